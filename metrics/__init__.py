@@ -1,0 +1,1 @@
+"""Scores, and the networks and detectors that describe clips by numbers."""

@@ -1,0 +1,5 @@
+"""Let `python -m svbench` be `svbench`."""
+
+from svbench.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""Data sets: each loader turns files on disk into Examples."""

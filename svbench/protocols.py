@@ -1,0 +1,104 @@
+"""The three seams: who makes clips, who describes them, who judges them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from svbench.types import (
+    Better,
+    Clip,
+    ClipSpec,
+    Features,
+    Judgement,
+    Request,
+    Values,
+    View,
+)
+
+
+class System(Protocol):
+    """Makes clips."""
+
+    @property
+    def name(self) -> str:
+        """Name its folder in the store and its row in the table."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """Name it as a reader of the table should see it."""
+        ...
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """Tell everything that decides its clips (steps, gamma, guidance, weights)."""
+        ...
+
+    @property
+    def made_of_real_clips(self) -> bool:
+        """Tell whether its clips hold pictures or sound of the real ones.
+
+        Such a system is compared with the half of the real clips that it did not see.
+        """
+        ...
+
+    def generate(self, requests: Sequence[Request], spec: ClipSpec) -> Iterator[Clip]:
+        """Yield one clip per request, in order; the same request gives the same clip."""
+        ...
+
+
+class Extractor(Protocol):
+    """Describes clips by numbers."""
+
+    @property
+    def key(self) -> str:
+        """Name everything that decides its numbers: code version, settings, weights."""
+        ...
+
+    @property
+    def view(self) -> View:
+        """Ask for clips in the set's format ("conformed") or as they were made ("native")."""
+        ...
+
+    def __call__(self, clips: Sequence[Clip], captions: Sequence[str]) -> list[Values]:
+        """Give one (k, D) block per clip, k >= 1; the answer must not depend on the batch."""
+        ...
+
+
+class Metric(Protocol):
+    """Judges features; pure: no files, no device."""
+
+    @property
+    def name(self) -> str:
+        """Name it as on the command line."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """Name it as a column of a table."""
+        ...
+
+    @property
+    def better(self) -> Better:
+        """Tell which direction is better."""
+        ...
+
+    @property
+    def extractor(self) -> Extractor:
+        """Name the extractor whose features it judges."""
+        ...
+
+    @property
+    def needs_reference(self) -> bool:
+        """Tell whether it compares with real clips."""
+        ...
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Tell how it judges, for the record kept with the result."""
+        ...
+
+    def score(self, generated: Features, reference: Features | None) -> Judgement:
+        """Judge a set; raise ScoreError where no number can be given."""
+        ...

@@ -1,0 +1,243 @@
+"""The nouns of svbench. Arrays are NumPy; shapes and units are stated once, here.
+
+Conventions
+-----------
+Times are seconds, counted from the first judged frame. Pictures are RGB, 0..255.
+Sound is mono, -1..1. Each noun is validated where it is born and nowhere else.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from svbench.errors import ConfigError, DataError, ScoreError
+
+Better = Literal["lower", "higher"]
+View = Literal["conformed", "native"]  # clips in the set's ClipSpec, or as they were made
+
+
+@dataclass(frozen=True, slots=True)
+class ClipSpec:
+    """The format a clip is judged in, e.g. Greatest Hits: 32 frames, 8 fps, 256 px, 16 kHz."""
+
+    frames: int
+    fps: float  # frames / s
+    size: tuple[int, int]  # (height, width), pixels
+    sample_rate: int  # audio samples / s
+
+    def __post_init__(self) -> None:
+        numbers = (self.frames, self.fps, *self.size, self.sample_rate)
+        if not all(math.isfinite(n) and n > 0 for n in numbers):
+            raise ConfigError(f"a clip format needs positive numbers, got {self}")
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+        return self.frames / self.fps
+
+    @property
+    def samples(self) -> int:
+        """Audio samples in one clip."""
+        return round(self.duration * self.sample_rate)
+
+    def __str__(self) -> str:
+        """Give the format as people write it."""
+        return (
+            f"{self.frames} frames at {self.fps:g} frames/s, "
+            f"{self.size[1]} x {self.size[0]} px, {self.sample_rate} Hz"
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Clip:
+    """A decoded sounding video."""
+
+    video: NDArray[np.uint8]  # (T, H, W, 3), RGB, 0..255
+    audio: NDArray[np.float32]  # (S,), mono, -1..1
+    spec: ClipSpec
+
+    def __post_init__(self) -> None:
+        want_v = (self.spec.frames, *self.spec.size, 3)
+        if self.video.dtype != np.uint8 or self.video.shape != want_v:
+            raise DataError(
+                f"video is {self.video.dtype}{self.video.shape}, expected uint8{want_v}"
+            )
+        want_a = (self.spec.samples,)
+        if self.audio.dtype != np.float32 or self.audio.shape != want_a:
+            raise DataError(
+                f"audio is {self.audio.dtype}{self.audio.shape}, expected float32{want_a}"
+            )
+        if not np.isfinite(self.audio).all():
+            raise DataError("audio holds NaN or infinity, expected finite samples")
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Where a clip lies on disk: a video file, and its sound if that lies elsewhere."""
+
+    path: Path
+    start: float = 0.0  # s into the file
+    sound: Path | None = None  # None: the sound is in `path`
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One line of a data set: a real clip on disk and its caption."""
+
+    id: str
+    caption: str
+    recording: Recording
+    onsets: tuple[float, ...] | None = None  # annotated hit times, s from the clip's start
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a system is asked to make."""
+
+    id: str  # unique in a run: "<example id>/<repeat>"
+    caption: str
+    seed: int  # from (run seed, id) alone: the same whatever the batch, order or workers
+    given: Clip | None = None  # the half that relay systems (T2A2V, T2V2A) complete
+
+    @property
+    def example(self) -> str:
+        """Give the id of the example this was asked for."""
+        return self.id.rpartition("/")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A clip that can be judged: one the store holds, or one recorded elsewhere."""
+
+    request_id: str
+    caption: str
+    recording: Recording
+    digest: str  # sha256 of what decides the decoded arrays
+
+
+@dataclass(frozen=True, slots=True)
+class SampleSet:
+    """Every sample of one system on one data set, in request order."""
+
+    name: str  # "cmc-pe-gamma1.50" or "real"
+    spec: ClipSpec
+    samples: tuple[Sample, ...]
+    digest: str
+    stored: bool = False  # written by the store: read bit for bit, digest verified
+    pad: bool = False  # a recorded clip that is too short is filled up instead of refused
+
+
+Values = NDArray[np.float32] | NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Features:
+    """What one extractor says of a SampleSet; every clip owns at least one row."""
+
+    extractor: str  # key: name, weight digest, preprocessing version
+    values: Values  # (N, D)
+    owner: NDArray[np.int64]  # (N,), index into `requests`, non-decreasing
+    requests: tuple[str, ...]  # request ids, one per clip
+
+    def __post_init__(self) -> None:
+        if self.values.ndim != 2 or self.owner.shape != self.values.shape[:1]:
+            raise ScoreError(f"features {self.values.shape} do not fit owners {self.owner.shape}")
+        if not np.array_equal(np.unique(self.owner), np.arange(len(self.requests))):
+            raise ScoreError(f"{self.extractor}: every clip must own at least one feature row")
+        if not np.isfinite(self.values).all():
+            raise ScoreError(f"{self.extractor}: features hold NaN or infinity")
+
+    @property
+    def count(self) -> int:
+        """Number of clips."""
+        return len(self.requests)
+
+    def only(self, requests: Collection[str]) -> Features:
+        """Keep the clips of these requests, in the order they have here."""
+        kept = [i for i, request in enumerate(self.requests) if request in requests]
+        mask = np.isin(self.owner, kept)
+        owner = np.searchsorted(kept, self.owner[mask])
+        names = tuple(self.requests[i] for i in kept)
+        return Features(self.extractor, self.values[mask], owner, names)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClipScore:
+    """What a metric says of one clip, and why."""
+
+    request_id: str
+    value: float
+    detail: Mapping[str, float | tuple[float, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One cell of a table. A cell that cannot be computed is absent, never a sentinel."""
+
+    metric: str
+    value: float
+    better: Better
+    count: int  # clips it rests on
+    interval: tuple[float, float] | None = None  # 95 % bootstrap over clips
+    extractor: str = ""
+    reference_count: int | None = None  # real clips it was compared with
+    note: str = ""  # what a reader must know beside the number
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.value):
+            raise ScoreError(f"{self.metric} came out as {self.value}, expected a finite number")
+        if self.count < 1:
+            raise ScoreError(f"{self.metric} rests on {self.count} clips, expected at least one")
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A score together with the clips behind it (empty for set-level metrics like FVD)."""
+
+    score: Score
+    clips: tuple[ClipScore, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a table."""
+
+    system: str
+    title: str  # as printed
+    asked: int  # clips that were asked for
+    made_of_real_clips: bool = False  # a ceiling or floor, not a model
+    settings: Mapping[str, str] = field(default_factory=dict)
+    scores: Mapping[str, Score] = field(default_factory=dict)
+    absent: Mapping[str, str] = field(default_factory=dict)  # metric -> why the cell is empty
+    left_out: Mapping[str, str] = field(default_factory=dict)  # request -> why it is not judged
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One metric of a table: what was judged, and how."""
+
+    metric: str  # e.g. "av-align-corrected@published"
+    title: str  # as printed, e.g. "AV-Align (corrected)"
+    better: Better
+    settings: Mapping[str, Any] = field(default_factory=dict)  # detectors, protocol, weights
+
+
+@dataclass(frozen=True, slots=True)
+class ResultTable:
+    """Rows in the order they are printed; columns are metrics."""
+
+    title: str
+    dataset: str
+    scale: str  # "mini": not comparable with published figures
+    spec: ClipSpec
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...] = ()
+    record: Mapping[str, Any] = field(default_factory=dict)  # seed, split, digests: to repeat it
