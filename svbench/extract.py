@@ -1,0 +1,132 @@
+"""From a set of samples to features: each clip is decoded once for all extractors."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from svbench.engine import Engine, cut
+from svbench.errors import DataError, ScoreError
+from svbench.protocols import Extractor
+from svbench.store import Store, read_sample
+from svbench.types import Clip, Features, Sample, SampleSet, Values, View
+
+SHARD = 4  # clips in memory at a time per worker: 25 MB at 256 x 256 px and 32 frames
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """Features by extractor key, and a line for each clip that could not be described."""
+
+    features: dict[str, Features] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)  # request id -> one line
+
+
+@dataclass(frozen=True, slots=True)
+class _Shard:
+    number: int
+    samples: tuple[Sample, ...]
+
+
+def extract(
+    extractors: Sequence[Extractor],
+    samples: SampleSet,
+    store: Store,
+    engine: Engine,
+    advance: Callable[[int], None],
+) -> Extraction:
+    """Describe every clip by every extractor, or say in one line why it could not be.
+
+    What the store already knows of a clip is not computed again. A clip that cannot be read
+    stops neither its shard nor the others, so nothing computed is lost.
+    """
+    distinct = {e.key: e for e in extractors}
+    blocks: dict[str, dict[str, Values]] = defaultdict(dict)
+    problems: dict[str, str] = {}
+
+    def describe(shard: _Shard) -> tuple[int, dict[str, dict[str, Values]], dict[str, str]]:
+        return len(shard.samples), *_describe(list(distinct.values()), shard, samples, store)
+
+    shards = (_Shard(n, tuple(s)) for n, s in enumerate(cut(samples.samples, SHARD)))
+    for count, found, wrong in engine.map(describe, shards):
+        for key, by_request in found.items():
+            blocks[key].update(by_request)
+        problems |= wrong
+        advance(count)
+    features = {key: _join(key, blocks[key]) for key in distinct if blocks[key]}
+    return Extraction(features, problems)
+
+
+def _join(key: str, blocks: dict[str, Values]) -> Features:
+    owner = np.repeat(np.arange(len(blocks)), [len(b) for b in blocks.values()])
+    return Features(key, np.concatenate(list(blocks.values())), owner, tuple(blocks))
+
+
+def _describe(
+    extractors: Sequence[Extractor], shard: _Shard, samples: SampleSet, store: Store
+) -> tuple[dict[str, dict[str, Values]], dict[str, str]]:
+    """Give blocks by extractor and request, and problems by request, of one shard."""
+    known = {e.key: store.load_features(e.key, samples.name, shard.number) for e in extractors}
+    before = {key: set(blocks) for key, blocks in known.items()}
+    found: dict[str, dict[str, Values]] = {}
+    problems: dict[str, str] = {}
+    for view in dict.fromkeys(e.view for e in extractors):
+        asking = [e for e in extractors if e.view == view]
+        batches = [shard.samples] if view == "conformed" else [(s,) for s in shard.samples]
+        for batch in batches:
+            fresh = [s for s in batch if any(s.digest not in known[e.key] for e in asking)]
+            clips, wrong = _read(fresh, samples, view)
+            problems |= wrong
+            for extractor in asking:
+                todo = [(s, c) for s, c in clips if s.digest not in known[extractor.key]]
+                said, wrong = _ask(extractor, todo)
+                known[extractor.key] |= said
+                problems |= wrong
+    for extractor in extractors:
+        now = {s.digest: known[extractor.key].get(s.digest) for s in shard.samples}
+        kept = {digest: block for digest, block in now.items() if block is not None}
+        if not before[extractor.key].issuperset(kept):
+            store.save_features(extractor.key, samples.name, shard.number, kept)
+        found[extractor.key] = {
+            s.request_id: kept[s.digest] for s in shard.samples if s.digest in kept
+        }
+    return found, problems
+
+
+def _read(
+    wanted: Sequence[Sample], samples: SampleSet, view: View
+) -> tuple[list[tuple[Sample, Clip]], dict[str, str]]:
+    clips: list[tuple[Sample, Clip]] = []
+    problems: dict[str, str] = {}
+    for sample in wanted:
+        try:
+            clips.append((sample, read_sample(sample, samples, view)))
+        except DataError as error:
+            problems[sample.request_id] = str(error)
+    return clips, problems
+
+
+def _ask(
+    extractor: Extractor, todo: Sequence[tuple[Sample, Clip]]
+) -> tuple[dict[str, Values], dict[str, str]]:
+    """Ask for a batch; if that fails, clip by clip, to learn which one it was."""
+    if not todo:
+        return {}, {}
+    try:
+        blocks = extractor([c for _, c in todo], [s.caption for s, _ in todo])
+        pairs = zip(todo, blocks, strict=True)
+        return {sample.digest: block for (sample, _), block in pairs}, {}
+    except (DataError, ScoreError) as error:
+        if len(todo) == 1:
+            sample = todo[0][0]
+            return {}, {sample.request_id: f"{sample.recording.path}: {error}"}
+    said: dict[str, Values] = {}
+    problems: dict[str, str] = {}
+    for one in todo:
+        answer, wrong = _ask(extractor, [one])
+        said |= answer
+        problems |= wrong
+    return said, problems
