@@ -1,0 +1,214 @@
+"""Everything svbench knows by name: three tables, name -> builder.
+
+Builders import what they need when they are called, so naming a thing costs nothing. To add a
+metric, a system or a data set, write its module and add one line here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from svbench.errors import ConfigError
+from svbench.types import Clip, ClipSpec, Example
+
+if TYPE_CHECKING:
+    from svbench.config import RunConfig, ScoreConfig
+    from svbench.metrics.av_align import Variant
+    from svbench.protocols import Metric, System
+    from svbench.run import Plan
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A data set as a run sees it."""
+
+    title: str
+    spec: ClipSpec
+    examples: tuple[Example, ...]
+    notes: tuple[str, ...] = ()
+
+
+# --- data sets ---------------------------------------------------------------------------------
+
+MINI_CLIPS = 64  # test clips of a miniature run: about 20 s on two cores
+
+
+def _greatesthits(config: RunConfig, out: Path) -> Dataset:
+    from svbench.datasets import greatesthits, miniature
+
+    if config.scale == "mini":
+        if config.data_root is not None:
+            raise ConfigError(
+                f"--data-root {config.data_root}: the miniature is drawn by svbench itself, "
+                "expected no data; for the real data set add --scale paper"
+            )
+        root = out / "data"
+        miniature.draw(root, test=config.limit or MINI_CLIPS, seed=config.seed)
+        return Dataset(
+            "Greatest Hits, miniature",
+            miniature.SPEC,
+            greatesthits.load(root, split=config.split, limit=config.limit or MINI_CLIPS),
+            ("miniature: drawn and synthesised clips, not comparable with published figures",),
+        )
+    if config.data_root is None:
+        raise ConfigError(
+            "--data-root: not given, expected the folder of the Greatest Hits data set "
+            "(or set SVBENCH_DATA); without data, use --scale mini"
+        )
+    examples = greatesthits.load(
+        config.data_root, split=config.split, captions=config.captions, limit=config.limit
+    )
+    return Dataset("Greatest Hits", greatesthits.SPEC, examples)
+
+
+DATASETS: dict[str, Callable[[RunConfig, Path], Dataset]] = {
+    "greatesthits": _greatesthits,
+}
+
+# --- systems -----------------------------------------------------------------------------------
+
+
+def _reader(examples: Sequence[Example]) -> Callable[[str, ClipSpec], Clip]:
+    from svbench import media
+
+    recordings = {example.id: example.recording for example in examples}
+    return lambda example, spec: media.read(recordings[example], spec)
+
+
+def _real(examples: Sequence[Example], _config: RunConfig) -> System:
+    from svbench.baselines import reference
+
+    return reference.real(_reader(examples))
+
+
+def _shuffled(examples: Sequence[Example], config: RunConfig) -> System:
+    from svbench.baselines import reference
+
+    return reference.shuffled(_reader(examples), [e.id for e in examples], config.seed)
+
+
+def _lagged(examples: Sequence[Example], _config: RunConfig) -> System:
+    from svbench.baselines import reference
+
+    return reference.lagged(_reader(examples))
+
+
+SYSTEMS: dict[str, Callable[[Sequence[Example], RunConfig], System]] = {
+    "real": _real,
+    "shuffled": _shuffled,
+    "lagged": _lagged,
+}
+
+# --- metrics -----------------------------------------------------------------------------------
+
+
+def _av_align(variant: Variant) -> Callable[[str, int, int], Metric]:
+    def build(option: str, resamples: int, seed: int) -> Metric:
+        from svbench.metrics import av_align
+
+        preset, _, native = option.partition("+")
+        if preset not in av_align.DETECTORS or native not in ("", "native"):
+            raise ConfigError(
+                f"--metrics: found detectors {option!r}, expected one of "
+                f"{', '.join(av_align.DETECTORS)}, each also with +native"
+            )
+        return av_align.AVAlign(
+            variant=variant,
+            detectors=av_align.DETECTORS[preset],
+            view="native" if native else "conformed",
+            resamples=resamples,
+            seed=seed,
+        )
+
+    return build
+
+
+METRICS: dict[str, Callable[[str, int, int], Metric]] = {
+    "av-align-corrected": _av_align("corrected"),
+    "av-align-tempotokens-2023": _av_align("tempotokens-2023"),
+    "av-align-tempotokens-2025": _av_align("tempotokens-2025"),
+}
+
+DEFAULT_METRICS = {
+    "mini": ("av-align-corrected@miniature", "av-align-corrected@published"),
+    "paper": ("av-align-corrected@published",),
+    "score": (
+        "av-align-corrected@published",
+        "av-align-tempotokens-2023@published",
+        "av-align-tempotokens-2025@published",
+    ),
+}
+
+# --- plans -------------------------------------------------------------------------------------
+
+
+def plan_run(config: RunConfig, out: Path) -> Plan:
+    """Put together what `svbench run` walks through."""
+    from svbench.run import Plan
+
+    dataset = known(DATASETS, config.dataset, "dataset")(config, out)
+    names = config.systems or tuple(SYSTEMS)
+    return Plan(
+        title=dataset.title,
+        dataset=config.dataset,
+        scale=config.scale,
+        spec=dataset.spec,
+        real=dataset.examples,
+        metrics=_metrics(config.metrics or DEFAULT_METRICS[config.scale], config),
+        systems=tuple(known(SYSTEMS, n, "systems")(dataset.examples, config) for n in names),
+        notes=dataset.notes,
+    )
+
+
+def plan_score(config: ScoreConfig) -> Plan:
+    """Put together what `svbench score` walks through."""
+    from svbench.datasets import manifest
+    from svbench.run import Plan
+
+    (real,) = _one_set(manifest.load(config.reference), config.reference)
+    folders: dict[str, tuple[Example, ...]] = {}
+    for path in config.generated:
+        for name, examples in manifest.load(path, config.captions).items():
+            if name in folders or name == "real":
+                raise ConfigError(
+                    f"{path}: found a second set of clips called {name!r}, expected distinct "
+                    "names (a folder's own name, or `system` in a list; `real` is taken)"
+                )
+            folders[name] = examples
+    return Plan(
+        title=f"Clips against {config.reference.resolve().name}",
+        dataset=config.reference.resolve().name,
+        scale="paper",
+        spec=config.spec,
+        real=real,
+        metrics=_metrics(config.metrics or DEFAULT_METRICS["score"], config),
+        folders=folders,
+        notes=(f"every clip brought to {config.spec}, from its start",),
+    )
+
+
+def _one_set(sets: dict[str, tuple[Example, ...]], path: Path) -> tuple[tuple[Example, ...]]:
+    if len(sets) != 1:
+        raise ConfigError(f"--reference {path}: found {len(sets)} systems in it, expected one set")
+    return (next(iter(sets.values())),)
+
+
+def _metrics(names: Sequence[str], config: RunConfig | ScoreConfig) -> tuple[Metric, ...]:
+    metrics = []
+    for name in dict.fromkeys(names):
+        base, _, option = name.partition("@")
+        build = known(METRICS, base, "metrics")
+        metrics.append(build(option or "published", config.resamples, config.seed))
+    return tuple(metrics)
+
+
+def known(table: dict[str, T], name: str, flag: str) -> T:
+    """Look a name up, or say in one line which names there are."""
+    if name not in table:
+        raise ConfigError(f"--{flag}: found {name!r}, expected one of {', '.join(table)}")
+    return table[name]

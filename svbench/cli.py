@@ -1,0 +1,234 @@
+"""The command line: read flags, build, walk, print. No logic of its own lives here.
+
+Every import that costs time stands inside the command that needs it, so that `svbench --help`
+answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from svbench._version import __version__
+from svbench.errors import SvbenchError
+
+if TYPE_CHECKING:
+    from svbench.config import RunConfig, ScoreConfig
+    from svbench.run import Plan
+    from svbench.types import ResultTable
+
+app = typer.Typer(
+    name="svbench",
+    help="The benchmark for sounding video generation: video and sound, made together.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+
+Metrics = Annotated[
+    str | None,
+    typer.Option(help="Comma-separated, e.g. av-align-corrected@published; default: the usual."),
+]
+Seed = Annotated[int, typer.Option(help="Decides draws, pairs and intervals.")]
+Workers = Annotated[int, typer.Option(help="Threads; changes the time, never the result.")]
+Json = Annotated[bool, typer.Option("--json", help="Print results.json instead of the table.")]
+AllowMissing = Annotated[
+    bool, typer.Option(help="Leave out clips that cannot be judged; the table says how many.")
+]
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        typer.echo(f"svbench {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def run(
+    dataset: Annotated[str, typer.Option(help="The data set: greatesthits.")],
+    out: Annotated[
+        Path | None, typer.Option(help="The run folder; default: runs/<dataset>-<scale>.")
+    ] = None,
+    scale: Annotated[str, typer.Option(help="mini (drawn data, a laptop) or paper.")] = "mini",
+    systems: Annotated[str | None, typer.Option(help="Comma-separated; default: all.")] = None,
+    metrics: Metrics = None,
+    limit: Annotated[int | None, typer.Option(help="Judge only the first so many clips.")] = None,
+    repeats: Annotated[int, typer.Option(help="Samples per caption.")] = 1,
+    seed: Seed = 0,
+    data_root: Annotated[
+        Path | None, typer.Option(help="Folder of the real data set.", envvar="SVBENCH_DATA")
+    ] = None,
+    captions: Annotated[Path | None, typer.Option(help="Caption list (CSV: file, text).")] = None,
+    allow_missing: AllowMissing = False,
+    workers: Workers = CORES,
+    json: Json = False,
+) -> None:
+    """Generate and score the systems of a table on a data set; the same command resumes.
+
+    Example: svbench run --dataset greatesthits
+    """
+    from svbench.catalog import plan_run
+    from svbench.config import RunConfig
+
+    config = RunConfig.of(
+        dataset=dataset,
+        scale=scale,
+        systems=_names(systems),
+        metrics=_names(metrics),
+        limit=limit,
+        repeats=repeats,
+        seed=seed,
+        data_root=data_root if scale != "mini" or "SVBENCH_DATA" not in os.environ else None,
+        captions=captions,
+        allow_missing=allow_missing,
+    )
+    folder = out or Path("runs") / f"{config.dataset}-{config.scale}"
+    _walk(config, folder, lambda: plan_run(config, folder), workers, json)
+
+
+@app.command()
+def score(
+    generated: Annotated[list[Path], typer.Argument(help="Folders or .jsonl lists of clips.")],
+    reference: Annotated[Path, typer.Option(help="Folder or list of real clips.")],
+    out: Annotated[Path | None, typer.Option(help="Default: runs/score-<name>.")] = None,
+    captions: Annotated[
+        Path | None, typer.Option(help="Captions by id: .jsonl, or CSV (file, text).")
+    ] = None,
+    metrics: Metrics = None,
+    frames: Annotated[int, typer.Option(help="Frames judged per clip.")] = 32,
+    fps: Annotated[float, typer.Option(help="Frames per second judged.")] = 8.0,
+    size: Annotated[str, typer.Option(help="Pixels judged: 256, or HEIGHTxWIDTH.")] = "256",
+    sample_rate: Annotated[int, typer.Option(help="Audio samples per second judged.")] = 16000,
+    pad: Annotated[bool, typer.Option(help="Fill up clips that are too short.")] = False,
+    seed: Seed = 0,
+    allow_missing: AllowMissing = False,
+    workers: Workers = CORES,
+    json: Json = False,
+) -> None:
+    """Score clips made elsewhere; each folder (or `system` in a list) becomes a row.
+
+    Example: svbench score my-model/ --reference test-set/
+    """
+    from svbench.catalog import plan_score
+    from svbench.config import ScoreConfig
+
+    config = ScoreConfig.of(
+        generated=tuple(generated),
+        reference=reference,
+        captions=captions,
+        metrics=_names(metrics),
+        frames=frames,
+        fps=fps,
+        size=_size(size),
+        sample_rate=sample_rate,
+        pad=pad,
+        seed=seed,
+        allow_missing=allow_missing,
+    )
+    folder = out or Path("runs") / f"score-{generated[0].resolve().stem}"
+    _walk(config, folder, lambda: plan_score(config), workers, json)
+
+
+@app.command()
+def report(
+    run_folder: Annotated[Path, typer.Argument(help="A run folder, or its results.json.")],
+) -> None:
+    """Print the table of a run again.
+
+    Example: svbench report runs/greatesthits-mini
+    """
+    from svbench.reports.text import show
+    from svbench.results import load_table
+
+    show(load_table(run_folder))
+
+
+def main() -> None:
+    """Run the command line; errors of ours become one line and an exit code."""
+    try:
+        app(standalone_mode=True)
+    except SvbenchError as error:
+        for line in str(error).splitlines():
+            print(f"svbench: {line}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("svbench: interrupted; the same command goes on from here", file=sys.stderr)
+        sys.exit(75)
+
+
+def _walk(
+    config: RunConfig | ScoreConfig,
+    folder: Path,
+    build: Callable[[], Plan],
+    workers: int,
+    as_json: bool,
+) -> None:
+    from svbench.engine import Local
+    from svbench.errors import ConfigError
+    from svbench.run import walk
+
+    if workers < 1:
+        raise ConfigError(f"--workers: got {workers}, expected 1 or more")
+    with _progress() as progress:
+        table = walk(config, folder, build, Local(workers), progress)
+    _print(table, folder, as_json)
+
+
+def _print(table: ResultTable, folder: Path, as_json: bool) -> None:
+    from svbench.reports.text import show
+    from svbench.results import dump_table
+
+    if as_json:
+        typer.echo(dump_table(table), nl=False)
+        return
+    show(table)
+    typer.echo(f"results: {folder / 'results.json'}   per clip: {folder / 'scores.csv'}")
+
+
+@contextmanager
+def _progress() -> Iterator[Any]:
+    """Show bars with an estimate on a terminal, one plain line per step elsewhere."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn as Remaining
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Remaining())
+
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
+
+        @contextmanager
+        def step(label: str, total: int) -> Iterator[Callable[[int], None]]:
+            if not console.is_terminal:
+                print(f"{label} ({total})", file=sys.stderr, flush=True)
+            task = bars.add_task(label, total=total)
+            yield lambda count: bars.advance(task, count)
+
+        yield step
+
+
+def _names(text: str | None) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip()) if text else ()
+
+
+def _size(text: str) -> tuple[int, int]:
+    from svbench.errors import ConfigError
+
+    try:
+        sides = [int(side) for side in text.lower().split("x")]
+    except ValueError:
+        sides = []
+    if len(sides) not in (1, 2):
+        raise ConfigError(f"--size: got {text!r}, expected 256 or HEIGHTxWIDTH")
+    return sides[0], sides[-1]

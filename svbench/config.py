@@ -1,0 +1,69 @@
+"""What a user asked for: frozen, validated, written into the run folder.
+
+Settings that decide the result are fields of these classes; those that only decide how fast it
+comes (workers, the folder, progress bars) are not, so that a run may be resumed with others.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from svbench.errors import ConfigError
+from svbench.types import ClipSpec
+
+Scale = Literal["mini", "paper"]
+Count = Annotated[int, Field(ge=1)]
+
+
+class _Config(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seed: Annotated[int, Field(ge=0)] = 0
+    resamples: Annotated[int, Field(ge=100)] = 1000  # bootstrap resamples per interval
+    allow_missing: bool = False
+
+    @classmethod
+    def of(cls, **settings: Any) -> Self:
+        """Build from what a user typed; a wrong setting is one line."""
+        try:
+            return cls(**settings)
+        except ValidationError as error:
+            first = error.errors()[0]
+            flag = str(first["loc"][0]).replace("_", "-") if first["loc"] else "settings"
+            raise ConfigError(f"--{flag}: {first['msg']}, got {first['input']!r}") from error
+
+
+class RunConfig(_Config):
+    """`svbench run`: systems on a data set."""
+
+    dataset: str
+    scale: Scale = "mini"
+    systems: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+    limit: Count | None = None
+    repeats: Count = 1
+    split: str = "test"
+    data_root: Path | None = None
+    captions: Path | None = None
+
+
+class ScoreConfig(_Config):
+    """`svbench score`: clips made elsewhere against real ones."""
+
+    generated: tuple[Path, ...]
+    reference: Path
+    captions: Path | None = None
+    metrics: tuple[str, ...] = ()
+    frames: Count = 32
+    fps: Annotated[float, Field(gt=0)] = 8.0
+    size: tuple[Count, Count] = (256, 256)  # height, width
+    sample_rate: Annotated[int, Field(ge=1000)] = 16000
+    pad: bool = False
+
+    @property
+    def spec(self) -> ClipSpec:
+        """Give the format that every clip is brought to."""
+        return ClipSpec(self.frames, self.fps, self.size, self.sample_rate)

@@ -1,0 +1,71 @@
+"""`results.json`: the one file that reports read.
+
+The nouns of `svbench.types` are the schema; a file is validated whenever it is read. It holds
+nothing that changes from run to run of the same work (no times, no paths), so the same work
+gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from svbench.errors import DataError
+from svbench.types import ClipScore, ResultTable
+
+SCHEMA = 1  # raised when a reader of the old form would misread the new one
+
+
+def dump_table(table: ResultTable) -> str:
+    """Give the text of results.json."""
+    record = TypeAdapter(ResultTable).dump_python(table, mode="json")
+    return json.dumps({"schema": SCHEMA, **record}, indent=2, ensure_ascii=False) + "\n"
+
+
+def load_table(path: Path) -> ResultTable:
+    """Read and validate a results.json, or the one in a run folder."""
+    file = path / "results.json" if path.is_dir() else path
+    try:
+        record = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DataError(f"{file}: found nothing there, expected a result file") from error
+    except (OSError, ValueError) as error:
+        raise DataError(f"{file}: found no readable JSON ({error}), expected results") from error
+    found = record.pop("schema", None) if isinstance(record, dict) else None
+    if found != SCHEMA:
+        raise DataError(f"{file}: found schema {found}, expected {SCHEMA}")
+    try:
+        return TypeAdapter(ResultTable).validate_python(record)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise DataError(f"{file}: {place}: {first['msg']}, found {first['input']!r:.60}") from error
+
+
+def dump_scores(rows: Sequence[tuple[str, str, ClipScore]]) -> str:
+    """Give the text of scores.csv: one line per (system, metric, clip).
+
+    Beside the score itself stand the numbers it came from; several numbers in one field (onset
+    times, in seconds) are separated by blanks.
+    """
+    details = list(dict.fromkeys(name for _, _, clip in rows for name in clip.detail))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["system", "request", "metric", "value", *details])
+    for system, metric, clip in rows:
+        cells = [_cell(clip.detail.get(name)) for name in details]
+        writer.writerow([system, clip.request_id, metric, repr(clip.value), *cells])
+    return text.getvalue()
+
+
+def _cell(value: float | tuple[float, ...] | None) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, tuple):
+        return " ".join(f"{number:.6g}" for number in value)
+    return repr(value)

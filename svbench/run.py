@@ -1,0 +1,253 @@
+"""The walk: examples -> clips -> features -> scores -> table.
+
+Each stage reads only what the one before wrote, and asks the store what is missing. To resume
+is therefore to run the same command again; nothing else knows that there was a stop.
+
+Reference rows (made of real clips) are scored like all others by metrics that look at each clip
+alone. Metrics that compare with the real clips see them differently: the row's clips from one
+half of the data set against the real clips of the other half, both drawn by the run's seed.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from svbench.config import RunConfig, ScoreConfig
+from svbench.engine import Engine
+from svbench.errors import ConfigError, DataError, ScoreError
+from svbench.extract import Extraction, extract
+from svbench.generate import generate, recorded, requests_for
+from svbench.protocols import Metric, System
+from svbench.results import dump_scores, dump_table
+from svbench.store import Store, locked, write_text
+from svbench.types import (
+    ClipScore,
+    ClipSpec,
+    Column,
+    Example,
+    Features,
+    Judgement,
+    ResultTable,
+    Row,
+    SampleSet,
+)
+
+Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+
+MAY_CHANGE = {"allow_missing"}  # one may only learn on the way that clips are missing
+RECORDED_VERSIONS = ("svbench", "numpy", "scipy", "librosa", "opencv-python-headless", "av")
+
+
+def silent(_label: str, _total: int) -> AbstractContextManager[Callable[[int], None]]:
+    """Show no progress."""
+    return nullcontext(lambda _count: None)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be judged, by what, and how the table is called."""
+
+    title: str
+    dataset: str
+    scale: str
+    spec: ClipSpec
+    real: tuple[Example, ...]
+    metrics: tuple[Metric, ...]
+    systems: tuple[System, ...] = ()
+    folders: Mapping[str, tuple[Example, ...]] = field(default_factory=dict)  # made elsewhere
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Entrant:
+    """A row to be: a set of samples, and who made it."""
+
+    name: str
+    title: str
+    samples: SampleSet
+    settings: Mapping[str, str] = field(default_factory=dict)
+    made_of_real_clips: bool = False
+
+
+def walk(
+    config: RunConfig | ScoreConfig,
+    out: Path,
+    build: Callable[[], Plan],
+    engine: Engine,
+    progress: Progress = silent,
+) -> ResultTable:
+    """Walk to the table and write the run folder; `build` is called once the folder is held."""
+    with locked(out):
+        store = Store(out)
+        _claim(config, out)
+        plan = build()
+        real = _checked("reference", plan.real, plan.spec, config, engine)
+        entrants = list(_entrants(config, plan, real, store, engine, progress))
+        judge = _Judge(config, plan, real, store, engine, progress)
+        judged = [judge.row(entrant) for entrant in entrants]
+        table = ResultTable(
+            title=plan.title,
+            dataset=plan.dataset,
+            scale=plan.scale,
+            spec=plan.spec,
+            columns=tuple(
+                Column(m.name, m.title, m.better, dict(m.settings)) for m in plan.metrics
+            ),
+            rows=tuple(row for row, _ in judged),
+            notes=plan.notes,
+            record={"seed": config.seed, "real clips": len(plan.real), "real set": real.digest},
+        )
+        write_text(out / "scores.csv", dump_scores([line for _, lines in judged for line in lines]))
+        write_text(out / "results.json", dump_table(table))
+        return table
+
+
+def _entrants(
+    config: RunConfig | ScoreConfig,
+    plan: Plan,
+    real: SampleSet,
+    store: Store,
+    engine: Engine,
+    progress: Progress,
+) -> Sequence[Entrant]:
+    """Make or find the clips of every row."""
+    entrants = []
+    for system in plan.systems:
+        repeats = config.repeats if isinstance(config, RunConfig) else 1
+        wanted = requests_for(plan.real, 1 if system.made_of_real_clips else repeats, config.seed)
+        with progress(f"{system.name}: making clips", len(wanted)) as advance:
+            made = generate(system, wanted, plan.spec, config.seed, store, engine, advance)
+        entrants.append(
+            Entrant(system.name, system.title, made, system.settings, system.made_of_real_clips)
+        )
+    for name, examples in plan.folders.items():
+        found = _checked(name, examples, plan.spec, config, engine)
+        entrants.append(Entrant(name, name, found))
+    if plan.folders:
+        entrants.append(Entrant("real", "real clips", real, made_of_real_clips=True))
+    return entrants
+
+
+def _checked(
+    name: str,
+    examples: Sequence[Example],
+    spec: ClipSpec,
+    config: RunConfig | ScoreConfig,
+    engine: Engine,
+) -> SampleSet:
+    pad = config.pad if isinstance(config, ScoreConfig) else False
+    samples, problems = recorded(name, examples, spec, engine, pad=pad)
+    if problems and not config.allow_missing:
+        raise _incomplete(problems, len(examples))
+    return samples
+
+
+def _incomplete(problems: Sequence[str], asked: int) -> DataError:
+    hint = (
+        f"{len(problems)} of {asked} clips cannot be judged; mend them, or leave them out "
+        "knowingly with --allow-missing"
+    )
+    return DataError.of([*problems, hint])
+
+
+@dataclass(slots=True)
+class _Judge:
+    """Scores entrants; the real set is described once, when first needed."""
+
+    config: RunConfig | ScoreConfig
+    plan: Plan
+    real: SampleSet
+    store: Store
+    engine: Engine
+    progress: Progress
+    known: dict[str, Extraction] = field(default_factory=dict)
+
+    def row(self, entrant: Entrant) -> tuple[Row, list[tuple[str, str, ClipScore]]]:
+        """Give the row, and a line per clip and metric."""
+        described = self._describe(entrant.samples, self.plan.metrics)
+        scores, absent, lines = {}, {}, []
+        for metric in self.plan.metrics:
+            features = described.features.get(metric.extractor.key)
+            if features is None:
+                absent[metric.name] = "none of its clips could be described"
+                continue
+            judgement = self._judge(metric, entrant, features)
+            scores[metric.name] = judgement.score
+            lines += [(entrant.name, metric.name, clip) for clip in judgement.clips]
+        settings = {**entrant.settings, "set": entrant.samples.digest}
+        asked = len(entrant.samples.samples)
+        row = Row(
+            system=entrant.name,
+            title=entrant.title,
+            asked=asked,
+            made_of_real_clips=entrant.made_of_real_clips,
+            settings=settings,
+            scores=scores,
+            absent=absent,
+            left_out=described.problems,
+        )
+        return row, lines
+
+    def _judge(self, metric: Metric, entrant: Entrant, features: Features) -> Judgement:
+        if not metric.needs_reference:
+            return metric.score(features, None)
+        reference = self._describe(self.real, self.plan.metrics).features[metric.extractor.key]
+        if entrant.made_of_real_clips:
+            one, other = halves(reference.requests, self.config.seed)
+            features, reference = features.only(one), reference.only(other)
+        return metric.score(features, reference)
+
+    def _describe(self, samples: SampleSet, metrics: Sequence[Metric]) -> Extraction:
+        if samples.digest not in self.known:
+            extractors = [m.extractor for m in metrics]
+            with self.progress(f"{samples.name}: describing clips", len(samples.samples)) as step:
+                found = extract(extractors, samples, self.store, self.engine, step)
+            if found.problems and not self.config.allow_missing:
+                raise _incomplete(list(found.problems.values()), len(samples.samples))
+            self.known[samples.digest] = found
+        return self.known[samples.digest]
+
+
+def halves(requests: Sequence[str], seed: int) -> tuple[frozenset[str], frozenset[str]]:
+    """Split requests into two halves by a seeded draw."""
+    if len(requests) < 4:
+        raise ScoreError(f"a half against a half needs at least 4 real clips, got {len(requests)}")
+    order = np.random.default_rng(seed).permutation(len(requests))
+    half = len(requests) // 2
+    names = [requests[i] for i in order]
+    return frozenset(names[:half]), frozenset(names[half:])
+
+
+def _claim(config: RunConfig | ScoreConfig, out: Path) -> None:
+    """Write run.json, or see that the folder was made by the same settings."""
+    asked: dict[str, Any] = {
+        "command": "run" if isinstance(config, RunConfig) else "score",
+        "config": json.loads(config.model_dump_json()),
+    }
+    file = out / "run.json"
+    if file.exists():
+        try:
+            there = json.loads(file.read_text(encoding="utf-8"))
+            before = {"command": there["command"], **there["config"]}
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(
+                f"{file}: found no readable run ({error}), expected one of ours"
+            ) from error
+        now = {"command": asked["command"], **asked["config"]}
+        keys = (before.keys() | now.keys()) - MAY_CHANGE
+        changed = sorted(k for k in keys if before.get(k) != now.get(k))
+        if changed:
+            was = ", ".join(f"{k} was {before.get(k)!r}, is {now.get(k)!r}" for k in changed)
+            raise ConfigError(f"--out {out}: it holds another run ({was}); choose another --out")
+    versions = {name: version(name) for name in RECORDED_VERSIONS}
+    record = {**asked, "versions": {"python": platform.python_version(), **versions}}
+    write_text(file, json.dumps(record, indent=2) + "\n")
