@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -80,25 +81,25 @@ def _reader(examples: Sequence[Example]) -> Callable[[str, ClipSpec], Clip]:
     return lambda example, spec: media.read(recordings[example], spec)
 
 
-def _real(examples: Sequence[Example], _config: RunConfig) -> System:
+def _real(_config: RunConfig, examples: Sequence[Example]) -> System:
     from svbench.baselines import reference
 
     return reference.real(_reader(examples))
 
 
-def _shuffled(examples: Sequence[Example], config: RunConfig) -> System:
+def _shuffled(config: RunConfig, examples: Sequence[Example]) -> System:
     from svbench.baselines import reference
 
     return reference.shuffled(_reader(examples), [e.id for e in examples], config.seed)
 
 
-def _lagged(examples: Sequence[Example], _config: RunConfig) -> System:
+def _lagged(_config: RunConfig, examples: Sequence[Example]) -> System:
     from svbench.baselines import reference
 
     return reference.lagged(_reader(examples))
 
 
-SYSTEMS: dict[str, Callable[[Sequence[Example], RunConfig], System]] = {
+SYSTEMS: dict[str, Callable[[RunConfig, Sequence[Example]], System]] = {
     "real": _real,
     "shuffled": _shuffled,
     "lagged": _lagged,
@@ -160,7 +161,7 @@ def plan_run(config: RunConfig, out: Path) -> Plan:
         spec=dataset.spec,
         real=dataset.examples,
         metrics=_metrics(config.metrics or DEFAULT_METRICS[config.scale], config),
-        systems=tuple(known(SYSTEMS, n, "systems")(dataset.examples, config) for n in names),
+        systems=tuple(partial(known(SYSTEMS, name, "systems"), config) for name in names),
         notes=dataset.notes,
     )
 

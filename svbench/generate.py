@@ -49,9 +49,13 @@ def generate(
     advance(len(requests) - len(missing))
 
     def make(shard: Sequence[Request]) -> int:
-        for request, clip in zip(shard, system.generate(shard, spec), strict=True):
+        count = 0
+        for request, clip in zip(shard, system.generate(shard, spec), strict=False):
             store.put(system.name, digest, request, clip)
-        return len(shard)
+            count += 1
+        if count != len(shard):
+            raise DataError(f"{system.name}: gave {count} clips, expected {len(shard)}")
+        return count
 
     for count in engine.map(make, cut(missing, SHARD)):
         advance(count)
@@ -71,11 +75,11 @@ def recorded(
     engine: Engine,
     *,
     pad: bool = False,
-) -> tuple[SampleSet, tuple[str, ...]]:
+) -> tuple[SampleSet, dict[str, str]]:
     """Describe clips that lie on disk as a set, where they are; nothing is copied.
 
-    Beside the set comes one line for each clip that cannot be opened or lacks a stream: it is
-    found now, from the headers, and not hours later.
+    Beside the set comes, by request, one line for each clip that cannot be opened or lacks a
+    stream: it is found now, from the headers, and not hours later.
     """
 
     def describe(example: Example) -> tuple[Sample, str | None]:
@@ -88,5 +92,5 @@ def recorded(
 
     found = list(engine.map(describe, examples))
     samples = tuple(sample for sample, _ in found)
-    problems = tuple(problem for _, problem in found if problem is not None)
+    problems = {sample.request_id: problem for sample, problem in found if problem is not None}
     return SampleSet(name, spec, samples, digest_set(spec, samples), pad=pad), problems

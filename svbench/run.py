@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -62,7 +62,7 @@ class Plan:
     spec: ClipSpec
     real: tuple[Example, ...]
     metrics: tuple[Metric, ...]
-    systems: tuple[System, ...] = ()
+    systems: tuple[Callable[[Sequence[Example]], System], ...] = ()  # built on usable clips
     folders: Mapping[str, tuple[Example, ...]] = field(default_factory=dict)  # made elsewhere
     notes: tuple[str, ...] = ()
 
@@ -90,8 +90,13 @@ def walk(
         store = Store(out)
         _claim(config, out)
         plan = build()
-        real = _checked("reference", plan.real, plan.spec, config, engine)
-        entrants = list(_entrants(config, plan, real, store, engine, progress))
+        real, problems = _checked("reference", plan.real, plan.spec, config, engine)
+        usable = [example for example in plan.real if f"{example.id}/0" not in problems]
+        systems = [build_system(usable) for build_system in plan.systems]
+        entrants = [
+            *_made(config, plan.spec, systems, usable, store, engine, progress),
+            *_given(config, plan, real, engine),
+        ]
         judge = _Judge(config, plan, real, store, engine, progress)
         judged = [judge.row(entrant) for entrant in entrants]
         table = ResultTable(
@@ -103,38 +108,42 @@ def walk(
                 Column(m.name, m.title, m.better, dict(m.settings)) for m in plan.metrics
             ),
             rows=tuple(row for row, _ in judged),
-            notes=plan.notes,
-            record={"seed": config.seed, "real clips": len(plan.real), "real set": real.digest},
+            notes=(*plan.notes, *_left_out(problems, len(plan.real))),
+            record={"seed": config.seed, "real clips": len(usable), "real set": real.digest},
         )
         write_text(out / "scores.csv", dump_scores([line for _, lines in judged for line in lines]))
         write_text(out / "results.json", dump_table(table))
         return table
 
 
-def _entrants(
+def _made(
     config: RunConfig | ScoreConfig,
-    plan: Plan,
-    real: SampleSet,
+    spec: ClipSpec,
+    systems: Sequence[System],
+    examples: Sequence[Example],
     store: Store,
     engine: Engine,
     progress: Progress,
-) -> Sequence[Entrant]:
-    """Make or find the clips of every row."""
-    entrants = []
-    for system in plan.systems:
-        repeats = config.repeats if isinstance(config, RunConfig) else 1
-        wanted = requests_for(plan.real, 1 if system.made_of_real_clips else repeats, config.seed)
+) -> Iterator[Entrant]:
+    """Let the systems make what the store does not hold yet."""
+    for system in systems:
+        once = system.made_of_real_clips  # the same however often it is asked
+        repeats = config.repeats if isinstance(config, RunConfig) and not once else 1
+        wanted = requests_for(examples, repeats, config.seed)
         with progress(f"{system.name}: making clips", len(wanted)) as advance:
-            made = generate(system, wanted, plan.spec, config.seed, store, engine, advance)
-        entrants.append(
-            Entrant(system.name, system.title, made, system.settings, system.made_of_real_clips)
-        )
+            made = generate(system, wanted, spec, config.seed, store, engine, advance)
+        yield Entrant(system.name, system.title, made, system.settings, system.made_of_real_clips)
+
+
+def _given(
+    config: RunConfig | ScoreConfig, plan: Plan, real: SampleSet, engine: Engine
+) -> Iterator[Entrant]:
+    """Take the clips that were made elsewhere, and the real ones to hold them against."""
     for name, examples in plan.folders.items():
-        found = _checked(name, examples, plan.spec, config, engine)
-        entrants.append(Entrant(name, name, found))
+        samples, _ = _checked(name, examples, plan.spec, config, engine)
+        yield Entrant(name, name, samples)
     if plan.folders:
-        entrants.append(Entrant("real", "real clips", real, made_of_real_clips=True))
-    return entrants
+        yield Entrant("real", "real clips", real, made_of_real_clips=True)
 
 
 def _checked(
@@ -143,12 +152,18 @@ def _checked(
     spec: ClipSpec,
     config: RunConfig | ScoreConfig,
     engine: Engine,
-) -> SampleSet:
-    pad = config.pad if isinstance(config, ScoreConfig) else False
+) -> tuple[SampleSet, dict[str, str]]:
+    """Describe recorded clips; unless clips may be missing, one that is stops the run here."""
+    pad = isinstance(config, ScoreConfig) and config.pad
     samples, problems = recorded(name, examples, spec, engine, pad=pad)
     if problems and not config.allow_missing:
-        raise _incomplete(problems, len(examples))
-    return samples
+        raise _incomplete(list(problems.values()), len(examples))
+    return samples, problems
+
+
+def _left_out(problems: Mapping[str, str], asked: int) -> list[str]:
+    first = next(iter(problems.values()), None)
+    return [] if first is None else [f"{len(problems)} of {asked} real clips left out; {first}"]
 
 
 def _incomplete(problems: Sequence[str], asked: int) -> DataError:

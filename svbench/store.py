@@ -23,6 +23,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -165,11 +166,11 @@ class Store:
         if not path.exists():
             return {}
         try:
-            with np.load(path, allow_pickle=False) as file:
-                digests, counts, values = file["digests"], file["counts"], file["values"]
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+                digests, counts, values = arrays["digests"], arrays["counts"], arrays["values"]
             blocks = np.split(values, np.cumsum(counts)[:-1])
             return dict(zip((str(d) for d in digests), blocks, strict=True))
-        except (OSError, ValueError, KeyError, EOFError):
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
             return {}  # damaged: extracted again
 
     def save_features(

@@ -1,0 +1,313 @@
+"""The whole walk on toys: order, resume, halves, counts, and the same bits however it is done."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from svbench.baselines import reference
+from svbench.config import RunConfig
+from svbench.datasets import manifest
+from svbench.engine import Local
+from svbench.errors import ConfigError, DataError, ScoreError
+from svbench.generate import requests_for, seed_for
+from svbench.media import read
+from svbench.results import load_table
+from svbench.run import Plan, halves, walk
+from svbench.types import (
+    Clip,
+    ClipScore,
+    ClipSpec,
+    Features,
+    Judgement,
+    Request,
+    ResultTable,
+    Score,
+    Values,
+)
+from tests.factories import SPEC, make_clip, write_folder
+
+CONFIG = RunConfig(dataset="toys")
+
+
+@dataclass(frozen=True)
+class Toy:
+    """A system that draws a clip from the request's seed, and can be told to fail."""
+
+    name: str = "toy"
+    title: str = "toy system"
+    settings: Mapping[str, str] = field(default_factory=dict)
+    made_of_real_clips: bool = False
+    fail_at: str = ""
+    made: list[str] = field(default_factory=list)
+
+    def generate(self, requests: Sequence[Request], spec: ClipSpec) -> Iterator[Clip]:
+        for request in requests:
+            if request.id == self.fail_at:
+                raise RuntimeError("the power went")
+            self.made.append(request.id)
+            yield make_clip(request.seed % 1000, spec)
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Describe a clip by its mean grey and its mean loudness."""
+
+    key: str = "levels-1"
+    view: str = "conformed"
+    seen: list[int] = field(default_factory=list)
+
+    def __call__(self, clips: Sequence[Clip], captions: Sequence[str]) -> list[Values]:
+        assert len(clips) == len(captions)
+        self.seen.append(len(clips))
+        return [np.array([[c.video.mean(), np.abs(c.audio).mean()]]) for c in clips]
+
+
+@dataclass(frozen=True)
+class MeanGrey:
+    """The mean of the first column; with a reference, its difference."""
+
+    extractor: Levels
+    needs_reference: bool = False
+    name: str = "grey"
+    title: str = "Grey"
+    better: str = "higher"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    judged: list[tuple[tuple[str, ...], tuple[str, ...] | None]] = field(default_factory=list)
+
+    def score(self, generated: Features, reference: Features | None) -> Judgement:
+        self.judged.append((generated.requests, reference.requests if reference else None))
+        values = generated.values[:, 0]
+        clips = tuple(
+            ClipScore(r, float(v)) for r, v in zip(generated.requests, values, strict=True)
+        )
+        against = reference.count if reference else None
+        score = Score(self.name, float(values.mean()), "higher", generated.count, None, "", against)
+        return Judgement(score, clips)
+
+
+@pytest.fixture
+def real(tmp_path: Path) -> tuple:
+    write_folder(tmp_path / "real", 6)
+    (examples,) = manifest.load(tmp_path / "real").values()
+    return examples
+
+
+def plan(real: tuple, *, systems: Sequence[Any] = (), metrics: Sequence[Any] = ()) -> Plan:
+    return Plan(
+        title="Toys",
+        dataset="toys",
+        scale="mini",
+        spec=SPEC,
+        real=real,
+        metrics=tuple(metrics) or (MeanGrey(Levels()),),
+        systems=tuple((lambda _examples, s=s: s) for s in systems or (Toy(),)),
+    )
+
+
+def go(out: Path, made: Plan, config: RunConfig = CONFIG, workers: int = 1) -> ResultTable:
+    return walk(config, out, lambda: made, Local(workers))
+
+
+def test_the_table_holds_what_was_measured(tmp_path: Path, real: tuple) -> None:
+    toy = Toy()
+    table = go(tmp_path / "run", plan(real, systems=[toy]))
+    (row,) = table.rows
+    expected = np.mean(
+        [make_clip(seed_for(0, f"{e.id}/0") % 1000, SPEC).video.mean() for e in real]
+    )
+    assert row.scores["grey"].value == pytest.approx(expected, rel=1e-12)
+    assert (row.asked, row.scores["grey"].count) == (6, 6)
+    assert load_table(tmp_path / "run") == table
+
+
+def test_scores_csv_holds_every_clip(tmp_path: Path, real: tuple) -> None:
+    table = go(tmp_path / "run", plan(real))
+    lines = list(csv.DictReader((tmp_path / "run/scores.csv").read_text().splitlines()))
+    assert [line["request"] for line in lines] == [f"c{i}/0" for i in range(6)]
+    mean = np.mean([float(line["value"]) for line in lines])
+    assert mean == pytest.approx(table.rows[0].scores["grey"].value, rel=1e-12)
+
+
+@pytest.mark.parametrize("workers", [2, 3])
+def test_the_number_of_workers_changes_no_bit(tmp_path: Path, real: tuple, workers: int) -> None:
+    go(tmp_path / "one", plan(real))
+    go(tmp_path / "many", plan(real), workers=workers)
+    for name in ("results.json", "scores.csv", "samples/toy/manifest.jsonl"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "many" / name).read_bytes()
+
+
+def test_the_same_command_again_makes_and_describes_nothing(tmp_path: Path, real: tuple) -> None:
+    go(tmp_path / "run", plan(real))
+    before = (tmp_path / "run/results.json").read_bytes()
+    toy, levels = Toy(), Levels()
+    go(tmp_path / "run", plan(real, systems=[toy], metrics=[MeanGrey(levels)]))
+    assert (toy.made, levels.seen) == ([], [])
+    assert (tmp_path / "run/results.json").read_bytes() == before
+
+
+def test_after_a_stop_only_the_rest_is_made(tmp_path: Path, real: tuple) -> None:
+    with pytest.raises(RuntimeError, match="the power went"):
+        go(tmp_path / "run", plan(real, systems=[Toy(fail_at="c4/0")]))
+    toy = Toy()
+    go(tmp_path / "run", plan(real, systems=[toy]))
+    assert toy.made == ["c4/0", "c5/0"]
+    go(tmp_path / "whole", plan(real))
+    results = [(tmp_path / run / "results.json").read_bytes() for run in ("run", "whole")]
+    assert results[0] == results[1]
+
+
+def test_a_system_with_other_settings_makes_its_clips_anew(tmp_path: Path, real: tuple) -> None:
+    go(tmp_path / "run", plan(real))
+    toy = Toy(settings={"gamma": "1.5"})
+    go(tmp_path / "run", plan(real, systems=[toy]))
+    assert len(toy.made) == 6
+
+
+def test_a_system_that_gives_too_few_clips_is_found_out(tmp_path: Path, real: tuple) -> None:
+    class Lazy(Toy):
+        def generate(self, requests: Sequence[Request], spec: ClipSpec) -> Iterator[Clip]:
+            return super().generate(requests[:-1], spec)
+
+    with pytest.raises(DataError, match="toy: gave 5 clips, expected 6"):
+        go(tmp_path / "run", plan(real, systems=[Lazy()]))
+
+
+def test_a_folder_of_another_run_is_refused(tmp_path: Path, real: tuple) -> None:
+    go(tmp_path / "run", plan(real))
+    with pytest.raises(ConfigError, match="seed was 0, is 1"):
+        go(tmp_path / "run", plan(real), RunConfig(dataset="toys", seed=1))
+
+
+def test_each_clip_is_decoded_once_for_all_extractors(
+    tmp_path: Path, real: tuple, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from svbench import extract
+
+    reads = []
+    original = extract.read_sample
+    monkeypatch.setattr(
+        extract, "read_sample", lambda s, *rest: (reads.append(s.request_id), original(s, *rest))[1]
+    )
+    one, two = MeanGrey(Levels()), MeanGrey(Levels(key="levels-2"), name="grey-2")
+    go(tmp_path / "run", plan(real, metrics=[one, two]))
+    assert reads == [f"c{i}/0" for i in range(6)]
+
+
+# --- reference rows ----------------------------------------------------------------------------
+
+
+def real_row(real: tuple) -> reference.Reference:
+    recordings = {e.id: e.recording for e in real}
+    return reference.real(lambda example, spec: read(recordings[example], spec))
+
+
+def test_reference_rows_meet_the_half_that_is_not_theirs(tmp_path: Path, real: tuple) -> None:
+    metric = MeanGrey(Levels(), needs_reference=True)
+    table = go(tmp_path / "run", plan(real, systems=[Toy(), real_row(real)], metrics=[metric]))
+    (toy, toy_reference), (ours, theirs) = metric.judged
+    assert len(toy) == len(toy_reference) == 6
+    assert theirs is not None
+    assert (len(ours), len(theirs)) == (3, 3)
+    assert set(ours) | set(theirs) == {f"c{i}/0" for i in range(6)}
+    assert table.rows[1].scores["grey"].reference_count == 3
+
+
+def test_reference_rows_are_judged_whole_where_no_reference_is_needed(
+    tmp_path: Path, real: tuple
+) -> None:
+    table = go(tmp_path / "run", plan(real, systems=[real_row(real)]))
+    assert table.rows[0].scores["grey"].count == 6
+
+
+def test_reference_rows_are_asked_once_however_many_repeats(tmp_path: Path, real: tuple) -> None:
+    toy = Toy()
+    config = RunConfig(dataset="toys", repeats=2)
+    table = go(tmp_path / "run", plan(real, systems=[toy, real_row(real)]), config)
+    assert [row.asked for row in table.rows] == [12, 6]
+    assert len(set(toy.made)) == 12
+
+
+def test_halves_are_disjoint_seeded_and_whole() -> None:
+    names = [f"c{i}/0" for i in range(9)]
+    one, other = halves(names, 0)
+    assert (len(one), len(other)) == (4, 5)
+    assert one | other == set(names)
+    assert halves(names, 0) == (one, other)
+    assert halves(names, 1) != (one, other)
+    with pytest.raises(ScoreError, match="at least 4 real clips, got 3"):
+        halves(names[:3], 0)
+
+
+# --- missing clips -----------------------------------------------------------------------------
+
+
+def test_a_clip_that_cannot_be_judged_stops_the_table_but_not_the_work(
+    tmp_path: Path, real: tuple
+) -> None:
+    real[2].recording.path.write_bytes(b"text")
+    with pytest.raises(DataError, match=r"c2\.mp4: found no readable media") as caught:
+        go(tmp_path / "run", plan(real, systems=[Toy()]))
+    assert "1 of 6 clips" in str(caught.value)
+    assert not (tmp_path / "run/results.json").exists()
+
+
+def test_missing_clips_are_left_out_only_when_allowed_and_then_counted(
+    tmp_path: Path, real: tuple
+) -> None:
+    real[2].recording.path.write_bytes(b"text")
+    folders = {"mine": real}
+    made = Plan("T", "toys", "mini", SPEC, real[:2], (MeanGrey(Levels()),), folders=folders)
+    config = RunConfig(dataset="toys", allow_missing=True)
+    table = walk(config, tmp_path / "run", lambda: made, Local(1))
+    row = table.rows[0]
+    assert (row.asked, row.scores["grey"].count) == (6, 5)
+    assert list(row.left_out) == ["c2/0"]
+
+
+def test_real_clips_that_cannot_be_read_are_not_asked_for(tmp_path: Path, real: tuple) -> None:
+    real[2].recording.path.write_bytes(b"text")
+    config = RunConfig(dataset="toys", allow_missing=True)
+    toy = Toy()
+    table = go(tmp_path / "run", plan(real, systems=[toy, real_row(real)]), config)
+    assert sorted(toy.made) == ["c0/0", "c1/0", "c3/0", "c4/0", "c5/0"]
+    assert [row.scores["grey"].count for row in table.rows] == [5, 5]
+    assert any("1 of 6 real clips left out" in note for note in table.notes)
+
+
+def test_no_clip_left_gives_an_absent_cell_with_its_reason(tmp_path: Path, real: tuple) -> None:
+    for example in real[2:]:
+        example.recording.path.write_bytes(b"")
+    made = Plan("T", "t", "mini", SPEC, real[:2], (MeanGrey(Levels()),), folders={"m": real[2:]})
+    config = RunConfig(dataset="toys", allow_missing=True)
+    row = walk(config, tmp_path / "run", lambda: made, Local(1)).rows[0]
+    assert not row.scores
+    assert row.absent == {"grey": "none of its clips could be described"}
+
+
+# --- requests ----------------------------------------------------------------------------------
+
+
+def test_a_seed_depends_on_the_run_and_the_request_alone(real: tuple) -> None:
+    one = {r.id: r.seed for r in requests_for(real, 1, 5)}
+    more = {r.id: r.seed for r in requests_for(real[::-1], 3, 5)}
+    assert one.items() <= more.items()
+    assert len(set(more.values())) == 18
+    assert seed_for(6, "c0/0") != one["c0/0"]
+    assert all(0 <= seed < 2**63 for seed in more.values())
+
+
+def test_the_run_folder_tells_what_was_asked_and_with_which_versions(
+    tmp_path: Path, real: tuple
+) -> None:
+    go(tmp_path / "run", plan(real))
+    record = json.loads((tmp_path / "run/run.json").read_text())
+    assert record["config"]["dataset"] == "toys"
+    assert {"python", "svbench", "numpy", "librosa", "av"} <= record["versions"].keys()
