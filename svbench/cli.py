@@ -78,9 +78,10 @@ def run(
 
     Example: svbench run --dataset greatesthits
     """
-    from svbench.catalog import plan_run
+    from svbench.catalog import DATASETS, known, plan_run
     from svbench.config import RunConfig
 
+    known(DATASETS, dataset, "dataset")  # before its name becomes that of a folder
     config = RunConfig.of(
         dataset=dataset,
         scale=scale,
@@ -162,9 +163,6 @@ def main() -> None:
         for line in str(error).splitlines():
             print(f"svbench: {line}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("svbench: interrupted; the same command goes on from here", file=sys.stderr)
-        sys.exit(75)
 
 
 def _walk(
@@ -175,13 +173,16 @@ def _walk(
     as_json: bool,
 ) -> None:
     from svbench.engine import Local
-    from svbench.errors import ConfigError
+    from svbench.errors import ConfigError, StoppedError
     from svbench.run import walk
 
     if workers < 1:
         raise ConfigError(f"--workers: got {workers}, expected 1 or more")
-    with _progress() as progress:
-        table = walk(config, folder, build, Local(workers), progress)
+    try:
+        with _progress() as progress:
+            table = walk(config, folder, build, Local(workers), progress)
+    except KeyboardInterrupt as error:  # caught here, for Typer would leave with 130
+        raise StoppedError("interrupted; the same command goes on from here") from error
     _print(table, folder, as_json)
 
 

@@ -58,7 +58,7 @@ class ScoreConfig(_Config):
     captions: Path | None = None
     metrics: tuple[str, ...] = ()
     frames: Count = 32
-    fps: Annotated[float, Field(gt=0)] = 8.0
+    fps: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 8.0
     size: tuple[Count, Count] = (256, 256)  # height, width
     sample_rate: Annotated[int, Field(ge=1000)] = 16000
     pad: bool = False

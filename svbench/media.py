@@ -17,7 +17,7 @@ length      A longer file is cut. A file that is short by at most `TOLERANCE` is
 
 `read_native` gives a clip at its own frame rate, size and sample rate instead: every frame,
 frame i at time i / fps with the stream's average rate, which is how the published AV-Align
-code sees a file.
+code sees a file. A file whose streams end before the length in its header is refused.
 
 Files that the harness writes for itself are lossless (FFV1 and 24-bit FLAC in Matroska);
 MP4 is written for people, and for data sets that are drawn by code.
@@ -45,7 +45,10 @@ from svbench.types import Clip, ClipSpec, Recording
 
 VERSION = "1"  # part of every digest: raise it when a decoded array could change
 TOLERANCE = 0.1  # s; an AAC packet at 16 kHz lasts 0.064 s, and muxers drop the last one
+NATIVE_TOLERANCE = 0.2  # s that a header may promise beyond the streams: muxers are generous
 FLAC_SCALE = 2.0**23  # 24-bit samples; a float32 holds 24 bits, so nothing audible is lost
+# x264's look-ahead reads beyond small frames, so with it the same frames may give other bytes.
+REPEATABLE = "threads=1:bframes=0:mbtree=0:rc-lookahead=0"
 VIDEO_ENDINGS = (".mp4", ".mkv", ".webm", ".mov", ".avi", ".m4v")
 
 Video = NDArray[np.uint8]
@@ -59,19 +62,33 @@ def read(recording: Recording, spec: ClipSpec, *, pad: bool = False) -> Clip:
 
 def read_native(recording: Recording) -> Clip:
     """Read the whole clip from `recording.start` on, as it was made."""
-    with _opened(recording.path) as container:
-        stream = _video_stream(container, recording.path)
-        fps = float(stream.average_rate or stream.guessed_rate or 0)
+    path = recording.path
+    with _opened(path) as container:
+        stream = _video_stream(container, path)
+        rate = Fraction(stream.average_rate or stream.guessed_rate or 0)
         reformatter = VideoReformatter()
-        frames = [_rgb(f, reformatter) for f, _ in _timed(container, recording)]
-    if not frames or not fps:
-        raise DataError(f"{recording.path}: found no video frames, expected at least two")
-    audio, rate = _decode_audio(recording, None)
-    audio = audio[round(recording.start * rate) :]
-    spec = ClipSpec(len(frames), fps, frames[0].shape[:2], rate)
-    whole = np.zeros(spec.samples, np.float32)
-    whole[: len(audio)] = audio[: spec.samples]
-    return Clip(np.stack(frames), whole, spec)
+        step = 1 / rate if rate else Fraction(0)
+        first = Fraction(recording.start) - step / 2
+        frames, end = [], Fraction(0)
+        for frame, time in _timed(container, recording):
+            if time >= first:
+                frames.append(_rgb(frame, reformatter))
+            held = Fraction(frame.duration or 0) * (frame.time_base or 0)
+            end = time + max(step, held)
+        length = (container.duration or 0) / 1_000_000
+        alone = recording.sound is None or not container.streams.audio
+    if not frames or not rate:
+        raise DataError(f"{path}: found no video frames, expected at least two")
+    audio, sample_rate = _decode_audio(recording, None)
+    whole_end = max(float(end), len(audio) / sample_rate if recording.sound is None else 0.0)
+    if alone and length - whole_end > NATIVE_TOLERANCE:
+        raise DataError(
+            f"{path}: found {whole_end:.3f} s in it, expected the {length:.3f} s that its header "
+            "tells; is it truncated?"
+        )
+    spec = ClipSpec(len(frames), float(rate), frames[0].shape[:2], sample_rate)
+    audio = audio[round(recording.start * sample_rate) :][: spec.samples]
+    return Clip(np.stack(frames), np.pad(audio, (0, spec.samples - len(audio))), spec)
 
 
 def duration(path: Path) -> float:
@@ -277,7 +294,7 @@ def write_mp4(
         picture = out.add_stream("libx264", rate=Fraction(fps).limit_denominator(100_000))
         picture.height, picture.width = video.shape[1:3]
         picture.pix_fmt = "yuv420p"
-        picture.options = {"crf": "18", "threads": "1", "flags": "+bitexact"}
+        picture.options = {"crf": "18", "x264-params": REPEATABLE, "flags": "+bitexact"}
         sound = None
         if audio is not None:
             sound = out.add_stream("aac", rate=sample_rate, layout="mono")

@@ -88,8 +88,9 @@ def walk(
     """Walk to the table and write the run folder; `build` is called once the folder is held."""
     with locked(out):
         store = Store(out)
-        _claim(config, out)
+        record = _claimed(config, out)
         plan = build()
+        write_text(out / "run.json", json.dumps(record, indent=2) + "\n")
         real, problems = _checked("reference", plan.real, plan.spec, config, engine)
         usable = [example for example in plan.real if f"{example.id}/0" not in problems]
         systems = [build_system(usable) for build_system in plan.systems]
@@ -242,8 +243,11 @@ def halves(requests: Sequence[str], seed: int) -> tuple[frozenset[str], frozense
     return frozenset(names[:half]), frozenset(names[half:])
 
 
-def _claim(config: RunConfig | ScoreConfig, out: Path) -> None:
-    """Write run.json, or see that the folder was made by the same settings."""
+def _claimed(config: RunConfig | ScoreConfig, out: Path) -> Mapping[str, Any]:
+    """Give what run.json shall say, after seeing that the folder holds no other run.
+
+    It is written once the plan stands, so that a mistyped name does not claim the folder.
+    """
     asked: dict[str, Any] = {
         "command": "run" if isinstance(config, RunConfig) else "score",
         "config": json.loads(config.model_dump_json()),
@@ -253,7 +257,7 @@ def _claim(config: RunConfig | ScoreConfig, out: Path) -> None:
         try:
             there = json.loads(file.read_text(encoding="utf-8"))
             before = {"command": there["command"], **there["config"]}
-        except (ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(
                 f"{file}: found no readable run ({error}), expected one of ours"
             ) from error
@@ -264,5 +268,4 @@ def _claim(config: RunConfig | ScoreConfig, out: Path) -> None:
             was = ", ".join(f"{k} was {before.get(k)!r}, is {now.get(k)!r}" for k in changed)
             raise ConfigError(f"--out {out}: it holds another run ({was}); choose another --out")
     versions = {name: version(name) for name in RECORDED_VERSIONS}
-    record = {**asked, "versions": {"python": platform.python_version(), **versions}}
-    write_text(file, json.dumps(record, indent=2) + "\n")
+    return {**asked, "versions": {"python": platform.python_version(), **versions}}

@@ -20,7 +20,7 @@ import os
 import re
 import socket
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -89,7 +89,7 @@ def locked(root: Path) -> Iterator[None]:
     """
     try:
         root.mkdir(parents=True, exist_ok=True)
-        file = (root / ".lock").open("a+")
+        file = (root / ".lock").open("ab+", buffering=0)
     except OSError as error:
         raise ConfigError(f"--out {root}: cannot be written to ({error.strerror})") from error
     with file:
@@ -98,12 +98,14 @@ def locked(root: Path) -> Iterator[None]:
         except OSError as error:
             file.seek(0)
             raise ConfigError(
-                f"--out {root}: another svbench is at work there ({file.read().strip()}), "
+                f"--out {root}: another svbench is at work there ({file.read().decode().strip()}), "
                 "expected a folder of its own; wait for it or choose another --out"
             ) from error
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
-        file.flush()
+        with suppress(OSError):  # a full disk is told by the first file that matters
+            file.truncate(0)
+            file.write(f"process {os.getpid()} on {socket.gethostname()}\n".encode())
+        for left_over in root.rglob(".*.tmp"):  # of a process that was killed while it wrote
+            left_over.unlink(missing_ok=True)
         yield
 
 

@@ -1,35 +1,17 @@
-"""Fixtures shared by all tests; factories that need no fixture live in `tests.factories`."""
+"""Fixtures shared by all tests; what needs no fixture lies in `tests.factories`."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import pytest
 
 from svbench import cli
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a command did: its exit code, and what it printed."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def problems(self) -> list[str]:
-        """The lines in which svbench itself says what is wrong."""
-        return [line for line in self.err.splitlines() if line.startswith("svbench: ")]
-
-
-Run = Callable[..., Outcome]
+from tests.commands import Command, Outcome
 
 
 @pytest.fixture
-def svbench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+def svbench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """Run a command line in this process: `svbench("score", folder, "--reference", other)`."""
     monkeypatch.setenv("COLUMNS", "300")  # long lines stay whole, so tests can look for them
     monkeypatch.delenv("SVBENCH_DATA", raising=False)

@@ -321,3 +321,16 @@ def test_frames_equal_opencvs_on_real_clips() -> None:
         np.testing.assert_array_equal(clip.video, np.stack(frames))
         compared += 1
     assert compared
+
+
+def test_the_same_frames_give_the_same_mp4(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rough = rng.integers(0, 256, (32, 16, 16, 3), dtype=np.uint8)
+    video = np.stack([cv2.resize(frame, (64, 64)) for frame in rough])
+    sound = rng.uniform(-0.5, 0.5, 64000).astype(np.float32)
+    files = set()
+    for number in range(8):
+        _other_memory = bytes(number * 50_000)  # a used heap is what made x264 differ
+        media.write_mp4(tmp_path / "a.mp4", video, 8.0, sound)
+        files.add((tmp_path / "a.mp4").read_bytes())
+    assert len(files) == 1
