@@ -1,9 +1,11 @@
 """Clips in a folder or a list: the way in for everybody's own clips.
 
 A folder      every video below it, sorted by name; the id is the path without its ending.
+              What begins with a point is passed over: other systems leave such files about.
 A JSONL list  one object a line: `file` (or `file_name`, `path`, `video`), and if wanted `id`,
               `caption` (or `prompt`, `text`), `audio`, `start` (s) and `system`; paths are
               relative to the list. Lines with several `system` values give several sets.
+              A field that is null counts as not given.
 A video file  a set of one.
 
 A sound file of the same stem beside a video (`a.mp4`, `a.wav`) is its sound, whether or not the
@@ -14,8 +16,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -31,20 +34,26 @@ CAPTION_KEYS = ("caption", "prompt", "text")
 
 def load(path: Path, captions: Path | None = None) -> dict[str, tuple[Example, ...]]:
     """Give the sets of examples that a folder, list or file holds, by system name."""
-    if path.suffix == ".jsonl":
-        sets = _from_list(path)
-    elif path.is_dir():
-        sets = {path.resolve().name: _from_folder(path)}
-    elif path.suffix.lower() in VIDEO_ENDINGS and path.exists():
-        sets = {path.stem: (Example(path.stem, "", _recording(path)),)}
-    else:
-        raise DataError(
-            f"{path}: found {'no such thing' if not path.exists() else 'another kind of file'}, "
-            "expected a folder of clips, a .jsonl list or a video"
-        )
+    try:
+        sets = _sets(path)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be reached ({error.strerror}), expected clips") from error
     for name, examples in sets.items():
         check_ids((example.id for example in examples), f"{path} ({name})")
     return sets if captions is None else _with_captions(sets, captions)
+
+
+def _sets(path: Path) -> dict[str, tuple[Example, ...]]:
+    if path.suffix == ".jsonl":
+        return _from_list(path)
+    if path.is_dir():
+        return {path.resolve().name: _from_folder(path)}
+    if path.suffix.lower() in VIDEO_ENDINGS and path.exists():
+        return {path.stem: (Example(path.stem, "", _recording(path)),)}
+    raise DataError(
+        f"{path}: found {'no such thing' if not path.exists() else 'another kind of file'}, "
+        "expected a folder of clips, a .jsonl list or a video"
+    )
 
 
 def check_ids(ids: Iterable[str], where: str) -> None:
@@ -57,25 +66,37 @@ def check_ids(ids: Iterable[str], where: str) -> None:
         )
     for name in counts:
         parts = PurePosixPath(name).parts
-        if not name.strip() or name.startswith("/") or ".." in parts or not name.isprintable():
+        stays = bool(parts) and not name.startswith("/") and ".." not in parts
+        if not (stays and name.strip() and name.isprintable()):
             raise DataError(
                 f"{where}: found the id {name!r}, expected a name that stays inside its folder"
             )
 
 
 def _from_folder(folder: Path) -> tuple[Example, ...]:
-    try:
-        # `walk` passes over folders it may not enter, so we ask for the first one ourselves.
-        next(folder.iterdir(), None)
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be listed ({error.strerror})") from error
-    files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in VIDEO_ENDINGS)
+    files = sorted(_videos(folder))
     if not files:
         raise DataError(
             f"{folder}: found no video in it, expected files ending in {', '.join(VIDEO_ENDINGS)}"
         )
     ids = (file.relative_to(folder).with_suffix("").as_posix() for file in files)
     return tuple(Example(i, "", _recording(file)) for i, file in zip(ids, files, strict=True))
+
+
+def _videos(folder: Path) -> Iterator[Path]:
+    """Find videos; a folder that may not be looked into is an error, not an empty folder."""
+
+    def refuse(error: OSError) -> None:
+        raise DataError(
+            f"{error.filename}: found a folder that cannot be listed ({error.strerror}), "
+            "expected a readable one"
+        ) from error
+
+    for place, folders, files in os.walk(folder, onerror=refuse, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in files:
+            if not name.startswith(".") and Path(name).suffix.lower() in VIDEO_ENDINGS:
+                yield Path(place, name)
 
 
 def _recording(file: Path, start: float = 0.0, sound: Path | None = None) -> Recording:
@@ -92,9 +113,8 @@ def _from_list(path: Path) -> dict[str, tuple[Example, ...]]:
             continue
         where = f"{path}, line {number}"
         entry = _entry(line, where)
-        sets.setdefault(str(entry.get("system", path.parent.resolve().name)), []).append(
-            _example(entry, path.parent, where)
-        )
+        system = _text(entry, ("system",), where) or path.parent.resolve().name
+        sets.setdefault(system, []).append(_example(entry, path.parent, where))
     if not sets:
         raise DataError(f"{path}: found no line in it, expected one JSON object per clip")
     return {name: tuple(examples) for name, examples in sets.items()}
@@ -102,7 +122,7 @@ def _from_list(path: Path) -> dict[str, tuple[Example, ...]]:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8").splitlines()
+        return path.read_text(encoding="utf-8-sig").splitlines()  # spreadsheets put a mark in front
     except FileNotFoundError as error:
         raise DataError(f"{path}: found nothing there, expected a list of clips") from error
     except (OSError, UnicodeDecodeError) as error:
@@ -120,16 +140,30 @@ def _entry(line: str, where: str) -> Mapping[str, Any]:
 
 
 def _example(entry: Mapping[str, Any], folder: Path, where: str) -> Example:
-    file = next((entry[k] for k in FILE_KEYS if isinstance(entry.get(k), str)), None)
-    if file is None:
+    file = _text(entry, FILE_KEYS, where)
+    if not file:
         raise DataError(f"{where}: found no file name, expected a field {' or '.join(FILE_KEYS)}")
     start = entry.get("start", 0.0)
     if isinstance(start, bool) or not isinstance(start, int | float) or not 0 <= start < 1e6:
         raise DataError(f"{where}: found start {start!r}, expected seconds, 0 or more")
-    sound = folder / entry["audio"] if isinstance(entry.get("audio"), str) else None
-    caption = next((str(entry[k]) for k in CAPTION_KEYS if k in entry), "")
-    identifier = str(entry.get("id", PurePosixPath(file).with_suffix("")))
-    return Example(identifier, caption, _recording(folder / file, float(start), sound))
+    sound = _text(entry, ("audio",), where)
+    identifier = _text(entry, ("id",), where)
+    return Example(
+        PurePosixPath(file).with_suffix("").as_posix() if identifier is None else identifier,
+        _text(entry, CAPTION_KEYS, where) or "",
+        _recording(folder / file, float(start), folder / sound if sound else None),
+    )
+
+
+def _text(entry: Mapping[str, Any], keys: Sequence[str], where: str) -> str | None:
+    """Give the first of these fields that is there and not null; a whole number is text too."""
+    for key in keys:
+        value = entry.get(key)
+        if isinstance(value, bool) or not isinstance(value, str | int | None) or "\0" in str(value):
+            raise DataError(f"{where}: found {key} {value!r:.60}, expected text")
+        if value is not None:
+            return str(value)
+    return None
 
 
 def _with_captions(
@@ -157,22 +191,35 @@ def _with_captions(
 
 def read_captions(path: Path) -> dict[str, str]:
     """Read captions by clip id from JSONL (`id` or `file`, `caption`) or CSV (file, caption)."""
-    pairs: list[tuple[str, str]] = []
-    if path.suffix == ".jsonl":
-        for number, line in enumerate(_lines(path), 1):
-            if line.strip():
-                example = _example(
-                    {"file": (e := _entry(line, f"{path}, line {number}")).get("id"), **e},
-                    path.parent,
-                    f"{path}, line {number}",
-                )
-                pairs.append((example.id, example.caption))
-    else:
-        for number, row in enumerate(csv.reader(_lines(path)), 1):
-            if len(row) != 2:
-                raise DataError(
-                    f"{path}, line {number}: found {len(row)} fields, expected file and caption"
-                )
-            pairs.append((PurePosixPath(row[0]).with_suffix("").as_posix(), row[1]))
-    check_ids((name for name, _ in pairs), str(path))
-    return dict(pairs)
+    pairs = _caption_lines(path) if path.suffix == ".jsonl" else _caption_rows(path)
+    found = list(pairs)
+    check_ids((name for name, _ in found), str(path))
+    return dict(found)
+
+
+def _caption_lines(path: Path) -> Iterator[tuple[str, str]]:
+    for number, line in enumerate(_lines(path), 1):
+        if not line.strip():
+            continue
+        where = f"{path}, line {number}"
+        entry = _entry(line, where)
+        name, caption = _text(entry, ("id", *FILE_KEYS), where), _text(entry, CAPTION_KEYS, where)
+        if name is None or caption is None:
+            missing = "id or file" if name is None else "caption"
+            raise DataError(f"{where}: found no {missing}, expected an id or file, and a caption")
+        yield (name if entry.get("id") is not None else _without_ending(name)), caption
+
+
+def _caption_rows(path: Path) -> Iterator[tuple[str, str]]:
+    for number, row in enumerate(csv.reader(_lines(path)), 1):
+        if len(row) != 2:
+            raise DataError(
+                f"{path}, line {number}: found {len(row)} fields, expected file and caption"
+            )
+        yield _without_ending(row[0]), row[1]
+
+
+def _without_ending(name: str) -> str:
+    """Take the ending off a video's name; other points belong to the name."""
+    path = PurePosixPath(name)
+    return path.with_suffix("").as_posix() if path.suffix.lower() in VIDEO_ENDINGS else name

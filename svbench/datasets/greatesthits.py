@@ -1,0 +1,319 @@
+"""The Greatest Hits: a drumstick strikes and scratches things; 977 videos, 733 train, 244 test.
+
+`load` turns a folder into Examples of 4 s. It never writes into the folder.
+
+Forms on disk
+-------------
+raw         `vis-data-256` (or `vis-data`): one flat folder. Of a recording it reads
+            `<id>_denoised_thumb.mp4`, else `<id>_denoised.mp4`, else `<id>_mic.mp4`; the sound
+            is `<id>_denoised.wav`, else `<id>_mic.wav`, else the video's own. `train.txt` and
+            `test.txt` hold one id a line.
+segmented   `<id>_denoised_thumb-KKK.mp4`, cut beforehand (Ishii et al.), with their own sound.
+            They are found through the caption list.
+
+Conventions
+-----------
+Segment K of a recording is [4 K, 4 K + 4) s; its id is `<id>-KKK`. Only whole segments count.
+A caption list is a CSV file without header: path of a segment, caption. Its segments, in its
+order, are then the data set. A listed path is looked for as given (from the working directory),
+then from the list's own folder, then by its name in the data folder, and last as segment K of
+the raw recording. Where no list is given and the folder holds `flist_<split>.csv`, that is it;
+without any list every whole segment is taken, and the caption is "hitting with a stick", as in
+the protocol of ASVA.
+
+Onsets are the annotated times of `<id>_times.txt` (a line: time in s, material, action,
+reaction) within the segment, counted from its start; None where that file is absent. In the
+real annotations 38.5 % of the events have the action "None": the annotators left it open.
+
+References
+----------
+- A. Owens et al.: Visually indicated sounds. CVPR 2016, arXiv:1512.08512.
+- M. Ishii et al.: A simple but strong baseline for sounding video generation. arXiv:2409.17550.
+- L. Zhang et al.: Audio-synchronized visual animation (ASVA). ECCV 2024, arXiv:2403.05659.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from svbench import media
+from svbench.errors import ConfigError, DataError
+from svbench.types import ClipSpec, Example, Recording
+
+SPEC: Final = ClipSpec(32, 8.0, (256, 256), 16000)
+CAPTION: Final = "hitting with a stick"
+ACTIONS: Final = frozenset({"hit", "scratch", "None"})
+
+VIDEOS: Final = ("_denoised_thumb.mp4", "_denoised.mp4", "_mic.mp4")  # the best first
+SOUNDS: Final = ("_denoised.wav", "_mic.wav")
+SEGMENT: Final = re.compile(r"(?P<id>[\w-]+?)_(?:denoised|mic)(?:_thumb)?-(?P<k>\d{3,})\.mp4")
+SAFE_ID: Final = re.compile(r"[\w-]+")  # no separators and no dots: ids become file names
+SHOWN: Final = 5  # names spelled out in one message
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One annotated contact of stick and thing."""
+
+    time: float  # s from the start of the recording
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Four seconds of a recording, before its files are looked up."""
+
+    video: str  # id of the recording
+    number: int
+    caption: str
+    recording: Recording
+
+
+def load(
+    root: Path,
+    *,
+    split: str = "test",
+    captions: Path | None = None,
+    actions: Collection[str] = ACTIONS,
+    min_gap: float = 0.0,
+    limit: int | None = None,
+) -> tuple[Example, ...]:
+    """Read the examples of a split, in list order.
+
+    Parameters
+    ----------
+    root : Path
+        data folder; only read
+    split : str
+        "train" or "test": the list of ids `<split>.txt`
+    captions : Path, optional
+        caption list (Default value = `flist_<split>.csv` in `root`, if it is there)
+    actions : collection of str
+        actions that count as onsets (Default value = all: hit, scratch and None)
+    min_gap : float
+        an onset nearer than this to the one before is dropped, in seconds (Default value = 0)
+    limit : int, optional
+        take the first so many (Default value = all)
+    """
+    _check_settings(split, actions, min_gap, limit)
+    if not root.is_dir():
+        what = "a file" if root.exists() else "nothing there"
+        raise DataError(f"{root}: found {what}, expected the folder of the Greatest Hits data set")
+    listed = captions or root / f"flist_{split}.csv"
+    if captions is not None or listed.is_file():
+        segments = iter(_listed_segments(root, split, listed))
+    else:
+        segments = _whole_segments(root, _read_ids(root, split))
+    events: dict[str, list[Event] | None] = {}
+    examples = []
+    for segment in islice(segments, limit):
+        if segment.video not in events:
+            events[segment.video] = _read_events(root / f"{segment.video}_times.txt")
+        onsets = _onsets(events[segment.video], segment.number, actions, min_gap)
+        name = f"{segment.video}-{segment.number:03d}"
+        examples.append(Example(name, segment.caption, segment.recording, onsets))
+    if not examples:
+        raise DataError(f"{root}: found no whole segment of {SPEC.duration:g} s in split {split}")
+    return tuple(examples)
+
+
+def _check_settings(
+    split: str, actions: Collection[str], min_gap: float, limit: int | None
+) -> None:
+    if not SAFE_ID.fullmatch(split):
+        raise ConfigError(f"split: got {split!r}, expected a plain name such as train or test")
+    unknown = sorted(set(actions) - ACTIONS)
+    if unknown or not actions:
+        raise ConfigError(f"actions: got {unknown or 'none'}, expected some of {sorted(ACTIONS)}")
+    if not (math.isfinite(min_gap) and min_gap >= 0):
+        raise ConfigError(f"min_gap: got {min_gap}, expected seconds from 0 on")
+    if limit is not None and limit < 1:
+        raise ConfigError(f"limit: got {limit}, expected at least 1")
+
+
+# --- the lists ---------------------------------------------------------------------------------
+
+
+def _read_ids(root: Path, split: str) -> list[str]:
+    """Read `<split>.txt`: one id a line."""
+    path = root / f"{split}.txt"
+    if not path.is_file():
+        found = ", ".join(sorted(p.name for p in root.glob("*.txt") if SAFE_ID.fullmatch(p.stem)))
+        found = found if len(found) < 100 else f"{found[:100]} .."
+        raise DataError(f"{path}: found no such list (text files here: {found or 'none'})")
+    ids = [line.strip() for line in _read_text(path).splitlines() if line.strip()]
+    if not ids:
+        raise DataError(f"{path}: found an empty list, expected one recording id a line")
+    unsafe = [name for name in ids if not SAFE_ID.fullmatch(name)]
+    if unsafe:
+        raise DataError(
+            f"{path}: found {_names(unsafe)}, expected bare ids such as 2015-02-16-16-49-06"
+        )
+    _refuse_duplicates(path, ids)
+    return ids
+
+
+def _read_captions(path: Path) -> list[tuple[str, str]]:
+    """Read a caption list: path of a segment, caption."""
+    try:
+        rows = list(csv.reader(_read_text(path).splitlines(keepends=True)))
+    except csv.Error as error:
+        raise DataError(f"{path}: found no readable CSV ({error})") from error
+    bad = [str(i) for i, row in enumerate(rows, 1) if row and not _is_caption_row(row)]
+    if bad:
+        raise DataError(
+            f"{path}: row {_names(bad)} cannot be read, expected "
+            "<id>_denoised_thumb-KKK.mp4,caption (no header; a caption with commas in quotes)"
+        )
+    pairs = [(row[0].strip(), row[1].strip()) for row in rows if row]
+    if not pairs:
+        raise DataError(f"{path}: found an empty list, expected one segment and caption a line")
+    _refuse_duplicates(path, [Path(name).name for name, _ in pairs])
+    return pairs
+
+
+def _is_caption_row(row: Sequence[str]) -> bool:
+    return len(row) == 2 and bool(SEGMENT.fullmatch(Path(row[0].strip()).name) and row[1].strip())
+
+
+def _refuse_duplicates(path: Path, names: Sequence[str]) -> None:
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise DataError(f"{path}: found {_names(twice)} more than once, expected each one once")
+
+
+# --- from lists to files -----------------------------------------------------------------------
+
+
+def _whole_segments(root: Path, ids: Sequence[str]) -> Iterator[Segment]:
+    """Cut every listed recording into whole segments; lengths are read one by one."""
+    raws = {name: _raw(root, name) for name in ids}
+    missing = [name for name, raw in raws.items() if raw is None]
+    if missing:
+        raise DataError(
+            f"{root}: {len(missing)} of {len(ids)} listed recordings have no video: "
+            f"{_names(missing)}, expected <id>{VIDEOS[0]} (or {', '.join(VIDEOS[1:])})"
+        )
+    for name, raw in raws.items():
+        if raw is not None:
+            for number in range(math.floor(media.duration(raw.path) / SPEC.duration)):
+                yield Segment(name, number, CAPTION, _segment_of(raw, number))
+
+
+def _listed_segments(root: Path, split: str, captions: Path) -> list[Segment]:
+    """Look up every segment of a caption list."""
+    segments, missing = [], []
+    for path, caption in _read_captions(captions):
+        match = SEGMENT.fullmatch(Path(path).name)
+        assert match is not None  # _read_captions let it through
+        video, number = match["id"], int(match["k"])
+        recording = _find(root, captions, path, video, number)
+        if recording is None:
+            missing.append(path)
+        else:
+            segments.append(Segment(video, number, caption, recording))
+    if missing:
+        raise DataError(
+            f"{captions}: {len(missing)} listed segments have no video: {_names(missing)}, "
+            f"expected them there, beside the list, or in {root} (whole recordings will do)"
+        )
+    _refuse_other_split(root, split, captions, segments)
+    return segments
+
+
+def _find(root: Path, captions: Path, path: str, video: str, number: int) -> Recording | None:
+    for place in (Path(path), captions.parent / path, root / Path(path).name):
+        if place.is_file():
+            return Recording(place)
+    raw = _raw(root, video)
+    return None if raw is None else _segment_of(raw, number)
+
+
+def _refuse_other_split(
+    root: Path, split: str, captions: Path, segments: Sequence[Segment]
+) -> None:
+    """Refuse a caption list of training clips where test clips were asked for."""
+    if not (root / f"{split}.txt").is_file():
+        return
+    known = set(_read_ids(root, split))
+    strangers = sorted({segment.video for segment in segments} - known)
+    if strangers:
+        raise DataError(
+            f"{captions}: {len(strangers)} listed recordings are not in {split}.txt: "
+            f"{_names(strangers)}; is it the list of another split?"
+        )
+
+
+def _raw(root: Path, name: str) -> Recording | None:
+    """Find the files of a whole recording, or None without a video."""
+    video = next((p for end in VIDEOS if (p := root / f"{name}{end}").is_file()), None)
+    sound = next((p for end in SOUNDS if (p := root / f"{name}{end}").is_file()), None)
+    return None if video is None else Recording(video, sound=sound)
+
+
+def _segment_of(raw: Recording, number: int) -> Recording:
+    return Recording(raw.path, number * SPEC.duration, raw.sound)
+
+
+# --- annotations -------------------------------------------------------------------------------
+
+
+def _read_events(path: Path) -> list[Event] | None:
+    """Read `<id>_times.txt`, earliest first; None where there is no such file."""
+    if not path.is_file():
+        return None
+    lines = _read_text(path).splitlines()
+    events = [_event(path, i, line) for i, line in enumerate(lines, 1) if line.strip()]
+    return sorted(events, key=lambda event: event.time)
+
+
+def _event(path: Path, number: int, line: str) -> Event:
+    fields = line.split()
+    try:
+        time = float(fields[0])
+    except ValueError:
+        time = math.nan
+    if len(fields) < 3 or not (math.isfinite(time) and time >= 0) or fields[2] not in ACTIONS:
+        raise DataError(
+            f"{path}: line {number} is {line.strip()!r}, expected "
+            "<time in s> <material> <hit, scratch or None> <reaction>"
+        )
+    return Event(time, fields[2])
+
+
+def _onsets(
+    events: Sequence[Event] | None, number: int, actions: Collection[str], min_gap: float
+) -> tuple[float, ...] | None:
+    """Give the times of the wanted events within a segment, from the segment's start."""
+    if events is None:
+        return None
+    begin = number * SPEC.duration
+    onsets: list[float] = []
+    for event in events:
+        time = event.time - begin
+        wanted = event.action in actions and 0 <= time < SPEC.duration
+        if wanted and (not onsets or time - onsets[-1] >= min_gap):
+            onsets.append(time)
+    return tuple(onsets)
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8"
+        raise DataError(f"{path}: cannot be read ({reason}), expected a text file") from error
+
+
+def _names(names: Sequence[str]) -> str:
+    """Spell out the first few names."""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
