@@ -1,6 +1,11 @@
-"""The table for a terminal, by Rich."""
+"""The table for a terminal, by Rich.
+
+Names and notes are wrapped in `Text`, so that Rich takes no `[x]` in them for its markup.
+"""
 
 from __future__ import annotations
+
+from itertools import zip_longest
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -13,16 +18,16 @@ from svbench.types import ResultTable
 def render(table: ResultTable) -> RenderableType:
     """Give something a Rich console prints."""
     sheet = arrange(table)
-    grid = Table(title=sheet.title, title_justify="left", title_style="bold", pad_edge=False)
+    grid = Table(title=Text(sheet.title), title_justify="left", title_style="bold", pad_edge=False)
     grid.add_column("")
     for heading in sheet.headings:
-        grid.add_column(heading, justify="right", overflow="fold")
-    for line, following in zip(sheet.lines, (*sheet.lines[1:], None), strict=True):
+        grid.add_column(Text(heading), justify="right", overflow="fold")
+    for line, following in zip_longest(sheet.lines, sheet.lines[1:]):
         border = following is not None and following.reference != line.reference
-        grid.add_row(line.title, *map(_text, line.cells), end_section=border)
+        grid.add_row(Text(line.title, overflow="fold"), *map(_text, line.cells), end_section=border)
     notes = Table.grid(padding=(0, 1))
     for note in sheet.footnotes:
-        notes.add_row("·", note, style="dim")
+        notes.add_row("·", Text(note, overflow="fold"), style="dim")
     return Group(grid, notes)
 
 

@@ -175,10 +175,11 @@ def plan_score(config: ScoreConfig) -> Plan:
     folders: dict[str, tuple[Example, ...]] = {}
     for path in config.generated:
         for name, examples in manifest.load(path, config.captions).items():
-            if name in folders or name == "real":
+            if name in folders or name in ("real", "reference"):
                 raise ConfigError(
                     f"{path}: found a second set of clips called {name!r}, expected distinct "
-                    "names (a folder's own name, or `system` in a list; `real` is taken)"
+                    "names (a folder's own name, or `system` in a list), "
+                    "none of them `real` or `reference`"
                 )
             folders[name] = examples
     return Plan(

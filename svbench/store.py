@@ -95,11 +95,16 @@ def locked(root: Path) -> Iterator[None]:
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             file.seek(0)
             raise ConfigError(
                 f"--out {root}: another svbench is at work there ({file.read().decode().strip()}), "
                 "expected a folder of its own; wait for it or choose another --out"
+            ) from error
+        except OSError as error:
+            raise ConfigError(
+                f"--out {root}: cannot be locked ({error.strerror}), expected a file system "
+                "with locks; choose another --out"
             ) from error
         with suppress(OSError):  # a full disk is told by the first file that matters
             file.truncate(0)

@@ -85,9 +85,7 @@ def test_a_seek_gives_the_same_frames_as_decoding_from_the_front(tmp_path: Path)
     whole = media.read(
         Recording(tmp_path / "v.mp4", 0.0, sound), ClipSpec(64, 8.0, (32, 32), 16000)
     )
-    late = media.read(
-        Recording(tmp_path / "v.mp4", 4.0, sound), ClipSpec(32, 8.0, (32, 32), 16000)
-    )
+    late = media.read(Recording(tmp_path / "v.mp4", 4.0, sound), ClipSpec(32, 8.0, (32, 32), 16000))
     np.testing.assert_array_equal(late.video, whole.video[32:])
 
 

@@ -1,0 +1,98 @@
+"""Files and folders that may not be read or written."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.commands import Command, hint
+from tests.factories import write_clip
+
+
+@contextmanager
+def like_anybody() -> Iterator[None]:
+    """Lay down root's power to read and write everything, if we have it."""
+    overrides = 1 << 1 | 1 << 2  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH; see capset(2)
+    if os.geteuid() != 0:
+        yield
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)
+    powers = (ctypes.c_uint32 * 6)()
+    if not hasattr(libc, "capset") or libc.capget(header, powers):
+        pytest.skip("root may read everything, and this system gives no way to lay that down")
+    fewer = (ctypes.c_uint32 * 6)(*powers)
+    fewer[0] &= ~overrides  # of the effective powers only: the permitted ones give them back
+    libc.capset(header, fewer)
+    try:
+        yield
+    finally:
+        libc.capset(header, powers)
+
+
+@contextmanager
+def forbidden(path: Path) -> Iterator[None]:
+    """Take all permissions from a path, and give them back in the end."""
+    before = path.stat().st_mode
+    path.chmod(0)
+    try:
+        with like_anybody():
+            if os.access(path, os.R_OK, effective_ids=True):
+                pytest.skip("this user may read everything")
+            yield
+    finally:
+        path.chmod(before)
+
+
+def test_a_clip_without_permission(made: Path, score: Command) -> None:
+    with forbidden(made / "c4.mp4"):
+        outcome = score(made)
+    assert outcome.code == 3
+    assert outcome.problems[0] == (
+        f"{made / 'c4.mp4'}: found a file without permission to read, expected a readable clip"
+    )
+    assert outcome.problems[1:] == [hint(1, 6)]
+
+
+def test_a_folder_without_permission(made: Path, score: Command) -> None:
+    with forbidden(made):
+        problem = score(made).problem(3)
+    assert problem.startswith(f"{made}: ")
+    assert "permission denied" in problem.lower()
+
+
+def test_a_folder_inside_without_permission_is_not_passed_over(made: Path, score: Command) -> None:
+    write_clip(made / "more" / "d0.mp4")
+    with forbidden(made / "more"):
+        problem = score(made).problem(3)
+    assert problem.startswith(f"{made / 'more'}: ")
+    assert "permission denied" in problem.lower()
+
+
+def test_a_list_without_permission(made: Path, score: Command) -> None:
+    path = made.parent / "clips.jsonl"
+    path.write_text('{"file": "made/c0.mp4"}\n')
+    with forbidden(path):
+        problem = score(path).problem(3)
+    assert problem.startswith(f"{path}: ")
+    assert "permission denied" in problem.lower()
+
+
+def test_a_run_folder_that_may_not_be_written(made: Path, score: Command, tmp_path: Path) -> None:
+    (tmp_path / "closed").mkdir()
+    with forbidden(tmp_path / "closed"):
+        problem = score(made, "--out", tmp_path / "closed" / "run").problem(2)
+    assert problem.startswith(f"--out {tmp_path / 'closed' / 'run'}: cannot be written")
+
+
+def test_a_folder_behind_a_closed_one(made: Path, score: Command) -> None:
+    write_clip(made / "more" / "d0.mp4")
+    with forbidden(made):
+        problem = score(made / "more").problem(3)
+    assert problem.startswith(f"{made / 'more'}: ")
+    assert "permission denied" in problem.lower()

@@ -1,0 +1,124 @@
+"""The rows that a table's numbers are seen against."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from svbench.baselines.reference import LAG, lagged, partners, real, shuffled
+from svbench.errors import ConfigError
+from svbench.types import Clip, ClipSpec, Request
+
+SPEC = ClipSpec(2, 2.0, (4, 4), 8)  # 1 s: 8 samples, so 0.25 s are 2 samples
+IDS = ("a", "b", "c", "d")
+
+
+def read(example: str, spec: ClipSpec) -> Clip:
+    """Give a clip whose pixels and sound tell its id."""
+    mark = IDS.index(example)
+    video = np.full((spec.frames, *spec.size, 3), 10 + mark, np.uint8)
+    audio = (mark + np.arange(spec.samples) / 10).astype(np.float32)
+    return Clip(video, audio, spec)
+
+
+def request(example: str, seed: int = 0) -> Request:
+    return Request(f"{example}/0", "", seed)
+
+
+def pixel(clip: Clip) -> int:
+    return int(clip.video[0, 0, 0, 0]) - 10
+
+
+def sound(clip: Clip) -> int:
+    return int(clip.audio[0])
+
+
+def test_real_gives_the_real_clip_and_ignores_the_seed_of_a_request() -> None:
+    one, again = real(read).generate([request("c", 1), request("c", 2)], SPEC)
+    wanted = read("c", SPEC)
+    for clip in (one, again):
+        np.testing.assert_array_equal(clip.video, wanted.video)
+        np.testing.assert_array_equal(clip.audio, wanted.audio)
+
+
+def test_an_id_may_hold_slashes() -> None:
+    seen = []
+
+    def reading(example: str, spec: ClipSpec) -> Clip:
+        seen.append(example)
+        return read("a", spec)
+
+    list(real(reading).generate([Request("folder/clip/3", "", 0)], SPEC))
+    assert seen == ["folder/clip"]
+
+
+def test_lagged_turns_the_sound_round_by_a_quarter_of_a_second() -> None:
+    assert LAG == 0.25
+    (clip,) = lagged(read).generate([request("b")], SPEC)
+    np.testing.assert_array_equal(clip.video, read("b", SPEC).video)
+    expected = np.array([1.6, 1.7, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5], np.float32)
+    np.testing.assert_array_equal(clip.audio, expected)
+
+
+@pytest.mark.parametrize(
+    ("lag", "first"), [(0.0, 0), (0.125, 7), (0.5, 4), (0.875, 1), (1.0, 0), (1.25, 6)]
+)
+def test_lagged_by_another_time(lag: float, first: int) -> None:
+    (clip,) = lagged(read, lag).generate([request("a")], SPEC)
+    np.testing.assert_array_equal(clip.audio, np.roll(np.arange(8), -first).astype("f4") / 10)
+
+
+def test_shuffled_keeps_each_picture_and_uses_each_sound_once() -> None:
+    clips = list(shuffled(read, IDS, 5).generate([request(e) for e in IDS], SPEC))
+    assert [pixel(clip) for clip in clips] == [0, 1, 2, 3]
+    assert sorted(sound(clip) for clip in clips) == [0, 1, 2, 3]
+    assert all(sound(clip) != pixel(clip) for clip in clips)
+
+
+def test_shuffled_pairs_do_not_depend_on_which_requests_come_when() -> None:
+    system = shuffled(read, IDS, 5)
+    whole = [sound(clip) for clip in system.generate([request(e) for e in IDS], SPEC)]
+    backwards = [sound(c) for c in system.generate([request(e) for e in IDS[::-1]], SPEC)]
+    assert backwards == whole[::-1]
+
+
+def test_two_clips_swap_their_sounds() -> None:
+    assert partners(["x", "y"], 0) == {"x": "y", "y": "x"}
+
+
+@given(count=st.integers(2, 40), seed=st.integers(0, 2**63 - 1))
+def test_partners_are_one_cycle_through_all(count: int, seed: int) -> None:
+    names = [f"clip {i}" for i in range(count)]
+    partner = partners(names, seed)
+    way = [names[0]]
+    while (following := partner[way[-1]]) != names[0]:
+        way.append(following)
+    assert sorted(way) == sorted(names)
+
+
+def test_partners_follow_the_seed() -> None:
+    names = [f"clip {i}" for i in range(20)]
+    assert partners(names, 1) == partners(names, 1)
+    assert partners(names, 1) != partners(names, 2)
+
+
+def test_the_settings_tell_other_pairs_apart() -> None:
+    assert shuffled(read, IDS, 1).settings == shuffled(read, IDS, 1).settings
+    names = [f"clip {i}" for i in range(20)]
+    assert shuffled(read, names, 1).settings != shuffled(read, names, 2).settings
+    assert lagged(read).settings == {"lag": "0.25 s"}
+    assert lagged(read, 0.5).settings == {"lag": "0.5 s"}
+
+
+@pytest.mark.parametrize("names", [[], ["only"]])
+def test_one_clip_has_no_other_sound(names: list[str]) -> None:
+    with pytest.raises(ConfigError, match=f"at least 2 clips, got {len(names)}"):
+        shuffled(read, names, 0)
+
+
+def test_all_reference_rows_say_that_they_are_made_of_real_clips() -> None:
+    systems = [real(read), shuffled(read, IDS, 0), lagged(read)]
+    assert [system.name for system in systems] == ["real", "shuffled", "lagged"]
+    assert all(system.made_of_real_clips for system in systems)

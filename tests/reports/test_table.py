@@ -1,0 +1,131 @@
+"""What stands in each cell of a printed table, and below it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from svbench.reports.table import ABSENT, Cell, arrange, number
+from svbench.types import ClipSpec, Column, ResultTable, Row, Score
+
+SPEC = ClipSpec(8, 8.0, (32, 48), 16000)
+ALIGN = Column("align", "AV-Align", "higher")
+FVD = Column("fvd", "FVD", "lower")
+
+
+def score(value: float, count: int = 20, **more: object) -> Score:
+    return Score("align", value, "higher", count, **more)  # type: ignore[arg-type]
+
+
+def table(*rows: Row, columns: tuple[Column, ...] = (ALIGN,), notes: tuple[str, ...] = ()):
+    return ResultTable("Greatest Hits", "greatesthits", "mini", SPEC, columns, rows, notes)
+
+
+def row(name: str, asked: int = 20, **more: object) -> Row:
+    return Row(name, f"the {name}", asked, **more)  # type: ignore[arg-type]
+
+
+def test_models_stand_before_reference_rows_and_each_kind_keeps_its_order() -> None:
+    sheet = arrange(
+        table(
+            row("real", made_of_real_clips=True),
+            row("b"),
+            row("lagged", made_of_real_clips=True),
+            row("a"),
+        )
+    )
+    titles = [(line.title, line.reference) for line in sheet.lines]
+    assert titles == [
+        ("the b", False),
+        ("the a", False),
+        ("the real", True),
+        ("the lagged", True),
+    ]
+
+
+def test_headings_tell_the_format_and_which_direction_is_better() -> None:
+    sheet = arrange(table(columns=(ALIGN, FVD)))
+    assert sheet.title == "Greatest Hits (8 frames at 8 frames/s, 48 x 32 px, 16000 Hz)"
+    assert sheet.headings == ("AV-Align ↑", "FVD ↓")
+    assert sheet.lines == ()
+
+
+def test_a_cell_shows_value_interval_and_count() -> None:
+    sheet = arrange(table(row("a", scores={"align": score(0.12345, interval=(0.1, 0.15))})))
+    assert sheet.lines[0].cells == (Cell("0.123", "[0.100, 0.150]", "n = 20"),)
+    assert "brackets: 95 % bootstrap interval over clips" in sheet.footnotes
+
+
+def test_a_score_without_interval_shows_none_and_explains_none() -> None:
+    sheet = arrange(table(row("a", scores={"align": score(0.5)})))
+    assert sheet.lines[0].cells[0].interval == ""
+    assert sheet.footnotes == ()
+
+
+def test_a_count_that_differs_from_what_was_asked_says_of_how_many() -> None:
+    sheet = arrange(table(row("a", asked=22, scores={"align": score(0.5, 21)})))
+    assert sheet.lines[0].cells[0].count == "n = 21 of 22"
+
+
+def test_a_comparison_says_with_how_many_real_clips() -> None:
+    against = score(0.5, 10, reference_count=11)
+    sheet = arrange(table(row("real", 21, made_of_real_clips=True, scores={"align": against})))
+    assert sheet.lines[0].cells[0].count == "n = 10 of 21 against 11"
+
+
+def test_an_absent_cell_is_a_dash_and_its_reason_a_footnote() -> None:
+    sheet = arrange(
+        table(
+            row("a", scores={"align": score(0.5)}, absent={"fvd": "no weights here"}),
+            columns=(ALIGN, FVD),
+        )
+    )
+    assert ABSENT == "–"
+    assert sheet.lines[0].cells[1] == Cell("–", "", "")
+    assert sheet.footnotes == ("the a, FVD: no weights here",)
+
+
+@pytest.mark.parametrize(("count", "warned"), [(9, True), (10, False)])
+def test_fewer_than_ten_clips_are_called_few(count: int, warned: bool) -> None:
+    sheet = arrange(table(row("a", count, scores={"align": score(0.5, count)})))
+    assert (
+        "fewer than 10 clips: the interval is narrower than the truth" in sheet.footnotes
+    ) == warned
+
+
+def test_notes_of_table_and_scores_are_all_printed_those_of_the_table_first() -> None:
+    sheet = arrange(
+        table(
+            row("a", scores={"align": score(0.5, note="2 of 20 clips are silent")}),
+            row("b", scores={"align": score(0.5)}),
+            notes=("miniature: not comparable",),
+        )
+    )
+    assert sheet.footnotes == (
+        "miniature: not comparable",
+        "the a, AV-Align: 2 of 20 clips are silent",
+    )
+
+
+def test_scores_stand_under_their_own_heading_whatever_their_order_in_the_row() -> None:
+    scores = {"fvd": replace(score(300.4), metric="fvd"), "align": score(0.5)}
+    sheet = arrange(table(row("a", scores=scores), columns=(ALIGN, FVD)))
+    assert [cell.value for cell in sheet.lines[0].cells] == ["0.500", "300"]
+
+
+@pytest.mark.parametrize(
+    ("value", "printed"),
+    [
+        (0.0, "0.000"),
+        (0.0314, "0.031"),
+        (-0.25, "-0.250"),
+        (9.9994, "9.999"),
+        (10.0, "10.0"),
+        (99.94, "99.9"),
+        (100.0, "100"),
+        (-512.6, "-513"),
+    ],
+)
+def test_numbers_carry_the_figures_an_interval_can_bear(value: float, printed: str) -> None:
+    assert number(value) == printed

@@ -1,0 +1,127 @@
+"""The table on a terminal, wide or narrow, coloured or not."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from svbench.reports.text import show
+from svbench.types import ClipSpec, Column, ResultTable, Row, Score
+
+SPEC = ClipSpec(8, 8.0, (32, 32), 16000)
+COLUMNS = (
+    Column("align", "AV-Align (corrected, published detectors)", "higher"),
+    Column("old", "AV-Align (tempotokens-2023, published detectors)", "higher"),
+    Column("fvd", "FVD", "lower"),
+)
+
+
+def score(metric: str, value: float, low: float, high: float) -> Score:
+    return Score(metric, value, "higher", 19, (low, high))
+
+
+TABLE = ResultTable(
+    "Greatest Hits",
+    "greatesthits",
+    "mini",
+    SPEC,
+    COLUMNS,
+    (
+        Row("real", "real clips", 20, True, {}, {"align": score("align", 0.875, 0.812, 0.931)}),
+        Row(
+            "mine",
+            "my model",
+            20,
+            scores={
+                "align": score("align", 0.123, 0.101, 0.145),
+                "old": score("old", 1.234, 1.011, 1.456),
+                "fvd": score("fvd", 321.4, 298.7, 345.6),
+            },
+        ),
+    ),
+    notes=("miniature: not comparable with published figures",),
+)
+
+
+def printed(width: int, table: ResultTable = TABLE, **more: object) -> str:
+    file = io.StringIO()
+    show(table, Console(file=file, width=width, **more))  # type: ignore[arg-type]
+    return file.getvalue()
+
+
+def test_a_wide_terminal_shows_everything() -> None:
+    text = printed(200)
+    lines = text.splitlines()
+    assert lines[0].startswith("Greatest Hits (8 frames at 8 frames/s, 32 x 32 px, 16000 Hz)")
+    heading = next(line for line in lines if "AV-Align" in line)
+    assert heading.index("(corrected") < heading.index("(tempotokens-2023") < heading.index("FVD ↓")
+    mine = next(line for line in lines if "my model" in line)
+    assert [n for n in mine.replace("│", " ").split() if n[0].isdigit()] == [
+        "0.123",
+        "1.234",
+        "321",
+    ]
+    assert text.index("my model") < text.index("real clips")
+    assert text.count("n = 19 of 20") == 4
+    assert "· miniature: not comparable with published figures" in text
+
+
+def test_a_rule_parts_models_from_reference_rows() -> None:
+    lines = printed(200).splitlines()
+    mine = next(i for i, line in enumerate(lines) if "my model" in line)
+    real = next(i for i, line in enumerate(lines) if "real clips" in line)
+    assert any(line.startswith("├") for line in lines[mine:real])
+    assert not any(line.startswith("├") for line in lines[real:])
+
+
+@pytest.mark.parametrize("width", [80, 60])
+def test_a_narrow_terminal_loses_no_number(width: int) -> None:
+    text = printed(width)
+    assert max(map(len, text.splitlines())) <= width
+    for figure in ("0.123", "[0.101,", "0.145]", "1.234", "321", "[299,", "346]", "0.875"):
+        assert figure in text
+    assert "…" not in text
+
+
+def test_colour_and_boxes_are_for_terminals_only() -> None:
+    assert "\x1b[" not in printed(100)
+    assert "\x1b[" in printed(100, force_terminal=True, color_system="standard", no_color=False)
+
+
+def test_a_table_without_rows_prints_its_headings() -> None:
+    empty = ResultTable("Nothing yet", "d", "mini", SPEC, COLUMNS, ())
+    assert "FVD ↓" in printed(200, empty)
+
+
+def test_square_brackets_in_names_are_not_taken_for_markup() -> None:
+    odd = ResultTable(
+        "[red]odd[/red]",
+        "d",
+        "mini",
+        SPEC,
+        (Column("m", "[b]m[/b]", "higher"),),
+        (Row("r", "[i]r[/i]", 1, absent={"m": "[dim]because[/dim]"}),),
+        notes=("[bold]note",),
+    )
+    text = printed(200, odd)
+    for name in ("[red]odd[/red]", "[b]m[/b]", "[i]r[/i]", "[dim]because[/dim]", "[bold]note"):
+        assert name in text
+
+
+def test_a_long_word_in_a_name_or_a_note_is_broken_and_not_cut_off() -> None:
+    path = "/data/" + "0123456789" * 9 + ".mp4"
+    long = ResultTable(
+        "t",
+        "d",
+        "mini",
+        SPEC,
+        COLUMNS[2:],
+        (Row("r", path, 1, absent={"fvd": path}),),
+        notes=(f"left out: {path}",),
+    )
+    text = printed(60, long)
+    assert "…" not in text
+    joined = "".join(text.replace("│", "").replace("–", "").split())
+    assert joined.count(path) == 4  # the row, the note, and the footnote of its absent cell

@@ -1,0 +1,269 @@
+"""The house rules of DESIGN.md, held by reading every import in the code.
+
+An import counts wherever it stands: at the top, inside a function, or under
+`if TYPE_CHECKING`. What is imported for its type alone is still known by name, so it makes the
+same arrow in the picture of the house; only what an `import` costs at run time differs, and
+that is looked at in a process of its own.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ROOMS = ("metrics", "baselines", "reports")  # links in svbench/ to folders beside it
+NOUNS = {"svbench.types", "svbench.errors"}
+MOST_LINES = 400
+
+# What a module, or all modules of a package, may import of svbench beside their own package.
+MAY_IMPORT: Mapping[str, set[str]] = {
+    "svbench": {"svbench._version"},
+    "svbench.__main__": {"svbench.cli"},
+    "svbench._version": set(),
+    "svbench.errors": set(),
+    "svbench.types": {"svbench.errors"},
+    "svbench.protocols": {"svbench.types"},
+    "svbench.config": NOUNS,
+    "svbench.media": NOUNS,
+    "svbench.engine": NOUNS,
+    "svbench.weights": NOUNS,
+    "svbench.results": NOUNS,
+    "svbench.store": NOUNS | {"svbench.media"},
+    "svbench.datasets": NOUNS | {"svbench.media", "svbench.store", "svbench.weights"},
+    "svbench.generate": NOUNS
+    | {"svbench.protocols", "svbench.store", "svbench.media", "svbench.engine"},
+    "svbench.extract": NOUNS
+    | {"svbench.protocols", "svbench.store", "svbench.media", "svbench.engine"},
+    "svbench.run": NOUNS
+    | {
+        "svbench.config",
+        "svbench.datasets",
+        "svbench.engine",
+        "svbench.extract",
+        "svbench.generate",
+        "svbench.protocols",
+        "svbench.results",
+        "svbench.store",
+    },
+    "svbench.metrics": NOUNS | {"svbench.protocols", "svbench.weights"},
+    "svbench.baselines": NOUNS | {"svbench.protocols", "svbench.weights"},
+    "svbench.reports": NOUNS | {"svbench.results"},
+    "svbench.cli": NOUNS
+    | {
+        "svbench._version",
+        "svbench.catalog",
+        "svbench.config",
+        "svbench.engine",
+        "svbench.reports",
+        "svbench.results",
+        "svbench.run",
+    },
+}
+ANYTHING_BUT = {"svbench.catalog": {"svbench.cli", "svbench.__main__"}}  # the one that knows all
+
+NOWHERE = {
+    "torchvision": "it has no build beside a CPU build of torch",
+    "torchaudio": "it has no build beside a CPU build of torch",
+    "metrics": "the room is called svbench.metrics",
+    "baselines": "the room is called svbench.baselines",
+    "reports": "the room is called svbench.reports",
+}
+# what decodes, computes or draws: a reader of tables shall not wait for it
+HEAVY = ("torch", "diffusers", "transformers", "librosa", "numba", "cv2", "av", "scipy")
+
+
+@cache
+def modules() -> Mapping[str, Path]:
+    """Give every module of svbench by its dotted name, the rooms included."""
+    houses = [ROOT / "svbench", *(ROOT / "svbench" / room for room in ROOMS)]
+    found = {}
+    for house in houses:
+        for file in sorted(house.rglob("*.py")):  # does not follow links
+            dotted = file.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".")
+            found[dotted.removesuffix(".__init__")] = file
+    return found
+
+
+def imported(name: str) -> set[str]:
+    """Give the full names of everything a module imports."""
+    file = modules()[name]
+    package = name if file.name == "__init__.py" else name.rpartition(".")[0]
+    return set(_imports(ast.parse(file.read_text(encoding="utf-8")), package))
+
+
+def _imports(tree: ast.Module, package: str) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                up = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*up, base] if base else up)
+            for alias in node.names:
+                deeper = f"{base}.{alias.name}"
+                yield deeper if deeper in modules() else base
+
+
+def own(name: str) -> set[str]:
+    """Give the modules of svbench that a module imports; importing the root says nothing."""
+    return {n for n in imported(name) if n in modules() and n != "svbench"}
+
+
+def ruled_by(name: str) -> str:
+    """Give the rule for a module: its own, or its package's."""
+    while name not in MAY_IMPORT and name not in ANYTHING_BUT:
+        name = name.rpartition(".")[0]
+    return name
+
+
+def within(name: str, package: str) -> bool:
+    return name == package or name.startswith(package + ".")
+
+
+def test_imports_are_found_wherever_they_stand() -> None:
+    text = """
+import os.path
+from typing import TYPE_CHECKING
+from svbench import media
+from svbench.media import read
+from . import manifest
+from .. import store
+if TYPE_CHECKING:
+    from svbench.types import Clip
+def late():
+    from ..engine import Local
+"""
+    assert set(_imports(ast.parse(text), "svbench.datasets")) == {
+        "os.path",
+        "typing",
+        "svbench.media",
+        "svbench.datasets.manifest",
+        "svbench.store",
+        "svbench.types",
+        "svbench.engine",
+    }
+
+
+def test_the_reader_sees_all_four_rooms() -> None:
+    seen = set(modules())
+    assert {"svbench", "svbench.cli", "svbench.datasets.manifest"} <= seen
+    assert {"svbench.metrics.av_align", "svbench.baselines.reference", "svbench.reports.text"} <= (
+        seen
+    )
+
+
+@pytest.mark.parametrize("name", sorted(modules()))
+def test_a_module_imports_only_what_it_may(name: str) -> None:
+    rule = ruled_by(name)
+    assert rule != "svbench" or name == "svbench", (
+        f"{name} is new in the harness: say in MAY_IMPORT what it may know"
+    )
+    if rule in ANYTHING_BUT:
+        strangers = own(name) & ANYTHING_BUT[rule]
+    else:
+        allowed = MAY_IMPORT[rule] | ({rule} if modules()[rule].name == "__init__.py" else set())
+        strangers = {n for n in own(name) if not any(within(n, a) for a in allowed)}
+    assert not strangers, f"{name} may not know {', '.join(sorted(strangers))}"
+
+
+def test_no_module_imports_itself_round_a_circle() -> None:
+    arrows = {name: own(name) for name in modules()}
+    done: set[str] = set()
+
+    def follow(name: str, way: tuple[str, ...]) -> None:
+        assert name not in way, " -> ".join([*way[way.index(name) :], name])
+        if name not in done:
+            for following in sorted(arrows[name]):
+                follow(following, (*way, name))
+            done.add(name)
+
+    for name in arrows:
+        follow(name, ())
+
+
+@pytest.mark.parametrize("name", sorted(modules()))
+def test_some_things_are_imported_nowhere_or_in_one_place(name: str) -> None:
+    for other in imported(name):
+        top = other.partition(".")[0]
+        assert top not in NOWHERE, f"{name} imports {other}: {NOWHERE[top]}"
+        assert top != "av" or name == "svbench.media", f"{name} imports av: only media may"
+        if within(name, "svbench.reports"):
+            assert top not in HEAVY, f"{name} imports {other}: reports read result files only"
+
+
+def test_builders_import_what_they_build_when_they_are_called() -> None:
+    catalog = ast.parse(modules()["svbench.catalog"].read_text(encoding="utf-8"))
+    at_once = ast.Module(
+        [n for n in catalog.body if isinstance(n, ast.Import | ast.ImportFrom)], []
+    )
+    ours = {n for n in _imports(at_once, "svbench") if n in modules()}
+    assert ours <= NOUNS
+
+
+def test_the_rooms_are_links_to_the_folders_beside() -> None:
+    for room in ROOMS:
+        link = ROOT / "svbench" / room
+        assert link.is_symlink()
+        assert link.readlink() == Path("..") / room
+        assert not (ROOT / room / room).exists()
+
+
+def test_every_package_is_listed_so_that_a_wheel_holds_it() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    folders = {file.parent for file in modules().values()}
+    packages = {folder.relative_to(ROOT).as_posix().replace("/", ".") for folder in folders}
+    assert set(project["tool"]["setuptools"]["packages"]) == packages
+    assert not [folder for folder in folders if not (folder / "__init__.py").exists()]
+
+
+def test_no_file_is_longer_than_a_reader_can_bear() -> None:
+    files = [*modules().values(), *(ROOT / "tests").rglob("*.py")]
+    lines = {file: len(file.read_text(encoding="utf-8").splitlines()) for file in files}
+    long = {str(file.relative_to(ROOT)): n for file, n in lines.items() if n > MOST_LINES}
+    assert not long
+
+
+RUN_AND_LIST = """
+import json, sys
+from svbench.cli import main
+try:
+    main()
+except SystemExit as leaving:
+    assert not leaving.code, leaving.code
+finally:
+    print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
+"""
+
+
+def loaded_by(*words: str) -> set[str]:
+    """Give the top-level modules that a command has loaded when it is done."""
+    command = [sys.executable, "-c", RUN_AND_LIST, *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_help_loads_nothing_that_takes_time() -> None:
+    loaded = loaded_by("--help")
+    assert "typer" in loaded
+    assert loaded.isdisjoint({*HEAVY, "numpy", "pydantic", "matplotlib"})
+
+
+def test_report_loads_no_models_and_no_media(tmp_path: Path) -> None:
+    from svbench.results import dump_table
+    from svbench.types import ClipSpec, ResultTable
+
+    table = ResultTable("t", "d", "mini", ClipSpec(8, 8.0, (32, 32), 16000), (), ())
+    (tmp_path / "results.json").write_text(dump_table(table), encoding="utf-8")
+    loaded = loaded_by("report", str(tmp_path))
+    assert "rich" in loaded
+    assert loaded.isdisjoint(HEAVY)
