@@ -1,0 +1,189 @@
+"""Audio-visual events: the onsets and motion peaks of a clip, as AV-Align reads them.
+
+One pass over a clip finds its onsets (`onsets`), measures its motion and finds the motion
+peaks (`motion`). What was found is kept, so that every variant of AV-Align shares one pass
+and a reader can see why a clip scored as it did.
+
+Conventions
+-----------
+A clip becomes a float64 block of rows (kind, time, strength), time in seconds:
+
+| kind  | rows          | time              | strength                         |
+|-------|---------------|-------------------|----------------------------------|
+| CLIP  | exactly 1     | the clip's length | its frame rate, frames / s       |
+| LEVEL | exactly 1     | 0                 | the loudest sample, 0..1         |
+| ONSET | one per onset | when it begins    | onset strength                   |
+| PEAK  | one per peak  | frame / fps       | motion there, px per frame       |
+| FLOW  | one per frame | frame / fps       | motion, px per frame             |
+
+Seconds do not depend on the clip's size, motion does: magnitudes compare at equal sizes only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from enum import IntEnum
+from importlib.metadata import version
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from svbench.errors import ScoreError
+from svbench.metrics.motion import FlowSettings, PeakSettings, flow_magnitude, peak_indices
+from svbench.metrics.onsets import OnsetSettings, onset_times
+from svbench.types import Clip, Features, Values, View
+
+# Part of the cache key: raise it whenever the code gives other numbers for equal settings.
+CODE_VERSION: Final = 2
+
+
+class Kind(IntEnum):
+    """What a row tells of a clip."""
+
+    CLIP = 0
+    ONSET = 1
+    PEAK = 2
+    FLOW = 3
+    LEVEL = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Detectors:
+    """How onsets and motion peaks are found."""
+
+    name: str
+    onsets: OnsetSettings = field(default_factory=OnsetSettings)
+    flow: FlowSettings = field(default_factory=FlowSettings)
+    peaks: PeakSettings = field(default_factory=PeakSettings)
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Give every value, as plain numbers and text."""
+        return asdict(self)
+
+
+DETECTORS: Final[Mapping[str, Detectors]] = {
+    detectors.name: detectors
+    for detectors in (
+        # What every public implementation uses: defaults of librosa and TempoTokens.
+        Detectors("published"),
+        # For the drawn clips: motion as published, but a peak must reach 0.43 of the clip's
+        # largest (slow lifts of the stick reach 0.35); for sound at 16 kHz, 16 ms a step.
+        Detectors(
+            "miniature",
+            OnsetSettings(sample_rate=16000, hop_length=256, n_fft=1024, delta=0.3),
+            peaks=PeakSettings(relative=0.43),
+        ),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AVEvents:
+    """The extractor behind AV-Align."""
+
+    detectors: Detectors
+    view: View = "conformed"
+
+    @property
+    def key(self) -> str:
+        """Name the settings, the view, this code and the two libraries that do the work."""
+        import cv2
+
+        decides = {
+            "detectors": self.detectors.settings,
+            "view": self.view,
+            "code": CODE_VERSION,
+            "librosa": _minor(version("librosa")),
+            "opencv": _minor(cv2.getVersionString()),
+        }
+        digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+        view = "" if self.view == "conformed" else f"-{self.view}"
+        return f"av-events-{self.detectors.name}{view}-{digest[:10]}"
+
+    def __call__(self, clips: Sequence[Clip], captions: Sequence[str]) -> list[Values]:
+        """Give one block of rows per clip; the captions do not matter."""
+        del captions
+        return [_block(clip, self.detectors) for clip in clips]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClipEvents:
+    """The events of one clip, read back from its rows."""
+
+    request_id: str
+    duration: float  # s
+    fps: float  # frames / s
+    level: float  # the loudest sample, 0..1; 0 is silence
+    onsets: NDArray[np.float64]  # (K, 2): time s, onset strength
+    peaks: NDArray[np.float64]  # (P, 2): time s, motion px per frame
+    motion: NDArray[np.float64]  # (T, 2): time s, motion px per frame
+
+
+def read_events(features: Features) -> list[ClipEvents]:
+    """Read the rows of `AVEvents` back, clip by clip."""
+    if features.values.shape[1] != 3:
+        raise ScoreError(
+            f"{features.extractor}: events are rows of 3 (kind, time, strength), "
+            f"got {features.values.shape[1]} columns"
+        )
+    values = np.asarray(features.values, dtype=np.float64)
+    ends = np.searchsorted(features.owner, np.arange(1, features.count))
+    blocks = np.split(values, ends)
+    return [_read(name, rows) for name, rows in zip(features.requests, blocks, strict=True)]
+
+
+def _block(clip: Clip, detectors: Detectors) -> NDArray[np.float64]:
+    """Find the events of one clip."""
+    fps = clip.spec.fps
+    times, strengths = onset_times(clip.audio, clip.spec.sample_rate, detectors.onsets)
+    motion = flow_magnitude(clip.video, detectors.flow)
+    peaks = peak_indices(motion, detectors.peaks)
+    return np.concatenate(
+        [
+            _rows(Kind.CLIP, np.array([clip.spec.duration]), np.array([fps])),
+            _rows(Kind.LEVEL, np.zeros(1), np.array([np.abs(clip.audio).max(initial=0.0)])),
+            _rows(Kind.ONSET, times, strengths),
+            _rows(Kind.PEAK, peaks / fps, motion[peaks]),
+            _rows(Kind.FLOW, np.arange(len(motion)) / fps, motion),
+        ]
+    )
+
+
+def _rows(
+    kind: Kind, times: NDArray[np.float64], strengths: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Give rows of one kind."""
+    return np.column_stack([np.full(len(times), float(kind)), times, strengths])
+
+
+def _read(request_id: str, rows: NDArray[np.float64]) -> ClipEvents:
+    """Read the rows of one clip."""
+
+    def of(kind: Kind) -> NDArray[np.float64]:
+        return rows[rows[:, 0] == kind, 1:]
+
+    clip, level = of(Kind.CLIP), of(Kind.LEVEL)
+    if (len(clip), len(level)) != (1, 1):
+        raise ScoreError(
+            f"{request_id}: expected one row each of kind CLIP and LEVEL, "
+            f"got {len(clip)} and {len(level)}"
+        )
+    return ClipEvents(
+        request_id=request_id,
+        duration=float(clip[0, 0]),
+        fps=float(clip[0, 1]),
+        level=float(level[0, 1]),
+        onsets=of(Kind.ONSET),
+        peaks=of(Kind.PEAK),
+        motion=of(Kind.FLOW),
+    )
+
+
+def _minor(release: str) -> str:
+    """Give "4.12" of "4.12.0.88"."""
+    return ".".join(release.split(".")[:2])
