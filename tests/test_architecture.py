@@ -66,6 +66,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "svbench.reports",
         "svbench.results",
         "svbench.run",
+        "svbench.weights",
     },
 }
 ANYTHING_BUT = {"svbench.catalog": {"svbench.cli", "svbench.__main__"}}  # the one that knows all
