@@ -150,15 +150,19 @@ def score(
 @app.command()
 def report(
     run_folder: Annotated[Path, typer.Argument(help="A run folder, or its results.json.")],
+    svg: Annotated[Path | None, typer.Option(help="Save the table as a picture, too.")] = None,
 ) -> None:
     """Print the table of a run again.
 
-    Example: svbench report runs/greatesthits-mini
+    Example: svbench report runs/greatesthits-mini --svg table.svg
     """
-    from svbench.reports.text import show
+    from svbench.reports.text import save_svg, show
     from svbench.results import load_table
 
-    show(load_table(run_folder))
+    table = load_table(run_folder)
+    show(table)
+    if svg is not None:
+        save_svg(table, svg)
 
 
 @weights.command("list")

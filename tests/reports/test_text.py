@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from svbench.reports.text import show
+from svbench.errors import ConfigError
+from svbench.reports.text import save_svg, show
 from svbench.types import ClipSpec, Column, ResultTable, Row, Score
 
 SPEC = ClipSpec(8, 8.0, (32, 32), 16000)
@@ -64,7 +66,7 @@ def test_a_wide_terminal_shows_everything() -> None:
         "321",
     ]
     assert text.index("my model") < text.index("real clips")
-    assert text.count("n = 19 of 20") == 4
+    assert text.count("n = 19 of 20") == 2
     assert "· miniature: not comparable with published figures" in text
 
 
@@ -72,8 +74,16 @@ def test_a_rule_parts_models_from_reference_rows() -> None:
     lines = printed(200).splitlines()
     mine = next(i for i, line in enumerate(lines) if "my model" in line)
     real = next(i for i, line in enumerate(lines) if "real clips" in line)
-    assert any(line.startswith("├") for line in lines[mine:real])
-    assert not any(line.startswith("├") for line in lines[real:])
+    assert any(set(line.strip()) == {"─"} for line in lines[mine:real])
+    assert not any(set(line.strip()) == {"─"} for line in lines[real:-4])
+
+
+def test_a_count_stands_once_where_all_cells_share_it_and_else_in_each() -> None:
+    cells = {"align": score("align", 0.1, 0.0, 0.2), "fvd": Score("fvd", 300.0, "lower", 7)}
+    mixed = ResultTable("t", "d", "mini", SPEC, COLUMNS, (Row("r", "mine", 19, scores=cells),))
+    text = printed(200, mixed)
+    assert (text.count("n = 19"), text.count("n = 7 of 19")) == (1, 1)
+    assert printed(200).count("n = 19 of 20") == 2  # two rows
 
 
 @pytest.mark.parametrize("width", [80, 60])
@@ -125,3 +135,11 @@ def test_a_long_word_in_a_name_or_a_note_is_broken_and_not_cut_off() -> None:
     assert "…" not in text
     joined = "".join(text.replace("│", "").replace("–", "").split())
     assert joined.count(path) == 4  # the row, the note, and the footnote of its absent cell
+
+
+def test_a_table_can_be_saved_as_a_picture(tmp_path: Path) -> None:
+    save_svg(TABLE, tmp_path / "table.svg")
+    picture = (tmp_path / "table.svg").read_text()
+    assert picture.startswith("<svg")
+    with pytest.raises(ConfigError, match=r"--svg .*table\.svg: cannot be written"):
+        save_svg(TABLE, tmp_path / "nowhere" / "table.svg")
