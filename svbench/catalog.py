@@ -12,14 +12,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from svbench.errors import ConfigError
+from svbench.errors import ConfigError, DataError
 from svbench.types import Clip, ClipSpec, Example
 
 if TYPE_CHECKING:
     from svbench.config import RunConfig, ScoreConfig
     from svbench.metrics.av_align import Variant
     from svbench.protocols import Metric, System
-    from svbench.run import Plan
+    from svbench.run import Plan, Unavailable
 
 T = TypeVar("T")
 
@@ -108,11 +108,14 @@ SYSTEMS: dict[str, Callable[[RunConfig, Sequence[Example]], System]] = {
 # --- metrics -----------------------------------------------------------------------------------
 
 
-def _av_align(variant: Variant) -> Callable[[str, int, int], Metric]:
-    def build(option: str, resamples: int, seed: int) -> Metric:
+Build = Callable[[str, "RunConfig | ScoreConfig"], "Metric | Unavailable"]  # option, settings
+
+
+def _av_align(variant: Variant) -> Build:
+    def build(option: str, config: RunConfig | ScoreConfig) -> Metric:
         from svbench.metrics import av_align
 
-        preset, _, native = option.partition("+")
+        preset, _, native = (option or "published").partition("+")
         if preset not in av_align.DETECTORS or native not in ("", "native"):
             raise ConfigError(
                 f"--metrics: found detectors {option!r}, expected one of "
@@ -122,14 +125,14 @@ def _av_align(variant: Variant) -> Callable[[str, int, int], Metric]:
             variant=variant,
             detectors=av_align.DETECTORS[preset],
             view="native" if native else "conformed",
-            resamples=resamples,
-            seed=seed,
+            resamples=config.resamples,
+            seed=config.seed,
         )
 
     return build
 
 
-METRICS: dict[str, Callable[[str, int, int], Metric]] = {
+METRICS: dict[str, Build] = {
     "av-align-corrected": _av_align("corrected"),
     "av-align-tempotokens-2023": _av_align("tempotokens-2023"),
     "av-align-tempotokens-2025": _av_align("tempotokens-2025"),
@@ -160,7 +163,7 @@ def plan_run(config: RunConfig, out: Path) -> Plan:
         scale=config.scale,
         spec=dataset.spec,
         real=dataset.examples,
-        metrics=_metrics(config.metrics or DEFAULT_METRICS[config.scale], config),
+        columns=_columns(config.metrics or DEFAULT_METRICS[config.scale], config),
         systems=tuple(partial(known(SYSTEMS, name, "systems"), config) for name in names),
         notes=dataset.notes,
     )
@@ -188,7 +191,7 @@ def plan_score(config: ScoreConfig) -> Plan:
         scale="paper",
         spec=config.spec,
         real=real,
-        metrics=_metrics(config.metrics or DEFAULT_METRICS["score"], config),
+        columns=_columns(config.metrics or DEFAULT_METRICS["score"], config),
         folders=folders,
         notes=(f"every clip brought to {config.spec}, from its start",),
     )
@@ -200,13 +203,20 @@ def _one_set(sets: dict[str, tuple[Example, ...]], path: Path) -> tuple[tuple[Ex
     return (next(iter(sets.values())),)
 
 
-def _metrics(names: Sequence[str], config: RunConfig | ScoreConfig) -> tuple[Metric, ...]:
-    metrics = []
+def _columns(
+    names: Sequence[str], config: RunConfig | ScoreConfig
+) -> tuple[Metric | Unavailable, ...]:
+    """Build the metrics; with --strict, one that cannot be built is an error."""
+    from svbench.run import Unavailable
+
+    columns = []
     for name in dict.fromkeys(names):
         base, _, option = name.partition("@")
-        build = known(METRICS, base, "metrics")
-        metrics.append(build(option or "published", config.resamples, config.seed))
-    return tuple(metrics)
+        column = known(METRICS, base, "metrics")(option, config)
+        if isinstance(column, Unavailable) and config.strict:
+            raise DataError(f"--strict: {column.title} cannot be computed: {column.reason}")
+        columns.append(column)
+    return tuple(columns)
 
 
 def known(table: dict[str, T], name: str, flag: str) -> T:

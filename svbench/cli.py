@@ -48,6 +48,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print results.json instead o
 AllowMissing = Annotated[
     bool, typer.Option(help="Leave out clips that cannot be judged; the table says how many.")
 ]
+Strict = Annotated[
+    bool, typer.Option(help="Fail where a column cannot be filled, say for want of weights.")
+]
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -77,6 +80,7 @@ def run(
     ] = None,
     captions: Annotated[Path | None, typer.Option(help="Caption list (CSV: file, text).")] = None,
     allow_missing: AllowMissing = False,
+    strict: Strict = False,
     workers: Workers = CORES,
     json: Json = False,
 ) -> None:
@@ -99,6 +103,7 @@ def run(
         data_root=data_root if scale != "mini" or "SVBENCH_DATA" not in os.environ else None,
         captions=captions,
         allow_missing=allow_missing,
+        strict=strict,
     )
     folder = out or Path("runs") / f"{config.dataset}-{config.scale}"
     _walk(config, folder, lambda: plan_run(config, folder), workers, json)
@@ -120,6 +125,7 @@ def score(
     pad: Annotated[bool, typer.Option(help="Fill up clips that are too short.")] = False,
     seed: Seed = 0,
     allow_missing: AllowMissing = False,
+    strict: Strict = False,
     workers: Workers = CORES,
     json: Json = False,
 ) -> None:
@@ -142,6 +148,7 @@ def score(
         pad=pad,
         seed=seed,
         allow_missing=allow_missing,
+        strict=strict,
     )
     folder = out or Path("runs") / f"score-{generated[0].resolve().stem}"
     _walk(config, folder, lambda: plan_score(config), workers, json)

@@ -24,6 +24,7 @@ class _Config(BaseModel):
     seed: Annotated[int, Field(ge=0)] = 0
     resamples: Annotated[int, Field(ge=100)] = 1000  # bootstrap resamples per interval
     allow_missing: bool = False
+    strict: bool = False  # a column that cannot be filled is an error
 
     @classmethod
     def of(cls, **settings: Any) -> Self:

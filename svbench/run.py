@@ -30,6 +30,7 @@ from svbench.protocols import Metric, System
 from svbench.results import dump_scores, dump_table
 from svbench.store import Store, locked, write_text
 from svbench.types import (
+    Better,
     ClipScore,
     ClipSpec,
     Column,
@@ -43,13 +44,23 @@ from svbench.types import (
 
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 
-MAY_CHANGE = {"allow_missing"}  # one may only learn on the way that clips are missing
+MAY_CHANGE = {"allow_missing", "strict"}  # one may learn on the way what is missing
 RECORDED_VERSIONS = ("svbench", "numpy", "scipy", "librosa", "opencv-python-headless", "av")
 
 
 def silent(_label: str, _total: int) -> AbstractContextManager[Callable[[int], None]]:
     """Show no progress."""
     return nullcontext(lambda _count: None)
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """A column that cannot be filled here, and why: its network's weights are absent, say."""
+
+    name: str
+    title: str
+    better: Better
+    reason: str  # one line, with the command that would mend it
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +72,20 @@ class Plan:
     scale: str
     spec: ClipSpec
     real: tuple[Example, ...]
-    metrics: tuple[Metric, ...]
+    columns: tuple[Metric | Unavailable, ...]
     systems: tuple[Callable[[Sequence[Example]], System], ...] = ()  # built on usable clips
     folders: Mapping[str, tuple[Example, ...]] = field(default_factory=dict)  # made elsewhere
     notes: tuple[str, ...] = ()
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """Give the columns that can be filled."""
+        return tuple(c for c in self.columns if not isinstance(c, Unavailable))
+
+    @property
+    def unavailable(self) -> dict[str, str]:
+        """Give the reasons why the others cannot."""
+        return {c.name: c.reason for c in self.columns if isinstance(c, Unavailable)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +126,7 @@ def walk(
             dataset=plan.dataset,
             scale=plan.scale,
             spec=plan.spec,
-            columns=tuple(
-                Column(m.name, m.title, m.better, dict(m.settings)) for m in plan.metrics
-            ),
+            columns=tuple(map(_column, plan.columns)),
             rows=tuple(row for row, _ in judged),
             notes=(*plan.notes, *_left_out(problems, len(plan.real))),
             record={"seed": config.seed, "real clips": len(usable), "real set": real.digest},
@@ -115,6 +134,11 @@ def walk(
         write_text(out / "scores.csv", dump_scores([line for _, lines in judged for line in lines]))
         write_text(out / "results.json", dump_table(table))
         return table
+
+
+def _column(column: Metric | Unavailable) -> Column:
+    settings = {} if isinstance(column, Unavailable) else dict(column.settings)
+    return Column(column.name, column.title, column.better, settings)
 
 
 def _made(
@@ -185,12 +209,12 @@ class _Judge:
     store: Store
     engine: Engine
     progress: Progress
-    known: dict[str, Extraction] = field(default_factory=dict)
+    known: dict[tuple[str, ...], Extraction] = field(default_factory=dict)
 
     def row(self, entrant: Entrant) -> tuple[Row, list[tuple[str, str, ClipScore]]]:
         """Give the row, and a line per clip and metric."""
         described = self._describe(entrant.samples, self.plan.metrics)
-        scores, absent, lines = {}, {}, []
+        scores, absent, lines = {}, self.plan.unavailable, []
         for metric in self.plan.metrics:
             features = described.features.get(metric.extractor.key)
             if features is None:
@@ -216,21 +240,25 @@ class _Judge:
     def _judge(self, metric: Metric, entrant: Entrant, features: Features) -> Judgement:
         if not metric.needs_reference:
             return metric.score(features, None)
-        reference = self._describe(self.real, self.plan.metrics).features[metric.extractor.key]
+        comparing = [m for m in self.plan.metrics if m.needs_reference]
+        reference = self._describe(self.real, comparing).features.get(metric.extractor.key)
+        if reference is None:
+            raise ScoreError(f"{metric.title}: none of the real clips could be described")
         if entrant.made_of_real_clips:
             one, other = halves(reference.requests, self.config.seed)
             features, reference = features.only(one), reference.only(other)
         return metric.score(features, reference)
 
     def _describe(self, samples: SampleSet, metrics: Sequence[Metric]) -> Extraction:
-        if samples.digest not in self.known:
-            extractors = [m.extractor for m in metrics]
+        extractors = {m.extractor.key: m.extractor for m in metrics}
+        which = (samples.digest, *extractors)
+        if which not in self.known:
             with self.progress(f"{samples.name}: describing clips", len(samples.samples)) as step:
-                found = extract(extractors, samples, self.store, self.engine, step)
+                found = extract(list(extractors.values()), samples, self.store, self.engine, step)
             if found.problems and not self.config.allow_missing:
                 raise _incomplete(list(found.problems.values()), len(samples.samples))
-            self.known[samples.digest] = found
-        return self.known[samples.digest]
+            self.known[which] = found
+        return self.known[which]
 
 
 def halves(requests: Sequence[str], seed: int) -> tuple[frozenset[str], frozenset[str]]:

@@ -20,7 +20,7 @@ from svbench.errors import ConfigError, DataError, ScoreError
 from svbench.generate import requests_for, seed_for
 from svbench.media import read
 from svbench.results import load_table
-from svbench.run import Plan, halves, walk
+from svbench.run import Plan, Unavailable, halves, walk
 from svbench.types import (
     Clip,
     ClipScore,
@@ -107,7 +107,7 @@ def plan(real: tuple, *, systems: Sequence[Any] = (), metrics: Sequence[Any] = (
         scale="mini",
         spec=SPEC,
         real=real,
-        metrics=tuple(metrics) or (MeanGrey(Levels()),),
+        columns=tuple(metrics) or (MeanGrey(Levels()),),
         systems=tuple((lambda _examples, s=s: s) for s in systems or (Toy(),)),
     )
 
@@ -169,6 +169,16 @@ def test_a_system_with_other_settings_makes_its_clips_anew(tmp_path: Path, real:
     toy = Toy(settings={"gamma": "1.5"})
     go(tmp_path / "run", plan(real, systems=[toy]))
     assert len(toy.made) == 6
+
+
+def test_a_column_that_cannot_be_filled_is_a_dash_with_its_reason(
+    tmp_path: Path, real: tuple
+) -> None:
+    lacking = Unavailable("fvd", "FVD", "lower", "no weights; svbench weights fetch i3d")
+    table = go(tmp_path / "run", plan(real, metrics=[lacking, MeanGrey(Levels())]))
+    assert [column.metric for column in table.columns] == ["fvd", "grey"]
+    assert table.rows[0].absent == {"fvd": "no weights; svbench weights fetch i3d"}
+    assert list(table.rows[0].scores) == ["grey"]
 
 
 def test_a_system_that_gives_too_few_clips_is_found_out(tmp_path: Path, real: tuple) -> None:
