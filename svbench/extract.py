@@ -81,8 +81,8 @@ def _describe(
             clips, wrong = _read(fresh, samples, view)
             problems |= wrong
             for extractor in asking:
-                todo = [(s, c) for s, c in clips if s.digest not in known[extractor.key]]
-                said, wrong = _ask(extractor, todo)
+                asked = [(s, c) for s, c in clips if s.digest not in known[extractor.key]]
+                said, wrong = _ask(extractor, asked)
                 known[extractor.key] |= said
                 problems |= wrong
     for extractor in extractors:
@@ -110,22 +110,22 @@ def _read(
 
 
 def _ask(
-    extractor: Extractor, todo: Sequence[tuple[Sample, Clip]]
+    extractor: Extractor, asked: Sequence[tuple[Sample, Clip]]
 ) -> tuple[dict[str, Values], dict[str, str]]:
     """Ask for a batch; if that fails, clip by clip, to learn which one it was."""
-    if not todo:
+    if not asked:
         return {}, {}
     try:
-        blocks = extractor([c for _, c in todo], [s.caption for s, _ in todo])
-        pairs = zip(todo, blocks, strict=True)
+        blocks = extractor([c for _, c in asked], [s.caption for s, _ in asked])
+        pairs = zip(asked, blocks, strict=True)
         return {sample.digest: block for (sample, _), block in pairs}, {}
     except (DataError, ScoreError) as error:
-        if len(todo) == 1:
-            sample = todo[0][0]
+        if len(asked) == 1:
+            sample = asked[0][0]
             return {}, {sample.request_id: f"{sample.recording.path}: {error}"}
     said: dict[str, Values] = {}
     problems: dict[str, str] = {}
-    for one in todo:
+    for one in asked:
         answer, wrong = _ask(extractor, [one])
         said |= answer
         problems |= wrong
