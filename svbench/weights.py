@@ -16,6 +16,7 @@ import os
 import shutil
 import urllib.error
 import urllib.request
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,6 +98,14 @@ PUBLISHED: dict[str, Published] = {
             4_803_000_000,
             "CC BY-NC-SA 4.0: no commercial use",
             "ImageBind-huge, for IB-AV, IB-TA and IB-TV",
+        ),
+        Published(
+            "clip-bpe",
+            "bpe_simple_vocab_16e6.txt.gz",
+            "https://github.com/openai/CLIP/raw/main/clip/bpe_simple_vocab_16e6.txt.gz",
+            1_360_000,
+            "MIT",
+            "CLIP's byte pairs, by which ImageBind reads captions, for IB-TA and IB-TV",
         ),
     )
 }
@@ -184,7 +193,9 @@ def load_state(path: Path) -> dict[str, torch.Tensor]:
 
             return load_file(path)
         if _is_torchscript(path):
-            script = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
+            with warnings.catch_warnings():  # torch says that TorchScript is on its way out
+                warnings.simplefilter("ignore", DeprecationWarning)
+                script = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
             return dict(script.state_dict())
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch and safetensors raise many kinds; all mean the same here
