@@ -1,13 +1,17 @@
 """Motion peaks: the moments at which a picture moves most.
 
-The motion of a frame is the mean length of its dense optical flow (Farnebäck 2003), in
-pixels per frame; a motion peak is a frame that moves more than both its neighbours.
+As published, the motion of a frame is the mean length of its dense optical flow (Farnebäck
+2003), in pixels per frame; a motion peak is a frame that moves more than both its neighbours.
+Every default is the published choice. Settings choose another flow (DIS), another number to
+sum it up by (`CurveSettings`), and which local maxima count (`PeakSettings`); they exist
+because a hit is not just any motion: it goes down, and it ends at once.
 
 Conventions
 -----------
 Video is uint8 RGB of shape (T, H, W, 3). Entry i of a motion curve belongs to the step from
 frame i - 1 to frame i and to the time i / fps. Entry 0 has no step of its own and repeats
 entry 1, as every published AV-Align does; so the curve is as long as the video.
+Downward is towards larger rows, in pixels per frame; upward motion counts as 0 there.
 The curve is not divided by the picture's size or frame rate: compare like with like only.
 
 What happens at the edges
@@ -17,31 +21,43 @@ What happens at the edges
 - The first and the last entry are never peaks; nor is entry 1, which equals entry 0.
 - Plateau (two equal neighbours at the top): no peak, the comparison is strict.
 - NaN in a curve: neither a peak nor a neighbour that a peak can rise above.
+- Deceleration of the last entry: there is no step after it, so it is 0.
+- Of two peaks nearer than the refractory time the higher stays; of two equal ones the earlier.
 - A still picture has a small motion that is not 0 (0.002 px for a textured one), but it is
   constant, hence without peak. Black frames have exactly 0.
 
 References
 ----------
 - G. Farnebäck: Two-frame motion estimation based on polynomial expansion. SCIA 2003.
+- T. Kroeger, R. Timofte, D. Dai, L. Van Gool: Fast optical flow using dense inverse search.
+  ECCV 2016 (DIS).
 - G. Yariv et al.: Diverse and aligned audio-to-video generation via text-to-video model
   adaptation. AAAI 2024, arXiv:2309.16429.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from svbench.errors import ConfigError, ScoreError
 
+Estimator = Literal["farneback", "dis"]
+Statistic = Literal["mean", "percentile", "downward"]
+
 
 @dataclass(frozen=True, slots=True)
 class FlowSettings:
-    """How optical flow is estimated (OpenCV's Farnebäck); the defaults are the published ones."""
+    """How optical flow is estimated (OpenCV); the defaults are the published ones.
 
+    DIS is OpenCV's medium preset at full resolution; the numbers here are Farnebäck's alone.
+    """
+
+    estimator: Estimator = "farneback"
     pyr_scale: float = 0.5  # size of a pyramid level relative to the one below
     levels: int = 3  # pyramid levels, the picture itself included
     winsize: int = 15  # px over which motion is averaged
@@ -55,6 +71,27 @@ class FlowSettings:
             raise ConfigError(
                 f"flow settings need positive numbers and 0 < pyr_scale < 1, got {self}"
             )
+        if self.estimator not in ("farneback", "dis"):
+            raise ConfigError(f"flow settings need farneback or dis, got {self.estimator!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class CurveSettings:
+    """Which number sums up the flow of a frame, and what becomes of the curve."""
+
+    statistic: Statistic = "mean"  # of the flow's length, or the mean downward component
+    percentile: float = 95.0  # of the flow's length, for the statistic of that name
+    steady: bool = False  # subtract each frame's median flow first: the camera's own motion
+    deceleration: bool = False  # by how much motion falls to the next frame, instead of motion
+    smoothing: float = 0.0  # s, standard deviation of a Gaussian along the curve
+
+    def __post_init__(self) -> None:
+        if self.statistic not in ("mean", "percentile", "downward"):
+            raise ConfigError(f"curve settings know no statistic {self.statistic!r}")
+        if not (0 <= self.percentile <= 100 and 0 <= self.smoothing < float("inf")):
+            raise ConfigError(
+                f"curve settings need a percentile of 0..100 and smoothing >= 0, got {self}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,22 +100,27 @@ class PeakSettings:
 
     min_magnitude: float = 0.0  # px per frame that a peak reaches at least
     relative: float = 0.0  # share of the clip's largest motion that a peak reaches at least
+    prominence: float = 0.0  # share of the largest motion that it stands above its surroundings
+    refractory: float = 0.0  # s that must pass between two peaks
 
     def __post_init__(self) -> None:
-        if not (self.min_magnitude >= 0 and 0 <= self.relative <= 1):
+        floors = (self.min_magnitude, self.refractory)
+        shares = (self.relative, self.prominence)
+        if not (all(f >= 0 for f in floors) and all(0 <= share <= 1 for share in shares)):
             raise ConfigError(
-                f"peak settings need min_magnitude >= 0 and 0 <= relative <= 1, got {self}"
+                f"peak settings need 0 <= relative, prominence <= 1 and the others >= 0, got {self}"
             )
 
 
 PUBLISHED_FLOW: Final = FlowSettings()
+PUBLISHED_CURVE: Final = CurveSettings()
 EVERY_PEAK: Final = PeakSettings()
 
 
 def flow_magnitude(
     video: NDArray[np.uint8], settings: FlowSettings = PUBLISHED_FLOW
 ) -> NDArray[np.float64]:
-    """Measure how much each frame moves.
+    """Measure how much each frame moves, as published: the mean length of its flow.
 
     Parameters
     ----------
@@ -92,26 +134,66 @@ def flow_magnitude(
     curve : np.ndarray, shape=(T,)
         mean flow magnitude, in pixels per frame; entry 0 repeats entry 1
     """
+    return raw_curve(video, settings, PUBLISHED_CURVE)
+
+
+def motion_curve(
+    video: NDArray[np.uint8], fps: float, flow: FlowSettings, curve: CurveSettings
+) -> NDArray[np.float64]:
+    """Measure how much each frame moves, by any settings; shape (T,), as `flow_magnitude`."""
+    return shaped_curve(raw_curve(video, flow, curve), fps, curve)
+
+
+def raw_curve(
+    video: NDArray[np.uint8], flow: FlowSettings, curve: CurveSettings
+) -> NDArray[np.float64]:
+    """Give the statistic of each frame's flow, before smoothing and deceleration."""
+    return raw_curves(video, flow, [curve])[0]
+
+
+def raw_curves(
+    video: NDArray[np.uint8], flow: FlowSettings, curves: Sequence[CurveSettings]
+) -> list[NDArray[np.float64]]:
+    """Sum up one pass of flow in several ways."""
     if video.ndim != 4 or video.shape[-1] != 3 or len(video) < 2:
         raise ScoreError(
             f"motion needs a video (T, H, W, 3) of at least 2 frames, got {video.shape}"
         )
-    import cv2
+    found = np.empty((len(curves), len(video)))
+    for i, field in enumerate(_fields(video, flow), start=1):
+        for k, curve in enumerate(curves):
+            found[k, i] = _summed_up(field, curve)
+    found[:, 0] = found[:, 1]
+    return list(found)
 
-    grays = (cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in video)
-    before = next(grays)
-    curve = np.empty(len(video))
-    for i, now in enumerate(grays, start=1):
-        curve[i] = _mean_flow(before, now, settings)
-        before = now
-    curve[0] = curve[1]
+
+def shaped_curve(
+    raw: NDArray[np.float64], fps: float, settings: CurveSettings
+) -> NDArray[np.float64]:
+    """Smooth a raw curve and turn it into deceleration, where the settings ask for it."""
+    curve = raw
+    if settings.smoothing:
+        from scipy.ndimage import gaussian_filter1d
+
+        curve = np.asarray(gaussian_filter1d(curve, settings.smoothing * fps), np.float64)
+    if settings.deceleration:
+        curve = np.maximum(curve - np.append(curve[1:], curve[-1]), 0.0)
     return curve
 
 
 def peak_indices(
-    curve: NDArray[np.float64], settings: PeakSettings = EVERY_PEAK
+    curve: NDArray[np.float64], settings: PeakSettings = EVERY_PEAK, fps: float = 1.0
 ) -> NDArray[np.int64]:
-    """Find the strict local maxima of a curve that are high enough.
+    """Find the strict local maxima of a curve that count.
+
+    Parameters
+    ----------
+    curve : np.ndarray, shape=(T,)
+        motion, one value per frame
+    settings : PeakSettings
+        which local maxima count (Default value = EVERY_PEAK)
+    fps : float
+        frames per second, for the refractory time (Default value = 1.0)
 
     Returns
     -------
@@ -120,28 +202,75 @@ def peak_indices(
     """
     if len(curve) < 3:
         return np.empty(0, dtype=np.int64)
-    middle = curve[1:-1]
-    floor = max(settings.min_magnitude, settings.relative * float(np.fmax.reduce(curve)))
+    middle, largest = curve[1:-1], float(np.fmax.reduce(curve))
+    floor = max(settings.min_magnitude, settings.relative * largest)
     is_peak = (curve[:-2] < middle) & (middle > curve[2:]) & (middle >= floor)
-    return np.flatnonzero(is_peak).astype(np.int64) + 1
+    found = np.flatnonzero(is_peak).astype(np.int64) + 1
+    if settings.prominence:
+        found = found[_prominences(curve, found) >= settings.prominence * largest]
+    if settings.refractory:
+        found = _apart(curve, found, settings.refractory * fps)
+    return found
 
 
-def _mean_flow(before: NDArray[np.uint8], now: NDArray[np.uint8], settings: FlowSettings) -> float:
-    """Give the mean length of the flow between two gray frames."""
+def _prominences(curve: NDArray[np.float64], found: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Tell how far each peak stands above the higher of the two valleys beside it."""
+    from scipy.signal import peak_prominences
+
+    return np.asarray(peak_prominences(curve, found)[0], np.float64)
+
+
+def _apart(
+    curve: NDArray[np.float64], found: NDArray[np.int64], frames: float
+) -> NDArray[np.int64]:
+    """Keep the highest peaks of those that lie nearer than `frames`."""
+    kept: list[int] = []
+    for i in found[np.argsort(-curve[found], kind="stable")]:
+        if all(abs(int(i) - other) >= frames for other in kept):
+            kept.append(int(i))
+    return np.array(sorted(kept), dtype=np.int64)
+
+
+def _fields(video: NDArray[np.uint8], settings: FlowSettings) -> Iterator[NDArray[np.float32]]:
+    """Yield the flow (H, W, 2) of each step, right and down, in pixels."""
     import cv2
 
-    flow = cv2.calcOpticalFlowFarneback(
-        before,
-        now,
-        None,  # type: ignore[call-overload]  # OpenCV allocates it; its stubs do not say so
-        pyr_scale=settings.pyr_scale,
-        levels=settings.levels,
-        winsize=settings.winsize,
-        iterations=settings.iterations,
-        poly_n=settings.poly_n,
-        poly_sigma=settings.poly_sigma,
-        flags=0,
+    grays = (cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in video)
+    dis = (
+        cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        if settings.estimator == "dis"
+        else None
     )
+    before = next(grays)
+    for now in grays:
+        if dis is not None:
+            flow = dis.calc(before, now, None)  # type: ignore[call-overload]
+        else:
+            flow = cv2.calcOpticalFlowFarneback(
+                before,
+                now,
+                None,  # type: ignore[call-overload]  # OpenCV allocates it; stubs do not say so
+                pyr_scale=settings.pyr_scale,
+                levels=settings.levels,
+                winsize=settings.winsize,
+                iterations=settings.iterations,
+                poly_n=settings.poly_n,
+                poly_sigma=settings.poly_sigma,
+                flags=0,
+            )
+        yield np.asarray(flow, np.float32)
+        before = now
+
+
+def _summed_up(field: NDArray[np.float32], settings: CurveSettings) -> float:
+    """Give the statistic of one flow field."""
+    if settings.steady:
+        field = np.asarray(field - np.median(field, axis=(0, 1)), np.float32)
+    right, down = field[..., 0], field[..., 1]
+    if settings.statistic == "downward":
+        return float(np.maximum(down, 0).mean(dtype=np.float64))
     # Not cv2.magnitude: its last bits depend on where in memory the flow happens to lie.
-    right, down = flow[..., 0], flow[..., 1]
-    return float(np.sqrt(right * right + down * down).mean(dtype=np.float64))
+    length = np.sqrt(right * right + down * down)
+    if settings.statistic == "percentile":
+        return float(np.percentile(length, settings.percentile))
+    return float(length.mean(dtype=np.float64))

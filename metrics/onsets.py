@@ -48,10 +48,11 @@ class OnsetSettings:
     n_mels: int = 128  # mel bands up to half the sample rate
     delta: float = 0.07  # how far an onset stands above the local mean, 1 = the clip's range
     wait: float = 0.03  # s that must pass between two onsets
+    min_strength: float = 0.0  # dB of mean rise that an onset has at least, whatever the clip
 
     def __post_init__(self) -> None:
         sizes = (self.sample_rate, self.hop_length, self.n_fft, self.n_mels)
-        if min(sizes) < 1 or self.delta < 0 or self.wait < 0:
+        if min(sizes) < 1 or min(self.delta, self.wait, self.min_strength) < 0:
             raise ConfigError(f"onset settings need positive numbers, got {self}")
 
 
@@ -83,16 +84,16 @@ def onset_times(
         raise ScoreError(f"onsets need mono sound of shape (S,), got {audio.shape}")
     if audio.size == 0:
         return np.empty(0), np.empty(0)
-    strength = _strength(audio, sample_rate, settings)
-    frames = _peaks(strength, settings)
+    strength = onset_strength(audio, sample_rate, settings)
+    frames = onset_frames(strength, settings)
     times = frames * settings.hop_length / float(settings.sample_rate)
     return times.astype(np.float64), strength[frames].astype(np.float64)
 
 
-def _strength(
+def onset_strength(
     audio: NDArray[np.float32], sample_rate: int, settings: OnsetSettings
 ) -> NDArray[np.float32]:
-    """Give the onset strength of each analysis frame."""
+    """Give the onset strength of each analysis frame; `audio` holds at least one sample."""
     import librosa
 
     with warnings.catch_warnings():
@@ -113,7 +114,7 @@ def _strength(
     return np.asarray(strength, dtype=np.float32)
 
 
-def _peaks(strength: NDArray[np.float32], settings: OnsetSettings) -> NDArray[np.int64]:
+def onset_frames(strength: NDArray[np.float32], settings: OnsetSettings) -> NDArray[np.int64]:
     """Give the analysis frames at which an onset lies."""
     import librosa
 
@@ -125,4 +126,5 @@ def _peaks(strength: NDArray[np.float32], settings: OnsetSettings) -> NDArray[np
         delta=settings.delta,
         wait=settings.wait * settings.sample_rate // settings.hop_length,
     )
-    return np.asarray(frames, dtype=np.int64)
+    found = np.asarray(frames, dtype=np.int64)
+    return found[strength[found] >= settings.min_strength]

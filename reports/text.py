@@ -6,6 +6,7 @@ Names and notes are wrapped in `Text`, so that Rich takes no `[x]` in them for i
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
 
@@ -15,27 +16,42 @@ from rich.table import Table
 from rich.text import Text
 
 from svbench.errors import ConfigError
-from svbench.reports.table import Cell, arrange
+from svbench.reports.table import Cell, Sheet, arrange
 from svbench.types import ResultTable
 
+NAME_WIDTH = 26  # characters for the names of rows
+CELL_WIDTH = 18  # for a column: an interval such as [0.766, 0.938], and the space around it
 
-def render(table: ResultTable) -> RenderableType:
-    """Give something a Rich console prints."""
+
+def render(table: ResultTable, width: int) -> RenderableType:
+    """Give something a console of `width` characters prints.
+
+    Columns that do not fit side by side go into further tables below, over the same rows.
+    """
     sheet = arrange(table)
-    grid = Table(title=Text(sheet.title), title_justify="left", title_style="bold", box=HORIZONTALS)
-    grid.add_column("")
-    for heading in sheet.headings:
-        grid.add_column(Text(heading), justify="right", overflow="fold")
-    for line, following in zip_longest(sheet.lines, sheet.lines[1:]):
-        border = following is not None and following.reference != line.reference
-        counts = {cell.count for cell in line.cells if cell.count}
-        shared = counts.pop() if len(counts) == 1 else ""
-        first = _joined((line.title, ""), (shared, "dim"))
-        grid.add_row(first, *(_text(c, shared) for c in line.cells), end_section=border)
+    fit = max(1, (width - NAME_WIDTH) // CELL_WIDTH)
+    columns = range(len(sheet.headings))
+    grids = [_grid(sheet, columns[i : i + fit]) for i in columns[::fit] or [0]]
+    title = Text(sheet.title, style="bold", overflow="fold")
     notes = Table.grid(padding=(0, 1))
     for note in sheet.footnotes:
         notes.add_row("·", Text(note, overflow="fold"), style="dim")
-    return Group(grid, notes)
+    return Group(title, *grids, notes)
+
+
+def _grid(sheet: Sheet, columns: Sequence[int]) -> Table:
+    grid = Table(box=HORIZONTALS)
+    grid.add_column("")
+    for column in columns:
+        grid.add_column(Text(sheet.headings[column]), justify="right", overflow="fold")
+    for line, following in zip_longest(sheet.lines, sheet.lines[1:]):
+        border = following is not None and following.reference != line.reference
+        cells = [line.cells[column] for column in columns]
+        counts = {cell.count for cell in cells if cell.count}
+        shared = counts.pop() if len(counts) == 1 else ""
+        first = _joined((line.title, ""), (shared, "dim"))
+        grid.add_row(first, *(_text(c, shared) for c in cells), end_section=border)
+    return grid
 
 
 def _text(cell: Cell, shared: str) -> Text:
@@ -61,4 +77,5 @@ def save_svg(table: ResultTable, path: Path, width: int = 100) -> None:
 
 def show(table: ResultTable, console: Console | None = None) -> None:
     """Print a table."""
-    (console or Console()).print(render(table))
+    console = console or Console()
+    console.print(render(table, console.width))

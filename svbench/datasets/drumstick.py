@@ -120,9 +120,20 @@ def draw(
     times = np.arange(frames) / fps
     lifted, dragged = lift(strokes, times), drag(strokes, times)
     moved = REACTION_WAY * reaction(strokes, times)
+    return draw_motion(scene, lifted, dragged, moved, size)
+
+
+def draw_motion(
+    scene: Scene,
+    lifted: NDArray[np.float64],
+    dragged: NDArray[np.float64],
+    moved: NDArray[np.float64],
+    size: tuple[int, int],
+) -> NDArray[np.uint8]:
+    """Draw one frame per lift, drag and pixels that the object is out of its rest."""
     empty = _stage(scene)
-    video = np.empty((frames, *size, 3), np.uint8)
-    for i in range(frames):
+    video = np.empty((len(lifted), *size, 3), np.uint8)
+    for i in range(len(lifted)):
         canvas = empty.copy()
         sunk, pushed = (moved[i], 0.0) if scene.soft else (0.0, moved[i])
         _draw_object(canvas, scene, sunk, pushed)

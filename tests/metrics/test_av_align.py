@@ -261,4 +261,4 @@ def test_settings_can_be_written_and_tell_everything() -> None:
     assert "1/fps" in settings["window"]
     assert settings["detectors"]["onsets"]["sample_rate"] == 22050
     assert settings["detectors"]["flow"]["winsize"] == 15
-    assert settings["detectors"]["peaks"] == {"min_magnitude": 0.0, "relative": 0.0}
+    assert set(settings["detectors"]["peaks"].values()) == {0.0}  # every peak counts

@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 
 from svbench.errors import ScoreError
 from svbench.metrics.av_events import DETECTORS, AVEvents, Detectors, Kind, read_events
-from svbench.metrics.motion import FlowSettings, PeakSettings, flow_magnitude, peak_indices
+from svbench.metrics.motion import (
+    CurveSettings,
+    FlowSettings,
+    PeakSettings,
+    flow_magnitude,
+    motion_curve,
+    peak_indices,
+)
 from svbench.metrics.onsets import OnsetSettings, onset_times
 from svbench.types import Clip, ClipSpec, Features
 
@@ -116,11 +123,23 @@ def test_the_key_is_readable() -> None:
 
 def test_the_key_names_every_setting() -> None:
     others: list[Detectors] = []
-    for part, kind in (("onsets", OnsetSettings), ("flow", FlowSettings), ("peaks", PeakSettings)):
+    other_word = {"farneback": "dis", "mean": "downward"}
+    parts = {
+        "onsets": OnsetSettings,
+        "flow": FlowSettings,
+        "peaks": PeakSettings,
+        "curve": CurveSettings,
+    }
+    for part, kind in parts.items():
         for field in dataclasses.fields(kind):
             settings = getattr(PUBLISHED, part)
             value = getattr(settings, field.name)
-            moved = value + 1 if isinstance(value, int) else value + 0.125
+            if isinstance(value, str):
+                moved: object = other_word[value]
+            elif isinstance(value, bool):
+                moved = not value
+            else:
+                moved = value + 1 if isinstance(value, int) else value + 0.125 - value / 50
             changed = dataclasses.replace(settings, **{field.name: moved})
             others.append(dataclasses.replace(PUBLISHED, **{part: changed}))
     keys = {AVEvents(detectors).key for detectors in [PUBLISHED, *others]}
@@ -142,3 +161,13 @@ def test_the_key_names_the_libraries(package: str, monkeypatch: pytest.MonkeyPat
 def test_detectors_are_named_as_in_the_list() -> None:
     assert all(name == detectors.name for name, detectors in DETECTORS.items())
     assert Detectors("published") == PUBLISHED
+
+
+def test_tuned_events_come_from_the_tuned_curve() -> None:
+    tuned = DETECTORS["tuned"]
+    clip = noisy_clip(0)
+    (events,) = read_events(as_features([AVEvents(tuned)([clip], [""])[0]]))
+    curve = motion_curve(clip.video, 8.0, tuned.flow, tuned.curve)
+    np.testing.assert_array_equal(events.motion[:, 1], curve)
+    expected = peak_indices(curve, tuned.peaks, 8.0) / 8.0
+    np.testing.assert_array_equal(events.peaks[:, 0], expected)

@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from svbench.errors import ConfigError, ScoreError
-from svbench.metrics.motion import FlowSettings, PeakSettings, flow_magnitude, peak_indices
+from svbench.metrics.motion import (
+    CurveSettings,
+    FlowSettings,
+    PeakSettings,
+    flow_magnitude,
+    motion_curve,
+    peak_indices,
+    raw_curves,
+    shaped_curve,
+)
 
 
 def moving(shifts: list[int], seed: int = 0) -> NDArray[np.uint8]:
@@ -117,7 +126,81 @@ def test_refuses_impossible_flow_settings(bad: dict[str, float]) -> None:
         FlowSettings(**bad)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("bad", [{"relative": 1.5}, {"min_magnitude": -1}, {"relative": np.nan}])
+@pytest.mark.parametrize(
+    "bad", [{"relative": 1.5}, {"min_magnitude": -1}, {"relative": np.nan}, {"prominence": 2}]
+)
 def test_refuses_impossible_peak_settings(bad: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match="peak settings need"):
         PeakSettings(**bad)
+
+
+# Beyond the published settings
+
+
+def falling(shifts: list[int]) -> NDArray[np.uint8]:
+    """Give the texture of `moving`, shifted downwards instead."""
+    return np.ascontiguousarray(np.swapaxes(moving(shifts), 1, 2))
+
+
+@pytest.mark.parametrize("estimator", ["farneback", "dis"])
+def test_downward_motion_is_told_from_other_motion(estimator: str) -> None:
+    flow = FlowSettings(estimator)  # type: ignore[arg-type]
+    down = CurveSettings("downward")
+    # steps of 2, 1, 0, -2 pixels: up counts as 0
+    curve = motion_curve(falling([0, 2, 3, 3, 1]), 8.0, flow, down)
+    np.testing.assert_allclose(curve, [2, 2, 1, 0, 0], atol=0.15)
+    np.testing.assert_allclose(motion_curve(moving([0, 2, 3, 3, 1]), 8.0, flow, down), 0, atol=0.1)
+
+
+def test_a_steady_curve_does_not_see_the_camera() -> None:
+    steady = CurveSettings(steady=True)
+    curve = motion_curve(moving([0, 2, 3, 3, 1]), 8.0, FlowSettings(), steady)
+    np.testing.assert_allclose(curve, 0, atol=0.1)
+
+
+def test_percentiles_lie_on_both_sides_of_the_mean() -> None:
+    settings = [CurveSettings("percentile", q) for q in (0.0, 100.0)]
+    low, high = raw_curves(moving([0, 1, 3]), FlowSettings(), settings)
+    mean = flow_magnitude(moving([0, 1, 3]))
+    assert (low < mean).all()
+    assert (mean < high).all()
+
+
+def test_deceleration_is_how_fast_motion_ends() -> None:
+    curve = shaped_curve(np.array([0, 0, 1, 5, 1, 0.0]), 8.0, CurveSettings(deceleration=True))
+    assert curve.tolist() == [0, 0, 0, 4, 1, 0]
+
+
+def test_smoothing_is_in_seconds() -> None:
+    raw = np.zeros(21)
+    raw[10] = 1
+    slow = shaped_curve(raw, 10.0, CurveSettings(smoothing=0.1))  # one frame
+    assert slow.sum() == pytest.approx(1)
+    assert slow[10] / slow[11] == pytest.approx(np.exp(0.5))
+    assert shaped_curve(raw, 10.0, CurveSettings()) is raw
+
+
+def test_prominence_is_a_share_of_the_largest_motion() -> None:
+    curve = np.array([0, 10, 8, 9, 0, 3, 0.0])  # 9 stands 1 above its valley, 3 stands 3
+    assert peak_indices(curve, PeakSettings(prominence=0.3)).tolist() == [1, 5]
+    assert peak_indices(curve, PeakSettings(prominence=0.31)).tolist() == [1]
+
+
+def test_within_the_refractory_time_the_higher_peak_stays() -> None:
+    curve = np.array([0, 1, 0, 3, 0, 2, 0, 2, 0.0])
+    assert peak_indices(curve, PeakSettings(refractory=0.5), fps=4.0).tolist() == [1, 3, 5, 7]
+    assert peak_indices(curve, PeakSettings(refractory=0.75), fps=4.0).tolist() == [3, 7]
+    assert peak_indices(curve[4:], PeakSettings(refractory=0.75), fps=4.0).tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    "bad", [{"statistic": "median"}, {"percentile": 101.0}, {"smoothing": -1.0}]
+)
+def test_refuses_impossible_curve_settings(bad: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match="curve settings"):
+        CurveSettings(**bad)  # type: ignore[arg-type]
+
+
+def test_refuses_unknown_flow() -> None:
+    with pytest.raises(ConfigError, match="farneback or dis"):
+        FlowSettings("horn-schunck")  # type: ignore[arg-type]

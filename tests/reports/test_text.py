@@ -143,3 +143,15 @@ def test_a_table_can_be_saved_as_a_picture(tmp_path: Path) -> None:
     assert picture.startswith("<svg")
     with pytest.raises(ConfigError, match=r"--svg .*table\.svg: cannot be written"):
         save_svg(TABLE, tmp_path / "nowhere" / "table.svg")
+
+
+def test_columns_that_do_not_fit_go_into_further_tables() -> None:
+    names = [f"metric {i}" for i in range(7)]
+    columns = tuple(Column(name, name, "higher") for name in names)
+    scores = {name: score(name, 0.1 * i, 0.0, 1.0) for i, name in enumerate(names)}
+    wide = ResultTable("t", "d", "mini", SPEC, columns, (Row("r", "mine", 19, scores=scores),))
+    lines = printed(80, wide).splitlines()
+    headings = [line.split() for line in lines if "metric" in line]
+    assert [len([w for w in words if w == "metric"]) for words in headings] == [3, 3, 1]
+    assert sum("mine" in line for line in lines) == 3
+    assert printed(200, wide).count("mine") == 1
