@@ -82,14 +82,17 @@ def _footnotes(table: ResultTable) -> list[str]:
         notes.append("brackets: 95 % bootstrap interval over clips")
     if any(score.count < FEW for score in scores):
         notes.append(f"fewer than {FEW} clips: the interval is narrower than the truth")
+    said: dict[tuple[str, str], list[str]] = {}  # column and note -> the rows it is said of
     for row in table.rows:
         if row.left_out:
             first = next(iter(row.left_out.values()))
             notes.append(f"{row.title}: {len(row.left_out)} of {row.asked} left out; {first}")
         for column in table.columns:
             score = row.scores.get(column.metric)
-            if score is not None and score.note:
-                notes.append(f"{row.title}, {column.title}: {score.note}")
-            if column.metric in row.absent:
-                notes.append(f"{row.title}, {column.title}: {row.absent[column.metric]}")
+            note = score.note if score is not None else row.absent.get(column.metric, "")
+            if note:
+                said.setdefault((column.title, note), []).append(row.title)
+    for (title, note), rows in said.items():
+        every = len(rows) == len(table.rows) > 1
+        notes.append(f"{title}, {'every row' if every else ' and '.join(rows)}: {note}")
     return notes

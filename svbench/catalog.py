@@ -6,8 +6,8 @@ metric, a system or a data set, write its module and add one line here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -18,8 +18,10 @@ from svbench.types import Clip, ClipSpec, Example
 if TYPE_CHECKING:
     from svbench.config import RunConfig, ScoreConfig
     from svbench.metrics.av_align import Variant
+    from svbench.metrics.imagebind_scores import IBKind
     from svbench.protocols import Metric, System
     from svbench.run import Plan, Unavailable
+    from svbench.weights import WeightFile
 
 T = TypeVar("T")
 
@@ -111,9 +113,10 @@ SYSTEMS: dict[str, Callable[[RunConfig, Sequence[Example]], System]] = {
 Build = Callable[[str, "RunConfig | ScoreConfig"], "Metric | Unavailable"]  # option, settings
 
 
-def _av_align(variant: Variant) -> Build:
+def _av_align(variant: Variant, *, adjusted: bool = False) -> Build:
     def build(option: str, config: RunConfig | ScoreConfig) -> Metric:
         from svbench.metrics import av_align
+        from svbench.metrics.adjusted import AdjustedAVAlign
 
         preset, _, native = (option or "published").partition("+")
         if preset not in av_align.DETECTORS or native not in ("", "native"):
@@ -121,7 +124,8 @@ def _av_align(variant: Variant) -> Build:
                 f"--metrics: found detectors {option!r}, expected one of "
                 f"{', '.join(av_align.DETECTORS)}, each also with +native"
             )
-        return av_align.AVAlign(
+        kind = AdjustedAVAlign if adjusted else av_align.AVAlign
+        return kind(
             variant=variant,
             detectors=av_align.DETECTORS[preset],
             view="native" if native else "conformed",
@@ -132,21 +136,118 @@ def _av_align(variant: Variant) -> Build:
     return build
 
 
+MINIATURE = "+miniature"  # behind a protocol: by the small networks that svbench ships
+FRECHET_RESAMPLES = 200  # each costs a distance
+
+
+def _protocol(option: str, usual: str, config: RunConfig | ScoreConfig) -> tuple[str, bool]:
+    """Give the protocol that is asked for, and whether the small networks are to judge by it."""
+    small = getattr(config, "scale", "paper") == "mini" or option.endswith(MINIATURE)
+    return option.removesuffix(MINIATURE) or usual, small
+
+
+def _weights(*names: str) -> list[WeightFile] | str:
+    """Give files of weights, or the reason why a cell stays empty."""
+    from svbench import weights
+
+    found = {name: weights.find(name) for name in names}
+    absent = " ".join(name for name, file in found.items() if file is None)
+    if absent:
+        return f"no weights in {weights.folder()}; get them by: svbench weights fetch {absent}"
+    return [file for file in found.values() if file is not None]
+
+
+def _fvd(option: str, config: RunConfig | ScoreConfig) -> Metric | Unavailable:
+    from svbench.metrics import fvd, miniature
+    from svbench.run import Unavailable
+
+    protocol, small = _protocol(option, miniature.FVD_USUAL, config)
+    window = known(fvd.PROTOCOLS, protocol, "metrics fvd").frames
+    draws = min(config.resamples, FRECHET_RESAMPLES)
+    frames = getattr(config, "frames", window)
+    files = _weights("i3d") if not small else []
+    reason = f"{frames} frames are judged, I3D needs {window}" if frames < window else files
+    if isinstance(reason, str):
+        return Unavailable(f"fvd@{protocol}", f"FVD ({protocol})", "lower", reason)
+    if small:
+        return miniature.fvd(protocol, resamples=draws, seed=config.seed)
+    return fvd.fvd(protocol, *files, resamples=draws, seed=config.seed)
+
+
+def _fad(option: str, config: RunConfig | ScoreConfig) -> Metric | Unavailable:
+    from svbench.metrics import fad, miniature
+    from svbench.run import Unavailable
+
+    protocol, small = _protocol(option, miniature.FAD_USUAL, config)
+    known(fad.PROTOCOLS, protocol, "metrics fad")
+    draws = min(config.resamples, FRECHET_RESAMPLES)
+    if small:
+        return miniature.fad(protocol, resamples=draws, seed=config.seed)
+    files = _weights("vggish")
+    if isinstance(files, str):
+        return Unavailable(f"fad@{protocol}", f"FAD ({protocol})", "lower", files)
+    return fad.fad(protocol, *files, resamples=draws, seed=config.seed)
+
+
+def _ib(kind: IBKind) -> Build:
+    def build(option: str, config: RunConfig | ScoreConfig) -> Metric | Unavailable:
+        from svbench.metrics import imagebind_inputs, imagebind_scores, miniature
+        from svbench.metrics.imagebind_text import ClipTokenizer
+        from svbench.run import Unavailable
+
+        name, small = _protocol(option, miniature.IB_USUAL, config)
+        protocol = known(imagebind_inputs.PROTOCOLS, name, f"metrics {kind}")
+        if small:
+            return miniature.ib(kind, name, resamples=config.resamples, seed=config.seed)
+        files = _weights("imagebind", "clip-bpe")
+        if isinstance(files, str) and kind == "ib-av":  # which reads no captions
+            files = _weights("imagebind")
+        if isinstance(files, str):
+            return Unavailable(f"{kind}@{name}", f"{kind.upper()} ({name})", "higher", files)
+        network, *vocabulary = files
+        words = ClipTokenizer(vocabulary[0]) if vocabulary else None
+        extractor = imagebind_scores.ImageBindEmbeddings(network, protocol, words)
+        return imagebind_scores.IB(kind, extractor, config.resamples, config.seed)
+
+    return build
+
+
 METRICS: dict[str, Build] = {
+    "fvd": _fvd,
+    "fad": _fad,
     "av-align-corrected": _av_align("corrected"),
     "av-align-tempotokens-2023": _av_align("tempotokens-2023"),
     "av-align-tempotokens-2025": _av_align("tempotokens-2025"),
+    "av-align-adjusted-corrected": _av_align("corrected", adjusted=True),
+    "av-align-adjusted-tempotokens-2023": _av_align("tempotokens-2023", adjusted=True),
+    "av-align-adjusted-tempotokens-2025": _av_align("tempotokens-2025", adjusted=True),
+    "ib-av": _ib("ib-av"),
+    "ib-ta": _ib("ib-ta"),
+    "ib-tv": _ib("ib-tv"),
 }
 
 DEFAULT_METRICS = {
-    "mini": ("av-align-corrected@miniature", "av-align-corrected@published"),
-    "paper": ("av-align-corrected@published",),
+    "mini": (
+        "fvd",
+        "fad",
+        "ib-av",
+        "ib-ta",
+        "ib-tv",
+        "av-align-corrected@miniature",
+        "av-align-corrected@published",
+        "av-align-adjusted-corrected@miniature",
+    ),
+    "paper": ("fvd", "fad", "ib-av", "ib-ta", "ib-tv", "av-align-corrected@published"),
     "score": (
+        "fvd",
+        "fad",
+        "ib-av",
         "av-align-corrected@published",
         "av-align-tempotokens-2023@published",
         "av-align-tempotokens-2025@published",
     ),
 }
+WITH_CAPTIONS = ("ib-ta", "ib-tv")  # joined to those of `svbench score` if every clip has one
 
 # --- plans -------------------------------------------------------------------------------------
 
@@ -175,6 +276,9 @@ def plan_score(config: ScoreConfig) -> Plan:
     from svbench.run import Plan
 
     (real,) = _one_set(manifest.load(config.reference), config.reference)
+    if config.captions is not None:  # real clips of the same ids are told alike
+        said = manifest.read_captions(config.captions)
+        real = tuple(replace(e, caption=said.get(e.id, e.caption)) for e in real)
     folders: dict[str, tuple[Example, ...]] = {}
     for path in config.generated:
         for name, examples in manifest.load(path, config.captions).items():
@@ -185,13 +289,15 @@ def plan_score(config: ScoreConfig) -> Plan:
                     "none of them `real` or `reference`"
                 )
             folders[name] = examples
+    captioned = all(e.caption.strip() for examples in (real, *folders.values()) for e in examples)
+    usual = (*DEFAULT_METRICS["score"], *(WITH_CAPTIONS if captioned else ()))
     return Plan(
         title=f"Clips against {config.reference.resolve().name}",
         dataset=config.reference.resolve().name,
         scale="paper",
         spec=config.spec,
         real=real,
-        columns=_columns(config.metrics or DEFAULT_METRICS["score"], config),
+        columns=_columns(config.metrics or usual, config),
         folders=folders,
         notes=(f"every clip brought to {config.spec}, from its start",),
     )
@@ -219,7 +325,7 @@ def _columns(
     return tuple(columns)
 
 
-def known(table: dict[str, T], name: str, flag: str) -> T:
+def known(table: Mapping[str, T], name: str, flag: str) -> T:
     """Look a name up, or say in one line which names there are."""
     if name not in table:
         raise ConfigError(f"--{flag}: found {name!r}, expected one of {', '.join(table)}")

@@ -154,6 +154,52 @@ def score(
     _walk(config, folder, lambda: plan_score(config), workers, json)
 
 
+@app.command("tune-avalign")
+def tune_avalign(
+    data_root: Annotated[
+        Path | None, typer.Option(help="Annotated Greatest Hits; default: drawn, hard clips.")
+    ] = None,
+    actions: Annotated[str, typer.Option(help="What counts as a hit.")] = "hit,scratch,None",
+    tolerance: Annotated[float, typer.Option(help="Seconds a hit may be missed by.")] = 1 / 15,
+    clips: Annotated[int, typer.Option(help="At most so many clips to train, and to test.")] = 64,
+    fps: Annotated[float, typer.Option(help="Frames per second real clips are read at.")] = 15.0,
+    out: Annotated[Path, typer.Option(help="Folder of the figures.")] = Path("runs/tune-avalign"),
+    seed: Seed = 0,
+    workers: Workers = CORES,
+) -> None:
+    """Choose onset and motion-peak settings on annotated hits; report them on others.
+
+    Example: svbench tune-avalign --data-root vis-data-256 --actions hit
+    """
+    from svbench.engine import Local
+    from svbench.errors import ConfigError
+    from svbench.tune import Asked, tune
+
+    if workers < 1:
+        raise ConfigError(f"--workers: got {workers}, expected 1 or more")
+    asked = Asked(data_root, _names(actions), tolerance, clips, fps, seed)
+    with _progress() as progress:
+        typer.echo(tune(asked, out, Local(workers), progress))
+    typer.echo(f"settings and figures: {out / 'tuned.json'}   worst clips: {out / 'worst.svg'}")
+
+
+@app.command("train-extractors")
+def train_extractors(
+    out: Annotated[Path, typer.Option(help="Folder to write; the drawn clips lie in data/.")],
+    clips: Annotated[int, typer.Option(help="Drawn clips to learn from.")] = 1600,
+    seed: Annotated[int, typer.Option(help="Decides clips, first weights and order.")] = 1000,
+    threads: Annotated[int, typer.Option(help="Threads; with more, sums round otherwise.")] = 1,
+) -> None:
+    """Train the miniature I3D, VGGish and ImageBind that svbench ships: some 10 minutes.
+
+    Example: svbench train-extractors --out runs/extractors
+    """
+    from svbench.train_extractors import Course, train
+
+    train(out, Course(clips=clips, seed=seed, threads=threads), typer.echo)
+    typer.echo(f"weights, and how they came about: {out / 'MADE.json'}")
+
+
 @app.command()
 def report(
     run_folder: Annotated[Path, typer.Argument(help="A run folder, or its results.json.")],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -77,23 +78,30 @@ def _describe(
         asking = [e for e in extractors if e.view == view]
         batches = [shard.samples] if view == "conformed" else [(s,) for s in shard.samples]
         for batch in batches:
-            fresh = [s for s in batch if any(s.digest not in known[e.key] for e in asking)]
+            fresh = [s for s in batch if any(_told(s) not in known[e.key] for e in asking)]
             clips, wrong = _read(fresh, samples, view)
             problems |= wrong
             for extractor in asking:
-                asked = [(s, c) for s, c in clips if s.digest not in known[extractor.key]]
+                asked = [(s, c) for s, c in clips if _told(s) not in known[extractor.key]]
                 said, wrong = _ask(extractor, asked)
                 known[extractor.key] |= said
                 problems |= wrong
     for extractor in extractors:
-        now = {s.digest: known[extractor.key].get(s.digest) for s in shard.samples}
+        now = {told: known[extractor.key].get(told) for told in map(_told, shard.samples)}
         kept = {digest: block for digest, block in now.items() if block is not None}
         if not before[extractor.key].issuperset(kept):
             store.save_features(extractor.key, samples.name, shard.number, kept)
         found[extractor.key] = {
-            s.request_id: kept[s.digest] for s in shard.samples if s.digest in kept
+            s.request_id: kept[_told(s)] for s in shard.samples if _told(s) in kept
         }
     return found, problems
+
+
+def _told(sample: Sample) -> str:
+    """Name all that an extractor is told of a clip: its arrays, and its caption if it has one."""
+    if not sample.caption:
+        return sample.digest
+    return f"{sample.digest}-{hashlib.sha256(sample.caption.encode()).hexdigest()[:16]}"
 
 
 def _read(
@@ -118,7 +126,7 @@ def _ask(
     try:
         blocks = extractor([c for _, c in asked], [s.caption for s, _ in asked])
         pairs = zip(asked, blocks, strict=True)
-        return {sample.digest: block for (sample, _), block in pairs}, {}
+        return {_told(sample): block for (sample, _), block in pairs}, {}
     except (DataError, ScoreError) as error:
         if len(asked) == 1:
             sample = asked[0][0]

@@ -45,7 +45,17 @@ from svbench.types import (
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 
 MAY_CHANGE = {"allow_missing", "strict"}  # one may learn on the way what is missing
-RECORDED_VERSIONS = ("svbench", "numpy", "scipy", "librosa", "opencv-python-headless", "av")
+LEAST_COMPARED = 2  # clips of a set that is held against another
+LEAST_HALVED = 4  # real clips, if a half of them is held against the other half
+RECORDED_VERSIONS = (
+    "svbench",
+    "numpy",
+    "scipy",
+    "librosa",
+    "opencv-python-headless",
+    "av",
+    "torch",
+)
 
 
 def silent(_label: str, _total: int) -> AbstractContextManager[Callable[[int], None]]:
@@ -220,6 +230,10 @@ class _Judge:
             if features is None:
                 absent[metric.name] = "none of its clips could be described"
                 continue
+            least = LEAST_HALVED if entrant.made_of_real_clips else LEAST_COMPARED
+            if metric.needs_reference and min(features.count, len(self.real.samples)) < least:
+                absent[metric.name] = f"a distance between sets needs at least {least} clips here"
+                continue
             judgement = self._judge(metric, entrant, features)
             scores[metric.name] = judgement.score
             lines += [(entrant.name, metric.name, clip) for clip in judgement.clips]
@@ -263,8 +277,10 @@ class _Judge:
 
 def halves(requests: Sequence[str], seed: int) -> tuple[frozenset[str], frozenset[str]]:
     """Split requests into two halves by a seeded draw."""
-    if len(requests) < 4:
-        raise ScoreError(f"a half against a half needs at least 4 real clips, got {len(requests)}")
+    if len(requests) < LEAST_HALVED:
+        raise ScoreError(
+            f"a half against a half needs at least {LEAST_HALVED} real clips, got {len(requests)}"
+        )
     order = np.random.default_rng(seed).permutation(len(requests))
     half = len(requests) // 2
     names = [requests[i] for i in order]

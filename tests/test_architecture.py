@@ -54,6 +54,25 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "svbench.results",
         "svbench.store",
     },
+    "svbench.tune": NOUNS
+    | {
+        "svbench.datasets",
+        "svbench.engine",
+        "svbench.media",
+        "svbench.metrics.av_events",
+        "svbench.metrics.tuning",
+    },
+    "svbench.learning": NOUNS,
+    # it trains the shipped networks, so it must know their classes and what feeds them
+    "svbench.train_extractors": NOUNS
+    | {
+        "svbench._version",
+        "svbench.datasets",
+        "svbench.learning",
+        "svbench.media",
+        "svbench.metrics",
+        "svbench.weights",
+    },
     "svbench.metrics": NOUNS | {"svbench.protocols", "svbench.weights"},
     "svbench.baselines": NOUNS | {"svbench.protocols", "svbench.weights"},
     "svbench.reports": NOUNS | {"svbench.results"},
@@ -66,6 +85,8 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "svbench.reports",
         "svbench.results",
         "svbench.run",
+        "svbench.train_extractors",
+        "svbench.tune",
         "svbench.weights",
     },
 }

@@ -21,7 +21,7 @@ BAD_SETTINGS = {
     "score {made} --sample-rate 1": "--sample-rate: Input should be greater than or equal to 1000",
     "score {made} --seed -1": "--seed: Input should be greater than or equal to 0, got -1",
     "score {made} --workers 0": "--workers: got 0, expected 1 or more",
-    "score {made} --metrics fid": "--metrics: found 'fid', expected one of av-align-corrected, ",
+    "score {made} --metrics fid": "--metrics: found 'fid', expected one of fvd, fad, ",
     "score {made} --metrics av-align-corrected@loud": "--metrics: found detectors 'loud', expected",
     "score {made} {made}": "found a second set of clips called 'made', expected distinct names",
     "run --dataset nothing": "--dataset: found 'nothing', expected one of greatesthits",

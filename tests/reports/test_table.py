@@ -83,7 +83,7 @@ def test_an_absent_cell_is_a_dash_and_its_reason_a_footnote() -> None:
     )
     assert ABSENT == "–"
     assert sheet.lines[0].cells[1] == Cell("–", "", "")
-    assert sheet.footnotes == ("the a, FVD: no weights here",)
+    assert sheet.footnotes == ("FVD, the a: no weights here",)
 
 
 @pytest.mark.parametrize(("count", "warned"), [(9, True), (10, False)])
@@ -104,7 +104,7 @@ def test_notes_of_table_and_scores_are_all_printed_those_of_the_table_first() ->
     )
     assert sheet.footnotes == (
         "miniature: not comparable",
-        "the a, AV-Align: 2 of 20 clips are silent",
+        "AV-Align, the a: 2 of 20 clips are silent",
     )
 
 

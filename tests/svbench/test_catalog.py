@@ -1,0 +1,120 @@
+"""What `--metrics` may name, and what comes of it where weights are absent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from svbench import catalog
+from svbench.config import RunConfig, ScoreConfig
+from svbench.errors import ConfigError, DataError
+from svbench.protocols import Metric
+from svbench.run import Plan, Unavailable
+from tests.commands import Command
+from tests.factories import write_folder
+
+
+@pytest.fixture(autouse=True)
+def _no_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SVBENCH_WEIGHTS", str(tmp_path / "no-weights"))
+
+
+MINI = RunConfig(dataset="greatesthits", scale="mini", seed=5)
+PAPER = RunConfig(dataset="greatesthits", scale="paper")
+
+
+def build(name: str, config: RunConfig | ScoreConfig = MINI) -> Metric | Unavailable:
+    base, _, option = name.partition("@")
+    return catalog.METRICS[base](option, config)
+
+
+def score_plan(folder: Path, captions: Path | None = None, frames: int = 8) -> Plan:
+    paths = write_folder(folder / "clips", 4)
+    if captions is not None:
+        captions.write_text("".join(f"{p.stem},a stick\n" for p in paths), encoding="utf-8")
+    return catalog.plan_score(
+        ScoreConfig(
+            generated=(folder / "clips",),
+            reference=folder / "clips",
+            captions=captions,
+            frames=frames,
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "full", "title"),
+    [
+        ("fvd", "fvd@stylegan-v-16f+miniature", "FVD (miniature I3D)"),
+        ("fvd@all-windows", "fvd@all-windows+miniature", "FVD (miniature I3D, all-windows)"),
+        ("fvd@first-16+miniature", "fvd@first-16+miniature", "FVD (miniature I3D, first-16)"),
+        ("fad", "fad@audioldm-eval+miniature", "FAD (miniature VGGish)"),
+        ("fad@torchvggish", "fad@torchvggish+miniature", "FAD (miniature VGGish, torchvggish)"),
+        ("ib-av", "ib-av@published+miniature", "IB-AV (miniature ImageBind)"),
+        ("ib-ta", "ib-ta@published+miniature", "IB-TA (miniature ImageBind)"),
+        ("ib-tv@published", "ib-tv@published+miniature", "IB-TV (miniature ImageBind)"),
+    ],
+)
+def test_the_miniature_judges_by_the_shipped_networks(name: str, full: str, title: str) -> None:
+    metric = build(name)
+    assert (metric.name, metric.title) == (full, title)
+    assert not isinstance(metric, Unavailable)
+    assert metric.settings["seed"] == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "full", "fetch"),
+    [
+        ("fvd", "fvd@stylegan-v-16f", "i3d"),
+        ("fad", "fad@audioldm-eval", "vggish"),
+        ("ib-av", "ib-av@published", "imagebind"),
+        ("ib-ta", "ib-ta@published", "imagebind clip-bpe"),
+        ("ib-tv", "ib-tv@published", "imagebind clip-bpe"),
+    ],
+)
+def test_absent_weights_leave_a_column_blank_and_say_why(name: str, full: str, fetch: str) -> None:
+    column = build(name, PAPER)
+    assert isinstance(column, Unavailable)
+    assert column.name == full
+    assert column.reason.endswith(f"get them by: svbench weights fetch {fetch}")
+
+
+def test_small_networks_may_be_asked_for_at_any_scale() -> None:
+    assert build("fvd@first-16+miniature", PAPER).title == "FVD (miniature I3D, first-16)"
+
+
+@pytest.mark.parametrize("scale", [MINI, PAPER])
+@pytest.mark.parametrize("name", ["fvd@x", "fad@x", "ib-av@x"])
+def test_an_unknown_protocol_is_told(name: str, scale: RunConfig) -> None:
+    with pytest.raises(ConfigError, match=r"--metrics .*: found 'x', expected one of"):
+        build(name, scale)
+
+
+def test_strict_makes_an_absent_weight_an_error(tmp_path: Path) -> None:
+    config = PAPER.model_copy(update={"strict": True, "metrics": ("fvd",), "systems": ("real",)})
+    with pytest.raises(DataError, match=r"--strict: FVD .* weights fetch i3d"):
+        catalog._columns(config.metrics, config)
+    del tmp_path
+
+
+def test_scores_that_read_captions_are_usual_only_where_there_are_some(tmp_path: Path) -> None:
+    bare = [c.name.partition("@")[0] for c in score_plan(tmp_path / "bare").columns]
+    assert "ib-av" in bare
+    assert "ib-ta" not in bare
+    told = score_plan(tmp_path / "told", captions=tmp_path / "captions.csv")
+    assert {"ib-ta", "ib-tv"} <= {c.name.partition("@")[0] for c in told.columns}
+
+
+def test_clips_too_short_for_i3d_leave_its_column_blank(tmp_path: Path) -> None:
+    reasons = score_plan(tmp_path, frames=8).unavailable
+    assert reasons["fvd@stylegan-v-16f"] == "8 frames are judged, I3D needs 16"
+
+
+def test_too_few_real_clips_for_halves_leave_a_cell_blank(svbench: Command, tmp_path: Path) -> None:
+    outcome = svbench(
+        *("run", "--dataset", "greatesthits", "--limit", 3, "--systems", "real"),
+        *("--metrics", "fad,ib-av", "--out", tmp_path / "out", "--workers", 2),
+    )
+    assert outcome.code == 0, outcome.err
+    assert "needs at least 4 clips" in outcome.out
