@@ -15,10 +15,9 @@ VGGish     from 0.96 s of sound: material, shape, hit, scratch, in which quarter
 ImageBind  that pictures, sound and caption of a clip belong together, and those of two clips do
            not: InfoNCE over the three pairs, on one window of each clip at a time.
 
-Networks of this size, taught materials and strokes alone, hardly see noise and held frames: FVD
-did not grow with them. So I3D and VGGish are also shown spoilt clips (`svbench.datasets.spoil`)
-and asked for the strength of blur, noise and loss. That they answer to these is therefore by
-design; that the answer grows evenly, on clips that they never met, is what tests see.
+I3D and VGGish are also shown spoilt clips (`svbench.datasets.spoil`) and asked for the strength of
+blur, noise and loss, so that FVD and FAD notice them. That they do is therefore by design; that
+the answer grows evenly, on clips that they never met, is what tests see.
 
 Conventions
 -----------

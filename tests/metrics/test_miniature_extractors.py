@@ -19,7 +19,7 @@ from svbench.metrics.intervals import paired_difference
 from svbench.types import Clip, Example, Features
 from tests.metrics.miniature_ladders import climb, drawn
 
-SEED = 10  # not that of the training, nor the default of a run
+SEED = 20  # not that of the training, nor one that its settings were chosen on
 APART = 3  # neighbours may be cut from one recording
 CLIPS = 48
 
