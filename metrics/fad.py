@@ -45,7 +45,8 @@ from svbench.metrics import vggish
 from svbench.metrics.frechet import Frechet
 from svbench.metrics.networks import Once, digest, dtype_of, inference, loaded
 from svbench.types import Clip, Values, View
-from svbench.weights import WeightFile, load_state
+from svbench.weights import WeightFile
+from svbench.weights import load as load_weights
 
 # Part of the cache key: raise it whenever the code gives other numbers for equal settings.
 CODE_VERSION: Final = 1
@@ -144,7 +145,7 @@ _Network = tuple[vggish.VGGish, vggish.PostProcessing | None]
 def _made(extractor: VGGishEmbeddings) -> _Network:
     """Read the weights and make the network ready."""
     path = extractor.weights.path
-    network = loaded(partial(vggish.VGGish, extractor.width), load_state(path), path)
+    network = loaded(partial(vggish.VGGish, extractor.width), load_weights(extractor.weights), path)
     process = vggish.read_post_processing(extractor.pca.path) if extractor.pca else None
     return network.to(extractor.device, dtype_of(extractor.dtype)), process
 

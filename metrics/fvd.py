@@ -56,7 +56,8 @@ from svbench.metrics import i3d
 from svbench.metrics.frechet import Frechet
 from svbench.metrics.networks import Once, digest, dtype_of, in_full_batches, inference, loaded
 from svbench.types import Clip, Features, Judgement, Values, View
-from svbench.weights import WeightFile, load_state
+from svbench.weights import WeightFile
+from svbench.weights import load as load_weights
 
 # Part of the cache key: raise it whenever the code gives other numbers for equal settings.
 CODE_VERSION: Final = 1
@@ -219,7 +220,7 @@ class I3DLogits:
 
 def _made(extractor: I3DLogits) -> i3d.I3D:
     """Read the weights and make the network ready."""
-    state = i3d.piergiaj_names(load_state(extractor.weights.path))
+    state = i3d.piergiaj_names(load_weights(extractor.weights))
     build = partial(i3d.I3D, extractor.classes, extractor.width, extractor.protocol.eps)
     network = i3d.prepared(loaded(build, state, extractor.weights.path))
     return network.to(extractor.device, dtype_of(extractor.dtype))

@@ -47,7 +47,8 @@ from svbench.metrics.imagebind_text import Tokenizer, WordTokenizer
 from svbench.metrics.intervals import RESAMPLES, mean_interval
 from svbench.metrics.networks import Once, digest, dtype_of, inference
 from svbench.types import Better, Clip, ClipScore, Features, Judgement, Score, Values, View
-from svbench.weights import WeightFile, load_state
+from svbench.weights import WeightFile
+from svbench.weights import load as load_weights
 
 IBKind = Literal["ib-av", "ib-ta", "ib-tv"]
 
@@ -168,7 +169,7 @@ def _loaded(
     dtype: str,
 ) -> ImageBind:
     """Load a network; whatever it computes in, its scales stay float32."""
-    network = load(load_state(weights.path), config, heard).float().to(device)
+    network = load(load_weights(weights), config, heard).float().to(device)
     for parts in ("modality_preprocessors", "modality_trunks", "modality_heads"):
         network.get_submodule(parts).to(dtype_of(dtype))
     return network

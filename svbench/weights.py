@@ -180,18 +180,36 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def load(file: WeightFile) -> dict[str, torch.Tensor]:
+    """Read a state dict; raise DataError if the file is no longer the one that was checked.
+
+    A network is read at its first use, perhaps long after its digest went into a cache key.
+    """
+    try:
+        found = sha256(file.path)
+    except OSError as error:
+        raise DataError(f"{file.path}: found no readable weights ({error.strerror})") from error
+    if found != file.sha256:
+        raise DataError(
+            f"{file.path}: found sha256 {found}, expected {file.sha256} as when the work began; "
+            "it was replaced meanwhile; run the same command again"
+        )
+    return load_state(file.path)
+
+
 def load_state(path: Path) -> dict[str, torch.Tensor]:
     """Read a state dict from safetensors, a torch file or a TorchScript archive.
 
     Nothing is unpickled but tensors. A torch file may wrap the state as `state_dict` or `model`.
+    The tensors are copies: one mapped from the file would change with it while a network runs.
     """
     import torch
 
     try:
         if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
+            from safetensors.torch import load as from_bytes
 
-            return load_file(path)
+            return from_bytes(path.read_bytes())
         if _is_torchscript(path):
             with warnings.catch_warnings():  # torch says that TorchScript is on its way out
                 warnings.simplefilter("ignore", DeprecationWarning)

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 
 from svbench import weights
 from svbench.errors import ConfigError, DataError, StoppedError
-from svbench.weights import Published, load_state
+from svbench.weights import Published, WeightFile, load_state
 from tests.commands import Command
 
 CONTENT = bytes(range(256)) * 9000  # 2.3 MB: several chunks
@@ -201,3 +201,24 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
     torch.save([torch.zeros(1)], tmp_path / "list.pt")
     with pytest.raises(DataError, match="found list, expected a dict of tensors"):
         load_state(tmp_path / "list.pt")
+
+
+def test_a_state_does_not_change_with_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "net.safetensors"
+    save_file(STATE, path)
+    state = load_state(path)
+    other = tmp_path / "other.safetensors"
+    save_file({name: tensor + 1 for name, tensor in STATE.items()}, other)
+    with path.open("r+b") as file:  # in place, as `cp` overwrites
+        file.write(other.read_bytes())
+    assert same(state)
+
+
+def test_a_file_that_was_replaced_since_it_was_checked_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "net.safetensors"
+    save_file(STATE, path)
+    known = WeightFile("net", path, weights.sha256(path))
+    assert same(weights.load(known))
+    save_file({name: tensor + 1 for name, tensor in STATE.items()}, path)
+    with pytest.raises(DataError, match="it was replaced meanwhile"):
+        weights.load(known)
