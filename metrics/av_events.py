@@ -24,11 +24,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import IntEnum
 from importlib.metadata import version
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,8 +39,9 @@ from svbench.metrics.motion import (
     CurveSettings,
     FlowSettings,
     PeakSettings,
-    motion_curve,
     peak_indices,
+    raw_curve,
+    shaped_curve,
 )
 from svbench.metrics.onsets import OnsetSettings, onset_times
 from svbench.types import Clip, Features, Values, View
@@ -156,11 +158,28 @@ def read_events(features: Features) -> list[ClipEvents]:
     return [_read(name, rows) for name, rows in zip(features.requests, blocks, strict=True)]
 
 
+# Flow is nearly all of the work, and presets may differ in their onsets and peaks alone. What
+# was measured on a clip is forgotten with the clip.
+_MEASURED: Final[WeakKeyDictionary[Clip, dict[Hashable, NDArray[np.float64]]]] = WeakKeyDictionary()
+
+
+def motion_curve(clip: Clip, flow: FlowSettings, curve: CurveSettings) -> NDArray[np.float64]:
+    """Measure how much each frame moves, by any settings; shape (T,), as `flow_magnitude`.
+
+    Curves that differ in smoothing or deceleration alone share one pass of optical flow.
+    """
+    asked = (flow, curve.statistic, curve.percentile, curve.steady)
+    known = _MEASURED.setdefault(clip, {})
+    if asked not in known:
+        known[asked] = raw_curve(clip.video, flow, curve)
+    return shaped_curve(known[asked], clip.spec.fps, curve)
+
+
 def _block(clip: Clip, detectors: Detectors) -> NDArray[np.float64]:
     """Find the events of one clip."""
     fps = clip.spec.fps
     times, strengths = onset_times(clip.audio, clip.spec.sample_rate, detectors.onsets)
-    motion = motion_curve(clip.video, fps, detectors.flow, detectors.curve)
+    motion = motion_curve(clip, detectors.flow, detectors.curve)
     peaks = peak_indices(motion, detectors.peaks, fps)
     return np.concatenate(
         [

@@ -137,13 +137,6 @@ def flow_magnitude(
     return raw_curve(video, settings, PUBLISHED_CURVE)
 
 
-def motion_curve(
-    video: NDArray[np.uint8], fps: float, flow: FlowSettings, curve: CurveSettings
-) -> NDArray[np.float64]:
-    """Measure how much each frame moves, by any settings; shape (T,), as `flow_magnitude`."""
-    return shaped_curve(raw_curve(video, flow, curve), fps, curve)
-
-
 def raw_curve(
     video: NDArray[np.uint8], flow: FlowSettings, curve: CurveSettings
 ) -> NDArray[np.float64]:

@@ -55,9 +55,9 @@ class ClipSpec:
         )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Clip:
-    """A decoded sounding video."""
+    """A decoded sounding video; weak references may tie what was measured on it to its life."""
 
     video: NDArray[np.uint8]  # (T, H, W, 3), RGB, 0..255
     audio: NDArray[np.float32]  # (S,), mono, -1..1

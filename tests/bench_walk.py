@@ -17,10 +17,14 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from svbench import media
+from svbench.catalog import DEFAULT_METRICS, METRICS
+from svbench.config import RunConfig
+from svbench.datasets import greatesthits, miniature
 from svbench.engine import Local
 from svbench.extract import extract
 from svbench.generate import recorded
 from svbench.metrics.av_align import DETECTORS, AVAlign
+from svbench.protocols import Metric
 from svbench.store import Store
 from svbench.types import ClipSpec, Example, Recording
 from tests.factories import make_clip
@@ -121,3 +125,35 @@ def test_memory_of_score_by_number_of_clips(benchmark: BenchmarkFixture, tmp_pat
     many = benchmark.pedantic(peak, args=(1000,), rounds=1)
     benchmark.extra_info["peak memory, 1,000 clips / 200 clips"] = many / few
     benchmark.extra_info["peak memory of 200 clips, MiB"] = few / 1024
+
+
+def test_all_metrics_in_one_pass(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
+    """50 miniature clips by all metrics: one pass for all, over a pass of its own for each."""
+    config = RunConfig(dataset="greatesthits", resamples=100)
+    names = [*DEFAULT_METRICS["mini"], *(n for n in METRICS if n.startswith("av-align"))]
+    asked = [(n.partition("@")[0], n.partition("@")[2]) for n in dict.fromkeys(names)]
+    metrics = [METRICS[base](option, config) for base, option in asked]
+    miniature.draw(tmp_path / "data", seed=3, test=50)
+    examples = greatesthits.load(tmp_path / "data")
+    engine = Local(2)
+    samples, _ = recorded("clips", examples, miniature.SPEC, engine)
+
+    def judge(folder: Path, together: list[Metric]) -> list[float]:
+        extractors = [metric.extractor for metric in together]
+        found = extract(extractors, samples, Store(folder), engine, lambda _n: None).features
+        pairs = [(m, found[m.extractor.key]) for m in together]
+        judged = [m.score(f, f if m.needs_reference else None) for m, f in pairs]
+        return [judgement.score.value for judgement in judged]
+
+    judge(tmp_path / "warm", metrics)
+    ratios = []
+    for turn in range(3):
+        start = time.perf_counter()
+        apart = [judge(tmp_path / f"{turn}-{i}", [m])[0] for i, m in enumerate(metrics)]
+        middle = time.perf_counter()
+        together = judge(tmp_path / f"{turn}-all", metrics)
+        ratios.append((middle - start) / (time.perf_counter() - middle))
+    np.testing.assert_array_equal(together, apart)
+    benchmark.extra_info["metrics"] = len(metrics)
+    benchmark.extra_info["time, each its own pass / one pass"] = sorted(ratios)[1]
+    benchmark.pedantic(judge, args=(tmp_path / "timed", metrics), rounds=1)

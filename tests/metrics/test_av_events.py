@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,14 +14,22 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from svbench.errors import ScoreError
-from svbench.metrics.av_events import DETECTORS, AVEvents, Detectors, Kind, read_events
+from svbench.metrics.av_events import (
+    _MEASURED,
+    DETECTORS,
+    AVEvents,
+    Detectors,
+    Kind,
+    read_events,
+)
 from svbench.metrics.motion import (
     CurveSettings,
     FlowSettings,
     PeakSettings,
     flow_magnitude,
-    motion_curve,
     peak_indices,
+    raw_curve,
+    shaped_curve,
 )
 from svbench.metrics.onsets import OnsetSettings, onset_times
 from svbench.types import Clip, ClipSpec, Features
@@ -167,7 +178,37 @@ def test_tuned_events_come_from_the_tuned_curve() -> None:
     tuned = DETECTORS["tuned"]
     clip = noisy_clip(0)
     (events,) = read_events(as_features([AVEvents(tuned)([clip], [""])[0]]))
-    curve = motion_curve(clip.video, 8.0, tuned.flow, tuned.curve)
+    curve = shaped_curve(raw_curve(clip.video, tuned.flow, tuned.curve), 8.0, tuned.curve)
     np.testing.assert_array_equal(events.motion[:, 1], curve)
     expected = peak_indices(curve, tuned.peaks, 8.0) / 8.0
     np.testing.assert_array_equal(events.peaks[:, 0], expected)
+
+
+def test_presets_share_one_pass_of_flow(monkeypatch: pytest.MonkeyPatch) -> None:
+    passes = []
+
+    def counted(*asked: Any) -> Any:
+        passes.append(asked)
+        return raw_curve(*asked)
+
+    monkeypatch.setattr("svbench.metrics.av_events.raw_curve", counted)
+    clip = noisy_clip(0)
+    later = replace(PUBLISHED, curve=CurveSettings(smoothing=0.2, deceleration=True))
+    blocks = [AVEvents(d)([clip], [""])[0] for d in (PUBLISHED, DETECTORS["miniature"], later)]
+    assert len(passes) == 1
+    AVEvents(replace(PUBLISHED, curve=CurveSettings(steady=True)))([clip], [""])
+    AVEvents(replace(PUBLISHED, flow=FlowSettings(winsize=9)))([clip], [""])
+    assert len(passes) == 3
+    alone = AVEvents(later)([noisy_clip(0)], [""])[0]  # an equal clip, measured afresh
+    assert len(passes) == 4
+    np.testing.assert_array_equal(blocks[2], alone)
+
+
+def test_what_was_measured_is_forgotten_with_the_clip() -> None:
+    clip = noisy_clip(0)
+    AVEvents(PUBLISHED)([clip], [""])
+    assert clip in _MEASURED
+    before = len(_MEASURED)
+    del clip
+    gc.collect()
+    assert len(_MEASURED) < before

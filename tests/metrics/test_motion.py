@@ -15,8 +15,8 @@ from svbench.metrics.motion import (
     FlowSettings,
     PeakSettings,
     flow_magnitude,
-    motion_curve,
     peak_indices,
+    raw_curve,
     raw_curves,
     shaped_curve,
 )
@@ -147,14 +147,14 @@ def test_downward_motion_is_told_from_other_motion(estimator: str) -> None:
     flow = FlowSettings(estimator)  # type: ignore[arg-type]
     down = CurveSettings("downward")
     # steps of 2, 1, 0, -2 pixels: up counts as 0
-    curve = motion_curve(falling([0, 2, 3, 3, 1]), 8.0, flow, down)
+    curve = raw_curve(falling([0, 2, 3, 3, 1]), flow, down)
     np.testing.assert_allclose(curve, [2, 2, 1, 0, 0], atol=0.15)
-    np.testing.assert_allclose(motion_curve(moving([0, 2, 3, 3, 1]), 8.0, flow, down), 0, atol=0.1)
+    np.testing.assert_allclose(raw_curve(moving([0, 2, 3, 3, 1]), flow, down), 0, atol=0.1)
 
 
 def test_a_steady_curve_does_not_see_the_camera() -> None:
     steady = CurveSettings(steady=True)
-    curve = motion_curve(moving([0, 2, 3, 3, 1]), 8.0, FlowSettings(), steady)
+    curve = raw_curve(moving([0, 2, 3, 3, 1]), FlowSettings(), steady)
     np.testing.assert_allclose(curve, 0, atol=0.1)
 
 
