@@ -9,7 +9,7 @@ Conventions
 A path is a list of indices into a table of noise levels (`ddim.NoiseSchedule`), one per step,
 falling; index 0 is nearly data. The step that follows is always the next entry *of the path*,
 never t - 1000 / steps, and it is found by its place: rounding may repeat a value (gamma 1.5 and
-500 steps: once).
+500 steps: twice for the video).
 
 Two maps are alive:
 
@@ -89,7 +89,7 @@ def spaced(steps: int, spacing: Spacing) -> list[int]:
     """Space steps as diffusers' DDIM does; `leading` with the offset of 1 that both models set."""
     if spacing == "linspace":
         return [int(t) for t in np.linspace(0, TRAIN_STEPS - 1, steps).round()[::-1]]
-    return [i * (TRAIN_STEPS // steps) + 1 for i in reversed(range(steps))]
+    return [min(i * (TRAIN_STEPS // steps) + 1, TRAIN_STEPS - 1) for i in reversed(range(steps))]
 
 
 def official(path: list[int], exponent: float) -> list[int]:
@@ -98,4 +98,4 @@ def official(path: list[int], exponent: float) -> list[int]:
         return path
     share = np.asarray(path, np.float32) / np.float32(TRAIN_STEPS)
     bent = np.rint(share ** np.float32(exponent) * np.float32(TRAIN_STEPS))
-    return [int(t) for t in bent]
+    return [min(int(t), TRAIN_STEPS - 1) for t in bent]  # gamma < 1 may round past the table
