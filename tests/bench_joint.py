@@ -1,0 +1,97 @@
+"""Speed and memory of the joint sampler, beside the same sampler written down plainly.
+
+    pytest --benchmark-only -o python_files=bench_*.py tests/bench_joint.py
+
+Both are timed in the same run, turn by turn; ratios are in the report's extra_info. Nothing here
+asserts a time; what is asserted is that both sides agree.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from pytest_benchmark.fixture import BenchmarkFixture
+from torch import Tensor
+
+from svbench.baselines.ddim import PAPER_SCHEDULES
+from svbench.baselines.mixers import MixerKind
+from svbench.baselines.modal import Modal
+from svbench.baselines.sampling import SamplerSettings, sample
+from tests.joint_factories import CAPTION, WORDS, tiny_joint
+from tests.straightforward_joint import plainly, sample_plainly
+
+FRAMES, ROWS, SIZE = 8, 24, 8  # latents of a short, small clip
+SETTINGS = SamplerSettings(25, 1.5, "official")
+ROUNDS = 3
+
+
+def inputs() -> tuple[Modal[Tensor], Modal[Tensor]]:
+    random = torch.Generator().manual_seed(0)
+
+    def noise(*shape: int) -> Tensor:
+        return torch.randn(shape, generator=random)
+
+    start = Modal(noise(1, 8, ROWS, 16), noise(1, 4, FRAMES, SIZE, SIZE))
+    return start, Modal(noise(2, CAPTION.audio), noise(2, WORDS, CAPTION.video))
+
+
+@pytest.mark.parametrize("mixer", ["cmc-pe", "cross-attention"])
+def test_25_steps(benchmark: BenchmarkFixture, mixer: MixerKind) -> None:
+    joint = tiny_joint(mixer)
+    plain = plainly(joint)
+    start, captions = inputs()
+    seconds: list[tuple[float, float]] = []
+    for _ in range(ROUNDS + 1):  # in turn, since a shared machine's speed drifts
+        begin = time.perf_counter()
+        expected = sample_plainly(plain, start, captions, PAPER_SCHEDULES, SETTINGS)
+        middle = time.perf_counter()
+        found = sample(joint, start, captions, PAPER_SCHEDULES, SETTINGS)
+        seconds.append((middle - begin, time.perf_counter() - middle))
+    for a, b in zip(found, expected, strict=True):
+        assert float((a - b).abs().max() / b.abs().max()) < 1e-4
+    ratios = sorted(ours / theirs for theirs, ours in seconds[1:])
+    benchmark.extra_info["wall time, ours / written plainly"] = ratios[len(ratios) // 2]
+    benchmark.extra_info["each turn"] = ratios
+    benchmark.pedantic(sample, args=(joint, start, captions, PAPER_SCHEDULES, SETTINGS), rounds=1)
+
+
+# Each side in a process of its own, which tells its own peak.
+MEASURED = """
+import sys
+from tests.bench_joint import PAPER_SCHEDULES, SETTINGS, inputs, plainly, sample, sample_plainly
+from tests.joint_factories import tiny_joint
+joint, told = tiny_joint(sys.argv[1]), inputs()
+if sys.argv[2] == "plain":
+    joint = plainly(joint)
+work = sample_plainly if sys.argv[2] == "plain" else sample
+if sys.argv[2] != "idle":
+    work(joint, *told, PAPER_SCHEDULES, SETTINGS)
+with open("/proc/self/status") as status:
+    print(*(line for line in status if line.startswith("VmHWM")))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
+def test_peak_memory(benchmark: BenchmarkFixture) -> None:
+    def peak(kind: str) -> int:
+        done = subprocess.run(
+            [sys.executable, "-c", MEASURED, "cmc-pe", kind],
+            capture_output=True,
+            check=True,
+            cwd=Path(__file__).parent.parent,
+        )
+        return int(done.stdout.split()[-2])
+
+    idle, plain = peak("idle"), peak("plain")
+    ours = benchmark.pedantic(peak, args=("ours",), rounds=1)
+    benchmark.extra_info["peak memory above an idle process, ours / written plainly"] = (
+        ours - idle
+    ) / (plain - idle)
+    benchmark.extra_info["MiB: idle, written plainly, ours"] = [
+        round(kib / 1024) for kib in (idle, plain, ours)
+    ]
