@@ -36,25 +36,33 @@ class CMCPE(nn.Module):
     Parameters
     ----------
     channels : int
-        C of the block's output, a multiple of 32
+        C of the block's output, a multiple of `groups`
     head_size : int
         channels per attention head
     condition_channels : int
         D of the connector's vectors
+    groups : int
+        of the group norms
     rows_are_time : bool
         sound: time runs along H; video: along the frames
     """
 
     def __init__(
-        self, channels: int, head_size: int, condition_channels: int, *, rows_are_time: bool
+        self,
+        channels: int,
+        head_size: int,
+        condition_channels: int,
+        groups: int = 32,
+        *,
+        rows_are_time: bool,
     ) -> None:
         super().__init__()
         heads = channels // head_size
         self.rows_are_time = rows_are_time
-        self.norm = nn.GroupNorm(32, channels, eps=1e-6)
+        self.norm = nn.GroupNorm(groups, channels, eps=1e-6)
         self.proj_in = nn.Linear(channels, channels)
         self.widen = FeedForward(condition_channels, channels, mult=WIDENING, activation_fn="geglu")
-        self.widen_norm = nn.GroupNorm(32, channels, eps=1e-6)
+        self.widen_norm = nn.GroupNorm(groups, channels, eps=1e-6)
         self.norm1 = nn.LayerNorm(channels)
         self.attention1 = Attention(channels, heads=heads, dim_head=head_size)
         self.norm2 = nn.LayerNorm(channels)

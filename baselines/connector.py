@@ -39,6 +39,8 @@ class EnvironmentEncoder(nn.Module):
         width of each level, in units of `width`; between two levels the size is halved
     out_channels : int
         length of the vectors that come out
+    groups : int
+        of the group norms
     over_time : bool
         video: read along the frames too
     """
@@ -49,6 +51,7 @@ class EnvironmentEncoder(nn.Module):
         width: int,
         multiples: Sequence[int],
         out_channels: int,
+        groups: int = 32,
         *,
         over_time: bool,
     ) -> None:
@@ -56,12 +59,12 @@ class EnvironmentEncoder(nn.Module):
         widths = [width * m for m in multiples]
         self.stem = nn.Conv2d(in_channels, width // 2, 3, padding=1)
         self.blocks = nn.ModuleList(
-            ResBlock(before, now, 4 * width)
+            ResBlock(before, now, 4 * width, groups)
             for before, now in zip([width // 2, *widths], widths, strict=False)
         )
-        self.times = nn.ModuleList(TemporalBlock(w) for w in widths if over_time)
+        self.times = nn.ModuleList(TemporalBlock(w, groups) for w in widths if over_time)
         self.downs = nn.ModuleList(nn.Conv2d(w, w, 3, stride=2, padding=1) for w in widths[:-1])
-        self.norm = nn.GroupNorm(32, widths[-1])
+        self.norm = nn.GroupNorm(groups, widths[-1])
         self.out = nn.Conv2d(widths[-1], out_channels, 3, padding=1)
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
@@ -85,12 +88,12 @@ class EnvironmentEncoder(nn.Module):
 class ResBlock(nn.Module):
     """Two convolutions with the noise level between them; the second starts at zero."""
 
-    def __init__(self, in_channels: int, out_channels: int, embedding: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int, embedding: int, groups: int) -> None:
         super().__init__()
-        self.norm1 = nn.GroupNorm(32, in_channels)
+        self.norm1 = nn.GroupNorm(groups, in_channels)
         self.conv1 = nn.Conv2d(in_channels, out_channels, 3, padding=1)
         self.level = nn.Linear(embedding, out_channels)
-        self.norm2 = nn.GroupNorm(32, out_channels)
+        self.norm2 = nn.GroupNorm(groups, out_channels)
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1)
         self.skip = (
             nn.Identity()

@@ -37,11 +37,11 @@ SHIFTS: Final = 8  # groups of channels, each delayed by one frame more
 class TemporalBlock(nn.Module):
     """Attention over time, gated mixing of channels, shifts along frames."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, groups: int) -> None:
         super().__init__()
         self.attention = TemporalAttention(channels)
         self.mix = GatedMix(channels)
-        self.shift = FrameShift(channels)
+        self.shift = FrameShift(channels, groups)
 
     def forward(self, x: Tensor, frames: int) -> Tensor:
         """Read (B T, C, H, W) along its frames; same shape."""
@@ -121,9 +121,9 @@ class GatedMix(nn.Module):
 class FrameShift(nn.Module):
     """A convolution whose eight groups of channels come 0 to 7 frames late."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, groups: int) -> None:
         super().__init__()
-        self.norm = nn.GroupNorm(32, channels)
+        self.norm = nn.GroupNorm(groups, channels)
         self.conv = nn.Conv2d(channels, channels, 3, padding=1)
         nn.init.zeros_(self.conv.weight)
         nn.init.zeros_(self.conv.bias)  # type: ignore[arg-type]

@@ -34,19 +34,25 @@ class CrossAttention(nn.Module):
 
     Parameters
     ----------
-    channels, head_size, condition_channels : int
+    channels, head_size, condition_channels, groups : int
         as in `CMCPE`
     keys : "pooled" or "sequence"
         one vector for the whole clip, or one per time step
     """
 
     def __init__(
-        self, channels: int, head_size: int, condition_channels: int, *, keys: Keys
+        self,
+        channels: int,
+        head_size: int,
+        condition_channels: int,
+        groups: int = 32,
+        *,
+        keys: Keys,
     ) -> None:
         super().__init__()
         heads = channels // head_size
         self.keys = keys
-        self.norm = nn.GroupNorm(32, channels, eps=1e-6)
+        self.norm = nn.GroupNorm(groups, channels, eps=1e-6)
         self.proj_in = nn.Linear(channels, channels)
         self.norm1 = nn.LayerNorm(channels)
         self.attention1 = Attention(channels, heads=heads, dim_head=head_size)

@@ -45,6 +45,7 @@ class JointConfig:
     condition_channels: int = 1280  # length of the connectors' vectors
     multiples: Modal[tuple[int, ...]] = PAPER_MULTIPLES  # connectors' levels
     head_size: Modal[int] = PAPER_HEADS  # channels per head in the mixers
+    groups: int = 32  # of every group norm; small models need fewer
 
 
 class JointUNet(nn.Module):
@@ -202,6 +203,7 @@ def _connector(name: str, unet: Any, config: JointConfig) -> EnvironmentEncoder:
         unet.config.block_out_channels[0],
         getattr(config.multiples, name),
         config.condition_channels,
+        config.groups,
         over_time=name == "video",
     )
 
@@ -211,7 +213,12 @@ def _mixers(name: str, unet: Any, config: JointConfig) -> nn.ModuleDict:
     return nn.ModuleDict(
         {
             place: build_mixer(
-                config.mixer, c, head, config.condition_channels, rows_are_time=name == "audio"
+                config.mixer,
+                c,
+                head,
+                config.condition_channels,
+                config.groups,
+                rows_are_time=name == "audio",
             )
             for place, c in places(list(unet.config.block_out_channels)).items()
         }

@@ -26,13 +26,19 @@ MixerKind = Literal["cmc-pe", "cross-attention", "cross-attention-sequence"]
 
 
 def build_mixer(
-    kind: MixerKind, channels: int, head_size: int, condition_channels: int, *, rows_are_time: bool
+    kind: MixerKind,
+    channels: int,
+    head_size: int,
+    condition_channels: int,
+    groups: int = 32,
+    *,
+    rows_are_time: bool,
 ) -> CMCPE | CrossAttention:
     """Build a mixer for a block of `channels`; for sound rows are time, for video frames."""
     if kind == "cmc-pe":
-        return CMCPE(channels, head_size, condition_channels, rows_are_time=rows_are_time)
+        return CMCPE(channels, head_size, condition_channels, groups, rows_are_time=rows_are_time)
     if kind == "cross-attention":
-        return CrossAttention(channels, head_size, condition_channels, keys="pooled")
+        return CrossAttention(channels, head_size, condition_channels, groups, keys="pooled")
     if kind == "cross-attention-sequence":
-        return CrossAttention(channels, head_size, condition_channels, keys="sequence")
+        return CrossAttention(channels, head_size, condition_channels, groups, keys="sequence")
     raise ConfigError(f"mixer: found {kind!r}, expected one of {', '.join(get_args(MixerKind))}")
