@@ -8,6 +8,7 @@ does not learn here.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -28,6 +29,15 @@ NOISE_ATOL = 1e-5
 GUESS_RTOL = 1e-5  # of the largest
 GRADIENT_RTOL, GRADIENT_FLOOR = 1e-5, 5e-7
 SHAPES = Modal((2, 6, 4), (3, 2, 4, 4))  # of one clip's latents
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Threads that wait for each other's cores take twenty times as long."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def generators(*seeds: int) -> list[torch.Generator]:

@@ -1,0 +1,345 @@
+"""Training the joint model: the loop, by accelerate, on one or many processes.
+
+    accelerate launch -m svbench train ...     several processes, each on a device of its own
+    svbench train ...                          one process
+
+What a step learns follows from the seed and the number of the step alone: which clips, which
+noise levels, which noise. So a training that was stopped goes on from its last checkpoint as if
+nothing had happened, and as many processes as you like learn the same (up to the rounding of
+sums). A step's clips are dealt evenly among the processes, and each takes as many at once as
+fit its memory, adding up gradients.
+
+Beside the weights, their moving average is kept; it is what is sampled from, and the result.
+
+References
+----------
+M. Ishii et al., section 4.1 and appendix A; the released code's script for what they leave open
+(AdamW with its weight decay, gradients cut to length 1, the moving average).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import numpy as np
+import torch
+from accelerate import Accelerator, DistributedDataParallelKwargs, PartialState
+from diffusers.training_utils import EMAModel
+from torch import Tensor, nn
+
+from svbench.baselines import training_state
+from svbench.baselines.ddim import NoiseSchedule
+from svbench.baselines.joint_unet import JointUNet
+from svbench.baselines.modal import Modal
+from svbench.baselines.training_loss import Draw, draw, joint_loss, without_captions
+from svbench.baselines.training_settings import Trainable, TrainSettings
+from svbench.baselines.training_state import TrainState
+from svbench.errors import ConfigError
+
+BETAS: Final = (0.9, 0.999)  # AdamW's memory
+EPSILON: Final = 1e-8
+# Of a mixer with a single key: they exist in released checkpoints and cannot learn.
+IDLE: Final = (".norm2.", ".attention2.to_q.", ".attention2.to_k.")
+
+
+class Lessons(Protocol):
+    """The clips to learn from, as latents."""
+
+    def __len__(self) -> int:
+        """Count the clips."""
+        ...
+
+    def latents(self, clips: list[int]) -> Modal[Tensor]:
+        """Give clean latents, sound (B, C, rows, F) and video (B, C, T, H, W)."""
+        ...
+
+    def captions(self, clips: list[int]) -> Modal[Tensor]:
+        """Give captions, sound (B, D) and video (B, L, D')."""
+        ...
+
+    @property
+    def empty(self) -> Modal[Tensor]:
+        """Give the empty caption, (1, ...)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What happened in a step; steps count from 1."""
+
+    step: int
+    losses: Modal[float]
+    rate: float
+    seconds: float
+
+
+class Watch:
+    """Sees a training go by, on the main process alone; this one does nothing."""
+
+    def begin(self, step: int) -> None:
+        """Learn after how many steps the training begins, or goes on."""
+
+    def report(self, report: Report) -> None:
+        """Learn what happened in a step."""
+
+    def preview(self, step: int, joint: JointUNet) -> None:
+        """Sample from the averaged weights, if you like."""
+
+
+def train(
+    joint: JointUNet,
+    schedules: Modal[NoiseSchedule],
+    lessons: Lessons,
+    settings: TrainSettings,
+    folder: Path,
+    *,
+    rows: int,
+    made_by: Mapping[str, Any],
+    watch: Watch,
+    cpu: bool = False,
+) -> Path:
+    """Train, or go on training, and give the folder of the result.
+
+    Parameters
+    ----------
+    joint : JointUNet
+        as it is before the first step; changed in place, moved to the device
+    schedules : Modal of NoiseSchedule
+        of the base models
+    lessons : Lessons
+        what to learn from
+    settings : TrainSettings
+        how
+    folder : Path
+        for `checkpoints/` and the result, `joint/`
+    rows : int
+        rows of sound that its U-Net takes
+    made_by : mapping
+        what else decides the result (data, base models): must be the same on resuming
+    watch : Watch
+        is told of every step
+    cpu : bool
+        train on the CPU even where there is a GPU
+
+    Returns
+    -------
+    result : Path
+        the averaged weights, for `load_joint`
+    """
+    accelerator = _accelerator(settings, cpu)
+    trained = choose(joint.train(), settings.trainable)
+    _trade_memory(joint, settings.checkpointing)
+    optimizer = torch.optim.AdamW(
+        trained.values(), settings.rate, BETAS, EPSILON, settings.weight_decay
+    )
+    model, optimizer = accelerator.prepare(joint, optimizer)
+    course = _Course(
+        accelerator,
+        joint,
+        trained,
+        optimizer,
+        folder,
+        {**settings.decisive, **made_by, "clips": len(lessons)},
+    )
+    first = course.resume()
+    if accelerator.is_main_process:
+        watch.begin(first)
+    for step in range(first, settings.steps):
+        began, rate = time.monotonic(), settings.rate_at(step)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        seen = []
+        for places in _places(settings, step, accelerator):
+            latents, captions, lesson = _drawn(lessons, settings, places, accelerator.device)
+            with accelerator.accumulate(model):
+                losses = joint_loss(model, latents, captions, lesson, schedules, rows).losses
+                accelerator.backward(losses.audio + losses.video)
+                if accelerator.sync_gradients:
+                    accelerator.clip_grad_norm_(list(trained.values()), settings.clip)
+                optimizer.step()
+                optimizer.zero_grad()
+            seen.append(torch.stack([loss.detach() for loss in losses]))
+        course.average.step(trained.values())
+        mean = accelerator.reduce(torch.stack(seen).mean(0), "mean").tolist()
+        report = Report(step + 1, Modal(*mean), rate, time.monotonic() - began)
+        _check(report, settings)
+        if accelerator.is_main_process:
+            watch.report(report)
+        if (step + 1) % settings.save_every == 0 or step + 1 == settings.steps:
+            course.save(step + 1)
+        if settings.preview_every and (step + 1) % settings.preview_every == 0:
+            with course.averaged():
+                if accelerator.is_main_process:
+                    watch.preview(step + 1, joint)
+            accelerator.wait_for_everyone()
+    return course.finish()
+
+
+def choose(joint: JointUNet, trainable: Trainable) -> dict[str, nn.Parameter]:
+    """Freeze what is not trained; give what is, by name.
+
+    paper   connectors, mixers, and the video U-Net's motion modules
+    joint   connectors and mixers
+    all     everything
+
+    Parameters of single-key mixers that cannot learn (see `cross_attention`) stay frozen.
+    """
+    chosen = {}
+    for name, parameter in joint.named_parameters():
+        base = name.startswith("unets.")
+        moves = name.startswith("unets.video.") and "motion_modules" in name
+        learns = not base or trainable == "all" or (trainable == "paper" and moves)
+        if joint.config.mixer == "cross-attention" and name.startswith("mixers."):
+            learns = not any(part in name for part in IDLE)
+        parameter.requires_grad_(learns)
+        if learns:
+            chosen[name] = parameter
+    return chosen
+
+
+def order(count: int, seed: int, places: range) -> list[int]:
+    """Give the clips at some places of an endless order: all clips, shuffled, again and again."""
+    epochs = range(places.start // count, (places.stop - 1) // count + 1)
+    shuffled = {e: np.random.default_rng([seed, e]).permutation(count) for e in epochs}
+    return [int(shuffled[place // count][place % count]) for place in places]
+
+
+def generator(seed: int, place: int) -> torch.Generator:
+    """Give the generator of the clip at a place of the order."""
+    state = np.random.SeedSequence([seed, 1, place]).generate_state(2)
+    return torch.Generator().manual_seed(int(state[0]) << 31 ^ int(state[1]))
+
+
+@dataclass(slots=True)
+class _Course:
+    """What changes while a training runs, and how it is kept."""
+
+    accelerator: Any
+    joint: JointUNet
+    trained: dict[str, nn.Parameter]
+    optimizer: Any
+    folder: Path
+    made_by: Mapping[str, Any]
+    average: Any = None
+
+    def resume(self) -> int:
+        """Go on from the last checkpoint; give the steps that are done."""
+        state = training_state.load(self.folder, self.made_by)
+        if state is not None:
+            self.joint.load_state_dict(dict(state.trained), strict=False)
+            self.optimizer.load_state_dict(state.optimizer["optimizer"])
+            if self.accelerator.scaler is not None:
+                self.accelerator.scaler.load_state_dict(state.optimizer["scaler"])
+        self.average = EMAModel(self.trained.values(), decay=self._decay(), foreach=True)
+        if state is None:
+            return 0
+        self.average.optimization_step = state.step
+        for kept, name in zip(self.average.shadow_params, self.trained, strict=True):
+            kept.copy_(state.averaged[name])
+        return state.step
+
+    def save(self, step: int) -> None:
+        """Write a checkpoint."""
+        if self.accelerator.is_main_process:
+            states = {"optimizer": self.optimizer.state_dict()}
+            if self.accelerator.scaler is not None:
+                states["scaler"] = self.accelerator.scaler.state_dict()
+            state = TrainState(step, self.trained, self._averages(), states)
+            training_state.save(self.folder, self.joint, state, self.made_by)
+        self.accelerator.wait_for_everyone()
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Put the averaged weights into the model for a while."""
+        self.average.store(self.trained.values())
+        self.average.copy_to(self.trained.values())
+        self.joint.eval()
+        try:
+            yield
+        finally:
+            self.joint.train()
+            self.average.restore(self.trained.values())
+
+    def finish(self) -> Path:
+        """Write the result."""
+        result = self.folder / training_state.JOINT
+        if self.accelerator.is_main_process:
+            with training_state.replacing_folder(result) as temporary:
+                training_state.save_averaged(temporary, self.joint, self._averages())
+        self.accelerator.wait_for_everyone()
+        return result
+
+    def _averages(self) -> dict[str, Tensor]:
+        return dict(zip(self.trained, self.average.shadow_params, strict=True))
+
+    def _decay(self) -> float:
+        return float(self.made_by["ema_decay"])
+
+
+def _accelerator(settings: TrainSettings, cpu: bool) -> Accelerator:
+    processes = PartialState(cpu=cpu).num_processes
+    share = processes * settings.at_once
+    if settings.batch % share:
+        raise ConfigError(
+            f"--batch: found {settings.batch}, expected a multiple of {share} "
+            f"({processes} processes, {settings.at_once} clips at once)"
+        )
+    # The pass without gradient runs on some processes and not on others: nothing may be
+    # exchanged in it, and buffers are the same everywhere.
+    alone = DistributedDataParallelKwargs(broadcast_buffers=False)
+    return Accelerator(
+        cpu=cpu,
+        mixed_precision=settings.precision,
+        gradient_accumulation_steps=settings.batch // share,
+        kwargs_handlers=[alone],
+    )
+
+
+def _trade_memory(joint: JointUNet, wanted: bool) -> None:
+    """Compute forward passes again in the backward pass, instead of keeping their insides."""
+    joint.checkpointing = wanted
+    for unet in joint.unets.values():
+        base: Any = unet
+        if wanted:
+            base.enable_gradient_checkpointing()
+        else:
+            base.disable_gradient_checkpointing()
+
+
+def _places(settings: TrainSettings, step: int, accelerator: Any) -> list[range]:
+    """Give the places in the order that this process takes in a step, in parts."""
+    share = settings.batch // accelerator.num_processes
+    first = step * settings.batch + accelerator.process_index * share
+    return [range(i, i + settings.at_once) for i in range(first, first + share, settings.at_once)]
+
+
+def _drawn(
+    lessons: Lessons, settings: TrainSettings, places: range, device: torch.device
+) -> tuple[Modal[Tensor], Modal[Tensor], Draw]:
+    """Give latents, captions and what chance decides about the clips at some places."""
+    clips = order(len(lessons), settings.seed, places)
+    latents = lessons.latents(clips)
+    lesson = draw(
+        latents.map(lambda tensor: tuple(tensor.shape[1:])),
+        [generator(settings.seed, place) for place in places],
+        settings.timesteps,
+        settings.self_conditioning,
+        settings.caption_drop,
+    )
+    captions = without_captions(lessons.captions(clips), lessons.empty, lesson.uncaptioned)
+    there = (pair.map(lambda tensor: tensor.to(device)) for pair in (latents, captions))
+    return (*there, lesson.to(device))  # type: ignore[return-value]
+
+
+def _check(report: Report, settings: TrainSettings) -> None:
+    """Refuse a loss that is no number; half precision loses single steps, and leaves them out."""
+    if settings.precision != "fp16" and not np.isfinite(report.losses).all():
+        raise ConfigError(
+            f"step {report.step}: the loss came out as {tuple(report.losses)}, expected numbers; "
+            "try a lower --rate, and --precision no"
+        )

@@ -1,0 +1,86 @@
+"""How the joint model is trained: settings, checked where they are born.
+
+The defaults are the paper's, and the released code's script for what it leaves open.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Literal, get_args
+
+from svbench.baselines.training_loss import TimeSampling
+from svbench.errors import ConfigError
+
+Trainable = Literal["paper", "joint", "all"]
+Precision = Literal["no", "bf16", "fp16"]
+
+# What does not decide the weights, or only how far they come: these may change on resuming.
+FREE: Final = ("steps", "at_once", "checkpointing", "save_every", "preview_every")
+
+Rule = tuple[tuple[str, ...], Callable[[Any], bool], str]
+
+
+def _one_of(name: str, kind: object) -> Rule:
+    return (name,), lambda found: found in get_args(kind), f"one of {', '.join(get_args(kind))}"
+
+
+# Which settings, what is allowed, and how that is said.
+_RULES: Final[tuple[Rule, ...]] = (
+    _one_of("trainable", Trainable),
+    _one_of("timesteps", TimeSampling),
+    _one_of("precision", Precision),
+    (("steps", "batch", "at_once", "save_every"), lambda n: n >= 1, "1 or more"),
+    (("warm_up", "preview_every", "seed"), lambda n: n >= 0, "0 or more"),
+    (("weight_decay",), lambda n: 0 <= n < math.inf, "0 or more"),
+    (("rate", "clip"), lambda n: 0 < n < math.inf, "a positive number"),
+    (("self_conditioning", "caption_drop", "ema_decay"), lambda n: 0 <= n <= 1, "0 to 1"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainSettings:
+    """How the joint model is trained; the defaults are the paper's and the released code's."""
+
+    steps: int = 386_000  # about 1000 times through 6177 clips
+    batch: int = 16  # clips per step, over all processes
+    at_once: int = 1  # clips that a process takes at once; the rest by adding up gradients
+    trainable: Trainable = "paper"
+    timesteps: TimeSampling = "independent"
+    self_conditioning: float = 0.5  # share of guesses that the connectors see
+    caption_drop: float = 0.1
+    rate: float = 1e-5
+    warm_up: int = 0  # steps in which the rate rises evenly
+    cosine: bool = False  # let the rate fall to zero along a cosine
+    weight_decay: float = 1e-2
+    clip: float = 1.0  # length that gradients are cut to
+    ema_decay: float = 0.9999  # reached slowly: min((1 + n) / (10 + n), this)
+    precision: Precision = "no"
+    checkpointing: bool = False  # compute forward passes twice to save memory
+    save_every: int = 500
+    preview_every: int = 0  # 0: never
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for names, allowed, wanted in _RULES:
+            for name in names:
+                found = getattr(self, name)
+                if not allowed(found):
+                    flag = "--" + name.replace("_", "-")
+                    raise ConfigError(f"{flag}: found {found!r}, expected {wanted}")
+
+    def rate_at(self, step: int) -> float:
+        """Give the learning rate of a step, counted from 0."""
+        if step < self.warm_up:
+            return self.rate * (step + 1) / self.warm_up
+        if not self.cosine:
+            return self.rate
+        share = (step - self.warm_up) / max(1, self.steps - self.warm_up)
+        return self.rate * (0.5 + 0.5 * math.cos(math.pi * share))
+
+    @property
+    def decisive(self) -> dict[str, Any]:
+        """Give the settings that must stay the same on resuming."""
+        free = [name for name in FREE if not (self.cosine and name == "steps")]
+        return {name: value for name, value in asdict(self).items() if name not in free}
