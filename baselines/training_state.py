@@ -102,7 +102,7 @@ def load(folder: Path, made_by: Mapping[str, Any]) -> TrainState | None:
 @contextmanager
 def replacing_folder(target: Path) -> Iterator[Path]:
     """Write a folder whole or not at all: give a temporary one, then rename it to `target`."""
-    temporary = target.with_name(f".{target.name}.tmp")
+    temporary = target.with_name(f".{target.name}.part")
     try:
         shutil.rmtree(temporary, ignore_errors=True)  # of a process that was killed
         temporary.mkdir(parents=True)

@@ -73,6 +73,11 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "svbench.metrics",
         "svbench.weights",
     },
+    "svbench.latents": NOUNS
+    | {"svbench.baselines", "svbench.engine", "svbench.media", "svbench.store"},
+    # it trains a joint model, so it must know what a joint model is
+    "svbench.train": NOUNS
+    | {"svbench.baselines", "svbench.latents", "svbench.media", "svbench.store"},
     "svbench.metrics": NOUNS | {"svbench.protocols", "svbench.weights"},
     "svbench.baselines": NOUNS | {"svbench.protocols", "svbench.weights"},
     "svbench.reports": NOUNS | {"svbench.results"},

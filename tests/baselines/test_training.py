@@ -139,7 +139,7 @@ def test_a_stopped_training_goes_on_as_if_it_had_not(tmp_path: Path) -> None:
 
 def test_what_a_killed_process_left_half_written_is_not_read(tmp_path: Path) -> None:
     learn(tmp_path, replace(SHORT, steps=1))
-    (tmp_path / "checkpoints" / ".00000002.tmp").mkdir()
+    (tmp_path / "checkpoints" / ".00000002.part").mkdir()
     assert last_step(tmp_path) == 1
 
 
