@@ -28,7 +28,7 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 import torch
-from accelerate import Accelerator, DistributedDataParallelKwargs, PartialState
+from accelerate import Accelerator, PartialState
 from diffusers.training_utils import EMAModel
 from torch import Tensor, nn
 
@@ -289,14 +289,10 @@ def _accelerator(settings: TrainSettings, cpu: bool) -> Accelerator:
             f"--batch: found {settings.batch}, expected a multiple of {share} "
             f"({processes} processes, {settings.at_once} clips at once)"
         )
-    # The pass without gradient runs on some processes and not on others: nothing may be
-    # exchanged in it, and buffers are the same everywhere.
-    alone = DistributedDataParallelKwargs(broadcast_buffers=False)
     return Accelerator(
         cpu=cpu,
         mixed_precision=settings.precision,
         gradient_accumulation_steps=settings.batch // share,
-        kwargs_handlers=[alone],
     )
 
 

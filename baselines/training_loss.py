@@ -180,8 +180,10 @@ def joint_loss(
     seen = noisy if draw.environment_times is None else mixed(draw.environment_times)
     guessed = nothing = noisy.map(torch.zeros_like)
     if any(bool(kept.any()) for kept in draw.keep):
+        # Not by what wraps it: that might wait for processes which need no first pass.
+        alone = getattr(joint, "module", joint)
         with torch.no_grad():
-            said = joint(noisy, draw.times, captions, environment(seen, nothing))
+            said = alone(noisy, draw.times, captions, environment(seen, nothing))
         guessed = _clean(said, noisy, draw.times, schedules)
     shown = guessed.map(lambda x0, kept, zero: _where(kept, x0, zero), draw.keep, nothing)
     said = joint(noisy, draw.times, captions, environment(seen, shown), draw.environment_times)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +26,7 @@ from svbench.baselines.training_loss import draw, joint_loss
 from svbench.baselines.training_settings import TrainSettings
 from svbench.baselines.training_state import last_step
 from svbench.errors import ConfigError, DataError
+from tests.golden import REPOSITORY
 from tests.joint_factories import CAPTION, FRAMES, ROWS, WORDS, tiny_joint
 
 SHORT = TrainSettings(
@@ -135,6 +139,32 @@ def test_a_stopped_training_goes_on_as_if_it_had_not(tmp_path: Path) -> None:
     ]
     assert found[0] == found[1]
     assert [p.name for p in (tmp_path / "parts" / "checkpoints").iterdir()] == ["00000004"]
+
+
+KILLED = """
+import torch
+from tests.baselines.test_training import SHORT, Path, learn, replace
+torch.set_num_threads(1)
+learn(Path({folder!r}), replace(SHORT, steps=10**6, save_every=1))
+"""
+
+
+def test_a_killed_training_goes_on_as_if_it_had_not(tmp_path: Path) -> None:
+    folder = tmp_path / "killed"
+    command = [sys.executable, "-c", KILLED.format(folder=str(folder))]
+    with subprocess.Popen(command, cwd=REPOSITORY) as process:
+        try:
+            until = time.monotonic() + 60
+            while last_step(folder) < 2 and process.poll() is None:
+                assert time.monotonic() < until
+                time.sleep(0.05)
+        finally:
+            process.kill()
+    steps = last_step(folder) + 1
+    going_on, _ = learn(folder, replace(SHORT, steps=steps))
+    whole, _ = learn(tmp_path / "whole", replace(SHORT, steps=steps, save_every=1000))
+    assert going_on.losses == whole.losses[-1:]
+    assert going_on.first == [steps - 1]
 
 
 def test_what_a_killed_process_left_half_written_is_not_read(tmp_path: Path) -> None:
