@@ -16,6 +16,8 @@ from svbench.errors import ConfigError, DataError
 from svbench.types import Clip, ClipSpec, Example
 
 if TYPE_CHECKING:
+    from svbench.baselines.mixers import MixerKind
+    from svbench.baselines.released import Found
     from svbench.config import RunConfig, ScoreConfig
     from svbench.metrics.av_align import Variant
     from svbench.metrics.imagebind_scores import IBKind
@@ -101,11 +103,57 @@ def _lagged(_config: RunConfig, examples: Sequence[Example]) -> System:
     return reference.lagged(_reader(examples))
 
 
+def _joint(mixer: MixerKind) -> Callable[[RunConfig, Sequence[Example]], System]:
+    def build(config: RunConfig, _examples: Sequence[Example]) -> System:
+        from svbench.baselines import joint
+
+        recipe = joint.recipe(config.preset, steps=config.steps, gamma=config.gamma)
+        machine = joint.Machine(config.device, config.dtype, config.batch, config.compile)
+        return joint.Joint(mixer, _joint_models(config)[mixer], recipe, machine)
+
+    return build
+
+
 SYSTEMS: dict[str, Callable[[RunConfig, Sequence[Example]], System]] = {
     "real": _real,
     "shuffled": _shuffled,
     "lagged": _lagged,
+    "cmc-pe": _joint("cmc-pe"),
+    "cross-attention": _joint("cross-attention"),
+    "cross-attention-sequence": _joint("cross-attention-sequence"),
 }
+REFERENCES = ("real", "shuffled", "lagged")  # made of real clips: always at hand
+
+
+def _joint_models(config: RunConfig) -> dict[MixerKind, Found]:
+    from svbench.baselines.released import find_models
+
+    return find_models(config.weights) if config.weights else {}
+
+
+def _systems(config: RunConfig) -> tuple[Callable[[Sequence[Example]], System], ...]:
+    """Give the builders of a run's systems; weights that are amiss are told at once."""
+    trained = [name for name in config.systems if name in SYSTEMS and name not in REFERENCES]
+    if config.scale == "mini" and (trained or config.weights):
+        asked = f"--systems {trained[0]}" if trained else f"--weights {config.weights[0]}"
+        raise ConfigError(
+            f"{asked}: the miniature has no joint model, expected --scale paper beside it"
+        )
+    models = _joint_models(config)
+    if absent := [name for name in trained if name not in models]:
+        from svbench.baselines.released import HOW_TO_GET
+
+        raise DataError(f"--systems {absent[0]}: found no weights of it, expected {HOW_TO_GET}")
+    builders: list[Callable[[Sequence[Example]], System]] = []
+    for name in config.systems or (*REFERENCES, *models):
+        build = known(SYSTEMS, name, "systems")
+        if name in REFERENCES:
+            builders.append(partial(build, config))
+        else:
+            ready = build(config, ())
+            builders.append(lambda _examples, ready=ready: ready)  # type: ignore[misc]
+    return tuple(builders)
+
 
 # --- metrics -----------------------------------------------------------------------------------
 
@@ -256,8 +304,8 @@ def plan_run(config: RunConfig, out: Path) -> Plan:
     """Put together what `svbench run` walks through."""
     from svbench.run import Plan
 
+    systems = _systems(config)  # before data are drawn or read: what is amiss is told at once
     dataset = known(DATASETS, config.dataset, "dataset")(config, out)
-    names = config.systems or tuple(SYSTEMS)
     return Plan(
         title=dataset.title,
         dataset=config.dataset,
@@ -265,7 +313,7 @@ def plan_run(config: RunConfig, out: Path) -> Plan:
         spec=dataset.spec,
         real=dataset.examples,
         columns=_columns(config.metrics or DEFAULT_METRICS[config.scale], config),
-        systems=tuple(partial(known(SYSTEMS, name, "systems"), config) for name in names),
+        systems=systems,
         notes=dataset.notes,
     )
 

@@ -79,6 +79,14 @@ def run(
         Path | None, typer.Option(help="Folder of the real data set.", envvar="SVBENCH_DATA")
     ] = None,
     captions: Annotated[Path | None, typer.Option(help="Caption list (CSV: file, text).")] = None,
+    weights: Annotated[list[str] | None, typer.Option(help="FOLDER or SYSTEM=FOLDER.")] = None,
+    preset: Annotated[str, typer.Option(help="paper, or official-code.")] = "paper",
+    steps: Annotated[int | None, typer.Option(help="Sampler steps; default: preset's.")] = None,
+    gamma: Annotated[float | None, typer.Option(help="Of Eq. 8; default: preset's.")] = None,
+    device: Annotated[str, typer.Option(help="Of joint models: auto, cpu, cuda:1.")] = "auto",
+    dtype: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = "float32",
+    batch: Annotated[int, typer.Option(help="Clips that are sampled together.")] = 1,
+    compile: Annotated[bool, typer.Option(help="Compile the U-Nets by block.")] = False,  # noqa: A002
     allow_missing: AllowMissing = False,
     strict: Strict = False,
     workers: Workers = CORES,
@@ -102,6 +110,9 @@ def run(
         seed=seed,
         data_root=data_root if scale != "mini" or "SVBENCH_DATA" not in os.environ else None,
         captions=captions,
+        weights=tuple(weights or ()),
+        **{"preset": preset, "steps": steps, "gamma": gamma, "device": device},
+        **{"dtype": dtype, "batch": batch, "compile": compile},
         allow_missing=allow_missing,
         strict=strict,
     )

@@ -15,6 +15,8 @@ from svbench.errors import ConfigError
 from svbench.types import ClipSpec
 
 Scale = Literal["mini", "paper"]
+Preset = Literal["paper", "official-code"]  # where the paper and its released code differ
+Dtype = Literal["float32", "bfloat16", "float16"]
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -49,6 +51,15 @@ class RunConfig(_Config):
     split: str = "test"
     data_root: Path | None = None
     captions: Path | None = None
+    weights: tuple[str, ...] = ()  # of joint models: FOLDER, or SYSTEM=FOLDER
+    preset: Preset = "paper"
+    steps: Count | None = None  # None: as the preset says
+    gamma: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    # Kernels, precision and the size of a batch decide how sums are rounded.
+    device: str = "auto"
+    dtype: Dtype = "float32"
+    batch: Count = 1
+    compile: bool = False
 
 
 class ScoreConfig(_Config):
