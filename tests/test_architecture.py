@@ -78,6 +78,29 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     # it trains a joint model, so it must know what a joint model is
     "svbench.train": NOUNS
     | {"svbench.baselines", "svbench.latents", "svbench.media", "svbench.store"},
+    "svbench.train_systems": NOUNS
+    | {
+        "svbench._version",
+        "svbench.baselines",
+        "svbench.datasets",
+        "svbench.learning",
+        "svbench.media",
+        "svbench.train",
+        "svbench.weights",
+    },
+    "svbench.training_plans": NOUNS
+    | {
+        "svbench.baselines",
+        "svbench.catalog",
+        "svbench.config",
+        "svbench.latents",
+        "svbench.reports",
+        "svbench.store",
+        "svbench.train",
+        "svbench.train_systems",
+    },
+    "svbench.cli_training": NOUNS
+    | {"svbench.train", "svbench.train_systems", "svbench.training_plans"},
     "svbench.metrics": NOUNS | {"svbench.protocols", "svbench.weights"},
     "svbench.baselines": NOUNS | {"svbench.protocols", "svbench.weights"},
     "svbench.reports": NOUNS | {"svbench.results"},
@@ -85,6 +108,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     | {
         "svbench._version",
         "svbench.catalog",
+        "svbench.cli_training",
         "svbench.config",
         "svbench.engine",
         "svbench.reports",

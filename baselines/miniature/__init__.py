@@ -1,0 +1,110 @@
+"""The miniature's joint models: the classes of this room at small widths, with their weights.
+
+`svbench train-systems` makes every file beside this one from nothing: it draws a miniature data
+set, trains the two codecs, the text encoder, and one joint model per mixer, all parts of it from
+scratch. `MADE.json` tells how, and holds the sha256 of each file, which is compared before a file
+is read. Their clips are drumsticks of 64 x 64 px; figures of the paper are not comparable.
+
+    video.safetensors, audio.safetensors    codecs
+    captions.safetensors, captions.json     text encoder and its words
+    <mixer>.safetensors                     a whole joint model, in half precision
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from svbench.baselines.miniature.captions import Captioner
+from svbench.baselines.miniature.codecs import AudioCodec, VideoCodec
+from svbench.baselines.miniature.nets import SCHEDULES, joint_unet
+from svbench.baselines.mixers import MixerKind
+from svbench.baselines.model import JointModel
+from svbench.errors import DataError
+from svbench.weights import load_state, sha256
+
+FOLDER: Final = Path(__file__).parent
+RECORD: Final = "MADE.json"
+VIDEO: Final = "video.safetensors"
+AUDIO: Final = "audio.safetensors"
+ENCODER: Final = "captions.safetensors"
+WORDS: Final = "captions.json"
+SHARED: Final = (VIDEO, AUDIO, ENCODER, WORDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Shipped:
+    """A trained miniature on disk."""
+
+    mixer: MixerKind
+    folder: Path = FOLDER
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Name its files."""
+        return *SHARED, f"{self.mixer}.safetensors"
+
+    def weights(self) -> Mapping[str, str]:
+        """Digest its files, after comparing them with the record."""
+        path = self.folder / RECORD
+        try:
+            wanted = json.loads(path.read_text(encoding="utf-8"))["sha256"]
+        except (OSError, ValueError, KeyError) as error:
+            raise DataError(
+                f"{path}: found no record of weights, expected it to be there"
+            ) from error
+        found = {}
+        for name in self.files:
+            file = self.folder / name
+            found[name] = sha256(file) if file.is_file() else "no file"
+            if found[name] != wanted.get(name):
+                raise DataError(
+                    f"{file}: found {found[name]}, expected {wanted.get(name)} as in {RECORD}"
+                )
+        return found
+
+    def load(self, place: torch.device, dtype: torch.dtype) -> JointModel:
+        """Load it; the codecs and the text encoder stay on the processor."""
+        digests = self.weights()
+        model = assemble(self.mixer, self.folder)
+        put(model.joint, self.folder / f"{self.mixer}.safetensors")
+        model.joint.eval().requires_grad_(False).to(place, dtype)
+        return JointModel(
+            model.joint, model.schedules, model.audio, model.video, model.captions, digests
+        )
+
+
+def assemble(mixer: MixerKind, folder: Path = FOLDER) -> JointModel:
+    """Put a fresh joint model behind the trained codecs and text encoder of a folder."""
+    audio, video = AudioCodec(), VideoCodec()
+    put(audio.codec, folder / AUDIO)
+    put(video.codec, folder / VIDEO)
+    captions = Captioner(json.loads((folder / WORDS).read_text(encoding="utf-8")))
+    put(captions.encoder, folder / ENCODER)
+    digests = {name: sha256(folder / name) for name in SHARED}
+    return JointModel(joint_unet(mixer), SCHEDULES, audio, video, captions, digests)
+
+
+def put(network: Any, path: Path) -> None:
+    """Give a network the weights of a file, for inference."""
+    state = load_state(path)
+    wanted = network.state_dict()
+    if {k: v.shape for k, v in state.items()} != {k: v.shape for k, v in wanted.items()}:
+        raise DataError(f"{path}: found weights of another network, expected those of this version")
+    network.load_state_dict({k: v.to(wanted[k].dtype) for k, v in state.items()})
+    network.eval().requires_grad_(False)
+
+
+def write(network: nn.Module, path: Path) -> None:
+    """Write a network's weights in half precision: twice as many fit into the package."""
+    state = {k: v.detach().cpu() for k, v in network.state_dict().items()}
+    halves = {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
+    save_file({k: v.contiguous() for k, v in halves.items()}, path)
+    path.chmod(0o644)  # safetensors makes files that their owner alone may read

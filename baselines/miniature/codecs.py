@@ -1,0 +1,212 @@
+"""The miniature's codecs: small autoencoders, and Griffin-Lim in place of a vocoder.
+
+Each clip passes through alone, so what becomes of it does not depend on its company. Latents are
+shifted and scaled channel by channel to mean 0 and variance 1 over the clips that the codec
+learned from.
+
+Conventions
+-----------
+As in `svbench.baselines.model`. Spectrograms are AudioLDM's: 64 mel bands of 0 to 8000 Hz, 10 ms a
+row, natural logarithm of magnitudes, (rows, 64).
+
+References
+----------
+D. Griffin, J. Lim: Signal estimation from modified short-time Fourier transform. IEEE TASSP 1984
+(librosa's form, with momentum).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import Any, Final
+
+import librosa
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from transformers import SpeechT5FeatureExtractor
+
+from svbench.baselines.miniature.nets import (
+    FOLD,
+    MEL_BANDS,
+    audio_autoencoder,
+    video_autoencoder,
+)
+from svbench.types import Clip, ClipSpec
+
+RATE: Final = 16000  # Hz
+HOP: Final = 160  # samples a row
+WINDOW: Final = 1024  # samples
+SILENCE: Final = 1e-5  # smallest magnitude
+ROUNDS: Final = 16  # of Griffin-Lim
+FACTOR: Final = 4  # rows of a spectrogram in a row of latents
+HALVINGS: Final = 2  # a sound's rows must suit the U-Net's one halving
+PIXELS: Final = 16  # of a picture's side in one of its latents
+
+
+class Codec(nn.Module):
+    """An autoencoder whose latents have mean 0 and variance 1."""
+
+    def __init__(self, autoencoder: Any) -> None:
+        super().__init__()
+        self.autoencoder = autoencoder
+        channels = autoencoder.config.latent_channels
+        self.register_buffer("mean", torch.zeros(channels))
+        self.register_buffer("deviation", torch.ones(channels))
+
+    def latents(self, inputs: Tensor) -> Tensor:
+        """Encode (N, C, H, W)."""
+        found: Tensor = self.autoencoder.encode(inputs).latent_dist.mode()
+        return (found - self._wide("mean")) / self._wide("deviation")
+
+    def inputs(self, latents: Tensor) -> Tensor:
+        """Decode (N, C, H, W)."""
+        latents = latents * self._wide("deviation") + self._wide("mean")
+        found: Tensor = self.autoencoder.decode(latents).sample
+        return found
+
+    def settle(self, latents: Tensor) -> None:
+        """Take mean and deviation from latents (N, C, H, W) that this codec gave."""
+        self.get_buffer("mean").copy_(latents.mean((0, 2, 3)))
+        self.get_buffer("deviation").copy_(latents.std((0, 2, 3)))
+
+    def _wide(self, name: str) -> Tensor:
+        return self.get_buffer(name)[:, None, None]
+
+
+class VideoCodec:
+    """Frames of 64 x 64 px to latents (16, T, 4, 4)."""
+
+    def __init__(self, codec: Codec | None = None) -> None:
+        self.codec = codec or Codec(video_autoencoder())
+
+    def shape(self, spec: ClipSpec) -> tuple[int, int, int, int]:
+        """Give the latents' shape."""
+        height, width = spec.size
+        channels = int(self.codec.autoencoder.config.latent_channels)
+        return channels, spec.frames, height // PIXELS, width // PIXELS
+
+    def encode(self, clips: Sequence[Clip]) -> Tensor:
+        """Give (B, C, T, H, W)."""
+        with torch.inference_mode():
+            found = [self.codec.latents(self.frames(clip.video)) for clip in clips]
+        # Out of inference mode: tensors of it cannot be trained on.
+        return torch.stack(found).transpose(1, 2).clone(memory_format=torch.contiguous_format)
+
+    def decode(self, latents: Tensor, spec: ClipSpec) -> list[NDArray[np.uint8]]:
+        """Give one video (T, H, W, 3) per latent."""
+        del spec
+        with torch.inference_mode():
+            return [self._video(self.codec.inputs(each.transpose(0, 1))) for each in latents]
+
+    @staticmethod
+    def frames(video: NDArray[np.uint8]) -> Tensor:
+        """Give frames (T, H, W, 3) as the autoencoder sees them, (T, 3, H, W) in -1..1."""
+        return torch.from_numpy(np.array(video)).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+    @staticmethod
+    def _video(frames: Tensor) -> NDArray[np.uint8]:
+        levels = ((frames.clamp(-1, 1) + 1) * 127.5).round().byte()
+        return levels.permute(0, 2, 3, 1).contiguous().numpy()
+
+
+class AudioCodec:
+    """Sound at 16 kHz to latents (32, rows, 2), 40 ms a row."""
+
+    def __init__(self, codec: Codec | None = None) -> None:
+        self.codec = codec or Codec(audio_autoencoder())
+
+    def shape(self, spec: ClipSpec) -> tuple[int, int, int]:
+        """Give the latents' shape."""
+        rows = math.ceil(spec.duration * RATE / HOP / FACTOR / HALVINGS) * HALVINGS
+        channels = int(self.codec.autoencoder.config.latent_channels)
+        return channels, rows, MEL_BANDS // FOLD // FACTOR
+
+    def encode(self, clips: Sequence[Clip]) -> Tensor:
+        """Give (B, C, rows, F)."""
+        with torch.inference_mode():
+            found = [self.codec.latents(folded(self.spectrogram(c.audio))[None]) for c in clips]
+        return torch.cat(found).clone()
+
+    def decode(self, latents: Tensor, spec: ClipSpec) -> list[NDArray[np.float32]]:
+        """Give one sound (spec.samples,) in -1..1 per latent."""
+        with torch.inference_mode():
+            found = [unfolded(self.codec.inputs(each[None])[0]) for each in latents]
+        return [self.sound(spectrogram.numpy(), spec.samples) for spectrogram in found]
+
+    def spectrogram(self, audio: NDArray[np.float32]) -> Tensor:
+        """Give the log-mel spectrogram, (rows, 64), scaled to about -2..5."""
+        told = self._extractor(audio_target=audio, sampling_rate=RATE, return_tensors="np")
+        magnitudes = np.clip(10.0 ** told["input_values"][0], SILENCE, None)
+        rows = len(audio) // HOP // FACTOR * FACTOR
+        return scaled(torch.from_numpy(np.log(magnitudes[:rows]).astype(np.float32)))
+
+    def sound(self, spectrogram: NDArray[np.float32], samples: int) -> NDArray[np.float32]:
+        """Find a sound that has about this scaled spectrogram (rows, 64)."""
+        magnitudes = np.exp(unscaled(spectrogram)).T  # (64, rows)
+        magnitudes[magnitudes < 2 * SILENCE] = 0
+        frames = samples // HOP + 1  # a frame stands at every hop, the ends included
+        magnitudes = np.pad(magnitudes, ((0, 0), (0, frames)), mode="edge")[:, :frames]
+        linear = self._inverse @ magnitudes
+        found = librosa.griffinlim(
+            linear, n_iter=ROUNDS, hop_length=HOP, n_fft=WINDOW, length=samples, random_state=0
+        )
+        kept: NDArray[np.float32] = np.clip(found, -1, 1).astype(np.float32)
+        return kept
+
+    @cached_property
+    def _extractor(self) -> Any:
+        return SpeechT5FeatureExtractor(
+            sampling_rate=RATE,
+            num_mel_bins=MEL_BANDS,
+            hop_length=1000 * HOP // RATE,
+            win_length=1000 * WINDOW // RATE,
+            fmin=0,
+            fmax=RATE // 2,
+            return_attention_mask=False,
+        )
+
+    @cached_property
+    def _inverse(self) -> NDArray[np.float64]:
+        """Give the matrix that undoes the mel bands as well as a matrix can, (513, 64)."""
+        bands: NDArray[np.float64] = self._extractor.mel_filters  # (513, 64)
+        # Every frequency takes the level of the bands over it: never negative, unlike the
+        # pseudo-inverse, whose ringing is heard between partials.
+        weight = bands / np.maximum(bands.sum(1, keepdims=True), 1e-12)
+        inverse: NDArray[np.float64] = weight / np.maximum(bands.sum(0, keepdims=True), 1e-12)
+        return inverse
+
+
+# Mean and spread of the miniature's spectrograms, rounded.
+_CENTRE: Final = -6.4
+_SPREAD: Final = 1.44
+
+
+def scaled(spectrogram: Tensor) -> Tensor:
+    """Bring logarithms of magnitudes to about unit variance."""
+    return (spectrogram - _CENTRE) / _SPREAD
+
+
+def unscaled(spectrogram: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Undo `scaled`; nothing is softer than silence."""
+    found: NDArray[np.float32] = spectrogram * np.float32(_SPREAD) + np.float32(_CENTRE)
+    return np.maximum(found, np.float32(math.log(SILENCE)), dtype=np.float32)
+
+
+def folded(spectrogram: Tensor) -> Tensor:
+    """Turn neighbouring bands into channels, (rows, 64) to (8, rows, 8)."""
+    rows = len(spectrogram)
+    return spectrogram.view(rows, -1, FOLD).permute(2, 0, 1).contiguous()
+
+
+def unfolded(channels: Tensor) -> Tensor:
+    """Undo `folded`."""
+    return channels.permute(1, 2, 0).flatten(1)
+
+
+def stacked(videos: Iterable[NDArray[np.uint8]]) -> Tensor:
+    """Give frames of several videos behind one another, as the autoencoder sees them."""
+    return torch.cat([VideoCodec.frames(video) for video in videos])

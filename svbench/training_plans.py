@@ -1,0 +1,155 @@
+"""What `svbench train` and `svbench loss-over-time` work on: a model, clips, settings.
+
+At `--scale mini` the model is the miniature's, its codecs and text encoder as shipped, and all of
+the joint model is trained; at `--scale paper` the base models are read from disk, and trained is
+what the paper trains. Paper: section 4.1. Miniature: as `train_systems` has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, get_args
+
+import torch
+from accelerate import PartialState
+
+from svbench import latents
+from svbench.baselines.checkpoint import load_config, load_joint
+from svbench.baselines.joint_unet import JointConfig
+from svbench.baselines.loss_over_time import global_times, loss_over_time
+from svbench.baselines.mixers import MixerKind
+from svbench.baselines.model import JointModel
+from svbench.baselines.sampling import SamplerSettings
+from svbench.baselines.training_settings import TrainSettings
+from svbench.catalog import DATASETS, known
+from svbench.config import RunConfig
+from svbench.errors import ConfigError
+from svbench.reports.loss_curves import LossCurves, draw
+from svbench.store import write_text
+from svbench.train import Course, Progress
+from svbench.train_systems import GUIDANCE
+from svbench.train_systems import Course as Miniature
+
+MINI_CLIPS: Final = 2000  # drawn for a training; as those of the shipped systems
+
+
+def plan_training(
+    dataset: str,
+    scale: str,
+    mixer: str,
+    bases: Sequence[str],
+    data_root: Path | None,
+    captions: Path | None,
+    limit: int | None,
+    given: Mapping[str, Any],
+    out: Path,
+    *,
+    cpu: bool,
+) -> Course:
+    """Put together a training; `given` are the settings that a user changed.
+
+    The same words on the same machine give the same first weights, so that a training that was
+    stopped before its first checkpoint begins again alike.
+    """
+    kind = mixer_kind(mixer)
+    usual = Miniature().joint if scale == "mini" else TrainSettings()
+    settings = replace(usual, **{name: value for name, value in given.items() if value is not None})
+    config = RunConfig.of(
+        dataset=dataset,
+        scale=scale,
+        split="train",
+        seed=settings.seed,
+        data_root=data_root,
+        captions=captions,
+        limit=limit or (MINI_CLIPS if scale == "mini" else None),
+    )
+    found = known(DATASETS, dataset, "dataset")(config, out)
+    torch.manual_seed(settings.seed)
+    model = base_model(scale, kind, bases, cpu=cpu)
+    sampler = SamplerSettings(gamma=1.0, guidance=GUIDANCE) if scale == "mini" else None
+    return Course(model, found.examples, found.spec, settings, sampler or SamplerSettings())
+
+
+def draw_loss(
+    dataset: str,
+    scale: str,
+    joint: Path,
+    bases: Sequence[str],
+    data_root: Path | None,
+    captions: Path | None,
+    gamma: float,
+    levels: int,
+    clips: int,
+    out: Path,
+    progress: Progress,
+    *,
+    cpu: bool,
+) -> Path:
+    """Draw Figure 2 for the joint weights of a folder; give the picture's path."""
+    config = load_config(joint)
+    course = plan_training(
+        dataset, scale, config.mixer, bases, data_root, captions, clips, {}, out, cpu=cpu
+    )
+    model = course.model
+    load_joint(joint, model.joint)
+    cache = latents.plan(model, course.examples, course.spec, out / "latents")
+    with progress("encoding clips", len(course.examples)) as advance:
+        latents.encode(model, course.spec, cache, (0, 1), advance)
+    panels = []
+    with progress("loss over time steps", 2) as advance:
+        for adjusted in (1.0, gamma):
+            found = loss_over_time(
+                model.joint.eval(),
+                cache.lessons,
+                model.schedules,
+                rows=model.audio.shape(course.spec)[1],
+                gamma=adjusted,
+                levels=levels,
+                clips=range(clips),
+            )
+            title = "without adjustment" if adjusted == 1 else f"gamma {adjusted:g}"
+            panels.append(LossCurves(title, global_times(levels), *map(list, found)))
+            advance(1)
+    path = out / "loss-over-time.svg"
+    draw(panels, path)
+    _write_numbers(path.with_suffix(".csv"), panels)
+    return path
+
+
+def _write_numbers(path: Path, panels: Sequence[LossCurves]) -> None:
+    heads = [f"{name} ({panel.title})" for panel in panels for name in ("audio", "video")]
+    curves = [curve for panel in panels for curve in (panel.audio, panel.video)]
+    lines = [",".join(["global_time", *heads])]
+    for time, *losses in zip(panels[0].times, *curves, strict=True):
+        lines.append(",".join([f"{time:g}", *(f"{loss:.6g}" for loss in losses)]))
+    write_text(path, "\n".join(lines) + "\n")
+
+
+def base_model(scale: str, mixer: MixerKind, bases: Sequence[str], *, cpu: bool) -> JointModel:
+    """Give a joint model whose connectors and mixers are fresh."""
+    if scale == "mini":
+        if bases:
+            raise ConfigError(f"--base {bases[0]}: the miniature has its own, expected none")
+        from svbench.baselines import miniature
+
+        return miniature.assemble(mixer)
+    from svbench.baselines.released import PAPER_BASES, find_bases
+
+    named = dict(word.partition("=")[::2] for word in bases)
+    if unknown := set(named) - set(PAPER_BASES):
+        raise ConfigError(
+            f"--base: found {min(unknown)!r}, expected {'=FOLDER, '.join(PAPER_BASES)}=FOLDER"
+        )
+    here = PartialState(cpu=cpu)
+    return find_bases({**PAPER_BASES, **named}, JointConfig(mixer)).load(here.device)
+
+
+def mixer_kind(name: str) -> MixerKind:
+    """Look a mixer up by its name."""
+    for kind in get_args(MixerKind):
+        if kind == name:
+            found: MixerKind = kind
+            return found
+    raise ConfigError(f"--mixer: found {name!r}, expected one of {', '.join(get_args(MixerKind))}")

@@ -1,0 +1,140 @@
+"""The miniature's codecs, captions and networks, before anything is learned."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from svbench.baselines import miniature
+from svbench.baselines.miniature.captions import BEGIN, END, FILLER, UNKNOWN, Captioner
+from svbench.baselines.miniature.codecs import AudioCodec, VideoCodec, folded, unfolded
+from svbench.baselines.miniature.nets import WORDS, joint_unet
+from svbench.baselines.mixers import MixerKind
+from svbench.datasets.miniature import SPEC
+from svbench.errors import DataError
+from svbench.types import Clip
+from svbench.weights import sha256
+
+MIXERS: tuple[MixerKind, ...] = ("cmc-pe", "cross-attention", "cross-attention-sequence")
+
+
+def a_clip(seed: int = 0) -> Clip:
+    rng = np.random.default_rng(seed)
+    video = rng.integers(0, 256, (SPEC.frames, *SPEC.size, 3), dtype=np.uint8)
+    time = np.arange(SPEC.samples) / SPEC.sample_rate
+    audio = 0.3 * np.sin(2 * np.pi * 440 * (1 + seed) * time) * (time % 1 < 0.3)
+    return Clip(video, audio.astype(np.float32), SPEC)
+
+
+def test_folding_bands_is_undone() -> None:
+    spectrogram = torch.arange(400 * 64.0).view(400, 64)
+    channels = folded(spectrogram)
+    assert channels.shape == (8, 400, 8)
+    # band 11 of row 3 is channel 3 of column 1
+    assert channels[3, 3, 1] == spectrogram[3, 11]
+    assert torch.equal(unfolded(channels), spectrogram)
+
+
+def test_latents_have_the_promised_shapes_and_decode_to_clips() -> None:
+    audio, video = AudioCodec(), VideoCodec()
+    clips = [a_clip(0), a_clip(1)]
+    heard, seen = audio.encode(clips), video.encode(clips)
+    assert heard.shape == (2, *audio.shape(SPEC)) == (2, 32, 100, 2)
+    assert seen.shape == (2, *video.shape(SPEC)) == (2, 16, 32, 4, 4)
+    for sound, frames in zip(audio.decode(heard, SPEC), video.decode(seen, SPEC), strict=True):
+        Clip(frames, sound, SPEC)  # checks shapes, types and finite values
+    assert not heard.is_inference()  # or it could not be trained on
+    assert not seen.is_inference()
+
+
+def test_a_clip_does_not_depend_on_its_company() -> None:
+    audio, video = AudioCodec(), VideoCodec()
+    for codec in (audio, video):
+        alone, together = codec.encode([a_clip(1)]), codec.encode([a_clip(0), a_clip(1)])
+        assert torch.equal(alone[0], together[1])
+
+
+def test_griffin_lim_gives_the_pitch_back() -> None:
+    codec = AudioCodec()
+    audio = a_clip(0).audio
+    found = codec.sound(codec.spectrogram(audio).numpy(), SPEC.samples)
+    assert found.shape == audio.shape
+    # the loudest frequency of the first tone, resolution 1 / 0.3 s
+    loudest = np.abs(np.fft.rfft(found[: int(0.3 * 16000)])).argmax() / 0.3
+    assert abs(loudest - 440) < 40
+    between = found[int(0.5 * 16000) : int(0.9 * 16000)]
+    assert np.abs(between).max() < 0.1 * np.abs(found).max()
+
+
+def test_silence_stays_silent() -> None:
+    codec = AudioCodec()
+    silent = codec.sound(codec.spectrogram(np.zeros(SPEC.samples, np.float32)).numpy(), 64000)
+    assert np.abs(silent).max() < 1e-3
+
+
+def test_captions_become_numbers() -> None:
+    captioner = Captioner(["a", "hitting", "wood"])
+    numbers = captioner.numbers("A Wood, hitting! stone")
+    assert numbers == [BEGIN, 4, 6, 5, UNKNOWN, END, *[FILLER] * (WORDS - 6)]
+    long = captioner.numbers("wood " * 40)
+    assert len(long) == WORDS
+    assert long[-1] == END
+
+
+def test_captions_are_told_in_the_joint_models_form() -> None:
+    captioner = Captioner(["a", "wood"])
+    told = captioner(["a wood", ""])
+    assert told.audio.shape == (2, 32)
+    assert told.video.shape == (2, WORDS, 32)
+    torch.testing.assert_close(told.audio.norm(dim=-1), torch.ones(2))
+    assert torch.equal(captioner(["a wood"]).video[0], told.video[0])
+
+
+@pytest.mark.parametrize("mixer", MIXERS)
+def test_the_joint_model_stays_small(mixer: MixerKind) -> None:
+    joint = joint_unet(mixer)
+    assert 2e6 < sum(p.numel() for p in joint.parameters()) < 3.5e6
+    assert set(joint.mixers["audio"]) == {"down0", "down1", "up0", "up1"}  # type: ignore[call-overload]
+
+
+def untrained(folder: Path, mixer: MixerKind) -> None:
+    """Write a folder as `svbench train-systems` does, of networks that learned nothing."""
+    captioner = Captioner(["a", "wood"])
+    (folder / miniature.WORDS).write_text(json.dumps(captioner.words))
+    miniature.write(captioner.encoder, folder / miniature.ENCODER)
+    miniature.write(VideoCodec().codec, folder / miniature.VIDEO)
+    miniature.write(AudioCodec().codec, folder / miniature.AUDIO)
+    miniature.write(joint_unet(mixer), folder / f"{mixer}.safetensors")
+    digests = {path.name: sha256(path) for path in folder.iterdir()}
+    (folder / miniature.RECORD).write_text(json.dumps({"sha256": digests}))
+
+
+def test_a_folder_is_loaded_whole(tmp_path: Path) -> None:
+    untrained(tmp_path, "cmc-pe")
+    shipped = miniature.Shipped("cmc-pe", tmp_path)
+    model = shipped.load(torch.device("cpu"), torch.float32)
+    assert set(model.weights) == set(shipped.files)
+    assert model.captions(["a wood"]).audio.shape == (1, 32)
+    assert not any(p.requires_grad for p in model.joint.parameters())
+
+
+def test_changed_weights_are_refused(tmp_path: Path) -> None:
+    untrained(tmp_path, "cmc-pe")
+    path = tmp_path / miniature.VIDEO
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(
+        DataError, match=r"video.safetensors: found .*, expected .* in MADE"
+    ):
+        miniature.Shipped("cmc-pe", tmp_path).weights()
+
+
+def test_absent_weights_are_named(tmp_path: Path) -> None:
+    untrained(tmp_path, "cmc-pe")
+    with pytest.raises(DataError, match=r"cross-attention.safetensors: found no file, expected"):
+        miniature.Shipped("cross-attention", tmp_path).weights()
+    with pytest.raises(DataError, match=r"MADE.json: found no record of weights"):
+        miniature.Shipped("cmc-pe", tmp_path / "elsewhere").weights()
