@@ -36,7 +36,7 @@ from svbench.baselines.modal import Modal
 from svbench.baselines.model import JointModel
 from svbench.baselines.sampling import SamplerSettings, sample
 from svbench.baselines.text_attention import CaptionAttention
-from svbench.errors import ConfigError, StoppedError
+from svbench.errors import ConfigError, DataError, StoppedError
 from svbench.types import Clip, ClipSpec, Request
 
 log = logging.getLogger(__name__)
@@ -153,7 +153,6 @@ class Joint:
     def settings(self) -> Mapping[str, str]:
         """Tell everything that decides its clips."""
         sampler = self._recipe.sampler
-        digests = json.dumps(dict(self._model.weights()), sort_keys=True)
         return {
             "mixer": self._mixer,
             "steps": str(sampler.steps),
@@ -166,7 +165,7 @@ class Joint:
             "batch": str(self._machine.batch),
             "compiled": str(self._machine.compiled).lower(),
             "torch": torch.__version__.partition("+")[0],
-            "weights": hashlib.sha256(digests.encode()).hexdigest()[:16],
+            "weights": _short(self._model.weights()),
         }
 
     def generate(self, requests: Sequence[Request], spec: ClipSpec) -> Iterator[Clip]:
@@ -229,6 +228,11 @@ class Joint:
         """Give the model, loaded and moved at its first use."""
         if not self._loaded:
             model = self._model.load(self._place, DTYPES[self._machine.dtype])
+            if _short(model.weights) != self.settings["weights"]:
+                raise DataError(
+                    f"{self.name}: found other weights than when the work began; they were "
+                    "replaced meanwhile; run the same command again"
+                )
             if self._machine.compiled:
                 compile_blocks(model.joint)
             self._loaded.append(model)
@@ -254,8 +258,8 @@ def compile_blocks(joint: nn.Module) -> None:
     """Compile the model block by block.
 
     The mixers join the U-Nets by hooks, which run around a block's `forward`: that alone is
-    compiled. Equal blocks share what was compiled. Attention to captions remembers keys and
-    values from call to call, so it stays as it is.
+    compiled. Attention to captions remembers keys and values from call to call, so it stays as it
+    is.
     """
     unets: Any = joint.get_submodule("unets")
     blocks: list[nn.Module] = []
@@ -270,6 +274,11 @@ def compile_blocks(joint: nn.Module) -> None:
             module.forward = keep(module.forward)
     for block in blocks:
         block.forward = torch.compile(block.forward)
+
+
+def _short(weights: Mapping[str, str]) -> str:
+    """Digest the digests of all parts."""
+    return hashlib.sha256(json.dumps(dict(weights), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _noise(model: JointModel, seed: int, spec: ClipSpec) -> Modal[Tensor]:

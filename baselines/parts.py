@@ -17,7 +17,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -134,7 +135,8 @@ def load_tokenizer(folder: Path, kind: str) -> Any:
 def load_schedule(folder: Path) -> NoiseSchedule:
     """Read the noise schedule of a base model."""
     path = folder / SCHEDULE
-    return NoiseSchedule.from_config(read_json(path, "a noise schedule"), str(path))
+    with described(path, "a noise schedule"):
+        return NoiseSchedule.from_config(read_json(path, "a noise schedule"), str(path))
 
 
 def find_file(folder: Path, *names: str, what: str) -> Path:
@@ -143,6 +145,16 @@ def find_file(folder: Path, *names: str, what: str) -> Path:
         if (folder / name).is_file():
             return folder / name
     raise DataError(f"{folder}: found no {' or '.join(names)} there, expected {what}")
+
+
+@contextmanager
+def described(path: Path, what: str) -> Iterator[None]:
+    """Say in one line where a configuration lacks an entry, or holds one of another kind."""
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError) as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else str(error)
+        raise DataError(f"{path}: found {reason}, expected {what}") from error
 
 
 def read_json(path: Path, what: str) -> dict[str, Any]:

@@ -158,7 +158,8 @@ def find_model(folder: Path) -> Found:
             f"{folder}: found no joint model, expected the released pipeline ({INDEX}, "
             f"{RELEASED_JOINT}/ and so on), base models beside {JOINT}/, or {JOINT}/ alone"
         )
-    config = checkpoint.load_config(joint)
+    with parts.described(joint / checkpoint.CONFIG, "the configuration of joint weights"):
+        config = checkpoint.load_config(joint)
     added = (
         parts.find_file(joint, checkpoint.WEIGHTS, what="joint weights"),
         joint / checkpoint.CONFIG,
@@ -234,7 +235,9 @@ def find_bases(
 def _find_released(folder: Path) -> Found:
     _check_index(folder / INDEX)
     part = parts.find_part(folder / RELEASED_JOINT, RELEASED_CLASS)
-    config = official.read_config(part.config, str(part.files[-1]))
+    path = part.files[-1]
+    with parts.described(path, "the configuration of joint weights"):
+        config = official.read_config(part.config, str(path))
     return _find_parts(folder, config, part.files)
 
 

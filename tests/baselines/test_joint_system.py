@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import pickle
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -187,6 +188,16 @@ def test_nothing_is_loaded_before_it_is_needed(
     made(by)
     made(by)
     assert len(loads) == 1
+
+
+def test_weights_that_were_replaced_meanwhile_are_refused(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "model")
+    by = system(tmp_path / "model")
+    assert by.settings
+    with (tmp_path / "model" / "joint" / "config.json").open("a") as file:
+        file.write("\n")
+    with pytest.raises(DataError, match="found other weights than when the work began"):
+        made(by)
 
 
 def test_it_travels_without_what_was_loaded(folder: Path) -> None:

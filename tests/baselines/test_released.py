@@ -236,6 +236,22 @@ def test_a_missing_file_is_one_line(tmp_path: Path, ours: Path, gone: str, line:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("file", "entry"),
+    [("scheduler_a/scheduler_config.json", "beta_start"), ("joint/config.json", "head_size")],
+)
+def test_a_configuration_that_lacks_an_entry_is_one_line(
+    tmp_path: Path, ours: Path, file: str, entry: str
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(ours, folder)
+    config = json.loads((folder / file).read_text())
+    del config[entry]
+    (folder / file).write_text(json.dumps(config))
+    with pytest.raises(DataError, match=f"{file}: found no '{entry}', expected"):
+        released.find_model(folder)
+
+
 def test_a_network_of_another_class_is_refused(tmp_path: Path, ours: Path) -> None:
     with pytest.raises(DataError, match="found a AutoencoderKL, expected a UNetMotionModel"):
         parts.find_part(ours / "vae_v", "UNetMotionModel")
