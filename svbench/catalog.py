@@ -53,11 +53,12 @@ def _greatesthits(config: RunConfig, out: Path) -> Dataset:
                 "expected no data; for the real data set add --scale paper"
             )
         root = out / "data"
-        miniature.draw(root, test=config.limit or MINI_CLIPS, seed=config.seed)
+        clips = config.limit or MINI_CLIPS
+        miniature.draw(root, seed=config.seed, **{config.split: clips})
         return Dataset(
             "Greatest Hits, miniature",
             miniature.SPEC,
-            greatesthits.load(root, split=config.split, limit=config.limit or MINI_CLIPS),
+            greatesthits.load(root, split=config.split, limit=clips),
             ("miniature: drawn and synthesised clips, not comparable with published figures",),
         )
     if config.data_root is None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from svbench import cli_training
 from svbench._version import __version__
 from svbench.errors import SvbenchError
 
@@ -387,3 +388,6 @@ def _size(text: str) -> tuple[int, int]:
     if len(sides) not in (1, 2):
         raise ConfigError(f"--size: got {text!r}, expected 256 or HEIGHTxWIDTH")
     return sides[0], sides[-1]
+
+
+cli_training.register(app, _progress)
