@@ -179,17 +179,19 @@ class Joint:
 
     def _first_of(self, waiting: Sequence[Request], spec: ClipSpec) -> list[Clip]:
         """Make the first clips of those that wait: as many as memory holds."""
-        model = self._ready()
+        model: JointModel | None = None
         while True:
             try:
+                model = self._ready()
                 return self._made(model, waiting[: self._size], spec)
             except torch.OutOfMemoryError as error:
                 reason = str(error).splitlines()[0]
             # Behind the block, where the error no longer holds the tensors it met.
-            if self._size == 1:
+            if self._size == 1 or model is None:
+                what = "the model" if model is None else "one clip at a time"
                 raise StoppedError(
-                    f"{self.name}: one clip at a time does not fit into the memory of "
-                    f"{self._place} ({reason}); free some and run the same command again, "
+                    f"{self.name}: {what} does not fit into the memory of {self._place} "
+                    f"({reason}); free some and run the same command again, "
                     "or begin another run with --dtype bfloat16"
                 )
             self._size //= 2

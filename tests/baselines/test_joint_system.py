@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 import torch
 
-from svbench import media
 from svbench.baselines import joint as joint_module
 from svbench.baselines import released
 from svbench.baselines.joint import Joint, Machine, Recipe, recipe
@@ -109,6 +108,17 @@ def test_no_memory_at_all_is_one_line(folder: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(StoppedError, match=r"one clip at a time does not fit .*bfloat16") as caught:
         made(system(folder))
     assert "\n" not in str(caught.value)
+
+
+def test_a_model_that_does_not_fit_is_one_line(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise torch.OutOfMemoryError("out of memory")
+
+    monkeypatch.setattr(released.Found, "load", full)
+    with pytest.raises(StoppedError, match="the model does not fit into the memory of cpu"):
+        made(system(folder, 8))
 
 
 def _holding(most: int, sample: Callable[..., Any]) -> Callable[..., Any]:
@@ -252,16 +262,6 @@ def data(tmp_path: Path) -> Path:
     return root
 
 
-@pytest.fixture(autouse=True)
-def _no_negative_zeros(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the store round tiny negative samples to 0: as -0.0 they come back with other bytes.
-
-    To go as soon as `media.quantise` does so itself.
-    """
-    quantise = media.quantise
-    monkeypatch.setattr(media, "quantise", lambda audio: quantise(audio) + np.float32(0))
-
-
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Judge the data set at 64 x 64 px, which shows the same in a sixteenth of the time."""
@@ -295,7 +295,8 @@ def test_the_walk_ends_in_a_table(
     assert svbench(*command).code == 0
     assert {p: p.stat().st_mtime_ns for p in out.rglob("*.mkv")} == before
     changed = svbench(*command, "--gamma", "1.25").problem(2)
-    assert "gamma was None, is 1.25" in changed
+    assert "gamma was" in changed
+    assert "1.25" in changed
 
 
 def test_without_weights_it_says_what_to_fetch(
@@ -321,19 +322,10 @@ def test_weights_of_the_other_mixer_do_not_serve(
     assert problem.endswith("found a joint model of cmc-pe, expected cross-attention")
 
 
-@pytest.mark.parametrize(
-    ("more", "asked"),
-    [
-        (("--systems", "cmc-pe"), "--systems cmc-pe"),
-        (("--weights", "folder"), "--weights folder"),
-    ],
-)
-def test_the_miniature_has_no_joint_model_yet(
-    svbench: Command, tmp_path: Path, more: tuple[str, ...], asked: str
-) -> None:
-    command = ("run", "--dataset", "greatesthits", "--out", tmp_path / "run", *more)
+def test_the_miniature_takes_no_weights(svbench: Command, tmp_path: Path) -> None:
+    command = ("run", "--dataset", "greatesthits", "--out", tmp_path, "--weights", "folder")
     problem = svbench(*command).problem(2)
-    assert problem.startswith(f"{asked}: the miniature has no joint model")
+    assert problem.startswith("--weights folder: the miniature's weights come with svbench")
 
 
 def test_an_absent_folder_is_told_before_clips_are_read(
