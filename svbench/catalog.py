@@ -16,8 +16,6 @@ from svbench.errors import ConfigError, DataError
 from svbench.types import Clip, ClipSpec, Example
 
 if TYPE_CHECKING:
-    from svbench.baselines.mixers import MixerKind
-    from svbench.baselines.released import Found
     from svbench.config import RunConfig, ScoreConfig
     from svbench.metrics.av_align import Variant
     from svbench.metrics.imagebind_scores import IBKind
@@ -104,56 +102,33 @@ def _lagged(_config: RunConfig, examples: Sequence[Example]) -> System:
     return reference.lagged(_reader(examples))
 
 
-def _joint(mixer: MixerKind) -> Callable[[RunConfig, Sequence[Example]], System]:
-    def build(config: RunConfig, _examples: Sequence[Example]) -> System:
-        from svbench.baselines import joint
-
-        recipe = joint.recipe(config.preset, steps=config.steps, gamma=config.gamma)
-        machine = joint.Machine(config.device, config.dtype, config.batch, config.compile)
-        return joint.Joint(mixer, _joint_models(config)[mixer], recipe, machine)
-
-    return build
-
-
-SYSTEMS: dict[str, Callable[[RunConfig, Sequence[Example]], System]] = {
+REFERENCES: dict[str, Callable[[RunConfig, Sequence[Example]], System]] = {
     "real": _real,
     "shuffled": _shuffled,
     "lagged": _lagged,
-    "cmc-pe": _joint("cmc-pe"),
-    "cross-attention": _joint("cross-attention"),
-    "cross-attention-sequence": _joint("cross-attention-sequence"),
 }
-REFERENCES = ("real", "shuffled", "lagged")  # made of real clips: always at hand
-
-
-def _joint_models(config: RunConfig) -> dict[MixerKind, Found]:
-    from svbench.baselines.released import find_models
-
-    return find_models(config.weights) if config.weights else {}
+JOINT = ("cross-attention", "cross-attention-sequence", "cmc-pe")
+SYSTEMS = (*REFERENCES, *JOINT)
+USUAL = {"mini": ("real", "shuffled"), "paper": tuple(REFERENCES)}  # beside all joint models
 
 
 def _systems(config: RunConfig) -> tuple[Callable[[Sequence[Example]], System], ...]:
     """Give the builders of a run's systems; weights that are amiss are told at once."""
-    trained = [name for name in config.systems if name in SYSTEMS and name not in REFERENCES]
-    if config.scale == "mini" and (trained or config.weights):
-        asked = f"--systems {trained[0]}" if trained else f"--weights {config.weights[0]}"
-        raise ConfigError(
-            f"{asked}: the miniature has no joint model, expected --scale paper beside it"
-        )
-    models = _joint_models(config)
-    if absent := [name for name in trained if name not in models]:
-        from svbench.baselines.released import HOW_TO_GET
+    for name in config.systems:
+        known(dict.fromkeys(SYSTEMS), name, "systems")
+    asked = config.systems or USUAL[config.scale]
+    builders = [partial(REFERENCES[name], config) for name in asked if name in REFERENCES]
+    trained = [name for name in config.systems if name in JOINT]
+    if config.systems and not trained:
+        return tuple(builders)
+    from svbench.joint_systems import joint_systems
 
-        raise DataError(f"--systems {absent[0]}: found no weights of it, expected {HOW_TO_GET}")
-    builders: list[Callable[[Sequence[Example]], System]] = []
-    for name in config.systems or (*REFERENCES, *models):
-        build = known(SYSTEMS, name, "systems")
-        if name in REFERENCES:
-            builders.append(partial(build, config))
-        else:
-            ready = build(config, ())
-            builders.append(lambda _examples, ready=ready: ready)  # type: ignore[misc]
-    return tuple(builders)
+    made = joint_systems(config, trained)
+    return (*builders, *(partial(_ready, system) for system in made))
+
+
+def _ready(system: System, _examples: Sequence[Example]) -> System:
+    return system
 
 
 # --- metrics -----------------------------------------------------------------------------------

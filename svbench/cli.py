@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from svbench import cli_training
+from svbench import cli_sweep, cli_training
 from svbench._version import __version__
 from svbench.errors import SvbenchError
 
@@ -83,10 +83,10 @@ def run(
     weights: Annotated[list[str] | None, typer.Option(help="FOLDER or SYSTEM=FOLDER.")] = None,
     preset: Annotated[str, typer.Option(help="paper, or official-code.")] = "paper",
     steps: Annotated[int | None, typer.Option(help="Sampler steps; default: preset's.")] = None,
-    gamma: Annotated[float | None, typer.Option(help="Of Eq. 8; default: preset's.")] = None,
+    gamma: Annotated[str | None, typer.Option(help="Of Eq. 8; 1,1.5: a row for each.")] = None,
     device: Annotated[str, typer.Option(help="Of joint models: auto, cpu, cuda:1.")] = "auto",
     dtype: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = "float32",
-    batch: Annotated[int, typer.Option(help="Clips that are sampled together.")] = 1,
+    batch: Annotated[int | None, typer.Option(help="Clips that are sampled together.")] = None,
     compile: Annotated[bool, typer.Option(help="Compile the U-Nets by block.")] = False,  # noqa: A002
     allow_missing: AllowMissing = False,
     strict: Strict = False,
@@ -112,7 +112,7 @@ def run(
         data_root=data_root if scale != "mini" or "SVBENCH_DATA" not in os.environ else None,
         captions=captions,
         weights=tuple(weights or ()),
-        **{"preset": preset, "steps": steps, "gamma": gamma, "device": device},
+        **{"preset": preset, "steps": steps, "gamma": _names(gamma), "device": device},
         **{"dtype": dtype, "batch": batch, "compile": compile},
         allow_missing=allow_missing,
         strict=strict,
@@ -391,3 +391,4 @@ def _size(text: str) -> tuple[int, int]:
 
 
 cli_training.register(app, _progress)
+cli_sweep.register(app, _walk)

@@ -18,6 +18,7 @@ Scale = Literal["mini", "paper"]
 Preset = Literal["paper", "official-code"]  # where the paper and its released code differ
 Dtype = Literal["float32", "bfloat16", "float16"]
 Count = Annotated[int, Field(ge=1)]
+Gamma = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class _Config(BaseModel):
@@ -54,11 +55,11 @@ class RunConfig(_Config):
     weights: tuple[str, ...] = ()  # of joint models: FOLDER, or SYSTEM=FOLDER
     preset: Preset = "paper"
     steps: Count | None = None  # None: as the preset says
-    gamma: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    gamma: tuple[Gamma, ...] = ()  # a row for each; none: as `joint_systems` has it
     # Kernels, precision and the size of a batch decide how sums are rounded.
     device: str = "auto"
     dtype: Dtype = "float32"
-    batch: Count = 1
+    batch: Count | None = None  # None: 1, or the miniature's
     compile: bool = False
 
 

@@ -238,7 +238,8 @@ def _decode_audio(recording: Recording, end: float | None) -> tuple[Audio, int]:
 def quantise(audio: Audio) -> Audio:
     """Round sound to the 24-bit grid that FLAC stores; idempotent."""
     steps = np.clip(np.rint(audio.astype(np.float64) * FLAC_SCALE), -FLAC_SCALE, FLAC_SCALE - 1)
-    return (steps / FLAC_SCALE).astype(np.float32)
+    # Adding 0 turns -0 into 0, which is what comes back from the file.
+    return (steps / FLAC_SCALE + 0.0).astype(np.float32)
 
 
 def write_lossless(path: Path, clip: Clip, comment: str) -> None:

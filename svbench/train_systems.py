@@ -38,7 +38,6 @@ from svbench.baselines.miniature.captions import Captioner, split
 from svbench.baselines.miniature.codecs import AudioCodec, Codec, VideoCodec, folded
 from svbench.baselines.miniature.nets import CAPTION
 from svbench.baselines.mixers import MixerKind
-from svbench.baselines.modal import Modal
 from svbench.baselines.training_settings import TrainSettings
 from svbench.datasets import greatesthits, miniature
 from svbench.errors import ConfigError
@@ -50,7 +49,6 @@ from svbench.types import Clip, Example
 from svbench.weights import sha256
 
 MIXERS: Final[tuple[MixerKind, ...]] = ("cmc-pe", "cross-attention", "cross-attention-sequence")
-GUIDANCE: Final = Modal(audio=1.5, video=1.5)  # much less than the paper's is right here
 STRAYING: Final = 1e-6  # weight of the autoencoders' Kullback-Leibler term
 CODEC_RATE: Final = 2e-3
 SETTLED: Final = 256  # clips whose latents tell a codec's mean and deviation

@@ -16,6 +16,7 @@ import torch
 from accelerate import PartialState
 
 from svbench import latents
+from svbench.baselines import miniature
 from svbench.baselines.checkpoint import load_config, load_joint
 from svbench.baselines.joint_unet import JointConfig
 from svbench.baselines.loss_over_time import global_times, loss_over_time
@@ -29,7 +30,6 @@ from svbench.errors import ConfigError
 from svbench.reports.loss_curves import LossCurves, draw
 from svbench.store import write_text
 from svbench.train import Course, Progress
-from svbench.train_systems import GUIDANCE
 from svbench.train_systems import Course as Miniature
 
 MINI_CLIPS: Final = 2000  # drawn for a training; as those of the shipped systems
@@ -68,7 +68,7 @@ def plan_training(
     found = known(DATASETS, dataset, "dataset")(config, out)
     torch.manual_seed(settings.seed)
     model = base_model(scale, kind, bases, cpu=cpu)
-    sampler = SamplerSettings(gamma=1.0, guidance=GUIDANCE) if scale == "mini" else None
+    sampler = SamplerSettings(gamma=1.0, guidance=miniature.GUIDANCE) if scale == "mini" else None
     return Course(model, found.examples, found.spec, settings, sampler or SamplerSettings())
 
 
@@ -132,8 +132,6 @@ def base_model(scale: str, mixer: MixerKind, bases: Sequence[str], *, cpu: bool)
     if scale == "mini":
         if bases:
             raise ConfigError(f"--base {bases[0]}: the miniature has its own, expected none")
-        from svbench.baselines import miniature
-
         return miniature.assemble(mixer)
     from svbench.baselines.released import PAPER_BASES, find_bases
 

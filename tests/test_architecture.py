@@ -99,6 +99,9 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "svbench.train",
         "svbench.train_systems",
     },
+    "svbench.joint_systems": NOUNS | {"svbench.baselines", "svbench.config", "svbench.protocols"},
+    "svbench.cli_sweep": NOUNS
+    | {"svbench.catalog", "svbench.config", "svbench.reports", "svbench.results"},
     "svbench.cli_training": NOUNS
     | {"svbench.train", "svbench.train_systems", "svbench.training_plans"},
     "svbench.metrics": NOUNS | {"svbench.protocols", "svbench.weights"},
@@ -108,6 +111,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     | {
         "svbench._version",
         "svbench.catalog",
+        "svbench.cli_sweep",
         "svbench.cli_training",
         "svbench.config",
         "svbench.engine",

@@ -16,7 +16,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import torch
 from safetensors.torch import save_file
@@ -26,6 +26,7 @@ from svbench.baselines.miniature.captions import Captioner
 from svbench.baselines.miniature.codecs import AudioCodec, VideoCodec
 from svbench.baselines.miniature.nets import SCHEDULES, joint_unet
 from svbench.baselines.mixers import MixerKind
+from svbench.baselines.modal import Modal
 from svbench.baselines.model import JointModel
 from svbench.errors import DataError
 from svbench.weights import load_state, sha256
@@ -36,6 +37,7 @@ VIDEO: Final = "video.safetensors"
 AUDIO: Final = "audio.safetensors"
 ENCODER: Final = "captions.safetensors"
 WORDS: Final = "captions.json"
+GUIDANCE: Final = Modal(audio=1.5, video=1.5)  # the paper's 2.5 and 7.5 are far too much here
 SHARED: Final = (VIDEO, AUDIO, ENCODER, WORDS)
 
 
@@ -79,6 +81,13 @@ class Shipped:
         return JointModel(
             model.joint, model.schedules, model.audio, model.video, model.captions, digests
         )
+
+
+def shipped(folder: Path = FOLDER) -> tuple[MixerKind, ...]:
+    """Tell which mixers have trained weights in a folder."""
+    return tuple(
+        mixer for mixer in get_args(MixerKind) if (folder / f"{mixer}.safetensors").is_file()
+    )
 
 
 def assemble(mixer: MixerKind, folder: Path = FOLDER) -> JointModel:

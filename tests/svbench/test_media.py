@@ -332,3 +332,9 @@ def test_the_same_frames_give_the_same_mp4(tmp_path: Path) -> None:
         media.write_mp4(tmp_path / "a.mp4", video, 8.0, sound)
         files.add((tmp_path / "a.mp4").read_bytes())
     assert len(files) == 1
+
+
+def test_quantised_sound_holds_no_negative_zero() -> None:
+    """A tiny negative sample comes back from the file as 0, and its digest must not change."""
+    rounded = media.quantise(np.array([-1e-9, -0.0, 0.5], np.float32))
+    assert not np.signbit(rounded[:2]).any()
