@@ -109,14 +109,13 @@ REFERENCES: dict[str, Callable[[RunConfig, Sequence[Example]], System]] = {
 }
 JOINT = ("cross-attention", "cross-attention-sequence", "cmc-pe")
 SYSTEMS = (*REFERENCES, *JOINT)
-USUAL = {"mini": ("real", "shuffled"), "paper": tuple(REFERENCES)}  # beside all joint models
 
 
 def _systems(config: RunConfig) -> tuple[Callable[[Sequence[Example]], System], ...]:
     """Give the builders of a run's systems; weights that are amiss are told at once."""
     for name in config.systems:
         known(dict.fromkeys(SYSTEMS), name, "systems")
-    asked = config.systems or USUAL[config.scale]
+    asked = config.systems or REFERENCES
     builders = [partial(REFERENCES[name], config) for name in asked if name in REFERENCES]
     trained = [name for name in config.systems if name in JOINT]
     if config.systems and not trained:

@@ -18,6 +18,7 @@ a benchmark run draws with other seeds.
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -123,6 +124,11 @@ def train(
         "versions": {"svbench": __version__, "torch": torch.__version__.split("+")[0]},
         "miniature": miniature.VERSION,
         "course": asdict(course),
+        "mean loss of the last tenth": {
+            mixer: _last_losses(curve)
+            for mixer in MIXERS
+            if (curve := out / mixer / "loss.csv").is_file()
+        },
         "sha256": {
             path.name: sha256(path)
             for path in sorted(weights.iterdir())
@@ -262,6 +268,18 @@ def _joint(
     joint = model.joint
     load_joint(result, joint)
     return joint
+
+
+def _last_losses(curve: Path) -> dict[str, float]:
+    """Give the mean losses of the last tenth of a training."""
+    with curve.open(newline="", encoding="utf-8") as file:
+        steps = list(csv.DictReader(file))
+    last = steps[-max(1, len(steps) // 10) :]
+    names = {"audio": "loss_audio", "video": "loss_video"}
+    return {
+        name: round(float(np.mean([float(step[column]) for step in last])), 4)
+        for name, column in names.items()
+    }
 
 
 def _clip(example: Example) -> Clip:

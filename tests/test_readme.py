@@ -22,12 +22,13 @@ def test_ci_runs_the_second_command_as_it_stands() -> None:
 
 def test_every_command_and_flag_in_the_readme_exists() -> None:
     blocks = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
-    command = r"svbench ((?:run|score|report|weights (?:list|fetch|import))\b[^\n#]*)"
+    names = "run|score|report|train|sweep-gamma|loss-over-time|weights (?:list|fetch|import)"
+    command = rf"svbench ((?:{names})\b[^\n#]*)"
     calls = re.findall(command, "\n".join(blocks))
     assert calls
     for call in calls:
         words = call.split()
-        names = words[: 2 if words[0] == "weights" else 1]
-        known = CliRunner().invoke(app, [*names, "--help"], env={"COLUMNS": "300"}).output
+        asked = words[: 2 if words[0] == "weights" else 1]
+        known = CliRunner().invoke(app, [*asked, "--help"], env={"COLUMNS": "300"}).output
         for flag in re.findall(r"--[a-z-]+", call):
             assert flag in known, f"svbench {call}"

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 COMMAND = ["run", "--dataset", "greatesthits", "--limit", "6", "--workers", "2"]
+COMMAND += ["--systems", "real,shuffled,lagged"]
 PATIENCE = 120  # s; far more than such a run takes
 
 # Moments to kill at, told by what lies in the folder.

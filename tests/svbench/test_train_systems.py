@@ -55,6 +55,9 @@ def test_everything_is_made_from_nothing_and_the_same_again(tmp_path: Path) -> N
     record = json.loads((one / "weights" / miniature.RECORD).read_text())
     assert record == json.loads((other / "weights" / miniature.RECORD).read_text())
     assert record["course"]["joint"]["steps"] == 2
+    last = losses(one)[-1].split(",")  # a tenth of two steps is the last one
+    told = record["mean loss of the last tenth"]["cmc-pe"]
+    assert told == {"audio": round(float(last[1]), 4), "video": round(float(last[2]), 4)}
     model = miniature.Shipped("cmc-pe", one / "weights").load(torch.device("cpu"), torch.float32)
     assert model.joint.config.mixer == "cmc-pe"
     assert any("video codec" in line for line in said)
