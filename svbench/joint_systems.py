@@ -20,6 +20,7 @@ from svbench.errors import ConfigError, DataError
 from svbench.protocols import System
 
 GAMMAS: Final = (1.0, 1.25, 1.5, 1.75, 2.0)  # of the paper's Table 1
+ORDER: Final[tuple[MixerKind, ...]] = ("cross-attention", "cross-attention-sequence", "cmc-pe")
 MINI_BATCH: Final = 8  # clips sampled together at the miniature's scale
 
 
@@ -30,7 +31,7 @@ def joint_systems(config: RunConfig, names: Sequence[str]) -> list[System]:
         if name not in models:
             wanted = HOW_TO_GET if config.scale == "paper" else f"one of {', '.join(models)}"
             raise DataError(f"--systems {name}: found no weights of it, expected {wanted}")
-    chosen = [mixer for mixer in models if mixer in names or not names]
+    chosen = [mixer for mixer in ORDER if mixer in models and (mixer in names or not names)]
     return [
         _system(config, mixer, models[mixer], gamma)
         for mixer in chosen
