@@ -117,18 +117,17 @@ def train(
         for mixer in mixers:
             path = weights / f"{mixer}.safetensors"
             _once(path, partial(_joint, mixer, examples, course, out, progress, tell))
+    curves = {mixer: out / mixer / "loss.csv" for mixer in MIXERS}
+    learned = {mixer: _last_losses(path) for mixer, path in curves.items() if path.is_file()}
+    told = {k: v for k, v in asdict(course).items() if learned or k != "joint"}
     made = {
         "about": "Miniature systems of svbench: trained on drawn and synthesised clips, not "
         "comparable with the paper's.",
         "command": "svbench train-systems --out DIR",
         "versions": {"svbench": __version__, "torch": torch.__version__.split("+")[0]},
         "miniature": miniature.VERSION,
-        "course": asdict(course),
-        "mean loss of the last tenth": {
-            mixer: _last_losses(curve)
-            for mixer in MIXERS
-            if (curve := out / mixer / "loss.csv").is_file()
-        },
+        "course": told,
+        "mean loss of the last tenth": learned,
         "sha256": {
             path.name: sha256(path)
             for path in sorted(weights.iterdir())

@@ -132,6 +132,7 @@ def base_model(scale: str, mixer: MixerKind, bases: Sequence[str], *, cpu: bool)
     if scale == "mini":
         if bases:
             raise ConfigError(f"--base {bases[0]}: the miniature has its own, expected none")
+        miniature.verified(miniature.SHARED)
         return miniature.assemble(mixer)
     from svbench.baselines.released import PAPER_BASES, find_bases
 

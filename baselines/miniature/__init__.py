@@ -13,7 +13,7 @@ is read. Their clips are drumsticks of 64 x 64 px; figures of the paper are not 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, get_args
@@ -55,22 +55,7 @@ class Shipped:
 
     def weights(self) -> Mapping[str, str]:
         """Digest its files, after comparing them with the record."""
-        path = self.folder / RECORD
-        try:
-            wanted = json.loads(path.read_text(encoding="utf-8"))["sha256"]
-        except (OSError, ValueError, KeyError) as error:
-            raise DataError(
-                f"{path}: found no record of weights, expected it to be there"
-            ) from error
-        found = {}
-        for name in self.files:
-            file = self.folder / name
-            found[name] = sha256(file) if file.is_file() else "no file"
-            if found[name] != wanted.get(name):
-                raise DataError(
-                    f"{file}: found {found[name]}, expected {wanted.get(name)} as in {RECORD}"
-                )
-        return found
+        return verified(self.files, self.folder)
 
     def load(self, place: torch.device, dtype: torch.dtype) -> JointModel:
         """Load it; the codecs and the text encoder stay on the processor."""
@@ -88,6 +73,24 @@ def shipped(folder: Path = FOLDER) -> tuple[MixerKind, ...]:
     return tuple(
         mixer for mixer in get_args(MixerKind) if (folder / f"{mixer}.safetensors").is_file()
     )
+
+
+def verified(names: Iterable[str], folder: Path = FOLDER) -> dict[str, str]:
+    """Give the digests of files, or say in one line which is not as the record has it."""
+    path = folder / RECORD
+    try:
+        wanted = json.loads(path.read_text(encoding="utf-8"))["sha256"]
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"{path}: found no record of weights, expected it to be there") from error
+    found = {}
+    for name in names:
+        file = folder / name
+        found[name] = sha256(file) if file.is_file() else "no file"
+        if found[name] != wanted.get(name):
+            raise DataError(
+                f"{file}: found {found[name]}, expected {wanted.get(name)} as in {RECORD}"
+            )
+    return found
 
 
 def assemble(mixer: MixerKind, folder: Path = FOLDER) -> JointModel:

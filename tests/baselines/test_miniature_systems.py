@@ -9,14 +9,19 @@ import numpy as np
 import pytest
 import torch
 
+from svbench import media
 from svbench.baselines import miniature
 from svbench.baselines.miniature.captions import BEGIN, END, FILLER, UNKNOWN, Captioner
 from svbench.baselines.miniature.codecs import AudioCodec, VideoCodec, folded, unfolded
 from svbench.baselines.miniature.nets import WORDS, joint_unet
 from svbench.baselines.mixers import MixerKind
+from svbench.datasets import greatesthits
+from svbench.datasets import miniature as greatest
 from svbench.datasets.miniature import SPEC
 from svbench.errors import DataError
-from svbench.types import Clip
+from svbench.metrics.av_align import DETECTORS, AVAlign
+from svbench.metrics.av_events import AVEvents
+from svbench.types import Clip, Features
 from svbench.weights import sha256
 
 MIXERS: tuple[MixerKind, ...] = ("cmc-pe", "cross-attention", "cross-attention-sequence")
@@ -126,9 +131,7 @@ def test_changed_weights_are_refused(tmp_path: Path) -> None:
     untrained(tmp_path, "cmc-pe")
     path = tmp_path / miniature.VIDEO
     path.write_bytes(path.read_bytes()[:-1] + b"x")
-    with pytest.raises(
-        DataError, match=r"video.safetensors: found .*, expected .* in MADE"
-    ):
+    with pytest.raises(DataError, match=r"video.safetensors: found .*, expected .* in MADE"):
         miniature.Shipped("cmc-pe", tmp_path).weights()
 
 
@@ -138,3 +141,47 @@ def test_absent_weights_are_named(tmp_path: Path) -> None:
         miniature.Shipped("cross-attention", tmp_path).weights()
     with pytest.raises(DataError, match=r"MADE.json: found no record of weights"):
         miniature.Shipped("cmc-pe", tmp_path / "elsewhere").weights()
+
+
+# --- what is shipped ------------------------------------------------------------------------------
+
+
+def test_shipped_codecs_keep_the_strokes(tmp_path: Path) -> None:
+    """The ceiling of every miniature system: clips that went through both codecs and back."""
+    clips = 16
+    greatest.draw(tmp_path / "data", seed=31, test=clips)
+    real = [media.read(e.recording, SPEC) for e in greatesthits.load(tmp_path / "data")]
+    miniature.verified(miniature.SHARED)
+    model = miniature.assemble("cmc-pe")
+    sounds = model.audio.decode(model.audio.encode(real), SPEC)
+    videos = model.video.decode(model.video.encode(real), SPEC)
+    again = [Clip(v, a, SPEC) for v, a in zip(videos, sounds, strict=True)]
+    crossed = [Clip(v, a, SPEC) for v, a in zip(videos, sounds[1:] + sounds[:1], strict=True)]
+    assert aligned(again) > aligned(real) - 0.1
+    assert aligned(crossed) < aligned(again) - 0.4
+
+
+def aligned(clips: list[Clip]) -> float:
+    detectors = DETECTORS["miniature"]
+    blocks = AVEvents(detectors)(clips, [""] * len(clips))
+    owner = np.repeat(np.arange(len(blocks)), [len(block) for block in blocks])
+    names = tuple(f"{i}/0" for i in range(len(blocks)))
+    features = Features("events", np.concatenate(blocks), owner, names)
+    return AVAlign("corrected", detectors).score(features, None).score.value
+
+
+def test_shipped_latents_have_mean_0_and_variance_1(tmp_path: Path) -> None:
+    greatest.draw(tmp_path / "data", seed=31, test=8)
+    real = [media.read(e.recording, SPEC) for e in greatesthits.load(tmp_path / "data")]
+    model = miniature.assemble("cmc-pe")
+    for codec in (model.audio, model.video):
+        latents = codec.encode(real)
+        assert abs(float(latents.mean())) < 0.2
+        assert 0.7 < float(latents.std()) < 1.3
+
+
+def test_shipped_words_are_those_of_the_captions(tmp_path: Path) -> None:
+    greatest.draw(tmp_path / "data", seed=31, test=40)
+    captioner = Captioner(json.loads((miniature.FOLDER / miniature.WORDS).read_text()))
+    for example in greatesthits.load(tmp_path / "data"):
+        assert UNKNOWN not in captioner.numbers(example.caption)
