@@ -6,8 +6,9 @@ clips' guesses are shown to the connectors, as in training.
 
 Conventions
 -----------
-Global times run from 0 (data) to 999 in even steps. Each curve is divided by its value at 0. The
-local levels are those of the released map, which leads 0 to 0; gamma = 1 adjusts nothing.
+The loss is that of the noise, as in the paper, also where a network says the velocity. Global times
+run from 0 (data) to 999 in even steps. Each curve is divided by its value at 0. The local levels
+are those of the released map, which leads 0 to 0; gamma = 1 adjusts nothing.
 
 References
 ----------
@@ -21,6 +22,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from svbench.baselines.ddim import NoiseSchedule
 from svbench.baselines.joint_unet import JointUNet
@@ -109,4 +111,15 @@ def _losses(
     times = lesson.times.map(torch.full_like, at)
     lesson = Draw(times, lesson.noise, lesson.keep, lesson.uncaptioned)
     losses = joint_loss(joint, latents, captions, lesson, schedules, rows).losses
-    return [float(loss) for loss in losses]
+    return [float(loss) for loss in losses.map(_of_noise, at, schedules)]
+
+
+def _of_noise(loss: Tensor, time: int, schedule: NoiseSchedule) -> Tensor:
+    """Give the loss of the noise, also where the network says the velocity.
+
+    noise = sqrt(alpha_bar) velocity + sqrt(1 - alpha_bar) x_t, so that squared errors differ by
+    alpha_bar.
+    """
+    if schedule.prediction == "epsilon":
+        return loss
+    return loss * schedule.alpha_bar[time].to(loss.device)

@@ -29,7 +29,7 @@ def draw(table: ResultTable, path: Path) -> None:
     down = -(-len(columns) // across)
     with mpl.rc_context({"svg.hashsalt": "svbench"}):
         figure = Figure(figsize=(4.2 * across, 3.0 * down), layout="constrained")
-        figure.suptitle(f"{table.title} ({table.spec})", fontsize=10)
+        figure.suptitle(f"{table.title}\n{table.spec}", fontsize=8)
         axes = figure.subplots(down, across, squeeze=False).flat
         for axis, column in zip(axes, columns, strict=False):
             _panel(axis, column, table, curves)
@@ -72,4 +72,5 @@ def _panel(
             axis.axhline(value, color="grey", linestyle=next(styles, "-"), label=row.system)
     axis.set_title(f"{column.title} {ARROWS[column.better]}", fontsize=8)
     axis.set_xlabel("gamma")
+    axis.set_xticks(sorted({gamma for rows in curves.values() for gamma, _ in rows}))
     axis.legend(fontsize=7)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,26 @@ def test_both_stand_at_their_local_levels_and_begin_at_one() -> None:
             assert curve.shape == (3,)
             assert curve[0] == 1
             assert (np.diff(curve) < 0).all()
+
+
+class Velocity(Oracle):
+    """Says the same of the noise as `Oracle`, in the words of the velocity."""
+
+    def forward(self, noisy: Modal[Tensor], times: Modal[Tensor], *_told: Any) -> Modal[Tensor]:
+        levels = times.map(lambda t, s: s.alpha_bar[t].view(-1, *[1] * 3), PAPER_SCHEDULES)
+        levels = Modal(levels.audio, levels.video[..., None])
+        return noisy.map(lambda x, a: (x - (1 - a).sqrt() * x) / a.sqrt(), levels)
+
+
+def test_the_loss_is_that_of_the_noise_whatever_the_network_says() -> None:
+    velocity = PAPER_SCHEDULES.map(lambda s: replace(s, prediction="v_prediction"))
+    told: dict[str, Any] = {"rows": ROWS, "levels": 4}
+    noise_said: Any = Oracle()
+    velocity_said: Any = Velocity()
+    expected = loss_over_time(noise_said, Ones(), PAPER_SCHEDULES, **told)
+    found = loss_over_time(velocity_said, Ones(), velocity, **told)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4)
 
 
 def test_it_looks_at_a_joint_model_and_repeats() -> None:
