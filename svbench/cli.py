@@ -328,16 +328,13 @@ def _walk(
     as_json: bool,
 ) -> None:
     from svbench.engine import Local
-    from svbench.errors import ConfigError, StoppedError
+    from svbench.errors import ConfigError
     from svbench.run import walk
 
     if workers < 1:
         raise ConfigError(f"--workers: got {workers}, expected 1 or more")
-    try:
-        with _progress() as progress:
-            table = walk(config, folder, build, Local(workers), progress)
-    except KeyboardInterrupt as error:  # caught here, for Typer would leave with 130
-        raise StoppedError("interrupted; the same command goes on from here") from error
+    with cli_training.stoppable(), _progress() as progress:
+        table = walk(config, folder, build, Local(workers), progress)
     _print(table, folder, as_json)
 
 
@@ -390,5 +387,5 @@ def _size(text: str) -> tuple[int, int]:
     return sides[0], sides[-1]
 
 
-cli_training.register(app, _progress)
-cli_sweep.register(app, _walk)
+cli_training.register(app, _progress, _names)
+cli_sweep.register(app, _walk, _names)

@@ -11,8 +11,10 @@ import typer
 GAMMAS = "1,1.25,1.5,1.75,2"  # the paper's Table 1
 
 
-def register(app: typer.Typer, walk: Callable[..., None]) -> None:
-    """Add the command to the command line; `walk` runs a plan and prints its table."""
+def register(
+    app: typer.Typer, walk: Callable[..., None], names: Callable[[str | None], tuple[Any, ...]]
+) -> None:
+    """Add the command; `walk` runs a plan and prints its table, `names` reads a list."""
 
     @app.command("sweep-gamma")
     def sweep_gamma(
@@ -53,8 +55,8 @@ def register(app: typer.Typer, walk: Callable[..., None]) -> None:
         config = RunConfig.of(
             dataset=dataset,
             scale=scale,
-            systems=("real", "shuffled", *_listed(systems)),
-            metrics=_listed(metrics),
+            systems=("real", "shuffled", *names(systems)),
+            metrics=names(metrics),
             limit=limit,
             repeats=repeats,
             seed=seed,
@@ -62,7 +64,7 @@ def register(app: typer.Typer, walk: Callable[..., None]) -> None:
             captions=captions,
             weights=tuple(weights or ()),
             preset=preset,
-            gamma=_listed(gammas),
+            gamma=names(gammas),
             **{"steps": steps, "device": device, "dtype": dtype, "batch": batch},
         )
         folder = out or Path("runs") / f"{dataset}-{scale}-gamma"
@@ -70,7 +72,3 @@ def register(app: typer.Typer, walk: Callable[..., None]) -> None:
         picture = folder / "gamma.svg"
         draw(load_table(folder), picture)
         typer.echo(f"curve: {picture}", err=json)
-
-
-def _listed(text: str | None) -> tuple[Any, ...]:
-    return tuple(word.strip() for word in text.split(",") if word.strip()) if text else ()

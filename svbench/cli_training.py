@@ -31,8 +31,10 @@ Limit = Annotated[int | None, typer.Option(help="Read only the first so many cli
 Cpu = Annotated[bool, typer.Option("--cpu", help="Leave GPUs alone.")]
 
 
-def register(app: typer.Typer, progress: Progress) -> None:
-    """Add the commands of this file to the command line, with its progress bars."""
+def register(
+    app: typer.Typer, progress: Progress, names: Callable[[str | None], tuple[str, ...]]
+) -> None:
+    """Add the commands of this file, with the command line's bars and its way to read a list."""
 
     @app.command()
     def train(
@@ -73,7 +75,7 @@ def register(app: typer.Typer, progress: Progress) -> None:
         from svbench.training_plans import plan_training
 
         told = (dataset, scale, mixer, base or [], data_root, captions, limit, given, out)
-        with _stoppable(), progress() as bars:
+        with stoppable(), progress() as bars:
             result = learn(plan_training(*told, cpu=cpu), out, bars, typer.echo, cpu=cpu)
         typer.echo(f"joint weights: {result}   losses: {out / 'loss.csv'}")
 
@@ -98,7 +100,7 @@ def register(app: typer.Typer, progress: Progress) -> None:
         from svbench.training_plans import draw_loss
 
         told = (dataset, scale, joint, base or [], data_root, captions, gamma, levels, clips, out)
-        with _stoppable(), progress() as bars:
+        with stoppable(), progress() as bars:
             typer.echo(f"loss over time steps: {draw_loss(*told, bars, cpu=cpu)}")
 
     @app.command("train-systems")
@@ -116,9 +118,9 @@ def register(app: typer.Typer, progress: Progress) -> None:
         from svbench import train_systems as systems
         from svbench.training_plans import mixer_kind
 
-        wanted = [mixer_kind(name.strip()) for name in mixers.split(",") if name.strip()]
+        wanted = [mixer_kind(name) for name in names(mixers)]
         course = systems.changed(steps=steps, clips=clips, seed=seed)
-        with _stoppable(), progress() as bars:
+        with stoppable(), progress() as bars:
             systems.train(out, wanted or systems.MIXERS, course, bars, typer.echo)
         typer.echo(f"weights: {out / 'weights'}")
 
@@ -131,7 +133,7 @@ _SETTINGS = (
 
 
 @contextmanager
-def _stoppable() -> Iterator[None]:
+def stoppable() -> Iterator[None]:
     """Turn Ctrl-C into the exit code of a stop that can be resumed."""
     try:
         yield

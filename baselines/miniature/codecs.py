@@ -18,7 +18,7 @@ D. Griffin, J. Lim: Signal estimation from modified short-time Fourier transform
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Final
 
@@ -205,8 +205,3 @@ def folded(spectrogram: Tensor) -> Tensor:
 def unfolded(channels: Tensor) -> Tensor:
     """Undo `folded`."""
     return channels.permute(1, 2, 0).flatten(1)
-
-
-def stacked(videos: Iterable[NDArray[np.uint8]]) -> Tensor:
-    """Give frames of several videos behind one another, as the autoencoder sees them."""
-    return torch.cat([VideoCodec.frames(video) for video in videos])
