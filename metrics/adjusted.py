@@ -39,10 +39,10 @@ from typing import Any, Final
 import numpy as np
 
 from svbench.errors import ScoreError
+from svbench.intervals import RESAMPLES, mean_interval
 from svbench.metrics.av_align import TEMPOTOKENS_2025_FLOOR, WINDOW, Variant
 from svbench.metrics.av_events import AVEvents, ClipEvents, Detectors, read_events
 from svbench.metrics.chance import chance
-from svbench.metrics.intervals import RESAMPLES, mean_interval
 from svbench.types import Better, ClipScore, Features, Judgement, Score, View
 
 SIGNIFICANT: Final = 0.05  # the usual level; no correction for the number of clips

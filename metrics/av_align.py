@@ -60,8 +60,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svbench.errors import ScoreError
+from svbench.intervals import RESAMPLES, mean_interval
 from svbench.metrics.av_events import DETECTORS, AVEvents, ClipEvents, Detectors, read_events
-from svbench.metrics.intervals import RESAMPLES, mean_interval
 from svbench.types import Better, ClipScore, Features, Judgement, Score, View
 
 __all__ = [

@@ -60,7 +60,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svbench.errors import ScoreError
-from svbench.metrics.intervals import Interval, percentile_interval
+from svbench.intervals import Interval, percentile_interval
 from svbench.protocols import Extractor
 from svbench.types import Better, Features, Judgement, Score, Values
 

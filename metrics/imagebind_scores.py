@@ -41,10 +41,10 @@ import torch
 from numpy.typing import NDArray
 
 from svbench.errors import ConfigError, DataError, ScoreError
+from svbench.intervals import RESAMPLES, mean_interval
 from svbench.metrics.imagebind import HEARD, HUGE, Heard, ImageBind, ImageBindConfig, load
 from svbench.metrics.imagebind_inputs import InputProtocol, spectrograms, video_crops
 from svbench.metrics.imagebind_text import Tokenizer, WordTokenizer
-from svbench.metrics.intervals import RESAMPLES, mean_interval
 from svbench.metrics.networks import Once, digest, dtype_of, inference
 from svbench.types import Better, Clip, ClipScore, Features, Judgement, Score, Values, View
 from svbench.weights import WeightFile

@@ -37,8 +37,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from svbench.intervals import RESAMPLES, Interval, percentile_interval, resampled
 from svbench.metrics.av_events import Detectors
-from svbench.metrics.intervals import RESAMPLES, Interval, percentile_interval, resampled
 from svbench.metrics.motion import (
     CurveSettings,
     FlowSettings,

@@ -37,6 +37,8 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "svbench.engine": NOUNS,
     "svbench.weights": NOUNS,
     "svbench.results": NOUNS,
+    # numbers from numbers: metrics bound scores by it, reports the differences between rows
+    "svbench.intervals": {"svbench.errors"},
     "svbench.store": NOUNS | {"svbench.media"},
     "svbench.datasets": NOUNS | {"svbench.media", "svbench.store", "svbench.weights"},
     "svbench.generate": NOUNS
@@ -104,9 +106,9 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     | {"svbench.catalog", "svbench.config", "svbench.reports", "svbench.results"},
     "svbench.cli_training": NOUNS
     | {"svbench.train", "svbench.train_systems", "svbench.training_plans"},
-    "svbench.metrics": NOUNS | {"svbench.protocols", "svbench.weights"},
+    "svbench.metrics": NOUNS | {"svbench.intervals", "svbench.protocols", "svbench.weights"},
     "svbench.baselines": NOUNS | {"svbench.protocols", "svbench.weights"},
-    "svbench.reports": NOUNS | {"svbench.results"},
+    "svbench.reports": NOUNS | {"svbench.intervals", "svbench.results"},
     "svbench.cli": NOUNS
     | {
         "svbench._version",

@@ -13,9 +13,9 @@ import torch
 
 from svbench.datasets import spoil
 from svbench.errors import ConfigError, DataError
+from svbench.intervals import paired_difference
 from svbench.metrics import miniature
 from svbench.metrics.imagebind_scores import PAIRS, IBKind, cosine, read_embeddings
-from svbench.metrics.intervals import paired_difference
 from svbench.types import Clip, Example, Features
 from tests.metrics.miniature_ladders import climb, drawn
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from svbench.errors import ScoreError
-from svbench.metrics.intervals import mean_interval, paired_difference, resampled
+from svbench.intervals import mean_interval, paired_difference, resampled
 
 values_of_clips = st.lists(st.floats(-100, 100), min_size=2, max_size=30)
 

@@ -5,6 +5,9 @@ values that come out is the interval (percentile bootstrap). It answers one ques
 far would the number move had other clips of the same kind been judged? It says nothing of
 other seeds of a system, nor of how well a metric measures what it is named after.
 
+Metrics bound their scores by it, and reports the differences between rows; as these two rooms
+do not know each other, it stands in the harness, and knows nothing but numbers.
+
 Conventions
 -----------
 One value per clip. An interval of a single clip does not exist and is None.
