@@ -1,4 +1,4 @@
-"""`results.json`: the one file that reports read.
+"""`results.json` and `scores.csv`: the two files that reports read.
 
 The nouns of `svbench.types` are the schema; a file is validated whenever it is read. It holds
 nothing that changes from run to run of the same work (no times, no paths), so the same work
@@ -10,13 +10,16 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
 from svbench.errors import DataError
 from svbench.types import ClipScore, ResultTable
+
+ClipValues = Mapping[tuple[str, str], Mapping[str, float]]  # (system, metric) -> request -> value
 
 SCHEMA = 1  # raised when a reader of the old form would misread the new one
 
@@ -61,6 +64,42 @@ def dump_scores(rows: Sequence[tuple[str, str, ClipScore]]) -> str:
         cells = [_cell(clip.detail.get(name)) for name in details]
         writer.writerow([system, clip.request_id, metric, repr(clip.value), *cells])
     return text.getvalue()
+
+
+def load_scores(path: Path) -> ClipValues:
+    """Read and validate a scores.csv, or the one in a run folder, without the details."""
+    file = path / "scores.csv" if path.is_dir() else path
+    found: dict[tuple[str, str], dict[str, float]] = {}
+    try:
+        with file.open(encoding="utf-8", newline="") as lines:
+            reader = csv.DictReader(lines, strict=True)
+            missing = {"system", "request", "metric", "value"}.difference(reader.fieldnames or ())
+            if missing:
+                raise DataError(f"{file}: found no column {min(missing)!r}, expected a scores.csv")
+            for line in reader:
+                values = found.setdefault((line["system"], line["metric"]), {})
+                value = _finite(line["value"])
+                if value is None or not line["request"] or line["request"] in values:
+                    raise DataError(
+                        f"{file}: line {reader.line_num}: found request {line['request']!r} with "
+                        f"value {line['value']!r}, expected each request once, with a finite number"
+                    )
+                values[line["request"]] = value
+    except FileNotFoundError as error:
+        raise DataError(f"{file}: found nothing there, expected scores per clip") from error
+    except (OSError, ValueError, csv.Error) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{file}: found no readable CSV ({error}), expected scores") from error
+    return found
+
+
+def _finite(text: str | None) -> float | None:
+    try:
+        value = float(text or "")
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
 
 
 def _cell(value: float | tuple[float, ...] | None) -> str:

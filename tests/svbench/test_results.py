@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from svbench.errors import DataError
-from svbench.results import SCHEMA, dump_scores, dump_table, load_table
+from svbench.results import SCHEMA, dump_scores, dump_table, load_scores, load_table
 from svbench.types import ClipScore, ClipSpec, Column, ResultTable, Row, Score
 
 TABLE = ResultTable(
@@ -158,3 +158,40 @@ def test_scores_stand_in_one_line_per_system_metric_and_clip() -> None:
 
 def test_no_scores_give_the_heading_alone() -> None:
     assert dump_scores([]) == "system,request,metric,value\n"
+
+
+def test_scores_come_back_by_system_and_metric(tmp_path: Path) -> None:
+    lines = [
+        ("mine", "align", ClipScore("a/0", 0.1 + 0.2, {"onsets": (0.5, 1 / 3)})),
+        ("mine", "align", ClipScore('b "2"/0', 0.0)),
+        ("real", "other", ClipScore("a/0", 1.0)),
+    ]
+    (tmp_path / "scores.csv").write_text(dump_scores(lines), encoding="utf-8")
+    assert load_scores(tmp_path) == {
+        ("mine", "align"): {"a/0": 0.30000000000000004, 'b "2"/0': 0.0},
+        ("real", "other"): {"a/0": 1.0},
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "found no column 'metric', expected a scores.csv"),
+        ("system,request,value\n", "found no column 'metric'"),
+        ("system,request,metric,value\na,x/0,m,nan\n", "line 2: found request 'x/0' .* 'nan'"),
+        ("system,request,metric,value\na,x/0,m\n", "line 2: found request 'x/0' with value None"),
+        ("system,request,metric,value\na,,m,1\n", "line 2: found request '' with value '1'"),
+        ("system,request,metric,value\na,x/0,m,1\na,x/0,m,2\n", "line 3: .* each request once"),
+        ('system,request,metric,value\n"a,x/0,m,1\n', "found no readable CSV"),
+    ],
+)
+def test_malformed_scores_are_one_line(tmp_path: Path, content: str, said: str) -> None:
+    (tmp_path / "scores.csv").write_text(content, encoding="utf-8")
+    with pytest.raises(DataError, match=said) as caught:
+        load_scores(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_run_without_scores_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"scores\.csv: found nothing there, expected scores per"):
+        load_scores(tmp_path)

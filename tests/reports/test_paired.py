@@ -1,0 +1,87 @@
+"""Two rows on the same requests: paired by id, never by order, and refused where nothing pairs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from svbench.errors import DataError
+from svbench.intervals import mean_interval
+from svbench.reports.paired import Paired, paired, paired_runs
+from svbench.results import dump_scores
+from svbench.types import ClipScore
+
+A = {"x/0": 0.5, "y/0": 0.25, "z/0": 1.0}
+B = {"z/0": 0.5, "x/0": 0.25, "y/0": 0.5}  # another order: what pairs is the id
+SCORES = {("a", "align"): A, ("b", "align"): B, ("lone", "align"): {"w/0": 0.5}}
+
+
+def test_requests_are_paired_by_their_id() -> None:
+    found = paired(SCORES, "align", "a", "b")
+    # 0.25 at x, -0.25 at y, 0.5 at z
+    assert found.value == pytest.approx(0.5 / 3)
+    assert found.interval == mean_interval([0.25, -0.25, 0.5], seed=0)
+    assert (found.count, found.first_alone, found.second_alone) == (3, 0, 0)
+    assert not found.excludes_zero
+
+
+def test_the_other_way_round_the_sign_turns() -> None:
+    there, back = paired(SCORES, "align", "a", "b"), paired(SCORES, "align", "b", "a")
+    assert there.value == -back.value
+    assert there.interval is not None
+    assert back.interval == pytest.approx((-there.interval[1], -there.interval[0]))
+
+
+def test_the_seed_decides_the_draws_and_the_order_of_lines_does_not() -> None:
+    turned = {key: dict(reversed(values.items())) for key, values in SCORES.items()}
+    assert paired(turned, "align", "a", "b", seed=3) == paired(SCORES, "align", "a", "b", seed=3)
+
+
+def test_a_constant_difference_leaves_no_doubt() -> None:
+    shifted = {request: value + 0.125 for request, value in A.items()}
+    found = paired({("a", "align"): shifted, ("b", "align"): A}, "align", "a", "b")
+    assert (found.value, found.interval) == (0.125, (0.125, 0.125))
+    assert found.excludes_zero
+
+
+def test_rows_that_share_a_part_are_paired_on_that_part_and_say_so() -> None:
+    scores = {("a", "m"): {"x/0": 1.0, "y/0": 2.0}, ("b", "m"): {"y/0": 0.5, "v/0": 9, "w/0": 9}}
+    found = paired(scores, "m", "a", "b")
+    assert (found.value, found.count, found.first_alone, found.second_alone) == (1.5, 1, 1, 2)
+    assert found.interval is None
+    assert not found.excludes_zero
+    assert str(found) == (
+        "m: a - b = +1.5000 (no interval for a single request, 1 request paired, "
+        "3 scored in one row only)"
+    )
+
+
+def test_an_interval_that_touches_zero_does_not_exclude_it() -> None:
+    assert not Paired("m", "a", "b", 0.1, (0.0, 0.2), 9).excludes_zero
+    assert Paired("m", "a", "b", 0.1, (0.01, 0.2), 9).excludes_zero
+    assert Paired("m", "a", "b", -0.1, (-0.2, -0.01), 9).excludes_zero
+
+
+def test_two_run_folders_are_paired_as_one(tmp_path: Path) -> None:
+    for name, system, values in (("one", "a", A), ("two", "b", B)):
+        (tmp_path / name).mkdir()
+        lines = [(system, "align", ClipScore(request, v)) for request, v in values.items()]
+        (tmp_path / name / "scores.csv").write_text(dump_scores(lines), encoding="utf-8")
+    one, two = tmp_path / "one", tmp_path / "two"
+    assert paired_runs(one, "align", "a", "b", other=two) == paired(SCORES, "align", "a", "b")
+    assert paired_runs(one, "align", "a", "a").value == 0
+
+
+@pytest.mark.parametrize(
+    ("metric", "first", "second", "said"),
+    [
+        ("align", "a", "lone", "found no request scored in both 'a' .3 requests, e.g. 'x/0'"),
+        ("fvd", "a", "b", "found no scores per clip of 'a', so no paired difference exists"),
+        ("align", "a", "nobody", "found no row 'nobody' .* only a, b, lone"),
+    ],
+)
+def test_what_cannot_be_paired_is_one_line(metric: str, first: str, second: str, said: str) -> None:
+    with pytest.raises(DataError, match=said) as caught:
+        paired(SCORES, metric, first, second)
+    assert "\n" not in str(caught.value)
