@@ -29,18 +29,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import fftconvolve
 
-from svbench.datasets import drumstick, miniature, percussion
+from svbench.datasets import drumstick, miniature, painting, percussion
+from svbench.datasets.drawn import SPLITS, Split
 from svbench.datasets.drumstick import Stroke
 from svbench.types import Clip, ClipSpec
-
-Split = Literal["train", "test"]
 
 SECONDS: Final = 4.0
 RATES: Final = (8.0, 12.0, 15.0, 15.0, 24.0, 30.0)  # frames/s; the real set is told at 15
@@ -51,7 +50,6 @@ TOPS: Final = (0.45, 1.0)  # share of the full height that a stroke falls from: 
 LOUDNESS: Final = (0.25, 1.0)  # of a stroke, on top of the miniature's own 0.7 to 1
 FINE: Final = 240.0  # 1/s, the grid on which the stick's way is laid out
 EXPOSURES: Final = 3  # pictures averaged into one frame
-_SPLITS: Final = ("train", "test")  # their order is part of every random seed
 _HARD: Final = 3  # sets these random numbers apart from the miniature's own
 
 
@@ -74,7 +72,7 @@ class HardClip:
 
 def hard_clip(seed: int, split: Split, number: int) -> HardClip:
     """Draw clip `number` of a split."""
-    rng = np.random.default_rng([seed, _SPLITS.index(split), number, _HARD])
+    rng = np.random.default_rng([seed, SPLITS.index(split), number, _HARD])
     trial = miniature.plan(seed, split, number, 1)
     fps, side = float(rng.choice(RATES)), int(rng.choice(SIDES))
     spec = ClipSpec(round(SECONDS * fps), fps, (side, side), SOUND_RATE)
@@ -99,7 +97,7 @@ def _exposed(
     lifted = np.interp(times, grid, _lift(trial.strokes, grid, rng))
     dragged = drumstick.drag(trial.strokes, times)
     moved = rng.uniform(0, 0.4) * drumstick.REACTION_WAY * drumstick.reaction(trial.strokes, times)
-    size = (drumstick.CANVAS, drumstick.CANVAS)
+    size = (painting.CANVAS, painting.CANVAS)
     drawn = drumstick.draw_motion(trial.scene, lifted, dragged, moved, size)
     moments = drawn.reshape(spec.frames, EXPOSURES, *size, 3)
     return np.asarray(moments.mean(axis=1, dtype=np.float32), np.float32)
@@ -152,7 +150,7 @@ def _filmed(
     canvases: NDArray[np.float32], side: int, rng: np.random.Generator
 ) -> NDArray[np.uint8]:
     """Put shapes and texture into the scene, and film it by a poor camera."""
-    frames, full = len(canvases), drumstick.CANVAS
+    frames, full = len(canvases), painting.CANVAS
     times = np.linspace(0, SECONDS, frames, endpoint=False)
     texture = cv2.GaussianBlur(rng.normal(0, 1, (full, full, 1)).astype(np.float32), (0, 0), 1.0)
     texture = np.asarray(rng.uniform(10, 50) * texture[..., None], np.float32)
@@ -181,7 +179,7 @@ def _shapes(
     times: NDArray[np.float64], rng: np.random.Generator
 ) -> list[list[tuple[NDArray[np.float32], NDArray[np.float64]]]]:
     """Give, per frame, soft masks and colours of what wanders behind the scene."""
-    down, right = np.mgrid[: drumstick.CANVAS, : drumstick.CANVAS].astype(np.float32)
+    down, right = np.mgrid[: painting.CANVAS, : painting.CANVAS].astype(np.float32)
     frames: list[list[tuple[NDArray[np.float32], NDArray[np.float64]]]] = [[] for _ in times]
     for _ in range(rng.integers(0, 4)):
         radius, colour = rng.uniform(5, 14), rng.uniform(30, 230, 3)

@@ -26,12 +26,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Action = Literal["hit", "scratch"]
-Colour = tuple[float, float, float]  # red, green, blue, 0..255
-Point = tuple[float, float]  # right, down
+from svbench.datasets import painting
+from svbench.datasets.painting import CANVAS, Colour, shaded
 
-CANVAS = 128  # twice the side of the miniature's clips: edges come out smooth
-SHIFT = 4  # cv2 draws at 1/16 pixel, so slow motion does not stutter
+Action = Literal["hit", "scratch"]
+
 FALL = 0.03  # s from the top to contact; a short fall lies within one frame at 8 frames/s
 RISE = 0.75  # s from contact to the top, when the next stroke leaves the time
 ARM_TURN = 0.07  # radians the forearm is turned by about the elbow when lifted
@@ -50,7 +49,6 @@ SHADOW = 0.72  # brightness of the ground in the object's shadow
 SLEEVES: tuple[Colour, ...] = ((178, 34, 52), (40, 70, 150), (45, 45, 50))
 SKIN: Colour = (224, 172, 140)
 STICK: Colour = (238, 214, 170)
-OUTLINE: Colour = (40, 32, 30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,19 +140,12 @@ def draw_motion(
     return video
 
 
-def shaded(colour: Colour, shade: float) -> Colour:
-    """Give a colour `shade` times as bright."""
-    red, green, blue = (min(255.0, shade * part) for part in colour)
-    return red, green, blue
-
-
 def _stage(scene: Scene) -> NDArray[np.uint8]:
     """Paint wall, ground and the object's shadow."""
     canvas = np.empty((CANVAS, CANVAS, 3), np.uint8)
     canvas[:HORIZON], canvas[HORIZON:] = scene.wall, scene.ground
-    centre, axes = _at((scene.centre, BOTTOM - 2)), _at((0.62 * scene.width, 6.0))
-    colour = shaded(scene.ground, SHADOW)
-    cv2.ellipse(canvas, centre, axes, 0, 0, 360, colour, -1, cv2.LINE_AA, SHIFT)
+    centre, axes = (scene.centre, BOTTOM - 2), (0.62 * scene.width, 6.0)
+    painting.ellipse(canvas, centre, axes, shaded(scene.ground, SHADOW), False)
     return canvas
 
 
@@ -164,16 +155,19 @@ def _draw_object(canvas: NDArray[np.uint8], scene: Scene, sunk: float, pushed: f
     left, right = centre - half, centre + half
     light = shaded(scene.colour, LIT)
     if scene.shape == "block":
-        _polygon(canvas, [(left, top), (right, top), (right, bottom), (left, bottom)], scene.colour)
-        _polygon(canvas, [(left, top), (right, top), (right, top + 9), (left, top + 9)], light)
+        side = [(left, top), (right, top), (right, bottom), (left, bottom)]
+        rim = [(left, top), (right, top), (right, top + 9), (left, top + 9)]
+        painting.polygon(canvas, side, scene.colour)
+        painting.polygon(canvas, rim, light)
     elif scene.shape == "bowl":
         foot = 0.5 * half
         sides = [(left, top), (right, top), (centre + foot, bottom), (centre - foot, bottom)]
-        _polygon(canvas, sides, scene.colour)
-        _ellipse(canvas, (centre, top), (half, 6.0), light)
+        painting.polygon(canvas, sides, scene.colour)
+        painting.ellipse(canvas, (centre, top), (half, 6.0), light)
     else:
-        _half_ellipse(canvas, (centre, bottom), (half, bottom - top), scene.colour)
-        _half_ellipse(canvas, (centre, bottom), (0.5 * half, 0.72 * (bottom - top)), light, False)
+        painting.half_ellipse(canvas, (centre, bottom), (half, bottom - top), scene.colour)
+        inner = (0.5 * half, 0.72 * (bottom - top))
+        painting.half_ellipse(canvas, (centre, bottom), inner, light, False)
 
 
 def _draw_arm(
@@ -182,52 +176,11 @@ def _draw_arm(
     """Draw the forearm, the hand and the stick, turned about the elbow and the wrist."""
     touch = (scene.centre + DRAG_WAY * dragged, scene.top + sunk - TIP_RADIUS)
     elbow = (touch[0] + 112.0, touch[1] - 40.0)
-    hand = _turned((touch[0] + 48.0, touch[1] - 17.0), elbow, ARM_TURN * lifted)
+    hand = painting.turned((touch[0] + 48.0, touch[1] - 17.0), elbow, ARM_TURN * lifted)
     turn = (ARM_TURN + WRIST_TURN) * lifted
-    tip = _turned((hand[0] - 48.0, hand[1] + 17.0), hand, turn)
-    tail = _turned((hand[0] + 9.0, hand[1] - 3.0), hand, turn)
-    _limb(canvas, hand, elbow, 18, scene.sleeve)
-    _limb(canvas, tail, tip, 5, STICK)
-    _disc(canvas, tip, TIP_RADIUS, STICK)
-    _disc(canvas, hand, 9.5, SKIN)
-
-
-def _turned(point: Point, pivot: Point, angle: float) -> Point:
-    """Turn a place that lies left of its pivot upwards by an angle in radians."""
-    right, down = point[0] - pivot[0], point[1] - pivot[1]
-    cosine, sine = np.cos(angle), np.sin(angle)
-    return pivot[0] + cosine * right - sine * down, pivot[1] + sine * right + cosine * down
-
-
-def _at(point: Sequence[float]) -> tuple[int, int]:
-    """Give a place in the fixed-point numbers that cv2 draws with."""
-    return round(point[0] * 2**SHIFT), round(point[1] * 2**SHIFT)
-
-
-def _polygon(canvas: NDArray[np.uint8], corners: Sequence[Point], colour: Colour) -> None:
-    fixed = np.array([_at(corner) for corner in corners], np.int32)
-    cv2.fillConvexPoly(canvas, fixed, colour, cv2.LINE_AA, SHIFT)
-    cv2.polylines(canvas, [fixed], True, OUTLINE, 1, cv2.LINE_AA, SHIFT)
-
-
-def _ellipse(canvas: NDArray[np.uint8], centre: Point, axes: Point, colour: Colour) -> None:
-    for paint, width in ((colour, -1), (OUTLINE, 1)):
-        cv2.ellipse(canvas, _at(centre), _at(axes), 0, 0, 360, paint, width, cv2.LINE_AA, SHIFT)
-
-
-def _half_ellipse(
-    canvas: NDArray[np.uint8], centre: Point, axes: Point, colour: Colour, outline: bool = True
-) -> None:
-    for paint, width in ((colour, -1), (OUTLINE, 1))[: 1 + outline]:
-        cv2.ellipse(canvas, _at(centre), _at(axes), 0, 180, 360, paint, width, cv2.LINE_AA, SHIFT)
-
-
-def _limb(canvas: NDArray[np.uint8], a: Point, b: Point, width: int, colour: Colour) -> None:
-    cv2.line(canvas, _at(a), _at(b), OUTLINE, width + 2, cv2.LINE_AA, SHIFT)
-    cv2.line(canvas, _at(a), _at(b), colour, width, cv2.LINE_AA, SHIFT)
-
-
-def _disc(canvas: NDArray[np.uint8], centre: Point, radius: float, colour: Colour) -> None:
-    for grow, paint in ((1.0, OUTLINE), (0.0, colour)):
-        size = round((radius + grow) * 2**SHIFT)
-        cv2.circle(canvas, _at(centre), size, paint, -1, cv2.LINE_AA, SHIFT)
+    tip = painting.turned((hand[0] - 48.0, hand[1] + 17.0), hand, turn)
+    tail = painting.turned((hand[0] + 9.0, hand[1] - 3.0), hand, turn)
+    painting.limb(canvas, hand, elbow, 18, scene.sleeve)
+    painting.limb(canvas, tail, tip, 5, STICK)
+    painting.disc(canvas, tip, TIP_RADIUS, STICK)
+    painting.disc(canvas, hand, 9.5, SKIN)

@@ -35,27 +35,24 @@ with CondFoleyGen (Du et al., CVPR 2023), data/greatest_hit_meta_info.tar.gz.
 from __future__ import annotations
 
 import csv
-import json
 import math
-import shutil
-import tempfile
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 
 from svbench import media
-from svbench.datasets import drumstick, percussion, strokes
+from svbench.datasets import drumstick, painting, percussion, strokes
+from svbench.datasets.drawn import SPLITS, Split, draw_once
 from svbench.datasets.drumstick import Scene, Stroke
 from svbench.datasets.percussion import Timbre
-from svbench.errors import ConfigError
 from svbench.types import ClipSpec
 
 SPEC: Final = ClipSpec(32, 8.0, (64, 64), 16000)
 VERSION: Final = 1  # raise it when the same seed would give other files
-MARKER: Final = "MINIATURE.json"
 SEGMENTS: Final = 2  # 4-s segments in one recording; the real ones have 2 to 30
 
 
@@ -65,7 +62,7 @@ class Material:
 
     name: str
     events: int  # labelled events in the real annotations
-    colour: drumstick.Colour
+    colour: painting.Colour
     soft: bool
     timbre: Timbre
 
@@ -90,8 +87,8 @@ class Place:
     """Where the object stands."""
 
     name: str
-    wall: drumstick.Colour
-    ground: drumstick.Colour
+    wall: painting.Colour
+    ground: painting.Colour
 
 
 PLACES: Final = (
@@ -100,7 +97,6 @@ PLACES: Final = (
     Place("on a pavement", (204, 170, 150), (176, 178, 180)),
     Place("on a beach", (250, 214, 178), (236, 208, 130)),
 )
-_SPLITS: Final = ("train", "test")  # their order is part of every random seed
 _VERBS: Final = (("hit", "hitting"), ("scratch", "scratching"))
 
 
@@ -122,29 +118,13 @@ def draw(root: Path, *, seed: int, train: int = 0, test: int = 0) -> None:
     The folder appears when it is complete. One that is there already is kept if it was drawn
     alike, and refused otherwise.
     """
-    if min(seed, train, test) < 0 or train + test == 0:
-        raise ConfigError(
-            f"the miniature needs a seed from 0 on and at least one clip, "
-            f"got seed {seed}, {train} training and {test} test clips"
-        )
-    marker = _marker(seed, train, test)
-    if _already_drawn(root, marker):
-        return
-    root.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(prefix=f".{root.name}-", dir=root.parent))
-    try:
-        _draw_split(unfinished, "train", seed, train)
-        _draw_split(unfinished, "test", seed, test)
-        (unfinished / MARKER).write_text(marker, encoding="utf-8")
-        unfinished.chmod(0o755)
-        _move_into_place(unfinished, root, marker)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+    fill = partial(_draw_split, seed=seed)
+    draw_once(root, fill, name="Greatest Hits", version=VERSION, seed=seed, train=train, test=test)
 
 
-def plan(seed: int, split: Literal["train", "test"], number: int, segments: int) -> Trial:
+def plan(seed: int, split: Split, number: int, segments: int) -> Trial:
     """Decide what recording `number` of a split shows."""
-    rng = np.random.default_rng([seed, _SPLITS.index(split), number])
+    rng = np.random.default_rng([seed, SPLITS.index(split), number])
     weights = np.array([material.events for material in MATERIALS], float)
     material = MATERIALS[rng.choice(len(MATERIALS), p=weights / weights.sum())]
     place = PLACES[rng.integers(len(PLACES))]
@@ -172,10 +152,10 @@ def _scene(material: Material, place: Place, rng: np.random.Generator) -> Scene:
     shade = rng.uniform(0.93, 1.05)
     return Scene(
         shape=SHAPES[rng.integers(len(SHAPES))],
-        colour=drumstick.shaded(material.colour, rng.uniform(0.92, 1.06)),
+        colour=painting.shaded(material.colour, rng.uniform(0.92, 1.06)),
         soft=material.soft,
-        wall=drumstick.shaded(place.wall, shade),
-        ground=drumstick.shaded(place.ground, shade),
+        wall=painting.shaded(place.wall, shade),
+        ground=painting.shaded(place.ground, shade),
         sleeve=drumstick.SLEEVES[rng.integers(len(drumstick.SLEEVES))],
         centre=rng.uniform(46.0, 56.0),
         top=rng.uniform(72.0, 80.0),
@@ -186,13 +166,13 @@ def _scene(material: Material, place: Place, rng: np.random.Generator) -> Scene:
 # --- on disk -----------------------------------------------------------------------------------
 
 
-def _draw_split(folder: Path, split: Literal["train", "test"], seed: int, clips: int) -> None:
+def _draw_split(folder: Path, split: Split, clips: int, *, seed: int) -> None:
     ids: list[str] = []
     rows: list[tuple[str, str]] = []
     for number in range(math.ceil(clips / SEGMENTS)):
         trial = plan(seed, split, number, min(SEGMENTS, clips - number * SEGMENTS))
         name = _id(split, number)
-        _write(folder, name, trial, np.random.default_rng([seed, _SPLITS.index(split), number, 1]))
+        _write(folder, name, trial, np.random.default_rng([seed, SPLITS.index(split), number, 1]))
         ids.append(name)
         for segment in range(trial.segments):
             rows.append((f"{name}_denoised_thumb-{segment:03d}.mp4", caption(trial, segment)))
@@ -233,38 +213,3 @@ def _times(trial: Trial) -> str:
         label = f"{trial.material.name} {stroke.action} {reaction}"
         lines.append(f"{stroke.time:.4f} {label if labelled else 'None None None'}\n")
     return "".join(lines)
-
-
-def _marker(seed: int, train: int, test: int) -> str:
-    facts = {
-        "about": "Miniature of the Greatest Hits data set, drawn and synthesised by svbench: "
-        "not recorded, and not comparable with published figures.",
-        "version": VERSION,
-        "seed": seed,
-        "train": train,
-        "test": test,
-    }
-    return json.dumps(facts, indent=2) + "\n"
-
-
-def _already_drawn(root: Path, marker: str) -> bool:
-    """Tell whether `root` holds what is wanted; refuse a folder that holds anything else."""
-    if not root.exists() or (root.is_dir() and not any(root.iterdir())):
-        return False
-    found = root / MARKER
-    if found.is_file() and found.read_text(encoding="utf-8") == marker:
-        return True
-    what = "a miniature drawn with other settings" if found.is_file() else "something else"
-    wanted = ", ".join(f"{k} {v}" for k, v in json.loads(marker).items() if k != "about")
-    raise ConfigError(
-        f"{root}: found {what}, expected nothing there or a miniature of {wanted}; "
-        "remove it or name another folder"
-    )
-
-
-def _move_into_place(unfinished: Path, root: Path, marker: str) -> None:
-    try:
-        unfinished.replace(root)
-    except OSError:
-        if not _already_drawn(root, marker):  # another process was faster
-            raise

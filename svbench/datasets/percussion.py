@@ -64,7 +64,7 @@ def synthesise(
     samples = round(seconds * sample_rate)
     sound = rng.standard_normal(samples) * BACKGROUND
     sounds = {
-        "hit": _hit(timbre, sample_rate, rng),
+        "hit": hit(timbre, sample_rate, rng),
         "scratch": _scratch(timbre, sample_rate, rng),
     }
     for stroke in strokes:
@@ -74,8 +74,8 @@ def synthesise(
     return np.clip(sound, -1.0, 1.0).astype(np.float32)
 
 
-def _hit(timbre: Timbre, sample_rate: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Give one hit with a peak of 1."""
+def hit(timbre: Timbre, sample_rate: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Give one hit of `RING` seconds with a peak of 1."""
     time = np.arange(round(RING * sample_rate)) / sample_rate
     tones = np.geomspace(timbre.low, timbre.high, timbre.partials)
     tones *= rng.uniform(0.94, 1.06, timbre.partials)
