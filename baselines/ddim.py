@@ -38,6 +38,7 @@ class NoiseSchedule:
     beta_end: float
     betas: Betas
     prediction: Prediction = "epsilon"
+    clearer: float = 1.0  # factor on signal over noise, as copies of the data would give it
 
     @property
     def alpha_bar(self) -> Tensor:
@@ -45,7 +46,10 @@ class NoiseSchedule:
         power = 2 if self.betas == "scaled_linear" else 1
         ends = self.beta_start ** (1 / power), self.beta_end ** (1 / power)
         betas = torch.linspace(*ends, TRAIN_STEPS, dtype=torch.float32) ** power
-        return torch.cumprod(1.0 - betas, dim=0)
+        share = torch.cumprod(1.0 - betas, dim=0)
+        if self.clearer == 1:  # bit for bit the base models' own
+            return share
+        return self.clearer * share / (self.clearer * share + 1 - share)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], source: str) -> NoiseSchedule:

@@ -165,7 +165,7 @@ class Joint:
             "batch": str(self._machine.batch),
             "compiled": str(self._machine.compiled).lower(),
             "torch": torch.__version__.partition("+")[0],
-            "weights": _short(self._model.weights()),
+            "weights": short_digest(self._model.weights()),
         }
 
     def generate(self, requests: Sequence[Request], spec: ClipSpec) -> Iterator[Clip]:
@@ -230,7 +230,7 @@ class Joint:
         """Give the model, loaded and moved at its first use."""
         if not self._loaded:
             model = self._model.load(self._place, DTYPES[self._machine.dtype])
-            if _short(model.weights) != self.settings["weights"]:
+            if short_digest(model.weights) != self.settings["weights"]:
                 raise DataError(
                     f"{self.name}: found other weights than when the work began; they were "
                     "replaced meanwhile; run the same command again"
@@ -278,7 +278,7 @@ def compile_blocks(joint: nn.Module) -> None:
         block.forward = torch.compile(block.forward)
 
 
-def _short(weights: Mapping[str, str]) -> str:
+def short_digest(weights: Mapping[str, str]) -> str:
     """Digest the digests of all parts."""
     return hashlib.sha256(json.dumps(dict(weights), sort_keys=True).encode()).hexdigest()[:16]
 

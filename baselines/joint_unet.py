@@ -82,15 +82,18 @@ class JointUNet(nn.Module):
         noisy: Modal[Tensor],
         times: Modal[Tensor],
         captions: Modal[Tensor],
-        environment: Modal[Tensor],
+        environment: Modal[Tensor] | None,
         environment_times: Modal[Tensor] | None = None,
     ) -> Modal[Tensor]:
         """Say what noise is in both latents.
 
         `environment` is what the connectors see: latents beside the clean ones guessed from them,
-        (B, 2 C, ...), at `environment_times` (by default `times`).
+        (B, 2 C, ...), at `environment_times` (by default `times`). With None neither modality
+        hears the other: the two base models speak.
         """
-        heard = self.heard(environment, environment_times or times)
+        heard: Modal[Tensor] | Modal[None] = Modal(None, None)
+        if environment is not None:
+            heard = self.heard(environment, environment_times or times)
         return Modal(
             self.audio(noisy.audio, times.audio, captions.audio, heard.audio),
             self.video(noisy.video, times.video, captions.video, heard.video),

@@ -36,7 +36,7 @@ from svbench.baselines import training_state
 from svbench.baselines.ddim import NoiseSchedule
 from svbench.baselines.joint_unet import JointUNet
 from svbench.baselines.modal import Modal
-from svbench.baselines.training_loss import Draw, draw, joint_loss, without_captions
+from svbench.baselines.training_loss import Draw, base_loss, draw, joint_loss, without_captions
 from svbench.baselines.training_settings import Trainable, TrainSettings
 from svbench.baselines.training_state import TrainState
 from svbench.errors import ConfigError
@@ -146,6 +146,7 @@ def train(
         folder,
         {**settings.decisive, **made_by, "clips": len(lessons)},
     )
+    judge = base_loss if settings.trainable == "base" else joint_loss
     first = course.resume()
     if accelerator.is_main_process:
         watch.begin(first)
@@ -157,7 +158,7 @@ def train(
         for places in _places(settings, step, accelerator):
             latents, captions, lesson = _drawn(lessons, settings, places, accelerator.device)
             with accelerator.accumulate(model):
-                losses = joint_loss(model, latents, captions, lesson, schedules, rows).losses
+                losses = judge(model, latents, captions, lesson, schedules, rows).losses
                 accelerator.backward(losses.audio + losses.video)
                 if accelerator.sync_gradients:
                     accelerator.clip_grad_norm_(list(trained.values()), settings.clip)
@@ -186,6 +187,7 @@ def choose(joint: JointUNet, trainable: Trainable) -> dict[str, nn.Parameter]:
     paper   connectors, mixers, and the video U-Net's motion modules
     joint   connectors and mixers
     all     everything
+    base    the two U-Nets, each alone: neither hears the other
 
     Parameters of single-key mixers that cannot learn (see `cross_attention`) stay frozen.
     """
@@ -193,7 +195,8 @@ def choose(joint: JointUNet, trainable: Trainable) -> dict[str, nn.Parameter]:
     for name, parameter in joint.named_parameters():
         base = name.startswith("unets.")
         moves = name.startswith("unets.video.") and "motion_modules" in name
-        learns = not base or trainable == "all" or (trainable == "paper" and moves)
+        learns = trainable == "all" or (base if trainable == "base" else not base)
+        learns |= trainable == "paper" and moves
         if joint.config.mixer == "cross-attention" and name.startswith("mixers."):
             learns = not any(part in name for part in IDLE)
         parameter.requires_grad_(learns)

@@ -12,8 +12,8 @@ shared        the released code: one level for both; the connectors see the same
 
 Self-conditioning: in half of the cases, per clip and modality, the connectors see the clean
 latents that the model itself guesses in a first pass without gradient, else zeros (the sampler's
-first step). The first pass is left out where nobody would see it. In it, `shared` embeds the
-main levels although its connectors see others, as the released code does.
+first step). The first pass is left out for clips where nobody would see it. In it, `shared`
+embeds the main levels although its connectors see others, as the released code does.
 
 Conventions
 -----------
@@ -77,7 +77,7 @@ class Outcome:
 
     losses: Modal[Tensor]  # mean squared errors; training lowers their sum
     said: Modal[Tensor]  # of all rows
-    guessed: Modal[Tensor]  # clean latents of the first pass; zeros if there was none
+    guessed: Modal[Tensor]  # clean latents of the first pass; zeros for clips without one
 
 
 def draw(
@@ -171,24 +171,53 @@ def joint_loss(
     rows : int
         rows of sound that its U-Net takes
     """
-
-    def mixed(times: Modal[Tensor]) -> Modal[Tensor]:
-        sound, sight = latents.map(noised, draw.noise, alpha_bars(schedules, times))
-        return Modal(functional.pad(sound, (0, 0, 0, rows - sound.shape[2])), sight)
-
-    noisy = mixed(draw.times)
-    seen = noisy if draw.environment_times is None else mixed(draw.environment_times)
+    noisy = _mixed(latents, draw, draw.times, schedules, rows)
+    apart = draw.environment_times
+    seen = noisy if apart is None else _mixed(latents, draw, apart, schedules, rows)
     guessed = nothing = noisy.map(torch.zeros_like)
-    if any(bool(kept.any()) for kept in draw.keep):
+    needed = draw.keep.audio | draw.keep.video
+    if bool(needed.any()):
         # Not by what wraps it: that might wait for processes which need no first pass.
         alone = getattr(joint, "module", joint)
+        told = noisy, draw.times, captions, environment(seen, nothing)
+        x, times, *others = [pair.map(lambda tensor: tensor[needed]) for pair in told]
         with torch.no_grad():
-            said = alone(noisy, draw.times, captions, environment(seen, nothing))
-        guessed = _clean(said, noisy, draw.times, schedules)
+            clean = _clean(alone(x, times, *others), x, times, schedules)
+        guessed = nothing.map(lambda zero, x0: zero.index_put((needed,), x0), clean)
     shown = guessed.map(lambda x0, kept, zero: _where(kept, x0, zero), draw.keep, nothing)
     said = joint(noisy, draw.times, captions, environment(seen, shown), draw.environment_times)
     losses = said.map(_error, _targets(latents, draw, schedules))
     return Outcome(losses, said, guessed)
+
+
+def base_loss(
+    joint: Callable[..., Modal[Tensor]],
+    latents: Modal[Tensor],
+    captions: Modal[Tensor],
+    draw: Draw,
+    schedules: Modal[NoiseSchedule],
+    rows: int,
+) -> Outcome:
+    """Judge what the two base models say, each of its own modality alone.
+
+    Parameters as in `joint_loss`; nothing is guessed, and nobody hears the other.
+    """
+    noisy = _mixed(latents, draw, draw.times, schedules, rows)
+    said = joint(noisy, draw.times, captions, None)
+    losses = said.map(_error, _targets(latents, draw, schedules))
+    return Outcome(losses, said, noisy.map(torch.zeros_like))
+
+
+def _mixed(
+    latents: Modal[Tensor],
+    draw: Draw,
+    times: Modal[Tensor],
+    schedules: Modal[NoiseSchedule],
+    rows: int,
+) -> Modal[Tensor]:
+    """Mix noise into clean latents, and fill the sound up to the rows of its U-Net."""
+    sound, sight = latents.map(noised, draw.noise, alpha_bars(schedules, times))
+    return Modal(functional.pad(sound, (0, 0, 0, rows - sound.shape[2])), sight)
 
 
 def alpha_bars(schedules: Modal[NoiseSchedule], times: Modal[Tensor]) -> Modal[Tensor]:

@@ -42,7 +42,7 @@ MINI_CLIPS = 64  # test clips of a miniature run: about 20 s on two cores
 
 
 def _greatesthits(config: RunConfig, out: Path) -> Dataset:
-    from svbench.datasets import greatesthits, miniature
+    from svbench.datasets import greatesthits, miniature, strokes
 
     if config.scale == "mini":
         if config.data_root is not None:
@@ -52,12 +52,20 @@ def _greatesthits(config: RunConfig, out: Path) -> Dataset:
             )
         root = out / "data"
         clips = config.limit or MINI_CLIPS
-        miniature.draw(root, seed=config.seed, **{config.split: clips})
+        judged = config.split == "test"
+        drawn = strokes.drawn_for(clips) if judged else clips
+        miniature.draw(root, seed=config.seed, **{config.split: drawn})
+        examples = greatesthits.load(root, split=config.split)
+        if judged:  # AV-Align of a clip in which nothing happens is 0 for everybody
+            examples = tuple(example for example in examples if example.onsets)
         return Dataset(
             "Greatest Hits, miniature",
             miniature.SPEC,
-            greatesthits.load(root, split=config.split, limit=clips),
-            ("miniature: drawn and synthesised clips, not comparable with published figures",),
+            examples[:clips],
+            (
+                "miniature: drawn and synthesised clips, not comparable with published figures",
+                "segments without a stroke are left out",
+            ),
         )
     if config.data_root is None:
         raise ConfigError(
@@ -70,8 +78,16 @@ def _greatesthits(config: RunConfig, out: Path) -> Dataset:
     return Dataset("Greatest Hits", greatesthits.SPEC, examples)
 
 
+def _of_classes(config: RunConfig, out: Path) -> Dataset:
+    from svbench.class_datasets import find
+
+    return Dataset(*find(config, out))
+
+
 DATASETS: dict[str, Callable[[RunConfig, Path], Dataset]] = {
     "greatesthits": _greatesthits,
+    "landscape": _of_classes,
+    "vggsound": _of_classes,
 }
 
 # --- systems -----------------------------------------------------------------------------------
@@ -102,11 +118,19 @@ def _lagged(_config: RunConfig, examples: Sequence[Example]) -> System:
     return reference.lagged(_reader(examples))
 
 
+def _codec(config: RunConfig, examples: Sequence[Example]) -> System:
+    from svbench.joint_systems import coded
+
+    return coded(config, _reader(examples))
+
+
 REFERENCES: dict[str, Callable[[RunConfig, Sequence[Example]], System]] = {
     "real": _real,
+    "codec": _codec,
     "shuffled": _shuffled,
     "lagged": _lagged,
 }
+USUAL_REFERENCES = ("real", "shuffled", "lagged")  # beside whatever joint weights are at hand
 JOINT = ("cross-attention", "cross-attention-sequence", "cmc-pe")
 SYSTEMS = (*REFERENCES, *JOINT)
 
@@ -115,7 +139,7 @@ def _systems(config: RunConfig) -> tuple[Callable[[Sequence[Example]], System], 
     """Give the builders of a run's systems; weights that are amiss are told at once."""
     for name in config.systems:
         known(dict.fromkeys(SYSTEMS), name, "systems")
-    asked = config.systems or REFERENCES
+    asked = config.systems or USUAL_REFERENCES
     builders = [partial(REFERENCES[name], config) for name in asked if name in REFERENCES]
     trained = [name for name in config.systems if name in JOINT]
     if config.systems and not trained:
@@ -270,6 +294,9 @@ DEFAULT_METRICS = {
         "av-align-tempotokens-2025@published",
     ),
 }
+# Tables 2 and 3 of the paper: on sounds without hits, AV-Align says nothing.
+TABLES_2_AND_3 = ("fvd", "ib-tv", "fad", "ib-ta", "ib-av")
+DATASET_METRICS = {"landscape": TABLES_2_AND_3, "vggsound": TABLES_2_AND_3}  # before the scale's
 WITH_CAPTIONS = ("ib-ta", "ib-tv")  # joined to those of `svbench score` if every clip has one
 
 # --- plans -------------------------------------------------------------------------------------
@@ -281,13 +308,14 @@ def plan_run(config: RunConfig, out: Path) -> Plan:
 
     systems = _systems(config)  # before data are drawn or read: what is amiss is told at once
     dataset = known(DATASETS, config.dataset, "dataset")(config, out)
+    usual = DATASET_METRICS.get(config.dataset, DEFAULT_METRICS[config.scale])
     return Plan(
         title=dataset.title,
         dataset=config.dataset,
         scale=config.scale,
         spec=dataset.spec,
         real=dataset.examples,
-        columns=_columns(config.metrics or DEFAULT_METRICS[config.scale], config),
+        columns=_columns(config.metrics or usual, config),
         systems=systems,
         notes=dataset.notes,
     )

@@ -36,6 +36,7 @@ def register(
         weights: Annotated[list[str] | None, typer.Option(help="FOLDER or SYSTEM=FOLDER.")] = None,
         preset: Annotated[str, typer.Option(help="paper, or official-code.")] = "paper",
         steps: Annotated[int | None, typer.Option(help="Sampler steps.")] = None,
+        guidance: Annotated[str | None, typer.Option(help="Sound and video: 2.5,7.5.")] = None,
         device: Annotated[str, typer.Option(help="auto, cpu, cuda:1.")] = "auto",
         dtype: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = "float32",
         batch: Annotated[int | None, typer.Option(help="Clips sampled together.")] = None,
@@ -65,6 +66,7 @@ def register(
             weights=tuple(weights or ()),
             preset=preset,
             gamma=names(gammas),
+            guidance=names(guidance) or None,
             **{"steps": steps, "device": device, "dtype": dtype, "batch": batch},
         )
         folder = out or Path("runs") / f"{dataset}-{scale}-gamma"

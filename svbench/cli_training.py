@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from svbench.errors import StoppedError
+from svbench.errors import ConfigError, StoppedError
 
 Progress = Callable[[], AbstractContextManager[Any]]
 
@@ -107,9 +107,15 @@ def register(
     def train_systems(
         out: Annotated[Path, typer.Option(help="Folder; the weights come to OUT/weights.")],
         mixers: Annotated[str, typer.Option(help="Comma-separated; default: all.")] = "",
+        base_steps: Annotated[int | None, typer.Option(help="Of the base models.")] = None,
         steps: Annotated[int | None, typer.Option(help="Of each joint model.")] = None,
         clips: Annotated[int | None, typer.Option(help="Drawn clips to learn from.")] = None,
-        seed: Annotated[int | None, typer.Option(help="Decides clips and weights.")] = None,
+        seed: Annotated[int | None, typer.Option(help="Decides clips and base models.")] = None,
+        clearer: Annotated[
+            float | None, typer.Option(help="Let the video settle earlier: its signal over noise.")
+        ] = None,
+        seeds: Annotated[str, typer.Option(help="Of the joint trainings, comma-separated.")] = "0",
+        workers: Annotated[int, typer.Option(help="Joint trainings at once.")] = 1,
     ) -> None:
         """Train the miniature's systems from nothing; the same command goes on.
 
@@ -119,10 +125,21 @@ def register(
         from svbench.training_plans import mixer_kind
 
         wanted = [mixer_kind(name) for name in names(mixers)]
-        course = systems.changed(steps=steps, clips=clips, seed=seed)
+        course = systems.changed(
+            base_steps=base_steps, steps=steps, clips=clips, seed=seed, clearer=clearer
+        )
+        told = (out, wanted or systems.MIXERS, course)
         with stoppable(), progress() as bars:
-            systems.train(out, wanted or systems.MIXERS, course, bars, typer.echo)
+            systems.train(*told, bars, typer.echo, seeds=_numbers(seeds), workers=workers)
         typer.echo(f"weights: {out / 'weights'}")
+
+
+def _numbers(text: str) -> list[int]:
+    """Read a list of seeds."""
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if not words or not all(word.isdecimal() for word in words):
+        raise ConfigError(f"--seeds: found {text!r}, expected whole numbers such as 0,1,2")
+    return [int(word) for word in words]
 
 
 _SETTINGS = (

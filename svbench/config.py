@@ -21,6 +21,9 @@ Count = Annotated[int, Field(ge=1)]
 Gamma = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
+Guidance = Annotated[float, Field(ge=1, allow_inf_nan=False)]
+
+
 class _Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -56,6 +59,7 @@ class RunConfig(_Config):
     preset: Preset = "paper"
     steps: Count | None = None  # None: as the preset says
     gamma: tuple[Gamma, ...] = ()  # a row for each; none: as `joint_systems` has it
+    guidance: tuple[Guidance, Guidance] | None = None  # sound, video; None: the preset's
     # Kernels, precision and the size of a batch decide how sums are rounded.
     device: str = "auto"
     dtype: Dtype = "float32"

@@ -1,19 +1,26 @@
 """Which joint models a run samples from: whose weights are at hand, and at which gammas.
 
 At `--scale paper` they are the folders named by `--weights`; at `--scale mini` those that come
-with svbench. Each gamma gives a row of its own, from the same requests and seeds, so that rows
-may be compared clip by clip. Without `--gamma` the paper's table is made: CMC-PE over its gammas
-at the miniature's scale, the preset's gamma else.
+with svbench, or those of a folder that `svbench train-systems` wrote. Each gamma gives a row of
+its own, from the same requests and seeds, so that rows may be compared clip by clip. Without
+`--gamma` the paper's table is made: CMC-PE over its gammas at the miniature's scale, the preset's
+gamma else.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
+import torch
+
 from svbench.baselines import joint, miniature
+from svbench.baselines.coded import Coded
 from svbench.baselines.mixers import MixerKind
+from svbench.baselines.modal import Modal
+from svbench.baselines.reference import ReadReal
 from svbench.baselines.released import HOW_TO_GET, find_models
 from svbench.config import RunConfig
 from svbench.errors import ConfigError, DataError
@@ -39,15 +46,33 @@ def joint_systems(config: RunConfig, names: Sequence[str]) -> list[System]:
     ]
 
 
+def coded(config: RunConfig, read: ReadReal) -> System:
+    """Give the row of real clips that went through the codecs of the first joint model."""
+    models = _models(config)
+    if not models:
+        raise DataError(f"--systems codec: found no joint weights, expected {HOW_TO_GET}")
+    model = next(iter(models.values()))
+    place = joint.Machine(config.device).place
+    digest = joint.short_digest(model.weights())
+    return Coded(read, lambda: model.load(place, torch.float32), digest)
+
+
 def _models(config: RunConfig) -> Mapping[MixerKind, joint.OnDisk]:
     if config.scale == "paper":
         return find_models(config.weights) if config.weights else {}
-    if config.weights:
+    if len(config.weights) > 1:
         raise ConfigError(
-            f"--weights {config.weights[0]}: the miniature's weights come with svbench, "
-            "expected --scale paper beside it"
+            f"--weights {config.weights[1]}: found a second folder, expected one that "
+            "svbench train-systems wrote, or --scale paper beside it"
         )
-    return {mixer: miniature.Shipped(mixer) for mixer in miniature.shipped()}
+    folder = Path(config.weights[0]) if config.weights else miniature.FOLDER
+    models = {mixer: miniature.Shipped(mixer, folder) for mixer in miniature.shipped(folder)}
+    if config.weights and not models:
+        raise DataError(
+            f"--weights {folder}: found no joint weights of the miniature, expected a folder "
+            "that svbench train-systems wrote; for others add --scale paper"
+        )
+    return models
 
 
 def _gammas(config: RunConfig, mixer: MixerKind) -> tuple[float | None, ...]:
@@ -64,8 +89,12 @@ def _system(
 ) -> System:
     recipe = joint.recipe(config.preset, steps=config.steps, gamma=gamma)
     batch = config.batch
+    guidance = recipe.sampler.guidance
     if config.scale == "mini":
-        recipe = replace(recipe, sampler=replace(recipe.sampler, guidance=miniature.GUIDANCE))
+        guidance = miniature.GUIDANCE
         batch = batch or MINI_BATCH
+    if config.guidance is not None:
+        guidance = Modal(*config.guidance)
+    recipe = replace(recipe, sampler=replace(recipe.sampler, guidance=guidance))
     machine = joint.Machine(config.device, config.dtype, batch or 1, config.compile)
     return joint.Joint(mixer, model, recipe, machine)

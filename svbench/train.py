@@ -54,6 +54,7 @@ class Course:
     spec: ClipSpec
     settings: TrainSettings
     sampler: SamplerSettings = field(default_factory=SamplerSettings)  # of the previews
+    latents: Path | None = None  # where several trainings share them; None: beside the result
 
 
 def train(course: Course, out: Path, progress: Progress, tell: Tell, *, cpu: bool = False) -> Path:
@@ -64,7 +65,8 @@ def train(course: Course, out: Path, progress: Progress, tell: Tell, *, cpu: boo
     first = bool(here.is_main_process)
     with locked(out) if first else nullcontext(), ExitStack() as stack:
         here.wait_for_everyone()  # nobody writes before the folder is held
-        cache = latents.plan(course.model, course.examples, course.spec, out / "latents")
+        folder = course.latents or out / "latents"
+        cache = latents.plan(course.model, course.examples, course.spec, folder)
         with progress("encoding clips", len(course.examples)) if first else _quiet() as advance:
             share = here.process_index, here.num_processes
             latents.encode(course.model, course.spec, cache, share, advance)

@@ -7,20 +7,21 @@ is read. Their clips are drumsticks of 64 x 64 px; figures of the paper are not 
 
     video.safetensors, audio.safetensors    codecs
     captions.safetensors, captions.json     text encoder and its words
-    <mixer>.safetensors                     a whole joint model, in half precision
+    schedules.json                          by how much clearer each modality's schedule is
+    <mixer>.safetensors                     a whole joint model, in eight bits a weight
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, get_args
 
 import torch
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 
 from svbench.baselines.miniature.captions import Captioner
 from svbench.baselines.miniature.codecs import AudioCodec, VideoCodec
@@ -38,7 +39,10 @@ AUDIO: Final = "audio.safetensors"
 ENCODER: Final = "captions.safetensors"
 WORDS: Final = "captions.json"
 GUIDANCE: Final = Modal(audio=1.5, video=1.5)  # the paper's 2.5 and 7.5 are far too much here
-SHARED: Final = (VIDEO, AUDIO, ENCODER, WORDS)
+SCALE: Final = ".scale"
+EIGHT_BITS: Final = 127
+SCHEDULE: Final = "schedules.json"
+SHARED: Final = (VIDEO, AUDIO, ENCODER, WORDS, SCHEDULE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +104,15 @@ def assemble(mixer: MixerKind, folder: Path = FOLDER) -> JointModel:
     put(video.codec, folder / VIDEO)
     captions = Captioner(json.loads((folder / WORDS).read_text(encoding="utf-8")))
     put(captions.encoder, folder / ENCODER)
+    clearer = json.loads((folder / SCHEDULE).read_text(encoding="utf-8"))
+    schedules = SCHEDULES.map(lambda usual, by: replace(usual, clearer=by), Modal(**clearer))
     digests = {name: sha256(folder / name) for name in SHARED}
-    return JointModel(joint_unet(mixer), SCHEDULES, audio, video, captions, digests)
+    return JointModel(joint_unet(mixer), schedules, audio, video, captions, digests)
 
 
 def put(network: Any, path: Path) -> None:
     """Give a network the weights of a file, for inference."""
-    state = load_state(path)
+    state = _whole(load_state(path))
     wanted = network.state_dict()
     if {k: v.shape for k, v in state.items()} != {k: v.shape for k, v in wanted.items()}:
         raise DataError(f"{path}: found weights of another network, expected those of this version")
@@ -114,9 +120,39 @@ def put(network: Any, path: Path) -> None:
     network.eval().requires_grad_(False)
 
 
-def write(network: nn.Module, path: Path) -> None:
-    """Write a network's weights in half precision: twice as many fit into the package."""
-    state = {k: v.detach().cpu() for k, v in network.state_dict().items()}
-    halves = {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
-    save_file({k: v.contiguous() for k, v in halves.items()}, path)
+def write(network: nn.Module, path: Path, *, bits: int = 16) -> None:
+    """Write a network's weights so that many fit into the package.
+
+    With 16 bits they are halves. With 8, each row of a matrix or kernel becomes whole numbers of
+    -127 to 127 beside its scale (`<name>` and `<name>.scale`); vectors stay halves.
+    """
+    state = {}
+    for name, weight in network.state_dict().items():
+        plain = weight.detach().cpu().contiguous()
+        if not plain.is_floating_point():
+            state[name] = plain
+        elif bits == 16 or plain.ndim < 2:
+            state[name] = plain.half()
+        else:
+            state[name], state[name + SCALE] = _in_eight_bits(plain)
+    save_file(state, path)
     path.chmod(0o644)  # safetensors makes files that their owner alone may read
+
+
+def _in_eight_bits(weight: Tensor) -> tuple[Tensor, Tensor]:
+    rows = weight.flatten(1)
+    scale = rows.abs().amax(dim=1, keepdim=True).clamp(min=1e-12) / EIGHT_BITS
+    return (rows / scale).round().to(torch.int8).view(weight.shape), scale
+
+
+def _whole(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Undo what `write` did to weights in eight bits."""
+    found = {}
+    for name, weight in state.items():
+        if name.endswith(SCALE):
+            continue
+        scale = state.get(name + SCALE)
+        found[name] = weight
+        if scale is not None:
+            found[name] = (weight.flatten(1) * scale).view(weight.shape)
+    return found

@@ -1,8 +1,8 @@
 """The miniature's codecs: small autoencoders, and Griffin-Lim in place of a vocoder.
 
-Each clip passes through alone, so what becomes of it does not depend on its company. Latents are
-shifted and scaled channel by channel to mean 0 and variance 1 over the clips that the codec
-learned from.
+Each clip passes through alone, so what becomes of it does not depend on its company. An
+autoencoder's latents of one moment (a frame; 40 ms of sound) are told by their first principal
+components, scaled to variance 1 over the clips that the codec learned from.
 
 Conventions
 -----------
@@ -30,8 +30,12 @@ from torch import Tensor, nn
 from transformers import SpeechT5FeatureExtractor
 
 from svbench.baselines.miniature.nets import (
+    AUDIO_CHANNELS,
+    AUDIO_COMPONENTS,
     FOLD,
     MEL_BANDS,
+    VIDEO_CHANNELS,
+    VIDEO_COMPONENTS,
     audio_autoencoder,
     video_autoencoder,
 )
@@ -44,63 +48,92 @@ SILENCE: Final = 1e-5  # smallest magnitude
 ROUNDS: Final = 16  # of Griffin-Lim
 FACTOR: Final = 4  # rows of a spectrogram in a row of latents
 HALVINGS: Final = 2  # a sound's rows must suit the U-Net's one halving
-PIXELS: Final = 16  # of a picture's side in one of its latents
+PLACES: Final = 4  # of the autoencoder's latents along a picture's side
+COLUMNS: Final = 2  # of the autoencoder's latents of a sound
 
 
 class Codec(nn.Module):
-    """An autoencoder whose latents have mean 0 and variance 1."""
+    """An autoencoder, and the principal components of what it says of a moment.
 
-    def __init__(self, autoencoder: Any) -> None:
+    Parameters
+    ----------
+    autoencoder : AutoencoderKL
+        gives latents (N, C, H, W)
+    size : int
+        numbers that it gives of a moment
+    components : int
+        how many tell the moment
+    """
+
+    def __init__(self, autoencoder: Any, size: int, components: int) -> None:
         super().__init__()
         self.autoencoder = autoencoder
-        channels = autoencoder.config.latent_channels
-        self.register_buffer("mean", torch.zeros(channels))
-        self.register_buffer("deviation", torch.ones(channels))
+        self.register_buffer("mean", torch.zeros(size))
+        self.register_buffer("axes", torch.eye(components, size))
+        self.register_buffer("deviation", torch.ones(components))
 
-    def latents(self, inputs: Tensor) -> Tensor:
-        """Encode (N, C, H, W)."""
+    def encode(self, inputs: Tensor) -> Tensor:
+        """Give the autoencoder's latents (N, C, H, W)."""
         found: Tensor = self.autoencoder.encode(inputs).latent_dist.mode()
-        return (found - self._wide("mean")) / self._wide("deviation")
+        return found
 
-    def inputs(self, latents: Tensor) -> Tensor:
-        """Decode (N, C, H, W)."""
-        latents = latents * self._wide("deviation") + self._wide("mean")
+    def decode(self, latents: Tensor) -> Tensor:
+        """Give what has these latents (N, C, H, W)."""
         found: Tensor = self.autoencoder.decode(latents).sample
         return found
 
-    def settle(self, latents: Tensor) -> None:
-        """Take mean and deviation from latents (N, C, H, W) that this codec gave."""
-        self.get_buffer("mean").copy_(latents.mean((0, 2, 3)))
-        self.get_buffer("deviation").copy_(latents.std((0, 2, 3)))
+    def told(self, moments: Tensor) -> Tensor:
+        """Tell moments (..., size) by components (..., components)."""
+        axes, mean = self.get_buffer("axes"), self.get_buffer("mean")
+        return (moments - mean) @ axes.T / self.get_buffer("deviation")
 
-    def _wide(self, name: str) -> Tensor:
-        return self.get_buffer(name)[:, None, None]
+    def moments(self, told: Tensor) -> Tensor:
+        """Undo `told`, as far as the components go."""
+        axes, mean = self.get_buffer("axes"), self.get_buffer("mean")
+        return (told * self.get_buffer("deviation")) @ axes + mean
+
+    def settle(self, moments: Tensor) -> None:
+        """Take the components from moments (N, size)."""
+        exact = moments.double()
+        mean = exact.mean(0)
+        spread, axes = torch.linalg.eigh((exact - mean).T @ (exact - mean) / len(exact))
+        axes = axes.flip(1)[:, : len(self.get_buffer("axes"))].T
+        # The sign of an axis is anybody's guess: its largest entry is made positive.
+        largest = axes.gather(1, axes.abs().argmax(1, keepdim=True))
+        self.get_buffer("mean").copy_(mean)
+        self.get_buffer("axes").copy_(axes * largest.sign())
+        self.get_buffer("deviation").copy_(spread.flip(0)[: len(axes)].sqrt())
 
 
 class VideoCodec:
-    """Frames of 64 x 64 px to latents (16, T, 4, 4)."""
+    """Frames of 64 x 64 px to latents (16, T, 1, 1)."""
 
     def __init__(self, codec: Codec | None = None) -> None:
-        self.codec = codec or Codec(video_autoencoder())
+        size = VIDEO_CHANNELS * PLACES**2
+        self.codec = codec or Codec(video_autoencoder(), size, VIDEO_COMPONENTS)
 
     def shape(self, spec: ClipSpec) -> tuple[int, int, int, int]:
         """Give the latents' shape."""
-        height, width = spec.size
-        channels = int(self.codec.autoencoder.config.latent_channels)
-        return channels, spec.frames, height // PIXELS, width // PIXELS
+        return VIDEO_COMPONENTS, spec.frames, 1, 1
 
     def encode(self, clips: Sequence[Clip]) -> Tensor:
-        """Give (B, C, T, H, W)."""
+        """Give (B, C, T, 1, 1)."""
         with torch.inference_mode():
-            found = [self.codec.latents(self.frames(clip.video)) for clip in clips]
+            found = [self.codec.told(self.moments(self.frames(clip.video))) for clip in clips]
         # Out of inference mode: tensors of it cannot be trained on.
-        return torch.stack(found).transpose(1, 2).clone(memory_format=torch.contiguous_format)
+        return torch.stack(found).transpose(1, 2)[..., None, None].contiguous().clone()
 
     def decode(self, latents: Tensor, spec: ClipSpec) -> list[NDArray[np.uint8]]:
         """Give one video (T, H, W, 3) per latent."""
         del spec
         with torch.inference_mode():
-            return [self._video(self.codec.inputs(each.transpose(0, 1))) for each in latents]
+            moments = (self.codec.moments(each.flatten(1).T) for each in latents)
+            shape = (-1, VIDEO_CHANNELS, PLACES, PLACES)
+            return [self._video(self.codec.decode(each.view(shape))) for each in moments]
+
+    def moments(self, frames: Tensor) -> Tensor:
+        """Give what the autoencoder says of frames (T, 3, H, W): (T, size)."""
+        return self.codec.encode(frames).flatten(1)
 
     @staticmethod
     def frames(video: NDArray[np.uint8]) -> Tensor:
@@ -114,28 +147,35 @@ class VideoCodec:
 
 
 class AudioCodec:
-    """Sound at 16 kHz to latents (32, rows, 2), 40 ms a row."""
+    """Sound at 16 kHz to latents (12, rows, 1), 40 ms a row."""
 
     def __init__(self, codec: Codec | None = None) -> None:
-        self.codec = codec or Codec(audio_autoencoder())
+        size = AUDIO_CHANNELS * COLUMNS
+        self.codec = codec or Codec(audio_autoencoder(), size, AUDIO_COMPONENTS)
 
     def shape(self, spec: ClipSpec) -> tuple[int, int, int]:
         """Give the latents' shape."""
         rows = math.ceil(spec.duration * RATE / HOP / FACTOR / HALVINGS) * HALVINGS
-        channels = int(self.codec.autoencoder.config.latent_channels)
-        return channels, rows, MEL_BANDS // FOLD // FACTOR
+        return AUDIO_COMPONENTS, rows, 1
 
     def encode(self, clips: Sequence[Clip]) -> Tensor:
-        """Give (B, C, rows, F)."""
+        """Give (B, C, rows, 1)."""
         with torch.inference_mode():
-            found = [self.codec.latents(folded(self.spectrogram(c.audio))[None]) for c in clips]
-        return torch.cat(found).clone()
+            heard = [folded(self.spectrogram(clip.audio)) for clip in clips]
+            found = [self.codec.told(self.moments(each)) for each in heard]
+        return torch.stack(found).transpose(1, 2)[..., None].contiguous().clone()
 
     def decode(self, latents: Tensor, spec: ClipSpec) -> list[NDArray[np.float32]]:
         """Give one sound (spec.samples,) in -1..1 per latent."""
         with torch.inference_mode():
-            found = [unfolded(self.codec.inputs(each[None])[0]) for each in latents]
+            rows = [self.codec.moments(each.flatten(1).T) for each in latents]  # (rows, size)
+            wide = [each.view(-1, AUDIO_CHANNELS, COLUMNS).transpose(0, 1) for each in rows]
+            found = [unfolded(self.codec.decode(each[None])[0]) for each in wide]
         return [self.sound(spectrogram.numpy(), spec.samples) for spectrogram in found]
+
+    def moments(self, spectrogram: Tensor) -> Tensor:
+        """Give what the autoencoder says of a folded spectrogram: (rows, size)."""
+        return self.codec.encode(spectrogram[None])[0].transpose(0, 1).flatten(1)
 
     def spectrogram(self, audio: NDArray[np.float32]) -> Tensor:
         """Give the log-mel spectrogram, (rows, 64), scaled to about -2..5."""

@@ -7,16 +7,24 @@ one this thin cannot pass much noise through.
 
 Latents
 -------
-video   (16, T, 4, 4)     an autoencoder's, per frame of 64 x 64 px, 1/16 the size
-sound   (32, 4 * 25, 2)   an autoencoder's, of a log-mel spectrogram whose 64 bands lie as 8 x 8:
-                          eight neighbouring bands are the channels of one column; 40 ms a row
+video   (16, T, 1, 1)     the principal components of an autoencoder's latents of a whole frame,
+                          (16, 4, 4) for 64 x 64 px
+sound   (12, 4 * 25, 1)   the same of a row, 40 ms, of an autoencoder's latents (32, 100, 2) of a
+                          log-mel spectrogram, whose 64 bands lie as 8 x 8: eight neighbouring
+                          bands are the channels of one column
+
+A drawn frame can be told in far fewer numbers than an autoencoder gives it: 16 components hold
+99.4 % of the variance of 256 latents, 12 hold 99.8 % of the sound's 64. Networks this thin learn
+them several times faster, and what they say needs no wide skips for noise to pass through.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final
 
+import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel, UNetMotionModel
+from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 
 from svbench.baselines.ddim import NoiseSchedule
@@ -27,8 +35,10 @@ from svbench.baselines.modal import Modal
 GROUPS: Final = 8  # of every group norm
 CAPTION: Final = 32  # length of a caption's vectors
 WORDS: Final = 16  # longest caption, with both ends
-VIDEO_CHANNELS: Final = 16
+VIDEO_CHANNELS: Final = 16  # of the autoencoder
 AUDIO_CHANNELS: Final = 32
+VIDEO_COMPONENTS: Final = 16  # that the U-Nets see
+AUDIO_COMPONENTS: Final = 12
 FOLD: Final = 8  # neighbouring mel bands that become channels
 MEL_BANDS: Final = 64
 
@@ -90,13 +100,14 @@ def joint_unet(mixer: MixerKind) -> JointUNet:
         head_size=Modal(audio=16, video=16),
         groups=GROUPS,
     )
-    return JointUNet(UNet2DConditionModel(**_AUDIO), UNetMotionModel(**_VIDEO), config)
+    joint = JointUNet(UNet2DConditionModel(**_AUDIO), UNetMotionModel(**_VIDEO), config)
+    return nn.Module.to(joint, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
 _VIDEO: Final[dict[str, Any]] = {
-    "sample_size": 4,
-    "in_channels": VIDEO_CHANNELS,
-    "out_channels": VIDEO_CHANNELS,
+    "sample_size": 1,
+    "in_channels": VIDEO_COMPONENTS,
+    "out_channels": VIDEO_COMPONENTS,
     "block_out_channels": (32, 48),
     "down_block_types": ("CrossAttnDownBlockMotion", "CrossAttnDownBlockMotion"),
     "up_block_types": ("CrossAttnUpBlockMotion", "CrossAttnUpBlockMotion"),
@@ -110,8 +121,8 @@ _VIDEO: Final[dict[str, Any]] = {
 }
 _AUDIO: Final[dict[str, Any]] = {
     "sample_size": 100,
-    "in_channels": AUDIO_CHANNELS,
-    "out_channels": AUDIO_CHANNELS,
+    "in_channels": AUDIO_COMPONENTS,
+    "out_channels": AUDIO_COMPONENTS,
     "block_out_channels": (48, 64),
     "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
     "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),

@@ -53,6 +53,14 @@ def is_empty(segment: int) -> bool:
     return math.floor((segment + 1) * EMPTY_SHARE) > math.floor(segment * EMPTY_SHARE)
 
 
+def drawn_for(struck: int) -> int:
+    """Tell how many segments must be drawn so that `struck` of them hold a stroke."""
+    drawn = struck
+    while drawn - math.floor(drawn * EMPTY_SHARE) < struck:
+        drawn += 1
+    return drawn
+
+
 def draw_strokes(begin: float, rng: np.random.Generator) -> list[Stroke]:
     """Draw the strokes of a segment that has some and starts at `begin`."""
     room = LAST - FIRST

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from diffusers import DDIMScheduler
@@ -85,3 +87,11 @@ def test_a_schedule_that_would_change_the_samples_is_refused(key: str, value: ob
     config = {**DDIMScheduler(clip_sample=False).config, key: value}
     with pytest.raises(DataError, match=f"scheduler.json: found {key} .*expected"):
         NoiseSchedule.from_config(config, "scheduler.json")
+
+
+def test_a_clearer_schedule_has_more_signal_at_every_level() -> None:
+    usual = PAPER_SCHEDULES.video
+    clearer = replace(usual, clearer=4.0)
+    ratio = [s.alpha_bar.double() / (1 - s.alpha_bar.double()) for s in (clearer, usual)]
+    torch.testing.assert_close(ratio[0], 4 * ratio[1], rtol=1e-3, atol=0)
+    assert torch.equal(replace(usual, clearer=1.0).alpha_bar, usual.alpha_bar)

@@ -8,6 +8,7 @@ import pytest
 
 from svbench import catalog
 from svbench.config import RunConfig, ScoreConfig
+from svbench.datasets import strokes
 from svbench.errors import ConfigError, DataError
 from svbench.protocols import Metric
 from svbench.run import Plan, Unavailable
@@ -118,3 +119,23 @@ def test_too_few_real_clips_for_halves_leave_a_cell_blank(svbench: Command, tmp_
     )
     assert outcome.code == 0, outcome.err
     assert "needs at least 4 clips" in outcome.out
+
+
+def test_the_miniatures_test_clips_all_hold_a_stroke(tmp_path: Path) -> None:
+    """AV-Align of a clip in which nothing happens is 0 for everybody."""
+    config = RunConfig.of(dataset="greatesthits", limit=20)
+    found = catalog.DATASETS["greatesthits"](config, tmp_path / "test")
+    assert len(found.examples) == 20
+    assert all(example.onsets for example in found.examples)
+    assert any("without a stroke are left out" in note for note in found.notes)
+    learned = catalog.DATASETS["greatesthits"](
+        RunConfig.of(dataset="greatesthits", limit=20, split="train"), tmp_path / "train"
+    )
+    assert not all(example.onsets for example in learned.examples)  # training sees them all
+
+
+def test_enough_segments_are_drawn() -> None:
+    for struck in (1, 6, 7, 64, 1000):
+        drawn = strokes.drawn_for(struck)
+        held = sum(not strokes.is_empty(segment) for segment in range(drawn))
+        assert held == struck

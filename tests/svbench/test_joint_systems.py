@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from svbench import joint_systems
-from svbench.baselines import miniature
 from svbench.config import RunConfig
 from svbench.errors import ConfigError, DataError
 from svbench.joint_systems import GAMMAS
@@ -20,15 +19,7 @@ def _two_at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     untrained(tmp_path, "cmc-pe")
     untrained(tmp_path, "cross-attention")
 
-    def shipped() -> tuple[str, ...]:
-        return "cmc-pe", "cross-attention"
-
-    class Here(miniature.Shipped):
-        def __init__(self, mixer: miniature.MixerKind) -> None:
-            super().__init__(mixer, tmp_path)
-
-    monkeypatch.setattr(joint_systems.miniature, "shipped", shipped)
-    monkeypatch.setattr(joint_systems.miniature, "Shipped", Here)
+    monkeypatch.setattr(joint_systems.miniature, "FOLDER", tmp_path)
 
 
 def names(*asked: str, **settings: object) -> list[str]:
@@ -58,9 +49,23 @@ def test_at_paper_scale_weights_are_asked_for() -> None:
         names("cmc-pe", scale="paper")
 
 
-def test_the_miniature_takes_no_folder() -> None:
-    with pytest.raises(ConfigError, match="--weights x: the miniature's weights come with svbench"):
+def test_the_miniature_takes_one_folder_of_its_own(tmp_path: Path) -> None:
+    assert names(weights=(str(tmp_path),), gamma=(1,)) == [
+        "cross-attention-gamma1",
+        "cmc-pe-gamma1",
+    ]
+    with pytest.raises(DataError, match="--weights x: found no joint weights of the miniature"):
         names(weights=("x",))
+    with pytest.raises(ConfigError, match="--weights y: found a second folder"):
+        names(weights=("x", "y"))
+
+
+def test_guidance_is_the_users_if_given() -> None:
+    config = RunConfig.of(dataset="greatesthits", gamma=(1,), guidance=("1", "3.5"), device="cpu")
+    (system,) = joint_systems.joint_systems(config, ["cmc-pe"])
+    assert system.settings["guidance"] == "sound 1, video 3.5"
+    with pytest.raises(ConfigError, match="--guidance"):
+        RunConfig.of(dataset="greatesthits", guidance=("0.5", "2"))
 
 
 def test_a_gamma_must_be_positive() -> None:

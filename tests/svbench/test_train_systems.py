@@ -13,8 +13,9 @@ import torch
 from accelerate.state import AcceleratorState
 
 from svbench.baselines import miniature
-from svbench.train_systems import Course, changed, train
-from svbench.weights import sha256
+from svbench.errors import ConfigError
+from svbench.train_systems import Course, changed, curve, train
+from svbench.weights import load_state, sha256
 
 TINY = Course(
     clips=4,
@@ -24,6 +25,7 @@ TINY = Course(
     audio_batch=2,
     caption_steps=2,
     caption_batch=2,
+    base=replace(Course().base, steps=2, batch=2, at_once=2, warm_up=0, save_every=1),
     joint=replace(Course().joint, steps=2, batch=2, at_once=2, warm_up=0, save_every=1),
 )
 
@@ -55,9 +57,14 @@ def test_everything_is_made_from_nothing_and_the_same_again(tmp_path: Path) -> N
     record = json.loads((one / "weights" / miniature.RECORD).read_text())
     assert record == json.loads((other / "weights" / miniature.RECORD).read_text())
     assert record["course"]["joint"]["steps"] == 2
-    last = losses(one)[-1].split(",")  # a tenth of two steps is the last one
-    told = record["mean loss of the last tenth"]["cmc-pe"]
-    assert told == {"audio": round(float(last[1]), 4), "video": round(float(last[2]), 4)}
+    assert record["seeds"] == {"cmc-pe": 0}
+    columns = zip(*(line.split(",") for line in losses(one)[1:]), strict=True)  # no fewer parts
+    steps, audio, video, _rate = (list(map(float, column)) for column in columns)
+    told = record["losses"]["cmc-pe"]
+    assert told["step"] == steps
+    assert told["audio"] == [round(loss, 4) for loss in audio]
+    assert told["video"] == [round(loss, 4) for loss in video]
+    assert record["losses"]["base"]["step"] == [1, 2]
     model = miniature.Shipped("cmc-pe", one / "weights").load(torch.device("cpu"), torch.float32)
     assert model.joint.config.mixer == "cmc-pe"
     assert any("video codec" in line for line in said)
@@ -72,7 +79,50 @@ def test_what_is_there_is_kept(tmp_path: Path) -> None:
     assert not said
 
 
+def test_joint_models_begin_with_the_base_models_and_differ_by_seed(tmp_path: Path) -> None:
+    """With a rate of zero nothing is learned: what comes out is what went in."""
+    still = replace(TINY, joint=replace(TINY.joint, rate=1e-12))
+    train(tmp_path, ["cmc-pe"], still, no_bar, lambda _line: None, seeds=(0, 5))
+    base = load_state(tmp_path / "base" / "joint" / "joint.safetensors")
+    first, other = (
+        miniature.Shipped("cmc-pe", tmp_path / name).load(torch.device("cpu"), torch.float32)
+        for name in ("weights", "weights-seed-5")
+    )
+    for name in ("unets.audio.conv_in.weight", "unets.video.conv_in.weight"):
+        whole = base[name]
+        coarse = whole.flatten(1).abs().amax(1).max() / 127  # the weights came in eight bits
+        for model in (first, other):
+            found = model.joint.state_dict()[name]
+            torch.testing.assert_close(found, whole, rtol=0, atol=float(coarse))
+    stems = [model.joint.state_dict()["connectors.audio.stem.weight"] for model in (first, other)]
+    assert not torch.equal(*stems)
+
+
+def test_base_models_hear_nothing_of_each_other(tmp_path: Path) -> None:
+    train(tmp_path, ["cmc-pe"], TINY, no_bar, lambda _line: None)
+    config = json.loads(
+        (tmp_path / "base" / "checkpoints" / "00000002" / "record.json").read_text()
+    )
+    assert config["made_by"]["trainable"] == "base"
+    trained = load_state(tmp_path / "base" / "checkpoints" / "00000002" / "trained.safetensors")
+    assert trained
+    assert all(name.startswith("unets.") for name in trained)
+
+
 def test_a_user_changes_some_settings() -> None:
-    course = changed(steps=7, clips=None, seed=3)
-    assert (course.joint.steps, course.clips, course.seed) == (7, Course().clips, 3)
+    course = changed(steps=7, base_steps=9, clips=None, seed=3, clearer=4.0)
+    assert (course.joint.steps, course.base.steps) == (7, 9)
+    assert (course.clips, course.seed, course.clearer) == (Course().clips, 3, 4.0)
     assert changed() == Course()
+    with pytest.raises(ConfigError, match="--clearer"):
+        changed(clearer=0.0)
+
+
+def test_a_curve_is_the_mean_of_parts(tmp_path: Path) -> None:
+    lines = [f"{step},{step / 100},{1 - step / 100},0.1,1.0" for step in range(1, 41)]
+    log = tmp_path / "loss.csv"
+    log.write_text("step,loss_audio,loss_video,lr,seconds\n" + "\n".join(lines) + "\n")
+    told = curve(log)
+    assert told["step"] == list(range(2, 41, 2))
+    assert told["audio"][0] == 0.015  # of 0.01 and 0.02
+    assert told["video"][-1] == 0.605

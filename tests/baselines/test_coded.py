@@ -1,0 +1,39 @@
+"""The row of real clips that went through the codecs."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from svbench.baselines import miniature
+from svbench.baselines.coded import Coded
+from svbench.baselines.model import JointModel
+from svbench.datasets.miniature import SPEC
+from svbench.types import Clip, ClipSpec, Request
+from tests.baselines.test_miniature_systems import a_clip
+
+
+def test_each_real_clip_is_encoded_and_decoded_alone() -> None:
+    loaded: list[JointModel] = []
+
+    def load() -> JointModel:
+        loaded.append(miniature.assemble("cmc-pe"))
+        return loaded[-1]
+
+    def read(example: str, spec: ClipSpec) -> Clip:
+        assert spec == SPEC
+        return a_clip(int(example))
+
+    system = Coded(read, load, "abc")
+    assert not loaded  # nothing is loaded before a clip is asked for
+    assert system.settings == {"weights": "abc"}
+    assert system.made_of_real_clips
+    requests = [Request(f"{i}/0", "", i) for i in range(2)]
+    clips = list(system.generate(requests, SPEC))
+    assert len(loaded) == 1
+    (model,) = loaded
+    for number, clip in enumerate(clips):
+        latents = model.video.encode([a_clip(number)])
+        (frames,) = model.video.decode(latents, SPEC)
+        assert np.array_equal(clip.video, frames)
+    assert torch.equal(model.audio.encode(clips[:1]), model.audio.encode([clips[0]]))
