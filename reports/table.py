@@ -1,17 +1,24 @@
 """A result table arranged for print: what stands in each cell, whatever the medium.
 
 Models and reference rows (real clips, and what is made of them) are set apart: a ceiling is not
-a competitor. An absent cell is a dash, and its reason becomes a footnote.
+a competitor. An absent cell is a dash, and its reason becomes a footnote. Which cells are marked
+best and second best, `svbench.reports.ranking` decides.
+
+Every medium prints a `Sheet` alike: its title, its protocol and its footnotes make the caption.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from svbench.reports.ranking import EXPLANATION, UNREAD, Place, places
+from svbench.results import ClipValues
 from svbench.types import ResultTable, Row, Score
 
 ARROWS = {"higher": "↑", "lower": "↓"}
 ABSENT = "–"
+RECORDED = ("seed", "real clips")  # what of a run's record stands in the caption
 FEW = 10  # a percentile bootstrap of so few clips covers the truth too seldom
 
 
@@ -22,6 +29,7 @@ class Cell:
     value: str
     interval: str = ""
     count: str = ""
+    place: Place | None = None  # best or second best of the models, where that is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,32 +49,65 @@ class Sheet:
     headings: tuple[str, ...]
     lines: tuple[Line, ...]
     footnotes: tuple[str, ...]
+    protocol: str = ""  # scale, seed, clips, and the full name of each metric
 
 
-def arrange(table: ResultTable) -> Sheet:
-    """Arrange a table: models first, then reference rows, in their own order."""
+def arrange(table: ResultTable, scores: ClipValues | None = None) -> Sheet:
+    """Arrange a table: models first, then reference rows, in their own order.
+
+    Without `scores`, the values of single clips, no cell is marked best.
+    """
     rows = sorted(table.rows, key=lambda row: row.made_of_real_clips)
+    marked = {} if scores is None else places(table, scores)
+    lines = tuple(_line(row, table, marked) for row in rows)
+    notes = _footnotes(table)
+    if sum(not row.made_of_real_clips for row in rows) > 1:
+        notes.append(UNREAD if scores is None else EXPLANATION)
     return Sheet(
         title=f"{table.title} ({table.spec})",
         headings=tuple(f"{c.title} {ARROWS[c.better]}" for c in table.columns),
-        lines=tuple(_line(row, table) for row in rows),
-        footnotes=tuple(_footnotes(table)),
+        lines=lines,
+        footnotes=tuple(notes),
+        protocol=_protocol(table),
     )
 
 
-def _line(row: Row, table: ResultTable) -> Line:
-    cells = tuple(_cell(row.scores.get(column.metric), row.asked) for column in table.columns)
+def _protocol(table: ResultTable) -> str:
+    """Say at which scale and by what the rows were judged."""
+    record = [f"{name}: {table.record[name]}" for name in RECORDED if name in table.record]
+    judged = ", ".join(column.metric for column in table.columns)
+    return "; ".join(
+        [f"scale: {table.scale}", *record, *([f"judged by {judged}"] if judged else [])]
+    )
+
+
+def _line(row: Row, table: ResultTable, marked: Mapping[tuple[str, str], Place]) -> Line:
+    cells = tuple(
+        cell_of(row.scores.get(c.metric), row.asked, marked.get((row.system, c.metric)))
+        for c in table.columns
+    )
     return Line(row.title, row.made_of_real_clips, cells)
 
 
-def _cell(score: Score | None, asked: int) -> Cell:
+def cell_of(score: Score | None, asked: int, place: Place | None = None) -> Cell:
+    """Print one score; `asked` clips were asked for."""
     if score is None:
         return Cell(ABSENT)
-    low_high = score.interval
-    interval = "" if low_high is None else f"[{number(low_high[0])}, {number(low_high[1])}]"
+    interval = "" if score.interval is None else bounds(score.interval)
     against = "" if score.reference_count is None else f" against {score.reference_count}"
     of = "" if score.count == asked else f" of {asked}"
-    return Cell(number(score.value), interval, f"n = {score.count}{of}{against}")
+    return Cell(number(score.value), interval, f"n = {score.count}{of}{against}", place)
+
+
+def shared_count(cells: Iterable[Cell]) -> str:
+    """Give the count that all cells of a row have in common, to be printed once."""
+    counts = {cell.count for cell in cells if cell.count}
+    return counts.pop() if len(counts) == 1 else ""
+
+
+def bounds(interval: tuple[float, float]) -> str:
+    """Print an interval."""
+    return f"[{number(interval[0])}, {number(interval[1])}]"
 
 
 def number(value: float) -> str:

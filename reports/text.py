@@ -6,7 +6,7 @@ Names and notes are wrapped in `Text`, so that Rich takes no `[x]` in them for i
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 
@@ -16,25 +16,25 @@ from rich.table import Table
 from rich.text import Text
 
 from svbench.errors import ConfigError
-from svbench.reports.table import Cell, Sheet, arrange
-from svbench.types import ResultTable
+from svbench.reports.ranking import Place
+from svbench.reports.table import Cell, Sheet, shared_count
 
 NAME_WIDTH = 26  # characters for the names of rows
+STYLES: Mapping[Place, str] = {"best": "bold", "second": "underline"}
 CELL_WIDTH = 18  # for a column: an interval such as [0.766, 0.938], and the space around it
 
 
-def render(table: ResultTable, width: int) -> RenderableType:
+def render(sheet: Sheet, width: int) -> RenderableType:
     """Give something a console of `width` characters prints.
 
     Columns that do not fit side by side go into further tables below, over the same rows.
     """
-    sheet = arrange(table)
     fit = max(1, (width - NAME_WIDTH) // CELL_WIDTH)
     columns = range(len(sheet.headings))
     grids = [_grid(sheet, columns[i : i + fit]) for i in columns[::fit] or [0]]
     title = Text(sheet.title, style="bold", overflow="fold")
     notes = Table.grid(padding=(0, 1))
-    for note in sheet.footnotes:
+    for note in filter(None, (sheet.protocol, *sheet.footnotes)):
         notes.add_row("·", Text(note, overflow="fold"), style="dim")
     return Group(title, *grids, notes)
 
@@ -47,8 +47,7 @@ def _grid(sheet: Sheet, columns: Sequence[int]) -> Table:
     for line, following in zip_longest(sheet.lines, sheet.lines[1:]):
         border = following is not None and following.reference != line.reference
         cells = [line.cells[column] for column in columns]
-        counts = {cell.count for cell in cells if cell.count}
-        shared = counts.pop() if len(counts) == 1 else ""
+        shared = shared_count(cells)
         first = _joined((line.title, ""), (shared, "dim"))
         grid.add_row(first, *(_text(c, shared) for c in cells), end_section=border)
     return grid
@@ -57,7 +56,8 @@ def _grid(sheet: Sheet, columns: Sequence[int]) -> Table:
 def _text(cell: Cell, shared: str) -> Text:
     """Give a cell; a count that the whole row shares stands under the row's name instead."""
     count = "" if cell.count == shared else cell.count
-    return _joined((cell.value, "bold"), (cell.interval, ""), (count, "dim"))
+    style = "" if cell.place is None else STYLES[cell.place]
+    return _joined((cell.value, style), (cell.interval, ""), (count, "dim"))
 
 
 def _joined(*parts: tuple[str, str]) -> Text:
@@ -65,17 +65,27 @@ def _joined(*parts: tuple[str, str]) -> Text:
     return Text("\n", overflow="fold").join(lines)
 
 
-def save_svg(table: ResultTable, path: Path, width: int = 100) -> None:
+def save_svg(sheets: Sequence[Sheet], path: Path, width: int = 100) -> None:
     """Save what a terminal of `width` characters would show as a picture."""
     console = Console(record=True, file=io.StringIO(), width=width)
-    show(table, console)
+    show(sheets, console)
     try:
         console.save_svg(str(path), title="svbench")
     except OSError as error:
         raise ConfigError(f"--svg {path}: cannot be written ({error.strerror})") from error
 
 
-def show(table: ResultTable, console: Console | None = None) -> None:
-    """Print a table."""
+def text(sheets: Sequence[Sheet], width: int = 100) -> str:
+    """Give what a terminal of `width` characters without colours would show."""
+    file = io.StringIO()
+    show(sheets, Console(file=file, width=width, color_system=None))
+    return file.getvalue()
+
+
+def show(sheets: Sequence[Sheet], console: Console | None = None) -> None:
+    """Print tables, one below the other."""
     console = console or Console()
-    console.print(render(table, console.width))
+    for place, sheet in enumerate(sheets):
+        if place:
+            console.print()
+        console.print(render(sheet, console.width))

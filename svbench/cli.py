@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from svbench import cli_sweep, cli_training
+from svbench import cli_reports, cli_sweep, cli_training
 from svbench._version import __version__
 from svbench.errors import SvbenchError
 
@@ -66,7 +66,7 @@ def _root(
 
 @app.command()
 def run(
-    dataset: Annotated[str, typer.Option(help="The data set: greatesthits.")],
+    dataset: Annotated[str, typer.Option(help="greatesthits, landscape or vggsound.")],
     out: Annotated[
         Path | None, typer.Option(help="The run folder; default: runs/<dataset>-<scale>.")
     ] = None,
@@ -212,24 +212,6 @@ def train_extractors(
     typer.echo(f"weights, and how they came about: {out / 'MADE.json'}")
 
 
-@app.command()
-def report(
-    run_folder: Annotated[Path, typer.Argument(help="A run folder, or its results.json.")],
-    svg: Annotated[Path | None, typer.Option(help="Save the table as a picture, too.")] = None,
-) -> None:
-    """Print the table of a run again.
-
-    Example: svbench report runs/greatesthits-mini --svg table.svg
-    """
-    from svbench.reports.text import save_svg, show
-    from svbench.results import load_table
-
-    table = load_table(run_folder)
-    show(table)
-    if svg is not None:
-        save_svg(table, svg)
-
-
 @weights.command("list")
 def weights_list() -> None:
     """Show which weights there are, under which licence, and which lie in the folder.
@@ -339,13 +321,14 @@ def _walk(
 
 
 def _print(table: ResultTable, folder: Path, as_json: bool) -> None:
+    from svbench.reports.table import arrange
     from svbench.reports.text import show
-    from svbench.results import dump_table
+    from svbench.results import dump_table, load_scores
 
     if as_json:
         typer.echo(dump_table(table), nl=False)
         return
-    show(table)
+    show([arrange(table, load_scores(folder))])
     typer.echo(f"results: {folder / 'results.json'}   per clip: {folder / 'scores.csv'}")
 
 
@@ -389,3 +372,4 @@ def _size(text: str) -> tuple[int, int]:
 
 cli_training.register(app, _progress, _names)
 cli_sweep.register(app, _walk, _names)
+cli_reports.register(app, _names)

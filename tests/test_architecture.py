@@ -19,6 +19,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.result_factories import make_table, write_run
+
 ROOT = Path(__file__).parent.parent
 ROOMS = ("metrics", "baselines", "reports")  # links in svbench/ to folders beside it
 NOUNS = {"svbench.types", "svbench.errors"}
@@ -102,6 +104,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "svbench.train_systems",
     },
     "svbench.joint_systems": NOUNS | {"svbench.baselines", "svbench.config", "svbench.protocols"},
+    "svbench.cli_reports": NOUNS | {"svbench._version", "svbench.reports", "svbench.results"},
     "svbench.cli_sweep": NOUNS
     | {"svbench.catalog", "svbench.config", "svbench.reports", "svbench.results"},
     "svbench.cli_training": NOUNS
@@ -113,6 +116,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     | {
         "svbench._version",
         "svbench.catalog",
+        "svbench.cli_reports",
         "svbench.cli_sweep",
         "svbench.cli_training",
         "svbench.config",
@@ -315,12 +319,11 @@ def test_help_loads_nothing_that_takes_time() -> None:
     assert loaded.isdisjoint({*HEAVY, "numpy", "pydantic", "matplotlib"})
 
 
-def test_report_loads_no_models_and_no_media(tmp_path: Path) -> None:
-    from svbench.results import dump_table
-    from svbench.types import ClipSpec, ResultTable
-
-    table = ResultTable("t", "d", "mini", ClipSpec(8, 8.0, (32, 32), 16000), (), ())
-    (tmp_path / "results.json").write_text(dump_table(table), encoding="utf-8")
-    loaded = loaded_by("report", str(tmp_path))
-    assert "rich" in loaded
+@pytest.mark.parametrize(
+    "name", ["text", "markdown", "latex", "csv", "json", "clips", "model-index"]
+)
+def test_report_loads_no_models_and_no_media(name: str, tmp_path: Path) -> None:
+    run = write_run(tmp_path, make_table())
+    loaded = loaded_by("report", str(run), "--format", name)
+    assert "typer" in loaded
     assert loaded.isdisjoint(HEAVY)

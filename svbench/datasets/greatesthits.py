@@ -34,7 +34,6 @@ References
 
 from __future__ import annotations
 
-import csv
 import math
 import re
 from collections import Counter
@@ -45,6 +44,7 @@ from pathlib import Path
 from typing import Final
 
 from svbench import media
+from svbench.datasets.clip_lists import check_folder, check_settings, names, read_rows, read_text
 from svbench.errors import ConfigError, DataError
 from svbench.types import ClipSpec, Example, Recording
 
@@ -56,7 +56,6 @@ VIDEOS: Final = ("_denoised_thumb.mp4", "_denoised.mp4", "_mic.mp4")  # the best
 SOUNDS: Final = ("_denoised.wav", "_mic.wav")
 SEGMENT: Final = re.compile(r"(?P<id>[\w-]+?)_(?:denoised|mic)(?:_thumb)?-(?P<k>\d{3,})\.mp4")
 SAFE_ID: Final = re.compile(r"[\w-]+")  # no separators and no dots: ids become file names
-SHOWN: Final = 5  # names spelled out in one message
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +103,7 @@ def load(
         take the first so many (Default value = all)
     """
     _check_settings(split, actions, min_gap, limit)
-    if not root.is_dir():
-        what = "a file" if root.exists() else "nothing there"
-        raise DataError(f"{root}: found {what}, expected the folder of the Greatest Hits data set")
+    check_folder(root, "Greatest Hits")
     listed = captions or root / f"flist_{split}.csv"
     if captions is not None or listed.is_file():
         segments = iter(_listed_segments(root, split, listed))
@@ -128,15 +125,12 @@ def load(
 def _check_settings(
     split: str, actions: Collection[str], min_gap: float, limit: int | None
 ) -> None:
-    if not SAFE_ID.fullmatch(split):
-        raise ConfigError(f"split: got {split!r}, expected a plain name such as train or test")
+    check_settings(split, limit)
     unknown = sorted(set(actions) - ACTIONS)
     if unknown or not actions:
         raise ConfigError(f"actions: got {unknown or 'none'}, expected some of {sorted(ACTIONS)}")
     if not (math.isfinite(min_gap) and min_gap >= 0):
         raise ConfigError(f"min_gap: got {min_gap}, expected seconds from 0 on")
-    if limit is not None and limit < 1:
-        raise ConfigError(f"limit: got {limit}, expected at least 1")
 
 
 # --- the lists ---------------------------------------------------------------------------------
@@ -149,13 +143,13 @@ def _read_ids(root: Path, split: str) -> list[str]:
         found = ", ".join(sorted(p.name for p in root.glob("*.txt") if SAFE_ID.fullmatch(p.stem)))
         found = found if len(found) < 100 else f"{found[:100]} .."
         raise DataError(f"{path}: found no such list (text files here: {found or 'none'})")
-    ids = [line.strip() for line in _read_text(path).splitlines() if line.strip()]
+    ids = [line.strip() for line in read_text(path).splitlines() if line.strip()]
     if not ids:
         raise DataError(f"{path}: found an empty list, expected one recording id a line")
     unsafe = [name for name in ids if not SAFE_ID.fullmatch(name)]
     if unsafe:
         raise DataError(
-            f"{path}: found {_names(unsafe)}, expected bare ids such as 2015-02-16-16-49-06"
+            f"{path}: found {names(unsafe)}, expected bare ids such as 2015-02-16-16-49-06"
         )
     _refuse_duplicates(path, ids)
     return ids
@@ -163,14 +157,11 @@ def _read_ids(root: Path, split: str) -> list[str]:
 
 def _read_captions(path: Path) -> list[tuple[str, str]]:
     """Read a caption list: path of a segment, caption."""
-    try:
-        rows = list(csv.reader(_read_text(path).splitlines(keepends=True)))
-    except csv.Error as error:
-        raise DataError(f"{path}: found no readable CSV ({error})") from error
+    rows = read_rows(path)
     bad = [str(i) for i, row in enumerate(rows, 1) if row and not _is_caption_row(row)]
     if bad:
         raise DataError(
-            f"{path}: row {_names(bad)} cannot be read, expected "
+            f"{path}: row {names(bad)} cannot be read, expected "
             "<id>_denoised_thumb-KKK.mp4,caption (no header; a caption with commas in quotes)"
         )
     pairs = [(row[0].strip(), row[1].strip()) for row in rows if row]
@@ -184,10 +175,10 @@ def _is_caption_row(row: Sequence[str]) -> bool:
     return len(row) == 2 and bool(SEGMENT.fullmatch(Path(row[0].strip()).name) and row[1].strip())
 
 
-def _refuse_duplicates(path: Path, names: Sequence[str]) -> None:
-    twice = [name for name, count in Counter(names).items() if count > 1]
+def _refuse_duplicates(path: Path, listed: Sequence[str]) -> None:
+    twice = [name for name, count in Counter(listed).items() if count > 1]
     if twice:
-        raise DataError(f"{path}: found {_names(twice)} more than once, expected each one once")
+        raise DataError(f"{path}: found {names(twice)} more than once, expected each one once")
 
 
 # --- from lists to files -----------------------------------------------------------------------
@@ -200,7 +191,7 @@ def _whole_segments(root: Path, ids: Sequence[str]) -> Iterator[Segment]:
     if missing:
         raise DataError(
             f"{root}: {len(missing)} of {len(ids)} listed recordings have no video: "
-            f"{_names(missing)}, expected <id>{VIDEOS[0]} (or {', '.join(VIDEOS[1:])})"
+            f"{names(missing)}, expected <id>{VIDEOS[0]} (or {', '.join(VIDEOS[1:])})"
         )
     for name, raw in raws.items():
         if raw is not None:
@@ -222,7 +213,7 @@ def _listed_segments(root: Path, split: str, captions: Path) -> list[Segment]:
             segments.append(Segment(video, number, caption, recording))
     if missing:
         raise DataError(
-            f"{captions}: {len(missing)} listed segments have no video: {_names(missing)}, "
+            f"{captions}: {len(missing)} listed segments have no video: {names(missing)}, "
             f"expected them there, beside the list, or in {root} (whole recordings will do)"
         )
     _refuse_other_split(root, split, captions, segments)
@@ -248,7 +239,7 @@ def _refuse_other_split(
     if strangers:
         raise DataError(
             f"{captions}: {len(strangers)} listed recordings are not in {split}.txt: "
-            f"{_names(strangers)}; is it the list of another split?"
+            f"{names(strangers)}; is it the list of another split?"
         )
 
 
@@ -270,7 +261,7 @@ def _read_events(path: Path) -> list[Event] | None:
     """Read `<id>_times.txt`, earliest first; None where there is no such file."""
     if not path.is_file():
         return None
-    lines = _read_text(path).splitlines()
+    lines = read_text(path).splitlines()
     events = [_event(path, i, line) for i, line in enumerate(lines, 1) if line.strip()]
     return sorted(events, key=lambda event: event.time)
 
@@ -303,17 +294,3 @@ def _onsets(
         if wanted and (not onsets or time - onsets[-1] >= min_gap):
             onsets.append(time)
     return tuple(onsets)
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8"
-        raise DataError(f"{path}: cannot be read ({reason}), expected a text file") from error
-
-
-def _names(names: Sequence[str]) -> str:
-    """Spell out the first few names."""
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more

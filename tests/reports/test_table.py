@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from svbench.reports.ranking import EXPLANATION, UNREAD
 from svbench.reports.table import ABSENT, Cell, arrange, number
 from svbench.types import ClipSpec, Column, ResultTable, Row, Score
+from tests.result_factories import clip_values, make_table
 
 SPEC = ClipSpec(8, 8.0, (32, 48), 16000)
 ALIGN = Column("align", "AV-Align", "higher")
@@ -105,6 +107,7 @@ def test_notes_of_table_and_scores_are_all_printed_those_of_the_table_first() ->
     assert sheet.footnotes == (
         "miniature: not comparable",
         "AV-Align, the a: 2 of 20 clips are silent",
+        UNREAD,
     )
 
 
@@ -129,3 +132,30 @@ def test_scores_stand_under_their_own_heading_whatever_their_order_in_the_row() 
 )
 def test_numbers_carry_the_figures_an_interval_can_bear(value: float, printed: str) -> None:
     assert number(value) == printed
+
+
+def test_marked_cells_are_the_ranked_ones_and_the_caption_says_what_marks_mean() -> None:
+    sheet = arrange(make_table(), clip_values())
+    marked = {(line.title, i) for line in sheet.lines for i, c in enumerate(line.cells) if c.place}
+    assert marked == {("cmc-pe, gamma 1.5", 0), ("cmc-pe, gamma 1.5", 1)}
+    assert EXPLANATION in sheet.footnotes
+    assert "paired difference from the next row excludes 0" in EXPLANATION
+    assert "only where the two intervals do not overlap" in EXPLANATION
+
+
+def test_without_scores_of_clips_nothing_is_marked_and_that_is_said() -> None:
+    sheet = arrange(make_table())
+    assert not any(cell.place for line in sheet.lines for cell in line.cells)
+    assert UNREAD in sheet.footnotes
+
+
+def test_a_single_model_needs_no_explanation_of_marks() -> None:
+    alone = make_table(rows=make_table().rows[:3])
+    assert not {UNREAD, EXPLANATION} & set(arrange(alone, clip_values()).footnotes)
+
+
+def test_the_protocol_names_scale_seed_clips_and_metrics() -> None:
+    assert arrange(make_table()).protocol == (
+        "scale: mini; seed: 0; real clips: 16; judged by fvd@stylegan-v-16f+miniature, "
+        "av-align-corrected@published"
+    )

@@ -9,7 +9,8 @@ import pytest
 from rich.console import Console
 
 from svbench.errors import ConfigError
-from svbench.reports.text import save_svg, show
+from svbench.reports.table import Cell, Line, Sheet, arrange
+from svbench.reports.text import save_svg, show, text
 from svbench.types import ClipSpec, Column, ResultTable, Row, Score
 
 SPEC = ClipSpec(8, 8.0, (32, 32), 16000)
@@ -49,7 +50,7 @@ TABLE = ResultTable(
 
 def printed(width: int, table: ResultTable = TABLE, **more: object) -> str:
     file = io.StringIO()
-    show(table, Console(file=file, width=width, **more))  # type: ignore[arg-type]
+    show([arrange(table)], Console(file=file, width=width, **more))  # type: ignore[arg-type]
     return file.getvalue()
 
 
@@ -138,11 +139,11 @@ def test_a_long_word_in_a_name_or_a_note_is_broken_and_not_cut_off() -> None:
 
 
 def test_a_table_can_be_saved_as_a_picture(tmp_path: Path) -> None:
-    save_svg(TABLE, tmp_path / "table.svg")
+    save_svg([arrange(TABLE)], tmp_path / "table.svg")
     picture = (tmp_path / "table.svg").read_text()
     assert picture.startswith("<svg")
     with pytest.raises(ConfigError, match=r"--svg .*table\.svg: cannot be written"):
-        save_svg(TABLE, tmp_path / "nowhere" / "table.svg")
+        save_svg([arrange(TABLE)], tmp_path / "nowhere" / "table.svg")
 
 
 def test_columns_that_do_not_fit_go_into_further_tables() -> None:
@@ -151,7 +152,25 @@ def test_columns_that_do_not_fit_go_into_further_tables() -> None:
     scores = {name: score(name, 0.1 * i, 0.0, 1.0) for i, name in enumerate(names)}
     wide = ResultTable("t", "d", "mini", SPEC, columns, (Row("r", "mine", 19, scores=scores),))
     lines = printed(80, wide).splitlines()
-    headings = [line.split() for line in lines if "metric" in line]
+    notes = next(i for i, line in enumerate(lines) if line.startswith("·"))
+    headings = [line.split() for line in lines[:notes] if "metric" in line]
     assert [len([w for w in words if w == "metric"]) for words in headings] == [3, 3, 1]
     assert sum("mine" in line for line in lines) == 3
     assert printed(200, wide).count("mine") == 1
+
+
+def test_the_best_is_bold_and_the_second_underlined_on_a_terminal() -> None:
+    cells = tuple(Cell(value, place=place) for value, place in (("1", "best"), ("2", "second")))
+    sheet = Sheet("t", ("a", "b"), (Line("mine", False, cells),), ())
+    file = io.StringIO()
+    show([sheet], Console(file=file, width=80, force_terminal=True, color_system="standard"))
+    assert "\x1b[1m1\x1b[0m" in file.getvalue()
+    assert "\x1b[4m2\x1b[0m" in file.getvalue()
+
+
+def test_tables_stand_one_below_the_other_and_a_file_has_no_colours() -> None:
+    sheets = [arrange(TABLE), Sheet("another", (), (), ())]
+    plain = text(sheets)
+    assert plain.index("Greatest Hits") < plain.index("another")
+    assert "\x1b[" not in plain
+    assert max(map(len, plain.splitlines())) <= 100

@@ -1,0 +1,153 @@
+"""Landscape: nine natural scenes with their sound, 928 clips in the paper's rendition.
+
+`load` turns a folder into Examples of 4 s. It never writes into the folder.
+
+Forms on disk
+-------------
+folders     `videos/<split>/<class>/<file>.mp4` (ASVA's layout), or the same without `videos/`.
+            Every video below the split is taken, one of each class in turn, so that the first
+            few of them show all classes.
+with a list a text file with a line `<class>/<file>` for each clip, or a CSV file without header
+            with a caption in the second column. Its clips, in its order, are then the data set.
+            `<split>.txt` in the folder is such a list; another one may be given. A listed file
+            is looked for below `videos/<split>`, `<split>`, `videos` and the folder itself; its
+            ending may be left out.
+
+Which clips the paper tested on cannot be known: its list was drawn at random from a list that
+was not published. Whoever compares with its figures should name the list that was used.
+
+Conventions
+-----------
+The id of a clip is `<class>/<file>` without ending. Where its list tells no caption, that is the
+class, with blanks for underscores, as in the paper. A clip is judged from its start.
+
+References
+----------
+- L. Ruan et al.: MM-Diffusion. CVPR 2023, arXiv:2212.09478 (the clips).
+- L. Zhang et al.: Audio-synchronized visual animation (ASVA). ECCV 2024, arXiv:2403.05659.
+- M. Ishii et al.: A simple but strong baseline for sounding video generation. arXiv:2409.17550.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain, zip_longest
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from svbench.datasets.clip_lists import check_folder, check_settings, names, read_rows
+from svbench.datasets.manifest import check_ids
+from svbench.errors import DataError
+from svbench.media import VIDEO_ENDINGS
+from svbench.types import ClipSpec, Example, Recording
+
+SPEC: Final = ClipSpec(16, 4.0, (256, 256), 16000)
+NAME: Final = "Landscape"
+
+
+def load(
+    root: Path,
+    *,
+    split: str = "test",
+    limit: int | None = None,
+    listing: Path | None = None,
+    allow_missing: bool = False,
+) -> tuple[Example, ...]:
+    """Read the examples of a split.
+
+    Parameters
+    ----------
+    root : Path
+        data folder; only read
+    split : str
+        "train" or "test"
+    limit : int, optional
+        take the first so many (Default value = all)
+    listing : Path, optional
+        list of clips, a line `<class>/<file>` or `<class>/<file>,<caption>` each (Default value =
+        `<split>.txt` in `root`, if it is there; else every clip in the split's folder)
+    allow_missing : bool
+        keep clips that are listed and not there, for a run that leaves them out and says so;
+        otherwise they are an error (Default value = False)
+    """
+    check_settings(split, limit)
+    check_folder(root, NAME)
+    listed = listing or root / f"{split}.txt"
+    if listing is None and not listed.is_file():
+        return tuple(_found(root, split))[:limit]
+    rows = _read_list(listed)[:limit]
+    places = _places(root, split)
+    examples = [_example(line, caption, places) for line, caption in rows]
+    check_ids((example.id for example in examples), str(listed))
+    missing = [e.id for e in examples if not e.recording.path.is_file()]
+    if missing and not allow_missing:
+        raise DataError(
+            f"{listed}: {len(missing)} of {len(rows)} listed clips are not there: "
+            f"{names(missing)}, expected them in {_shown(places)}; "
+            "list only those that are there, or leave the others out with --allow-missing"
+        )
+    return tuple(examples)
+
+
+def _places(root: Path, split: str) -> tuple[Path, ...]:
+    return root / "videos" / split, root / split, root / "videos", root
+
+
+def _shown(places: tuple[Path, ...]) -> str:
+    return " or ".join(str(place) for place in places if place.is_dir())
+
+
+def _example(line: str, caption: str, places: tuple[Path, ...]) -> Example:
+    """Look a listed clip up; one that is nowhere is told at its first place."""
+    named = PurePosixPath(line)
+    ended = named.suffix.lower() in VIDEO_ENDINGS
+    files = (line,) if ended else tuple(f"{line}{ending}" for ending in VIDEO_ENDINGS)
+    there = (p / file for p in places for file in files if (p / file).is_file())
+    path = next(there, places[0] / files[0])
+    stem = named.with_suffix("").name if ended else named.name
+    return _told(path, stem, named.parent.name, caption)
+
+
+def _told(path: Path, stem: str, folder: str, caption: str = "") -> Example:
+    return Example(f"{folder}/{stem}", caption or folder.replace("_", " "), Recording(path))
+
+
+def _read_list(path: Path) -> list[tuple[str, str]]:
+    """Read clips `<class>/<file>` (more folders may stand before) and captions, empty if untold."""
+    expected = "expected lines <class>/<file>.mp4, or <class>/<file>.mp4,caption"
+    rows = [[f.strip() for f in row] for row in read_rows(path) if any(f.strip() for f in row)]
+    if not rows:
+        raise DataError(f"{path}: found an empty list, {expected}")
+    bad = [",".join(row) for row in rows if not _is_row(row)]
+    if bad:
+        raise DataError(f"{path}: found {names(bad)}, {expected}")
+    check_ids((row[0] for row in rows), str(path))
+    return [(row[0], row[1] if len(row) == 2 else "") for row in rows]
+
+
+def _is_row(row: Sequence[str]) -> bool:
+    return len(row) <= 2 and all(row) and len(PurePosixPath(row[0]).parts) >= 2
+
+
+def _found(root: Path, split: str) -> Iterator[Example]:
+    """Take every clip of the split's folder, one of each class in turn."""
+    folder = next((place for place in _places(root, split)[:2] if place.is_dir()), None)
+    if folder is None:
+        inside = sorted(path.name for path in root.iterdir())
+        raise DataError(
+            f"{root}: found {names(inside) or 'nothing'} in it, expected the folder "
+            f"videos/{split} with a folder for each class, or the list {split}.txt"
+        )
+    classes = [sorted(_clips(place)) for place in sorted(folder.iterdir()) if place.is_dir()]
+    turns = chain.from_iterable(zip_longest(*classes))
+    examples = [_told(path, path.stem, path.parent.name) for path in turns if path]
+    if not examples:
+        raise DataError(f"{folder}: found no clip in it, expected files <class>/<file>.mp4")
+    check_ids((example.id for example in examples), str(folder))
+    yield from examples
+
+
+def _clips(folder: Path) -> Iterator[Path]:
+    for path in folder.iterdir():
+        if path.suffix.lower() in VIDEO_ENDINGS and not path.name.startswith("."):
+            yield path

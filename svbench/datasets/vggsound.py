@@ -1,0 +1,127 @@
+"""VGGSound: ten-second videos from the open web in 309 classes; 15,446 of them are for tests.
+
+`load` turns a folder into Examples of 4 s. It never writes into the folder.
+
+Form on disk
+------------
+`vggsound.csv`, without header: ytid, start in s, label, split. A label that holds a comma stands
+in quotes. The clip of a row is `<ytid>_<start>.mp4`, start with six digits, in `video/` or in the
+folder itself. Another list may be given, in the same form or with two columns: name of the clip
+(with or without `.mp4`), label, as in the `test.csv` that the makers of the set publish. A list of
+two columns knows no splits and is taken whole.
+
+Videos vanish from the web, so hardly anybody has every clip that is listed. Clips that are not
+there are counted in one error; give a list of those that are, or let a run leave them out.
+
+Conventions
+-----------
+The id of a clip is `<ytid>_<start>`, its caption the label, as in the paper. A clip is judged
+from its start.
+
+References
+----------
+- H. Chen et al.: VGGSound. ICASSP 2020, arXiv:2004.14368.
+- M. Ishii et al.: A simple but strong baseline for sounding video generation. arXiv:2409.17550.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from svbench.datasets.clip_lists import check_folder, check_settings, names, read_rows
+from svbench.datasets.manifest import check_ids
+from svbench.errors import DataError
+from svbench.types import ClipSpec, Example, Recording
+
+SPEC: Final = ClipSpec(16, 4.0, (256, 256), 16000)
+NAME: Final = "VGGSound"
+LISTING: Final = "vggsound.csv"
+FOLDER: Final = "video"
+YTID: Final = re.compile(r"[\w-]{11}", re.ASCII)
+CLIP: Final = re.compile(rf"({YTID.pattern}_\d{{6}})(?:\.mp4)?", re.ASCII)
+START: Final = re.compile(r"\d{1,6}", re.ASCII)  # s
+
+
+def load(
+    root: Path,
+    *,
+    split: str = "test",
+    limit: int | None = None,
+    listing: Path | None = None,
+    allow_missing: bool = False,
+) -> tuple[Example, ...]:
+    """Read the examples of a split, in list order.
+
+    Parameters
+    ----------
+    root : Path
+        data folder; only read
+    split : str
+        "train" or "test", as the list's fourth column has it
+    limit : int, optional
+        take the first so many (Default value = all)
+    listing : Path, optional
+        list of clips (Default value = `vggsound.csv` in `root`)
+    allow_missing : bool
+        keep clips that are listed and not there, for a run that leaves them out and says so;
+        otherwise they are an error (Default value = False)
+    """
+    check_settings(split, limit)
+    check_folder(root, NAME)
+    listed = listing or root / LISTING
+    rows = _of_split(listed, split)[:limit]
+    inside = _videos(root / FOLDER)
+    examples = [
+        Example(name, label, Recording((root / FOLDER if name in inside else root) / f"{name}.mp4"))
+        for name, label in rows
+    ]
+    there = inside | _videos(root)
+    missing = [example.id for example in examples if example.id not in there]
+    if missing and not allow_missing:
+        raise DataError(
+            f"{listed}: {len(missing)} of {len(rows)} listed clips are not there: "
+            f"{names(missing)}, expected <ytid>_<start>.mp4 in {root / FOLDER} or {root}; "
+            "list only those that are there, or leave the others out with --allow-missing"
+        )
+    return tuple(examples)
+
+
+def _videos(folder: Path) -> set[str]:
+    """Give the names of a folder's clips: one look for a list of many thousands."""
+    if not folder.is_dir():
+        return set()
+    return {path.stem for path in folder.iterdir() if path.suffix == ".mp4"}
+
+
+def _of_split(path: Path, split: str) -> list[tuple[str, str]]:
+    """Read names and labels of the clips of one split."""
+    rows = read_rows(path)
+    told = [_told(row) for row in rows]
+    bad = [str(i) for i, (row, t) in enumerate(zip(rows, told, strict=True), 1) if row and not t]
+    if bad:
+        raise DataError(
+            f"{path}: row {names(bad)} cannot be read, expected ytid,start,label,split or "
+            "<ytid>_<start>.mp4,label (no header; start in s; a label with commas in quotes)"
+        )
+    known = [row for row in told if row is not None]
+    if not known:
+        raise DataError(f"{path}: found an empty list, expected ytid,start,label,split")
+    chosen = [(name, label) for name, label, of in known if of in (split, "")]
+    if not chosen:
+        splits = sorted({of for _, _, of in known})
+        raise DataError(f"{path}: found no clip of split {split!r}, expected {names(splits)}")
+    check_ids((name for name, _ in chosen), str(path))
+    return chosen
+
+
+def _told(row: Sequence[str]) -> tuple[str, str, str] | None:
+    """Give name, label and split (empty: of any) of a row, or None if it cannot be read."""
+    fields = [field.strip() for field in row]
+    if len(fields) == 2 and (named := CLIP.fullmatch(fields[0])) and fields[1]:
+        return named[1], fields[1], ""
+    if len(fields) == 4 and YTID.fullmatch(fields[0]) and START.fullmatch(fields[1]) and fields[2]:
+        return f"{fields[0]}_{int(fields[1]):06d}", fields[2], fields[3]
+    return None
