@@ -23,6 +23,7 @@ Point = tuple[float, float]  # right, down
 CANVAS: Final = 128  # twice the side of the miniatures' clips
 SHIFT: Final = 4  # cv2 draws at 1/16 pixel, so slow motion does not stutter
 OUTLINE: Final[Colour] = (40, 32, 30)
+WHITE: Final[Colour] = (246, 250, 252)
 
 
 def shaded(colour: Colour, shade: float) -> Colour:
@@ -130,4 +131,5 @@ def turned(point: Point, pivot: Point, angle: float) -> Point:
 
 def _at(point: Sequence[float]) -> tuple[int, int]:
     """Give a place in the fixed-point numbers that cv2 draws with."""
-    return round(point[0] * 2**SHIFT), round(point[1] * 2**SHIFT)
+    right, down = float(point[0]), float(point[1])  # NumPy's numbers are slow to round
+    return round(right * 2**SHIFT), round(down * 2**SHIFT)

@@ -1,0 +1,72 @@
+"""The miniature Landscape: nine natural scenes, drawn and synthesised, in the real set's form.
+
+`draw` fills a folder that `svbench.datasets.landscape` reads like the real one. Nothing is
+downloaded; a seed decides everything, and the same seed on the same machine gives the same bytes.
+The classes are those of the real set. Unlike there, they are equally frequent (of the real clips,
+one in 250 is an explosion), and each has one kind of picture and one kind of sound.
+
+What drives picture and sound (see `scenes`)
+--------------------------------------------
+| class               | picture                             | sound                         |
+|---------------------|-------------------------------------|-------------------------------|
+| squishing water     | a boot treads into mud              | a squelch at each step        |
+| wind noise          | how far a tree bends                | loudness and brightness       |
+| fire crackling      | how high flames reach, sparks       | roar, number of crackles      |
+| splashing water     | a ball falls into a pool            | a splash at each fall         |
+| raining             | streaks in the air, rings in puddles | hiss, number of drops        |
+| underwater bubbling | bubbles that leave the ground       | number of bubbles             |
+| thunder             | flashes and bolts                   | a clap and its rumble         |
+| waterfall burbling  | width of the fall, foam             | roar, number of burbles       |
+| explosion           | a ball of fire that turns to smoke  | a boom                        |
+
+On disk
+-------
+`videos/<split>/<class>/<id>.mp4` (64 x 64 px, 4 frames/s, H.264 and AAC, 16 kHz mono),
+`train.txt` and `test.txt` (a line: `<class>/<id>.mp4`, in the order drawn), and `MINIATURE.json`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from svbench.datasets import nature_courses, nature_events, scenes
+from svbench.datasets.drawn import Split, draw_once
+from svbench.datasets.scenes import Scene
+
+VERSION: Final = 1  # raise it when the same seed would give other files
+
+SCENES: Final[Mapping[str, Scene]] = {
+    "squishing water": nature_events.squishing_water,
+    "wind noise": nature_courses.wind_noise,
+    "fire crackling": nature_courses.fire_crackling,
+    "splashing water": nature_events.splashing_water,
+    "raining": nature_courses.raining,
+    "underwater bubbling": nature_courses.underwater_bubbling,
+    "thunder": nature_events.thunder,
+    "waterfall burbling": nature_courses.waterfall_burbling,
+    "explosion": nature_events.explosion,
+}
+
+
+def draw(root: Path, *, seed: int, train: int = 0, test: int = 0) -> None:
+    """Draw `train` and `test` clips of 4 s into the folder `root`.
+
+    The folder appears when it is complete. One that is there already is kept if it was drawn
+    alike, and refused otherwise.
+    """
+    fill = partial(_draw_split, seed=seed)
+    draw_once(root, fill, name="Landscape", version=VERSION, seed=seed, train=train, test=test)
+
+
+def _draw_split(folder: Path, split: Split, clips: int, *, seed: int) -> None:
+    lines = []
+    for number in range(clips):
+        name = scenes.label(SCENES, seed, split, number).replace(" ", "_")
+        lines.append(f"{name}/{split}-{number:06d}.mp4")
+        path = folder / "videos" / split / lines[-1]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scenes.write(path, scenes.take(SCENES, seed, split, number))
+    (folder / f"{split}.txt").write_text("".join(f"{n}\n" for n in lines), encoding="utf-8")
