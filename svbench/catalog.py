@@ -81,7 +81,7 @@ def _greatesthits(config: RunConfig, out: Path) -> Dataset:
 def _of_classes(config: RunConfig, out: Path) -> Dataset:
     from svbench.class_datasets import find
 
-    return Dataset(*find(config, out))
+    return Dataset(*find(config, out, config.limit or MINI_CLIPS))
 
 
 DATASETS: dict[str, Callable[[RunConfig, Path], Dataset]] = {

@@ -103,6 +103,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "svbench.train",
         "svbench.train_systems",
     },
+    "svbench.class_datasets": NOUNS | {"svbench.config", "svbench.datasets"},
     "svbench.joint_systems": NOUNS | {"svbench.baselines", "svbench.config", "svbench.protocols"},
     "svbench.cli_reports": NOUNS | {"svbench._version", "svbench.reports", "svbench.results"},
     "svbench.cli_sweep": NOUNS

@@ -1,0 +1,67 @@
+"""The data sets whose captions are names of classes, as a run finds them: Landscape and VGGSound.
+
+At scale mini their miniature is drawn into the run folder first; then, at either scale, the same
+loader reads the form on disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from svbench.config import RunConfig
+from svbench.datasets import everyday, landscape, nature, scenes, vggsound
+from svbench.errors import ConfigError
+from svbench.types import ClipSpec, Example
+
+NOTE: Final = "miniature: drawn and synthesised clips, not comparable with published figures"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A data set: what reads it, and what draws its miniature."""
+
+    title: str
+    spec: ClipSpec
+    load: Callable[..., tuple[Example, ...]]
+    draw: Callable[..., None]
+
+
+SOURCES: Final = {
+    "landscape": Source(landscape.NAME, landscape.SPEC, landscape.load, nature.draw),
+    "vggsound": Source(vggsound.NAME, vggsound.SPEC, vggsound.load, everyday.draw),
+}
+
+
+def find(
+    config: RunConfig, out: Path, clips: int
+) -> tuple[str, ClipSpec, tuple[Example, ...], tuple[str, ...]]:
+    """Give title, format, examples and notes of the data set that a run asks for.
+
+    A miniature has `clips` clips.
+    """
+    source = SOURCES[config.dataset]
+    if config.scale == "mini":
+        if config.data_root is not None:
+            raise ConfigError(
+                f"--data-root {config.data_root}: the miniature is drawn by svbench itself, "
+                "expected no data; for the real data set add --scale paper"
+            )
+        source.draw(out / "data", seed=config.seed, **{config.split: clips})
+        drawn = source.load(out / "data", split=config.split)
+        return f"{source.title}, miniature", scenes.SPEC, drawn, (NOTE,)
+    if config.data_root is None:
+        raise ConfigError(
+            f"--data-root: not given, expected the folder of the {source.title} data set "
+            "(or set SVBENCH_DATA); without data, use --scale mini"
+        )
+    examples = source.load(
+        config.data_root,
+        split=config.split,
+        limit=config.limit,
+        listing=config.captions,
+        allow_missing=config.allow_missing,
+    )
+    return source.title, source.spec, examples, ()
