@@ -141,14 +141,14 @@ def raining(rng: np.random.Generator) -> Take:
         painting.polygon(stage, [(float(a), float(b)) for a, b in window], (250, 218, 130))
     puddle = (rng.uniform(48, 80), 108.0)
     painting.ellipse(stage, puddle, (46, 12), shaded(sky, 1.05), outline=False)
-    drops = rng.uniform((-6, -10), (134, 128), (SPEC.frames, 110, 2))
+    drops = rng.uniform((-6, -10), (134, 128), (SPEC.frames, 96, 2))
     turns = rng.uniform((0, 0), (1, 2 * np.pi), (SPEC.frames, 8, 2))
 
     def paint(canvas: Canvas, i: int) -> None:
         for reach, angle in turns[i, : round(8 * drive[i])]:
             place = (puddle[0] + 38 * reach * np.cos(angle), puddle[1] + 9 * reach * np.sin(angle))
             painting.ring(canvas, place, (6, 2.4), WHITE)
-        for right, down in drops[i, : 6 + round(104 * drive[i])]:
+        for right, down in drops[i, : 5 + round(91 * drive[i])]:
             painting.line(canvas, (right, down), (right + slant, down + 17), 2, (206, 220, 236))
 
     wet = sounds.followed(drive)
@@ -175,12 +175,12 @@ def underwater_bubbling(rng: np.random.Generator) -> Take:
         *(float(w) for w in rng.uniform(4, 34, 2)),
         *(float(w) for w in rng.uniform(94, 124, 2)),
     ]
-    count = int(rng.integers(70, 100))
-    course = sounds.followed(drive + 0.03) ** 1.6
+    count = int(rng.integers(48, 72))
+    course = sounds.followed((drive + 0.03) ** 1.6)
     births = np.interp(rng.random(count), np.cumsum(course) / course.sum(), sounds.clock())
     births.sort()
-    aside, sizes = rng.uniform(-1, 1, count), rng.uniform(2.4, 6.5, count)
-    speed, inside = rng.uniform(52, 70), mixed(sea, WHITE, 0.5)  # pixels/s
+    aside, sizes = rng.uniform(-1, 1, count), rng.uniform(2.8, 7.0, count)
+    speed, inside = float(rng.uniform(52, 70)), mixed(sea, WHITE, 0.5)  # pixels/s
 
     def paint(canvas: Canvas, i: int) -> None:
         for k, foot in enumerate(weeds):
@@ -188,8 +188,8 @@ def underwater_bubbling(rng: np.random.Generator) -> Take:
             for a, b in pairwise(joints):
                 painting.line(canvas, a, b, 4, (30, 110, 70))
         ages = i * FRAME + FRAME - births  # those of this frame's time are on their way
-        for age, off, size in zip(ages, aside, sizes, strict=True):
-            if 0 <= age < 2.2:
+        for age, off, size in zip(ages.tolist(), aside.tolist(), sizes.tolist(), strict=True):
+            if 0 <= speed * age < FULL:
                 way = speed * age
                 place = (x + off * (7 + 0.22 * way) + 3 * np.sin(4 * age + 9 * off), 112 - way)
                 painting.disc(canvas, place, size + 1, WHITE, outline=False)
@@ -198,7 +198,7 @@ def underwater_bubbling(rng: np.random.Generator) -> Take:
     tones = rng.uniform(0.85, 1.2) * np.geomspace(280, 1100, 12)
     voices = [sounds.bubble(tone, 0.02 + 10 / tone, 0.6) for tone in tones]
     pieces = [
-        (float(birth), float(size / 6.5), voices[rng.integers(len(voices))])
+        (float(birth), float(size / 7), voices[rng.integers(len(voices))])
         for birth, size in zip(births, sizes, strict=True)
     ]
     sound = sounds.placed(pieces) + 0.06 * sounds.noise(rng, 50, 160)
