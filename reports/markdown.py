@@ -12,7 +12,7 @@ References
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from svbench.reports.table import Cell, Line, Sheet, shared_count
 
@@ -30,9 +30,10 @@ def escape(text: str) -> str:
     return SPECIAL.sub(r"\\\1", " ".join(text.split()).replace("&", "&amp;"))
 
 
-def grid(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Give a table of cells that are Markdown already; the first column is flush left."""
-    lines = [headings, [":--", *["--:"] * (len(headings) - 1)], *rows]
+def grid(headings: Sequence[str], rows: Iterable[Sequence[str]], numbers: Collection[str]) -> str:
+    """Give a table of cells that are Markdown already; columns of `numbers` are flush right."""
+    sides = ["--:" if heading in numbers else ":--" for heading in headings]
+    lines = [headings, sides, *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
@@ -40,7 +41,7 @@ def _sheet(sheet: Sheet) -> str:
     headings = ["", *map(escape, sheet.headings)]
     rows = list(_rows(sheet))
     notes = "".join(f"- {escape(note)}\n" for note in (sheet.protocol, *sheet.footnotes) if note)
-    return f"**{escape(sheet.title)}**\n\n{grid(headings, rows)}\n{notes}"
+    return f"**{escape(sheet.title)}**\n\n{grid(headings, rows, headings[1:])}\n{notes}"
 
 
 def _rows(sheet: Sheet) -> Iterable[Sequence[str]]:

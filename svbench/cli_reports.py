@@ -1,14 +1,16 @@
-"""The commands that read result files, and nothing else: `report`."""
+"""The commands that read result files, and nothing else: `report`, `check`."""
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from svbench.errors import ConfigError
+from svbench._version import __version__
+from svbench.errors import ConfigError, RegressionError
 
 if TYPE_CHECKING:
     from svbench.results import ClipValues
@@ -53,6 +55,70 @@ def register(app: typer.Typer, names: Callable[[str | None], tuple[Any, ...]]) -
         if svg is not None:
             save_svg(sheets(table, scores)[:1], svg)
 
+    @app.command()
+    def check(
+        run_folder: RunFolder,
+        golden: Annotated[Path, typer.Option(help="The golden file.")],
+        markdown: Annotated[Path | None, typer.Option(help="Write the findings here, too.")] = None,
+        junit: Annotated[Path | None, typer.Option(help="And here, as JUnit XML.")] = None,
+        update: Annotated[bool, typer.Option("--update", help="Take this run as golden.")] = False,
+        reason: Annotated[str | None, typer.Option(help="Why, for the file's history.")] = None,
+        tolerance: Annotated[
+            list[str] | None,
+            typer.Option(help="With --update: METRIC=absolute:0.01, relative:0.05 or interval."),
+        ] = None,
+    ) -> None:
+        """Hold a table against a golden one, metric by metric; exit code 5 where it moved.
+
+        Example: svbench check runs/greatesthits-mini --golden golden.json
+        """
+        from svbench.reports.drift import find_drift
+        from svbench.reports.drift_views import (
+            headline,
+            junit_verdict,
+            markdown_verdict,
+            show_verdict,
+        )
+        from svbench.reports.golden import load_golden
+        from svbench.results import load_table
+
+        table = load_table(run_folder)
+        if update or reason is not None or tolerance:
+            _update(golden, table, update, reason, tolerance or [])
+            return
+        verdict = find_drift(load_golden(golden), table)
+        if markdown is not None:
+            put(markdown_verdict(verdict, table.title), markdown, "--markdown")
+        if junit is not None:
+            put(junit_verdict(verdict, table.title), junit, "--junit")
+        show_verdict(verdict)
+        if not verdict.passes:
+            raise RegressionError(
+                f"{golden}: {headline(verdict)}; if that is meant, run again with --update "
+                "--reason '...'"
+            )
+
+
+def _update(
+    file: Path, table: ResultTable, update: bool, reason: str | None, tolerance: list[str]
+) -> None:
+    """Write a table into a golden file, with what moved and why."""
+    from svbench.reports.drift import find_drift
+    from svbench.reports.golden import Entry, dump_golden, load_golden, parse_tolerances, updated
+
+    if not update:
+        raise ConfigError("--reason and --tolerance: found no --update, expected it beside them")
+    if not (reason or "").strip():
+        raise ConfigError("--update: found no --reason, expected one for the history of the file")
+    old = load_golden(file) if file.exists() else None
+    found = () if old is None else find_drift(old, table).findings
+    changes = tuple(str(finding) for finding in found if finding.outcome != "same")
+    today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
+    entry = Entry(today, __version__, str(reason).strip(), changes)
+    put(dump_golden(updated(old, table, parse_tolerances(tolerance), entry)), file, "--golden")
+    for change in changes or ("no value moved" if old else "a first golden table",):
+        typer.echo(change)
+
 
 def read_run(path: Path) -> tuple[ResultTable, ClipValues | None]:
     """Read the table of a run, and the scores of its clips if they lie beside it."""
@@ -62,7 +128,7 @@ def read_run(path: Path) -> tuple[ResultTable, ClipValues | None]:
     return load_table(path), load_scores(scores) if scores.exists() else None
 
 
-def put(text: str, out: Path | None) -> None:
+def put(text: str, out: Path | None, flag: str = "--out") -> None:
     """Print a text, or write it to a file and say so."""
     if out is None:
         typer.echo(text, nl=False)
@@ -71,5 +137,5 @@ def put(text: str, out: Path | None) -> None:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"--out {out}: cannot be written ({error.strerror})") from error
+        raise ConfigError(f"{flag} {out}: cannot be written ({error.strerror})") from error
     typer.echo(f"written: {out}", err=True)

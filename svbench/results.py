@@ -13,6 +13,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -39,6 +40,11 @@ def load_table(path: Path) -> ResultTable:
         raise DataError(f"{file}: found nothing there, expected a result file") from error
     except (OSError, ValueError) as error:
         raise DataError(f"{file}: found no readable JSON ({error}), expected results") from error
+    return table_of(record, file)
+
+
+def table_of(record: Any, file: Path) -> ResultTable:
+    """Validate the record of a table, as read from `file`."""
     found = record.pop("schema", None) if isinstance(record, dict) else None
     if found != SCHEMA:
         raise DataError(f"{file}: found schema {found}, expected {SCHEMA}")

@@ -328,3 +328,10 @@ def test_report_loads_no_models_and_no_media(name: str, tmp_path: Path) -> None:
     loaded = loaded_by("report", str(run), "--format", name)
     assert "typer" in loaded
     assert loaded.isdisjoint(HEAVY)
+
+
+def test_check_loads_no_models_and_no_media(tmp_path: Path) -> None:
+    run, golden = str(write_run(tmp_path / "run", make_table())), str(tmp_path / "golden.json")
+    for words in (("--update", "--reason", "first"), ("--junit", str(tmp_path / "junit.xml"))):
+        loaded = loaded_by("check", run, "--golden", golden, *words)
+        assert loaded.isdisjoint(HEAVY)

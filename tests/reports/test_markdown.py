@@ -84,4 +84,4 @@ def test_a_bar_in_a_name_is_no_border() -> None:
 
 
 def test_a_grid_is_a_table_of_ready_cells() -> None:
-    assert grid(["a", "b"], [["1", "2"]]) == "| a | b |\n| :-- | --: |\n| 1 | 2 |\n"
+    assert grid(["a", "b"], [["1", "2"]], {"b"}) == "| a | b |\n| :-- | --: |\n| 1 | 2 |\n"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from svbench._version import __version__
 from tests.commands import Command
-from tests.result_factories import ALIGN, FVD, make_table, write_run
+from tests.result_factories import ALIGN, FVD, make_table, with_score, write_run
 
 
 @pytest.fixture
@@ -82,6 +84,80 @@ def test_what_report_cannot_do_is_one_line(svbench: Command, run: Path, tmp_path
     assert "found no column" in svbench("report", run).problem(3)
 
 
-@pytest.mark.parametrize("command", ["report"])
+@pytest.mark.parametrize("command", ["report", "check"])
 def test_every_command_has_help_with_an_example(svbench: Command, command: str) -> None:
     assert f"Example: svbench {command}" in svbench(command, "--help").out
+
+
+@pytest.fixture
+def golden(svbench: Command, run: Path, tmp_path: Path) -> Path:
+    file = tmp_path / "golden.json"
+    made = svbench("check", run, "--golden", file, "--update", "--reason", "the first")
+    assert (made.code, made.out) == (0, "a first golden table\n")
+    return file
+
+
+def test_check_passes_the_run_the_golden_was_made_of(
+    svbench: Command, run: Path, golden: Path
+) -> None:
+    done = svbench("check", run, "--golden", golden)
+    assert done.code == 0, done.err
+    assert done.out.splitlines()[-1].strip() == "within tolerance: 9 the same"
+
+
+def test_check_leaves_with_5_where_a_value_moved_and_writes_what_ci_reads(
+    svbench: Command, golden: Path, tmp_path: Path
+) -> None:
+    moved = with_score(make_table(), "cmc-pe-gamma1.5", ALIGN, value=0.25)
+    other = write_run(tmp_path / "other", moved)
+    summary, junit = tmp_path / "summary.md", tmp_path / "junit.xml"
+    done = svbench("check", other, "--golden", golden, "--markdown", summary, "--junit", junit)
+    assert done.problem(5) == (
+        f"{golden}: out of tolerance: 8 the same, 1 beyond tolerance; if that is meant, run again "
+        "with --update --reason '...'"
+    )
+    assert "beyond tolerance: worse" in done.out
+    assert summary.read_text(encoding="utf-8").startswith("### ❌ Greatest Hits, miniature")
+    assert 'failures="1"' in junit.read_text(encoding="utf-8")
+
+
+def test_an_update_keeps_a_history_of_what_moved_and_why(
+    svbench: Command, golden: Path, tmp_path: Path
+) -> None:
+    moved = with_score(make_table(), "cmc-pe-gamma1.5", ALIGN, value=0.25)
+    other = write_run(tmp_path / "other", moved)
+    words = ("--update", "--reason", "another model", "--tolerance", f"{FVD}=interval")
+    done = svbench("check", other, "--golden", golden, *words)
+    assert done.code == 0, done.err
+    assert done.out == f"cmc-pe-gamma1.5, {ALIGN}: beyond tolerance: 0.5 -> 0.25\n"
+    record = json.loads(golden.read_text(encoding="utf-8"))
+    assert [entry["reason"] for entry in record["history"]] == ["the first", "another model"]
+    assert record["history"][1]["changes"] == done.out.splitlines()
+    assert record["history"][1]["svbench"] == __version__
+    assert record["tolerances"][FVD] == {"interval": True}
+    assert svbench("check", other, "--golden", golden).code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--update",), "--update: found no --reason, expected one for the history of the file"),
+        (("--update", "--reason", " "), "--update: found no --reason, expected one"),
+        (("--reason", "x"), "--reason and --tolerance: found no --update, expected it"),
+        (("--tolerance", f"{FVD}=interval"), "--reason and --tolerance: found no --update"),
+        (("--update", "--reason", "x", "--tolerance", "x"), "--tolerance: found 'x', expected"),
+    ],
+)
+def test_a_golden_file_is_not_changed_without_a_reason(
+    svbench: Command, run: Path, golden: Path, words: tuple[str, ...], said: str
+) -> None:
+    before = golden.read_bytes()
+    assert svbench("check", run, "--golden", golden, *words).problem(2).startswith(said)
+    assert golden.read_bytes() == before
+
+
+def test_check_without_a_golden_file_says_how_to_make_one(
+    svbench: Command, run: Path, tmp_path: Path
+) -> None:
+    problem = svbench("check", run, "--golden", tmp_path / "none.json").problem(3)
+    assert problem.endswith("expected a golden file; make one by --update --reason '...'")

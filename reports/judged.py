@@ -1,0 +1,49 @@
+"""Whether two tables were judged alike, and if not, in what they differ.
+
+Settings are nested mappings, as results.json holds them; a difference is one line that names its
+place: "detectors.onsets.delta was 0.07, is 0.1".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from svbench.types import ResultTable
+
+ABSENT: Final = "absent"
+LONGEST: Final = 60  # characters of a value that a message shows
+
+
+def settings_differ(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
+    """Name every setting that is not the same in both, by its dotted place."""
+    return tuple(_walk(before, now, ""))
+
+
+def tables_differ(before: ResultTable, now: ResultTable) -> tuple[str, ...]:
+    """Name what makes no two of the tables' cells comparable: data set, scale, clip format."""
+    return settings_differ(
+        {"data set": before.dataset, "scale": before.scale, "clip format": str(before.spec)},
+        {"data set": now.dataset, "scale": now.scale, "clip format": str(now.spec)},
+    )
+
+
+def shortened(reasons: tuple[str, ...], most: int = 3) -> str:
+    """Say the first of several reasons in one line, and how many more there are."""
+    more = len(reasons) - most
+    return "; ".join(reasons[:most]) + (f"; and {more} more" if more > 0 else "")
+
+
+def _walk(before: Mapping[str, Any], now: Mapping[str, Any], place: str) -> Iterator[str]:
+    for name in dict.fromkeys([*before, *now]):
+        one, other = before.get(name), now.get(name)
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            yield from _walk(one, other, f"{place}{name}.")
+        elif one != other or (name in before) != (name in now):
+            was = _shown(one) if name in before else ABSENT
+            yield f"{place}{name} was {was}, is {_shown(other) if name in now else ABSENT}"
+
+
+def _shown(value: Any) -> str:
+    text = str(value) if isinstance(value, str) else repr(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
