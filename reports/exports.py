@@ -55,14 +55,15 @@ def table_json(table: ResultTable, scores: ClipValues | None = None) -> str:
 
 def clips_csv(table: ResultTable, scores: ClipValues) -> str:
     """Give one line per row and request, with a column for each metric that has clips."""
-    metrics = list(dict.fromkeys(metric for _, metric in scores))
+    known = {metric for _, metric in scores}
+    metrics = [column.metric for column in table.columns if column.metric in known]
     lines = []
     for row in table.rows:
         values = {metric: scores.get((row.system, metric), {}) for metric in metrics}
         requests = dict.fromkeys(request for of in values.values() for request in of)
         for request in requests:
-            known = [values[metric].get(request) for metric in metrics]
-            cells = ["" if value is None else repr(value) for value in known]
+            found = [values[metric].get(request) for metric in metrics]
+            cells = ["" if value is None else repr(value) for value in found]
             lines.append([row.system, row.title, request, *cells])
     return _csv(("system", "title", "request", *metrics), lines)
 

@@ -49,4 +49,14 @@ def only(table: ResultTable, metrics: tuple[str, ...]) -> ResultTable:
         if name not in columns:
             known = ", ".join(columns) or "none"
             raise ConfigError(f"--metrics: found {name!r}, expected some of {known}")
-    return replace(table, columns=tuple(columns[name] for name in metrics)) if metrics else table
+    if not metrics:
+        return table
+    rows = tuple(
+        replace(
+            row,
+            scores={name: score for name, score in row.scores.items() if name in metrics},
+            absent={name: why for name, why in row.absent.items() if name in metrics},
+        )
+        for row in table.rows
+    )
+    return replace(table, columns=tuple(columns[name] for name in metrics), rows=rows)

@@ -1,4 +1,4 @@
-"""The commands that read result files, and nothing else: `report`, `check`."""
+"""The commands that read result files, and nothing else: `report`, `check`, `compare`."""
 
 from __future__ import annotations
 
@@ -23,9 +23,17 @@ Metrics = Annotated[
 Out = Annotated[Path | None, typer.Option(help="Write to this file instead of the terminal.")]
 
 
-def register(app: typer.Typer, names: Callable[[str | None], tuple[Any, ...]]) -> None:
-    """Add the commands; `names` reads a comma-separated list."""
+Names = Callable[[str | None], tuple[Any, ...]]
 
+
+def register(app: typer.Typer, names: Names) -> None:
+    """Add the commands; `names` reads a comma-separated list."""
+    _add_report(app, names)
+    _add_check(app)
+    _add_compare(app, names)
+
+
+def _add_report(app: typer.Typer, names: Names) -> None:
     @app.command()
     def report(
         run_folder: RunFolder,
@@ -55,6 +63,8 @@ def register(app: typer.Typer, names: Callable[[str | None], tuple[Any, ...]]) -
         if svg is not None:
             save_svg(sheets(table, scores)[:1], svg)
 
+
+def _add_check(app: typer.Typer) -> None:
     @app.command()
     def check(
         run_folder: RunFolder,
@@ -97,6 +107,65 @@ def register(app: typer.Typer, names: Callable[[str | None], tuple[Any, ...]]) -
                 f"{golden}: {headline(verdict)}; if that is meant, run again with --update "
                 "--reason '...'"
             )
+
+
+def _add_compare(app: typer.Typer, names: Names) -> None:
+    @app.command()
+    def compare(
+        run_folders: Annotated[list[Path], typer.Argument(help="Two run folders or more.")],
+        against: Annotated[
+            str | None,
+            typer.Option(help="The row that others are held against; default: the first model."),
+        ] = None,
+        metrics: Metrics = None,
+        format: Annotated[  # noqa: A002
+            str, typer.Option(help="text, markdown, latex, csv or json.")
+        ] = "text",
+        out: Out = None,
+    ) -> None:
+        """Put the rows of several runs into one table, where they were judged alike.
+
+        Example: svbench compare runs/before runs/after --against cmc-pe-gamma1.5
+        """
+        from svbench.reports.comparison import FORMATS
+        from svbench.reports.comparison import compare as compare_runs
+        from svbench.reports.merge import Run
+        from svbench.reports.text import show
+
+        if format not in FORMATS:
+            raise ConfigError(f"--format: found {format!r}, expected one of {', '.join(FORMATS)}")
+        if len(run_folders) < 2:
+            raise ConfigError(f"{run_folders[0]}: found one run folder, expected two or more")
+        stems = [folder.resolve().name for folder in run_folders]
+        apart = len(set(stems)) == len(stems)
+        run_names = stems if apart else list(map(str, run_folders))
+        runs = [Run(n, *read_run(f)) for n, f in zip(run_names, run_folders, strict=True)]
+        found = compare_runs(runs, names(metrics), against)
+        if format == "text" and out is None:
+            show(found.sheets)
+        else:
+            put(FORMATS[format](found), out)
+
+
+def _update(
+    file: Path, table: ResultTable, update: bool, reason: str | None, tolerance: list[str]
+) -> None:
+    """Write a table into a golden file, with what moved and why."""
+    from svbench.reports.drift import find_drift
+    from svbench.reports.golden import Entry, dump_golden, load_golden, parse_tolerances, updated
+
+    if not update:
+        raise ConfigError("--reason and --tolerance: found no --update, expected it beside them")
+    if not (reason or "").strip():
+        raise ConfigError("--update: found no --reason, expected one for the history of the file")
+    old = load_golden(file) if file.exists() else None
+    found = () if old is None else find_drift(old, table).findings
+    changes = tuple(str(finding) for finding in found if finding.outcome != "same")
+    today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
+    entry = Entry(today, __version__, str(reason).strip(), changes)
+    put(dump_golden(updated(old, table, parse_tolerances(tolerance), entry)), file, "--golden")
+    for change in changes or ("no value moved" if old else "a first golden table",):
+        typer.echo(change)
 
 
 def _update(

@@ -335,3 +335,8 @@ def test_check_loads_no_models_and_no_media(tmp_path: Path) -> None:
     for words in (("--update", "--reason", "first"), ("--junit", str(tmp_path / "junit.xml"))):
         loaded = loaded_by("check", run, "--golden", golden, *words)
         assert loaded.isdisjoint(HEAVY)
+
+
+def test_compare_loads_no_models_and_no_media(tmp_path: Path) -> None:
+    runs = [str(write_run(tmp_path / name, make_table())) for name in ("one", "two")]
+    assert loaded_by("compare", *runs).isdisjoint(HEAVY)

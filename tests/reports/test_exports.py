@@ -14,6 +14,7 @@ from svbench.errors import ConfigError, DataError
 from svbench.reports.exports import clips_csv, model_index, table_csv, table_json
 from svbench.reports.formats import FORMATS, only
 from svbench.results import dump_table
+from svbench.types import Column
 from tests.result_factories import ALIGN, FVD, REQUESTS, clip_values, make_table, with_score
 
 TABLE = with_score(make_table(), "cmc-pe-gamma1.5", ALIGN, value=0.1 + 0.2)
@@ -69,8 +70,9 @@ def test_json_holds_the_results_the_places_and_the_paper() -> None:
 
 
 def test_clips_have_a_line_for_each_row_and_request() -> None:
+    table = make_table(columns=(*TABLE.columns, Column("more", "more", "higher")))
     values = {**clip_values(), ("real", "more"): {REQUESTS[0]: 1.5}}
-    found = lines(clips_csv(TABLE, values))
+    found = lines(clips_csv(table, values))
     assert len(found) == 5 * len(REQUESTS)
     assert found[0] == {
         "system": "real",
@@ -80,6 +82,7 @@ def test_clips_have_a_line_for_each_row_and_request() -> None:
         "more": "1.5",
     }
     assert found[1]["more"] == ""
+    assert "more" not in lines(clips_csv(TABLE, values))[0]
 
 
 def test_clips_without_scores_are_refused_in_one_line() -> None:
@@ -121,6 +124,8 @@ def test_reference_rows_belong_on_no_model_card() -> None:
 def test_columns_are_chosen_by_name_in_the_order_asked_for() -> None:
     assert [c.metric for c in only(TABLE, (ALIGN, FVD)).columns] == [ALIGN, FVD]
     assert only(TABLE, ()) == TABLE
+    kept = only(TABLE, (ALIGN,))
+    assert all(set(row.scores) == {ALIGN} and not row.absent for row in kept.rows)
     with pytest.raises(ConfigError, match="--metrics: found 'fad', expected some of fvd@"):
         only(TABLE, ("fad",))
 

@@ -73,9 +73,8 @@ def test_report_without_scores_of_clips_marks_nothing_and_says_so(
 
 def test_what_report_cannot_do_is_one_line(svbench: Command, run: Path, tmp_path: Path) -> None:
     known = "text, markdown, latex, csv, json, clips, model-index"
-    assert svbench("report", run, "--format", "word").problem(2) == (
-        f"--format: found 'word', expected one of {known}"
-    )
+    unknown = svbench("report", run, "--format", "word").problem(2)
+    assert unknown.startswith(f"--format: found 'word', expected one of {known}")
     absent = svbench("report", tmp_path / "nowhere").problem(3)
     assert absent == f"{tmp_path / 'nowhere'}: found nothing there, expected a result file"
     blocked = svbench("report", run, "--format", "csv", "--out", run)
@@ -84,7 +83,7 @@ def test_what_report_cannot_do_is_one_line(svbench: Command, run: Path, tmp_path
     assert "found no column" in svbench("report", run).problem(3)
 
 
-@pytest.mark.parametrize("command", ["report", "check"])
+@pytest.mark.parametrize("command", ["report", "check", "compare"])
 def test_every_command_has_help_with_an_example(svbench: Command, command: str) -> None:
     assert f"Example: svbench {command}" in svbench(command, "--help").out
 
@@ -161,3 +160,39 @@ def test_check_without_a_golden_file_says_how_to_make_one(
 ) -> None:
     problem = svbench("check", run, "--golden", tmp_path / "none.json").problem(3)
     assert problem.endswith("expected a golden file; make one by --update --reason '...'")
+
+
+def test_compare_merges_runs_and_pairs_their_rows(
+    svbench: Command, run: Path, tmp_path: Path
+) -> None:
+    moved = with_score(make_table(), "cmc-pe-gamma1.5", ALIGN, value=0.625)
+    other = write_run(tmp_path / "other", moved)
+    done = svbench("compare", run, other, "--against", "cmc-pe-gamma1")
+    assert done.code == 0, done.err
+    assert "Greatest Hits, miniature: run, other" in done.out
+    assert "cmc-pe, gamma 1.5 (other)" in done.out
+    assert "Paired differences from cmc-pe, gamma 1" in done.out
+    file = tmp_path / "both.md"
+    written = svbench("compare", run, other, "--format", "markdown", "--out", file)
+    assert (written.code, written.out) == (0, "")
+    assert file.read_text(encoding="utf-8").count("| :-- |") == 2
+
+
+def test_runs_of_the_same_folder_name_are_told_apart(
+    svbench: Command, run: Path, tmp_path: Path
+) -> None:
+    moved = with_score(make_table(), "cmc-pe-gamma1.5", ALIGN, value=0.625)
+    other = write_run(tmp_path / "there" / "run", moved)
+    assert f"cmc-pe-gamma1.5 ({other})" in svbench("compare", run, other, "--format", "csv").out
+
+
+def test_what_compare_cannot_do_is_one_line(svbench: Command, run: Path, tmp_path: Path) -> None:
+    alone = svbench("compare", run).problem(2)
+    assert alone == f"{run}: found one run folder, expected two or more"
+    other = write_run(tmp_path / "other", make_table(scale="paper"))
+    assert svbench("compare", run, other).problem(3) == ("other left out: scale was mini, is paper")
+    unknown = svbench("compare", run, run, "--against", "x").problem(2)
+    assert unknown.startswith("--against: found 'x', expected one of real, shuffled")
+    assert svbench("compare", run, run, "--format", "clips").problem(2) == (
+        "--format: found 'clips', expected one of text, markdown, latex, csv, json"
+    )

@@ -1,0 +1,57 @@
+"""What `svbench compare` prints: the table of several runs, and paired differences from one row."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Final
+
+from svbench.reports.differences import all_differences, chosen_row, differences
+from svbench.reports.exports import table_csv, table_json
+from svbench.reports.formats import only
+from svbench.reports.latex import latex
+from svbench.reports.markdown import markdown
+from svbench.reports.merge import Run, merge
+from svbench.reports.paired import Paired
+from svbench.reports.table import Sheet, arrange
+from svbench.reports.text import text
+from svbench.results import ClipValues
+from svbench.types import ResultTable
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Several runs as one table, and what their rows differ by."""
+
+    table: ResultTable
+    scores: ClipValues
+    sheets: tuple[Sheet, ...]
+    pairs: tuple[Paired, ...]
+
+
+def compare(
+    runs: Sequence[Run], metrics: tuple[str, ...] = (), against: str | None = None
+) -> Comparison:
+    """Merge runs, keep some columns (or all), and hold every row against one of them."""
+    merged = merge(runs)
+    table = only(merged.table, metrics)
+    row = chosen_row(table, against)
+    below = differences(table, merged.scores, row)
+    sheets = (arrange(table, merged.scores), *(() if below is None else (below,)))
+    return Comparison(table, merged.scores, sheets, all_differences(table, merged.scores, row))
+
+
+def _json(found: Comparison) -> str:
+    record = json.loads(table_json(found.table, found.scores))
+    record["differences"] = [asdict(pair) for pair in found.pairs]
+    return json.dumps(record, indent=2, ensure_ascii=False) + "\n"
+
+
+FORMATS: Final[Mapping[str, Callable[[Comparison], str]]] = {
+    "text": lambda found: text(found.sheets),
+    "markdown": lambda found: markdown(found.sheets),
+    "latex": lambda found: latex(found.sheets, f"svbench-{found.table.dataset}-runs"),
+    "csv": lambda found: table_csv(found.table, found.scores),
+    "json": _json,
+}
