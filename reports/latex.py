@@ -1,4 +1,6 @@
-r"""Tables in LaTeX, ruled by booktabs; nothing else has to be loaded (`\usepackage{booktabs}`).
+r"""Tables in LaTeX, for documents that load booktabs (its rules) and graphicx.
+
+A table that is wider than the line is made smaller, which graphicx does.
 
 Each row of a table takes two lines or more: values, below them intervals, and counts where the
 cells of a row differ in them; long names go on beside these. The best of a column is bold, the
@@ -25,6 +27,7 @@ from svbench.reports.table import Cell, Line, Sheet, shared_count
 
 HEADING_WIDTH: Final = 14  # characters of a line in a heading
 NAME_WIDTH: Final = 34  # and in the name of a row
+FIT: Final = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}"
 _TEXT: Final[Mapping[str, str]] = {
     "\\": r"\textbackslash{}",
     "{": r"\{",
@@ -79,7 +82,7 @@ _LATIN: Final = "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝßàá�
 
 def latex(sheets: Sequence[Sheet], label: str = "svbench") -> str:
     r"""Give the tables, to be read by \input; `label` is what \ref names them by."""
-    needs = "% \\usepackage{booktabs}\n"
+    needs = "% \\usepackage{booktabs,graphicx}\n"
     labels = [label if not place else f"{label}-{place + 1}" for place in range(len(sheets))]
     return needs + "\n".join(map(_sheet, sheets, labels))
 
@@ -107,13 +110,13 @@ def _sheet(sheet: Sheet, label: str) -> str:
             r"\centering\small\setlength{\tabcolsep}{4pt}",
             rf"\caption{{{caption}}}",
             rf"\label{{tab:{label}}}",
-            rf"\begin{{tabular}}{{l{'r' * len(sheet.headings)}}}",
+            rf"{FIT}{{\begin{{tabular}}{{l{'r' * len(sheet.headings)}}}",
             r"\toprule",
             rf"{headings} \\",
             r"\midrule",
             *_lines(sheet),
             r"\bottomrule",
-            r"\end{tabular}",
+            r"\end{tabular}}",
             r"\end{table}",
             "",
         ]

@@ -22,7 +22,7 @@ def run(tmp_path: Path) -> Path:
     [
         ("text", "Greatest Hits, miniature (32 frames"),
         ("markdown", "**Greatest Hits, miniature (32 frames"),
-        ("latex", "% \\usepackage{booktabs}"),
+        ("latex", "% \\usepackage{booktabs,graphicx}"),
         ("csv", "kind,system,title,metric"),
         ("json", '{\n  "results": {'),
         ("clips", f"system,title,request,{ALIGN}"),
