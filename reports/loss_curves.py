@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from svbench.errors import ConfigError
+from svbench.reports.drawing import HUES, tidy, write
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,24 +29,19 @@ class LossCurves:
             raise ConfigError(f"{self.title}: found {lengths} values, expected as many of each")
 
 
-def draw(panels: Sequence[LossCurves], path: Path) -> None:
-    """Draw panels side by side, and write them as SVG; the same curves give the same bytes."""
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
+def draw(panels: Sequence[LossCurves], path: Path, *, dark: bool = False) -> None:
+    """Draw panels side by side as SVG or PDF; the same curves give the same bytes."""
 
-    with mpl.rc_context({"svg.hashsalt": "svbench"}):
-        figure = Figure(figsize=(4.5 * len(panels), 3.4), layout="constrained")
+    def fill(figure: Figure) -> None:
         axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
         for axis, panel in zip(axes, panels, strict=True):
-            axis.plot(panel.times, panel.video, label="video")
-            axis.plot(panel.times, panel.audio, label="audio", linestyle="--")
-            axis.set_title(panel.title, fontsize=10)
+            axis.plot(panel.times, panel.video, label="video", color=HUES[0])
+            axis.plot(panel.times, panel.audio, label="audio", color=HUES[1], linestyle="--")
+            axis.set_title(panel.title)
             axis.set_xlabel("global time step")
             axis.set_ylim(bottom=0)
+            tidy(axis)
         axes[0].set_ylabel("loss, divided by that at 0")
         axes[-1].legend()
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            figure.savefig(path, format="svg", metadata={"Date": None})
-        except OSError as error:
-            raise ConfigError(f"{path}: cannot be written ({error.strerror})") from error
+
+    write(path, (4.5 * len(panels), 3.4), fill, dark=dark)

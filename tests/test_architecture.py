@@ -105,18 +105,35 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     },
     "svbench.class_datasets": NOUNS | {"svbench.config", "svbench.datasets"},
     "svbench.joint_systems": NOUNS | {"svbench.baselines", "svbench.config", "svbench.protocols"},
-    "svbench.cli_reports": NOUNS | {"svbench._version", "svbench.reports", "svbench.results"},
+    "svbench.clip_view": NOUNS,
+    # it shows what was judged, so it must know where `score` found it and how events are kept
+    "svbench.gallery": NOUNS
+    | {
+        "svbench.clip_view",
+        "svbench.config",
+        "svbench.datasets",
+        "svbench.engine",
+        "svbench.extract",
+        "svbench.media",
+        "svbench.metrics.av_events",
+        "svbench.store",
+    },
+    "svbench.cli_pages": NOUNS
+    | {"svbench.engine", "svbench.gallery", "svbench.reports", "svbench.results"},
+    "svbench.cli_reports": NOUNS
+    | {"svbench._version", "svbench.cli_pages", "svbench.reports", "svbench.results"},
     "svbench.cli_sweep": NOUNS
     | {"svbench.catalog", "svbench.config", "svbench.reports", "svbench.results"},
     "svbench.cli_training": NOUNS
     | {"svbench.train", "svbench.train_systems", "svbench.training_plans"},
     "svbench.metrics": NOUNS | {"svbench.intervals", "svbench.protocols", "svbench.weights"},
     "svbench.baselines": NOUNS | {"svbench.protocols", "svbench.weights"},
-    "svbench.reports": NOUNS | {"svbench.intervals", "svbench.results"},
+    "svbench.reports": NOUNS | {"svbench.clip_view", "svbench.intervals", "svbench.results"},
     "svbench.cli": NOUNS
     | {
         "svbench._version",
         "svbench.catalog",
+        "svbench.cli_pages",
         "svbench.cli_reports",
         "svbench.cli_sweep",
         "svbench.cli_training",

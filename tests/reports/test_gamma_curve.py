@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from svbench.errors import DataError
-from svbench.reports.gamma_curve import curves_of, draw
+from svbench.reports.gamma_curve import curves_of, curves_of_paper, draw
+from svbench.reports.published import published
 from svbench.types import ClipSpec, Column, ResultTable, Row, Score
 
 SPEC = ClipSpec(32, 8.0, (64, 64), 16000)
@@ -45,6 +47,27 @@ def test_a_picture_is_drawn_alike_each_time(tmp_path: Path) -> None:
     assert one == (tmp_path / "other.svg").read_text()
     assert "AV-Align" in one
     assert "FVD" not in one  # no row has it
+
+
+def test_the_papers_curve_stands_beside_ours_on_its_own_axis(tmp_path: Path) -> None:
+    columns = (Column("av-align-corrected@published", "AV-Align", "higher"), *SWEEP.columns)
+    rows = tuple(
+        replace(r, scores={**r.scores, columns[0].metric: r.scores["av"]}) for r in SWEEP.rows
+    )
+    both = replace(SWEEP, columns=columns, rows=rows)
+    printed = published("greatesthits")
+    assert printed is not None
+    assert curves_of_paper(printed, both, columns[0]) == {
+        "cross-attention": [(1.0, 0.250)],
+        "cmc-pe": [(1.0, 0.256), (1.25, 0.257), (1.5, 0.268), (1.75, 0.268), (2.0, 0.265)],
+    }
+    assert curves_of_paper(printed, both, columns[1]) == {}  # a column the paper does not have
+    draw(both, tmp_path / "with.svg")
+    picture = (tmp_path / "with.svg").read_text()
+    assert "paper, Table 1 (own scale)" in picture
+    assert "paper: cmc-pe (right axis)" in picture
+    draw(replace(both, dataset="mine"), tmp_path / "without.svg")
+    assert "paper" not in (tmp_path / "without.svg").read_text()
 
 
 def test_a_table_without_gammas_has_no_curve(tmp_path: Path) -> None:

@@ -1,0 +1,124 @@
+"""How every figure looks and is written: one palette, light and dark, and repeatable bytes.
+
+A figure is drawn once, in the light palette. SVG is for pages, PDF for papers; the ending of the
+path decides. A page that may turn dark takes `darkened`, which exchanges the few colours of the
+palette in the SVG and leaves everything else as it is.
+"""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from svbench.errors import ConfigError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK: Final = "#1c2126"  # text, axes
+QUIET: Final = "#68707a"  # what is said in passing: reference rows, labels
+RULE: Final = "#d8dce0"  # grids
+PAPER: Final = "#ffffff"
+# Told apart by people who do not see all colours (after Okabe and Ito), and by lightness.
+HUES: Final = ("#0b63a5", "#b4530a", "#0a7a5c", "#8c3c83", "#7a6a00", "#a3223f", "#3f6f8f")
+FLOW: Final = HUES[1]  # motion
+SOUND: Final = HUES[0]
+
+DARK: Final[Mapping[str, str]] = {
+    INK: "#e7e9ec",
+    QUIET: "#9aa3ad",
+    RULE: "#3a4149",
+    PAPER: "#16191d",
+    **dict(
+        zip(
+            HUES,
+            ("#66b2f0", "#f0a05a", "#4fc9a4", "#d795ce", "#d3c252", "#f2849c", "#a5c8de"),
+            strict=True,
+        )
+    ),
+}
+
+STYLE: Final = {
+    "svg.hashsalt": "svbench",
+    "figure.constrained_layout.wspace": 0.06,
+    "figure.constrained_layout.hspace": 0.05,
+    "font.size": 9,
+    "axes.edgecolor": QUIET,
+    "axes.labelcolor": INK,
+    "axes.titlesize": 9,
+    "axes.titlelocation": "left",
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "grid.color": RULE,
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "text.color": INK,
+    "xtick.color": QUIET,
+    "ytick.color": QUIET,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "figure.facecolor": PAPER,
+    "axes.facecolor": PAPER,
+    "savefig.facecolor": PAPER,
+}
+
+
+def write(
+    path: Path, size: tuple[float, float], draw: Callable[[Figure], None], *, dark: bool = False
+) -> None:
+    """Let `draw` fill a figure of `size` inches, and write it as SVG or PDF.
+
+    The same drawing gives the same bytes. With `dark`, an SVG in the dark palette is written
+    beside it, as `<stem>-dark.svg`.
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    form = path.suffix.removeprefix(".").lower()
+    if form not in ("svg", "pdf"):
+        raise ConfigError(f"{path}: found the ending {path.suffix!r}, expected .svg or .pdf")
+    date = {"Date": None} if form == "svg" else {"CreationDate": None}
+    data = io.BytesIO()
+    with mpl.rc_context(STYLE):  # type: ignore[arg-type]  # its stubs want their own literals
+        figure = Figure(figsize=size, layout="constrained")
+        draw(figure)
+        figure.savefig(data, format=form, metadata=date)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data.getvalue())
+        if dark and form == "svg":
+            text = darkened(data.getvalue().decode("utf-8"))
+            path.with_name(f"{path.stem}-dark.svg").write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def darkened(svg: str) -> str:
+    """Exchange the colours of the light palette for those of the dark one."""
+    for light, deep in DARK.items():
+        svg = svg.replace(light, deep)
+    return svg
+
+
+def hue(place: int) -> str:
+    """Give the colour of the so-manieth model; there are seven, then they come again."""
+    return HUES[place % len(HUES)]
+
+
+def tidy(axis: Axes, *, grid: str = "y") -> None:
+    """Draw a quiet grid behind the data of an axis."""
+    axis.set_axisbelow(True)
+    axis.grid(axis=grid)  # type: ignore[arg-type]
+
+
+def wrapped(text: str, width: int, lines: int = 2) -> str:
+    """Break a text into at most `lines` lines of some `width` characters, and cut the rest."""
+    return "\n".join(textwrap.wrap(text, width, max_lines=lines, placeholder=" …"))

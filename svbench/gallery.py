@@ -1,0 +1,272 @@
+"""From a run folder to clips that a browser plays: copies, pictures and curves for a report.
+
+A report shows a bounded number of clips. For each there come, below one folder,
+
+    media/<system>/<request>.mp4        H.264 and AAC, for people's ears and eyes
+    media/<system>/<request>.jpg        the first frame
+    media/<system>/<request>-strip.jpg  frames side by side, each from the middle of its stretch
+    media/<system>/<request>.json       a `ClipView`: sound envelope, motion curves, digest
+
+The clips are those that were judged, in the format they were judged in: from `samples/` where
+a run made them, from the user's own files where `svbench score` read them. What is there
+already, made of the same clip, is not made again. A clip that cannot be read becomes a line in
+`Gallery.problems`, which the report prints in its place.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from svbench import media
+from svbench.clip_view import ClipView, Gallery, Motion, dump_view, load_view
+from svbench.config import ScoreConfig
+from svbench.datasets import manifest
+from svbench.engine import Engine
+from svbench.errors import DataError
+from svbench.extract import SHARD
+from svbench.metrics.av_events import read_events
+from svbench.store import Store, file_name, read_sample, replacing, write_text
+from svbench.types import (
+    Clip,
+    ClipSpec,
+    Example,
+    Features,
+    Recording,
+    ResultTable,
+    Row,
+    Sample,
+    SampleSet,
+)
+
+THUMBNAILS = 8  # frames of a strip
+THUMBNAIL_HEIGHT = 96  # px at most; smaller clips keep their size
+ENVELOPE = 240  # stretches that the sound is drawn in
+JPEG_QUALITY = 88
+EVENTS = "av-align"  # metrics whose extractor leaves a motion curve
+REAL, REFERENCE = "real", "reference"  # of `svbench score`: the row, and the name of its set
+
+
+def make_gallery(
+    run: Path,
+    table: ResultTable,
+    requests: Sequence[str],
+    out: Path,
+    engine: Engine,
+    advance: Callable[[int], None] = lambda _count: None,
+) -> Gallery:
+    """Make the views of `requests` in every row below `out`, and read the captions of all."""
+    sets = find_sets(run, table)
+    captions = {s.request_id: s.caption for one in sets.values() for s in one.samples if s.caption}
+    places = {name: {s.request_id: i for i, s in enumerate(o.samples)} for name, o in sets.items()}
+    wanted = [
+        _Wanted(row.system, sets[row.system], places[row.system][request], _extractors(row))
+        for request in requests
+        for row in table.rows
+        if request in places[row.system]
+    ]
+    store = Store(run)
+
+    def make(one: _Wanted) -> ClipView | str:
+        try:
+            return _view(one, store, out)
+        except DataError as error:
+            return str(error)
+
+    views: list[ClipView] = []
+    problems = {}
+    for one, found in zip(wanted, engine.map(make, wanted), strict=True):
+        if isinstance(found, ClipView):
+            views.append(found)
+        else:
+            problems[one.system, one.sample.request_id] = found
+        advance(1)
+    return Gallery(captions, tuple(views), problems)
+
+
+def find_sets(run: Path, table: ResultTable) -> dict[str, SampleSet]:
+    """Give the clips of every row, from manifests of the run or from where `score` read them."""
+    elsewhere: Mapping[str, tuple[Example, ...]] = {}
+    pad = False
+    asked = _asked(run)
+    if asked.get("command") == "score":
+        config = ScoreConfig.of(**asked["config"])
+        elsewhere, pad = _scored(config), config.pad
+    sets = {}
+    for row in table.rows:
+        listed = run / "samples" / row.system / "manifest.jsonl"
+        if listed.exists():
+            sets[row.system] = _made(listed, row.system, table.spec)
+        elif row.system in elsewhere:
+            samples = tuple(
+                # The digest of a recorded clip is that of its file: computed for shown clips only.
+                Sample(f"{e.id}/0", e.caption, e.recording, digest="")
+                for e in elsewhere[row.system]
+            )
+            name = REFERENCE if row.system == REAL else row.system
+            sets[row.system] = SampleSet(name, table.spec, samples, digest="", pad=pad)
+        else:
+            raise DataError(f"{listed}: found nothing there, expected the clips of a row")
+    return sets
+
+
+def _asked(run: Path) -> Mapping[str, Any]:
+    file = run / "run.json"
+    try:
+        asked = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DataError(f"{file}: found nothing there, expected the settings of a run") from error
+    except (OSError, ValueError) as error:
+        raise DataError(f"{file}: found no readable JSON ({error}), expected settings") from error
+    if not isinstance(asked, dict) or not isinstance(asked.get("config"), dict):
+        raise DataError(f"{file}: found no `config` in it, expected the settings of a run")
+    return asked
+
+
+def _scored(config: ScoreConfig) -> dict[str, tuple[Example, ...]]:
+    """Read the folders and lists of `svbench score` again, as its plan does."""
+    (real,) = manifest.load(config.reference).values()
+    if config.captions is not None:
+        said = manifest.read_captions(config.captions)
+        real = tuple(replace(e, caption=said.get(e.id, e.caption)) for e in real)
+    made = [manifest.load(path, config.captions) for path in config.generated]
+    return {REAL: real} | {name: found for sets in made for name, found in sets.items()}
+
+
+def _made(listed: Path, system: str, spec: ClipSpec) -> SampleSet:
+    samples = []
+    digest = ""
+    for number, line in enumerate(listed.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            entry = json.loads(line)
+            if "sealed" in entry:
+                digest = str(entry["sealed"])
+                continue
+            path = listed.parent / entry["file"]
+            sample = Sample(entry["id"], entry["caption"], Recording(path), entry["digest"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{listed}, line {number}: found no clip ({error!r})") from error
+        samples.append(sample)
+    return SampleSet(system, spec, tuple(samples), digest, stored=True)
+
+
+def _extractors(row: Row) -> tuple[str, ...]:
+    """Name the extractors that measured the motion of a row's clips."""
+    keys = (s.extractor for s in row.scores.values() if s.metric.startswith(EVENTS))
+    return tuple(dict.fromkeys(keys))
+
+
+# --- one view -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """One clip to show."""
+
+    system: str
+    samples: SampleSet
+    place: int  # in the set: features lie in shards by place
+    extractors: tuple[str, ...]
+
+    @property
+    def sample(self) -> Sample:
+        """Give the clip as the run knows it; one recorded elsewhere gets its digest now."""
+        sample = self.samples.samples[self.place]
+        if sample.digest:
+            return sample
+        view, pad = repr(self.samples.spec), self.samples.pad
+        return replace(sample, digest=media.fingerprint(sample.recording, view, pad=pad))
+
+
+def _view(wanted: _Wanted, store: Store, out: Path) -> ClipView:
+    """Make the files of a view, or take those that are there."""
+    sample = wanted.sample
+    name = file_name(sample.request_id)
+    base = f"media/{file_name(wanted.system)}/{name}"
+    files = (f"{base}.mp4", f"{base}.jpg", f"{base}-strip.jpg")
+    told = out / f"{base}.json"
+    motion = {key: _motion(wanted, sample, key, store) for key in wanted.extractors}
+    if told.exists() and all((out / file).exists() for file in files):
+        before = load_view(told.read_text(encoding="utf-8"), str(told))
+        if (before.digest, before.motion) == (sample.digest, motion):
+            return before
+    clip = read_sample(sample, wanted.samples, "conformed")
+    video = _even(clip.video)
+    with replacing(out / files[0]) as temporary:
+        rate = clip.spec.sample_rate
+        media.write_mp4(temporary, video, clip.spec.fps, clip.audio, rate, quick=True)
+    _write_jpeg(out / files[1], clip.video[0])
+    strip = thumbnails(clip.video)
+    _write_jpeg(out / files[2], strip)
+    view = ClipView(
+        system=wanted.system,
+        request_id=sample.request_id,
+        digest=sample.digest,
+        video=files[0],
+        poster=files[1],
+        strip=files[2],
+        thumbnails=min(THUMBNAILS, clip.spec.frames),
+        duration=clip.spec.duration,
+        envelope=envelope(clip),
+        motion=motion,
+    )
+    write_text(told, dump_view(view))
+    return view
+
+
+def envelope(clip: Clip, stretches: int = ENVELOPE) -> tuple[tuple[float, float], ...]:
+    """Give the lowest and highest sample of each of `stretches` equal stretches of the sound."""
+    edges = np.linspace(0, len(clip.audio), min(stretches, len(clip.audio)) + 1).astype(np.int64)
+    low = np.minimum.reduceat(clip.audio, edges[:-1])
+    high = np.maximum.reduceat(clip.audio, edges[:-1])
+    return tuple((round(float(a), 4), round(float(b), 4)) for a, b in zip(low, high, strict=True))
+
+
+def thumbnails(video: NDArray[np.uint8], count: int = THUMBNAILS) -> NDArray[np.uint8]:
+    """Give frames side by side; thumbnail i is the middle of the i-th of `count` stretches."""
+    count = min(count, len(video))
+    chosen = video[((np.arange(count) + 0.5) * len(video) / count).astype(np.int64)]
+    height, width = video.shape[1:3]
+    scale = min(1.0, THUMBNAIL_HEIGHT / height)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = [cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in chosen]
+    return np.concatenate(small, axis=1).astype(np.uint8)
+
+
+def _motion(wanted: _Wanted, sample: Sample, extractor: str, store: Store) -> Motion:
+    """Read a motion curve from the features of the run."""
+    shard = wanted.place // SHARD
+    blocks = store.load_features(extractor, wanted.samples.name, shard)
+    # Keys name the clip and, after a hyphen, its caption: see `svbench.extract`.
+    block = next((b for key, b in blocks.items() if key.split("-")[0] == sample.digest), None)
+    if block is None:
+        raise DataError(
+            f"{store.root / 'features' / extractor}: found nothing of clip {sample.request_id} of "
+            f"{wanted.system}, expected its motion; the run's command measures it again"
+        )
+    owner = np.zeros(len(block), np.int64)
+    (events,) = read_events(Features(extractor, block, owner, (sample.request_id,)))
+    return Motion(events.fps, tuple(float(f"{value:.4g}") for value in events.motion[:, 1]))
+
+
+def _even(video: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Repeat the last row or column of odd sizes: H.264 halves its colours."""
+    _, height, width, _ = video.shape
+    return np.pad(video, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+
+
+def _write_jpeg(path: Path, picture: NDArray[np.uint8]) -> None:
+    done, data = cv2.imencode(
+        ".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+    )
+    if not done:
+        raise DataError(f"{path}: a picture {picture.shape} cannot be written as JPEG")
+    with replacing(path) as temporary:
+        temporary.write_bytes(data.tobytes())

@@ -1,0 +1,167 @@
+"""Copies of clips for a report: what they hold, where they come from, and when they are made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from svbench import media
+from svbench.clip_view import Gallery, Motion, dump_view, load_view
+from svbench.engine import Local
+from svbench.errors import DataError
+from svbench.gallery import envelope, find_sets, make_gallery, thumbnails
+from svbench.results import load_table
+from svbench.types import Clip, ClipSpec, Recording, ResultTable
+from tests.commands import Command
+from tests.factories import SPEC, make_clip, write_folder
+from tests.page_factories import CAPTIONS, EVENTS, MODEL, MOTION, OTHER, make_table, write_page_run
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    return write_page_run(tmp_path / "run")
+
+
+def make(run: Path, requests: Sequence[str], table: ResultTable | None = None) -> Gallery:
+    return make_gallery(run, table or make_table(), requests, run / "report", Local(2))
+
+
+def test_a_view_holds_media_and_curves(run: Path) -> None:
+    gallery = make(run, ["c2/0", "c0/0"])
+    assert [(v.request_id, v.system) for v in gallery.views][:4] == [
+        ("c2/0", "real"),
+        ("c2/0", MODEL),
+        ("c2/0", OTHER),
+        ("c0/0", "real"),
+    ]
+    assert gallery.captions == CAPTIONS  # of all requests, not of those shown alone
+    assert gallery.problems == {}
+    view = gallery.views[0]
+    assert view.motion == {EVENTS: Motion(8.0, MOTION)}
+    assert (view.duration, view.thumbnails, len(view.envelope)) == (1.0, 8, 240)
+    back = media.read(Recording(run / "report" / view.video), SPEC)
+    clip = make_clip(2)
+    assert np.abs(back.video.astype(int) - clip.video).mean() < 12  # colours at half resolution
+    assert np.corrcoef(back.audio, clip.audio)[0, 1] > 0.9
+    poster, strip = (cv2.imread(str(run / "report" / f)) for f in (view.poster, view.strip))
+    assert poster is not None
+    assert strip is not None
+    assert (poster.shape, strip.shape) == ((32, 32, 3), (32, 8 * 32, 3))
+
+
+def test_copies_are_h264_and_aac(run: Path) -> None:
+    import av
+
+    view = make(run, ["c0/0"]).views[0]
+    with av.open(str(run / "report" / view.video)) as container:
+        names = [stream.codec_context.name for stream in container.streams]
+        assert (names, container.streams.video[0].pix_fmt) == (["h264", "aac"], "yuv420p")
+
+
+def test_a_view_is_made_once_and_again_when_its_clip_changes(run: Path) -> None:
+    first = make(run, ["c0/0"])
+    times = {p: p.stat().st_mtime_ns for p in (run / "report").rglob("*") if p.is_file()}
+    assert make(run, ["c0/0"]) == first
+    assert {p: p.stat().st_mtime_ns for p in (run / "report").rglob("*") if p.is_file()} == times
+    video = run / "report" / first.views[0].video
+    before = video.read_bytes()
+    video.unlink()
+    assert make(run, ["c0/0"]) == first
+    assert video.read_bytes() == before
+    told = video.with_suffix(".json")
+    told.write_text(dump_view(replace(first.views[0], digest="of another clip")))
+    assert make(run, ["c0/0"]) == first
+
+
+def test_a_clip_that_cannot_be_read_is_named_and_stops_no_other(run: Path) -> None:
+    samples = find_sets(run, make_table())[MODEL].samples
+    samples[0].recording.path.write_bytes(b"")
+    features = next((run / "features" / EVENTS).glob(f"{OTHER}*.npz"))
+    features.unlink()
+    gallery = make(run, ["c0/0"])
+    assert [view.system for view in gallery.views] == ["real"]
+    assert "found an empty file" in gallery.problems[MODEL, "c0/0"]
+    assert "found nothing of clip c0/0 of cross-attention" in gallery.problems[OTHER, "c0/0"]
+
+
+def test_a_request_that_a_row_was_not_asked_for_has_no_view_there(run: Path) -> None:
+    listed = run / "samples" / MODEL / "manifest.jsonl"
+    lines = listed.read_text().splitlines()
+    listed.write_text("\n".join(lines[1:]) + "\n")
+    gallery = make(run, ["c0/0"])
+    assert [view.system for view in gallery.views] == ["real", OTHER]
+    assert gallery.problems == {}
+
+
+def test_clips_of_score_are_found_where_they_lie(svbench: Command, tmp_path: Path) -> None:
+    write_folder(tmp_path / "mine", 2, first_seed=5)
+    write_folder(tmp_path / "real", 2)
+    flags = ["--frames", 8, "--size", 32, "--metrics", "av-align-corrected@published"]
+    run = tmp_path / "run"
+    done = svbench(
+        "score", tmp_path / "mine", "--reference", tmp_path / "real", "--out", run, *flags
+    )
+    assert done.code == 0, done.err
+    gallery = make(run, ["c1/0"], load_table(run))
+    assert [view.system for view in gallery.views] == ["mine", "real"]
+    assert all(len(m.values) == 8 for view in gallery.views for m in view.motion.values())
+    (tmp_path / "mine/c1.mp4").unlink()
+    (tmp_path / "mine/c2.mp4").write_bytes((tmp_path / "mine/c0.mp4").read_bytes())
+    gone = make(run, ["c1/0"], load_table(run))
+    assert [view.system for view in gone.views] == ["real"]  # c1 of `mine` is not there any more
+
+
+def test_a_run_without_settings_or_manifest_is_refused(run: Path) -> None:
+    listed = run / "samples" / MODEL / "manifest.jsonl"
+    text = listed.read_text()
+    listed.write_text("{}\n")
+    with pytest.raises(DataError, match=r"manifest\.jsonl, line 1: found no clip"):
+        make(run, ["c0/0"])
+    listed.unlink()
+    with pytest.raises(DataError, match=r"manifest\.jsonl: found nothing there"):
+        make(run, ["c0/0"])
+    listed.write_text(text)
+    (run / "run.json").write_text(json.dumps([]))
+    with pytest.raises(DataError, match=r"run\.json: found no `config`"):
+        make(run, ["c0/0"])
+    (run / "run.json").unlink()
+    with pytest.raises(DataError, match=r"run\.json: found nothing there"):
+        make(run, ["c0/0"])
+
+
+def test_the_envelope_holds_the_lowest_and_highest_samples() -> None:
+    spec = ClipSpec(2, 1.0, (4, 4), 4)  # 8 samples
+    audio = np.array([0, 0.5, -0.25, 0.125, 0, 0, 1, -1], np.float32)
+    clip = Clip(np.zeros((2, 4, 4, 3), np.uint8), audio, spec)
+    assert envelope(clip, 4) == ((0, 0.5), (-0.25, 0.125), (0, 0), (-1, 1))
+    assert len(envelope(clip)) == 8  # not more stretches than samples
+
+
+def test_thumbnails_are_the_middles_of_equal_stretches() -> None:
+    video = np.zeros((32, 200, 100, 3), np.uint8)
+    video += np.arange(32, dtype=np.uint8)[:, None, None, None]
+    strip = thumbnails(video)
+    assert strip.shape == (96, 8 * 48, 3)
+    assert strip[0, ::48, 0].tolist() == [2, 6, 10, 14, 18, 22, 26, 30]
+    assert thumbnails(video[:3, :20, :10]).shape == (20, 3 * 10, 3)
+
+
+def test_odd_sizes_are_filled_up_for_h264(tmp_path: Path) -> None:
+    clip = make_clip(0, ClipSpec(8, 8.0, (31, 33), 16000))
+    from svbench.gallery import _even
+
+    video = _even(clip.video)
+    assert video.shape == (8, 32, 34, 3)
+    np.testing.assert_array_equal(video[:, :31, :33], clip.video)
+    media.write_mp4(tmp_path / "a.mp4", video, 8.0, clip.audio, 16000, quick=True)
+
+
+def test_a_damaged_view_is_one_line() -> None:
+    with pytest.raises(DataError, match=r"a\.json: .*expected the view of a clip"):
+        load_view("{}", "a.json")
