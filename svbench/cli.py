@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from svbench import cli_reports, cli_sweep, cli_training
+from svbench import cli_pages, cli_reports, cli_sweep, cli_training
 from svbench._version import __version__
 from svbench.errors import SvbenchError
 
@@ -373,3 +373,4 @@ def _size(text: str) -> tuple[int, int]:
 cli_training.register(app, _progress, _names)
 cli_sweep.register(app, _walk, _names)
 cli_reports.register(app, _names)
+cli_pages.register(app, _names)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from svbench import cli_pages
 from svbench._version import __version__
 from svbench.errors import ConfigError, RegressionError
 
@@ -20,7 +21,7 @@ RunFolder = Annotated[Path, typer.Argument(help="A run folder, or its results.js
 Metrics = Annotated[
     str | None, typer.Option(help="Only these columns, comma-separated, in this order.")
 ]
-Out = Annotated[Path | None, typer.Option(help="Write to this file instead of the terminal.")]
+Out = Annotated[Path | None, typer.Option(help="Write to this file (html: folder) instead.")]
 
 
 Names = Callable[[str | None], tuple[Any, ...]]
@@ -39,21 +40,28 @@ def _add_report(app: typer.Typer, names: Names) -> None:
         run_folder: RunFolder,
         format: Annotated[  # noqa: A002
             str,
-            typer.Option(help="text, markdown, latex, csv, json, clips or model-index."),
+            typer.Option(help="text, markdown, latex, csv, json, clips, model-index or html."),
         ] = "text",
         out: Out = None,
         metrics: Metrics = None,
         svg: Annotated[Path | None, typer.Option(help="Save the table as a picture, too.")] = None,
+        gallery: Annotated[
+            int | None, typer.Option(help="html: requests shown with clips; default: up to 24.")
+        ] = None,
     ) -> None:
         """Print the table of a run again, as text or for papers, web pages and programs.
+
+        With html, a folder with one page, figures and clips is written: RUN/report, or --out.
 
         Example: svbench report runs/greatesthits-mini --format latex --out table.tex
         """
         from svbench.reports.formats import FORMATS, only, sheets
         from svbench.reports.text import save_svg, show
 
-        if format not in FORMATS:
-            raise ConfigError(f"--format: found {format!r}, expected one of {', '.join(FORMATS)}")
+        if format == "html":  # a folder, not one text
+            cli_pages.write_html(run_folder, out, names(metrics), gallery)
+            return
+        _check_format(format, FORMATS)
         whole, scores = read_run(run_folder)
         table = only(whole, names(metrics))
         if format == "text" and out is None:
@@ -168,25 +176,10 @@ def _update(
         typer.echo(change)
 
 
-def _update(
-    file: Path, table: ResultTable, update: bool, reason: str | None, tolerance: list[str]
-) -> None:
-    """Write a table into a golden file, with what moved and why."""
-    from svbench.reports.drift import find_drift
-    from svbench.reports.golden import Entry, dump_golden, load_golden, parse_tolerances, updated
-
-    if not update:
-        raise ConfigError("--reason and --tolerance: found no --update, expected it beside them")
-    if not (reason or "").strip():
-        raise ConfigError("--update: found no --reason, expected one for the history of the file")
-    old = load_golden(file) if file.exists() else None
-    found = () if old is None else find_drift(old, table).findings
-    changes = tuple(str(finding) for finding in found if finding.outcome != "same")
-    today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
-    entry = Entry(today, __version__, str(reason).strip(), changes)
-    put(dump_golden(updated(old, table, parse_tolerances(tolerance), entry)), file, "--golden")
-    for change in changes or ("no value moved" if old else "a first golden table",):
-        typer.echo(change)
+def _check_format(name: str, texts: Iterable[str]) -> None:
+    if name not in texts:
+        known = ", ".join((*texts, "html"))
+        raise ConfigError(f"--format: found {name!r}, expected one of {known}")
 
 
 def read_run(path: Path) -> tuple[ResultTable, ClipValues | None]:

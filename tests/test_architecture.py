@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.page_factories import write_page_run
 from tests.result_factories import make_table, write_run
 
 ROOT = Path(__file__).parent.parent
@@ -345,6 +346,14 @@ def test_report_loads_no_models_and_no_media(name: str, tmp_path: Path) -> None:
     loaded = loaded_by("report", str(run), "--format", name)
     assert "typer" in loaded
     assert loaded.isdisjoint(HEAVY)
+
+
+def test_a_page_reads_media_but_loads_no_models(tmp_path: Path) -> None:
+    run = write_page_run(tmp_path)
+    for words in (("report", "--format", "html"), ("clip-figure", "c0/0", "--out", f"{run}/a.svg")):
+        loaded = loaded_by(words[0], str(run), *words[1:])
+        assert {"av", "matplotlib"} <= loaded
+        assert loaded.isdisjoint({"torch", "diffusers", "transformers", "librosa", "numba"})
 
 
 def test_check_loads_no_models_and_no_media(tmp_path: Path) -> None:

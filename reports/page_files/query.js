@@ -1,0 +1,125 @@
+/* Which clips are shown, and in which order: the state of the list, its address, its answer.
+ *
+ * The state is written into the address behind #clips?, so that a number in a table, a bookmark
+ * and the back button all lead to the same list.
+ */
+"use strict";
+
+svbench.query = (() => {
+  const { meta, load } = svbench;
+  const MEAN = "mean";
+
+  /** Give the column that ranks the list at first: the headline's, or none. */
+  const usual = () => ({
+    systems: meta.rows.map((_, place) => place), // rows shown side by side
+    word: "",
+    by: meta.headline, // column
+    of: MEAN, // row that is ranked and filtered, or the mean of those shown
+    order: "given", // given, best, worst
+    matched: "any", // any, all, some, none
+    videos: meta.views > 0 && meta.views < meta.count, // only requests with video
+    layout: "cards", // cards, table
+    only: null, // a single request
+    page: 0,
+  });
+
+  const rowOf = (system) => meta.rows.findIndex((row) => row.system === system);
+  const columnOf = (metric) => meta.columns.findIndex((column) => column.metric === metric);
+
+  /** Read a state from the address; null if the address is of something else. */
+  function read(hash) {
+    if (!hash.startsWith("#clips?")) return null;
+    const asked = new URLSearchParams(hash.slice("#clips?".length));
+    const state = usual();
+    const systems = (asked.get("systems") || "").split(" ").map(rowOf).filter((row) => row >= 0);
+    if (systems.length) state.systems = systems;
+    if (columnOf(asked.get("by")) >= 0) state.by = columnOf(asked.get("by"));
+    if (rowOf(asked.get("row")) >= 0) state.of = rowOf(asked.get("row"));
+    for (const name of ["word", "order", "matched", "layout", "only"])
+      if (asked.get(name)) state[name] = asked.get(name);
+    state.videos = asked.get("videos") === "yes"; // an address means all clips, unless it says so
+    state.page = Math.max(0, Number(asked.get("page") || 1) - 1) || 0;
+    return state;
+  }
+
+  /** Write a state as an address; what is as usual is left out. */
+  function write(state) {
+    const asked = new URLSearchParams();
+    const plain = usual();
+    if (state.systems.length < meta.rows.length)
+      asked.set("systems", state.systems.map((row) => meta.rows[row].system).join(" "));
+    if (state.by !== plain.by && state.by !== null) asked.set("by", meta.columns[state.by].metric);
+    if (state.of !== MEAN) asked.set("row", meta.rows[state.of].system);
+    for (const name of ["word", "order", "matched", "layout", "only"])
+      if (state[name] !== plain[name] && state[name]) asked.set(name, state[name]);
+    if (state.videos) asked.set("videos", "yes");
+    if (state.page) asked.set("page", state.page + 1);
+    return `#clips?${asked}`;
+  }
+
+  const perClip = (column) => column !== null && meta.columns[column].fields.length > 0;
+
+  /** Give the group of metrics whose events go with a column; the first where none does. */
+  function groupOf(column) {
+    const found = meta.groups.findIndex((group) => group.columns.includes(column));
+    return found >= 0 ? found : meta.groups.length ? 0 : null;
+  }
+
+  /** Give a function (place of a request) -> number or null, of one field. */
+  function reader(rows, field) {
+    return (place) => {
+      let sum = 0;
+      let count = 0;
+      for (const row of rows) {
+        const value = row[field] ? row[field][place] : null;
+        if (value !== null && value !== undefined) {
+          sum += value;
+          count += 1;
+        }
+      }
+      return count ? sum / count : null;
+    };
+  }
+
+  /** Give the places of the requests that a state asks for, in its order. */
+  async function answer(state) {
+    const requests = await load("requests");
+    if (state.only) return requests.ids.flatMap((id, place) => (id === state.only ? [place] : []));
+    const judged = state.of === MEAN ? state.systems : [state.of];
+    const ranked = state.order !== "given" && perClip(state.by);
+    const group = groupOf(state.by);
+    const filtered = state.matched !== "any" && group !== null;
+    const rows = ranked || filtered ? await Promise.all(judged.map((row) => load(`row-${row}`))) : [];
+
+    const words = state.word.toLowerCase().split(/\s+/).filter(Boolean);
+    let places = requests.ids.map((_, place) => place);
+    if (words.length)
+      places = places.filter((place) => {
+        const text = `${requests.captions[place]} ${requests.ids[place]}`.toLowerCase();
+        return words.every((word) => text.includes(word));
+      });
+    if (state.videos) places = places.filter((place) => place in requests.views);
+    if (filtered) {
+      const column = meta.groups[group].column;
+      const precision = reader(rows, `${column}.precision`);
+      const recall = reader(rows, `${column}.recall`);
+      places = places.filter((place) => {
+        const [p, r] = [precision(place), recall(place)];
+        if (p === null || r === null) return false;
+        const kind = p === 1 && r === 1 ? "all" : p === 0 && r === 0 ? "none" : "some";
+        return kind === state.matched;
+      });
+    }
+    if (ranked) {
+      const value = reader(rows, String(state.by));
+      const better = meta.columns[state.by].better === "higher" ? -1 : 1;
+      const sign = state.order === "best" ? better : -better;
+      const known = places.filter((place) => value(place) !== null);
+      known.sort((a, b) => sign * (value(a) - value(b)) || a - b);
+      places = [...known, ...places.filter((place) => value(place) === null)];
+    }
+    return places;
+  }
+
+  return { MEAN, usual, read, write, answer, perClip, groupOf };
+})();

@@ -1,0 +1,50 @@
+/* Tables that a click on a heading sorts, or Enter on it.
+ *
+ * The first click puts the best first (or the alphabet in order), the second turns that round.
+ * Rows without a number stay at the end; reference rows stay below models.
+ */
+"use strict";
+
+(() => {
+  const { el } = svbench;
+
+  function sortable(table) {
+    const headings = [...table.tHead.rows[0].cells];
+    const body = table.tBodies[0];
+    const first = [...body.rows];
+
+    function key(row, column) {
+      const cell = row.cells[column];
+      if (headings[column].dataset.kind === "text") return cell.textContent.trim().toLowerCase();
+      return cell.dataset.value === undefined ? null : Number(cell.dataset.value);
+    }
+
+    function sort(column, ascending) {
+      const sign = ascending ? 1 : -1;
+      const group = (row) => (row.classList.contains("reference") ? 1 : 0);
+      const ordered = [...first].sort((one, other) => {
+        if (group(one) !== group(other)) return group(one) - group(other);
+        const [a, b] = [key(one, column), key(other, column)];
+        if (a === null || b === null) return (a === null) - (b === null);
+        return sign * (a < b ? -1 : a > b ? 1 : 0);
+      });
+      body.append(...ordered);
+      headings.forEach((heading, place) => {
+        if (place === column) heading.setAttribute("aria-sort", ascending ? "ascending" : "descending");
+        else heading.removeAttribute("aria-sort");
+      });
+    }
+
+    headings.forEach((heading, column) => {
+      const button = el("button", { type: "button" }, ...heading.childNodes);
+      heading.append(button);
+      button.addEventListener("click", () => {
+        const now = heading.getAttribute("aria-sort");
+        const ascendingFirst = heading.dataset.better !== "higher";
+        sort(column, now ? now !== "ascending" : ascendingFirst);
+      });
+    });
+  }
+
+  document.querySelectorAll("table[data-sortable]").forEach(sortable);
+})();

@@ -1,0 +1,66 @@
+"""`svbench report --format html` and `svbench clip-figure`, as a user types them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.commands import Command
+from tests.page_factories import ALIGN, IB, MODEL, write_page_run
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    return write_page_run(tmp_path / "run")
+
+
+def test_a_page_is_written_below_the_run(svbench: Command, run: Path) -> None:
+    done = svbench("report", run, "--format", "html")
+    assert done.code == 0, done.err
+    assert done.out == ""
+    assert done.err.splitlines()[-1] == f"page: {run / 'report' / 'index.html'}"
+    assert len(list((run / "report" / "media").rglob("*.mp4"))) == 12
+
+
+def test_or_where_it_is_wanted_with_as_many_clips_and_columns(
+    svbench: Command, run: Path, tmp_path: Path
+) -> None:
+    words = ["--out", tmp_path / "page", "--gallery", 1, "--metrics", ALIGN]
+    done = svbench("report", run / "results.json", "--format", "html", *words)
+    assert done.code == 0, done.err
+    assert len(list((tmp_path / "page" / "media").rglob("*.mp4"))) == 3
+    page = (tmp_path / "page" / "index.html").read_text(encoding="utf-8")
+    assert ALIGN in page
+    assert IB not in page
+    assert not (run / "report").exists()
+
+
+def test_what_is_wrong_is_one_line(svbench: Command, run: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    taken = svbench("report", run, "--format", "html", "--out", tmp_path / "file")
+    assert taken.problem(2).endswith("found a file, expected a folder for the page")
+    few = svbench("report", run, "--format", "html", "--gallery", -2)
+    assert few.problem(2) == "--gallery: got -2, expected 0 or more requests"
+    (run / "scores.csv").unlink()
+    gone = svbench("report", run, "--format", "html")
+    assert gone.problem(3).endswith("scores.csv: found nothing there, expected scores per clip")
+
+
+def test_a_clip_becomes_figure_4(svbench: Command, run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "new" / "figure4.pdf"
+    done = svbench("clip-figure", run, "c2/0", "--out", out, "--systems", f"real,{MODEL}")
+    assert done.code == 0, done.err
+    assert out.read_bytes().startswith(b"%PDF")
+    wrong = svbench("clip-figure", run, "c9/0", "--out", out)
+    said = "REQUEST: found 'c9/0', expected one of the run's, as c0/0, c1/0, c2/0"
+    assert wrong.problem(2) == said
+    png = svbench("clip-figure", run, "c2/0", "--out", tmp_path / "a.png")
+    assert png.problem(2).endswith("found the ending '.png', expected .svg or .pdf")
+
+
+def test_a_clip_that_is_gone_is_named(svbench: Command, run: Path, tmp_path: Path) -> None:
+    clip = next((run / "samples" / MODEL).rglob("c2_0-*.mkv"))
+    clip.unlink()
+    done = svbench("clip-figure", run, "c2/0", "--out", tmp_path / "a.pdf")
+    assert done.problem(3) == f"{clip}: found nothing there, expected a clip"
