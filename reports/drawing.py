@@ -25,6 +25,7 @@ RULE: Final = "#d8dce0"  # grids
 PAPER: Final = "#ffffff"
 # Told apart by people who do not see all colours (after Okabe and Ito), and by lightness.
 HUES: Final = ("#0b63a5", "#b4530a", "#0a7a5c", "#8c3c83", "#7a6a00", "#a3223f", "#3f6f8f")
+PLACES: Final = 6  # of a figure's width and height: a thousandth of a pixel
 FLOW: Final = HUES[1]  # motion
 SOUND: Final = HUES[0]
 
@@ -90,6 +91,7 @@ def write(
     with mpl.rc_context(STYLE):  # type: ignore[arg-type]  # its stubs want their own literals
         figure = Figure(figsize=size, layout="constrained")
         draw(figure)
+        _settle(figure)
         figure.savefig(data, format=form, metadata=date)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -99,6 +101,20 @@ def write(
             path.with_name(f"{path.stem}-dark.svg").write_text(text, encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def _settle(figure: Figure) -> None:
+    """Lay out a figure now, and round the places of its axes.
+
+    The solver behind the layout ends in other last bits from time to time, and SVG names its clip
+    paths by a digest of all bits.
+    """
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axis in figure.axes:
+        sides = axis.get_position(original=True).bounds
+        left, bottom, width, height = (round(side, PLACES) for side in sides)
+        axis.set_position((left, bottom, width, height), which="both")
 
 
 def darkened(svg: str) -> str:
