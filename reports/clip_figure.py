@@ -83,7 +83,12 @@ def panels_of(
         view, times = views.get(row.system), scores.times.get((row.system, chosen))
         if view is None or times is None or chosen not in row.scores:
             continue  # a row that was not asked for this request has no clip to draw
-        motion = view.motion[row.scores[chosen].extractor]
+        motion = view.motion.get(row.scores[chosen].extractor)
+        if motion is None:
+            raise DataError(
+                f"{request} of {row.system}: found no motion curve in the features of the run, "
+                "expected the one that was judged; the run's own command measures it again"
+            )
         caption = gallery.captions.get(request)
         title = f"{row.title}: {caption}" if caption else row.title
         onsets, peaks = (times_of(times[name][place]) for name in (ONSETS, PEAKS))

@@ -190,6 +190,7 @@ def _view(
         "video": view.video,
         "poster": view.poster,
         "strip": view.strip,
+        "thumbnails": view.thumbnails,
         "duration": view.duration,
         "envelope": view.envelope,
         "motion": [m and {"fps": m.fps, "values": m.values} for m in motion],

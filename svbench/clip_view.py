@@ -41,7 +41,7 @@ class ClipView:
     thumbnails: int
     duration: float  # s
     envelope: tuple[tuple[float, float], ...]  # lowest and highest sample of equal stretches
-    motion: Mapping[str, Motion] = field(default_factory=dict)  # by extractor key
+    motion: Mapping[str, Motion] = field(default_factory=dict)  # by extractor key, where kept
 
 
 @dataclass(frozen=True, slots=True)

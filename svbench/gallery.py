@@ -66,8 +66,9 @@ def make_gallery(
     sets = find_sets(run, table)
     captions = {s.request_id: s.caption for one in sets.values() for s in one.samples if s.caption}
     places = {name: {s.request_id: i for i, s in enumerate(o.samples)} for name, o in sets.items()}
+    names = tuple(dict.fromkeys(one.name for one in sets.values()))
     wanted = [
-        _Wanted(row.system, sets[row.system], places[row.system][request], _extractors(row))
+        _Wanted(row.system, sets[row.system], places[row.system][request], _extractors(row), names)
         for request in requests
         for row in table.rows
         if request in places[row.system]
@@ -174,6 +175,7 @@ class _Wanted:
     samples: SampleSet
     place: int  # in the set: features lie in shards by place
     extractors: tuple[str, ...]
+    names: tuple[str, ...]  # of all sets: what was told of an equal clip lies with any of them
 
     @property
     def sample(self) -> Sample:
@@ -192,7 +194,8 @@ def _view(wanted: _Wanted, store: Store, out: Path) -> ClipView:
     base = f"media/{file_name(wanted.system)}/{name}"
     files = (f"{base}.mp4", f"{base}.jpg", f"{base}-strip.jpg")
     told = out / f"{base}.json"
-    motion = {key: _motion(wanted, sample, key, store) for key in wanted.extractors}
+    found = {key: _motion(wanted, sample, key, store) for key in wanted.extractors}
+    motion = {key: curve for key, curve in found.items() if curve is not None}
     if told.exists() and all((out / file).exists() for file in files):
         before = load_view(told.read_text(encoding="utf-8"), str(told))
         if (before.digest, before.motion) == (sample.digest, motion):
@@ -240,20 +243,18 @@ def thumbnails(video: NDArray[np.uint8], count: int = THUMBNAILS) -> NDArray[np.
     return np.concatenate(small, axis=1).astype(np.uint8)
 
 
-def _motion(wanted: _Wanted, sample: Sample, extractor: str, store: Store) -> Motion:
-    """Read a motion curve from the features of the run."""
+def _motion(wanted: _Wanted, sample: Sample, extractor: str, store: Store) -> Motion | None:
+    """Read a motion curve from the features of the run; None if it is not kept there."""
     shard = wanted.place // SHARD
-    blocks = store.load_features(extractor, wanted.samples.name, shard)
-    # Keys name the clip and, after a hyphen, its caption: see `svbench.extract`.
-    block = next((b for key, b in blocks.items() if key.split("-")[0] == sample.digest), None)
-    if block is None:
-        raise DataError(
-            f"{store.root / 'features' / extractor}: found nothing of clip {sample.request_id} of "
-            f"{wanted.system}, expected its motion; the run's command measures it again"
-        )
-    owner = np.zeros(len(block), np.int64)
-    (events,) = read_events(Features(extractor, block, owner, (sample.request_id,)))
-    return Motion(events.fps, tuple(float(f"{value:.4g}") for value in events.motion[:, 1]))
+    for name in dict.fromkeys((wanted.samples.name, *wanted.names)):
+        for key, block in store.load_features(extractor, name, shard).items():
+            # Keys name the clip and, after a hyphen, its caption: see `svbench.extract`.
+            if key.split("-")[0] == sample.digest:
+                owner = np.zeros(len(block), np.int64)
+                (events,) = read_events(Features(extractor, block, owner, (sample.request_id,)))
+                curve = tuple(float(f"{value:.4g}") for value in events.motion[:, 1])
+                return Motion(events.fps, curve)
+    return None
 
 
 def _even(video: NDArray[np.uint8]) -> NDArray[np.uint8]:

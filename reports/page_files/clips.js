@@ -5,6 +5,7 @@
   const { el, lanes, load, meta, number, query, times, ARROWS } = svbench;
   const CARDS = 6; // requests on a page
   const LINES = 50;
+  const TEXTS = new Set(["System", "Caption"]); // columns of words, set to the left
   const here = document.getElementById("clips-here");
   if (!meta.count) {
     here.append(el("p", {}, "No metric of this run says anything of single clips."));
@@ -181,7 +182,7 @@
   // --- as a table ------------------------------------------------------------------------------
 
   function heading(title, column) {
-    if (column === null) return el("th", { scope: "col" }, title);
+    if (column === null) return el("th", { scope: "col", class: TEXTS.has(title) ? "text" : null }, title);
     const now = state.by === column && state.order !== "given";
     const rising = (state.order === "worst") === (meta.columns[column].better === "higher");
     const sort = now ? (rising ? "ascending" : "descending") : null;

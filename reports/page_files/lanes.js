@@ -32,6 +32,7 @@ svbench.lanes = (() => {
       playsinline: true,
       src: view.video,
       poster: view.poster,
+      style: `aspect-ratio:${meta.shape.join(" / ")}`,
       "aria-label": `${meta.rows[row].title}: ${caption}`,
     });
     video.addEventListener("play", () => started(video));
@@ -103,7 +104,8 @@ svbench.lanes = (() => {
     }
     const heading = el("h4", {}, title, reference ? el("span", { class: "tag" }, "reference") : null);
     const problem = view && view.problem ? el("p", { class: "problem" }, view.problem) : null;
-    const said = seen ? el("p", { class: "said" }, `${drawn.said}.`) : null;
+    const lost = usable && seen && !motion ? " Its motion curve is not kept in the run folder." : "";
+    const said = seen ? el("p", { class: "said" }, `${drawn.said}.${lost}`) : null;
     const parting = [heading, video, problem, drawn.whole, said, numbers(values, place, state, group)];
     return el("section", { class: video ? "lane" : "lane silent" }, parting);
   }
@@ -124,7 +126,7 @@ svbench.lanes = (() => {
       .map((row, at) => lane(row, place, caption || id, state, { values: rows[at], events, views, group }))
       .filter(Boolean);
     const whole = el("article", { class: "card", "aria-labelledby": `card-${place}` });
-    const aside = [el("code", {}, id)];
+    const aside = caption ? [el("code", {}, id)] : [];
     if (REASONS[why]) aside.push(el("span", { class: "tag" }, REASONS[why]));
     if (why === undefined) aside.push(el("span", { class: "tag" }, "no video copied"));
     const head = el(

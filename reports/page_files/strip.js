@@ -1,17 +1,20 @@
 /* The strip under a clip: frames, motion with its peaks, sound with its onsets, and lines between
  * those that match, as Figure 4 of the paper has it. Without a view of the clip only the events
- * are drawn.
+ * are drawn, and without events only the sound.
  *
- * Conventions: x is time, 0..WIDTH for the whole clip; full marks have a match, hollow ones none.
+ * Conventions: x is time, 0..WIDTH for the whole clip; full marks have a match, hollow ones none,
+ * grey ones may have: where a clip keeps its own frame rate it is known from its view alone.
  */
 "use strict";
 
 svbench.strip = (() => {
-  const { el, svg } = svbench;
+  const { el, meta, svg } = svbench;
   const WIDTH = 1000;
   const MOTION = { top: 8, bottom: 92 };
   const SOUND = { top: 128, bottom: 192 };
-  const SHORT = { motion: { top: 8, bottom: 20 }, sound: { top: 56, bottom: 68 } };
+  const FULL = { motion: MOTION, sound: SOUND, height: 200 };
+  const SHORT = { motion: { top: 8, bottom: 20 }, sound: { top: 56, bottom: 68 }, height: 76 };
+  const HEARD = { motion: null, sound: { top: 4, bottom: 72 }, height: 76 };
 
   /** Tell which onsets and peaks lie less than one frame apart; as `svbench.metrics.av_align`. */
   function matches(onsets, peaks, fps) {
@@ -55,31 +58,39 @@ svbench.strip = (() => {
     return svg("polygon", { points: [...upper, ...lower].join(" "), class: "sound" });
   }
 
+  function thumbnails(view) {
+    const [width, height] = meta.shape; // of a frame, so that room is kept before it is loaded
+    const style = `aspect-ratio:${view.thumbnails * width} / ${height}`;
+    return el("img", { class: "frames", src: view.strip, alt: "", loading: "lazy", style });
+  }
+
   /**
    * Draw one strip. `events` is {onsets, peaks} in seconds or null, `fps` a number or null (then
    * no matches are known), `view` what data/view-*.js says of the clip, or null.
    */
   function draw({ events, fps, view, motion, duration, label }) {
-    const bare = !view;
-    const boxes = bare ? SHORT : { motion: MOTION, sound: SOUND };
-    const height = bare ? 76 : 200;
+    const boxes = !view ? SHORT : events || motion ? FULL : HEARD;
+    const height = boxes.height;
     const x = (time) => (WIDTH * time) / duration;
     const { onsets, peaks } = events || { onsets: [], peaks: [] };
     const pairs = fps ? matches(onsets, peaks, fps) : [];
     const heard = new Set(pairs.map(([i]) => i));
     const seen = new Set(pairs.map(([, k]) => k));
-    const said = events ? words(onsets, peaks, pairs) : "its events are not known";
+    const many = (list, what) => `${list.length} ${what}${list.length === 1 ? "" : "s"}`;
+    const counted = `${many(onsets, "onset")}, ${many(peaks, "motion peak")}`;
+    const said = !events ? "the sound" : fps ? words(onsets, peaks, pairs) : counted;
+    const kind = (matched) => (!fps ? "unknown" : matched ? "" : "alone");
 
     const picture = svg("svg", {
       viewBox: `0 0 ${WIDTH} ${height}`,
       preserveAspectRatio: "none",
       role: "img",
       "aria-label": `${label}: ${said}`,
-      class: bare ? "short" : "full",
+      class: boxes === FULL ? "full" : "short",
     });
-    const bases = bare ? [boxes.motion.bottom, boxes.sound.bottom] : [boxes.motion.bottom];
+    const bases = !view ? [boxes.motion.bottom, boxes.sound.bottom] : boxes === FULL ? [MOTION.bottom] : [];
     for (const y of bases) picture.append(svg("line", { x1: 0, x2: WIDTH, y1: y, y2: y, class: "rule" }));
-    let peakHeight = () => boxes.motion.bottom;
+    let peakHeight = () => boxes.motion.bottom; // where no curve is known
     if (motion) {
       const curve = motionCurve(motion, duration, boxes.motion);
       picture.append(curve.line);
@@ -92,20 +103,18 @@ svbench.strip = (() => {
     }
     onsets.forEach((time, i) => {
       const place = { x1: x(time), x2: x(time), y1: boxes.sound.top, y2: boxes.sound.bottom };
-      picture.append(svg("line", { ...place, class: heard.has(i) ? "onset" : "onset alone" }));
+      picture.append(svg("line", { ...place, class: `onset ${kind(heard.has(i))}` }));
     });
 
     // Circles would be stretched with the picture, so peaks are elements of their own.
     const marks = peaks.map((time, k) => {
       const style = `left:${(100 * time) / duration}%;top:${(100 * peakHeight(time)) / height}%`;
-      return el("i", { class: seen.has(k) ? "peak" : "peak alone", style });
+      return el("i", { class: `peak ${kind(seen.has(k))}`, style });
     });
     const cursor = el("i", { class: "cursor" });
     const drawing = el("div", { class: "drawing" }, picture, marks);
-    const frames = view
-      ? el("img", { class: "frames", src: view.strip, alt: "", loading: "lazy", decoding: "async" })
-      : null;
-    const whole = el("div", { class: bare ? "strip bare" : "strip" }, frames, drawing, cursor);
+    const frames = view ? thumbnails(view) : null;
+    const whole = el("div", { class: "strip" }, frames, drawing, cursor);
     return { whole, cursor, said };
   }
 

@@ -1,4 +1,4 @@
-/* Tables that a click on a heading sorts, or Enter on it.
+/* Tables that a click on a heading sorts, or Enter on it; and what is opened for print.
  *
  * The first click puts the best first (or the alphabet in order), the second turns that round.
  * Rows without a number stay at the end; reference rows stay below models.
@@ -47,4 +47,9 @@
   }
 
   document.querySelectorAll("table[data-sortable]").forEach(sortable);
+
+  // What is folded away on a screen is printed: a print without its settings tells too little.
+  window.addEventListener("beforeprint", () => {
+    for (const part of document.querySelectorAll("details")) part.open = true;
+  });
 })();

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,6 @@ from svbench.reports.drawing import DARK, INK, darkened, wrapped, write
 from svbench.types import ResultTable
 from tests.page_factories import (
     ALIGN,
-    EVENTS,
     FOUND,
     IB,
     MODEL,
@@ -146,7 +144,8 @@ def test_unknown_rows_metrics_and_pictures_are_named(scores: ClipScores, tmp_pat
         clip_figure.panels_of(table, scores, Gallery(), "c0/0", IB)
     assert clip_figure.panels_of(table, scores, Gallery(), "c0/0", None) == []
     view = ClipView(MODEL, "c0/0", "d", "v", "p", "gone.jpg", 8, 1.0, ((0, 0),))
+    with pytest.raises(DataError, match=f"c0/0 of {MODEL}: found no motion curve"):
+        clip_figure.panels_of(table, scores, Gallery({}, (view,)), "c0/0", None)
     panel = clip_figure.Panel("t", view, Motion(8.0, MOTION), (), ())
     with pytest.raises(DataError, match=r"gone\.jpg: found no readable picture"):
         clip_figure.draw([panel], tmp_path, tmp_path / "c.svg")
-    assert replace(view, motion={EVENTS: panel.motion}).motion[EVENTS].values == MOTION

@@ -173,6 +173,33 @@ def test_every_number_of_every_clip_can_be_read(page: Any) -> None:
     assert settled(page).startswith("1 of 4 requests")
 
 
+@pytest.mark.parametrize(
+    ("events", "fps", "said", "marks"),
+    [
+        (
+            "{onsets: [0.5], peaks: [0.5, 0.9]}",
+            "8",
+            "1 of 1 onsets have a motion peak",
+            ["", "alone"],
+        ),
+        # a clip that keeps its own frame rate and has no view: what matches is not known
+        ("{onsets: [0.5], peaks: [0.5]}", "null", "1 onset, 1 motion peak", ["unknown"]),
+        ("null", "8", "the sound", []),
+    ],
+)
+def test_a_strip_says_what_is_known_and_no_more(
+    page: Any, events: str, fps: str, said: str, marks: list[str]
+) -> None:
+    asked = f"{{events: {events}, fps: {fps}, duration: 1, label: 'mine'}}"
+    drawn = page.evaluate(
+        f"(() => {{ const made = svbench.strip.draw({asked}); const kinds = "
+        "[...made.whole.querySelectorAll('.peak')].map(mark => mark.className);"
+        "return [made.whole.querySelector('svg').getAttribute('aria-label'), kinds]; })()"
+    )
+    assert drawn[0].startswith(f"mine: {said}")
+    assert drawn[1] == [f"peak {kind}" for kind in marks]
+
+
 def test_the_theme_can_be_chosen(page: Any) -> None:
     ground = "getComputedStyle(document.body).backgroundColor"
     light = page.evaluate(ground)

@@ -82,12 +82,22 @@ def test_a_view_is_made_once_and_again_when_its_clip_changes(run: Path) -> None:
 def test_a_clip_that_cannot_be_read_is_named_and_stops_no_other(run: Path) -> None:
     samples = find_sets(run, make_table())[MODEL].samples
     samples[0].recording.path.write_bytes(b"")
-    features = next((run / "features" / EVENTS).glob(f"{OTHER}*.npz"))
-    features.unlink()
     gallery = make(run, ["c0/0"])
-    assert [view.system for view in gallery.views] == ["real"]
+    assert [view.system for view in gallery.views] == ["real", OTHER]
+    assert list(gallery.problems) == [(MODEL, "c0/0")]
     assert "found an empty file" in gallery.problems[MODEL, "c0/0"]
-    assert "found nothing of clip c0/0 of cross-attention" in gallery.problems[OTHER, "c0/0"]
+
+
+def test_motion_lies_with_any_set_that_holds_the_clip_or_is_not_kept(run: Path) -> None:
+    kept = sorted((run / "features" / EVENTS).glob("*.npz"))
+    assert len(kept) == 3
+    for file in kept[:2]:  # all three systems were given the same clips
+        file.unlink()
+    assert all(view.motion == {EVENTS: Motion(8.0, MOTION)} for view in make(run, ["c0/0"]).views)
+    kept[2].unlink()
+    gallery = make(run, ["c0/0"])
+    assert [view.motion for view in gallery.views] == [{}, {}, {}]
+    assert gallery.problems == {}  # there is a clip to see and hear all the same
 
 
 def test_a_request_that_a_row_was_not_asked_for_has_no_view_there(run: Path) -> None:
