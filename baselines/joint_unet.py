@@ -82,18 +82,23 @@ class JointUNet(nn.Module):
         noisy: Modal[Tensor],
         times: Modal[Tensor],
         captions: Modal[Tensor],
-        environment: Modal[Tensor] | None,
+        environment: Modal[Tensor],
         environment_times: Modal[Tensor] | None = None,
+        alone: str = "",
     ) -> Modal[Tensor]:
         """Say what noise is in both latents.
 
         `environment` is what the connectors see: latents beside the clean ones guessed from them,
-        (B, 2 C, ...), at `environment_times` (by default `times`). With None neither modality
-        hears the other: the two base models speak.
+        (B, 2 C, ...), at `environment_times` (by default `times`). With `alone` a modality's base
+        model speaks and hears nothing; the other's noisy latents come back as they were.
         """
-        heard: Modal[Tensor] | Modal[None] = Modal(None, None)
-        if environment is not None:
-            heard = self.heard(environment, environment_times or times)
+        if alone == "audio":
+            said = self.audio(noisy.audio, times.audio, captions.audio, None)
+            return noisy._replace(audio=said)
+        if alone == "video":
+            said = self.video(noisy.video, times.video, captions.video, None)
+            return noisy._replace(video=said)
+        heard = self.heard(environment, environment_times or times)
         return Modal(
             self.audio(noisy.audio, times.audio, captions.audio, heard.audio),
             self.video(noisy.video, times.video, captions.video, heard.video),

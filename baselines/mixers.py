@@ -42,3 +42,12 @@ def build_mixer(
     if kind == "cross-attention-sequence":
         return CrossAttention(channels, head_size, condition_channels, groups, keys="sequence")
     raise ConfigError(f"mixer: found {kind!r}, expected one of {', '.join(get_args(MixerKind))}")
+
+
+def mixer_kind(name: str) -> MixerKind:
+    """Look a mixer up by its name."""
+    for kind in get_args(MixerKind):
+        if kind == name:
+            found: MixerKind = kind
+            return found
+    raise ConfigError(f"--mixer: found {name!r}, expected one of {', '.join(get_args(MixerKind))}")

@@ -37,7 +37,7 @@ from svbench.baselines.ddim import NoiseSchedule
 from svbench.baselines.joint_unet import JointUNet
 from svbench.baselines.modal import Modal
 from svbench.baselines.training_loss import Draw, base_loss, draw, joint_loss, without_captions
-from svbench.baselines.training_settings import Trainable, TrainSettings
+from svbench.baselines.training_settings import BASES, Trainable, TrainSettings
 from svbench.baselines.training_state import TrainState
 from svbench.errors import ConfigError
 
@@ -73,7 +73,7 @@ class Report:
     """What happened in a step; steps count from 1."""
 
     step: int
-    losses: Modal[float]
+    losses: Modal[float | None]  # None: that modality is not trained
     rate: float
     seconds: float
 
@@ -146,7 +146,6 @@ def train(
         folder,
         {**settings.decisive, **made_by, "clips": len(lessons)},
     )
-    judge = base_loss if settings.trainable == "base" else joint_loss
     first = course.resume()
     if accelerator.is_main_process:
         watch.begin(first)
@@ -158,16 +157,18 @@ def train(
         for places in _places(settings, step, accelerator):
             latents, captions, lesson = _drawn(lessons, settings, places, accelerator.device)
             with accelerator.accumulate(model):
-                losses = judge(model, latents, captions, lesson, schedules, rows).losses
-                accelerator.backward(losses.audio + losses.video)
+                losses = _judged(model, latents, captions, lesson, schedules, rows, settings)
+                accelerator.backward(sum(losses.values()))
                 if accelerator.sync_gradients:
                     accelerator.clip_grad_norm_(list(trained.values()), settings.clip)
                 optimizer.step()
                 optimizer.zero_grad()
-            seen.append(torch.stack([loss.detach() for loss in losses]))
+            seen.append(torch.stack([loss.detach() for loss in losses.values()]))
         course.average.step(trained.values())
         mean = accelerator.reduce(torch.stack(seen).mean(0), "mean").tolist()
-        report = Report(step + 1, Modal(*mean), rate, time.monotonic() - began)
+        told = dict(zip(losses, mean, strict=True))
+        both = Modal(told.get("audio"), told.get("video"))
+        report = Report(step + 1, both, rate, time.monotonic() - began)
         _check(report, settings)
         if accelerator.is_main_process:
             watch.report(report)
@@ -187,7 +188,8 @@ def choose(joint: JointUNet, trainable: Trainable) -> dict[str, nn.Parameter]:
     paper   connectors, mixers, and the video U-Net's motion modules
     joint   connectors and mixers
     all     everything
-    base    the two U-Nets, each alone: neither hears the other
+    audio   the U-Net of the sound alone: it hears nothing of the other
+    video   that of the video
 
     Parameters of single-key mixers that cannot learn (see `cross_attention`) stay frozen.
     """
@@ -195,8 +197,9 @@ def choose(joint: JointUNet, trainable: Trainable) -> dict[str, nn.Parameter]:
     for name, parameter in joint.named_parameters():
         base = name.startswith("unets.")
         moves = name.startswith("unets.video.") and "motion_modules" in name
-        learns = trainable == "all" or (base if trainable == "base" else not base)
-        learns |= trainable == "paper" and moves
+        learns = not base or trainable == "all" or (trainable == "paper" and moves)
+        if trainable in BASES:
+            learns = name.startswith(f"unets.{trainable}.")
         if joint.config.mixer == "cross-attention" and name.startswith("mixers."):
             learns = not any(part in name for part in IDLE)
         parameter.requires_grad_(learns)
@@ -335,9 +338,26 @@ def _drawn(
     return (*there, lesson.to(device))  # type: ignore[return-value]
 
 
+def _judged(
+    model: Any,
+    latents: Modal[Tensor],
+    captions: Modal[Tensor],
+    lesson: Draw,
+    schedules: Modal[NoiseSchedule],
+    rows: int,
+    settings: TrainSettings,
+) -> dict[str, Tensor]:
+    """Give the losses by modality: both, or that of the base model which is trained alone."""
+    told = (model, latents, captions, lesson, schedules, rows)
+    if settings.trainable in BASES:
+        return {settings.trainable: base_loss(*told, settings.trainable)}
+    return joint_loss(*told).losses._asdict()
+
+
 def _check(report: Report, settings: TrainSettings) -> None:
     """Refuse a loss that is no number; half precision loses single steps, and leaves them out."""
-    if settings.precision != "fp16" and not np.isfinite(report.losses).all():
+    known = [loss for loss in report.losses if loss is not None]
+    if settings.precision != "fp16" and not np.isfinite(known).all():
         raise ConfigError(
             f"step {report.step}: the loss came out as {tuple(report.losses)}, expected numbers; "
             "try a lower --rate, and --precision no"

@@ -197,15 +197,16 @@ def base_loss(
     draw: Draw,
     schedules: Modal[NoiseSchedule],
     rows: int,
-) -> Outcome:
-    """Judge what the two base models say, each of its own modality alone.
+    name: str,
+) -> Tensor:
+    """Judge what the base model of a modality says of it alone: give the mean squared error.
 
-    Parameters as in `joint_loss`; nothing is guessed, and nobody hears the other.
+    Parameters as in `joint_loss`; `name` is "audio" or "video". Nothing is guessed.
     """
     noisy = _mixed(latents, draw, draw.times, schedules, rows)
-    said = joint(noisy, draw.times, captions, None)
+    said = joint(noisy, draw.times, captions, noisy, alone=name)
     losses = said.map(_error, _targets(latents, draw, schedules))
-    return Outcome(losses, said, noisy.map(torch.zeros_like))
+    return losses.audio if name == "audio" else losses.video
 
 
 def _mixed(

@@ -13,7 +13,8 @@ from typing import Any, Final, Literal, get_args
 from svbench.baselines.training_loss import TimeSampling
 from svbench.errors import ConfigError
 
-Trainable = Literal["paper", "joint", "all", "base"]
+Trainable = Literal["paper", "joint", "all", "audio", "video"]
+BASES: Final = ("audio", "video")  # one base model alone
 Precision = Literal["no", "bf16", "fp16"]
 
 # What does not decide the weights, or only how far they come: these may change on resuming.

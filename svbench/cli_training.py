@@ -49,7 +49,9 @@ def register(
         steps: Annotated[int | None, typer.Option(help="Default: as the scale has it.")] = None,
         batch: Annotated[int | None, typer.Option(help="Clips a step, all processes.")] = None,
         at_once: Annotated[int | None, typer.Option(help="Clips a process takes at once.")] = None,
-        trainable: Annotated[str | None, typer.Option(help="paper, joint or all.")] = None,
+        trainable: Annotated[
+            str | None, typer.Option(help="paper, joint, all, audio or video.")
+        ] = None,
         timesteps: Annotated[str | None, typer.Option(help="independent or shared.")] = None,
         self_conditioning: Annotated[float | None, typer.Option(help="Share of guesses.")] = None,
         caption_drop: Annotated[float | None, typer.Option(help="Share of captions.")] = None,
@@ -107,7 +109,8 @@ def register(
     def train_systems(
         out: Annotated[Path, typer.Option(help="Folder; the weights come to OUT/weights.")],
         mixers: Annotated[str, typer.Option(help="Comma-separated; default: all.")] = "",
-        base_steps: Annotated[int | None, typer.Option(help="Of the base models.")] = None,
+        base_audio_steps: Annotated[int | None, typer.Option(help="Of the sound alone.")] = None,
+        base_video_steps: Annotated[int | None, typer.Option(help="Of the video alone.")] = None,
         steps: Annotated[int | None, typer.Option(help="Of each joint model.")] = None,
         clips: Annotated[int | None, typer.Option(help="Drawn clips to learn from.")] = None,
         seed: Annotated[int | None, typer.Option(help="Decides clips and base models.")] = None,
@@ -115,18 +118,23 @@ def register(
             float | None, typer.Option(help="Let the video settle earlier: its signal over noise.")
         ] = None,
         seeds: Annotated[str, typer.Option(help="Of the joint trainings, comma-separated.")] = "0",
-        workers: Annotated[int, typer.Option(help="Joint trainings at once.")] = 1,
+        workers: Annotated[int, typer.Option(help="Trainings at once.")] = 1,
     ) -> None:
         """Train the miniature's systems from nothing; the same command goes on.
 
         Example: svbench train-systems --out runs/systems
         """
         from svbench import train_systems as systems
-        from svbench.training_plans import mixer_kind
+        from svbench.baselines.mixers import mixer_kind
 
         wanted = [mixer_kind(name) for name in names(mixers)]
         course = systems.changed(
-            base_steps=base_steps, steps=steps, clips=clips, seed=seed, clearer=clearer
+            base_audio_steps=base_audio_steps,
+            base_video_steps=base_video_steps,
+            joint_steps=steps,
+            clips=clips,
+            seed=seed,
+            clearer=clearer,
         )
         told = (out, wanted or systems.MIXERS, course)
         with stoppable(), progress() as bars:

@@ -134,13 +134,15 @@ class Log(Watch):
         self._lines.writerow(told)
         if self._board is not None:
             for name, value in zip(COLUMNS[1:4], told[1:4], strict=True):
-                self._board.add_scalar(name, value, report.step)
+                if value is not None:
+                    self._board.add_scalar(name, value, report.step)
         self._advance(1)
         steps = self._course.settings.steps
         if report.step % max(1, steps // SPOKEN) == 0 or report.step == steps:
+            said = {"sound": losses.audio, "video": losses.video}.items()
+            known = ", ".join(f"{name} {loss:.4f}" for name, loss in said if loss is not None)
             self._tell(
-                f"step {report.step} of {steps}: loss sound {losses.audio:.4f}, "
-                f"video {losses.video:.4f}, {report.seconds:.2f} s a step"
+                f"step {report.step} of {steps}: loss {known}, {report.seconds:.2f} s a step"
             )
 
     def preview(self, step: int, joint: JointUNet) -> None:

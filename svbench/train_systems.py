@@ -8,7 +8,7 @@ reads. What is there already is not made again, so the same command goes on wher
 
     <out>/data/                     the drawn clips
     <out>/latents/                  the same, encoded
-    <out>/base/                     the training of both base models: checkpoints, loss.csv
+    <out>/base-audio, base-video/   the training of a base model: checkpoints, loss.csv
     <out>/<mixer>/                  the training of a joint model
     <out>/<mixer>-seed-<n>/         the same from another seed
     <out>/weights/                  the result
@@ -28,7 +28,7 @@ import json
 import math
 import multiprocessing
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
@@ -37,33 +37,28 @@ from typing import Any, Final
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import nn
 
-from svbench import media
+from svbench import latents
 from svbench._version import __version__
 from svbench.baselines import miniature as systems
 from svbench.baselines.checkpoint import WEIGHTS, load_joint
-from svbench.baselines.miniature.captions import Captioner, split
-from svbench.baselines.miniature.codecs import AudioCodec, Codec, VideoCodec, folded
-from svbench.baselines.miniature.nets import CAPTION
-from svbench.baselines.mixers import MixerKind
-from svbench.baselines.training_settings import TrainSettings
+from svbench.baselines.mixers import MixerKind, mixer_kind
+from svbench.baselines.training_settings import BASES, TrainSettings
 from svbench.baselines.training_state import JOINT
 from svbench.datasets import greatesthits, miniature
 from svbench.errors import ConfigError
-from svbench.learning import Tell, batches, calculator, learn
+from svbench.learning import Tell, calculator
 from svbench.store import write_text
 from svbench.train import Course as Training
 from svbench.train import Progress
 from svbench.train import train as train_joint
-from svbench.types import Clip, Example
+from svbench.train_codecs import CodecCourse, audio_codec, text_encoder, video_codec
+from svbench.types import Example
 from svbench.weights import load_state, sha256
 
 MIXERS: Final[tuple[MixerKind, ...]] = ("cmc-pe", "cross-attention", "cross-attention-sequence")
-STRAYING: Final = 1e-6  # weight of the autoencoders' Kullback-Leibler term
-CODEC_RATE: Final = 2e-3
-SETTLED: Final = 256  # clips whose latents tell a codec's components
+TRAININGS: Final = ("base_audio", "base_video", "joint")
 PARTS: Final = 20  # points of a curve in the record
 USUAL: Final = TrainSettings(
     steps=800,
@@ -79,27 +74,22 @@ USUAL: Final = TrainSettings(
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class Course(CodecCourse):
     """How much is learned, and from what."""
 
     clips: int = 2000
-    seed: int = 2000  # not one of those that a benchmark run is likely to have
     threads: int = 1
-    video_steps: int = 900
-    video_batch: int = 32  # frames
-    audio_steps: int = 600
-    audio_batch: int = 8  # clips
-    caption_steps: int = 600
-    caption_batch: int = 64
     clearer: float = 1.0  # the video's schedule, as if so many copies of it were seen
-    base: TrainSettings = field(
-        default_factory=lambda: replace(USUAL, trainable="base", steps=2000, rate=3e-3)
+    base_audio: TrainSettings = field(
+        default_factory=lambda: replace(USUAL, trainable="audio", steps=1500, rate=2e-3)
+    )
+    base_video: TrainSettings = field(
+        default_factory=lambda: replace(USUAL, trainable="video", steps=4000, rate=3e-3)
     )
     joint: TrainSettings = field(default_factory=lambda: USUAL)
 
     def __post_init__(self) -> None:
-        trainings = ("base", "joint")
-        given = {name: value for name, value in asdict(self).items() if name not in trainings}
+        given = {name: value for name, value in asdict(self).items() if name not in TRAININGS}
         clearer, counts = given.pop("clearer"), given
         if not 0 < clearer < math.inf:
             raise ConfigError(f"--clearer: found {clearer}, expected a positive number")
@@ -111,25 +101,29 @@ def changed(**settings: Any) -> Course:
     """Give the course with the settings that a user changed."""
     given = {name: value for name, value in settings.items() if value is not None}
     usual = Course()
-    base = replace(usual.base, steps=given.pop("base_steps", usual.base.steps))
-    joint = replace(usual.joint, steps=given.pop("steps", usual.joint.steps))
-    return replace(usual, base=base, joint=joint, **given)
+    trainings = {}
+    for name in TRAININGS:
+        training = getattr(usual, name)
+        trainings[name] = replace(training, steps=given.pop(f"{name}_steps", training.steps))
+    return replace(usual, **trainings, **given)
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One joint training, and where its weights belong."""
+    """One training, of a base model or a joint one, and where its weights belong."""
 
     out: Path
-    mixer: MixerKind
+    name: str  # a mixer, or the modality of a base model
     seed: int
     course: Course
-    first: bool  # of the seeds
+    first: bool = True  # of the seeds
 
     @property
     def folder(self) -> Path:
         """Give the folder of the training."""
-        return self.out / (self.mixer if self.first else f"{self.mixer}-seed-{self.seed}")
+        if self.name in BASES:
+            return self.out / f"base-{self.name}"
+        return self.out / (self.name if self.first else f"{self.name}-seed-{self.seed}")
 
     @property
     def weights(self) -> Path:
@@ -171,24 +165,39 @@ def train(
     with calculator(course.threads), torch.random.fork_rng(devices=[]):
         schedules = {"audio": 1.0, "video": course.clearer}
         write_text(weights / systems.SCHEDULE, json.dumps(schedules) + "\n")
-        _once(weights / systems.VIDEO, lambda: _video(examples, course, tell))
-        _once(weights / systems.AUDIO, lambda: _audio(examples, course, tell))
-        _once(weights / systems.ENCODER, lambda: _captions(weights, examples, course, tell))
+        _once(weights / systems.VIDEO, lambda: video_codec(examples, course, tell))
+        _once(weights / systems.AUDIO, lambda: audio_codec(examples, course, tell))
+        _once(weights / systems.ENCODER, lambda: text_encoder(weights, examples, course, tell))
         if mixers:
-            _base(out, examples, course, progress, tell)
+            _encode(out, examples, progress)
+    bases = [Job(out, name, course.seed, course) for name in BASES if mixers]
     jobs = [Job(out, m, seed, course, seed == seeds[0]) for seed in seeds for m in mixers]
-    if workers == 1:
-        for job in jobs:
-            _joint(job, progress, tell)
-    else:
-        with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-            for done in as_completed([pool.submit(_joint_apart, job) for job in jobs]):
-                done.result()
+    _all(bases, workers, progress, tell)
+    _all(jobs, workers, progress, tell)
     for folder in {weights, *(job.weights for job in jobs)}:
         for name in systems.SHARED:
             if folder != weights:
                 shutil.copyfile(weights / name, folder / name)
         _record(folder, [job for job in jobs if job.weights == folder], course)
+
+
+def _encode(out: Path, examples: Sequence[Example], progress: Progress) -> None:
+    """Encode the clips once for all trainings."""
+    model = systems.assemble("cmc-pe", out / "weights")
+    cache = latents.plan(model, examples, miniature.SPEC, out / "latents")
+    with progress("encoding clips", len(examples)) as advance:
+        latents.encode(model, miniature.SPEC, cache, (0, 1), advance)
+
+
+def _all(jobs: Sequence[Job], workers: int, progress: Progress, tell: Tell) -> None:
+    """Do some trainings, one after the other or several at once."""
+    if workers == 1:
+        for job in jobs:
+            _trained(job, progress, tell)
+        return
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        for done in as_completed([pool.submit(_trained_apart, job) for job in jobs]):
+            done.result()
 
 
 def _record(weights: Path, jobs: Sequence[Job], course: Course) -> None:
@@ -199,17 +208,18 @@ def _record(weights: Path, jobs: Sequence[Job], course: Course) -> None:
         "command": "svbench train-systems --out DIR",
         "versions": {"svbench": __version__, "torch": torch.__version__.split("+")[0]},
         "miniature": miniature.VERSION,
-        "course": {k: v for k, v in asdict(course).items() if jobs or k not in ("base", "joint")},
-        "seeds": {job.mixer: job.seed for job in jobs},
-        "losses": {job.mixer: curve(job.folder / "loss.csv") for job in jobs},
+        "course": {k: v for k, v in asdict(course).items() if jobs or k not in TRAININGS},
+        "seeds": {job.name: job.seed for job in jobs},
+        "losses": {
+            job.folder.name.partition("-seed")[0]: curve(job.folder / "loss.csv")
+            for job in [*(Job(jobs[0].out, n, 0, course) for n in BASES if jobs), *jobs]
+        },
         "sha256": {
             path.name: sha256(path)
             for path in sorted(weights.iterdir())
             if path.suffix != ".tmp" and path.name != systems.RECORD
         },
     }
-    if jobs:
-        made["losses"]["base"] = curve(jobs[0].out / "base" / "loss.csv")  # type: ignore[index]
     (weights / systems.RECORD).write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
 
 
@@ -223,146 +233,43 @@ def _once(path: Path, make: Callable[[], nn.Module], bits: int = 16) -> None:
     unfinished.replace(path)
 
 
-# --- codecs --------------------------------------------------------------------------------------
-
-
-def _video(examples: Sequence[Example], course: Course, tell: Tell) -> nn.Module:
-    """Teach an autoencoder to give frames back."""
-    videos = [_clip(example).video for example in examples]
-    torch.manual_seed(course.seed)
-    viewer = VideoCodec()
-    codec = viewer.codec
-
-    def frames(rng: np.random.Generator, batch: np.ndarray) -> Tensor:
-        which = rng.integers(miniature.SPEC.frames, size=len(batch))
-        shown = np.stack([videos[i][frame] for i, frame in zip(batch, which, strict=True)])
-        return VideoCodec.frames(shown)
-
-    steps, size = course.video_steps, course.video_batch
-    _teach("video codec", codec, frames, len(videos), steps, size, course, tell)
-    chosen = np.random.default_rng(course.seed).permutation(len(videos))[:SETTLED]
-    return _settled(codec, (viewer.moments(VideoCodec.frames(videos[i][::2])) for i in chosen))
-
-
-def _audio(examples: Sequence[Example], course: Course, tell: Tell) -> nn.Module:
-    """Teach an autoencoder to give spectrograms back."""
-    torch.manual_seed(course.seed)
-    listener = AudioCodec()
-    codec = listener.codec
-    heard = [listener.spectrogram(_clip(example).audio) for example in examples]
-
-    def spectrograms(_rng: np.random.Generator, batch: np.ndarray) -> Tensor:
-        return torch.stack([folded(heard[i]) for i in batch])
-
-    steps, size = course.audio_steps, course.audio_batch
-    _teach("audio codec", codec, spectrograms, len(heard), steps, size, course, tell)
-    chosen = np.random.default_rng(course.seed).permutation(len(heard))[:SETTLED]
-    return _settled(codec, (listener.moments(folded(heard[i])) for i in chosen))
-
-
-def _teach(
-    name: str,
-    codec: Codec,
-    draw: Callable[[np.random.Generator, np.ndarray], Tensor],
-    count: int,
-    steps: int,
-    size: int,
-    course: Course,
-    tell: Tell,
-) -> None:
-    """Let an autoencoder learn to give back what goes in."""
-
-    def loss(rng: np.random.Generator, batch: np.ndarray) -> Tensor:
-        inputs = draw(rng, batch)
-        found = codec.autoencoder.encode(inputs).latent_dist
-        again = codec.autoencoder.decode(found.sample()).sample
-        wrong = functional.l1_loss(again, inputs) + functional.mse_loss(again, inputs)
-        strays: Tensor = found.kl().mean()
-        return wrong + STRAYING * strays
-
-    order = batches(count, size, steps, course.seed)
-    optimiser = torch.optim.AdamW(codec.parameters(), CODEC_RATE, weight_decay=0)
-    learn(name, codec, optimiser, steps, order, loss, tell)
-
-
-def _settled(codec: Codec, moments: Iterable[Tensor]) -> Codec:
-    """Find the components that tell most of a codec's latents, its weights as they are written."""
-    codec.eval().half().float()
-    with torch.no_grad():
-        codec.settle(torch.cat(list(moments)))
-    return codec
-
-
-# --- captions ------------------------------------------------------------------------------------
-
-
-def _captions(weights: Path, examples: Sequence[Example], course: Course, tell: Tell) -> nn.Module:
-    """Teach a text encoder to hold the words: each place its own, the whole caption all of them."""
-    told = [example.caption for example in examples]
-    words = tuple(sorted({word for caption in told for word in split(caption)}))
-    torch.manual_seed(course.seed)
-    captioner = Captioner(words)
-    numbers = torch.tensor([captioner.numbers(caption) for caption in told])
-    count = int(captioner.encoder.config.vocab_size)
-    heads = nn.ModuleList([nn.Linear(CAPTION, count), nn.Linear(CAPTION, count)])
-
-    def loss(_rng: np.random.Generator, batch: np.ndarray) -> Tensor:
-        said = numbers[batch]
-        found = captioner.encoder(said)
-        places: Tensor = heads[0](found.last_hidden_state)
-        whole: Tensor = heads[1](functional.normalize(found.text_embeds, dim=-1) * CAPTION**0.5)
-        holds = torch.zeros(len(said), count).scatter_(1, said, 1.0)
-        wrong = functional.cross_entropy(places.flatten(0, 1), said.flatten())
-        return wrong + functional.binary_cross_entropy_with_logits(whole, holds)
-
-    network = nn.ModuleList([captioner.encoder, heads])
-    order = batches(len(told), course.caption_batch, course.caption_steps, course.seed)
-    optimiser = torch.optim.AdamW(network.parameters(), 3e-3, weight_decay=0.01)
-    learn("captions", network, optimiser, course.caption_steps, order, loss, tell)
-    (weights / systems.WORDS).write_text(json.dumps(words) + "\n", encoding="utf-8")
-    encoder: nn.Module = captioner.encoder
-    return encoder
-
-
 # --- joint models --------------------------------------------------------------------------------
 
 
-def _base(
-    out: Path, examples: Sequence[Example], course: Course, progress: Progress, tell: Tell
-) -> None:
-    """Train both base models, each of its own modality alone."""
-    torch.manual_seed(course.seed)
-    model = systems.assemble("cmc-pe", out / "weights")  # whose connectors and mixers stand by
-    settings = replace(course.base, seed=course.seed)
-    training = Training(model, examples, miniature.SPEC, settings, latents=out / "latents")
-    train_joint(training, out / "base", progress, tell, cpu=True)
-
-
-def _joint_apart(job: Job) -> None:
-    """Train a joint model in a process of its own, whose lines tell which it is."""
+def _trained_apart(job: Job) -> None:
+    """Train in a process of its own, whose lines tell which training it is."""
 
     def tell(line: str) -> None:
         print(f"{job.folder.name}: {line}", flush=True)
 
-    _joint(job, lambda _label, _total: nullcontext(lambda _count: None), tell)
+    _trained(job, lambda _label, _total: nullcontext(lambda _count: None), tell)
 
 
-def _joint(job: Job, progress: Progress, tell: Tell) -> None:
-    """Train a joint model from the base models, unless it is there."""
-    job.weights.mkdir(exist_ok=True)
-    path = job.weights / f"{job.mixer}.safetensors"
+def _trained(job: Job, progress: Progress, tell: Tell) -> None:
+    """Train a base model, or a joint one from the base models, unless it is there."""
     with calculator(job.course.threads), torch.random.fork_rng(devices=[]):
-        _once(path, lambda: _joined(job, progress, tell), bits=8)
+        if job.name in BASES:
+            settings = replace(getattr(job.course, f"base_{job.name}"), seed=job.seed)
+            _learned(job, "cmc-pe", settings, progress, tell)  # its joint parts stand by
+            return
+        job.weights.mkdir(exist_ok=True)
+        path = job.weights / f"{job.name}.safetensors"
+        settings = replace(job.course.joint, seed=job.seed)
+        kind = mixer_kind(job.name)
+        _once(path, lambda: _learned(job, kind, settings, progress, tell), bits=8)
 
 
-def _joined(job: Job, progress: Progress, tell: Tell) -> nn.Module:
+def _learned(
+    job: Job, mixer: MixerKind, settings: TrainSettings, progress: Progress, tell: Tell
+) -> nn.Module:
+    """Train what the settings say, and give the joint model with the result."""
     torch.manual_seed(job.seed)
-    model = systems.assemble(job.mixer, job.out / "weights")
-    base = load_state(job.out / "base" / JOINT / WEIGHTS)
-    bases = {name: weight for name, weight in base.items() if name.startswith("unets.")}
-    model.joint.load_state_dict(bases, strict=False)
+    model = systems.assemble(mixer, job.out / "weights")
+    for name in BASES if job.name not in BASES else ():
+        learned = load_state(job.out / f"base-{name}" / JOINT / WEIGHTS)
+        base = {k: v for k, v in learned.items() if k.startswith(f"unets.{name}.")}
+        model.joint.load_state_dict(base, strict=False)
     examples = greatesthits.load(job.out / "data", split="train")
-    settings = replace(job.course.joint, seed=job.seed)
     training = Training(model, examples, miniature.SPEC, settings, latents=job.out / "latents")
     load_joint(train_joint(training, job.folder, progress, tell, cpu=True), model.joint)
     return model.joint
@@ -374,11 +281,9 @@ def curve(log: Path) -> dict[str, list[float]]:
         steps = list(csv.DictReader(file))
     parts = np.array_split(np.arange(len(steps)), min(PARTS, len(steps)))
     told = {"step": [float(steps[part[-1]]["step"]) for part in parts]}
-    for name in ("audio", "video"):
+    for name in BASES:
+        if not steps[0][f"loss_{name}"]:
+            continue  # a base model's training has one loss
         losses = np.array([float(step[f"loss_{name}"]) for step in steps])
         told[name] = [round(float(losses[part].mean()), 4) for part in parts]
     return told
-
-
-def _clip(example: Example) -> Clip:
-    return media.read(example.recording, miniature.SPEC)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 import torch
 from accelerate import PartialState
@@ -20,7 +20,7 @@ from svbench.baselines import miniature
 from svbench.baselines.checkpoint import load_config, load_joint
 from svbench.baselines.joint_unet import JointConfig
 from svbench.baselines.loss_over_time import global_times, loss_over_time
-from svbench.baselines.mixers import MixerKind
+from svbench.baselines.mixers import MixerKind, mixer_kind
 from svbench.baselines.model import JointModel
 from svbench.baselines.sampling import SamplerSettings
 from svbench.baselines.training_settings import TrainSettings
@@ -143,12 +143,3 @@ def base_model(scale: str, mixer: MixerKind, bases: Sequence[str], *, cpu: bool)
         )
     here = PartialState(cpu=cpu)
     return find_bases({**PAPER_BASES, **named}, JointConfig(mixer)).load(here.device)
-
-
-def mixer_kind(name: str) -> MixerKind:
-    """Look a mixer up by its name."""
-    for kind in get_args(MixerKind):
-        if kind == name:
-            found: MixerKind = kind
-            return found
-    raise ConfigError(f"--mixer: found {name!r}, expected one of {', '.join(get_args(MixerKind))}")

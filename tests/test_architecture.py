@@ -83,14 +83,18 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     # it trains a joint model, so it must know what a joint model is
     "svbench.train": NOUNS
     | {"svbench.baselines", "svbench.latents", "svbench.media", "svbench.store"},
+    "svbench.train_codecs": NOUNS
+    | {"svbench.baselines", "svbench.datasets", "svbench.learning", "svbench.media"},
     "svbench.train_systems": NOUNS
     | {
         "svbench._version",
         "svbench.baselines",
         "svbench.datasets",
+        "svbench.latents",
         "svbench.learning",
-        "svbench.media",
+        "svbench.store",
         "svbench.train",
+        "svbench.train_codecs",
         "svbench.weights",
     },
     "svbench.training_plans": NOUNS
@@ -126,7 +130,12 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "svbench.cli_sweep": NOUNS
     | {"svbench.catalog", "svbench.config", "svbench.reports", "svbench.results"},
     "svbench.cli_training": NOUNS
-    | {"svbench.train", "svbench.train_systems", "svbench.training_plans"},
+    | {
+        "svbench.baselines.mixers",
+        "svbench.train",
+        "svbench.train_systems",
+        "svbench.training_plans",
+    },
     "svbench.metrics": NOUNS | {"svbench.intervals", "svbench.protocols", "svbench.weights"},
     "svbench.baselines": NOUNS | {"svbench.protocols", "svbench.weights"},
     "svbench.reports": NOUNS | {"svbench.clip_view", "svbench.intervals", "svbench.results"},

@@ -42,7 +42,8 @@ GUIDANCE: Final = Modal(audio=1.5, video=1.5)  # the paper's 2.5 and 7.5 are far
 SCALE: Final = ".scale"
 EIGHT_BITS: Final = 127
 SCHEDULE: Final = "schedules.json"
-SHARED: Final = (VIDEO, AUDIO, ENCODER, WORDS, SCHEDULE)
+ENCODERS: Final = (VIDEO, AUDIO, ENCODER, WORDS)  # what decides latents and captions
+SHARED: Final = (*ENCODERS, SCHEDULE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ def assemble(mixer: MixerKind, folder: Path = FOLDER) -> JointModel:
     put(captions.encoder, folder / ENCODER)
     clearer = json.loads((folder / SCHEDULE).read_text(encoding="utf-8"))
     schedules = SCHEDULES.map(lambda usual, by: replace(usual, clearer=by), Modal(**clearer))
-    digests = {name: sha256(folder / name) for name in SHARED}
+    digests = {name: sha256(folder / name) for name in ENCODERS}
     return JointModel(joint_unet(mixer), schedules, audio, video, captions, digests)
 
 

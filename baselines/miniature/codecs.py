@@ -2,7 +2,8 @@
 
 Each clip passes through alone, so what becomes of it does not depend on its company. An
 autoencoder's latents of one moment (a frame; 40 ms of sound) are told by their first principal
-components, scaled to variance 1 over the clips that the codec learned from.
+components. Each is divided by the fourth root of its variance over the clips that the codec
+learned from, and all by one number, so that their mean variance is 1.
 
 Conventions
 -----------
@@ -70,7 +71,7 @@ class Codec(nn.Module):
         self.autoencoder = autoencoder
         self.register_buffer("mean", torch.zeros(size))
         self.register_buffer("axes", torch.eye(components, size))
-        self.register_buffer("deviation", torch.ones(components))
+        self.register_buffer("scale", torch.ones(components))
 
     def encode(self, inputs: Tensor) -> Tensor:
         """Give the autoencoder's latents (N, C, H, W)."""
@@ -85,12 +86,12 @@ class Codec(nn.Module):
     def told(self, moments: Tensor) -> Tensor:
         """Tell moments (..., size) by components (..., components)."""
         axes, mean = self.get_buffer("axes"), self.get_buffer("mean")
-        return (moments - mean) @ axes.T / self.get_buffer("deviation")
+        return (moments - mean) @ axes.T / self.get_buffer("scale")
 
     def moments(self, told: Tensor) -> Tensor:
         """Undo `told`, as far as the components go."""
         axes, mean = self.get_buffer("axes"), self.get_buffer("mean")
-        return (told * self.get_buffer("deviation")) @ axes + mean
+        return (told * self.get_buffer("scale")) @ axes + mean
 
     def settle(self, moments: Tensor) -> None:
         """Take the components from moments (N, size)."""
@@ -102,7 +103,11 @@ class Codec(nn.Module):
         largest = axes.gather(1, axes.abs().argmax(1, keepdim=True))
         self.get_buffer("mean").copy_(mean)
         self.get_buffer("axes").copy_(axes * largest.sign())
-        self.get_buffer("deviation").copy_(spread.flip(0)[: len(axes)].sqrt())
+        # Half way to variance 1: the first components, which are seen and heard most, stay larger
+        # than the last, and all together have variance 1.
+        scale = spread.flip(0)[: len(axes)] ** 0.25
+        variance = spread.flip(0)[: len(axes)].sqrt().mean()
+        self.get_buffer("scale").copy_(scale * variance.sqrt())
 
 
 class VideoCodec:

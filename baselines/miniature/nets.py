@@ -32,7 +32,8 @@ from svbench.baselines.joint_unet import JointConfig, JointUNet
 from svbench.baselines.mixers import MixerKind
 from svbench.baselines.modal import Modal
 
-GROUPS: Final = 8  # of every group norm
+GROUPS: Final = 8  # of group norms that see more than one place
+ALONE: Final = 1  # of those that see a single place: with more, each would see but a few numbers
 CAPTION: Final = 32  # length of a caption's vectors
 WORDS: Final = 16  # longest caption, with both ends
 VIDEO_CHANNELS: Final = 16  # of the autoencoder
@@ -98,7 +99,7 @@ def joint_unet(mixer: MixerKind) -> JointUNet:
         condition_channels=48,
         multiples=Modal(audio=(1, 2), video=(1, 2)),
         head_size=Modal(audio=16, video=16),
-        groups=GROUPS,
+        groups=ALONE,
     )
     joint = JointUNet(UNet2DConditionModel(**_AUDIO), UNetMotionModel(**_VIDEO), config)
     return nn.Module.to(joint, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
@@ -112,7 +113,7 @@ _VIDEO: Final[dict[str, Any]] = {
     "down_block_types": ("CrossAttnDownBlockMotion", "CrossAttnDownBlockMotion"),
     "up_block_types": ("CrossAttnUpBlockMotion", "CrossAttnUpBlockMotion"),
     "layers_per_block": 1,
-    "norm_num_groups": GROUPS,
+    "norm_num_groups": ALONE,
     "cross_attention_dim": CAPTION,
     "num_attention_heads": 4,
     "motion_num_attention_heads": 4,

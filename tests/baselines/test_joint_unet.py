@@ -221,3 +221,16 @@ def test_weights_of_another_width_are_refused() -> None:
     released["connector_out_video.0.0.weight"] = torch.zeros(7, 8, 3, 3)
     with pytest.raises(DataError, match=r"f.bin: connector_out_video.0.0.weight has shape \(7, 8"):
         official.from_released(released, ours, joint.config, "f.bin")
+
+
+@pytest.mark.parametrize("name", ["audio", "video"])
+def test_a_base_model_speaks_alone(name: str) -> None:
+    joint, told = tiny_joint("cmc-pe"), tiny_inputs()
+    seen = environment(told["noisy"], told["guessed"])
+    with torch.inference_mode():
+        said = joint(told["noisy"], told["times"], told["captions"], seen, alone=name)
+        base = getattr(joint, name)
+        expected = base(*(getattr(told[k], name) for k in ("noisy", "times", "captions")), None)
+    assert torch.equal(getattr(said, name), expected)
+    other = "video" if name == "audio" else "audio"
+    assert getattr(said, other) is getattr(told["noisy"], other)

@@ -20,7 +20,7 @@ from svbench.baselines.ddim import PAPER_SCHEDULES, NoiseSchedule
 from svbench.baselines.joint_unet import JointUNet
 from svbench.baselines.modal import Modal
 from svbench.baselines.official import released_name
-from svbench.baselines.training_loss import Draw, draw, joint_loss, without_captions
+from svbench.baselines.training_loss import Draw, base_loss, draw, joint_loss, without_captions
 from tests.golden import golden
 from tests.joint_factories import golden_joint
 
@@ -146,7 +146,7 @@ class Listener:
         self.answer = answer
         self.told: list[tuple[Any, ...]] = []
 
-    def __call__(self, *told: Any) -> Modal[Tensor]:
+    def __call__(self, *told: Any, **_alone: str) -> Modal[Tensor]:
         self.told.append((*told, torch.is_grad_enabled()))
         noisy: Modal[Tensor] = told[0]
         return noisy.map(lambda x: torch.full_like(x, self.answer))
@@ -227,3 +227,25 @@ def test_velocity_is_judged_as_velocity() -> None:
     level = schedule.alpha_bar[lesson.times.audio].view(2, 1, 1, 1)
     velocity = level.sqrt() * lesson.noise.audio - (1 - level).sqrt()  # the latents are ones
     assert float(outcome.losses.audio) == pytest.approx(float(velocity.square().mean()), rel=1e-5)
+
+
+def test_the_first_pass_is_made_for_the_clips_alone_that_use_it() -> None:
+    """Of the two clips one keeps a guess: what the model says of it is the same as in company."""
+    listener, outcome = listened(lesson_of((True, False)))
+    first, second = listener.told
+    assert [len(noisy) for noisy in first[0]] == [1, 1]
+    assert [len(noisy) for noisy in second[0]] == [2, 2]
+    torch.testing.assert_close(first[0].video[0], second[0].video[0], rtol=0, atol=0)
+    assert not any(bool(guess[1].any()) for guess in outcome.guessed)
+
+
+@pytest.mark.parametrize("name", ["audio", "video"])
+def test_a_base_model_is_judged_alone(name: str) -> None:
+    lesson = lesson_of((True, True))
+    listener = Listener()
+    latents = SHAPES.map(lambda shape: torch.ones(2, *shape))
+    captions = Modal(torch.zeros(2, 4), torch.zeros(2, 5, 2))
+    loss = base_loss(listener, latents, captions, lesson, PAPER_SCHEDULES, 8, name)
+    assert len(listener.told) == 1  # nothing is guessed
+    noise = getattr(lesson.noise, name)  # it says 0 where the noise was asked for
+    assert float(loss) == pytest.approx(float(noise.square().mean()), rel=1e-6)

@@ -25,7 +25,8 @@ TINY = Course(
     audio_batch=2,
     caption_steps=2,
     caption_batch=2,
-    base=replace(Course().base, steps=2, batch=2, at_once=2, warm_up=0, save_every=1),
+    base_audio=replace(Course().base_audio, steps=2, batch=2, at_once=2, warm_up=0, save_every=1),
+    base_video=replace(Course().base_video, steps=2, batch=2, at_once=2, warm_up=0, save_every=1),
     joint=replace(Course().joint, steps=2, batch=2, at_once=2, warm_up=0, save_every=1),
 )
 
@@ -64,7 +65,8 @@ def test_everything_is_made_from_nothing_and_the_same_again(tmp_path: Path) -> N
     assert told["step"] == steps
     assert told["audio"] == [round(loss, 4) for loss in audio]
     assert told["video"] == [round(loss, 4) for loss in video]
-    assert record["losses"]["base"]["step"] == [1, 2]
+    assert list(record["losses"]["base-audio"]) == ["step", "audio"]  # it has no other loss
+    assert record["losses"]["base-video"]["step"] == [1, 2]
     model = miniature.Shipped("cmc-pe", one / "weights").load(torch.device("cpu"), torch.float32)
     assert model.joint.config.mixer == "cmc-pe"
     assert any("video codec" in line for line in said)
@@ -83,7 +85,14 @@ def test_joint_models_begin_with_the_base_models_and_differ_by_seed(tmp_path: Pa
     """With a rate of zero nothing is learned: what comes out is what went in."""
     still = replace(TINY, joint=replace(TINY.joint, rate=1e-12))
     train(tmp_path, ["cmc-pe"], still, no_bar, lambda _line: None, seeds=(0, 5))
-    base = load_state(tmp_path / "base" / "joint" / "joint.safetensors")
+    base = {
+        name: weight
+        for part in ("audio", "video")
+        for name, weight in load_state(
+            tmp_path / f"base-{part}" / "joint" / "joint.safetensors"
+        ).items()
+        if name.startswith(f"unets.{part}.")
+    }
     first, other = (
         miniature.Shipped("cmc-pe", tmp_path / name).load(torch.device("cpu"), torch.float32)
         for name in ("weights", "weights-seed-5")
@@ -98,20 +107,29 @@ def test_joint_models_begin_with_the_base_models_and_differ_by_seed(tmp_path: Pa
     assert not torch.equal(*stems)
 
 
-def test_base_models_hear_nothing_of_each_other(tmp_path: Path) -> None:
+@pytest.mark.parametrize("part", ["audio", "video"])
+def test_base_models_hear_nothing_of_each_other(tmp_path: Path, part: str) -> None:
     train(tmp_path, ["cmc-pe"], TINY, no_bar, lambda _line: None)
-    config = json.loads(
-        (tmp_path / "base" / "checkpoints" / "00000002" / "record.json").read_text()
-    )
-    assert config["made_by"]["trainable"] == "base"
-    trained = load_state(tmp_path / "base" / "checkpoints" / "00000002" / "trained.safetensors")
+    last = tmp_path / f"base-{part}" / "checkpoints" / "00000002"
+    assert json.loads((last / "record.json").read_text())["made_by"]["trainable"] == part
+    trained = load_state(last / "trained.safetensors")
     assert trained
-    assert all(name.startswith("unets.") for name in trained)
+    assert all(name.startswith(f"unets.{part}.") for name in trained)
+
+
+def test_trainings_side_by_side_give_the_same_weights(tmp_path: Path) -> None:
+    """Two processes learn what one does, bit for bit."""
+    for name, workers in (("one", 1), ("two", 2)):
+        train(tmp_path / name, ["cmc-pe"], TINY, no_bar, lambda _line: None, workers=workers)
+        AcceleratorState._reset_state(reset_partial_state=True)
+    digests = [sha256(tmp_path / n / "weights" / "cmc-pe.safetensors") for n in ("one", "two")]
+    assert digests[0] == digests[1]
 
 
 def test_a_user_changes_some_settings() -> None:
-    course = changed(steps=7, base_steps=9, clips=None, seed=3, clearer=4.0)
-    assert (course.joint.steps, course.base.steps) == (7, 9)
+    course = changed(joint_steps=7, base_video_steps=9, clips=None, seed=3, clearer=4.0)
+    assert (course.joint.steps, course.base_video.steps) == (7, 9)
+    assert course.base_audio == Course().base_audio
     assert (course.clips, course.seed, course.clearer) == (Course().clips, 3, 4.0)
     assert changed() == Course()
     with pytest.raises(ConfigError, match="--clearer"):
