@@ -168,6 +168,13 @@ def test_a_page_without_clips_tells_what_there_is(run: Path) -> None:
     assert data(bare, "requests")["views"] == {}
 
 
+def test_a_run_that_tells_no_versions_is_shown_without(run: Path) -> None:
+    (run / "run.json").write_text('{"command": "run"}', encoding="utf-8")
+    text = write_page(run, run / "page").read_text(encoding="utf-8")
+    assert "Versions" not in text
+    assert "Data and seeds" in text
+
+
 def test_the_same_run_gives_the_same_bytes(run: Path) -> None:
     folder = page_of(run)
     files = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
