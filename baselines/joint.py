@@ -22,10 +22,10 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
-from threading import Lock
+from threading import RLock, get_ident
 from typing import Any, Final, Literal, Protocol
 
 import torch
@@ -77,6 +77,7 @@ class Machine:
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     batch: int = 1  # clips that are sampled together
     compiled: bool = False
+    copies: bool = False  # each worker loads a model of its own; for small ones on a processor
 
     @property
     def place(self) -> torch.device:
@@ -127,8 +128,8 @@ class Joint:
         self._machine = Machine() if machine is None else machine
         self._place = self._machine.place
         self._size = self._machine.batch  # halved where memory is short
-        self._loaded: list[JointModel] = []
-        self._lock = Lock()
+        self._loaded: dict[int, JointModel] = {}  # by worker, or one for all
+        self._lock = RLock()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel without what was loaded."""
@@ -172,7 +173,7 @@ class Joint:
         """Yield one clip per request, in order; a batch is made when its first is asked for."""
         waiting = list(requests)
         while waiting:
-            with self._lock:
+            with nullcontext() if self._machine.copies else self._lock:
                 clips = self._first_of(waiting, spec)
             waiting = waiting[len(clips) :]
             yield from clips
@@ -228,17 +229,19 @@ class Joint:
 
     def _ready(self) -> JointModel:
         """Give the model, loaded and moved at its first use."""
-        if not self._loaded:
-            model = self._model.load(self._place, DTYPES[self._machine.dtype])
-            if short_digest(model.weights) != self.settings["weights"]:
-                raise DataError(
-                    f"{self.name}: found other weights than when the work began; they were "
-                    "replaced meanwhile; run the same command again"
-                )
-            if self._machine.compiled:
-                compile_blocks(model.joint)
-            self._loaded.append(model)
-        return self._loaded[0]
+        worker = get_ident() if self._machine.copies else 0
+        with self._lock:
+            if worker not in self._loaded:
+                model = self._model.load(self._place, DTYPES[self._machine.dtype])
+                if short_digest(model.weights) != self.settings["weights"]:
+                    raise DataError(
+                        f"{self.name}: found other weights than when the work began; they were "
+                        "replaced meanwhile; run the same command again"
+                    )
+                if self._machine.compiled:
+                    compile_blocks(model.joint)
+                self._loaded[worker] = model
+            return self._loaded[worker]
 
 
 def recipe(

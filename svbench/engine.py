@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol, TypeVar
 
+from threadpoolctl import threadpool_limits
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -29,9 +31,11 @@ class Engine(Protocol):
 class Local:
     """Work in this process, on a few threads.
 
-    Decoding, optical flow and resampling release Python's lock, so threads use all cores
-    without copying clips between processes. At most twice as many shards as there are workers
-    are under way, which keeps memory flat however many shards there are.
+    Decoding, optical flow, resampling and networks release Python's lock, so threads use all cores
+    without copying clips between processes. Each worker computes on one thread: so sums are
+    rounded alike however many cores and workers there are, and no two workers' threads wait for
+    each other's cores. At most twice as many shards as there are workers are under way, which
+    keeps memory flat however many shards there are.
     """
 
     workers: int = 1
@@ -39,10 +43,11 @@ class Local:
     def map(self, work: Callable[[T], R], shards: Iterable[T]) -> Iterator[R]:
         """Yield `work(shard)` for each shard, in order."""
         if self.workers == 1:
-            yield from map(work, shards)
+            with threadpool_limits(1):
+                yield from map(work, shards)
             return
         pending: deque[Future[R]] = deque()
-        with ThreadPoolExecutor(self.workers) as pool:
+        with ThreadPoolExecutor(self.workers, initializer=_on_one_thread) as pool:
             try:
                 for shard in shards:
                     pending.append(pool.submit(work, shard))
@@ -53,6 +58,10 @@ class Local:
             finally:
                 for future in pending:
                     future.cancel()
+
+
+def _on_one_thread() -> None:
+    threadpool_limits(1)  # of the thread that calls it, for as long as that lives
 
 
 def cut(items: Iterable[T], size: int) -> Iterator[Sequence[T]]:

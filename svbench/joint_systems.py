@@ -97,4 +97,5 @@ def _system(
         guidance = Modal(*config.guidance)
     recipe = replace(recipe, sampler=replace(recipe.sampler, guidance=guidance))
     machine = joint.Machine(config.device, config.dtype, batch or 1, config.compile)
-    return joint.Joint(mixer, model, recipe, machine)
+    small = config.scale == "mini" and machine.place.type == "cpu"
+    return joint.Joint(mixer, model, recipe, replace(machine, copies=small))

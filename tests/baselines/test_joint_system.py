@@ -322,10 +322,10 @@ def test_weights_of_the_other_mixer_do_not_serve(
     assert problem.endswith("found a joint model of cmc-pe, expected cross-attention")
 
 
-def test_the_miniature_takes_no_weights(svbench: Command, tmp_path: Path) -> None:
+def test_the_miniature_takes_weights_of_its_own_alone(svbench: Command, tmp_path: Path) -> None:
     command = ("run", "--dataset", "greatesthits", "--out", tmp_path, "--weights", "folder")
-    problem = svbench(*command).problem(2)
-    assert problem.startswith("--weights folder: the miniature's weights come with svbench")
+    problem = svbench(*command).problem(3)
+    assert problem.startswith("--weights folder: found no joint weights of the miniature")
 
 
 def test_an_absent_folder_is_told_before_clips_are_read(

@@ -8,6 +8,7 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_info
 
 from svbench.engine import Local, cut
 
@@ -60,3 +61,16 @@ def test_an_error_reaches_the_caller(workers: int) -> None:
 
     with pytest.raises(ZeroDivisionError):
         list(Local(workers).map(fail, range(10)))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_each_worker_computes_on_one_thread(workers: int) -> None:
+    """Sums are rounded by how many threads share them, so that is the same everywhere."""
+
+    def threads(_number: int) -> int:
+        return max(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+
+    before = threads(0)
+    assert list(Local(workers).map(threads, range(4))) == [1] * 4
+    if workers == 1:
+        assert threads(0) == before  # the caller's own is as it was
