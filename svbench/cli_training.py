@@ -108,7 +108,12 @@ def register(
     @app.command("train-systems")
     def train_systems(
         out: Annotated[Path, typer.Option(help="Folder; the weights come to OUT/weights.")],
-        mixers: Annotated[str, typer.Option(help="Comma-separated; default: all.")] = "",
+        dataset: Annotated[
+            str, typer.Option(help="greatesthits, landscape or vggsound, drawn.")
+        ] = "greatesthits",
+        mixers: Annotated[
+            str, typer.Option(help="Comma-separated; default: all for greatesthits, else cmc-pe.")
+        ] = "",
         base_audio_steps: Annotated[int | None, typer.Option(help="Of the sound alone.")] = None,
         base_video_steps: Annotated[int | None, typer.Option(help="Of the video alone.")] = None,
         steps: Annotated[int | None, typer.Option(help="Of each joint model.")] = None,
@@ -129,6 +134,7 @@ def register(
 
         wanted = [mixer_kind(name) for name in names(mixers)]
         course = systems.changed(
+            dataset=dataset,
             base_audio_steps=base_audio_steps,
             base_video_steps=base_video_steps,
             joint_steps=steps,
@@ -136,7 +142,8 @@ def register(
             seed=seed,
             clearer=clearer,
         )
-        told = (out, wanted or systems.MIXERS, course)
+        usual = systems.MIXERS if dataset == "greatesthits" else systems.MIXERS[:1]
+        told = (out, wanted or usual, course)
         with stoppable(), progress() as bars:
             systems.train(*told, bars, typer.echo, seeds=_numbers(seeds), workers=workers)
         typer.echo(f"weights: {out / 'weights'}")

@@ -27,6 +27,7 @@ from svbench.errors import ConfigError, DataError
 from svbench.protocols import System
 
 GAMMAS: Final = (1.0, 1.25, 1.5, 1.75, 2.0)  # of the paper's Table 1
+SWEPT: Final = ("greatesthits",)  # elsewhere the paper shows one gamma (Tables 2 and 3)
 ORDER: Final[tuple[MixerKind, ...]] = ("cross-attention", "cross-attention-sequence", "cmc-pe")
 MINI_BATCH: Final = 8  # clips sampled together at the miniature's scale
 
@@ -65,7 +66,7 @@ def _models(config: RunConfig) -> Mapping[MixerKind, joint.OnDisk]:
             f"--weights {config.weights[1]}: found a second folder, expected one that "
             "svbench train-systems wrote, or --scale paper beside it"
         )
-    folder = Path(config.weights[0]) if config.weights else miniature.FOLDER
+    folder = Path(config.weights[0]) if config.weights else miniature.folder_of(config.dataset)
     models = {mixer: miniature.Shipped(mixer, folder) for mixer in miniature.shipped(folder)}
     if config.weights and not models:
         raise DataError(
@@ -79,7 +80,7 @@ def _gammas(config: RunConfig, mixer: MixerKind) -> tuple[float | None, ...]:
     """Give the gammas of a mixer's rows; None is the preset's."""
     if config.gamma:
         return config.gamma
-    if config.scale == "paper":
+    if config.scale == "paper" or config.dataset not in SWEPT:
         return (None,)
     return GAMMAS if mixer == "cmc-pe" else (1.0,)
 

@@ -27,9 +27,8 @@ from svbench.baselines import miniature as systems
 from svbench.baselines.miniature.captions import Captioner, split
 from svbench.baselines.miniature.codecs import AudioCodec, Codec, VideoCodec, folded
 from svbench.baselines.miniature.nets import CAPTION
-from svbench.datasets import miniature
 from svbench.learning import Tell, batches, learn
-from svbench.types import Clip, Example
+from svbench.types import ClipSpec, Example
 
 STRAYING: Final = 1e-6  # weight of the autoencoders' Kullback-Leibler term
 CODEC_RATE: Final = 2e-3
@@ -49,15 +48,17 @@ class CodecCourse:
     caption_batch: int = 64
 
 
-def video_codec(examples: Sequence[Example], course: CodecCourse, tell: Tell) -> nn.Module:
+def video_codec(
+    examples: Sequence[Example], spec: ClipSpec, course: CodecCourse, tell: Tell
+) -> nn.Module:
     """Teach an autoencoder to give frames back."""
-    videos = [_clip(example).video for example in examples]
+    videos = [media.read(example.recording, spec).video for example in examples]
     torch.manual_seed(course.seed)
     viewer = VideoCodec()
     codec = viewer.codec
 
     def frames(rng: np.random.Generator, batch: np.ndarray) -> Tensor:
-        which = rng.integers(miniature.SPEC.frames, size=len(batch))
+        which = rng.integers(spec.frames, size=len(batch))
         shown = np.stack([videos[i][frame] for i, frame in zip(batch, which, strict=True)])
         return VideoCodec.frames(shown)
 
@@ -67,12 +68,16 @@ def video_codec(examples: Sequence[Example], course: CodecCourse, tell: Tell) ->
     return _settled(codec, (viewer.moments(VideoCodec.frames(videos[i][::2])) for i in chosen))
 
 
-def audio_codec(examples: Sequence[Example], course: CodecCourse, tell: Tell) -> nn.Module:
+def audio_codec(
+    examples: Sequence[Example], spec: ClipSpec, course: CodecCourse, tell: Tell
+) -> nn.Module:
     """Teach an autoencoder to give spectrograms back."""
     torch.manual_seed(course.seed)
     listener = AudioCodec()
     codec = listener.codec
-    heard = [listener.spectrogram(_clip(example).audio) for example in examples]
+    heard = [
+        listener.spectrogram(media.read(example.recording, spec).audio) for example in examples
+    ]
 
     def spectrograms(_rng: np.random.Generator, batch: np.ndarray) -> Tensor:
         return torch.stack([folded(heard[i]) for i in batch])
@@ -147,7 +152,3 @@ def text_encoder(
     (weights / systems.WORDS).write_text(json.dumps(words) + "\n", encoding="utf-8")
     encoder: nn.Module = captioner.encoder
     return encoder
-
-
-def _clip(example: Example) -> Clip:
-    return media.read(example.recording, miniature.SPEC)

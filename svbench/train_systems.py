@@ -46,7 +46,7 @@ from svbench.baselines.checkpoint import WEIGHTS, load_joint
 from svbench.baselines.mixers import MixerKind, mixer_kind
 from svbench.baselines.training_settings import BASES, TrainSettings
 from svbench.baselines.training_state import JOINT
-from svbench.datasets import greatesthits, miniature
+from svbench.datasets.miniatures import drawn, training_clips
 from svbench.errors import ConfigError
 from svbench.learning import Tell, calculator
 from svbench.store import write_text
@@ -77,6 +77,7 @@ USUAL: Final = TrainSettings(
 class Course(CodecCourse):
     """How much is learned, and from what."""
 
+    dataset: str = "greatesthits"
     clips: int = 2000
     threads: int = 1
     clearer: float = 1.0  # the video's schedule, as if so many copies of it were seen
@@ -90,6 +91,7 @@ class Course(CodecCourse):
 
     def __post_init__(self) -> None:
         given = {name: value for name, value in asdict(self).items() if name not in TRAININGS}
+        drawn(given.pop("dataset"))
         clearer, counts = given.pop("clearer"), given
         if not 0 < clearer < math.inf:
             raise ConfigError(f"--clearer: found {clearer}, expected a positive number")
@@ -160,16 +162,15 @@ def train(
     """
     weights = out / "weights"
     weights.mkdir(parents=True, exist_ok=True)
-    miniature.draw(out / "data", seed=course.seed, train=course.clips)
-    examples = greatesthits.load(out / "data", split="train")
+    examples, spec = _examples(out, course), drawn(course.dataset).spec
     with calculator(course.threads), torch.random.fork_rng(devices=[]):
         schedules = {"audio": 1.0, "video": course.clearer}
         write_text(weights / systems.SCHEDULE, json.dumps(schedules) + "\n")
-        _once(weights / systems.VIDEO, lambda: video_codec(examples, course, tell))
-        _once(weights / systems.AUDIO, lambda: audio_codec(examples, course, tell))
+        _once(weights / systems.VIDEO, lambda: video_codec(examples, spec, course, tell))
+        _once(weights / systems.AUDIO, lambda: audio_codec(examples, spec, course, tell))
         _once(weights / systems.ENCODER, lambda: text_encoder(weights, examples, course, tell))
         if mixers:
-            _encode(out, examples, progress)
+            _encode(out, examples, course, progress)
     bases = [Job(out, name, course.seed, course) for name in BASES if mixers]
     jobs = [Job(out, m, seed, course, seed == seeds[0]) for seed in seeds for m in mixers]
     _all(bases, workers, progress, tell)
@@ -181,12 +182,17 @@ def train(
         _record(folder, [job for job in jobs if job.weights == folder], course)
 
 
-def _encode(out: Path, examples: Sequence[Example], progress: Progress) -> None:
+def _examples(out: Path, course: Course) -> tuple[Example, ...]:
+    return training_clips(course.dataset, out / "data", seed=course.seed, clips=course.clips)
+
+
+def _encode(out: Path, examples: Sequence[Example], course: Course, progress: Progress) -> None:
     """Encode the clips once for all trainings."""
     model = systems.assemble("cmc-pe", out / "weights")
-    cache = latents.plan(model, examples, miniature.SPEC, out / "latents")
+    spec = drawn(course.dataset).spec
+    cache = latents.plan(model, examples, spec, out / "latents")
     with progress("encoding clips", len(examples)) as advance:
-        latents.encode(model, miniature.SPEC, cache, (0, 1), advance)
+        latents.encode(model, spec, cache, (0, 1), advance)
 
 
 def _all(jobs: Sequence[Job], workers: int, progress: Progress, tell: Tell) -> None:
@@ -205,9 +211,9 @@ def _record(weights: Path, jobs: Sequence[Job], course: Course) -> None:
     made = {
         "about": "Miniature systems of svbench: trained on drawn and synthesised clips, not "
         "comparable with the paper's.",
-        "command": "svbench train-systems --out DIR",
+        "command": f"svbench train-systems --dataset {course.dataset} --out DIR",
         "versions": {"svbench": __version__, "torch": torch.__version__.split("+")[0]},
-        "miniature": miniature.VERSION,
+        "miniature": drawn(course.dataset).version,
         "course": {k: v for k, v in asdict(course).items() if jobs or k not in TRAININGS},
         "seeds": {job.name: job.seed for job in jobs},
         "losses": {
@@ -269,8 +275,9 @@ def _learned(
         learned = load_state(job.out / f"base-{name}" / JOINT / WEIGHTS)
         base = {k: v for k, v in learned.items() if k.startswith(f"unets.{name}.")}
         model.joint.load_state_dict(base, strict=False)
-    examples = greatesthits.load(job.out / "data", split="train")
-    training = Training(model, examples, miniature.SPEC, settings, latents=job.out / "latents")
+    spec = drawn(job.course.dataset).spec
+    examples = _examples(job.out, job.course)
+    training = Training(model, examples, spec, settings, latents=job.out / "latents")
     load_joint(train_joint(training, job.folder, progress, tell, cpu=True), model.joint)
     return model.joint
 

@@ -73,6 +73,11 @@ class Shipped:
         )
 
 
+def folder_of(dataset: str) -> Path:
+    """Give the folder of the weights that come with svbench for a data set."""
+    return FOLDER if dataset == "greatesthits" else FOLDER / dataset
+
+
 def shipped(folder: Path = FOLDER) -> tuple[MixerKind, ...]:
     """Tell which mixers have trained weights in a folder."""
     return tuple(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,13 @@ def test_the_miniature_takes_one_folder_of_its_own(tmp_path: Path) -> None:
         names(weights=("x",))
     with pytest.raises(ConfigError, match="--weights y: found a second folder"):
         names(weights=("x", "y"))
+
+
+def test_other_data_sets_have_weights_of_their_own(tmp_path: Path) -> None:
+    assert joint_systems.joint_systems(RunConfig.of(dataset="landscape"), []) == []
+    shutil.copytree(tmp_path, tmp_path / "landscape", ignore=lambda *_: ["landscape"])
+    rows = joint_systems.joint_systems(RunConfig.of(dataset="landscape"), ["cmc-pe"])
+    assert [row.name for row in rows] == ["cmc-pe-gamma1.5"]  # the paper's, not swept
 
 
 def test_guidance_is_the_users_if_given() -> None:

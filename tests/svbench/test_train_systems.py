@@ -13,6 +13,7 @@ import torch
 from accelerate.state import AcceleratorState
 
 from svbench.baselines import miniature
+from svbench.datasets import scenes
 from svbench.errors import ConfigError
 from svbench.train_systems import Course, changed, curve, train
 from svbench.weights import load_state, sha256
@@ -124,6 +125,25 @@ def test_trainings_side_by_side_give_the_same_weights(tmp_path: Path) -> None:
         AcceleratorState._reset_state(reset_partial_state=True)
     digests = [sha256(tmp_path / n / "weights" / "cmc-pe.safetensors") for n in ("one", "two")]
     assert digests[0] == digests[1]
+
+
+def test_class_data_sets_are_learned_the_same_way(tmp_path: Path) -> None:
+    """Landscape has 16 frames at 4 frames/s, and captions of other words."""
+    course = replace(TINY, dataset="landscape")
+    train(tmp_path, ["cmc-pe"], course, no_bar, lambda _line: None)
+    record = json.loads((tmp_path / "weights" / miniature.RECORD).read_text())
+    assert record["course"]["dataset"] == "landscape"
+    words = json.loads((tmp_path / "weights" / miniature.WORDS).read_text())
+    assert "drumstick" not in words
+    model = miniature.Shipped("cmc-pe", tmp_path / "weights").load(
+        torch.device("cpu"), torch.float32
+    )
+    assert model.video.shape(scenes.SPEC)[1] == 16
+
+
+def test_an_unknown_data_set_is_told() -> None:
+    with pytest.raises(ConfigError, match="--dataset: found 'kinetics', expected one of greatest"):
+        changed(dataset="kinetics")
 
 
 def test_a_user_changes_some_settings() -> None:
