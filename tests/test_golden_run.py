@@ -14,6 +14,7 @@ from tests.commands import Command
 WALK = ("run", "--dataset", "greatesthits", "--limit", "3", "--systems", "real,shuffled")
 METRICS = ("--metrics", "av-align-corrected@miniature,av-align-corrected@published")
 QUICKLY = ("--workers", "1", "--json")
+GOLDEN = Path(__file__).parent / "golden_tables" / "greatesthits-mini.json"
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +49,11 @@ def test_a_change_of_one_threshold_leaves_the_golden_table(
     assert "detectors.onsets.delta" in junit.read_text(encoding="utf-8")
     # the other detectors did not change, and their cells were compared
     assert "2 the same" in drift.problem(5)
+
+
+def test_the_miniature_gives_its_golden_table(svbench: Command, folder: Path) -> None:
+    """Every system on a few requests; a processor that rounds otherwise moves it but little."""
+    walk = ("run", "--dataset", "greatesthits", "--limit", "6", "--workers", "2", "--json")
+    assert svbench(*walk, "--out", folder / "whole").code == 0
+    verdict = svbench("check", folder / "whole", "--golden", GOLDEN)
+    assert verdict.code == 0, verdict.out + verdict.err
