@@ -94,9 +94,8 @@ def test_noise_and_every_intermediate(mixer: str) -> None:
     for name in compared:
         # Behind several layers, not 1e-5 absolute: against the same model in float64 the golden
         # itself is off by 1.5e-5 where values reach 7. What each layer adds is tested below.
+        # The connectors keep 1e-5 (6.0e-6) with AVX-512 kernels, not quite (1.13e-5) with AVX2's.
         most = ATOL * max(1.0, float(tensors[name].abs().max()))
-        if "connector_out" in name:
-            most = ATOL
         found = in_form(heard[name], tensors[name])
         assert float((found - tensors[name]).abs().max()) <= most, name
     assert len(compared) == 16 + 10
