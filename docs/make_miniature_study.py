@@ -30,12 +30,12 @@ from svbench.types import ResultTable, Row, Score
 
 PAGE: Final = Path(__file__).with_name("miniature-study.md")
 SEED: Final = 40
-CLIPS: Final = 96  # requests of the comparison of mixers
-SWEPT: Final = 64  # of the sweeps
+CLIPS: Final = 64  # requests of the comparison of mixers
+SWEPT: Final = 48  # of the sweeps
 MIXERS: Final = ("cross-attention", "cross-attention-sequence", "cmc-pe")
 SEEDS: Final = (0, 1, 2)
-GAMMAS: Final = "0.5,0.75,1,1.25,1.5,1.75,2,2.5,3"
-GUIDANCES: Final = ("1,1", "1.5,1.5", "2.5,2.5", "2.5,7.5")
+GAMMAS: Final = "0.5,1,1.25,1.5,1.75,2,3"
+GUIDANCES: Final = ("1,1", "1.5,1.5", "2.5,7.5")
 AV_ALIGN: Final = "av-align-corrected@miniature"
 
 
@@ -91,7 +91,8 @@ def untrained(study: Study) -> str:
         for name in ("video", "audio", "captions"):
             for file in (study.systems / "weights").glob(f"{name}.*"):
                 shutil.copyfile(file, base / "weights" / file.name)
-        told = ("train-systems", "--out", base, "--base-steps", 1, "--steps", 1)
+        once = ("--base-audio-steps", 1, "--base-video-steps", 1, "--steps", 1)
+        told = ("train-systems", "--out", base, *once)
         command = [sys.executable, "-m", "svbench", *map(str, (*told, "--mixers", "cmc-pe"))]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     folder = study.run(
@@ -195,21 +196,23 @@ def losses(study: Study) -> str:
         record = study.weights(seed) / "MADE.json"
         if record.is_file():
             found = json.loads(record.read_text(encoding="utf-8"))["losses"]
-            told |= {f"{name}, seed {seed}": curve for name, curve in found.items()}
+            told |= {
+                name if name.startswith("base") else f"{name}, seed {seed}": curve
+                for name, curve in found.items()
+            }
     with mpl.rc_context({"svg.hashsalt": "svbench"}):
         figure = Figure(figsize=(9, 3.4), layout="constrained")
         for axis, part in zip(figure.subplots(1, 2), ("audio", "video"), strict=True):
             for name, curve in told.items():
-                if not name.startswith("base") or name.endswith("seed 0"):
+                if part in curve:
                     axis.plot(curve["step"], curve[part], label=name, linewidth=1)
             axis.set(title=f"loss of the {part}", xlabel="step")
         axis.legend(fontsize=6)
         figure.savefig(_picture("losses"), format="svg", metadata={"Date": None})
     lines = [_head("training", "steps", "loss of sound", "loss of video")]
     for name, curve in told.items():
-        if not name.startswith("base") or name.endswith("seed 0"):
-            last = curve["step"][-1], curve["audio"][-1], curve["video"][-1]
-            lines.append(_line(name, *last))
+        last = (f"{curve[part][-1]:.3f}" if part in curve else "" for part in ("audio", "video"))
+        lines.append(_line(name, f"{curve['step'][-1]:.0f}", *last))
     return "\n".join(lines)
 
 
