@@ -61,7 +61,8 @@ def told(model: JointModel, asked: dict[str, Any]) -> Modal[Tensor]:
 def test_captions_are_encoded_as_by_the_released_code(pipeline: Any) -> None:
     model, asked, expected = pipeline
     for found, letter in zip(told(model, asked), "av", strict=True):
-        assert float((found - expected[f"emb_{letter}_uncond_then_cond"]).abs().max()) < 2e-7
+        # 1e-7 with AVX-512 kernels, 8e-7 with AVX2's; values reach 2.
+        assert float((found - expected[f"emb_{letter}_uncond_then_cond"]).abs().max()) < 2e-6
 
 
 def test_a_clip_comes_out_as_from_the_released_code(pipeline: Any) -> None:
