@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from svbench.config import RunConfig
-from svbench.datasets import everyday, landscape, nature, scenes, vggsound
+from svbench.datasets import landscape, vggsound
+from svbench.datasets.miniatures import drawn
 from svbench.errors import ConfigError
 from svbench.types import ClipSpec, Example
 
@@ -21,17 +22,16 @@ NOTE: Final = "miniature: drawn and synthesised clips, not comparable with publi
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A data set: what reads it, and what draws its miniature."""
+    """A data set at full size, and what reads it."""
 
     title: str
     spec: ClipSpec
     load: Callable[..., tuple[Example, ...]]
-    draw: Callable[..., None]
 
 
 SOURCES: Final = {
-    "landscape": Source(landscape.NAME, landscape.SPEC, landscape.load, nature.draw),
-    "vggsound": Source(vggsound.NAME, vggsound.SPEC, vggsound.load, everyday.draw),
+    "landscape": Source(landscape.NAME, landscape.SPEC, landscape.load),
+    "vggsound": Source(vggsound.NAME, vggsound.SPEC, vggsound.load),
 }
 
 
@@ -49,9 +49,10 @@ def find(
                 f"--data-root {config.data_root}: the miniature is drawn by svbench itself, "
                 "expected no data; for the real data set add --scale paper"
             )
-        source.draw(out / "data", seed=config.seed, **{config.split: clips})
-        drawn = source.load(out / "data", split=config.split)
-        return f"{source.title}, miniature", scenes.SPEC, drawn, (NOTE,)
+        small = drawn(config.dataset)
+        small.draw(out / "data", seed=config.seed, **{config.split: clips})
+        examples = small.load(out / "data", split=config.split)
+        return f"{source.title}, miniature", small.spec, examples, (NOTE,)
     if config.data_root is None:
         raise ConfigError(
             f"--data-root: not given, expected the folder of the {source.title} data set "

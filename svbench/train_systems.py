@@ -158,7 +158,7 @@ def train(
     seeds : sequence of int
         of the joint trainings, each for every mixer; the first gives `weights`
     workers : int
-        joint trainings at once, each in a process of its own
+        trainings at once, each in a process of its own
     """
     weights = out / "weights"
     weights.mkdir(parents=True, exist_ok=True)
