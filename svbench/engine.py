@@ -6,6 +6,7 @@ and since no shard depends on another the answer is the same bit for bit.
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -43,7 +44,7 @@ class Local:
     def map(self, work: Callable[[T], R], shards: Iterable[T]) -> Iterator[R]:
         """Yield `work(shard)` for each shard, in order."""
         if self.workers == 1:
-            with threadpool_limits(1):
+            with _on_one_thread():
                 yield from map(work, shards)
             return
         pending: deque[Future[R]] = deque()
@@ -60,8 +61,14 @@ class Local:
                     future.cancel()
 
 
-def _on_one_thread() -> None:
-    threadpool_limits(1)  # of the thread that calls it, for as long as that lives
+def _on_one_thread() -> threadpool_limits:
+    """Let the thread that calls this compute on one thread from now on."""
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        # A thread's first call of torch takes the number that the process was once told, whatever
+        # limit there is: that call has to be made before the limit is set.
+        torch.get_num_threads()
+    return threadpool_limits(1)
 
 
 def cut(items: Iterable[T], size: int) -> Iterator[Sequence[T]]:

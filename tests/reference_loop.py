@@ -14,6 +14,7 @@ from typing import Any
 
 import cv2
 import librosa
+import numpy as np
 from numpy.typing import NDArray
 
 
@@ -49,7 +50,9 @@ def motion_curve(frames: list[NDArray[Any]]) -> list[float]:
             1.2,
             0,  # type: ignore[call-overload]
         )
-        curve.append(float(cv2.mean(cv2.magnitude(flow[..., 0], flow[..., 1]))[0]))
+        # Not cv2.magnitude: its last bits depend on where in memory the flow lies, and so would
+        # whether the first pair, measured twice, gives twice the same.
+        curve.append(float(np.sqrt((flow**2).sum(axis=-1)).mean()))
     return curve
 
 

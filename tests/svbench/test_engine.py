@@ -6,6 +6,7 @@ import threading
 import time
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_info
@@ -74,3 +75,19 @@ def test_each_worker_computes_on_one_thread(workers: int) -> None:
     assert list(Local(workers).map(threads, range(4))) == [1] * 4
     if workers == 1:
         assert threads(0) == before  # the caller's own is as it was
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_worker_computes_on_one_thread_whatever_torch_was_told(workers: int) -> None:
+    """A new thread's first call of torch takes the process's number, over an earlier limit."""
+
+    def threads(_number: int) -> int:
+        torch.ones(64, 64) @ torch.ones(64, 64)
+        return torch.get_num_threads()
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        assert list(Local(workers).map(threads, range(4))) == [1] * 4
+    finally:
+        torch.set_num_threads(before)
