@@ -13,7 +13,6 @@ scripts, so that a caption is never taken for markup.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from svbench.clip_view import Gallery
-from svbench.errors import ConfigError, DataError
+from svbench.errors import ConfigError
 from svbench.reports import distributions, gamma_curve, precision_recall
 from svbench.reports.beside import beside
 from svbench.reports.choice import Choice, choose
@@ -30,7 +29,7 @@ from svbench.reports.clip_scores import ClipScores, read_clip_scores
 from svbench.reports.page_data import event_groups, in_order, write_data
 from svbench.reports.summary import summarise
 from svbench.reports.table import ARROWS, Cell, Sheet, arrange
-from svbench.results import load_table
+from svbench.results import load_settings, load_table
 from svbench.types import Column, ResultTable, Row
 
 STYLES = ("page.css", "clips.css")
@@ -141,7 +140,7 @@ def _html(
             "format": str(table.spec),
             **table.record,
         },
-        asked=_asked(run),
+        asked=load_settings(run),
         rows=rows,
         meta=meta,
         styles=STYLES,
@@ -208,20 +207,6 @@ def _figures(table: ResultTable, scores: ClipScores, folder: Path) -> list[Figur
         )
         draw = partial(precision_recall.draw, table, scores, group.metric)
         add(f"precision-recall-{number}", "Precision against recall", told, draw)
-    return found
-
-
-def _asked(run: Path) -> Mapping[str, Any]:
-    """Give what run.json says of settings and versions."""
-    file = run / "run.json"
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise DataError(f"{file}: found nothing there, expected the settings of a run") from error
-    except (OSError, ValueError) as error:
-        raise DataError(f"{file}: found no readable JSON ({error}), expected settings") from error
-    if not isinstance(found, dict):
-        raise DataError(f"{file}: found {type(found).__name__}, expected the settings of a run")
     return found
 
 

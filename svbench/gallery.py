@@ -19,7 +19,6 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -33,6 +32,7 @@ from svbench.engine import Engine
 from svbench.errors import DataError
 from svbench.extract import SHARD
 from svbench.metrics.av_events import read_events
+from svbench.results import load_settings
 from svbench.store import Store, file_name, read_sample, replacing, write_text
 from svbench.types import (
     Clip,
@@ -96,7 +96,7 @@ def find_sets(run: Path, table: ResultTable) -> dict[str, SampleSet]:
     """Give the clips of every row, from manifests of the run or from where `score` read them."""
     elsewhere: Mapping[str, tuple[Example, ...]] = {}
     pad = False
-    asked = _asked(run)
+    asked = load_settings(run)
     if asked.get("command") == "score":
         config = ScoreConfig.of(**asked["config"])
         elsewhere, pad = _scored(config), config.pad
@@ -116,19 +116,6 @@ def find_sets(run: Path, table: ResultTable) -> dict[str, SampleSet]:
         else:
             raise DataError(f"{listed}: found nothing there, expected the clips of a row")
     return sets
-
-
-def _asked(run: Path) -> Mapping[str, Any]:
-    file = run / "run.json"
-    try:
-        asked = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise DataError(f"{file}: found nothing there, expected the settings of a run") from error
-    except (OSError, ValueError) as error:
-        raise DataError(f"{file}: found no readable JSON ({error}), expected settings") from error
-    if not isinstance(asked, dict) or not isinstance(asked.get("config"), dict):
-        raise DataError(f"{file}: found no `config` in it, expected the settings of a run")
-    return asked
 
 
 def _scored(config: ScoreConfig) -> dict[str, tuple[Example, ...]]:

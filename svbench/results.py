@@ -56,6 +56,20 @@ def table_of(record: Any, file: Path) -> ResultTable:
         raise DataError(f"{file}: {place}: {first['msg']}, found {first['input']!r:.60}") from error
 
 
+def load_settings(run: Path) -> Mapping[str, Any]:
+    """Read a run folder's run.json: its command, settings (`config`) and versions."""
+    file = run / "run.json"
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DataError(f"{file}: found nothing there, expected the settings of a run") from error
+    except (OSError, ValueError) as error:
+        raise DataError(f"{file}: found no readable JSON ({error}), expected settings") from error
+    if not isinstance(found, dict) or not isinstance(found.get("config"), dict):
+        raise DataError(f"{file}: found no `config` in it, expected the settings of a run")
+    return found
+
+
 def dump_scores(rows: Sequence[tuple[str, str, ClipScore]]) -> str:
     """Give the text of scores.csv: one line per (system, metric, clip).
 

@@ -169,7 +169,7 @@ def test_a_page_without_clips_tells_what_there_is(run: Path) -> None:
 
 
 def test_a_run_that_tells_no_versions_is_shown_without(run: Path) -> None:
-    (run / "run.json").write_text('{"command": "run"}', encoding="utf-8")
+    (run / "run.json").write_text('{"command": "run", "config": {}}', encoding="utf-8")
     text = write_page(run, run / "page").read_text(encoding="utf-8")
     assert "Versions" not in text
     assert "Data and seeds" in text
