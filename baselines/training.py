@@ -135,7 +135,7 @@ def train(
     trained = choose(joint.train(), settings.trainable)
     _trade_memory(joint, settings.checkpointing)
     optimizer = torch.optim.AdamW(
-        trained.values(), settings.rate, BETAS, EPSILON, settings.weight_decay
+        trained.values(), settings.rate, BETAS, EPSILON, settings.weight_decay, fused=True
     )
     model, optimizer = accelerator.prepare(joint, optimizer)
     course = _Course(

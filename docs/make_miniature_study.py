@@ -186,6 +186,26 @@ def guidance(study: Study) -> str:
     return "\n".join(lines)
 
 
+def levels(study: Study) -> str:
+    """Draw the loss over time steps of both modalities, and tell where each is half way."""
+    import pandas as pd
+
+    out = study.out / "levels"
+    picture = out / "loss-over-time.svg"
+    if not picture.is_file():
+        told = ("loss-over-time", "--dataset", "greatesthits", "--gamma", 2, "--clips", 64)
+        told = (*told, "--out", out, study.systems / "cmc-pe" / "joint")
+        subprocess.run([sys.executable, "-m", "svbench", *map(str, told)], check=True)
+    shutil.copyfile(picture, _picture("levels"))
+    found = pd.read_csv(picture.with_suffix(".csv"), index_col="global_time")
+    lines = [_head("curve", "global time at which half of its range is reached")]
+    for name in found:
+        curve = found[name]
+        half = (curve.min() + curve.max()) / 2
+        lines.append(_line(name, f"{(curve - half).abs().idxmin():.2f}"))
+    return "\n".join(lines)
+
+
 def losses(study: Study) -> str:
     """Draw the learning curves; tell the losses at the end."""
     import matplotlib as mpl
@@ -218,6 +238,7 @@ def losses(study: Study) -> str:
 
 BLOCKS: Final[Mapping[str, Callable[[Study], str]]] = {
     "losses": losses,
+    "levels": levels,
     "seeds": seeds,
     "untrained": untrained,
     "captions": captions,

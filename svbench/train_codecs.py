@@ -12,7 +12,7 @@ A seed decides the first weights and the order of lessons.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -65,7 +65,10 @@ def video_codec(
     steps, size = course.video_steps, course.video_batch
     _teach("video codec", codec, frames, len(videos), steps, size, course, tell)
     chosen = np.random.default_rng(course.seed).permutation(len(videos))[:SETTLED]
-    return _settled(codec, (viewer.moments(VideoCodec.frames(videos[i][::2])) for i in chosen))
+    codec.eval().half().float()  # its weights as they are written
+    with torch.no_grad():
+        viewer.settle([viewer.moments(VideoCodec.frames(videos[i])) for i in chosen])
+    return codec
 
 
 def audio_codec(
@@ -85,7 +88,10 @@ def audio_codec(
     steps, size = course.audio_steps, course.audio_batch
     _teach("audio codec", codec, spectrograms, len(heard), steps, size, course, tell)
     chosen = np.random.default_rng(course.seed).permutation(len(heard))[:SETTLED]
-    return _settled(codec, (listener.moments(folded(heard[i])) for i in chosen))
+    codec.eval().half().float()
+    with torch.no_grad():
+        listener.components.settle(torch.cat([listener.moments(folded(heard[i])) for i in chosen]))
+    return codec
 
 
 def _teach(
@@ -111,14 +117,6 @@ def _teach(
     order = batches(count, size, steps, course.seed)
     optimiser = torch.optim.AdamW(codec.parameters(), CODEC_RATE, weight_decay=0)
     learn(name, codec, optimiser, steps, order, loss, tell)
-
-
-def _settled(codec: Codec, moments: Iterable[Tensor]) -> Codec:
-    """Find the components that tell most of a codec's latents, its weights as they are written."""
-    codec.eval().half().float()
-    with torch.no_grad():
-        codec.settle(torch.cat(list(moments)))
-    return codec
 
 
 # --- captions ------------------------------------------------------------------------------------

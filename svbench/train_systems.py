@@ -61,7 +61,7 @@ MIXERS: Final[tuple[MixerKind, ...]] = ("cmc-pe", "cross-attention", "cross-atte
 TRAININGS: Final = ("base_audio", "base_video", "joint")
 PARTS: Final = 20  # points of a curve in the record
 USUAL: Final = TrainSettings(
-    steps=800,
+    steps=1000,
     batch=16,
     at_once=16,
     trainable="all",
@@ -85,7 +85,7 @@ class Course(CodecCourse):
         default_factory=lambda: replace(USUAL, trainable="audio", steps=1500, rate=2e-3)
     )
     base_video: TrainSettings = field(
-        default_factory=lambda: replace(USUAL, trainable="video", steps=4000, rate=3e-3)
+        default_factory=lambda: replace(USUAL, trainable="video", steps=2500, rate=2e-3)
     )
     joint: TrainSettings = field(default_factory=lambda: USUAL)
 

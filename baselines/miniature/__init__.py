@@ -38,7 +38,7 @@ VIDEO: Final = "video.safetensors"
 AUDIO: Final = "audio.safetensors"
 ENCODER: Final = "captions.safetensors"
 WORDS: Final = "captions.json"
-GUIDANCE: Final = Modal(audio=1.5, video=1.5)  # the paper's 2.5 and 7.5 are far too much here
+GUIDANCE: Final = Modal(audio=1.0, video=1.0)  # the paper's 2.5 and 7.5 are far too much here
 SCALE: Final = ".scale"
 EIGHT_BITS: Final = 127
 SCHEDULE: Final = "schedules.json"

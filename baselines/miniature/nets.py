@@ -7,15 +7,21 @@ one this thin cannot pass much noise through.
 
 Latents
 -------
-video   (16, T, 1, 1)     the principal components of an autoencoder's latents of a whole frame,
-                          (16, 4, 4) for 64 x 64 px
+video   (23, T, 1, 1)     principal components of an autoencoder's latents of whole frames,
+                          (16, 4, 4) for 64 x 64 px: ten of the clip's mean and eight of what
+                          moves in it, which every frame repeats, and the motion's course of the
+                          five frames around each
 sound   (12, 4 * 25, 1)   the same of a row, 40 ms, of an autoencoder's latents (32, 100, 2) of a
                           log-mel spectrogram, whose 64 bands lie as 8 x 8: eight neighbouring
                           bands are the channels of one column
 
-A drawn frame can be told in far fewer numbers than an autoencoder gives it: 16 components hold
-99.4 % of the variance of 256 latents, 12 hold 99.8 % of the sound's 64. Networks this thin learn
-them several times faster, and what they say needs no wide skips for noise to pass through.
+A drawn clip can be told in far fewer numbers than an autoencoder gives it. Networks this thin
+learn them several times faster, and what they say needs no wide skips for noise to pass through.
+
+A picture of one place has no neighbours in space, so the kernels of the video's networks look at
+neighbours in time instead (`FrameConv`), and those of the sound's at one column. Without that, motion
+modules alone have to find out which frames are near, and learn hardly anything of the motion in the
+same steps.
 """
 
 from __future__ import annotations
@@ -24,7 +30,7 @@ from typing import Any, Final
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel, UNetMotionModel
-from torch import nn
+from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 
 from svbench.baselines.ddim import NoiseSchedule
@@ -38,8 +44,12 @@ CAPTION: Final = 32  # length of a caption's vectors
 WORDS: Final = 16  # longest caption, with both ends
 VIDEO_CHANNELS: Final = 16  # of the autoencoder
 AUDIO_CHANNELS: Final = 32
-VIDEO_COMPONENTS: Final = 16  # that the U-Nets see
-AUDIO_COMPONENTS: Final = 12
+PICTURE_COMPONENTS: Final = 10  # of a clip's mean
+PATTERN_COMPONENTS: Final = 8  # of what moves in it
+WINDOW: Final = 5  # frames of which each frame tells the course of the motion
+VIDEO_LATENTS: Final = PICTURE_COMPONENTS + PATTERN_COMPONENTS + WINDOW
+STILL_VARIANCE: Final = 1 / 8  # every frame repeats them, so that each may be less clear
+AUDIO_COMPONENTS: Final = 12  # of 40 ms
 FOLD: Final = 8  # neighbouring mel bands that become channels
 MEL_BANDS: Final = 64
 
@@ -102,16 +112,78 @@ def joint_unet(mixer: MixerKind) -> JointUNet:
         groups=ALONE,
     )
     joint = JointUNet(UNet2DConditionModel(**_AUDIO), UNetMotionModel(**_VIDEO), config)
+    for part in (joint.unets, joint.connectors):
+        _over_time(part["video"])
+        _one_column(part["audio"])
+        _from_zero(part)
     return nn.Module.to(joint, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
+class FrameConv(nn.Conv2d):
+    """A convolution along the frames of pictures of one place, (B T, C, 1, 1)."""
+
+    frames = 1  # T; told by the network at each call
+
+    def __init__(self, channels: int, out_channels: int) -> None:
+        super().__init__(channels, out_channels, (3, 1), padding=(1, 0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Read each frame beside its neighbours; same shape but for the channels."""
+        over_time = x.view(-1, self.frames, x.shape[1]).transpose(1, 2)[..., None]
+        found: Tensor = super().forward(over_time)
+        return found[..., 0].transpose(1, 2).reshape(len(x), -1, 1, 1)
+
+
+def _over_time(network: nn.Module) -> None:
+    """Let kernels of 3 x 3 look at the frames before and after instead of beside a lone place."""
+    convs = []
+    for parent in list(network.modules()):
+        for name, conv in list(parent.named_children()):
+            if isinstance(conv, nn.Conv2d) and conv.kernel_size == (3, 3):
+                over_time = FrameConv(conv.in_channels, conv.out_channels)
+                if not conv.weight.any():  # it starts at zero
+                    nn.init.zeros_(over_time.weight)
+                setattr(parent, name, over_time)
+                convs.append(over_time)
+
+    def tell(_network: nn.Module, told: tuple[Any, ...]) -> None:
+        for conv in convs:
+            conv.frames = told[0].shape[2]
+
+    network.register_forward_pre_hook(tell)
+
+
+def _one_column(network: nn.Module) -> None:
+    """Cut kernels of 3 x 3 to the column that meets anything but padding."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d) and module.kernel_size == (3, 3):
+            drawn = bool(module.weight.any())
+            module.weight = nn.Parameter(module.weight.detach()[..., 1:2].clone())
+            module.kernel_size, module.padding = (3, 1), (1, 0)
+            if drawn:
+                module.reset_parameters()  # by its size
+
+
+def _from_zero(network: nn.Module) -> None:
+    """Let every residual branch start at zero, as AnimateDiff's motion modules do."""
+    for module in network.modules():
+        for last in _LAST:
+            layer = getattr(module, last, None)
+            if isinstance(layer, nn.Conv2d | nn.Linear):
+                nn.init.zeros_(layer.weight)
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
+
+
+_LAST: Final = ("conv2", "proj_out")  # layers of residual blocks and of transformers
+
 _VIDEO: Final[dict[str, Any]] = {
     "sample_size": 1,
-    "in_channels": VIDEO_COMPONENTS,
-    "out_channels": VIDEO_COMPONENTS,
-    "block_out_channels": (32, 48),
-    "down_block_types": ("CrossAttnDownBlockMotion", "CrossAttnDownBlockMotion"),
-    "up_block_types": ("CrossAttnUpBlockMotion", "CrossAttnUpBlockMotion"),
+    "in_channels": VIDEO_LATENTS,
+    "out_channels": VIDEO_LATENTS,
+    "block_out_channels": (48, 64),
+    "down_block_types": ("DownBlockMotion", "CrossAttnDownBlockMotion"),
+    "up_block_types": ("CrossAttnUpBlockMotion", "UpBlockMotion"),
     "layers_per_block": 1,
     "norm_num_groups": ALONE,
     "cross_attention_dim": CAPTION,

@@ -11,10 +11,27 @@ import torch
 
 from svbench import media
 from svbench.baselines import miniature
+from svbench.baselines.joint_unet import environment
 from svbench.baselines.miniature.captions import BEGIN, END, FILLER, UNKNOWN, Captioner
-from svbench.baselines.miniature.codecs import AudioCodec, VideoCodec, folded, unfolded
-from svbench.baselines.miniature.nets import WORDS, joint_unet
+from svbench.baselines.miniature.codecs import (
+    AudioCodec,
+    VideoCodec,
+    averaged,
+    folded,
+    motion,
+    unfolded,
+    windows,
+)
+from svbench.baselines.miniature.nets import (
+    PICTURE_COMPONENTS,
+    STILL_VARIANCE,
+    WINDOW,
+    WORDS,
+    FrameConv,
+    joint_unet,
+)
 from svbench.baselines.mixers import MixerKind
+from svbench.baselines.modal import Modal
 from svbench.datasets import greatesthits
 from svbench.datasets import miniature as greatest
 from svbench.datasets.miniature import SPEC
@@ -49,11 +66,75 @@ def test_latents_have_the_promised_shapes_and_decode_to_clips() -> None:
     clips = [a_clip(0), a_clip(1)]
     heard, seen = audio.encode(clips), video.encode(clips)
     assert heard.shape == (2, *audio.shape(SPEC)) == (2, 12, 100, 1)
-    assert seen.shape == (2, *video.shape(SPEC)) == (2, 16, 32, 1, 1)
+    assert seen.shape == (2, *video.shape(SPEC)) == (2, 23, 32, 1, 1)
     for sound, frames in zip(audio.decode(heard, SPEC), video.decode(seen, SPEC), strict=True):
         Clip(frames, sound, SPEC)  # checks shapes, types and finite values
     assert not heard.is_inference()  # or it could not be trained on
     assert not seen.is_inference()
+
+
+def test_a_motion_of_one_pattern_is_told_whole() -> None:
+    """Mean, pattern and course are found again, the fast change going up."""
+    mean, pattern = torch.randn(256), torch.randn(256)
+    strokes = torch.tensor([3.0, 2, 1, 0, 3, 2, 1, 0])  # falls slowly, rises at once
+    for sign in (1, -1):
+        found = motion(mean + sign * strokes[:, None] * pattern)
+        torch.testing.assert_close(
+            found[0] + found[2][:, None] * found[1],
+            mean + sign * (strokes[:, None] * pattern),
+            rtol=0,
+            atol=1e-4,
+        )
+        course = found[2]
+        torch.testing.assert_close(course, (strokes - 1.5) / strokes.std(correction=0))
+
+
+def test_a_still_clip_has_no_course() -> None:
+    mean, pattern, course = motion(torch.ones(32, 256))
+    assert torch.equal(mean, torch.ones(256))
+    assert not course.any()
+    assert not pattern.any()
+
+
+def test_windows_tell_each_number_with_its_neighbours() -> None:
+    course = torch.arange(32.0)
+    told = windows(course)
+    assert told.shape == (WINDOW, 32)
+    assert told[:, 10].tolist() == [8, 9, 10, 11, 12]
+    assert told[:, 0].tolist() == [0, 0, 0, 1, 2]
+    torch.testing.assert_close(averaged(told), course)
+
+
+def test_what_stands_still_cannot_flicker() -> None:
+    """Noise on what every frame repeats changes all frames alike."""
+    codec = VideoCodec()
+    latents = codec.encode([a_clip()])
+    latents[:, PICTURE_COMPONENTS:] = 0
+    latents[:, :PICTURE_COMPONENTS] += torch.randn(1, PICTURE_COMPONENTS, 32, 1, 1)
+    (video,) = codec.decode(latents, SPEC)
+    assert (video == video[:1]).all()
+
+
+def test_a_frame_sees_its_neighbours_of_the_same_clip() -> None:
+    conv = FrameConv(2, 3)
+    conv.frames = 4
+    x = torch.randn(8, 2, 1, 1)  # two clips
+    x[5] += 1  # the second frame of the second
+    changed = conv(x) - conv(x.index_fill(0, torch.tensor([5]), 0))
+    assert [bool(frame.any()) for frame in changed] == [False] * 4 + [True, True, True, False]
+    # As a convolution over time of each clip.
+    over_time = torch.nn.functional.conv1d(x.view(2, 4, 2).mT, conv.weight[..., 0], conv.bias, 1, 1)
+    torch.testing.assert_close(conv(x)[..., 0, 0], over_time.mT.reshape(8, 3))
+
+
+@pytest.mark.parametrize("frames", [16, 32])
+def test_the_joint_model_takes_clips_of_any_length(frames: int) -> None:
+    joint, empty = joint_unet("cmc-pe"), torch.zeros(2, dtype=torch.long)
+    latents = Modal(torch.randn(2, 12, 50, 1), torch.randn(2, 23, frames, 1, 1))
+    captions = Modal(torch.randn(2, 32), torch.randn(2, WORDS, 32))
+    told = environment(latents, latents)
+    said = joint(latents, Modal(empty, empty), captions, told)
+    assert said.map(lambda x: x.shape) == latents.map(lambda x: x.shape)
 
 
 def test_a_clip_does_not_depend_on_its_company() -> None:
@@ -171,14 +252,19 @@ def aligned(clips: list[Clip]) -> float:
     return AVAlign("corrected", detectors).score(features, None).score.value
 
 
-def test_shipped_latents_have_mean_0_and_variance_1(tmp_path: Path) -> None:
+def test_shipped_latents_have_mean_0_and_the_promised_variance(tmp_path: Path) -> None:
     greatest.draw(tmp_path / "data", seed=31, test=32)
     real = [media.read(e.recording, SPEC) for e in greatesthits.load(tmp_path / "data")]
     model = miniature.assemble("cmc-pe")
-    for codec in (model.audio, model.video):
-        latents = codec.encode(real)
-        assert abs(float(latents.mean())) < 0.2
-        assert 0.7 < float(latents.std()) < 1.3
+    video = model.video.encode(real)
+    still, course = video[:, :-WINDOW], video[:, -WINDOW:]
+    for latents, variance in (
+        (model.audio.encode(real), 1.0),
+        (still, STILL_VARIANCE),
+        (course, 1.0),
+    ):
+        assert abs(float(latents.mean())) < 0.2 * variance**0.5
+        assert 0.5 < float(latents.var()) / variance < 1.7
 
 
 def test_shipped_words_are_those_of_the_captions(tmp_path: Path) -> None:
