@@ -122,6 +122,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "svbench.media",
         "svbench.metrics.av_events",
         "svbench.store",
+        "svbench.results",
     },
     "svbench.cli_pages": NOUNS
     | {"svbench.engine", "svbench.gallery", "svbench.reports", "svbench.results"},

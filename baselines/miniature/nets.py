@@ -19,9 +19,9 @@ A drawn clip can be told in far fewer numbers than an autoencoder gives it. Netw
 learn them several times faster, and what they say needs no wide skips for noise to pass through.
 
 A picture of one place has no neighbours in space, so the kernels of the video's networks look at
-neighbours in time instead (`FrameConv`), and those of the sound's at one column. Without that, motion
-modules alone have to find out which frames are near, and learn hardly anything of the motion in the
-same steps.
+neighbours in time instead (`FrameConv`), and those of the sound's at one column. Without that,
+motion modules alone have to find out which frames are near, and learn hardly anything of the motion
+in the same steps.
 """
 
 from __future__ import annotations

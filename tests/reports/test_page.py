@@ -188,7 +188,7 @@ def test_what_cannot_be_read_or_written_is_one_line(run: Path, tmp_path: Path) -
     with pytest.raises(ConfigError, match="cannot be written"):
         write_page(run, tmp_path / "file" / "page")
     (run / "run.json").write_text("[1]")
-    with pytest.raises(DataError, match=r"run\.json: found list, expected the settings"):
+    with pytest.raises(DataError, match=r"run\.json: found no `config`"):
         write_page(run, tmp_path / "page")
     (run / "run.json").unlink()
     with pytest.raises(DataError, match=r"run\.json: found nothing there"):
