@@ -34,13 +34,7 @@ def dump_table(table: ResultTable) -> str:
 def load_table(path: Path) -> ResultTable:
     """Read and validate a results.json, or the one in a run folder."""
     file = path / "results.json" if path.is_dir() else path
-    try:
-        record = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise DataError(f"{file}: found nothing there, expected a result file") from error
-    except (OSError, ValueError) as error:
-        raise DataError(f"{file}: found no readable JSON ({error}), expected results") from error
-    return table_of(record, file)
+    return table_of(_read_json(file, "a result file", "results"), file)
 
 
 def table_of(record: Any, file: Path) -> ResultTable:
@@ -59,15 +53,20 @@ def table_of(record: Any, file: Path) -> ResultTable:
 def load_settings(run: Path) -> Mapping[str, Any]:
     """Read a run folder's run.json: its command, settings (`config`) and versions."""
     file = run / "run.json"
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise DataError(f"{file}: found nothing there, expected the settings of a run") from error
-    except (OSError, ValueError) as error:
-        raise DataError(f"{file}: found no readable JSON ({error}), expected settings") from error
+    found = _read_json(file, "the settings of a run", "settings")
     if not isinstance(found, dict) or not isinstance(found.get("config"), dict):
         raise DataError(f"{file}: found no `config` in it, expected the settings of a run")
     return found
+
+
+def _read_json(file: Path, whole: str, content: str) -> Any:
+    """Read a file of a run folder, or say in one line what was expected of it."""
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DataError(f"{file}: found nothing there, expected {whole}") from error
+    except (OSError, ValueError) as error:
+        raise DataError(f"{file}: found no readable JSON ({error}), expected {content}") from error
 
 
 def dump_scores(rows: Sequence[tuple[str, str, ClipScore]]) -> str:

@@ -12,7 +12,7 @@ A seed decides the first weights and the order of lessons.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -65,10 +65,7 @@ def video_codec(
     steps, size = course.video_steps, course.video_batch
     _teach("video codec", codec, frames, len(videos), steps, size, course, tell)
     chosen = np.random.default_rng(course.seed).permutation(len(videos))[:SETTLED]
-    codec.eval().half().float()  # its weights as they are written
-    with torch.no_grad():
-        viewer.settle([viewer.moments(VideoCodec.frames(videos[i])) for i in chosen])
-    return codec
+    return _settled(viewer, (viewer.moments(VideoCodec.frames(videos[i])) for i in chosen))
 
 
 def audio_codec(
@@ -88,10 +85,7 @@ def audio_codec(
     steps, size = course.audio_steps, course.audio_batch
     _teach("audio codec", codec, spectrograms, len(heard), steps, size, course, tell)
     chosen = np.random.default_rng(course.seed).permutation(len(heard))[:SETTLED]
-    codec.eval().half().float()
-    with torch.no_grad():
-        listener.components.settle(torch.cat([listener.moments(folded(heard[i])) for i in chosen]))
-    return codec
+    return _settled(listener, (listener.moments(folded(heard[i])) for i in chosen))
 
 
 def _teach(
@@ -117,6 +111,14 @@ def _teach(
     order = batches(count, size, steps, course.seed)
     optimiser = torch.optim.AdamW(codec.parameters(), CODEC_RATE, weight_decay=0)
     learn(name, codec, optimiser, steps, order, loss, tell)
+
+
+def _settled(coder: VideoCodec | AudioCodec, clips: Iterable[Tensor]) -> Codec:
+    """Find the components that tell most of clips' moments, the weights as they are written."""
+    coder.codec.eval().half().float()
+    with torch.no_grad():  # the moments are computed here, behind the rounding
+        coder.settle(list(clips))
+    return coder.codec
 
 
 # --- captions ------------------------------------------------------------------------------------

@@ -276,6 +276,10 @@ class AudioCodec:
             found = [unfolded(self.codec.decode(each[None])[0]) for each in wide]
         return [self.sound(spectrogram.numpy(), spec.samples) for spectrogram in found]
 
+    def settle(self, clips: Sequence[Tensor]) -> None:
+        """Take the components from clips' moments, (rows, size) each."""
+        self.components.settle(torch.cat(list(clips)))
+
     def moments(self, spectrogram: Tensor) -> Tensor:
         """Give what the autoencoder says of a folded spectrogram: (rows, size)."""
         return self.codec.encode(spectrogram[None])[0].transpose(0, 1).flatten(1)

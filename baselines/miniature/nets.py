@@ -165,14 +165,11 @@ def _one_column(network: nn.Module) -> None:
 
 
 def _from_zero(network: nn.Module) -> None:
-    """Let every residual branch start at zero, as AnimateDiff's motion modules do."""
-    for module in network.modules():
-        for last in _LAST:
-            layer = getattr(module, last, None)
-            if isinstance(layer, nn.Conv2d | nn.Linear):
-                nn.init.zeros_(layer.weight)
-                if layer.bias is not None:
-                    nn.init.zeros_(layer.bias)
+    """Let residual branches start at zero, as AnimateDiff's motion modules do."""
+    for name, layer in network.named_modules():
+        if name.rpartition(".")[2] in _LAST and isinstance(layer, nn.Conv2d | nn.Linear):
+            for weight in layer.parameters():
+                nn.init.zeros_(weight)
 
 
 _LAST: Final = ("conv2", "proj_out")  # layers of residual blocks and of transformers
