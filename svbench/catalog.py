@@ -38,7 +38,7 @@ class Dataset:
 
 # --- data sets ---------------------------------------------------------------------------------
 
-MINI_CLIPS = 48  # test clips of a miniature run: with all systems some 4 minutes on two cores
+MINI_CLIPS = 40  # test clips of a miniature run: with all systems some 4 minutes on two cores
 
 
 def _greatesthits(config: RunConfig, out: Path) -> Dataset:
@@ -245,7 +245,9 @@ def _ib(kind: IBKind) -> Build:
         name, small = _protocol(option, miniature.IB_USUAL, config)
         protocol = known(imagebind_inputs.PROTOCOLS, name, f"metrics {kind}")
         if small:
-            return miniature.ib(kind, name, resamples=config.resamples, seed=config.seed)
+            folder = miniature.IB_FOLDERS.get(getattr(config, "dataset", ""), miniature.FOLDER)
+            draws = {"resamples": config.resamples, "seed": config.seed}
+            return miniature.ib(kind, name, **draws, folder=folder)
         files = _weights("imagebind", "clip-bpe")
         if isinstance(files, str) and kind == "ib-av":  # which reads no captions
             files = _weights("imagebind")

@@ -203,14 +203,18 @@ def train_extractors(
     clips: Annotated[int, typer.Option(help="Drawn clips to learn from.")] = 1600,
     seed: Annotated[int, typer.Option(help="Decides clips, first weights and order.")] = 1000,
     threads: Annotated[int, typer.Option(help="Threads; with more, sums round otherwise.")] = 1,
+    scenes: Annotated[
+        bool, typer.Option("--scenes", help="The ImageBind of Landscape and VGGSound instead.")
+    ] = False,
 ) -> None:
     """Train the miniature I3D, VGGish and ImageBind that svbench ships: some 10 minutes.
 
     Example: svbench train-extractors --out runs/extractors
     """
-    from svbench.train_extractors import Course, train
+    from svbench import train_extractors, train_scenes
 
-    train(out, Course(clips=clips, seed=seed, threads=threads), typer.echo)
+    course = train_extractors.Course(clips=clips, seed=seed, threads=threads)
+    (train_scenes if scenes else train_extractors).train(out, course, typer.echo)
     typer.echo(f"weights, and how they came about: {out / 'MADE.json'}")
 
 

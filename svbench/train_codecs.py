@@ -24,9 +24,11 @@ from torch.nn import functional
 
 from svbench import media
 from svbench.baselines import miniature as systems
+from svbench.baselines.miniature.audio_codec import AudioCodec, folded
 from svbench.baselines.miniature.captions import Captioner, split
-from svbench.baselines.miniature.codecs import AudioCodec, Codec, VideoCodec, folded
-from svbench.baselines.miniature.nets import CAPTION
+from svbench.baselines.miniature.components import Codec
+from svbench.baselines.miniature.nets import CAPTION, Design
+from svbench.baselines.miniature.video_codec import VideoCodec, codec_for
 from svbench.learning import Tell, batches, learn
 from svbench.types import ClipSpec, Example
 
@@ -49,12 +51,12 @@ class CodecCourse:
 
 
 def video_codec(
-    examples: Sequence[Example], spec: ClipSpec, course: CodecCourse, tell: Tell
+    examples: Sequence[Example], spec: ClipSpec, design: Design, course: CodecCourse, tell: Tell
 ) -> nn.Module:
     """Teach an autoencoder to give frames back."""
     videos = [media.read(example.recording, spec).video for example in examples]
     torch.manual_seed(course.seed)
-    viewer = VideoCodec()
+    viewer = codec_for(design.motion)
     codec = viewer.codec
 
     def frames(rng: np.random.Generator, batch: np.ndarray) -> Tensor:
@@ -65,11 +67,12 @@ def video_codec(
     steps, size = course.video_steps, course.video_batch
     _teach("video codec", codec, frames, len(videos), steps, size, course, tell)
     chosen = np.random.default_rng(course.seed).permutation(len(videos))[:SETTLED]
-    return _settled(viewer, (viewer.moments(VideoCodec.frames(videos[i])) for i in chosen))
+    shown = (viewer.moments(VideoCodec.frames(videos[i])) for i in chosen)
+    return _settled(viewer, shown, design.codec_bits)
 
 
 def audio_codec(
-    examples: Sequence[Example], spec: ClipSpec, course: CodecCourse, tell: Tell
+    examples: Sequence[Example], spec: ClipSpec, design: Design, course: CodecCourse, tell: Tell
 ) -> nn.Module:
     """Teach an autoencoder to give spectrograms back."""
     torch.manual_seed(course.seed)
@@ -85,7 +88,8 @@ def audio_codec(
     steps, size = course.audio_steps, course.audio_batch
     _teach("audio codec", codec, spectrograms, len(heard), steps, size, course, tell)
     chosen = np.random.default_rng(course.seed).permutation(len(heard))[:SETTLED]
-    return _settled(listener, (listener.moments(folded(heard[i])) for i in chosen))
+    told = (listener.moments(folded(heard[i])) for i in chosen)
+    return _settled(listener, told, design.codec_bits)
 
 
 def _teach(
@@ -113,9 +117,9 @@ def _teach(
     learn(name, codec, optimiser, steps, order, loss, tell)
 
 
-def _settled(coder: VideoCodec | AudioCodec, clips: Iterable[Tensor]) -> Codec:
+def _settled(coder: VideoCodec | AudioCodec, clips: Iterable[Tensor], bits: int) -> Codec:
     """Find the components that tell most of clips' moments, the weights as they are written."""
-    coder.codec.eval().half().float()
+    systems.rounded(coder.codec.eval(), bits)
     with torch.no_grad():  # the moments are computed here, behind the rounding
         coder.settle(list(clips))
     return coder.codec

@@ -33,7 +33,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 import numpy as np
 import torch
@@ -108,6 +108,20 @@ class Course:
     def __post_init__(self) -> None:
         if min(self.clips, self.held_out) < 2 or min(asdict(self).values()) < 1:
             raise ConfigError(f"a course needs 2 clips of each kind and some steps, got {self}")
+
+
+class Captioned(Protocol):
+    """A clip and its caption."""
+
+    @property
+    def clip(self) -> Clip:
+        """Give the clip."""
+        ...
+
+    @property
+    def caption(self) -> str:
+        """Give its caption."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -294,7 +308,7 @@ def train_vggish(
 
 
 def train_imagebind(
-    out: Path, lessons: Sequence[Lesson], exam: Sequence[Lesson], course: Course, tell: Tell
+    out: Path, lessons: Sequence[Captioned], exam: Sequence[Captioned], course: Course, tell: Tell
 ) -> dict[str, Any]:
     """Teach ImageBind which pictures, sound and caption belong together."""
     torch.manual_seed(course.seed)
@@ -304,12 +318,12 @@ def train_imagebind(
     network = ImageBind(config)
     protocol = PROTOCOLS["published"]
 
-    def mels(part: Sequence[Lesson]) -> Tensor:
+    def mels(part: Sequence[Captioned]) -> Tensor:
         clips = [lesson.clip for lesson in part]
         found = [spectrograms(c.audio, c.spec.sample_rate, protocol, config) for c in clips]
         return torch.stack(found)  # (N, windows, 1, bins, frames)
 
-    def pictures(lesson: Lesson, window: int) -> Tensor:
+    def pictures(lesson: Captioned, window: int) -> Tensor:
         crops, which = video_crops(lesson.clip.video, lesson.clip.spec.fps, protocol, config)
         return crops[which[window * protocol.crops]]
 

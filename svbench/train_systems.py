@@ -43,13 +43,14 @@ from svbench import latents
 from svbench._version import __version__
 from svbench.baselines import miniature as systems
 from svbench.baselines.checkpoint import WEIGHTS, load_joint
+from svbench.baselines.miniature.nets import Design
 from svbench.baselines.mixers import MixerKind, mixer_kind
+from svbench.baselines.modal import Modal
 from svbench.baselines.training_settings import BASES, TrainSettings
 from svbench.baselines.training_state import JOINT
 from svbench.datasets.miniatures import drawn, training_clips
 from svbench.errors import ConfigError
 from svbench.learning import Tell, calculator
-from svbench.store import write_text
 from svbench.train import Course as Training
 from svbench.train import Progress
 from svbench.train import train as train_joint
@@ -97,6 +98,11 @@ class Course(CodecCourse):
             raise ConfigError(f"--clearer: found {clearer}, expected a positive number")
         if min(counts.values()) < 1:
             raise ConfigError(f"a course needs clips and steps, got {counts}")
+
+    @property
+    def design(self) -> Design:
+        """Give the design of the data set's networks."""
+        return replace(systems.DESIGNS[self.dataset], clearer=Modal(1.0, self.clearer))
 
 
 def changed(**settings: Any) -> Course:
@@ -164,10 +170,11 @@ def train(
     weights.mkdir(parents=True, exist_ok=True)
     examples, spec = _examples(out, course), drawn(course.dataset).spec
     with calculator(course.threads), torch.random.fork_rng(devices=[]):
-        schedules = {"audio": 1.0, "video": course.clearer}
-        write_text(weights / systems.SCHEDULE, json.dumps(schedules) + "\n")
-        _once(weights / systems.VIDEO, lambda: video_codec(examples, spec, course, tell))
-        _once(weights / systems.AUDIO, lambda: audio_codec(examples, spec, course, tell))
+        design = course.design
+        systems.write_design(design, weights)
+        told = (examples, spec, design, course, tell)
+        _once(weights / systems.VIDEO, lambda: video_codec(*told), design.codec_bits)
+        _once(weights / systems.AUDIO, lambda: audio_codec(*told), design.codec_bits)
         _once(weights / systems.ENCODER, lambda: text_encoder(weights, examples, course, tell))
         if mixers:
             _encode(out, examples, course, progress)

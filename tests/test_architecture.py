@@ -78,6 +78,16 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "svbench.metrics",
         "svbench.weights",
     },
+    "svbench.train_scenes": NOUNS
+    | {
+        "svbench._version",
+        "svbench.datasets",
+        "svbench.learning",
+        "svbench.media",
+        "svbench.metrics",
+        "svbench.train_extractors",
+        "svbench.weights",
+    },
     "svbench.latents": NOUNS
     | {"svbench.baselines", "svbench.engine", "svbench.media", "svbench.store"},
     # it trains a joint model, so it must know what a joint model is
@@ -154,6 +164,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "svbench.results",
         "svbench.run",
         "svbench.train_extractors",
+        "svbench.train_scenes",
         "svbench.tune",
         "svbench.weights",
     },

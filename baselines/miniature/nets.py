@@ -8,9 +8,10 @@ one this thin cannot pass much noise through.
 Latents
 -------
 video   (23, T, 1, 1)     principal components of an autoencoder's latents of whole frames,
-                          (16, 4, 4) for 64 x 64 px: ten of the clip's mean and eight of what
-                          moves in it, which every frame repeats, and the motion's course of the
-                          five frames around each
+                          (16, 4, 4) for 64 x 64 px: ten of the clip's mean, which every frame
+                          repeats; then either eight of what moves in it, which every frame
+                          repeats too, and the motion's course of the five frames around each, or
+                          thirteen of how each frame differs from the mean (`Design.motion`)
 sound   (12, 4 * 25, 1)   the same of a row, 40 ms, of an autoencoder's latents (32, 100, 2) of a
                           log-mel spectrogram, whose 64 bands lie as 8 x 8: eight neighbouring
                           bands are the channels of one column
@@ -26,7 +27,8 @@ in the same steps.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel, UNetMotionModel
@@ -47,11 +49,38 @@ AUDIO_CHANNELS: Final = 32
 PICTURE_COMPONENTS: Final = 10  # of a clip's mean
 PATTERN_COMPONENTS: Final = 8  # of what moves in it
 WINDOW: Final = 5  # frames of which each frame tells the course of the motion
-VIDEO_LATENTS: Final = PICTURE_COMPONENTS + PATTERN_COMPONENTS + WINDOW
+CHANGE_COMPONENTS: Final = PATTERN_COMPONENTS + WINDOW  # of how a frame differs from the mean
+VIDEO_LATENTS: Final = PICTURE_COMPONENTS + CHANGE_COMPONENTS  # in either form
 STILL_VARIANCE: Final = 1 / 8  # every frame repeats them, so that each may be less clear
 AUDIO_COMPONENTS: Final = 12  # of 40 ms
 FOLD: Final = 8  # neighbouring mel bands that become channels
 MEL_BANDS: Final = 64
+
+Motion = Literal["course", "frames"]
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """What differs between the miniatures of different data sets.
+
+    Parameters
+    ----------
+    motion : Motion
+        how a clip's motion is told: by the course of one pattern, as a drumstick's, or frame by
+        frame, as that of rain
+    widths : tuple of int
+        channels of the base models' two levels
+    codec_bits : int
+        of a weight of the codecs on disk
+    clearer : Modal of float
+        by how much clearer each modality's noise schedule is
+    """
+
+    motion: Motion = "course"
+    widths: tuple[int, int] = (48, 64)
+    codec_bits: int = 16
+    clearer: Modal[float] = field(default_factory=lambda: Modal(1.0, 1.0))
+
 
 # The base models' schedules, with the velocity in place of the noise.
 SCHEDULES: Final = Modal(
@@ -102,7 +131,7 @@ def text_encoder(vocabulary: int) -> CLIPTextModelWithProjection:
     )
 
 
-def joint_unet(mixer: MixerKind) -> JointUNet:
+def joint_unet(mixer: MixerKind, widths: tuple[int, int] = Design().widths) -> JointUNet:
     """Build the joint model with fresh weights."""
     config = JointConfig(
         mixer=mixer,
@@ -111,7 +140,9 @@ def joint_unet(mixer: MixerKind) -> JointUNet:
         head_size=Modal(audio=16, video=16),
         groups=ALONE,
     )
-    joint = JointUNet(UNet2DConditionModel(**_AUDIO), UNetMotionModel(**_VIDEO), config)
+    audio = {**_AUDIO, "block_out_channels": widths, "cross_attention_dim": widths}
+    video = {**_VIDEO, "block_out_channels": widths}
+    joint = JointUNet(UNet2DConditionModel(**audio), UNetMotionModel(**video), config)
     for part in (joint.unets, joint.connectors):
         _over_time(part["video"])
         _one_column(part["audio"])
@@ -178,7 +209,6 @@ _VIDEO: Final[dict[str, Any]] = {
     "sample_size": 1,
     "in_channels": VIDEO_LATENTS,
     "out_channels": VIDEO_LATENTS,
-    "block_out_channels": (48, 64),
     "down_block_types": ("DownBlockMotion", "CrossAttnDownBlockMotion"),
     "up_block_types": ("CrossAttnUpBlockMotion", "UpBlockMotion"),
     "layers_per_block": 1,
@@ -193,12 +223,10 @@ _AUDIO: Final[dict[str, Any]] = {
     "sample_size": 100,
     "in_channels": AUDIO_COMPONENTS,
     "out_channels": AUDIO_COMPONENTS,
-    "block_out_channels": (48, 64),
     "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
     "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),
     "layers_per_block": 1,
     "norm_num_groups": GROUPS,
-    "cross_attention_dim": (48, 64),
     "attention_head_dim": 4,
     "class_embed_type": "simple_projection",
     "projection_class_embeddings_input_dim": CAPTION,

@@ -3,7 +3,8 @@
 They are the classes of `i3d`, `vggish` and `imagebind`, trained by `svbench train-extractors` on
 drawn clips of the miniature Greatest Hits, so that every column of a miniature table is filled
 without a network connection. What they know is drumsticks: their figures say how a score behaves
-and are not comparable with those of the published networks.
+and are not comparable with those of the published networks. The folder `scenes` holds an ImageBind
+that knows what the miniatures of Landscape and VGGSound show, and what it is called.
 
 Beside this file lie `i3d.safetensors`, `vggish.safetensors`, `imagebind.safetensors`,
 `imagebind.json` (its sizes and words) and `MADE.json`: the command, the version of svbench, what
@@ -30,6 +31,8 @@ from svbench.metrics.imagebind_scores import IB, IBKind, ImageBindEmbeddings, re
 from svbench.weights import WeightFile, sha256
 
 FOLDER: Final = Path(__file__).parent
+SCENES: Final = FOLDER / "scenes"
+IB_FOLDERS: Final = {"landscape": SCENES, "vggsound": SCENES}  # by data set; else FOLDER
 RECORD: Final = "MADE.json"
 FILES: Final = {
     "i3d": "i3d.safetensors",

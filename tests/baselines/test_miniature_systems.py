@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -12,23 +14,28 @@ import torch
 from svbench import media
 from svbench.baselines import miniature
 from svbench.baselines.joint_unet import environment
+from svbench.baselines.miniature.audio_codec import AudioCodec, folded, unfolded
 from svbench.baselines.miniature.captions import BEGIN, END, FILLER, UNKNOWN, Captioner
-from svbench.baselines.miniature.codecs import (
-    AudioCodec,
-    VideoCodec,
-    averaged,
-    folded,
-    motion,
-    unfolded,
-    windows,
-)
 from svbench.baselines.miniature.nets import (
+    CHANGE_COMPONENTS,
     PICTURE_COMPONENTS,
     STILL_VARIANCE,
+    VIDEO_LATENTS,
     WINDOW,
     WORDS,
+    Design,
     FrameConv,
+    Motion,
     joint_unet,
+)
+from svbench.baselines.miniature.video_codec import (
+    VIDEO_SIZE,
+    CourseCodec,
+    FrameCodec,
+    averaged,
+    codec_for,
+    motion,
+    windows,
 )
 from svbench.baselines.mixers import MixerKind
 from svbench.baselines.modal import Modal
@@ -61,8 +68,9 @@ def test_folding_bands_is_undone() -> None:
     assert torch.equal(unfolded(channels), spectrogram)
 
 
-def test_latents_have_the_promised_shapes_and_decode_to_clips() -> None:
-    audio, video = AudioCodec(), VideoCodec()
+@pytest.mark.parametrize("how", get_args(Motion))
+def test_latents_have_the_promised_shapes_and_decode_to_clips(how: Motion) -> None:
+    audio, video = AudioCodec(), codec_for(how)
     clips = [a_clip(0), a_clip(1)]
     heard, seen = audio.encode(clips), video.encode(clips)
     assert heard.shape == (2, *audio.shape(SPEC)) == (2, 12, 100, 1)
@@ -105,9 +113,26 @@ def test_windows_tell_each_number_with_its_neighbours() -> None:
     torch.testing.assert_close(averaged(told), course)
 
 
-def test_what_stands_still_cannot_flicker() -> None:
+def test_frames_are_told_as_they_differ_from_their_mean() -> None:
+    """Where there are as many components as numbers that differ, moments are told whole."""
+    codec = FrameCodec()
+    few = torch.zeros(20, 16, VIDEO_SIZE)  # clips that differ in few places
+    few[..., :CHANGE_COMPONENTS] = torch.randn(20, 16, CHANGE_COMPONENTS)
+    few[..., -1] = torch.randn(20, 1)  # and what stands still in each
+    codec.settle(list(few))
+    told = codec._told(few[0])
+    assert told.shape == (VIDEO_LATENTS, 16)
+    assert (told[:PICTURE_COMPONENTS] == told[:PICTURE_COMPONENTS, :1]).all()
+    changes = few[0] - few[0].mean(0)
+    found = codec._moments(told)
+    torch.testing.assert_close(found - found.mean(0), changes, rtol=0, atol=1e-4)
+    assert found[0, -1] == pytest.approx(float(few[0, 0, -1]), abs=0.2)
+
+
+@pytest.mark.parametrize("how", get_args(Motion))
+def test_what_stands_still_cannot_flicker(how: Motion) -> None:
     """Noise on what every frame repeats changes all frames alike."""
-    codec = VideoCodec()
+    codec = codec_for(how)
     latents = codec.encode([a_clip()])
     latents[:, PICTURE_COMPONENTS:] = 0
     latents[:, :PICTURE_COMPONENTS] += torch.randn(1, PICTURE_COMPONENTS, 32, 1, 1)
@@ -138,7 +163,7 @@ def test_the_joint_model_takes_clips_of_any_length(frames: int) -> None:
 
 
 def test_a_clip_does_not_depend_on_its_company() -> None:
-    audio, video = AudioCodec(), VideoCodec()
+    audio, video = AudioCodec(), CourseCodec()
     for codec in (audio, video):
         alone, together = codec.encode([a_clip(1)]), codec.encode([a_clip(0), a_clip(1)])
         assert torch.equal(alone[0], together[1])
@@ -191,13 +216,38 @@ def untrained(folder: Path, mixer: MixerKind) -> None:
     """Write a folder as `svbench train-systems` does, of networks that learned nothing."""
     captioner = Captioner(["a", "wood"])
     (folder / miniature.WORDS).write_text(json.dumps(captioner.words))
-    (folder / miniature.SCHEDULE).write_text('{"audio": 1.0, "video": 1.0}')
+    miniature.write_design(Design(), folder)
     miniature.write(captioner.encoder, folder / miniature.ENCODER)
-    miniature.write(VideoCodec().codec, folder / miniature.VIDEO)
+    miniature.write(CourseCodec().codec, folder / miniature.VIDEO)
     miniature.write(AudioCodec().codec, folder / miniature.AUDIO)
     miniature.write(joint_unet(mixer), folder / f"{mixer}.safetensors", bits=8)
     digests = {path.name: sha256(path) for path in folder.iterdir()}
     (folder / miniature.RECORD).write_text(json.dumps({"sha256": digests}))
+
+
+@pytest.mark.parametrize("name", miniature.DESIGNS)
+def test_a_design_is_read_as_written(tmp_path: Path, name: str) -> None:
+    design = replace(miniature.DESIGNS[name], clearer=Modal(1.0, 8.0))
+    miniature.write_design(design, tmp_path)
+    assert miniature.read_design(tmp_path) == design
+
+
+def test_a_folder_without_a_design_is_refused_in_one_line(tmp_path: Path) -> None:
+    untrained(tmp_path, "cmc-pe")
+    (tmp_path / miniature.DESIGN).write_text('{"motion": "course"}')
+    with pytest.raises(DataError, match=r"design\.json: cannot be read .*, expected what svbench"):
+        miniature.assemble("cmc-pe", tmp_path)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_rounding_is_what_writing_and_reading_leave(tmp_path: Path, bits: int) -> None:
+    rounded, written = FrameCodec().codec, FrameCodec().codec
+    written.load_state_dict(rounded.state_dict())
+    miniature.write(written, tmp_path / "codec.safetensors", bits=bits)
+    miniature.put(written, tmp_path / "codec.safetensors")
+    miniature.rounded(rounded, bits)
+    for name, weight in rounded.state_dict().items():
+        assert torch.equal(weight, written.state_dict()[name]), name
 
 
 def test_a_folder_is_loaded_whole(tmp_path: Path) -> None:

@@ -1,0 +1,156 @@
+"""The miniature's audio codec: a small autoencoder of spectrograms, and Griffin-Lim.
+
+Each clip passes through alone, so what becomes of it does not depend on its company. Components
+tell 40 ms of the autoencoder's latents.
+
+Conventions
+-----------
+As in `svbench.baselines.model`. Spectrograms are AudioLDM's: 64 mel bands of 0 to 8000 Hz, 10 ms a
+row, natural logarithm of magnitudes, (rows, 64).
+
+References
+----------
+D. Griffin, J. Lim: Signal estimation from modified short-time Fourier transform. IEEE TASSP 1984
+(librosa's form, with momentum).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, Final
+
+import librosa
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from transformers import SpeechT5FeatureExtractor
+
+from svbench.baselines.miniature.components import Codec, Components
+from svbench.baselines.miniature.nets import (
+    AUDIO_CHANNELS,
+    AUDIO_COMPONENTS,
+    FOLD,
+    MEL_BANDS,
+    audio_autoencoder,
+)
+from svbench.types import Clip, ClipSpec
+
+RATE: Final = 16000  # Hz
+HOP: Final = 160  # samples a row
+FFT: Final = 1024  # samples
+SILENCE: Final = 1e-5  # smallest magnitude
+ROUNDS: Final = 16  # of Griffin-Lim
+FACTOR: Final = 4  # rows of a spectrogram in a row of latents
+HALVINGS: Final = 2  # a sound's rows must suit the U-Net's one halving
+COLUMNS: Final = 2  # of the autoencoder's latents of a sound
+
+
+class AudioCodec:
+    """Sound at 16 kHz to latents (12, rows, 1), 40 ms a row."""
+
+    def __init__(self, codec: Codec | None = None) -> None:
+        size = AUDIO_CHANNELS * COLUMNS
+        self.codec = codec or Codec(
+            audio_autoencoder(), components=Components(size, AUDIO_COMPONENTS)
+        )
+        self.components: Any = self.codec.get_submodule("components")
+
+    def shape(self, spec: ClipSpec) -> tuple[int, int, int]:
+        """Give the latents' shape."""
+        rows = math.ceil(spec.duration * RATE / HOP / FACTOR / HALVINGS) * HALVINGS
+        return AUDIO_COMPONENTS, rows, 1
+
+    def encode(self, clips: Sequence[Clip]) -> Tensor:
+        """Give (B, C, rows, 1)."""
+        with torch.inference_mode():
+            heard = [folded(self.spectrogram(clip.audio)) for clip in clips]
+            found = [self.components.told(self.moments(each)) for each in heard]
+        return torch.stack(found).transpose(1, 2)[..., None].contiguous().clone()
+
+    def decode(self, latents: Tensor, spec: ClipSpec) -> list[NDArray[np.float32]]:
+        """Give one sound (spec.samples,) in -1..1 per latent."""
+        with torch.inference_mode():
+            rows = [self.components.vectors(each.flatten(1).T) for each in latents]  # (rows, size)
+            wide = [each.view(-1, AUDIO_CHANNELS, COLUMNS).transpose(0, 1) for each in rows]
+            found = [unfolded(self.codec.decode(each[None])[0]) for each in wide]
+        return [self.sound(spectrogram.numpy(), spec.samples) for spectrogram in found]
+
+    def settle(self, clips: Sequence[Tensor]) -> None:
+        """Take the components from clips' moments, (rows, size) each."""
+        self.components.settle(torch.cat(list(clips)))
+
+    def moments(self, spectrogram: Tensor) -> Tensor:
+        """Give what the autoencoder says of a folded spectrogram: (rows, size)."""
+        return self.codec.encode(spectrogram[None])[0].transpose(0, 1).flatten(1)
+
+    def spectrogram(self, audio: NDArray[np.float32]) -> Tensor:
+        """Give the log-mel spectrogram, (rows, 64), scaled to about -2..5."""
+        told = self._extractor(audio_target=audio, sampling_rate=RATE, return_tensors="np")
+        magnitudes = np.clip(10.0 ** told["input_values"][0], SILENCE, None)
+        rows = len(audio) // HOP // FACTOR * FACTOR
+        return scaled(torch.from_numpy(np.log(magnitudes[:rows]).astype(np.float32)))
+
+    def sound(self, spectrogram: NDArray[np.float32], samples: int) -> NDArray[np.float32]:
+        """Find a sound that has about this scaled spectrogram (rows, 64)."""
+        magnitudes = np.exp(unscaled(spectrogram)).T  # (64, rows)
+        magnitudes[magnitudes < 2 * SILENCE] = 0
+        frames = samples // HOP + 1  # a frame stands at every hop, the ends included
+        magnitudes = np.pad(magnitudes, ((0, 0), (0, frames)), mode="edge")[:, :frames]
+        linear = np.asarray(self._inverse @ magnitudes, np.float32)  # in doubles: a third slower
+        found = librosa.griffinlim(
+            linear, n_iter=ROUNDS, hop_length=HOP, n_fft=FFT, length=samples, random_state=0
+        )
+        kept: NDArray[np.float32] = np.clip(found, -1, 1).astype(np.float32)
+        return kept
+
+    @cached_property
+    def _extractor(self) -> Any:
+        return SpeechT5FeatureExtractor(
+            sampling_rate=RATE,
+            num_mel_bins=MEL_BANDS,
+            hop_length=1000 * HOP // RATE,
+            win_length=1000 * FFT // RATE,
+            fmin=0,
+            fmax=RATE // 2,
+            return_attention_mask=False,
+        )
+
+    @cached_property
+    def _inverse(self) -> NDArray[np.float64]:
+        """Give the matrix that undoes the mel bands as well as a matrix can, (513, 64)."""
+        bands: NDArray[np.float64] = self._extractor.mel_filters  # (513, 64)
+        # Every frequency takes the level of the bands over it: never negative, unlike the
+        # pseudo-inverse, whose ringing is heard between partials.
+        weight = bands / np.maximum(bands.sum(1, keepdims=True), 1e-12)
+        inverse: NDArray[np.float64] = weight / np.maximum(bands.sum(0, keepdims=True), 1e-12)
+        return inverse
+
+
+# Mean and spread of the miniature's spectrograms, rounded.
+_CENTRE: Final = -6.4
+_SPREAD: Final = 1.44
+
+
+def scaled(spectrogram: Tensor) -> Tensor:
+    """Bring logarithms of magnitudes to about unit variance."""
+    return (spectrogram - _CENTRE) / _SPREAD
+
+
+def unscaled(spectrogram: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Undo `scaled`; nothing is softer than silence."""
+    found: NDArray[np.float32] = spectrogram * np.float32(_SPREAD) + np.float32(_CENTRE)
+    return np.maximum(found, np.float32(math.log(SILENCE)), dtype=np.float32)
+
+
+def folded(spectrogram: Tensor) -> Tensor:
+    """Turn neighbouring bands into channels, (rows, 64) to (8, rows, 8)."""
+    rows = len(spectrogram)
+    return spectrogram.view(rows, -1, FOLD).permute(2, 0, 1).contiguous()
+
+
+def unfolded(channels: Tensor) -> Tensor:
+    """Undo `folded`."""
+    return channels.permute(1, 2, 0).flatten(1)
