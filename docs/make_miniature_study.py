@@ -31,6 +31,7 @@ from svbench.types import ResultTable, Row, Score
 PAGE: Final = Path(__file__).with_name("miniature-study.md")
 SEED: Final = 40
 CLIPS: Final = 64  # requests of the comparison of mixers
+CAPTIONED: Final = 128  # of that of captions
 SWEPT: Final = 48  # of the sweeps
 MIXERS: Final = ("cross-attention", "cross-attention-sequence", "cmc-pe")
 SEEDS: Final = (0, 1, 2)
@@ -114,7 +115,11 @@ def untrained(study: Study) -> str:
 
 def captions(study: Study) -> str:
     """Hold captions against those of other requests: does a clip show what it was asked."""
-    folder = _compared(study, 0)
+    folder = study.run(
+        "captioned", "run", "--dataset", "greatesthits", "--weights", study.weights(0),
+        "--systems", "cmc-pe", "--gamma", 1, "--metrics", "ib-ta,ib-tv",
+        "--limit", CAPTIONED, "--seed", SEED,
+    )  # fmt: skip
     lists = study.out / "captions"
     lists.mkdir(exist_ok=True)
     made = [json.loads(line) for line in _manifest(folder, "cmc-pe-gamma1")]
@@ -206,6 +211,20 @@ def levels(study: Study) -> str:
     return "\n".join(lines)
 
 
+def scenes(study: Study) -> str:
+    """Score the models of the other data sets, whose weights come with svbench."""
+    metrics = ("fvd", "ib-tv", "fad", "ib-ta", "ib-av")
+    lines = [_head("data set", "row", *(COLUMNS[metric] for metric in metrics))]
+    for name in ("landscape", "vggsound"):
+        folder = study.run(
+            name, "run", "--dataset", name, "--systems", "real,codec,shuffled,cmc-pe",
+            "--limit", CLIPS, "--seed", SEED,
+        )  # fmt: skip
+        for row in load_table(folder).rows:
+            lines.append(_line(name, row.title, *(_cell(row, metric) for metric in metrics)))
+    return "\n".join(lines)
+
+
 def losses(study: Study) -> str:
     """Draw the learning curves; tell the losses at the end."""
     import matplotlib as mpl
@@ -245,6 +264,7 @@ BLOCKS: Final[Mapping[str, Callable[[Study], str]]] = {
     "guidance": guidance,
     "gamma": gamma,
     "clearer": clearer,
+    "scenes": scenes,
 }
 COLUMNS: Final = {
     AV_ALIGN: "AV-Align ↑",

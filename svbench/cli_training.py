@@ -122,6 +122,9 @@ def register(
         clearer: Annotated[
             float | None, typer.Option(help="Let the video settle earlier: its signal over noise.")
         ] = None,
+        share: Annotated[
+            float, typer.Option(help="Take this share of all steps; 0.02 shows that it works.")
+        ] = 1.0,
         seeds: Annotated[str, typer.Option(help="Of the joint trainings, comma-separated.")] = "0",
         workers: Annotated[int, typer.Option(help="Trainings at once.")] = 1,
     ) -> None:
@@ -143,7 +146,7 @@ def register(
             clearer=clearer,
         )
         usual = systems.MIXERS if dataset == "greatesthits" else systems.MIXERS[:1]
-        told = (out, wanted or usual, course)
+        told = (out, wanted or usual, systems.shortened(course, share))
         with stoppable(), progress() as bars:
             systems.train(*told, bars, typer.echo, seeds=_numbers(seeds), workers=workers)
         typer.echo(f"weights: {out / 'weights'}")

@@ -60,6 +60,7 @@ from svbench.weights import load_state, sha256
 
 MIXERS: Final[tuple[MixerKind, ...]] = ("cmc-pe", "cross-attention", "cross-attention-sequence")
 TRAININGS: Final = ("base_audio", "base_video", "joint")
+CODECS: Final = ("video_steps", "audio_steps", "caption_steps")
 PARTS: Final = 20  # points of a curve in the record
 USUAL: Final = TrainSettings(
     steps=1000,
@@ -114,6 +115,22 @@ def changed(**settings: Any) -> Course:
         training = getattr(usual, name)
         trainings[name] = replace(training, steps=given.pop(f"{name}_steps", training.steps))
     return replace(usual, **trainings, **given)
+
+
+def shortened(course: Course, share: float) -> Course:
+    """Give a course of a share of all its steps, at least one each; for a first look."""
+    if not 0 < share <= 1:
+        raise ConfigError(f"--share: found {share}, expected more than 0 and at most 1")
+
+    def few(steps: int) -> int:
+        return max(1, round(share * steps))
+
+    codecs = {name: few(getattr(course, name)) for name in CODECS}
+    trainings = {
+        name: replace(getattr(course, name), steps=few(getattr(course, name).steps))
+        for name in TRAININGS
+    }
+    return replace(course, **codecs, **trainings)
 
 
 @dataclass(frozen=True, slots=True)

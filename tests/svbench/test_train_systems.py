@@ -15,7 +15,7 @@ from accelerate.state import AcceleratorState
 from svbench.baselines import miniature
 from svbench.datasets import scenes
 from svbench.errors import ConfigError
-from svbench.train_systems import Course, changed, curve, train
+from svbench.train_systems import Course, changed, curve, shortened, train
 from svbench.weights import load_state, sha256
 
 TINY = Course(
@@ -154,6 +154,18 @@ def test_a_user_changes_some_settings() -> None:
     assert changed() == Course()
     with pytest.raises(ConfigError, match="--clearer"):
         changed(clearer=0.0)
+
+
+def test_a_share_shortens_every_training() -> None:
+    course = shortened(Course(), 0.02)
+    assert (course.video_steps, course.audio_steps, course.caption_steps) == (18, 12, 12)
+    trainings = (course.base_audio, course.base_video, course.joint)
+    assert [training.steps for training in trainings] == [30, 50, 20]
+    assert shortened(Course(), 1e-9).joint.steps == 1
+    assert shortened(Course(), 1) == Course()
+    for share in (0, -1, 1.5, float("nan")):
+        with pytest.raises(ConfigError, match="--share: found"):
+            shortened(Course(), share)
 
 
 def test_a_curve_is_the_mean_of_parts(tmp_path: Path) -> None:
