@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from svbench.datasets import spoil
+from svbench import media
+from svbench.datasets import miniatures, spoil
 from svbench.errors import ConfigError, DataError
 from svbench.intervals import paired_difference
 from svbench.metrics import miniature
@@ -22,6 +23,7 @@ from tests.metrics.miniature_ladders import climb, drawn
 SEED = 20  # not that of the training, nor one that its settings were chosen on
 APART = 3  # neighbours may be cut from one recording
 CLIPS = 48
+SCENES = 17
 
 # networks this small are slower on two threads that wait for each other
 pytestmark = pytest.mark.usefixtures("_one_thread")
@@ -112,6 +114,30 @@ def test_what_belongs_together_is_more_alike(kind: IBKind, embedded: Features) -
     low, high = gap.interval
     assert gap.value > 4 * (high - low) / 2  # measured: see docs/miniature-extractors.md
     assert gap.value > 0.3
+
+
+@pytest.mark.parametrize("dataset", miniature.IB_FOLDERS)
+def test_scenes_have_a_network_that_knows_their_classes(dataset: str, tmp_path: Path) -> None:
+    source = miniatures.drawn(dataset)
+    source.draw(tmp_path / "data", seed=SEED, test=SCENES)
+    examples = source.load(tmp_path / "data", split="test")
+    pictures = [media.read(example.recording, source.spec) for example in examples]
+    extractor = miniature.ib("ib-av", "published", folder=miniature.IB_FOLDERS[dataset]).extractor
+    blocks = extractor(pictures, [example.caption for example in examples])
+    owner = np.repeat(np.arange(len(blocks)), [len(b) for b in blocks])
+    rows = read_embeddings(
+        Features(extractor.key, np.concatenate(blocks), owner, tuple(e.id for e in examples))
+    )
+    for first, second in PAIRS.values():
+        own = np.mean([cosine(row[first], row[second]) for row in rows])
+        foreign = [
+            cosine(a[first], b[second])
+            for a, one in zip(rows, examples, strict=True)
+            for b, other in zip(rows, examples, strict=True)
+            if one.caption != other.caption
+        ]
+        assert own > 0.8
+        assert abs(np.mean(foreign)) < 0.1
 
 
 @pytest.mark.parametrize("way", list(spoil.PICTURES))
