@@ -19,6 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -174,8 +175,9 @@ def batches(
         left = left[size:]
 
 
-def save(network: nn.Module, path: Path) -> None:
-    """Write the weights of a network as safetensors."""
+def save(network: nn.Module, path: Path, *, halves: bool = False) -> None:
+    """Write the weights of a network as safetensors, or the halves nearest to them."""
+    network = deepcopy(network).half() if halves else network
     state = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
     save_file(state, path)
     path.chmod(0o644)  # safetensors makes files that their owner alone may read

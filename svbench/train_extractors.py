@@ -308,7 +308,13 @@ def train_vggish(
 
 
 def train_imagebind(
-    out: Path, lessons: Sequence[Captioned], exam: Sequence[Captioned], course: Course, tell: Tell
+    out: Path,
+    lessons: Sequence[Captioned],
+    exam: Sequence[Captioned],
+    course: Course,
+    tell: Tell,
+    *,
+    halves: bool = False,
 ) -> dict[str, Any]:
     """Teach ImageBind which pictures, sound and caption belong together."""
     torch.manual_seed(course.seed)
@@ -354,7 +360,7 @@ def train_imagebind(
     with torch.inference_mode():
         seen = [pictures(lesson, middle[1]) for lesson in exam]
         found = embedded(mels(exam)[:, middle[0]], seen, [lesson.caption for lesson in exam])
-    save(network, out / shipped.FILES["imagebind"])
+    save(network, out / shipped.FILES["imagebind"], halves=halves)
     told = {"network": asdict(config), "words": list(tokenizer.words)}
     (out / shipped.FILES["imagebind-sizes"]).write_text(json.dumps(told) + "\n", encoding="utf-8")
     return {"loss": losses, "held out": likeness(found)}

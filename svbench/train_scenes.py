@@ -47,7 +47,7 @@ def train(out: Path, course: Course, tell: Tell = print) -> None:
     with calculator(course.threads), torch.random.fork_rng(devices=[]):
         lessons, exam = draw(out, "train", course), draw(out, "test", course)
         tell(f"{len(lessons)} clips to learn from, {len(exam)} to be asked about")
-        report = train_imagebind(out, lessons, exam, course, tell)
+        report = train_imagebind(out, lessons, exam, course, tell, halves=True)
     steps = ("imagebind_steps", "imagebind_batch")
     told = {name: value for name, value in asdict(course).items() if name in steps}
     files = (shipped.FILES["imagebind"], shipped.FILES["imagebind-sizes"])

@@ -43,6 +43,7 @@ from svbench.datasets import greatesthits
 from svbench.datasets import miniature as greatest
 from svbench.datasets.miniature import SPEC
 from svbench.errors import DataError
+from svbench.metrics import miniature as networks
 from svbench.metrics.av_align import DETECTORS, AVAlign
 from svbench.metrics.av_events import AVEvents
 from svbench.types import Clip, Features
@@ -322,3 +323,15 @@ def test_shipped_words_are_those_of_the_captions(tmp_path: Path) -> None:
     captioner = Captioner(json.loads((miniature.FOLDER / miniature.WORDS).read_text()))
     for example in greatesthits.load(tmp_path / "data"):
         assert UNKNOWN not in captioner.numbers(example.caption)
+
+
+def test_all_that_is_shipped_is_small_and_on_record() -> None:
+    homes = (miniature.FOLDER, networks.FOLDER)
+    sizes = [path.stat().st_size for home in homes for path in home.rglob("*.safetensors")]
+    assert sum(sizes) < 25_000_000
+    for dataset in miniature.DESIGNS:
+        folder = miniature.folder_of(dataset)
+        for mixer in miniature.shipped(folder):
+            assert set(miniature.Shipped(mixer, folder).weights()) >= set(miniature.SHARED)
+        design = replace(miniature.DESIGNS[dataset], clearer=Modal(1.0, 1.0))
+        assert miniature.read_design(folder) == design
