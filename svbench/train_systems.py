@@ -125,8 +125,8 @@ def shortened(course: Course, share: float) -> Course:
     def few(steps: int) -> int:
         return max(1, round(share * steps))
 
-    codecs = {name: few(getattr(course, name)) for name in CODECS}
-    trainings = {
+    codecs: dict[str, Any] = {name: few(getattr(course, name)) for name in CODECS}
+    trainings: dict[str, Any] = {
         name: replace(getattr(course, name), steps=few(getattr(course, name).steps))
         for name in TRAININGS
     }
