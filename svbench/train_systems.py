@@ -27,7 +27,10 @@ import csv
 import json
 import math
 import multiprocessing
+import os
 import shutil
+import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import nullcontext
@@ -225,9 +228,21 @@ def _all(jobs: Sequence[Job], workers: int, progress: Progress, tell: Tell) -> N
         for job in jobs:
             _trained(job, progress, tell)
         return
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+    own = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, own, _leave_with, (os.getpid(),)) as pool:
         for done in as_completed([pool.submit(_trained_apart, job) for job in jobs]):
             done.result()
+
+
+def _leave_with(parent: int) -> None:
+    """Let this process end when its parent is gone: a kill does not reach the workers."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _record(weights: Path, jobs: Sequence[Job], course: Course) -> None:

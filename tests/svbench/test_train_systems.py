@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -125,6 +129,41 @@ def test_trainings_side_by_side_give_the_same_weights(tmp_path: Path) -> None:
         AcceleratorState._reset_state(reset_partial_state=True)
     digests = [sha256(tmp_path / n / "weights" / "cmc-pe.safetensors") for n in ("one", "two")]
     assert digests[0] == digests[1]
+
+
+PARENT = """
+import multiprocessing, os, sys, time
+from concurrent.futures import ProcessPoolExecutor
+from svbench.train_systems import _leave_with
+if __name__ == "__main__":
+    own = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, own, _leave_with, (os.getpid(),)) as pool:
+        print(pool.submit(os.getpid).result(), flush=True)
+        pool.submit(time.sleep, 600).result()
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="processes are looked up in /proc")
+def test_workers_leave_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT)
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        worker = int(parent.stdout.readline())
+        os.kill(worker, 0)  # it is there
+        parent.kill()
+    until = time.monotonic() + 60
+    while time.monotonic() < until and _runs(worker):
+        time.sleep(0.2)
+    assert not _runs(worker)
+
+
+def _runs(process: int) -> bool:
+    try:
+        # One that has ended but was not waited for, Z, is still listed.
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def test_class_data_sets_are_learned_the_same_way(tmp_path: Path) -> None:
