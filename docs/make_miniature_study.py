@@ -36,6 +36,7 @@ SWEPT: Final = 48  # of the sweeps
 MIXERS: Final = ("cross-attention", "cross-attention-sequence", "cmc-pe")
 SEEDS: Final = (0, 1, 2)
 GAMMAS: Final = "0.5,1,1.25,1.5,1.75,2,3"
+FEW_GAMMAS: Final = "0.5,1,1.5,2"  # of further training seeds
 GUIDANCES: Final = ("1,1", "1.5,1.5", "2.5,7.5")
 AV_ALIGN: Final = "av-align-corrected@miniature"
 
@@ -163,8 +164,8 @@ def _swept(study: Study, name: str, weights: Callable[[int], Path], seeds: Seque
         if not (weights(seed) / "cmc-pe.safetensors").is_file():
             continue
         folder = study.run(
-            f"{name}-{seed}", "sweep-gamma", "--dataset", "greatesthits", "--gammas", GAMMAS,
-            "--weights", weights(seed), "--limit", SWEPT, "--seed", SEED,
+            f"{name}-{seed}", "sweep-gamma", "--dataset", "greatesthits",
+            "--gammas", GAMMAS if seed == 0 else FEW_GAMMAS, "--weights", weights(seed), "--limit", SWEPT, "--seed", SEED,
         )  # fmt: skip
         shutil.copyfile(folder / "gamma.svg", _picture(f"{name}-{seed}"))
         table = load_table(folder)
