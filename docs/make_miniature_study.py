@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from svbench.reports.paired import paired_runs
 from svbench.reports.table import number
 from svbench.results import load_table
@@ -38,6 +40,7 @@ SEEDS: Final = (0, 1, 2)
 GAMMAS: Final = "0.5,1,1.25,1.5,1.75,2,3"
 FEW_GAMMAS: Final = "0.5,1,1.5,2"  # of further training seeds
 GUIDANCES: Final = ("1,1", "1.5,1.5", "2.5,7.5")
+LEVELS: Final = (0.1, 0.03, 0.01)  # of the loss over time steps
 AV_ALIGN: Final = "av-align-corrected@miniature"
 
 
@@ -165,7 +168,8 @@ def _swept(study: Study, name: str, weights: Callable[[int], Path], seeds: Seque
             continue
         folder = study.run(
             f"{name}-{seed}", "sweep-gamma", "--dataset", "greatesthits",
-            "--gammas", GAMMAS if seed == 0 else FEW_GAMMAS, "--weights", weights(seed), "--limit", SWEPT, "--seed", SEED,
+            "--gammas", GAMMAS if seed == 0 else FEW_GAMMAS, "--weights", weights(seed),
+            "--limit", SWEPT, "--seed", SEED,
         )  # fmt: skip
         shutil.copyfile(folder / "gamma.svg", _picture(f"{name}-{seed}"))
         table = load_table(folder)
@@ -193,7 +197,7 @@ def guidance(study: Study) -> str:
 
 
 def levels(study: Study) -> str:
-    """Draw the loss over time steps of both modalities, and tell where each is half way."""
+    """Draw the loss over time steps of both modalities, and tell when each has fallen how far."""
     import pandas as pd
 
     out = study.out / "levels"
@@ -204,11 +208,11 @@ def levels(study: Study) -> str:
         subprocess.run([sys.executable, "-m", "svbench", *map(str, told)], check=True)
     shutil.copyfile(picture, _picture("levels"))
     found = pd.read_csv(picture.with_suffix(".csv"), index_col="global_time")
-    lines = [_head("curve", "global time at which half of its range is reached")]
+    lines = [_head("curve", *(f"global time at which its loss is {level}" for level in LEVELS))]
     for name in found:
-        curve = found[name]
-        half = (curve.min() + curve.max()) / 2
-        lines.append(_line(name, f"{(curve - half).abs().idxmin():.2f}"))
+        fallen = -np.log(found[name])  # rises with time
+        times = (np.interp(-np.log(level), fallen, found.index) for level in LEVELS)
+        lines.append(_line(name, *(f"{time:.0f}" for time in times)))
     return "\n".join(lines)
 
 
