@@ -32,6 +32,7 @@ from svbench.types import Clip
 from svbench.weights import sha256
 
 DATASETS: Final = ("landscape", "vggsound")
+OTHERS: Final = ("i3d", "vggish")  # networks of a course that are not trained here
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,8 +49,6 @@ def train(out: Path, course: Course, tell: Tell = print) -> None:
         lessons, exam = draw(out, "train", course), draw(out, "test", course)
         tell(f"{len(lessons)} clips to learn from, {len(exam)} to be asked about")
         report = train_imagebind(out, lessons, exam, course, tell, halves=True)
-    steps = ("imagebind_steps", "imagebind_batch")
-    told = {name: value for name, value in asdict(course).items() if name in steps}
     files = (shipped.FILES["imagebind"], shipped.FILES["imagebind-sizes"])
     made = {
         "about": "A miniature ImageBind of svbench: trained on drawn and synthesised clips, not "
@@ -57,13 +56,7 @@ def train(out: Path, course: Course, tell: Tell = print) -> None:
         "command": "svbench train-extractors --scenes --out DIR",
         "versions": {"svbench": __version__, "torch": torch.__version__.split("+")[0]},
         "miniatures": {name: drawn(name).version for name in DATASETS},
-        "course": {
-            "clips": course.clips,
-            "held_out": course.held_out,
-            "seed": course.seed,
-            "threads": course.threads,
-            **told,
-        },
+        "course": {k: v for k, v in asdict(course).items() if not k.startswith(OTHERS)},
         "networks": {"imagebind": report},
         "sha256": {file: sha256(out / file) for file in files},
     }

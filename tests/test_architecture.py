@@ -28,6 +28,14 @@ NOUNS = {"svbench.types", "svbench.errors"}
 MOST_LINES = 400
 
 # What a module, or all modules of a package, may import of svbench beside their own package.
+TRAINS_EXTRACTORS = NOUNS | {
+    "svbench._version",
+    "svbench.datasets",
+    "svbench.learning",
+    "svbench.media",
+    "svbench.metrics",
+    "svbench.weights",
+}
 MAY_IMPORT: Mapping[str, set[str]] = {
     "svbench": {"svbench._version"},
     "svbench.__main__": {"svbench.cli"},
@@ -68,26 +76,9 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "svbench.metrics.tuning",
     },
     "svbench.learning": NOUNS,
-    # it trains the shipped networks, so it must know their classes and what feeds them
-    "svbench.train_extractors": NOUNS
-    | {
-        "svbench._version",
-        "svbench.datasets",
-        "svbench.learning",
-        "svbench.media",
-        "svbench.metrics",
-        "svbench.weights",
-    },
-    "svbench.train_scenes": NOUNS
-    | {
-        "svbench._version",
-        "svbench.datasets",
-        "svbench.learning",
-        "svbench.media",
-        "svbench.metrics",
-        "svbench.train_extractors",
-        "svbench.weights",
-    },
+    # they train the shipped networks, so they must know their classes and what feeds them
+    "svbench.train_extractors": TRAINS_EXTRACTORS,
+    "svbench.train_scenes": TRAINS_EXTRACTORS | {"svbench.train_extractors"},
     "svbench.latents": NOUNS
     | {"svbench.baselines", "svbench.engine", "svbench.media", "svbench.store"},
     # it trains a joint model, so it must know what a joint model is

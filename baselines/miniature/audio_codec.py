@@ -51,12 +51,9 @@ COLUMNS: Final = 2  # of the autoencoder's latents of a sound
 class AudioCodec:
     """Sound at 16 kHz to latents (12, rows, 1), 40 ms a row."""
 
-    def __init__(self, codec: Codec | None = None) -> None:
-        size = AUDIO_CHANNELS * COLUMNS
-        self.codec = codec or Codec(
-            audio_autoencoder(), components=Components(size, AUDIO_COMPONENTS)
-        )
-        self.components: Any = self.codec.get_submodule("components")
+    def __init__(self) -> None:
+        self.components = Components(AUDIO_CHANNELS * COLUMNS, AUDIO_COMPONENTS)
+        self.codec = Codec(audio_autoencoder(), components=self.components)
 
     def shape(self, spec: ClipSpec) -> tuple[int, int, int]:
         """Give the latents' shape."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -95,8 +95,11 @@ def test_the_three_scores_share_their_embeddings() -> None:
 
 @pytest.fixture(scope="module")
 def embedded(clips: Drawn) -> Features:
-    extractor = miniature.ib("ib-av", "published").extractor
-    examples, pictures = clips
+    return embeddings(*clips, miniature.FOLDER)
+
+
+def embeddings(examples: Sequence[Example], pictures: Sequence[Clip], folder: Path) -> Features:
+    extractor = miniature.ib("ib-av", "published", folder=folder).extractor
     blocks = extractor(pictures, [e.caption for e in examples])
     owner = np.repeat(np.arange(len(blocks)), [len(b) for b in blocks])
     return Features(extractor.key, np.concatenate(blocks), owner, tuple(e.id for e in examples))
@@ -122,12 +125,7 @@ def test_scenes_have_a_network_that_knows_their_classes(dataset: str, tmp_path: 
     source.draw(tmp_path / "data", seed=SEED, test=SCENES)
     examples = source.load(tmp_path / "data", split="test")
     pictures = [media.read(example.recording, source.spec) for example in examples]
-    extractor = miniature.ib("ib-av", "published", folder=miniature.IB_FOLDERS[dataset]).extractor
-    blocks = extractor(pictures, [example.caption for example in examples])
-    owner = np.repeat(np.arange(len(blocks)), [len(b) for b in blocks])
-    rows = read_embeddings(
-        Features(extractor.key, np.concatenate(blocks), owner, tuple(e.id for e in examples))
-    )
+    rows = read_embeddings(embeddings(examples, pictures, miniature.IB_FOLDERS[dataset]))
     for first, second in PAIRS.values():
         own = np.mean([cosine(row[first], row[second]) for row in rows])
         foreign = [
