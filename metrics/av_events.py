@@ -13,8 +13,10 @@ A clip becomes a float64 block of rows (kind, time, strength), time in seconds:
 | CLIP  | exactly 1     | the clip's length | its frame rate, frames / s       |
 | LEVEL | exactly 1     | 0                 | the loudest sample, 0..1         |
 | ONSET | one per onset | when it begins    | onset strength                   |
-| PEAK  | one per peak  | frame / fps       | motion there, px per frame       |
-| FLOW  | one per frame | frame / fps       | motion, px per frame             |
+| PEAK  | one per peak  | of its frame      | motion there, px per frame       |
+| FLOW  | one per frame | of its frame      | motion, px per frame             |
+
+A frame's time is its time stamp in the native view, and i / fps in the conformed one.
 
 Seconds do not depend on the clip's size, motion does: magnitudes compare at equal sizes only,
 and between detectors of equal curve settings only (`tuned` measures how fast motion ends).
@@ -48,6 +50,7 @@ from svbench.types import Clip, Features, Values, View
 
 # Part of the cache key: raise it whenever the code gives other numbers for equal settings.
 CODE_VERSION: Final = 2
+NATIVE_VERSION: Final = 1  # the same, for clips as they were made
 
 
 class Kind(IntEnum):
@@ -122,6 +125,8 @@ class AVEvents:
             "librosa": _minor(version("librosa")),
             "opencv": _minor(cv2.getVersionString()),
         }
+        if self.view == "native":  # frames have time stamps of their own
+            decides["times"] = NATIVE_VERSION
         digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
         view = "" if self.view == "conformed" else f"-{self.view}"
         return f"av-events-{self.detectors.name}{view}-{digest[:10]}"
@@ -183,11 +188,11 @@ def _block(clip: Clip, detectors: Detectors) -> NDArray[np.float64]:
     peaks = peak_indices(motion, detectors.peaks, fps)
     return np.concatenate(
         [
-            _rows(Kind.CLIP, np.array([clip.spec.duration]), np.array([fps])),
+            _rows(Kind.CLIP, np.array([clip.duration]), np.array([fps])),
             _rows(Kind.LEVEL, np.zeros(1), np.array([np.abs(clip.audio).max(initial=0.0)])),
             _rows(Kind.ONSET, times, strengths),
-            _rows(Kind.PEAK, peaks / fps, motion[peaks]),
-            _rows(Kind.FLOW, np.arange(len(motion)) / fps, motion),
+            _rows(Kind.PEAK, clip.frame_times[peaks], motion[peaks]),
+            _rows(Kind.FLOW, clip.frame_times, motion),
         ]
     )
 

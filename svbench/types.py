@@ -62,6 +62,9 @@ class Clip:
     video: NDArray[np.uint8]  # (T, H, W, 3), RGB, 0..255
     audio: NDArray[np.float32]  # (S,), mono, -1..1
     spec: ClipSpec
+    # (T,), s: when each frame of a native clip is shown; its sound may outlast its picture.
+    # None: frame i at i / fps, and the sound as long as the picture.
+    times: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         want_v = (self.spec.frames, *self.spec.size, 3)
@@ -69,13 +72,36 @@ class Clip:
             raise DataError(
                 f"video is {self.video.dtype}{self.video.shape}, expected uint8{want_v}"
             )
-        want_a = (self.spec.samples,)
+        want_a = (self.spec.samples,) if self.times is None else (self.audio.size,)
         if self.audio.dtype != np.float32 or self.audio.shape != want_a:
             raise DataError(
                 f"audio is {self.audio.dtype}{self.audio.shape}, expected float32{want_a}"
             )
         if not np.isfinite(self.audio).all():
             raise DataError("audio holds NaN or infinity, expected finite samples")
+        if self.times is not None:
+            _check_times(self.times, self.spec.frames)
+
+    @property
+    def frame_times(self) -> NDArray[np.float64]:
+        """Return when each frame is shown, in seconds from the first one, shape (T,)."""
+        return np.arange(self.spec.frames) / self.spec.fps if self.times is None else self.times
+
+    @property
+    def duration(self) -> float:
+        """Return the length in seconds, of the picture or of the sound if that is longer."""
+        if self.times is None:
+            return self.spec.duration
+        picture = float(self.times[-1]) + 1 / self.spec.fps
+        return max(picture, self.audio.size / self.spec.sample_rate)
+
+
+def _check_times(times: NDArray[np.float64], frames: int) -> None:
+    rising = times.shape == (frames,) and np.isfinite(times).all() and (np.diff(times) >= 0).all()
+    if not rising or times[0] != 0:
+        raise DataError(
+            f"frame times are {times.shape}, expected {frames} rising ones from 0 s on"
+        )
 
 
 @dataclass(frozen=True, slots=True)

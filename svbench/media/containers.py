@@ -1,0 +1,183 @@
+"""Opening media files: local files only, known forms only, and one boundary for foreign errors.
+
+Time stamps are the clock. Time zero of a file is the earliest start among the picture and the
+sound that are chosen in it; covers, subtitles and other tracks do not move it.
+
+The stream is the one that the ffmpeg command line would choose: of several the one marked as
+default, then the largest picture or the sound with most channels, then the first. Cover
+pictures are no video.
+
+References
+----------
+Choice of streams: https://ffmpeg.org/ffmpeg.html#Automatic-stream-selection
+`format_whitelist`, `protocol_whitelist`: https://ffmpeg.org/ffmpeg-formats.html#Format-Options
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import av.error
+from av.container import InputContainer
+from av.stream import Disposition
+
+from svbench.errors import DataError, SvbenchError
+
+# Forms that hold their own picture or sound. Play lists, scripts, image patterns, devices and
+# text (concat, hls, dash, sdp, image2, lavfi, tty …) would read other files, or hosts.
+DEMUXERS = (
+    *("aa", "aac", "ac3", "aiff", "amr", "ape", "apng", "asf", "au", "av1", "avi", "caf", "dts"),
+    *("dv", "eac3", "flac", "flv", "gif", "gxf", "h264", "hevc", "ivf", "loas", "m4v"),
+    *("matroska", "webm", "mov", "mp3", "mpc", "mpc8", "mpeg", "mpegts", "mpegtsraw"),
+    *("mpegvideo", "mxf", "nsv", "nut", "obu", "ogg", "oma", "rm", "swf", "tak", "truehd", "tta"),
+    *("vc1", "voc", "vvc", "w64", "wav", "wtv", "wv", "xwma", "yuv4mpegpipe"),
+)
+# The bare streams among them: their demuxers make time stamps up from the first header.
+BARE_SOUND = ("aac", "ac3", "dts", "eac3", "loas", "mp3", "truehd")
+# Forms that number packets in decoding order and know no time of presentation.
+WITHOUT_PRESENTATION_TIME = ("avi", "h264", "hevc", "m4v", "mpegvideo", "vc1", "vvc")
+DEFAULT_BONUS = 5_000_000  # what ffmpeg's choice adds for a stream marked as default
+MICROSECONDS = 1_000_000  # FFmpeg counts containers in them
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[InputContainer]:
+    """Open a local media file; whatever opening or the work inside raises becomes a DataError."""
+    try:
+        if path.stat().st_size == 0:
+            raise DataError(f"{path}: found an empty file (0 bytes), expected a clip")
+        container = av.open(
+            local(path),
+            options={"format_whitelist": ",".join(DEMUXERS), "protocol_whitelist": "file"},
+            metadata_errors="replace",  # tags may be Latin-1; no tag decides anything
+        )
+    except SvbenchError:
+        raise
+    except Exception as error:
+        raise DataError(_cannot_open(path, error)) from error
+    with container:
+        try:
+            yield container
+        except SvbenchError:
+            raise
+        except Exception as error:  # decoders, NumPy, OpenCV, soxr: all mean that it is not whole
+            raise DataError(_cannot_decode(path, error)) from error
+
+
+def local(path: Path) -> str:
+    """Return the name by which FFmpeg takes a path for a local file, whatever colons it holds."""
+    return f"file:{path.absolute()}"
+
+
+def picture_stream(container: InputContainer, path: Path) -> av.VideoStream:
+    """Return the video stream that ffmpeg would choose; raise DataError where there is none."""
+    hidden = Disposition.attached_pic | Disposition.timed_thumbnails
+    candidates = [s for s in container.streams.video if not s.disposition & hidden]
+    if not candidates:
+        raise DataError(f"{path}: found no video stream, expected one{_streams(container)}")
+    stream = max(candidates, key=lambda s: _rank(s, _pixels(s)))
+    if stream.codec_context is None:
+        raise DataError(f"{path}: found a video stream of an unknown codec, expected a known one")
+    return stream
+
+
+def sound_stream(container: InputContainer, path: Path) -> av.AudioStream:
+    """Return the audio stream that ffmpeg would choose; raise DataError where there is none."""
+    candidates = container.streams.audio
+    if not candidates:
+        raise DataError(
+            f"{path}: found no audio stream, expected one in the file or in "
+            f"{path.with_suffix('.wav').name} beside it{_streams(container)}"
+        )
+    stream = max(candidates, key=lambda s: _rank(s, _channels(s)))
+    if stream.codec_context is None:
+        raise DataError(f"{path}: found an audio stream of an unknown codec, expected a known one")
+    return stream
+
+
+def origin(container: InputContainer, path: Path) -> Fraction:
+    """Return the time stamp, in seconds, at which the file's chosen streams begin."""
+    chosen: list[av.VideoStream | av.AudioStream] = []
+    if container.streams.audio:
+        chosen.append(sound_stream(container, path))
+    if any(not s.disposition & Disposition.attached_pic for s in container.streams.video):
+        chosen.append(picture_stream(container, path))
+    starts = [
+        s.start_time * Fraction(s.time_base)
+        for s in chosen
+        if s.start_time is not None and s.time_base is not None
+    ]
+    return min(starts, default=Fraction(0))
+
+
+def header_end(
+    container: InputContainer, stream: av.VideoStream, zero: Fraction
+) -> Fraction | None:
+    """Return when a stream ends according to the header, in seconds from time zero.
+
+    None where the header does not say it of this stream: the length of the whole container
+    counts subtitles and other tracks, so it stands for the stream only where there is nothing
+    but one picture and one sound.
+    """
+    if stream.duration is not None and stream.time_base is not None:
+        return ((stream.start_time or 0) + stream.duration) * Fraction(stream.time_base) - zero
+    tag = _clock(stream.metadata.get("DURATION", ""))  # Matroska's, counted from its own zero
+    if tag is not None:
+        return tag - zero
+    kinds = sorted(s.type for s in container.streams)
+    if container.duration is None or kinds not in (["video"], ["audio", "video"]):
+        return None
+    return Fraction(container.duration, MICROSECONDS) - max(zero, Fraction(0))
+
+
+def _clock(text: str) -> Fraction | None:
+    """Read HH:MM:SS.fraction as seconds."""
+    parts = text.strip().split(":")
+    try:
+        hours, minutes, seconds = (Fraction(part) for part in parts)
+    except (ValueError, ZeroDivisionError):
+        return None
+    return hours * 3600 + minutes * 60 + seconds
+
+
+def _rank(stream: av.VideoStream | av.AudioStream, size: int) -> int:
+    return DEFAULT_BONUS * bool(stream.disposition & Disposition.default) + size
+
+
+def _pixels(stream: av.VideoStream) -> int:
+    return stream.width * stream.height if stream.codec_context else 0
+
+
+def _channels(stream: av.AudioStream) -> int:
+    return int(stream.channels) if stream.codec_context else 0
+
+
+def _streams(container: InputContainer) -> str:
+    kinds = sorted({stream.type for stream in container.streams})
+    return f" (it holds: {', '.join(kinds) or 'nothing'})"
+
+
+def _cannot_open(path: Path, error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"{path}: found nothing there, expected a clip"
+    if isinstance(error, PermissionError):
+        return f"{path}: found a file without permission to read, expected a readable clip"
+    if isinstance(error, IsADirectoryError):
+        return f"{path}: found a folder, expected a clip"
+    return f"{path}: found no readable media ({reason(error)}), expected a video or sound file"
+
+
+def _cannot_decode(path: Path, error: Exception) -> str:
+    if isinstance(error, MemoryError):
+        return f"{path}: decoding needs more memory than there is, expected a smaller clip"
+    return f"{path}: decoding stopped ({reason(error)}), expected a whole clip; is it truncated?"
+
+
+def reason(error: Exception) -> str:
+    """Return what a foreign error says, in one line; its type where it says nothing."""
+    text = str(getattr(error, "strerror", None) or error).strip()
+    return text.splitlines()[0].lower() if text else type(error).__name__
