@@ -133,23 +133,14 @@ def write_sound(
 def _encode(out: Any, stream: Any, blocks: Sequence[tuple[float, Audio]]) -> None:
     """Encode blocks of mono sound on all channels of a stream."""
     layout, rate = stream.codec_context.layout, stream.codec_context.rate
-    form = stream.codec_context.format
-    convert = av.AudioResampler(format=form, layout=layout, rate=rate)
-    size = stream.codec_context.frame_size or 0
-    fifo = av.AudioFifo() if size else None
+    convert = av.AudioResampler(format=stream.codec_context.format, layout=layout, rate=rate)
     for start, samples in blocks:
-        packed = np.repeat(samples, layout.nb_channels)[None].astype(np.float32)
-        block = av.AudioFrame.from_ndarray(np.ascontiguousarray(packed), "flt", layout)
-        block.sample_rate, block.time_base = rate, Fraction(1, rate)
-        block.pts = round(start * rate)
-        for piece in convert.resample(block):
-            if fifo is None:
-                out.mux(stream.encode(piece))
-            else:
-                fifo.write(piece)
-                for full in fifo.read_many(size):
-                    out.mux(stream.encode(full))
-    rest = fifo.read() if fifo is not None else None
-    if rest is not None:
-        out.mux(stream.encode(rest))
+        size = stream.codec_context.frame_size or len(samples)
+        for first in range(0, len(samples), size):
+            packed = np.repeat(samples[first : first + size], layout.nb_channels)[None]
+            piece = av.AudioFrame.from_ndarray(packed.astype(np.float32), "flt", layout)
+            piece.sample_rate, piece.time_base = rate, Fraction(1, rate)
+            piece.pts = round(start * rate) + first
+            for ready in convert.resample(piece):
+                out.mux(stream.encode(ready))
     out.mux(stream.encode(None))

@@ -4,9 +4,10 @@ Times are the container's time stamps, counted from the file's time zero. AVI an
 know the order of decoding only; there the n-th picture is shown at the n-th decoding time.
 
 A late start is reached by seeking in forms that index their pictures or stamp each of them, and
-only where that gives what decoding from the front would give: decoding begins at a key frame that is shown at or before the start, and pictures that come out
-before it are thrown away (an open group of pictures refers to what was skipped). Where a seek
-lands late, it is tried further back, and at last the file is decoded from its front.
+only where that gives what decoding from the front would give: decoding begins at a key frame
+that is shown at or before the start, and pictures that come out before it are thrown away (an
+open group of pictures refers to what was skipped). Where a seek lands late, it is tried further
+back, and at last the file is decoded from its front.
 
 A display matrix (quarter turns, mirrors) is applied, and pixels that are not square are made so.
 

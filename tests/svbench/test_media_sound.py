@@ -159,7 +159,7 @@ def test_a_late_window_in_a_long_sound_is_sought(tmp_path: Path) -> None:
 
 
 def test_a_sound_that_begins_behind_the_window_is_refused_and_takes_no_memory(
-    picture: Path, tmp_path: Path
+    tmp_path: Path,
 ) -> None:
     hours = 30.0
     audio = [(hours * 3600, movies.sound(6))]
