@@ -87,6 +87,11 @@ class _Pictures:
         self.resize(count)
         return self.video
 
+    def grow(self) -> None:
+        """Make room for a quarter more, up to the bound; raise DataError where it is reached."""
+        room, frame = len(self.video), int(np.prod(self.video.shape[1:]))
+        self.resize(max(room + 1, min(room * 5 // 4 + 8, MOST_BYTES // frame)))
+
     def resize(self, room: int) -> None:
         """Make room for so many frames, moving none."""
         size = room * int(np.prod(self.video.shape[1:]))
@@ -117,11 +122,11 @@ def _read_pictures(recording: Recording) -> _Pictures:
             if one.time < Fraction(recording.start) - one.track.step / 2:
                 continue
             frame = upright.square(one)
-            found = found or _room_for(one, frame, path)
+            found = found or _room_for(one, frame, recording)
             if frame.shape != found.video.shape[1:]:
                 raise DataError(_changes_size(path, found.video, frame, one))
             if len(found.times) == len(found.video):
-                found.resize(len(found.video) * 5 // 4 + 8)
+                found.grow()
             found.video[len(found.times)] = frame
             found.times.append(one.time)
     if found is None or last is None:
@@ -131,14 +136,15 @@ def _read_pictures(recording: Recording) -> _Pictures:
     return found
 
 
-def _room_for(one: Shown, frame: Video, path: Path) -> _Pictures:
+def _room_for(one: Shown, frame: Video, recording: Recording) -> _Pictures:
     """Return an empty buffer for about as many frames as the header promises."""
-    if not one.track.rates:
+    path, track = recording.path, one.track
+    if not track.rates:
         raise DataError(f"{path}: found no frame rate, expected one in the header")
-    most = MOST_BYTES // max(1, frame.size)
-    expected = min(one.track.frames or 256, most)
-    video = np.empty((max(1, expected), *frame.shape), np.uint8)
-    return _Pictures(path, video, [], Fraction(0), one.track.rates)
+    room = _Pictures(path, np.empty((0, *frame.shape), np.uint8), [], Fraction(0), track.rates)
+    expected = track.frames - int(recording.start * track.rates[0])
+    room.resize(max(1, min(expected, 1 << 16)))  # a header may promise anything
+    return room
 
 
 def _placed(pictures: _Pictures) -> tuple[NDArray[np.float64], Fraction]:

@@ -201,7 +201,7 @@ class _Mono:
         samples = np.concatenate(pieces)
         if not np.isfinite(samples).all():
             raise DataError(f"{path}: found NaN or infinity in the sound, expected finite samples")
-        return samples
+        return np.clip(samples, -1, 1)  # lossy codecs overshoot; a player cuts that off first
 
 
 def _runs(blocks: Sequence[Block], path: Path) -> Iterator[Run]:
