@@ -99,9 +99,7 @@ class Clip:
 def _check_times(times: NDArray[np.float64], frames: int) -> None:
     rising = times.shape == (frames,) and np.isfinite(times).all() and (np.diff(times) >= 0).all()
     if not rising or times[0] != 0:
-        raise DataError(
-            f"frame times are {times.shape}, expected {frames} rising ones from 0 s on"
-        )
+        raise DataError(f"frame times are {times.shape}, expected {frames} rising ones from 0 s on")
 
 
 @dataclass(frozen=True, slots=True)

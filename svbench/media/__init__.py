@@ -33,7 +33,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svbench.errors import DataError
-from svbench.media.containers import MICROSECONDS, opened, picture_stream, sound_stream
+from svbench.media.containers import (
+    MICROSECONDS,
+    boundary,
+    opened,
+    picture_stream,
+    sound_stream,
+)
 from svbench.media.encoding import (
     quantise,
     read_comment,
@@ -73,7 +79,10 @@ Audio = NDArray[np.float32]
 
 def read(recording: Recording, spec: ClipSpec, *, pad: bool = False) -> Clip:
     """Read a clip and conform it to `spec`; with `pad`, a short file is filled up."""
-    return Clip(_read_video(recording, spec, pad), _read_audio(recording, spec, pad), spec)
+    with boundary(recording.path):
+        video = _read_video(recording, spec, pad)
+    with boundary(recording.sound or recording.path):
+        return Clip(video, _read_audio(recording, spec, pad), spec)
 
 
 def duration(path: Path) -> float:

@@ -59,13 +59,19 @@ def opened(path: Path) -> Iterator[InputContainer]:
         raise
     except Exception as error:
         raise DataError(_cannot_open(path, error)) from error
-    with container:
-        try:
-            yield container
-        except SvbenchError:
-            raise
-        except Exception as error:  # decoders, NumPy, OpenCV, soxr: all mean that it is not whole
-            raise DataError(_cannot_decode(path, error)) from error
+    with container, boundary(path):
+        yield container
+
+
+@contextmanager
+def boundary(path: Path) -> Iterator[None]:
+    """Turn whatever decoders, NumPy, OpenCV or soxr raise into a DataError that names the file."""
+    try:
+        yield
+    except SvbenchError:
+        raise
+    except Exception as error:
+        raise DataError(_cannot_decode(path, error)) from error
 
 
 def local(path: Path) -> str:

@@ -60,12 +60,20 @@ def read_lossless(path: Path, spec: ClipSpec) -> Clip:
     with opened(path) as container:
         video = [f.to_ndarray(format="rgb24") for f in container.decode(video=0)]
         container.seek(0)
-        steps = [f.to_ndarray()[0] for f in container.decode(audio=0)]
+        steps = [_steps(frame, path) for frame in container.decode(audio=0)]
     try:
         audio = (np.concatenate(steps).astype(np.float64) / 2.0**31).astype(np.float32)
         return Clip(np.stack(video), audio, spec)
     except ValueError as error:
         raise DataError(f"{path}: {error}") from error
+
+
+def _steps(frame: av.AudioFrame, path: Path) -> NDArray[np.int32]:
+    """Return the samples of one channel; frames of many channels must not be touched."""
+    form, channels = frame.format.name, frame.layout.nb_channels
+    if (form, channels) != ("s32", 1):
+        raise DataError(f"{path}: found sound as {form} x {channels}, expected one channel of s32")
+    return np.asarray(frame.to_ndarray()[0], np.int32)
 
 
 def read_comment(path: Path) -> str:

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svbench.errors import DataError
-from svbench.media.containers import header_end, opened, origin, picture_stream
+from svbench.media.containers import boundary, header_end, opened, origin, picture_stream
 from svbench.media.picture import Shown, Upright, Video, shown
 from svbench.media.sound import Audio, read_time_line
 from svbench.types import Clip, ClipSpec, Recording
@@ -38,33 +38,33 @@ MOST_BYTES = 4 << 30  # 23 s of 1920 x 1080 px at 30 frames/s
 
 def read_native(recording: Recording, *, pad: bool = False) -> Clip:
     """Read a whole clip from `recording.start` on; see the module for its terms."""
-    pictures = _read_pictures(recording)
-    times, rate = _placed(pictures)
-    video = pictures.laid_out(times, rate)
+    with boundary(recording.path):
+        pictures = _read_pictures(recording)
+        times, rate = _placed(pictures)
+        video = pictures.laid_out(times, rate)
     sound_path = recording.sound or recording.path
-    line = read_time_line(sound_path, pictures.times[0], None, MOST_BYTES // 4)
-    length = pictures.end - pictures.times[0]
-    missing = pictures.end - line.end
-    if missing > SHORT and not pad:
-        raise DataError(
-            f"{sound_path}: audio ends at {float(line.end):.3f} s, expected "
-            f"{float(pictures.end):.3f} s as the picture; is it truncated? "
-            "To judge such clips, ask for padding"
-        )
-    whole = max(length, line.end - pictures.times[0])
-    first = round(pictures.times[0] * line.rate)
-    audio = line.laid_out(first, max(1, round(whole * line.rate)), line.rate)
-    return _clip(recording.path, video, audio, times, float(rate), line.rate)
-
-
-def _clip(
-    path: Path, video: Video, audio: Audio, times: NDArray[np.float64], fps: float, rate: int
-) -> Clip:
-    try:
-        spec = ClipSpec(len(video), fps, (video.shape[1], video.shape[2]), rate)
+    with boundary(sound_path):
+        audio, sample_rate = _read_sound(sound_path, pictures.times[0], pictures.end, pad)
+    with boundary(recording.path):
+        spec = ClipSpec(len(video), float(rate), (video.shape[1], video.shape[2]), sample_rate)
         return Clip(video, audio, spec, times)
-    except ValueError as error:
-        raise DataError(f"{path}: {error}") from error
+
+
+def _read_sound(path: Path, begin: Fraction, end: Fraction, pad: bool) -> tuple[Audio, int]:
+    """Return all sound from the first frame on, at least as long as the picture, and its rate."""
+    line = read_time_line(path, begin, None, MOST_BYTES // 4)
+    if end - line.end > SHORT and not pad:
+        raise DataError(
+            f"{path}: audio ends at {float(line.end):.3f} s, expected {float(end):.3f} s as the "
+            "picture; is it truncated? To judge such clips, ask for padding"
+        )
+    count = round((max(end, line.end) - begin) * line.rate)
+    if count > MOST_BYTES // 4:  # a few blocks may lie hours behind the picture
+        raise DataError(
+            f"{path}: audio ends at {float(line.end):.3f} s, expected at most "
+            f"{MOST_BYTES // 4 / line.rate:.0f} s; the native view holds the whole sound"
+        )
+    return line.laid_out(round(begin * line.rate), max(1, count), line.rate), line.rate
 
 
 @dataclass(slots=True)
