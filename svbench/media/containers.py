@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 
 import av
 import av.error
@@ -48,7 +49,10 @@ MICROSECONDS = 1_000_000  # FFmpeg counts containers in them
 def opened(path: Path) -> Iterator[InputContainer]:
     """Open a local media file; whatever opening or the work inside raises becomes a DataError."""
     try:
-        if path.stat().st_size == 0:
+        found = path.stat()
+        if not S_ISREG(found.st_mode) and not S_ISDIR(found.st_mode):  # reading it may never end
+            raise DataError(f"{path}: found a device or pipe, expected a clip")
+        if S_ISREG(found.st_mode) and found.st_size == 0:
             raise DataError(f"{path}: found an empty file (0 bytes), expected a clip")
         container = av.open(
             local(path),
