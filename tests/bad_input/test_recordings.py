@@ -10,7 +10,6 @@ import os
 import struct
 import zlib
 from collections.abc import Callable
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -120,11 +119,10 @@ def oblique(path: Path) -> None:
     path.write_bytes(data[:place] + turn + data[place + 20 :])
 
 
-def pixels(path: Path) -> None:
-    """Make pixels a hundred times as wide as tall."""
-    audio = [(0.0, movies.sound(1.0, [0.2]))]
-    pictures = movies.frames(24, SIZE)
-    movies.write(path, pictures, audio=audio, form="matroska", codec="libx264", pixel=Fraction(100))
+def deaf(path: Path) -> None:
+    """Put a film without sound where the sound should be."""
+    movie(seconds=None)(path)
+    movie(seconds=None)(path.with_suffix(".flac"))
 
 
 def not_a_number() -> bytes:
@@ -162,7 +160,7 @@ KINDS: dict[str, tuple[Make, str]] = {
     "an unknown codec": (damaged(b"V_FFV1", b"V_XXXX"), "unknown codec"),
     "an unknown sound": (damaged(b"A_PCM/INT/LIT", b"A_XXX/INT/LIT"), "codec"),
     "an oblique picture": (oblique, "found a display matrix that is no quarter turn"),
-    "endless pixels": (pixels, "found pixels of aspect 100"),
+    "a film without sound as sound": (deaf, "found no audio stream"),
     "an empty sound": (silent_film_and(b""), "found an empty file (0 bytes)"),
     "a sound of text": (silent_film_and(b"no sound\n" * 20), "found no readable media"),
     "not a number": (silent_film_and(not_a_number()), "found NaN or infinity in the sound"),
