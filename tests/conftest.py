@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from svbench import cli
+from svbench.files import weight_structure
 from tests.commands import Command, Outcome
+from tests.weight_factories import publish
 
 
 @pytest.fixture
@@ -28,3 +32,11 @@ def svbench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         return Outcome(code, printed.out, printed.err)
 
     return run
+
+
+@pytest.fixture
+def published(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Put a small network in place of all published weights (see `tests.weight_factories`)."""
+    publish(monkeypatch, tmp_path / "published")
+    yield
+    weight_structure.structure.cache_clear()
