@@ -185,6 +185,7 @@ def _written(file: BinaryIO, block: bytes) -> int:
     """Write a block; an error of the disk is told from one of the network."""
     try:
         file.write(block)
+        file.flush()
     except OSError as error:
         raise _DiskError(error) from error
     return len(block)

@@ -90,7 +90,9 @@ def read_entries(path: Path, shown: str) -> dict[str, Entry]:
     except DataError:
         raise
     except Exception as error:  # torch, zipfile and safetensors raise many kinds, all for this
-        raise DataError(f"{shown}: found {found} that cannot be read ({reason(error)})") from error
+        raise DataError(
+            f"{shown}: found {found} that cannot be read ({reason(error)}), expected named numbers"
+        ) from error
     raise DataError(f"{shown}: found {found}, expected weights (torch, TorchScript or safetensors)")
 
 
@@ -105,7 +107,9 @@ def read_arrays(path: Path, shown: str) -> dict[str, Entry]:
         with torch.serialization.safe_globals(_numpy_types()):
             whole = _torch_object(path, found)
     except Exception as error:  # torch raises many kinds; all mean the same here
-        raise DataError(f"{shown}: found {found} that cannot be read ({reason(error)})") from error
+        raise DataError(
+            f"{shown}: found {found} that cannot be read ({reason(error)}), expected named numbers"
+        ) from error
     if not isinstance(whole, dict):
         raise DataError(f"{shown}: found {type(whole).__name__}, expected a dict of arrays")
     return {
