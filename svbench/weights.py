@@ -179,7 +179,7 @@ def _read_state(path: Path) -> Any:
 
         return from_bytes(path.read_bytes())
     if form == "a TorchScript archive":
-        with warnings.catch_warnings():  # torch says that TorchScript is on its way out
+        with warnings.catch_warnings():  # torch deprecates TorchScript
             warnings.simplefilter("ignore", DeprecationWarning)
             script = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
         return dict(script.state_dict())

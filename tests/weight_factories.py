@@ -19,7 +19,7 @@ LEAST, MOST = 100, 200_000  # bytes of a file
 
 
 def make_state(seed: int = 0) -> dict[str, Tensor]:
-    """Give weights that fit."""
+    """Return weights that fit."""
     numbers = torch.Generator().manual_seed(seed)
     return {name: torch.randn(shape, generator=numbers) for name, shape in SHAPES.items()}
 

@@ -110,18 +110,25 @@ def _attempt(
     with answer:
         _refuse_page(address, answer.headers)
         first, now = _begins(address, answer)
-        if first != there and answer.status == PARTIAL:
+        if first is None or (first != there and answer.status == PARTIAL):
             part.drop()
+            span = answer.headers.get("Content-Range", "no range")[:80]
             raise DataError(
-                f"{address}: found an answer that begins at byte {first}, expected {there}; "
+                f"{address}: found an answer for {span!r}, expected bytes from {there}; "
                 "run the same command again to start anew"
             )
-        if first and version and version.whole and now.whole not in (0, version.whole):
+        if first and version and not _alike(version, now):
             return False
         if now.whole:
             size.check(now.whole)
         _receive(answer, part, first, now, size, advance)
     return True
+
+
+def _alike(version: Version, now: Version) -> bool:
+    """Return whether an answer goes on with a version, as far as a server that errs lets us see."""
+    pairs = (version.whole, now.whole), (version.validator, now.validator)
+    return all(then == since for then, since in pairs if then and since)
 
 
 def _ask(address: str, there: int, version: Version | None) -> HTTPResponse:
@@ -144,14 +151,14 @@ def _ask(address: str, there: int, version: Version | None) -> HTTPResponse:
     return answer
 
 
-def _begins(address: str, answer: HTTPResponse) -> tuple[int, Version]:
-    """Return at which byte an answer begins, -1 if it does not say, and which version it is of."""
+def _begins(address: str, answer: HTTPResponse) -> tuple[int | None, Version]:
+    """Return at which byte an answer begins, if it is known, and which version it is of."""
     headers = answer.headers
     etag, changed = headers.get("ETag", ""), headers.get("Last-Modified", "")
     validator = changed if not etag or etag.startswith("W/") else etag
     if answer.status == PARTIAL:
         found = re.match(r"bytes (\d+)-", headers.get("Content-Range", "").strip())
-        return int(found[1]) if found else -1, Version(address, validator, _whole_of(headers))
+        return int(found[1]) if found else None, Version(address, validator, _whole_of(headers))
     length = headers.get("Content-Length", "")
     return 0, Version(address, validator, int(length) if length.isdecimal() else 0)
 
@@ -182,7 +189,7 @@ def _receive(
 
 
 def _written(file: BinaryIO, block: bytes) -> int:
-    """Write a block; an error of the disk is told from one of the network."""
+    """Write a block; an error of the disk is no error of the network."""
     try:
         file.write(block)
         file.flush()

@@ -244,7 +244,7 @@ def _script_state(path: Path) -> dict[str, torch.Tensor]:
         code = [n for n in archive.namelist() if "/code/" in n and n.endswith(".py")]
         if any(b"__setstate__" in archive.read(name) for name in code):
             raise ValueError("it runs code while it is loaded")
-    with warnings.catch_warnings():  # torch says that TorchScript is on its way out
+    with warnings.catch_warnings():  # torch deprecates TorchScript
         warnings.simplefilter("ignore", DeprecationWarning)
         script = torch.jit.load(str(path), map_location="meta")  # type: ignore[no-untyped-call]
     return dict(script.state_dict())

@@ -25,7 +25,7 @@ def test_names_stay_whole_in_a_narrow_terminal(
     assert lines.count("  here: no") == len(weights.PUBLISHED)
 
 
-def test_fetch_says_what_it_brings_and_what_it_rests_on(
+def test_fetch_prints_what_it_brings_and_what_it_rests_on(
     svbench: Command, weight_server: type[Server]
 ) -> None:
     offline = svbench("weights", "fetch", "net", "--offline")
