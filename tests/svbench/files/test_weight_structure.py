@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import math
+import tracemalloc
 import warnings
 import zipfile
 from collections import Counter
@@ -18,6 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from svbench.errors import DataError
+from svbench.files import weight_forms
 from svbench.files.weight_structure import FOLDER, check_size, check_structure, expanded, structure
 from svbench.metrics import imagebind_text
 from svbench.metrics.i3d import I3D, piergiaj_names
@@ -280,6 +282,11 @@ def test_torchscript_with_the_kernels_of_i3d_passes_whatever_the_names(
     message = "found 0 blocks of 65,856 numbers in a TorchScript archive, expected 1 as an I3D has"
     with pytest.raises(DataError, match=message):
         check_structure("i3d-torchscript", path, "file")
+    others = [*kernels]
+    others.remove(next(k for k in kernels if math.prod(k) == 1_382_400))  # one of two
+    script({f"k{i}": torch.zeros(shape) for i, shape in enumerate(others)}, path)
+    with pytest.raises(DataError, match=r"found 1 blocks of 1,382,400 numbers .* expected 2"):
+        check_structure("i3d-torchscript", path, "file")
     torch.save({}, path)
     with pytest.raises(DataError, match="found a torch archive, expected a TorchScript archive"):
         check_structure("i3d-torchscript", path, "file")
@@ -302,3 +309,16 @@ def test_clips_pairs_pass_gzipped_or_not(zipped: bool, more: int, tmp_path: Path
     text = f'"bpe_simple_vocab_16e6.txt#version: 0.2\n{lines}'.encode()
     path.write_bytes(gzip.compress(text, 1) if zipped else text)
     check_structure("clip-bpe", path, "file")
+
+
+def test_a_bomb_is_not_unpacked_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "bpe.txt.gz"
+    path.write_bytes(gzip.compress(bytes(8 << 20)))
+    monkeypatch.setattr(weight_forms, "MOST_UNPACKED", 1 << 16)
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match="a gzip file of more than 65,536 bytes when unpacked"):
+            check_structure("clip-bpe", path, "file")
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
