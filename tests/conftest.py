@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from svbench import cli
+from svbench import cli, weights
+from svbench.files import weight_structure
 from tests.commands import Command, Outcome
+from tests.weight_factories import publish, write_state
+from tests.weight_server import Server, serving
 
 
 @pytest.fixture
@@ -28,3 +34,24 @@ def svbench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         return Outcome(code, printed.out, printed.err)
 
     return run
+
+
+@pytest.fixture
+def published(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Put a small network in place of all published weights (see `tests.weight_factories`)."""
+    publish(monkeypatch, tmp_path / "published")
+    yield
+    weight_structure.structure.cache_clear()
+
+
+@pytest.fixture
+def weight_server(
+    published: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[type[Server]]:
+    """Serve weights that fit under the address of all that is published."""
+    del published
+    with serving() as (handler, address):
+        handler.content = write_state(tmp_path / "served.pt").read_bytes()
+        for name, entry in weights.PUBLISHED.items():
+            monkeypatch.setitem(weights.PUBLISHED, name, replace(entry, address=address))
+        yield handler

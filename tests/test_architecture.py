@@ -46,7 +46,8 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "svbench.config": NOUNS,
     "svbench.media": NOUNS,
     "svbench.engine": NOUNS,
-    "svbench.weights": NOUNS,
+    "svbench.files": NOUNS,
+    "svbench.weights": NOUNS | {"svbench.files"},
     "svbench.results": NOUNS,
     # numbers from numbers: metrics bound scores by it, reports the differences between rows
     "svbench.intervals": {"svbench.errors"},
@@ -138,6 +139,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "svbench.train_systems",
         "svbench.training_plans",
     },
+    "svbench.cli_weights": NOUNS | {"svbench.weights"},
     "svbench.metrics": NOUNS | {"svbench.intervals", "svbench.protocols", "svbench.weights"},
     "svbench.baselines": NOUNS | {"svbench.protocols", "svbench.weights"},
     "svbench.reports": NOUNS | {"svbench.clip_view", "svbench.intervals", "svbench.results"},
@@ -149,6 +151,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "svbench.cli_reports",
         "svbench.cli_sweep",
         "svbench.cli_training",
+        "svbench.cli_weights",
         "svbench.config",
         "svbench.engine",
         "svbench.reports",
@@ -157,7 +160,6 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "svbench.train_extractors",
         "svbench.train_scenes",
         "svbench.tune",
-        "svbench.weights",
     },
 }
 ANYTHING_BUT = {"svbench.catalog": {"svbench.cli", "svbench.__main__"}}  # the one that knows all

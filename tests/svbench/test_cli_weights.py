@@ -1,0 +1,61 @@
+"""The commands of `svbench weights`, as they are typed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from svbench import weights
+from tests.commands import Command
+from tests.weight_factories import write_state
+from tests.weight_server import Server
+
+
+def test_names_stay_whole_in_a_narrow_terminal(
+    svbench: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("SVBENCH_WEIGHTS", str(tmp_path))
+    lines = svbench("weights", "list").out.splitlines()
+    assert all(len(line) <= 80 for line in lines[1:])
+    for name, entry in weights.PUBLISHED.items():
+        assert name in lines
+        assert any(entry.file in line and entry.licence in line for line in lines)
+    assert lines.count("  here: no") == len(weights.PUBLISHED)
+
+
+def test_fetch_prints_what_it_brings_and_what_it_rests_on(
+    svbench: Command, weight_server: type[Server]
+) -> None:
+    offline = svbench("weights", "fetch", "net", "--offline")
+    assert "svbench weights fetch net" in offline.problem(3)
+    assert svbench("weights", "fetch", "net", "nat").problem(2).startswith("weights: found 'nat'")
+    assert weight_server.asked == []
+    fetched = svbench("weights", "fetch", "net")
+    assert fetched.code == 0
+    assert fetched.out.startswith("net: a net; licence: MIT; from http://127.0.0.1:")
+    path = weights.folder() / "net.pt"
+    assert f"net: {path}: structure right, digest first seen here (sha256 " in fetched.out
+    assert svbench("weights", "fetch", "net", "--offline").out == f"net: {path}\n"
+    assert "  here: yes, sha256 " in svbench("weights", "list").out
+
+
+@pytest.mark.usefixtures("published")
+def test_verify_checks_every_file_before_it_fails(svbench: Command, tmp_path: Path) -> None:
+    assert svbench("weights", "verify").out == "net: absent\nother: absent\nwords: absent\n"
+    write_state(tmp_path / "mine.pt")
+    imported = svbench("weights", "import", "other", tmp_path / "mine.pt")
+    assert "other.pt: structure right, digest first seen here (sha256 " in imported.out
+    for name in ("net.pt", "words.txt.gz"):
+        (weights.folder() / name).write_bytes(b"<!DOCTYPE html>" * 20)
+    done = svbench("weights", "verify")
+    net, other, words = done.out.splitlines()
+    assert (net, words) == ("net: wrong", "words: wrong")
+    assert other.startswith("other: right (digest as at its first use on 20")
+    assert done.code == 3
+    assert [problem.split(": ")[0] for problem in done.problems] == [
+        str(weights.folder() / "net.pt"),
+        str(weights.folder() / "words.txt.gz"),
+    ]
+    assert all("found an HTML page of 300 bytes" in problem for problem in done.problems)
