@@ -40,7 +40,7 @@ FILMS: Mapping[str, Mapping[str, Any]] = {
     "a.mpg": {"codec": "mpeg2video", "sound_codec": "mp2"},
     "a.flv": {**X264, "sound_codec": "aac", "rate": 44100},
     "a.wmv": {"codec": "wmv2", "sound_codec": "mp2"},
-    "a.nut": {**MPEG4, "sound_codec": "flac"},
+    "a.nut": {**MPEG4},
 }
 SOUNDS: Mapping[str, Mapping[str, Any]] = {
     "s.wav": {},
