@@ -1,0 +1,1 @@
+"""Files: what every room of the house reads and writes them by."""
