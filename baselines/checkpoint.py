@@ -20,6 +20,7 @@ from torch import Tensor
 from svbench.baselines.joint_unet import JointConfig, JointUNet
 from svbench.baselines.modal import Modal
 from svbench.errors import DataError
+from svbench.files.writing import write_text
 from svbench.weights import load_state
 
 CONFIG: Final = "config.json"
@@ -35,7 +36,7 @@ def save_joint(folder: Path, joint: JointUNet, state: Mapping[str, Tensor] | Non
     save_file({k: v.detach().cpu().contiguous() for k, v in kept.items()}, folder / WEIGHTS)
     record = {"format": FORMAT, **asdict(joint.config)}
     record |= {k: _by_name(record[k]) for k in ("multiples", "head_size")}
-    (folder / CONFIG).write_text(json.dumps(record, indent=2) + "\n")
+    write_text(folder / CONFIG, json.dumps(record, indent=2) + "\n")
 
 
 def _by_name(pair: Modal[Any]) -> dict[str, Any]:

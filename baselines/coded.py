@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from svbench.baselines.model import JointModel
-from svbench.baselines.reference import ReadReal
+from svbench.protocols import RealClips
 from svbench.types import Clip, ClipSpec, Request
 
 
@@ -22,15 +22,15 @@ class Coded:
 
     Parameters
     ----------
-    read : callable
-        example id and format -> the real clip
+    clips : RealClips
+        the real clips
     load : callable
         gives the model whose codecs are used; called at the first request
     weights : str
         digest of these codecs
     """
 
-    read: ReadReal
+    clips: RealClips
     load: Callable[[], JointModel]
     weights: str
     name: str = "codec"
@@ -39,8 +39,12 @@ class Coded:
 
     @property
     def settings(self) -> Mapping[str, str]:
-        """Tell everything that decides its clips."""
+        """Return its settings: the codecs."""
         return {"weights": self.weights}
+
+    def decided_by(self, request: Request) -> Mapping[str, str]:
+        """Return what decides one clip: the codecs, and the real clip by its digest."""
+        return {**self.settings, "clip": self.clips.digest(request.example)}
 
     @cached_property
     def _model(self) -> JointModel:
@@ -49,7 +53,7 @@ class Coded:
     def generate(self, requests: Sequence[Request], spec: ClipSpec) -> Iterator[Clip]:
         """Yield one clip per request, in order; each passes through alone."""
         for request in requests:
-            clip = self.read(request.example, spec)
+            clip = self.clips.read(request.example, spec)
             (sound,) = self._model.audio.decode(self._model.audio.encode([clip]), spec)
             (video,) = self._model.video.decode(self._model.video.encode([clip]), spec)
             yield Clip(video, sound, spec)

@@ -150,6 +150,10 @@ class Joint:
         """Tell that it sees no real clip."""
         return False
 
+    def decided_by(self, request: Request) -> Mapping[str, str]:
+        """Return what decides one clip: the settings and its caption."""
+        return {**self.settings, "caption": request.caption}
+
     @cached_property
     def settings(self) -> Mapping[str, str]:
         """Tell everything that decides its clips."""

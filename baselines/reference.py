@@ -19,11 +19,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from svbench.errors import ConfigError
+from svbench.protocols import RealClips
 from svbench.types import Clip, ClipSpec, Request
 
 LAG = 0.25  # s; two frames at 8 frames/s, twice the window of AV-Align
-
-ReadReal = Callable[[str, ClipSpec], Clip]  # example id, format -> the real clip
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +32,13 @@ class Reference:
     name: str
     title: str
     settings: Mapping[str, str]
-    answer: ReadReal
+    answer: Callable[[str, ClipSpec], Clip]  # example id, format
+    sources: Callable[[str], Mapping[str, str]]  # example id -> what its answer is made of
     made_of_real_clips: bool = True
+
+    def decided_by(self, request: Request) -> Mapping[str, str]:
+        """Return what decides one clip: which real clips, by their digests, and how."""
+        return self.sources(request.example)
 
     def generate(self, requests: Sequence[Request], spec: ClipSpec) -> Iterator[Clip]:
         """Yield one clip per request, in order."""
@@ -42,35 +46,48 @@ class Reference:
             yield self.answer(request.example, spec)
 
 
-def real(read: ReadReal) -> Reference:
-    """Give the real clips unchanged."""
-    return Reference("real", "real clips (ceiling)", {}, read)
+def real(clips: RealClips) -> Reference:
+    """Return the real clips unchanged, as a system."""
+
+    def sources(example: str) -> Mapping[str, str]:
+        return {"clip": clips.digest(example)}
+
+    return Reference("real", "real clips (ceiling)", {}, clips.read, sources)
 
 
-def shuffled(read: ReadReal, examples: Sequence[str], seed: int) -> Reference:
-    """Give each real picture the sound of another clip, each sound used once."""
-    partner = partners(examples, seed)
+def shuffled(clips: RealClips, seed: int) -> Reference:
+    """Return each real picture with the sound of another clip, each sound used once."""
+    partner = partners(clips.examples, seed)
 
     def answer(example: str, spec: ClipSpec) -> Clip:
-        return Clip(read(example, spec).video, read(partner[example], spec).audio, spec)
+        picture, sound = clips.read(example, spec), clips.read(partner[example], spec)
+        return Clip(picture.video, sound.audio, spec)
+
+    def sources(example: str) -> Mapping[str, str]:
+        return {"picture": clips.digest(example), "sound": clips.digest(partner[example])}
 
     pairs = hashlib.sha256(repr(sorted(partner.items())).encode()).hexdigest()[:16]
     settings = {"pairs": f"one seeded cycle, {pairs}"}
-    return Reference("shuffled", "real pictures, another clip's sound (floor)", settings, answer)
+    title = "real pictures, another clip's sound (floor)"
+    return Reference("shuffled", title, settings, answer, sources)
 
 
-def lagged(read: ReadReal, lag: float = LAG) -> Reference:
-    """Give real clips whose sound comes `lag` seconds late.
+def lagged(clips: RealClips, lag: float = LAG) -> Reference:
+    """Return real clips whose sound comes `lag` seconds late.
 
     The sound is moved around a circle: its end comes first. Silence put in front instead would
     end in a sudden start of the background noise, and a detector hears that as an onset.
     """
+    settings = {"lag": f"{lag:g} s"}
 
     def answer(example: str, spec: ClipSpec) -> Clip:
-        clip = read(example, spec)
+        clip = clips.read(example, spec)
         return Clip(clip.video, np.roll(clip.audio, round(lag * spec.sample_rate)), spec)
 
-    return Reference("lagged", f"real clips, sound {lag:g} s late", {"lag": f"{lag:g} s"}, answer)
+    def sources(example: str) -> Mapping[str, str]:
+        return {**settings, "clip": clips.digest(example)}
+
+    return Reference("lagged", f"real clips, sound {lag:g} s late", settings, answer, sources)
 
 
 def partners(examples: Sequence[str], seed: int) -> dict[str, str]:

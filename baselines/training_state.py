@@ -26,7 +26,8 @@ from torch import Tensor
 
 from svbench.baselines.checkpoint import WEIGHTS, save_joint
 from svbench.baselines.joint_unet import JointUNet
-from svbench.errors import ConfigError, DataError, StoppedError
+from svbench.errors import ConfigError, DataError
+from svbench.files.writing import writing_to
 from svbench.weights import load_state
 
 CHECKPOINTS: Final = "checkpoints"
@@ -104,21 +105,17 @@ def replacing_folder(target: Path) -> Iterator[Path]:
     """Write a folder whole or not at all: give a temporary one, then rename it to `target`."""
     temporary = target.with_name(f".{target.name}.part")
     try:
-        shutil.rmtree(temporary, ignore_errors=True)  # of a process that was killed
-        temporary.mkdir(parents=True)
-        yield temporary
-        for file in temporary.rglob("*"):
-            if file.is_file():
-                with file.open("rb") as written:
-                    os.fsync(written.fileno())
-        if target.exists():
-            shutil.rmtree(target)
-        temporary.replace(target)
-    except OSError as error:
-        raise StoppedError(
-            f"{target}: could not be written ({error.strerror or error}); "
-            "mend that (free some space?), then run the same command again to go on"
-        ) from error
+        with writing_to(target):
+            shutil.rmtree(temporary, ignore_errors=True)  # of a process that was killed
+            temporary.mkdir(parents=True)
+            yield temporary
+            for file in temporary.rglob("*"):
+                if file.is_file():
+                    with file.open("rb") as written:
+                        os.fsync(written.fileno())
+            if target.exists():
+                shutil.rmtree(target)
+            temporary.replace(target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svbench.errors import DataError
-from svbench.results import ClipValues
+from svbench.results import ClipValues, opened_scores
 
 FIXED = ("system", "request", "metric", "value")
 ONSETS, PEAKS = "onset_times", "motion_peak_times"
@@ -88,14 +88,8 @@ def times_of(text: str) -> tuple[float, ...]:
 
 def read_clip_scores(path: Path) -> ClipScores:
     """Read a scores.csv, or the one in a run folder."""
-    file = path / "scores.csv" if path.is_dir() else path
-    try:
-        with file.open(encoding="utf-8", newline="") as lines:
-            return _read(csv.reader(lines, strict=True), file)
-    except FileNotFoundError as error:
-        raise DataError(f"{file}: found nothing there, expected scores per clip") from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{file}: found no readable CSV ({error}), expected scores") from error
+    with opened_scores(path) as (file, lines):
+        return _read(csv.reader(lines, strict=True), file)
 
 
 def _read(reader: Iterator[list[str]], file: Path) -> ClipScores:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from svbench.errors import ConfigError
+from svbench.files.writing import write_bytes, write_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -93,14 +94,10 @@ def write(
         draw(figure)
         _settle(figure)
         figure.savefig(data, format=form, metadata=date)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data.getvalue())
-        if dark and form == "svg":
-            text = darkened(data.getvalue().decode("utf-8"))
-            path.with_name(f"{path.stem}-dark.svg").write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be written ({error.strerror})") from error
+    write_bytes(path, data.getvalue())
+    if dark and form == "svg":
+        text = darkened(data.getvalue().decode("utf-8"))
+        write_text(path.with_name(f"{path.stem}-dark.svg"), text)
 
 
 def _settle(figure: Figure) -> None:

@@ -24,6 +24,7 @@ from typing import Any, Final, Literal
 
 from svbench.reports.golden import Golden
 from svbench.reports.judged import settings_differ, shortened, tables_differ
+from svbench.results import judged_how
 from svbench.types import Column, ResultTable, Row, Score
 
 Outcome = Literal["same", "within", "left", "unlike", "missing", "added"]
@@ -115,7 +116,10 @@ def find_drift(golden: Golden, table: ResultTable) -> Verdict:
     before = golden.results
     better = {column.metric: column.better for column in (*table.columns, *before.columns)}
     notes = _Notes(golden.may_differ)
-    unlike = (*tables_differ(before, table), *notes.part("", before.record, table.record))
+    unlike = (
+        *tables_differ(before, table),
+        *notes.part("", judged_how(before.record), judged_how(table.record)),
+    )
     if unlike:
         return Verdict((Finding("unlike", reason=shortened(unlike)),), notes.said, better)
     findings = tuple(_findings(golden, table, notes))

@@ -22,7 +22,7 @@ from svbench.errors import DataError
 from svbench.reports.published import published
 from svbench.reports.ranking import compare_places, places
 from svbench.reports.table import number
-from svbench.results import ClipValues, dump_table
+from svbench.results import ClipValues, dump_table, judged_how
 from svbench.types import Column, ResultTable, Row
 
 HEADINGS = (
@@ -104,7 +104,7 @@ def model_index(table: ResultTable) -> str:
 
 def _judged_on(table: ResultTable, row: Row) -> dict[str, Any]:
     judged = {"scale": table.scale, "format": str(table.spec), "notes": list(table.notes)}
-    return {**judged, **dict(table.record), "made by": dict(row.settings)}
+    return {**judged, **judged_how(table.record), "made by": dict(row.settings)}
 
 
 def _behind(column: Column, row: Row) -> dict[str, Any]:

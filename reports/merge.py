@@ -23,7 +23,7 @@ from typing import Any, Final
 
 from svbench.errors import DataError
 from svbench.reports.judged import settings_differ, shortened, tables_differ
-from svbench.results import ClipValues
+from svbench.results import ClipValues, judged_how
 from svbench.types import Column, ResultTable, Row, Score
 
 DRAWS: Final = ("seed", "resamples")  # settings of a column that decide its intervals alone
@@ -60,7 +60,7 @@ def merge(runs: Sequence[Run]) -> Merged:
     tables = [run.table for run in joined]
     shared = {
         key: value
-        for key, value in first.table.record.items()
+        for key, value in judged_how(first.table.record).items()
         if all(table.record.get(key) == value for table in tables)
     }
     rows, scores = merging.named()

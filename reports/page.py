@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from svbench.clip_view import Gallery
-from svbench.errors import ConfigError
+from svbench.files.writing import write_bytes, write_text
 from svbench.reports import distributions, gamma_curve, precision_recall
 from svbench.reports.beside import beside
 from svbench.reports.choice import Choice, choose
@@ -85,20 +85,12 @@ def write_page(
     table = load_table(run) if table is None else table
     scores = read_clip_scores(run) if scores is None else scores
     choice = choose(table, scores, 0) if choice is None else choice
-    try:
-        meta = write_data(out / "data", table, scores, choice, gallery or Gallery())
-        figures = _figures(table, scores, out / "figures")
-        page = _html(run, table, scores, meta, figures)
-        for name in (*STYLES, *SCRIPTS):
-            target = out / "assets" / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes((_packaged() / name).read_bytes())
-        (out / "index.html").write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(
-            f"{error.filename or out}: cannot be written ({error.strerror}), expected a folder "
-            "for the page"
-        ) from error
+    meta = write_data(out / "data", table, scores, choice, gallery or Gallery())
+    figures = _figures(table, scores, out / "figures")
+    page = _html(run, table, scores, meta, figures)
+    for name in (*STYLES, *SCRIPTS):
+        write_bytes(out / "assets" / name, (_packaged() / name).read_bytes())
+    write_text(out / "index.html", page)
     return out / "index.html"
 
 

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from svbench.clip_view import ClipView, Gallery
+from svbench.files.writing import write_text
 from svbench.reports.choice import Choice, headline_column
 from svbench.reports.clip_scores import ONSETS, PEAKS, VALUE, ClipScores, Numbers
 from svbench.types import Column, ResultTable, Row
@@ -47,7 +48,6 @@ def write_data(
     out: Path, table: ResultTable, scores: ClipScores, choice: Choice, gallery: Gallery
 ) -> dict[str, Any]:
     """Write the files below `out`, and give what a page must hold of them from the start."""
-    out.mkdir(parents=True, exist_ok=True)
     rows = in_order(table)
     groups = event_groups(table, scores)
     shown = {request: place for place, request in enumerate(scores.requests)}
@@ -203,4 +203,4 @@ def _put(out: Path, name: str, value: Any) -> None:
 
 def _put_text(out: Path, name: str, text: str) -> None:
     call = f"svbench.put({json.dumps(name)},\n{text});\n"
-    (out / f"{name}.js").write_text(call, encoding="utf-8")
+    write_text(out / f"{name}.js", call)

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from svbench.errors import ConfigError
+from svbench.files.writing import write_text
 from svbench.reports.ranking import Place
 from svbench.reports.table import Cell, Sheet, shared_count
 
@@ -69,10 +70,9 @@ def save_svg(sheets: Sequence[Sheet], path: Path, width: int = 100) -> None:
     """Save what a terminal of `width` characters would show as a picture."""
     console = Console(record=True, file=io.StringIO(), width=width)
     show(sheets, console)
-    try:
-        console.save_svg(str(path), title="svbench")
-    except OSError as error:
-        raise ConfigError(f"--svg {path}: cannot be written ({error.strerror})") from error
+    if not path.parent.is_dir():
+        raise ConfigError(f"--svg {path}: cannot be written (no such folder)")
+    write_text(path, console.export_svg(title="svbench"), "--svg")
 
 
 def text(sheets: Sequence[Sheet], width: int = 100) -> str:

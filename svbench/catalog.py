@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from svbench.errors import ConfigError, DataError
-from svbench.types import Clip, ClipSpec, Example
+from svbench.types import ClipSpec, Example
 
 if TYPE_CHECKING:
     from svbench.config import RunConfig, ScoreConfig
     from svbench.metrics.av_align import Variant
     from svbench.metrics.imagebind_scores import IBKind
-    from svbench.protocols import Metric, System
+    from svbench.protocols import Metric, RealClips, System
     from svbench.run import Plan, Unavailable
     from svbench.weights import WeightFile
 
@@ -93,38 +93,31 @@ DATASETS: dict[str, Callable[[RunConfig, Path], Dataset]] = {
 # --- systems -----------------------------------------------------------------------------------
 
 
-def _reader(examples: Sequence[Example]) -> Callable[[str, ClipSpec], Clip]:
-    from svbench import media
-
-    recordings = {example.id: example.recording for example in examples}
-    return lambda example, spec: media.read(recordings[example], spec)
-
-
-def _real(_config: RunConfig, examples: Sequence[Example]) -> System:
+def _real(_config: RunConfig, clips: RealClips) -> System:
     from svbench.baselines import reference
 
-    return reference.real(_reader(examples))
+    return reference.real(clips)
 
 
-def _shuffled(config: RunConfig, examples: Sequence[Example]) -> System:
+def _shuffled(config: RunConfig, clips: RealClips) -> System:
     from svbench.baselines import reference
 
-    return reference.shuffled(_reader(examples), [e.id for e in examples], config.seed)
+    return reference.shuffled(clips, config.seed)
 
 
-def _lagged(_config: RunConfig, examples: Sequence[Example]) -> System:
+def _lagged(_config: RunConfig, clips: RealClips) -> System:
     from svbench.baselines import reference
 
-    return reference.lagged(_reader(examples))
+    return reference.lagged(clips)
 
 
-def _codec(config: RunConfig, examples: Sequence[Example]) -> System:
+def _codec(config: RunConfig, clips: RealClips) -> System:
     from svbench.joint_systems import coded
 
-    return coded(config, _reader(examples))
+    return coded(config, clips)
 
 
-REFERENCES: dict[str, Callable[[RunConfig, Sequence[Example]], System]] = {
+REFERENCES: dict[str, Callable[[RunConfig, RealClips], System]] = {
     "real": _real,
     "codec": _codec,
     "shuffled": _shuffled,
@@ -135,7 +128,7 @@ JOINT = ("cross-attention", "cross-attention-sequence", "cmc-pe")
 SYSTEMS = (*REFERENCES, *JOINT)
 
 
-def _systems(config: RunConfig) -> tuple[Callable[[Sequence[Example]], System], ...]:
+def _systems(config: RunConfig) -> tuple[Callable[[RealClips], System], ...]:
     """Give the builders of a run's systems; weights that are amiss are told at once."""
     for name in config.systems:
         known(dict.fromkeys(SYSTEMS), name, "systems")
@@ -150,7 +143,7 @@ def _systems(config: RunConfig) -> tuple[Callable[[Sequence[Example]], System], 
     return (*builders, *(partial(_ready, system) for system in made))
 
 
-def _ready(system: System, _examples: Sequence[Example]) -> System:
+def _ready(system: System, _clips: RealClips) -> System:
     return system
 
 
@@ -309,15 +302,16 @@ def plan_run(config: RunConfig, out: Path) -> Plan:
     from svbench.run import Plan
 
     systems = _systems(config)  # before data are drawn or read: what is amiss is told at once
-    dataset = known(DATASETS, config.dataset, "dataset")(config, out)
     usual = DATASET_METRICS.get(config.dataset, DEFAULT_METRICS[config.scale])
+    columns = _columns(config.metrics or usual, config)
+    dataset = known(DATASETS, config.dataset, "dataset")(config, out)
     return Plan(
         title=dataset.title,
         dataset=config.dataset,
         scale=config.scale,
         spec=dataset.spec,
         real=dataset.examples,
-        columns=_columns(config.metrics or usual, config),
+        columns=columns,
         systems=systems,
         notes=dataset.notes,
     )

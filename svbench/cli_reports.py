@@ -195,9 +195,7 @@ def put(text: str, out: Path | None, flag: str = "--out") -> None:
     if out is None:
         typer.echo(text, nl=False)
         return
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{flag} {out}: cannot be written ({error.strerror})") from error
+    from svbench.files.writing import write_text
+
+    write_text(out, text, flag)
     typer.echo(f"written: {out}", err=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from svbench.engine import Engine, cut
-from svbench.errors import DataError, ScoreError
+from svbench.errors import DataError, ScoreError, StoppedError, SvbenchError
 from svbench.protocols import Extractor
 from svbench.store import Store, read_sample
 from svbench.types import Clip, Features, Sample, SampleSet, Values, View
@@ -114,6 +115,8 @@ def _read(
             clips.append((sample, read_sample(sample, samples, view)))
         except DataError as error:
             problems[sample.request_id] = str(error)
+        except Exception as error:
+            problems[sample.request_id] = f"{sample.recording.path}: {_foreign(error)}"
     return clips, problems
 
 
@@ -125,12 +128,15 @@ def _ask(
         return {}, {}
     try:
         blocks = extractor([c for _, c in asked], [s.caption for s, _ in asked])
-        pairs = zip(asked, blocks, strict=True)
+        pairs = zip(asked, map(_whole, blocks), strict=True)
         return {_told(sample): block for (sample, _), block in pairs}, {}
     except (DataError, ScoreError) as error:
-        if len(asked) == 1:
-            sample = asked[0][0]
-            return {}, {sample.request_id: f"{sample.recording.path}: {error}"}
+        problem = str(error)
+    except Exception as error:
+        problem = _foreign(error, alone=len(asked) == 1)
+    if len(asked) == 1:
+        sample = asked[0][0]
+        return {}, {sample.request_id: f"{sample.recording.path}: {problem}"}
     said: dict[str, Values] = {}
     problems: dict[str, str] = {}
     for one in asked:
@@ -138,3 +144,28 @@ def _ask(
         said |= answer
         problems |= wrong
     return said, problems
+
+
+def _whole(block: Values) -> Values:
+    """Raise ScoreError unless a clip has rows of finite numbers: else they would be kept."""
+    if block.ndim != 2 or not len(block) or not np.isfinite(block).all():
+        raise ScoreError(f"found features {block.shape} or not finite, expected rows of numbers")
+    return block
+
+
+def _foreign(error: Exception, *, alone: bool = True) -> str:
+    """Return what another library found wrong with a clip, as part of one line.
+
+    What says nothing of the clip is raised instead: an error of ours (the disk is full, a clip
+    changed), and a device without memory for a single clip.
+    """
+    if isinstance(error, SvbenchError):
+        raise error
+    torch = sys.modules.get("torch")
+    if torch is not None and alone and isinstance(error, torch.OutOfMemoryError):
+        raise StoppedError(
+            "the device has no memory left for one clip; free some, then run the same command "
+            "again to go on"
+        ) from error
+    text = " ".join(str(error).split())
+    return f"found {type(error).__name__} ({text:.300}), expected a clip that can be described"

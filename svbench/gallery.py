@@ -31,9 +31,10 @@ from svbench.datasets import manifest
 from svbench.engine import Engine
 from svbench.errors import DataError
 from svbench.extract import SHARD
+from svbench.files.writing import replacing, write_bytes, write_text
 from svbench.metrics.av_events import read_events
 from svbench.results import load_settings
-from svbench.store import Store, file_name, read_sample, replacing, write_text
+from svbench.store import Store, file_name, identify, read_sample
 from svbench.types import (
     Clip,
     ClipSpec,
@@ -170,8 +171,9 @@ class _Wanted:
         sample = self.samples.samples[self.place]
         if sample.digest:
             return sample
-        view, pad = repr(self.samples.spec), self.samples.pad
-        return replace(sample, digest=media.fingerprint(sample.recording, view, pad=pad))
+        spec, pad = self.samples.spec, self.samples.pad
+        digest, stamp = identify(sample.recording, spec, pad=pad)
+        return replace(sample, digest=digest, stamp=stamp)
 
 
 def _view(wanted: _Wanted, store: Store, out: Path) -> ClipView:
@@ -256,5 +258,4 @@ def _write_jpeg(path: Path, picture: NDArray[np.uint8]) -> None:
     )
     if not done:
         raise DataError(f"{path}: a picture {picture.shape} cannot be written as JPEG")
-    with replacing(path) as temporary:
-        temporary.write_bytes(data.tobytes())
+    write_bytes(path, data.tobytes())

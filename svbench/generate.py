@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
-from svbench import media
 from svbench.engine import Engine, cut
 from svbench.errors import DataError
 from svbench.protocols import System
-from svbench.store import Store, digest_set
+from svbench.store import Kept, Store, digest_set, identify
 from svbench.types import ClipSpec, Example, Request, Sample, SampleSet
 
 SHARD = 8  # requests a worker takes at a time
+UNREADABLE = "unreadable"  # in place of the digest of a clip that cannot be opened
 
 
 def seed_for(run_seed: int, request_id: str) -> int:
@@ -28,9 +29,10 @@ def requests_for(examples: Iterable[Example], repeats: int, run_seed: int) -> tu
     return tuple(Request(i, e.caption, seed_for(run_seed, i)) for e, i in ids)
 
 
-def made_by(system: System, spec: ClipSpec, run_seed: int) -> str:
-    """Digest everything that decides a system's clips beside the request itself."""
-    record = json.dumps([system.name, dict(system.settings), repr(spec), run_seed], sort_keys=True)
+def made_by(system: System, request: Request, spec: ClipSpec, run_seed: int) -> str:
+    """Digest everything that decides a system's clip beside the id of its request."""
+    decided = dict(system.decided_by(request))
+    record = json.dumps([system.name, decided, repr(spec), run_seed], sort_keys=True)
     return hashlib.sha256(record.encode()).hexdigest()[:16]
 
 
@@ -43,29 +45,30 @@ def generate(
     engine: Engine,
     advance: Callable[[int], None],
 ) -> SampleSet:
-    """Make the samples that the store does not hold yet, and seal the set."""
-    digest = made_by(system, spec, run_seed)
-    missing = [r for r in requests if store.find(system.name, digest, r) is None]
+    """Make the samples that the store does not hold whole, and seal the set."""
+    sealed = store.sealed(system.name)
+    how = {request.id: made_by(system, request, spec, run_seed) for request in requests}
+
+    def find(request: Request) -> Kept | None:
+        return store.find(system.name, how[request.id], request, spec, sealed)
+
+    def make(shard: Sequence[Request]) -> list[Kept]:
+        clips = system.generate(shard, spec)
+        kept = [
+            store.put(system.name, how[request.id], request, clip)
+            for request, clip in zip(shard, clips, strict=False)
+        ]
+        if len(kept) != len(shard):
+            raise DataError(f"{system.name}: gave {len(kept)} clips, expected {len(shard)}")
+        return kept
+
+    found = dict(zip(how, engine.map(find, requests), strict=True))
+    missing = [request for request in requests if found[request.id] is None]
     advance(len(requests) - len(missing))
-
-    def make(shard: Sequence[Request]) -> int:
-        count = 0
-        for request, clip in zip(shard, system.generate(shard, spec), strict=False):
-            store.put(system.name, digest, request, clip)
-            count += 1
-        if count != len(shard):
-            raise DataError(f"{system.name}: gave {count} clips, expected {len(shard)}")
-        return count
-
-    for count in engine.map(make, cut(missing, SHARD)):
-        advance(count)
-    samples = [store.find(system.name, digest, request) for request in requests]
-    lost = [r.id for r, s in zip(requests, samples, strict=True) if s is None]
-    if lost:
-        raise DataError(
-            f"{store.root}: clips of {system.name} vanished while they were made: {lost}"
-        )
-    return store.seal(system.name, spec, [s for s in samples if s is not None])
+    for kept in engine.map(make, cut(missing, SHARD)):
+        found |= {one.sample.request_id: one for one in kept}
+        advance(len(kept))
+    return store.seal(system.name, spec, [one for one in found.values() if one is not None])
 
 
 def recorded(
@@ -76,21 +79,21 @@ def recorded(
     *,
     pad: bool = False,
 ) -> tuple[SampleSet, dict[str, str]]:
-    """Describe clips that lie on disk as a set, where they are; nothing is copied.
+    """Return clips that lie on disk as a set, where they are; nothing is copied.
 
     Beside the set comes, by request, one line for each clip that cannot be opened or lacks a
     stream: it is found now, from the headers, and not hours later.
     """
 
-    def describe(example: Example) -> tuple[Sample, str | None]:
+    def sample_of(example: Example) -> tuple[Sample, str | None]:
+        sample = Sample(f"{example.id}/0", example.caption, example.recording, UNREADABLE)
         try:
-            media.check(example.recording)
-            digest, problem = media.fingerprint(example.recording, repr(spec), pad=pad), None
+            digest, stamp = identify(example.recording, spec, pad=pad)
         except DataError as error:
-            digest, problem = "unreadable", str(error)
-        return Sample(f"{example.id}/0", example.caption, example.recording, digest), problem
+            return sample, str(error)
+        return replace(sample, digest=digest, stamp=stamp), None
 
-    found = list(engine.map(describe, examples))
+    found = list(engine.map(sample_of, examples))
     samples = tuple(sample for sample, _ in found)
     problems = {sample.request_id: problem for sample, problem in found if problem is not None}
     return SampleSet(name, spec, samples, digest_set(spec, samples), pad=pad), problems

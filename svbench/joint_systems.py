@@ -20,11 +20,10 @@ from svbench.baselines import joint, miniature
 from svbench.baselines.coded import Coded
 from svbench.baselines.mixers import MixerKind
 from svbench.baselines.modal import Modal
-from svbench.baselines.reference import ReadReal
 from svbench.baselines.released import HOW_TO_GET, find_models
 from svbench.config import RunConfig
 from svbench.errors import ConfigError, DataError
-from svbench.protocols import System
+from svbench.protocols import RealClips, System
 
 GAMMAS: Final = (1.0, 1.25, 1.5, 1.75, 2.0)  # of the paper's Table 1
 SWEPT: Final = ("greatesthits",)  # elsewhere the paper shows one gamma (Tables 2 and 3)
@@ -47,7 +46,7 @@ def joint_systems(config: RunConfig, names: Sequence[str]) -> list[System]:
     ]
 
 
-def coded(config: RunConfig, read: ReadReal) -> System:
+def coded(config: RunConfig, clips: RealClips) -> System:
     """Give the row of real clips that went through the codecs of the first joint model."""
     models = _models(config)
     if not models:
@@ -55,7 +54,7 @@ def coded(config: RunConfig, read: ReadReal) -> System:
     model = next(iter(models.values()))
     place = joint.Machine(config.device).place
     digest = joint.short_digest(model.weights())
-    return Coded(read, lambda: model.load(place, torch.float32), digest)
+    return Coded(clips, lambda: model.load(place, torch.float32), digest)
 
 
 def _models(config: RunConfig) -> Mapping[MixerKind, joint.OnDisk]:

@@ -26,7 +26,7 @@ from svbench.baselines.modal import Modal
 from svbench.baselines.model import JointModel
 from svbench.engine import cut
 from svbench.errors import DataError
-from svbench.store import replacing
+from svbench.files.writing import replacing
 from svbench.types import ClipSpec, Example
 
 SHARD: Final = 32  # clips in a file

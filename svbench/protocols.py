@@ -32,7 +32,7 @@ class System(Protocol):
 
     @property
     def settings(self) -> Mapping[str, str]:
-        """Tell everything that decides its clips (steps, gamma, guidance, weights)."""
+        """Return its settings (steps, gamma, guidance, weights), for the record."""
         ...
 
     @property
@@ -43,8 +43,33 @@ class System(Protocol):
         """
         ...
 
+    def decided_by(self, request: Request) -> Mapping[str, str]:
+        """Return what decides one clip beside its id and seed.
+
+        Settings, the caption if it is read, digests of the real clips that it is made of: a clip
+        that the store holds is made again when they change.
+        """
+        ...
+
     def generate(self, requests: Sequence[Request], spec: ClipSpec) -> Iterator[Clip]:
         """Yield one clip per request, in order; the same request gives the same clip."""
+        ...
+
+
+class RealClips(Protocol):
+    """The real clips of a run, for systems that make theirs of them."""
+
+    @property
+    def examples(self) -> tuple[str, ...]:
+        """Return the ids of all examples, in order."""
+        ...
+
+    def read(self, example: str, spec: ClipSpec) -> Clip:
+        """Return the real clip of an example."""
+        ...
+
+    def digest(self, example: str) -> str:
+        """Return the digest of what `read` returns."""
         ...
 
 

@@ -8,12 +8,15 @@ gives the same bytes.
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from io import BufferedReader, TextIOWrapper
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -22,6 +25,7 @@ from svbench.types import ClipScore, ResultTable
 
 ClipValues = Mapping[tuple[str, str], Mapping[str, float]]  # (system, metric) -> request -> value
 
+SCORES = "scores"  # of a table's record: the digest of the scores.csv written with it
 SCHEMA = 1  # raised when a reader of the old form would misread the new one
 
 
@@ -87,30 +91,61 @@ def dump_scores(rows: Sequence[tuple[str, str, ClipScore]]) -> str:
 
 def load_scores(path: Path) -> ClipValues:
     """Read and validate a scores.csv, or the one in a run folder, without the details."""
-    file = path / "scores.csv" if path.is_dir() else path
     found: dict[tuple[str, str], dict[str, float]] = {}
+    with opened_scores(path) as (file, lines):
+        reader = csv.DictReader(lines, strict=True)
+        missing = {"system", "request", "metric", "value"}.difference(reader.fieldnames or ())
+        if missing:
+            raise DataError(f"{file}: found no column {min(missing)!r}, expected a scores.csv")
+        for line in reader:
+            values = found.setdefault((line["system"], line["metric"]), {})
+            value = _finite(line["value"])
+            if value is None or not line["request"] or line["request"] in values:
+                raise DataError(
+                    f"{file}: line {reader.line_num}: found request {line['request']!r} with "
+                    f"value {line['value']!r}, expected each request once, with a finite number"
+                )
+            values[line["request"]] = value
+    return found
+
+
+@contextmanager
+def opened_scores(path: Path) -> Iterator[tuple[Path, TextIO]]:
+    """Open a scores.csv, or the one in a run folder; yield its path and its text.
+
+    Where a results.json lies beside it, it must be the one that was written with it.
+    """
+    file = path / "scores.csv" if path.is_dir() else path
     try:
-        with file.open(encoding="utf-8", newline="") as lines:
-            reader = csv.DictReader(lines, strict=True)
-            missing = {"system", "request", "metric", "value"}.difference(reader.fieldnames or ())
-            if missing:
-                raise DataError(f"{file}: found no column {min(missing)!r}, expected a scores.csv")
-            for line in reader:
-                values = found.setdefault((line["system"], line["metric"]), {})
-                value = _finite(line["value"])
-                if value is None or not line["request"] or line["request"] in values:
-                    raise DataError(
-                        f"{file}: line {reader.line_num}: found request {line['request']!r} with "
-                        f"value {line['value']!r}, expected each request once, with a finite number"
-                    )
-                values[line["request"]] = value
+        with file.open("rb") as data:
+            _check_scores(file, data)
+            data.seek(0)
+            with TextIOWrapper(data, encoding="utf-8", newline="") as lines:
+                yield file, lines
     except FileNotFoundError as error:
         raise DataError(f"{file}: found nothing there, expected scores per clip") from error
     except (OSError, ValueError, csv.Error) as error:
         if isinstance(error, DataError):
             raise
         raise DataError(f"{file}: found no readable CSV ({error}), expected scores") from error
-    return found
+
+
+def _check_scores(file: Path, data: BufferedReader) -> None:
+    """Raise DataError if a results.json beside a scores.csv was written with another one."""
+    beside = file.with_name("results.json")
+    if not beside.exists():
+        return
+    wanted = load_table(beside).record.get(SCORES)  # absent from tables of older versions
+    if wanted is not None and wanted != hashlib.file_digest(data, "sha256").hexdigest():
+        raise DataError(
+            f"{file}: found other scores than were written with results.json, expected sha256 "
+            f"{str(wanted)[:12]}; run the same command again"
+        )
+
+
+def judged_how(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a table's record says of how it was judged, without what came out."""
+    return {name: value for name, value in record.items() if name != SCORES}
 
 
 def _finite(text: str | None) -> float | None:

@@ -10,11 +10,12 @@ half of the data set against the real clips of the other half, both drawn by the
 
 from __future__ import annotations
 
+import hashlib
 import json
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,12 @@ from svbench.config import RunConfig, ScoreConfig
 from svbench.engine import Engine
 from svbench.errors import ConfigError, DataError, ScoreError
 from svbench.extract import Extraction, extract
+from svbench.files.holding import clear_left_overs, locked
+from svbench.files.writing import write_text
 from svbench.generate import generate, recorded, requests_for
-from svbench.protocols import Metric, System
-from svbench.results import dump_scores, dump_table
-from svbench.store import Store, locked, write_text
+from svbench.protocols import Metric, RealClips, System
+from svbench.results import SCORES, dump_scores, dump_table
+from svbench.store import Originals, Store
 from svbench.types import (
     Better,
     ClipScore,
@@ -44,6 +47,8 @@ from svbench.types import (
 
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 
+OUR_FOLDERS = ("samples", "features", "report")  # of a run; `data` is written in one go
+WRITTEN = ("run.json", "results.json", "scores.csv", "data", *OUR_FOLDERS)
 MAY_CHANGE = {"allow_missing", "strict"}  # one may learn on the way what is missing
 LEAST_COMPARED = 2  # clips of a set that is held against another
 LEAST_HALVED = 4  # real clips, if a half of them is held against the other half
@@ -83,7 +88,7 @@ class Plan:
     spec: ClipSpec
     real: tuple[Example, ...]
     columns: tuple[Metric | Unavailable, ...]
-    systems: tuple[Callable[[Sequence[Example]], System], ...] = ()  # built on usable clips
+    systems: tuple[Callable[[RealClips], System], ...] = ()  # built on the usable real clips
     folders: Mapping[str, tuple[Example, ...]] = field(default_factory=dict)  # made elsewhere
     notes: tuple[str, ...] = ()
 
@@ -117,20 +122,26 @@ def walk(
     progress: Progress = silent,
 ) -> ResultTable:
     """Walk to the table and write the run folder; `build` is called once the folder is held."""
-    with locked(out):
-        store = Store(out)
+    with locked(out, WRITTEN, proof="run.json") as ours:
         record = _claimed(config, out)
+        if ours:
+            clear_left_overs(out, OUR_FOLDERS)
+        store = Store(out)
         plan = build()
-        write_text(out / "run.json", json.dumps(record, indent=2) + "\n")
-        real, problems = _checked("reference", plan.real, plan.spec, config, engine)
+        real, given, problems = _recorded(plan, config, engine)
         usable = [example for example in plan.real if f"{example.id}/0" not in problems]
-        systems = [build_system(usable) for build_system in plan.systems]
+        systems = [build_system(_originals(real, problems)) for build_system in plan.systems]
+        write_text(out / "run.json", json.dumps(record, indent=2) + "\n")
         entrants = [
             *_made(config, plan.spec, systems, usable, store, engine, progress),
-            *_given(config, plan, real, engine),
+            *(Entrant(samples.name, samples.name, samples) for samples in given),
         ]
+        if plan.folders:
+            entrants.append(Entrant("real", "real clips", real, made_of_real_clips=True))
         judge = _Judge(config, plan, real, store, engine, progress)
+        judge.describe(entrants)
         judged = [judge.row(entrant) for entrant in entrants]
+        scores = dump_scores([line for _, lines in judged for line in lines])
         table = ResultTable(
             title=plan.title,
             dataset=plan.dataset,
@@ -139,11 +150,21 @@ def walk(
             columns=tuple(map(_column, plan.columns)),
             rows=tuple(row for row, _ in judged),
             notes=(*plan.notes, *_left_out(problems, len(plan.real))),
-            record={"seed": config.seed, "real clips": len(usable), "real set": real.digest},
+            record={
+                "seed": config.seed,
+                "real clips": len(usable),
+                "real set": real.digest,
+                SCORES: hashlib.sha256(scores.encode()).hexdigest(),
+            },
         )
-        write_text(out / "scores.csv", dump_scores([line for _, lines in judged for line in lines]))
+        write_text(out / "scores.csv", scores)
         write_text(out / "results.json", dump_table(table))
         return table
+
+
+def _originals(real: SampleSet, problems: Mapping[str, str]) -> Originals:
+    usable = tuple(sample for sample in real.samples if sample.request_id not in problems)
+    return Originals(replace(real, samples=usable))
 
 
 def _column(column: Metric | Unavailable) -> Column:
@@ -170,43 +191,38 @@ def _made(
         yield Entrant(system.name, system.title, made, system.settings, system.made_of_real_clips)
 
 
-def _given(
-    config: RunConfig | ScoreConfig, plan: Plan, real: SampleSet, engine: Engine
-) -> Iterator[Entrant]:
-    """Take the clips that were made elsewhere, and the real ones to hold them against."""
-    for name, examples in plan.folders.items():
-        samples, _ = _checked(name, examples, plan.spec, config, engine)
-        yield Entrant(name, name, samples)
-    if plan.folders:
-        yield Entrant("real", "real clips", real, made_of_real_clips=True)
+def _recorded(
+    plan: Plan, config: RunConfig | ScoreConfig, engine: Engine
+) -> tuple[SampleSet, list[SampleSet], dict[str, str]]:
+    """Look at all clips on disk: the real set, those made elsewhere, and problems of the real.
 
-
-def _checked(
-    name: str,
-    examples: Sequence[Example],
-    spec: ClipSpec,
-    config: RunConfig | ScoreConfig,
-    engine: Engine,
-) -> tuple[SampleSet, dict[str, str]]:
-    """Describe recorded clips; unless clips may be missing, one that is stops the run here."""
+    Unless clips may be missing, all that cannot be opened are raised together.
+    """
     pad = isinstance(config, ScoreConfig) and config.pad
-    samples, problems = recorded(name, examples, spec, engine, pad=pad)
-    if problems and not config.allow_missing:
-        raise _incomplete(list(problems.values()), len(examples))
-    return samples, problems
+    named = {"reference": plan.real, **plan.folders}
+    found = [recorded(n, e, plan.spec, engine, pad=pad) for n, e in named.items()]
+    if not config.allow_missing:
+        _refuse(found)
+    (real, problems), *given = found
+    return real, [samples for samples, _ in given], problems
+
+
+def _refuse(found: Sequence[tuple[SampleSet, Mapping[str, str]]]) -> None:
+    """Raise what is wrong with clips of any set, with one line for all on how to go on."""
+    bad = [(samples, problems) for samples, problems in found if problems]
+    if bad:
+        lines = [line for _, problems in bad for line in problems.values()]
+        asked = sum(len(samples.samples) for samples, _ in bad)
+        hint = (
+            f"{len(lines)} of {asked} clips cannot be judged; mend them, or leave them out "
+            "knowingly with --allow-missing"
+        )
+        raise DataError.of([*lines, hint])
 
 
 def _left_out(problems: Mapping[str, str], asked: int) -> list[str]:
     first = next(iter(problems.values()), None)
     return [] if first is None else [f"{len(problems)} of {asked} real clips left out; {first}"]
-
-
-def _incomplete(problems: Sequence[str], asked: int) -> DataError:
-    hint = (
-        f"{len(problems)} of {asked} clips cannot be judged; mend them, or leave them out "
-        "knowingly with --allow-missing"
-    )
-    return DataError.of([*problems, hint])
 
 
 @dataclass(slots=True)
@@ -220,6 +236,22 @@ class _Judge:
     engine: Engine
     progress: Progress
     known: dict[tuple[str, ...], Extraction] = field(default_factory=dict)
+
+    def describe(self, entrants: Sequence[Entrant]) -> None:
+        """Extract all that will be judged; unless clips may be missing, raise all that is amiss."""
+        sets = [(entrant.samples, self.plan.metrics) for entrant in entrants]
+        if self._comparing:
+            sets.append((self.real, self._comparing))
+        found: dict[str, tuple[SampleSet, dict[str, str]]] = {}
+        for samples, metrics in sets:
+            _, problems = found.setdefault(samples.name, (samples, {}))
+            problems |= self._describe(samples, metrics).problems
+        if not self.config.allow_missing:
+            _refuse(list(found.values()))
+
+    @property
+    def _comparing(self) -> tuple[Metric, ...]:
+        return tuple(metric for metric in self.plan.metrics if metric.needs_reference)
 
     def row(self, entrant: Entrant) -> tuple[Row, list[tuple[str, str, ClipScore]]]:
         """Give the row, and a line per clip and metric."""
@@ -254,8 +286,7 @@ class _Judge:
     def _judge(self, metric: Metric, entrant: Entrant, features: Features) -> Judgement:
         if not metric.needs_reference:
             return metric.score(features, None)
-        comparing = [m for m in self.plan.metrics if m.needs_reference]
-        reference = self._describe(self.real, comparing).features.get(metric.extractor.key)
+        reference = self._describe(self.real, self._comparing).features.get(metric.extractor.key)
         if reference is None:
             raise ScoreError(f"{metric.title}: none of the real clips could be described")
         if entrant.made_of_real_clips:
@@ -268,10 +299,9 @@ class _Judge:
         which = (samples.digest, *extractors)
         if which not in self.known:
             with self.progress(f"{samples.name}: describing clips", len(samples.samples)) as step:
-                found = extract(list(extractors.values()), samples, self.store, self.engine, step)
-            if found.problems and not self.config.allow_missing:
-                raise _incomplete(list(found.problems.values()), len(samples.samples))
-            self.known[which] = found
+                self.known[which] = extract(
+                    list(extractors.values()), samples, self.store, self.engine, step
+                )
         return self.known[which]
 
 

@@ -5,22 +5,23 @@
     <run>/samples/<system>/manifest.jsonl       written when the set is complete: it is sealed
     <run>/features/<extractor>/<set>-<n>.npz    what extractors said of the clips
 
-Every file appears whole or not at all (temporary name, flush, rename), so a run that is killed
+Every file appears whole or not at all (see `svbench.files.writing`), so a run that is killed
 at any moment leaves a store that the same command completes. Each clip carries its request,
-its digest and the digest of how it was made in its header; features carry the digests of the
-clips they describe. Nothing is trusted because of its name alone.
+its digest and the digest of how it was made in its header; the manifest of a sealed set carries
+the digests of the files; features carry the digests of the clips they describe. Nothing is
+trusted because of its name alone.
+
+Clips recorded elsewhere may change while a run goes on. Their digest is that of the bytes that
+are decoded: a file is looked at before and after it is hashed or decoded, and one that changed
+stops the run, before anything is kept under a digest that is not its own.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
-import os
 import re
-import socket
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -29,9 +30,21 @@ import numpy as np
 
 from svbench import media
 from svbench.errors import ConfigError, DataError, StoppedError
-from svbench.types import Clip, ClipSpec, Recording, Request, Sample, SampleSet, Values
+from svbench.files.writing import replacing, write_text
+from svbench.types import (
+    Clip,
+    ClipSpec,
+    Recording,
+    Request,
+    Sample,
+    SampleSet,
+    Stamp,
+    Values,
+)
 
-NAME_LENGTH = 80  # characters of a request id that a file name shows; file systems allow 255
+MANIFEST = "manifest.jsonl"
+NAME_LENGTH = 80  # characters of a request id that a file name shows
+NAME_BYTES = 200  # of them at most: file systems allow 255, and temporary names are longer
 
 
 def digest_clip(clip: Clip) -> str:
@@ -52,66 +65,18 @@ def digest_set(spec: ClipSpec, samples: Sequence[Sample]) -> str:
 
 def file_name(identifier: str) -> str:
     """Turn any id into a file name that is readable, unique and stays inside its folder."""
-    short = re.sub(r"[^\w.-]+", "_", identifier).strip(".")[:NAME_LENGTH]
+    plain = re.sub(r"[^\w.-]+", "_", identifier).strip(".")[:NAME_LENGTH]
+    short = plain.encode()[:NAME_BYTES].decode(errors="ignore")
     return f"{short}-{hashlib.sha256(identifier.encode()).hexdigest()[:8]}"
 
 
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Write a file whole or not at all: give a temporary path, then rename it to `path`."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise StoppedError(
-            f"{path}: could not be written ({error.strerror or error}); "
-            "mend that (free some space?), then run the same command again to go on"
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A clip that the store holds: the sample, and the bytes of its file."""
 
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file whole or not at all."""
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-
-
-@contextmanager
-def locked(root: Path) -> Iterator[None]:
-    """Hold a run folder; a second process that wants it is refused.
-
-    The lock is the kernel's (flock), so it goes with the process, however that ends.
-    """
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        file = (root / ".lock").open("ab+", buffering=0)
-    except OSError as error:
-        raise ConfigError(f"--out {root}: cannot be written to ({error.strerror})") from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            file.seek(0)
-            raise ConfigError(
-                f"--out {root}: another svbench is at work there ({file.read().decode().strip()}), "
-                "expected a folder of its own; wait for it or choose another --out"
-            ) from error
-        except OSError as error:
-            raise ConfigError(
-                f"--out {root}: cannot be locked ({error.strerror}), expected a file system "
-                "with locks; choose another --out"
-            ) from error
-        with suppress(OSError):  # a full disk is told by the first file that matters
-            file.truncate(0)
-            file.write(f"process {os.getpid()} on {socket.gethostname()}\n".encode())
-        for left_over in root.rglob(".*.tmp"):  # of a process that was killed while it wrote
-            left_over.unlink(missing_ok=True)
-        yield
+    sample: Sample
+    size: int  # bytes
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,15 +87,30 @@ class Store:
 
     # --- samples -----------------------------------------------------------------------------
 
-    def put(self, system: str, made_by: str, request: Request, clip: Clip) -> None:
+    def put(self, system: str, made_by: str, request: Request, clip: Clip) -> Kept:
         """Keep a clip, losslessly; `made_by` is the digest of how it was made."""
         clip = Clip(clip.video, media.quantise(clip.audio), clip.spec)
-        header = {"request": request.id, "made_by": made_by, "digest": digest_clip(clip)}
-        with replacing(self._clip_path(system, request.id)) as temporary:
+        digest = digest_clip(clip)
+        header = {"request": request.id, "made_by": made_by, "digest": digest}
+        path = self._clip_path(system, request.id)
+        with replacing(path) as temporary:
             media.write_lossless(temporary, clip, json.dumps(header))
+            size, sha256 = temporary.stat().st_size, _sha256(temporary)
+        return Kept(Sample(request.id, request.caption, Recording(path), digest), size, sha256)
 
-    def find(self, system: str, made_by: str, request: Request) -> Sample | None:
-        """Give the sample of a request if the store holds it, made in just this way."""
+    def find(
+        self,
+        system: str,
+        made_by: str,
+        request: Request,
+        spec: ClipSpec,
+        sealed: Mapping[str, tuple[int, str]],
+    ) -> Kept | None:
+        """Return the sample of a request if the store holds it whole, made in just this way.
+
+        A file is whole if its bytes are those that a manifest names (`sealed`, of this system),
+        or else if it decodes to the digest in its header.
+        """
         path = self._clip_path(system, request.id)
         if not path.exists():
             return None
@@ -138,28 +118,50 @@ class Store:
             header = json.loads(media.read_comment(path))
             if (header["request"], header["made_by"]) != (request.id, made_by):
                 return None
-        except (DataError, ValueError, KeyError, TypeError):
+            size, sha256 = path.stat().st_size, _sha256(path)
+            known = sealed.get(self._listed(system, path)) == (size, sha256)
+            if not known and digest_clip(media.read_lossless(path, spec)) != header["digest"]:
+                return None
+        except (DataError, OSError, ValueError, KeyError, TypeError):
             return None  # damaged: made again
-        return Sample(request.id, request.caption, Recording(path), header["digest"])
+        sample = Sample(request.id, request.caption, Recording(path), header["digest"])
+        return Kept(sample, size, sha256)
 
-    def seal(self, name: str, spec: ClipSpec, samples: Sequence[Sample]) -> SampleSet:
-        """Close a complete set: write its manifest, give it its digest."""
+    def sealed(self, system: str) -> dict[str, tuple[int, str]]:
+        """Return size and digest of the files that a set's manifest names; {} without one."""
+        try:
+            text = (self.root / "samples" / system / MANIFEST).read_text(encoding="utf-8")
+            *lines, last = map(json.loads, text.splitlines())
+            if last["count"] != len(lines):
+                return {}
+            return {line["file"]: (line["size"], line["sha256"]) for line in lines}
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}  # none yet, of an older form or damaged: clips are decoded instead
+
+    def seal(self, name: str, spec: ClipSpec, kept: Sequence[Kept]) -> SampleSet:
+        """Close a complete set: write its manifest and return it with its digest."""
+        samples = tuple(one.sample for one in kept)
         digest = digest_set(spec, samples)
         lines = [
             json.dumps(
                 {
-                    "id": s.request_id,
-                    "caption": s.caption,
-                    "file": str(s.recording.path.relative_to(self.root / "samples" / name)),
-                    "digest": s.digest,
+                    "id": one.sample.request_id,
+                    "caption": one.sample.caption,
+                    "file": self._listed(name, one.sample.recording.path),
+                    "digest": one.sample.digest,
+                    "size": one.size,
+                    "sha256": one.sha256,
                 },
                 ensure_ascii=False,
             )
-            for s in samples
+            for one in kept
         ]
         lines.append(json.dumps({"sealed": digest, "count": len(samples)}))
-        write_text(self.root / "samples" / name / "manifest.jsonl", "\n".join(lines) + "\n")
-        return SampleSet(name, spec, tuple(samples), digest, stored=True)
+        write_text(self.root / "samples" / name / MANIFEST, "\n".join(lines) + "\n")
+        return SampleSet(name, spec, samples, digest, stored=True)
+
+    def _listed(self, system: str, path: Path) -> str:
+        return path.relative_to(self.root / "samples" / system).as_posix()
 
     def _clip_path(self, system: str, request_id: str) -> Path:
         name = file_name(request_id)
@@ -197,6 +199,69 @@ class Store:
         return self.root / "features" / extractor / f"{file_name(set_name)}-{shard:05d}.npz"
 
 
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+# --- reading clips -------------------------------------------------------------------------------
+
+
+def identify(recording: Recording, spec: ClipSpec, *, pad: bool) -> tuple[str, Stamp]:
+    """Return the digest of a clip recorded elsewhere, and the stamp of the files it is of."""
+    stamp = stamp_of(recording)
+    try:
+        media.check(recording)
+        digest = media.fingerprint(recording, repr(spec), pad=pad)
+    finally:  # what is wrong with a file that changes meanwhile says nothing
+        _confirm(recording, stamp)
+    return digest, stamp
+
+
+def stamp_of(recording: Recording) -> Stamp:
+    """Return what the file system says of a clip's files; it changes whenever they do."""
+    return tuple(map(_file_stamp, filter(None, (recording.path, recording.sound))))
+
+
+def _file_stamp(path: Path) -> tuple[int, ...]:
+    try:
+        found = path.stat()
+    except OSError:
+        return ()  # absent, or out of reach
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def _confirm(recording: Recording, stamp: Stamp) -> None:
+    """Raise StoppedError if a clip is not what it was when it was stamped."""
+    now = stamp_of(recording)
+    if now != stamp:
+        raise _changed(recording, stamp, now)
+
+
+def _changed(recording: Recording, before: Stamp, now: Stamp) -> StoppedError:
+    alone = recording.sound is not None and before[:1] == now[:1]
+    return StoppedError(
+        f"{recording.sound if alone else recording.path}: changed while the run was going on; "
+        "run the same command again"
+    )
+
+
+def _same_bytes(sample: Sample, samples: SampleSet) -> Stamp:
+    """Return the stamp of a clip whose bytes are those of its digest; raise if they are not."""
+    now = stamp_of(sample.recording)
+    if now == sample.stamp:
+        return now
+    try:  # touched, moved and moved back, or another clip
+        digest, now = identify(sample.recording, samples.spec, pad=samples.pad)
+    except DataError as error:
+        if not sample.stamp:  # it was no clip when the run began, either
+            raise
+        raise _changed(sample.recording, sample.stamp, now) from error
+    if digest != sample.digest:
+        raise _changed(sample.recording, sample.stamp, now)
+    return now
+
+
 def read_sample(sample: Sample, samples: SampleSet, view: str) -> Clip:
     """Read a sample as an extractor wants to see it ("conformed" or "native")."""
     if samples.stored:
@@ -204,9 +269,37 @@ def read_sample(sample: Sample, samples: SampleSet, view: str) -> Clip:
         if digest_clip(clip) != sample.digest:
             raise DataError(
                 f"{sample.recording.path}: found other content than was put there, "
-                f"expected digest {sample.digest[:12]}; delete the file to have it made again"
+                f"expected digest {sample.digest[:12]}; run the same command again to have it "
+                "made again"
             )
         return clip
-    if view == "native":
-        return media.read_native(sample.recording)
-    return media.read(sample.recording, samples.spec, pad=samples.pad)
+    stamp = _same_bytes(sample, samples)
+    try:
+        if view == "native":
+            return media.read_native(sample.recording, pad=samples.pad)
+        return media.read(sample.recording, samples.spec, pad=samples.pad)
+    finally:  # whatever came of it
+        _confirm(sample.recording, stamp)
+
+
+class Originals:
+    """The real clips as rows made of them read them: by the id of their example."""
+
+    def __init__(self, samples: SampleSet) -> None:
+        self._samples = samples
+        self._by_example = {sample.example: sample for sample in samples.samples}
+
+    @property
+    def examples(self) -> tuple[str, ...]:
+        """Return the ids of all examples, in order."""
+        return tuple(self._by_example)
+
+    def read(self, example: str, spec: ClipSpec) -> Clip:
+        """Return a real clip; one that changed since it got its digest stops the run."""
+        if spec != self._samples.spec:
+            raise ConfigError(f"real clips: asked for {spec}, expected {self._samples.spec}")
+        return read_sample(self._by_example[example], self._samples, "conformed")
+
+    def digest(self, example: str) -> str:
+        """Return the digest of a real clip."""
+        return self._by_example[example].digest

@@ -33,8 +33,9 @@ from svbench.baselines.training import Report, Watch
 from svbench.baselines.training import train as learn
 from svbench.baselines.training_settings import TrainSettings
 from svbench.errors import ConfigError
+from svbench.files.holding import clear_left_overs, locked
+from svbench.files.writing import replacing, write_text, writing_to
 from svbench.media import write_mp4
-from svbench.store import locked, write_text
 from svbench.types import ClipSpec, Example
 
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
@@ -64,6 +65,8 @@ def train(course: Course, out: Path, progress: Progress, tell: Tell, *, cpu: boo
     here = PartialState(cpu=cpu)
     first = bool(here.is_main_process)
     with locked(out) if first else nullcontext(), ExitStack() as stack:
+        if first:
+            clear_left_overs(out, ("latents",))
         here.wait_for_everyone()  # nobody writes before the folder is held
         folder = course.latents or out / "latents"
         cache = latents.plan(course.model, course.examples, course.spec, folder)
@@ -131,7 +134,8 @@ class Log(Watch):
         """Write a line."""
         losses = report.losses
         told = (report.step, *losses, report.rate, round(report.seconds, 3))
-        self._lines.writerow(told)
+        with writing_to(self._out / "loss.csv"):
+            self._lines.writerow(told)
         if self._board is not None:
             for name, value in zip(COLUMNS[1:4], told[1:4], strict=True):
                 if value is not None:
@@ -167,10 +171,10 @@ def preview(model: JointModel, lessons: latents.Latents, course: Course, folder:
     found = sample(model.joint, start, told, model.schedules, course.sampler)
     sounds = model.audio.decode(found.audio, course.spec)
     videos = model.video.decode(found.video, course.spec)
-    folder.mkdir(parents=True, exist_ok=True)
     for number, (sound, video) in enumerate(zip(sounds, videos, strict=True)):
         path = folder / f"{number}.mp4"
-        write_mp4(path, video, course.spec.fps, sound, course.spec.sample_rate)
+        with replacing(path) as temporary:
+            write_mp4(temporary, video, course.spec.fps, sound, course.spec.sample_rate)
 
 
 def _cut_back(path: Path, step: int) -> None:

@@ -29,6 +29,7 @@ from svbench.baselines.miniature.captions import Captioner, split
 from svbench.baselines.miniature.components import Codec
 from svbench.baselines.miniature.nets import CAPTION, Design
 from svbench.baselines.miniature.video_codec import VideoCodec, codec_for
+from svbench.files.writing import write_text
 from svbench.learning import Tell, batches, learn
 from svbench.types import ClipSpec, Example
 
@@ -153,6 +154,6 @@ def text_encoder(
     order = batches(len(told), course.caption_batch, course.caption_steps, course.seed)
     optimiser = torch.optim.AdamW(network.parameters(), 3e-3, weight_decay=0.01)
     learn("captions", network, optimiser, course.caption_steps, order, loss, tell)
-    (weights / systems.WORDS).write_text(json.dumps(words) + "\n", encoding="utf-8")
+    write_text(weights / systems.WORDS, json.dumps(words) + "\n")
     encoder: nn.Module = captioner.encoder
     return encoder

@@ -46,6 +46,7 @@ from svbench._version import __version__
 from svbench.datasets import greatesthits, miniature, spoil
 from svbench.datasets.drumstick import Stroke
 from svbench.errors import ConfigError
+from svbench.files.writing import write_text
 from svbench.learning import (
     SILENT,
     Answered,
@@ -174,7 +175,7 @@ def train(out: Path, course: Course, tell: Tell = print) -> None:
         "networks": reports,
         "sha256": {file: sha256(out / file) for file in shipped.FILES.values()},
     }
-    (out / shipped.RECORD).write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
+    write_text(out / shipped.RECORD, json.dumps(made, indent=2) + "\n")
 
 
 def draw(root: Path, split: Literal["train", "test"], course: Course) -> list[Lesson]:
@@ -362,7 +363,7 @@ def train_imagebind(
         found = embedded(mels(exam)[:, middle[0]], seen, [lesson.caption for lesson in exam])
     save(network, out / shipped.FILES["imagebind"], halves=halves)
     told = {"network": asdict(config), "words": list(tokenizer.words)}
-    (out / shipped.FILES["imagebind-sizes"]).write_text(json.dumps(told) + "\n", encoding="utf-8")
+    write_text(out / shipped.FILES["imagebind-sizes"], json.dumps(told) + "\n")
     return {"loss": losses, "held out": likeness(found)}
 
 

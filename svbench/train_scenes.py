@@ -25,6 +25,7 @@ import torch
 from svbench import media
 from svbench._version import __version__
 from svbench.datasets.miniatures import drawn
+from svbench.files.writing import write_text
 from svbench.learning import Tell, calculator
 from svbench.metrics import miniature as shipped
 from svbench.train_extractors import Course, train_imagebind
@@ -60,7 +61,7 @@ def train(out: Path, course: Course, tell: Tell = print) -> None:
         "networks": {"imagebind": report},
         "sha256": {file: sha256(out / file) for file in files},
     }
-    (out / shipped.RECORD).write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
+    write_text(out / shipped.RECORD, json.dumps(made, indent=2) + "\n")
 
 
 def draw(out: Path, split: Literal["train", "test"], course: Course) -> list[Scene]:

@@ -53,6 +53,7 @@ from svbench.baselines.training_settings import BASES, TrainSettings
 from svbench.baselines.training_state import JOINT
 from svbench.datasets.miniatures import drawn, training_clips
 from svbench.errors import ConfigError
+from svbench.files.writing import write_text
 from svbench.learning import Tell, calculator
 from svbench.train import Course as Training
 from svbench.train import Progress
@@ -265,7 +266,7 @@ def _record(weights: Path, jobs: Sequence[Job], course: Course) -> None:
             if path.suffix != ".tmp" and path.name != systems.RECORD
         },
     }
-    (weights / systems.RECORD).write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+    write_text(weights / systems.RECORD, json.dumps(made, indent=1) + "\n")
 
 
 def _once(path: Path, make: Callable[[], nn.Module], bits: int = 16) -> None:

@@ -27,8 +27,8 @@ from svbench.baselines.training_settings import TrainSettings
 from svbench.catalog import DATASETS, known
 from svbench.config import RunConfig
 from svbench.errors import ConfigError
+from svbench.files.writing import write_text
 from svbench.reports.loss_curves import LossCurves, draw
-from svbench.store import write_text
 from svbench.train import Course, Progress
 from svbench.train_systems import Course as Miniature
 

@@ -28,6 +28,7 @@ from svbench import media
 from svbench.datasets import degrade, greatesthits
 from svbench.engine import Engine
 from svbench.errors import ConfigError, DataError
+from svbench.files.writing import replacing, write_text
 from svbench.metrics import tuning
 from svbench.metrics.av_events import DETECTORS, Detectors
 from svbench.metrics.tuning import Counts, Observed
@@ -94,9 +95,8 @@ def tune(asked: Asked, out: Path, engine: Engine, progress: Progress) -> str:
         "best here", onset[0][1].onsets, motion[0][1].flow, motion[0][1].peaks, motion[0][1].curve
     )
     lines = _lines([*DETECTORS.values(), best], seen["test"], asked)
-    out.mkdir(parents=True, exist_ok=True)
     facts = _facts(asked, seen, best, lines, {"motion": motion[0][0], "onset": onset[0][0]})
-    (out / "tuned.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    write_text(out / "tuned.json", json.dumps(facts, indent=2) + "\n", "--out")
     draw_worst(seen["test"], best, asked.tolerance, out / "worst.svg")
     return _table(lines, seen, asked)
 
@@ -237,4 +237,5 @@ def draw_worst(
         axis.set_title(f"{clip.id}, {clip.fps:g} frames/s: {wrong[i]} wrong", fontsize=9)
         axis.set_ylabel("motion", fontsize=8)
     axes[-1].set_xlabel("s (green: hits, blue: onsets, red: motion peaks, grey: motion curve)")
-    figure.savefig(path, metadata={"Date": None})
+    with replacing(path, "--out") as temporary:
+        figure.savefig(temporary, format="svg", metadata={"Date": None})

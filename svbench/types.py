@@ -136,6 +136,9 @@ class Request:
         return self.id.rpartition("/")[0]
 
 
+Stamp = tuple[tuple[int, ...], ...]  # of each file: device, inode, bytes, times of change (ns)
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """A clip that can be judged: one the store holds, or one recorded elsewhere."""
@@ -144,6 +147,12 @@ class Sample:
     caption: str
     recording: Recording
     digest: str  # sha256 of what decides the decoded arrays
+    stamp: Stamp = ()  # of one recorded elsewhere: its files when the digest was taken
+
+    @property
+    def example(self) -> str:
+        """Return the id of the example it answers."""
+        return self.request_id.rpartition("/")[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,18 +85,15 @@ def write_page_run(folder: Path) -> Path:
     """Write the run folder: clips, features, scores and tables."""
     store, lines = Store(folder), []
     for system in (REAL, MODEL, OTHER):
-        samples = []
+        kept = []
         for place, (request_id, caption) in enumerate(CAPTIONS.items()):
             request = Request(request_id, caption, seed=place)
-            store.put(system, "by-hand", request, make_clip(place))
-            sample = store.find(system, "by-hand", request)
-            assert sample is not None
-            samples.append(sample)
+            kept.append(store.put(system, "by-hand", request, make_clip(place)))
             onsets, peaks, precision, recall, value = told(system, request_id)
             times = {"onset_times": onsets, "motion_peak_times": peaks}
             detail = {"precision": precision, "recall": recall, **times}
             lines.append((system, ALIGN, ClipScore(request_id, value, detail)))
-        store.seal(system, SPEC, samples)
+        samples = store.seal(system, SPEC, kept).samples
         blocks = {s.digest: _block(told(system, s.request_id)) for s in samples}
         store.save_features(EVENTS, system, 0, blocks)
         lines += [(system, IB, ClipScore(r, 0.5 + 0.1 * i)) for i, r in enumerate(CAPTIONS)]

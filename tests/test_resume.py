@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from svbench.files.writing import MARK
+
 COMMAND = ["run", "--dataset", "greatesthits", "--limit", "6", "--workers", "2"]
 COMMAND += ["--systems", "real,shuffled,lagged"]
 PATIENCE = 120  # s; far more than such a run takes
@@ -22,7 +24,7 @@ MOMENTS: list[Callable[[Path], bool]] = [
     lambda out: any(out.glob("samples/real/*/*")),
     lambda out: len(list(out.glob("samples/real/*/*.mkv"))) >= 4,
     lambda out: (out / "samples/real/manifest.jsonl").exists(),
-    lambda out: any(out.glob("samples/lagged/*/.*.tmp")),
+    lambda out: any(out.glob(f"samples/lagged/*/.*{MARK}")),
     lambda out: any(out.glob("features/*/*")),
     lambda out: len(list(out.glob("features/*/*.npz"))) >= 3,
     lambda out: (out / "scores.csv").exists(),
@@ -62,7 +64,7 @@ def test_a_run_killed_again_and_again_ends_in_the_same_bytes(tmp_path: Path) -> 
     finish(tmp_path / "killed")
     for name in ("results.json", "scores.csv", *_manifests(tmp_path / "whole")):
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
-    assert not list((tmp_path / "killed").rglob("*.tmp"))
+    assert not list((tmp_path / "killed").rglob(f"*{MARK}"))
 
 
 def _manifests(out: Path) -> list[str]:

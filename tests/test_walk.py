@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from svbench.datasets import manifest
 from svbench.engine import Local
 from svbench.errors import ConfigError, DataError, ScoreError
 from svbench.generate import requests_for, seed_for
-from svbench.media import read
 from svbench.results import load_table
 from svbench.run import Plan, Unavailable, halves, walk
 from svbench.types import (
@@ -47,6 +46,9 @@ class Toy:
     made_of_real_clips: bool = False
     fail_at: str = ""
     made: list[str] = field(default_factory=list)
+
+    def decided_by(self, request: Request) -> Mapping[str, str]:
+        return {**self.settings, "caption": request.caption}
 
     def generate(self, requests: Sequence[Request], spec: ClipSpec) -> Iterator[Clip]:
         for request in requests:
@@ -108,7 +110,7 @@ def plan(real: tuple, *, systems: Sequence[Any] = (), metrics: Sequence[Any] = (
         spec=SPEC,
         real=real,
         columns=tuple(metrics) or (MeanGrey(Levels()),),
-        systems=tuple((lambda _examples, s=s: s) for s in systems or (Toy(),)),
+        systems=tuple(s if callable(s) else (lambda _clips, s=s: s) for s in systems or (Toy(),)),
     )
 
 
@@ -171,6 +173,14 @@ def test_a_system_with_other_settings_makes_its_clips_anew(tmp_path: Path, real:
     assert len(toy.made) == 6
 
 
+def test_another_caption_makes_its_clip_anew(tmp_path: Path, real: tuple) -> None:
+    go(tmp_path / "run", plan(real))
+    toy = Toy()
+    changed = (replace(real[0], caption="a hit"), *real[1:])
+    go(tmp_path / "run", plan(changed, systems=[toy]))
+    assert toy.made == ["c0/0"]
+
+
 def test_a_column_that_cannot_be_filled_is_a_dash_with_its_reason(
     tmp_path: Path, real: tuple
 ) -> None:
@@ -214,14 +224,9 @@ def test_each_clip_is_decoded_once_for_all_extractors(
 # --- reference rows ----------------------------------------------------------------------------
 
 
-def real_row(real: tuple) -> reference.Reference:
-    recordings = {e.id: e.recording for e in real}
-    return reference.real(lambda example, spec: read(recordings[example], spec))
-
-
 def test_reference_rows_meet_the_half_that_is_not_theirs(tmp_path: Path, real: tuple) -> None:
     metric = MeanGrey(Levels(), needs_reference=True)
-    table = go(tmp_path / "run", plan(real, systems=[Toy(), real_row(real)], metrics=[metric]))
+    table = go(tmp_path / "run", plan(real, systems=[Toy(), reference.real], metrics=[metric]))
     (toy, toy_reference), (ours, theirs) = metric.judged
     assert len(toy) == len(toy_reference) == 6
     assert theirs is not None
@@ -233,14 +238,14 @@ def test_reference_rows_meet_the_half_that_is_not_theirs(tmp_path: Path, real: t
 def test_reference_rows_are_judged_whole_where_no_reference_is_needed(
     tmp_path: Path, real: tuple
 ) -> None:
-    table = go(tmp_path / "run", plan(real, systems=[real_row(real)]))
+    table = go(tmp_path / "run", plan(real, systems=[reference.real]))
     assert table.rows[0].scores["grey"].count == 6
 
 
 def test_reference_rows_are_asked_once_however_many_repeats(tmp_path: Path, real: tuple) -> None:
     toy = Toy()
     config = RunConfig(dataset="toys", repeats=2)
-    table = go(tmp_path / "run", plan(real, systems=[toy, real_row(real)]), config)
+    table = go(tmp_path / "run", plan(real, systems=[toy, reference.real]), config)
     assert [row.asked for row in table.rows] == [12, 6]
     assert len(set(toy.made)) == 12
 
@@ -286,7 +291,7 @@ def test_real_clips_that_cannot_be_read_are_not_asked_for(tmp_path: Path, real: 
     real[2].recording.path.write_bytes(b"text")
     config = RunConfig(dataset="toys", allow_missing=True)
     toy = Toy()
-    table = go(tmp_path / "run", plan(real, systems=[toy, real_row(real)]), config)
+    table = go(tmp_path / "run", plan(real, systems=[toy, reference.real]), config)
     assert sorted(toy.made) == ["c0/0", "c1/0", "c3/0", "c4/0", "c5/0"]
     assert [row.scores["grey"].count for row in table.rows] == [5, 5]
     assert any("1 of 6 real clips left out" in note for note in table.notes)

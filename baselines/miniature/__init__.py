@@ -33,6 +33,7 @@ from svbench.baselines.mixers import MixerKind
 from svbench.baselines.modal import Modal
 from svbench.baselines.model import JointModel
 from svbench.errors import DataError
+from svbench.files.writing import write_text
 from svbench.weights import load_state, sha256
 
 FOLDER: Final = Path(__file__).parent
@@ -128,7 +129,7 @@ def assemble(mixer: MixerKind, folder: Path = FOLDER) -> JointModel:
 def write_design(design: Design, folder: Path) -> None:
     """Tell in a folder of weights how its networks are built."""
     told = {**asdict(design), "clearer": design.clearer._asdict()}
-    (folder / DESIGN).write_text(json.dumps(told) + "\n", encoding="utf-8")
+    write_text(folder / DESIGN, json.dumps(told) + "\n")
 
 
 def read_design(folder: Path) -> Design:

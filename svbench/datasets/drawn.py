@@ -1,20 +1,23 @@
-"""Folders that hold drawn data: complete or not there, kept if drawn alike, refused otherwise.
+"""Folders that hold drawn data: whole or not there, kept if drawn alike, refused otherwise.
 
 A folder of clips that code draws is decided by a few numbers (seed, clips per split, version of
 the code). They stand in `MARKER` in the folder, so that the same wish finds it again, another
-wish does not take it for its own, and nobody takes it for recorded data.
+wish does not take it for its own, and nobody takes it for recorded data. Beside them stands the
+digest of every file drawn: where one is missing or changed, all are drawn again.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from svbench.errors import ConfigError
+from svbench.files.writing import MARK, writing_to
 
 Split = Literal["train", "test"]
 
@@ -35,31 +38,36 @@ def draw_once(
     """Draw `train` and `test` clips of the data set `name` into the folder `root`.
 
     `fill` draws one split: it gets the folder, the split and the number of clips. The folder
-    appears when it is complete. One that is there already is kept if it was drawn alike, and
-    refused otherwise.
+    appears when it is complete. One that is there already is kept if it was drawn alike and is
+    whole, mended if it was drawn alike, and refused otherwise.
     """
     if min(seed, train, test) < 0 or train + test == 0:
         raise ConfigError(
             f"the miniature needs a seed from 0 on and at least one clip, "
             f"got seed {seed}, {train} training and {test} test clips"
         )
-    marker = _marker(name, version, seed, train, test)
-    if _already_drawn(root, marker):
+    facts = _facts(name, version, seed, train, test)
+    found = _found(root, facts)
+    if found is not None and _is_whole(root, found):
         return
-    root.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(prefix=f".{root.name}-", dir=root.parent))
-    try:
-        for split, clips in zip(SPLITS, (train, test), strict=True):
-            fill(unfinished, split, clips)
-        (unfinished / MARKER).write_text(marker, encoding="utf-8")
-        unfinished.chmod(0o755)
-        _move_into_place(unfinished, root, marker)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+    with writing_to(root):
+        root.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(prefix=f".{root.name}-", suffix=MARK, dir=root.parent))
+        try:
+            for split, clips in zip(SPLITS, (train, test), strict=True):
+                fill(unfinished, split, clips)
+            _seal(unfinished, facts)
+            unfinished.chmod(0o755)
+            if found is None:
+                _move_into_place(unfinished, root, facts)
+            else:
+                _mend(root, unfinished)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _marker(name: str, version: int, seed: int, train: int, test: int) -> str:
-    facts = {
+def _facts(name: str, version: int, seed: int, train: int, test: int) -> dict[str, Any]:
+    return {
         "about": f"Miniature of the {name} data set, drawn and synthesised by svbench: "
         "not recorded, and not comparable with published figures.",
         "version": version,
@@ -67,27 +75,66 @@ def _marker(name: str, version: int, seed: int, train: int, test: int) -> str:
         "train": train,
         "test": test,
     }
-    return json.dumps(facts, indent=2) + "\n"
 
 
-def _already_drawn(root: Path, marker: str) -> bool:
-    """Tell whether `root` holds what is wanted; refuse a folder that holds anything else."""
-    if not root.exists() or (root.is_dir() and not any(root.iterdir())):
+def _seal(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Write what decided the drawing, and the digest of every file drawn."""
+    drawn = sorted(path for path in folder.rglob("*") if path.is_file())
+    files = {path.relative_to(folder).as_posix(): _sha256(path) for path in drawn}
+    text = json.dumps({**facts, "files": files}, indent=2) + "\n"
+    (folder / MARKER).write_text(text, encoding="utf-8")
+
+
+def _is_whole(root: Path, found: Mapping[str, Any]) -> bool:
+    """Compare every file with its digest; a folder of an older version has none."""
+    files = found.get("files")
+    if not isinstance(files, dict) or not files:
         return False
-    found = root / MARKER
-    if found.is_file() and found.read_text(encoding="utf-8") == marker:
-        return True
-    what = "a miniature drawn with other settings" if found.is_file() else "something else"
-    wanted = ", ".join(f"{k} {v}" for k, v in json.loads(marker).items() if k != "about")
+    return all((root / name).is_file() and _sha256(root / name) == files[name] for name in files)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _found(root: Path, facts: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the marker of a folder drawn alike, None if there is nothing; refuse any other."""
+    if not root.exists() or (root.is_dir() and not any(root.iterdir())):
+        return None
+    marker = root / MARKER
+    found = _read(marker)
+    if found is not None and {k: v for k, v in found.items() if k != "files"} == facts:
+        return found
+    what = "a miniature drawn with other settings" if marker.is_file() else "something else"
+    wanted = ", ".join(f"{k} {v}" for k, v in facts.items() if k != "about")
     raise ConfigError(
         f"{root}: found {what}, expected nothing there or a miniature of {wanted}; "
         "remove it or name another folder"
     )
 
 
-def _move_into_place(unfinished: Path, root: Path, marker: str) -> None:
+def _read(marker: Path) -> Mapping[str, Any] | None:
+    try:
+        found = json.loads(marker.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _move_into_place(unfinished: Path, root: Path, facts: Mapping[str, Any]) -> None:
     try:
         unfinished.replace(root)
     except OSError:
-        if not _already_drawn(root, marker):  # another process was faster
+        if _found(root, facts) is None:  # else another process was faster
             raise
+
+
+def _mend(root: Path, unfinished: Path) -> None:
+    """Put all files drawn in the place of those that are there; what else is there stays."""
+    for path in sorted(unfinished.rglob("*"), key=lambda path: path.name == MARKER):
+        target = root / path.relative_to(unfinished)
+        if path.is_dir():
+            target.mkdir(parents=True, exist_ok=True)
+        else:
+            path.replace(target)

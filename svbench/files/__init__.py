@@ -1,1 +1,1 @@
-"""What lies on disk, and how it is read, checked and written."""
+"""Files on disk: how they are read, checked, held and written."""

@@ -143,13 +143,13 @@ def test_clips_found_bad_only_when_decoded_leave_the_good_ones_described(
         str(made / "c4.mp4"),
     ]
     assert first.problems[2] == hint(2, 6)
-    assert described == [f"made/c{i}.mp4" for i in range(6)]
+    assert described == [f"made/c{i}.mp4" for i in range(6)] + ["real/c0.mp4", "real/c1.mp4"]
 
     for name, content in good.items():
         (made / name).write_bytes(content)
     described.clear()
     assert score(made).code == 0
-    assert described == ["made/c1.mp4", "made/c4.mp4", "real/c0.mp4", "real/c1.mp4"]
+    assert described == ["made/c1.mp4", "made/c4.mp4"]
 
 
 def test_with_allow_missing_the_table_says_how_many_clips_it_rests_on(

@@ -4,28 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from svbench import store
+from svbench.files.holding import locked
+from svbench.files.writing import MARK
 from tests.commands import Command
-
-
-@contextmanager
-def files_of_at_most(size: int) -> Iterator[None]:
-    """Let every write beyond `size` bytes into a file fail, as on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
+from tests.full_disks import files_of_at_most
 
 THREE = ",".join(
     f"av-align-{variant}@published"
@@ -52,7 +39,7 @@ def test_a_full_disk_stops_the_run_and_the_same_command_goes_on(
     assert "could not be written (File too large)" in problem
     assert "run the same command again to go on" in problem
     files = [path for path in (tmp_path / "run").rglob("*") if path.is_file()]
-    assert not [path for path in files if path.name.endswith(".tmp")]
+    assert not [path for path in files if path.name.endswith(MARK)]
     for path in files:
         if path.suffix == ".json":
             json.loads(path.read_text())
@@ -68,7 +55,7 @@ def test_a_full_disk_stops_the_run_and_the_same_command_goes_on(
 def test_a_second_run_in_the_same_folder_is_refused(
     made: Path, score: Command, tmp_path: Path
 ) -> None:
-    with store.locked(tmp_path / "run"):
+    with locked(tmp_path / "run"):
         problem = score(made).problem(2)
     assert problem.startswith(f"--out {tmp_path / 'run'}: another svbench is at work")
     assert f"process {os.getpid()} on " in problem

@@ -13,6 +13,19 @@ from svbench.types import Clip, ClipSpec, Request
 from tests.baselines.test_miniature_systems import a_clip
 
 
+class Numbered:
+    """Clips by their numbers."""
+
+    examples = ("0", "1")
+
+    def read(self, example: str, spec: ClipSpec) -> Clip:
+        assert spec == SPEC
+        return a_clip(int(example))
+
+    def digest(self, example: str) -> str:
+        return f"digest of {example}"
+
+
 def test_each_real_clip_is_encoded_and_decoded_alone() -> None:
     loaded: list[JointModel] = []
 
@@ -20,14 +33,11 @@ def test_each_real_clip_is_encoded_and_decoded_alone() -> None:
         loaded.append(miniature.assemble("cmc-pe"))
         return loaded[-1]
 
-    def read(example: str, spec: ClipSpec) -> Clip:
-        assert spec == SPEC
-        return a_clip(int(example))
-
-    system = Coded(read, load, "abc")
+    system = Coded(Numbered(), load, "abc")
     assert not loaded  # nothing is loaded before a clip is asked for
     assert system.settings == {"weights": "abc"}
     assert system.made_of_real_clips
+    assert system.decided_by(Request("7/0", "", 0)) == {"weights": "abc", "clip": "digest of 7"}
     requests = [Request(f"{i}/0", "", i) for i in range(2)]
     clips = list(system.generate(requests, SPEC))
     assert len(loaded) == 1

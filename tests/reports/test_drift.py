@@ -245,3 +245,10 @@ def test_settings_are_walked_into_and_long_values_shortened() -> None:
     (line,) = settings_differ({"a": "x" * 99}, {"a": "y"})
     assert line == f"a was {'x' * 59}…, is y"
     assert shortened(("a", "b", "c", "d", "e")) == "a; b; c; and 2 more"
+
+
+def test_the_digest_of_scores_is_a_result_and_judges_nothing() -> None:
+    """It follows the last bits of a processor, whatever the tolerances."""
+    table = make_table()
+    assert not failures(replace(table, record={**table.record, "scores": "d1"}))
+    assert failures(replace(table, record={**table.record, "split": "train"}))

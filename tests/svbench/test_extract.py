@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
+import pytest
 
+from svbench import extract as module
 from svbench.datasets import manifest
 from svbench.engine import Local
-from svbench.extract import extract
+from svbench.errors import ConfigError, StoppedError, SvbenchError
+from svbench.extract import Extraction, extract
 from svbench.generate import recorded
 from svbench.store import Store
-from svbench.types import Clip, Example, Values
-from tests.factories import SPEC, write_clip, write_folder
+from svbench.types import Clip, Example, Sample, SampleSet, Values
+from tests.factories import SPEC, make_clip, write_clip, write_folder
 
 
 @dataclass(frozen=True)
@@ -56,3 +61,112 @@ def test_two_captions_of_one_and_the_same_clip_are_both_read(tmp_path: Path) -> 
         write_clip(tmp_path / "real" / f"{name}.mp4", seed=1)
     (examples,) = manifest.load(tmp_path / "real").values()
     assert counted(Letters(), captioned(examples, "a", "bbb"), Store(tmp_path / "run")) == [1, 3]
+
+
+# --- what other libraries raise -------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Failing:
+    """Measures the mean grey, and raises an error at clips that are brighter than the first."""
+
+    error: Exception
+    brightest: float
+    key: str = "failing-1"
+    view: str = "conformed"
+
+    def __call__(self, clips: Sequence[Clip], captions: Sequence[str]) -> list[Values]:
+        del captions
+        if any(clip.video.mean() > self.brightest for clip in clips):
+            raise self.error
+        return [np.array([[clip.video.mean()]]) for clip in clips]
+
+
+@pytest.fixture
+def samples(tmp_path: Path) -> SampleSet:
+    """Make five clips of which the third is the brightest."""
+    for number in range(5):
+        dim = make_clip(number)
+        clip = Clip(dim.video // 2, dim.audio, dim.spec) if number != 2 else dim
+        write_clip(tmp_path / "real" / f"c{number}.mp4", clip)
+    (examples,) = manifest.load(tmp_path / "real").values()
+    return recorded("real", examples, SPEC, Local(1))[0]
+
+
+def described(error: Exception, samples: SampleSet, folder: Path) -> Extraction:
+    store = Store(folder / "run")
+    return extract([Failing(error, 30.0)], samples, store, Local(1), lambda _count: None)
+
+
+FOREIGN = [
+    cv2.error("OpenCV(4) bad\nargument"),
+    ValueError("min() arg is an empty sequence"),
+    IndexError("out of bounds"),
+    MemoryError(),
+    RuntimeError("a kernel failed"),
+    ZeroDivisionError("division by zero"),
+]
+
+
+@pytest.mark.parametrize("error", FOREIGN, ids=lambda error: type(error).__name__)
+def test_whatever_is_raised_for_a_clip_is_one_line_and_costs_no_other(
+    error: Exception, samples: SampleSet, tmp_path: Path
+) -> None:
+    found = described(error, samples, tmp_path)
+    ((request, line),) = found.problems.items()
+    assert request == "c2/0"
+    assert line.startswith(f"{tmp_path / 'real/c2.mp4'}: found {type(error).__name__} (")
+    assert len(line.splitlines()) == 1
+    assert found.features["failing-1"].requests == ("c0/0", "c1/0", "c3/0", "c4/0")
+
+
+@pytest.mark.parametrize("error", [StoppedError("the disk is full"), ConfigError("no such device")])
+def test_an_error_of_ours_that_is_not_about_a_clip_is_raised(
+    error: SvbenchError, samples: SampleSet, tmp_path: Path
+) -> None:
+    with pytest.raises(type(error), match=str(error)):
+        described(error, samples, tmp_path)
+
+
+def test_a_device_without_memory_is_not_blamed_on_a_clip(
+    samples: SampleSet, tmp_path: Path
+) -> None:
+    import torch
+
+    with pytest.raises(StoppedError, match="no memory left for one clip"):
+        described(torch.OutOfMemoryError("tried to allocate"), samples, tmp_path)
+
+
+@pytest.mark.parametrize("block", [[[np.nan]], [[np.inf]], [1.0], np.zeros((0, 2))])
+def test_features_that_are_no_numbers_are_not_kept(block: object, tmp_path: Path) -> None:
+    @dataclass(frozen=True)
+    class Odd(Letters):
+        def __call__(self, clips: Sequence[Clip], captions: Sequence[str]) -> list[Values]:
+            del captions
+            return [np.array(block) for _ in clips]
+
+    write_folder(tmp_path / "real", 2)
+    (examples,) = manifest.load(tmp_path / "real").values()
+    clips, _ = recorded("real", examples, SPEC, Local(1))
+    store = Store(tmp_path / "run")
+    found = extract([Odd()], clips, store, Local(1), lambda _count: None)
+    assert list(found.problems) == ["c0/0", "c1/0"]
+    assert not (tmp_path / "run/features").exists()
+
+
+def test_what_reading_a_clip_raises_is_its_problem(
+    samples: SampleSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = module.read_sample
+
+    def failing(sample: Sample, *rest: Any) -> Clip:
+        if sample.request_id == "c1/0":
+            raise cv2.error("resize: empty")
+        return read(sample, *rest)
+
+    monkeypatch.setattr(module, "read_sample", failing)
+    found = extract([Letters()], samples, Store(tmp_path / "run"), Local(1), lambda _count: None)
+    assert found.problems == {
+        "c1/0": f"{tmp_path / 'real/c1.mp4'}: found error (resize: empty), expected a clip that "
+        "can be described"
+    }

@@ -12,7 +12,7 @@ import pytest
 from svbench import media
 from svbench.datasets import drumstick, greatesthits, miniature, strokes
 from svbench.datasets.drumstick import Stroke
-from svbench.errors import ConfigError
+from svbench.errors import ConfigError, StoppedError
 from svbench.metrics.av_align import corrected
 from svbench.metrics.av_events import DETECTORS
 from svbench.metrics.motion import flow_magnitude, peak_indices
@@ -171,7 +171,7 @@ def test_a_failure_half_way_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
         raise OSError("disk full")
 
     monkeypatch.setattr(media, "write_wav", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(StoppedError, match=r"data: could not be written \(disk full\)"):
         miniature.draw(tmp_path / "data", seed=0, test=1)
     assert not list(tmp_path.iterdir())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 from collections.abc import Callable
@@ -195,3 +196,18 @@ def test_malformed_scores_are_one_line(tmp_path: Path, content: str, said: str) 
 def test_a_run_without_scores_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"scores\.csv: found nothing there, expected scores per"):
         load_scores(tmp_path)
+
+
+def test_scores_are_those_that_were_written_with_the_table(tmp_path: Path) -> None:
+    text = dump_scores([("real", "grey", ClipScore("c0/0", 0.5))])
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    (tmp_path / "scores.csv").write_text(text, encoding="utf-8")
+    for record in ({}, {"scores": digest}):  # an older table has no such entry
+        table = ResultTable("T", "t", "mini", ClipSpec(2, 1.0, (4, 4), 8), (), (), record=record)
+        (tmp_path / "results.json").write_text(dump_table(table), encoding="utf-8")
+        assert load_scores(tmp_path) == {("real", "grey"): {"c0/0": 0.5}}
+    for other in (text.replace("0.5", "0.6"), text.splitlines(keepends=True)[0]):
+        (tmp_path / "scores.csv").write_text(other, encoding="utf-8")
+        for path in (tmp_path, tmp_path / "scores.csv"):
+            with pytest.raises(DataError, match=r"scores\.csv: found other scores than were"):
+                load_scores(path)

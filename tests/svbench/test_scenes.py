@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from svbench import media
 from svbench.datasets import everyday, landscape, miniature, nature, scenes, vggsound
 from svbench.datasets.scenes import SPEC, Scene, Take
-from svbench.errors import ConfigError
+from svbench.errors import ConfigError, StoppedError
 
 PAIRS = [(nature, landscape), (everyday, vggsound)]
 ALL: Mapping[str, Scene] = {**nature.SCENES, **everyday.SCENES}
@@ -294,7 +294,7 @@ def test_a_failure_half_way_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
         raise OSError("disk full")
 
     monkeypatch.setattr(media, "write_mp4", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(StoppedError, match=r"data: could not be written \(disk full\)"):
         nature.draw(tmp_path / "data", seed=0, test=1)
     assert not list(tmp_path.iterdir())
 
