@@ -52,7 +52,6 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "svbench.results": NOUNS,
     # numbers from numbers: metrics bound scores by it, reports the differences between rows
     "svbench.intervals": {"svbench.errors"},
-    "svbench.files": {"svbench.errors"},
     "svbench.store": NOUNS | {"svbench.media"},
     "svbench.datasets": NOUNS | {"svbench.media", "svbench.store", "svbench.weights"},
     "svbench.generate": NOUNS
