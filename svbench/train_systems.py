@@ -25,10 +25,10 @@ from __future__ import annotations
 
 import csv
 import json
-import math
 import multiprocessing
 import os
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -54,6 +54,7 @@ from svbench.baselines.training_state import JOINT
 from svbench.datasets.miniatures import drawn, training_clips
 from svbench.errors import ConfigError
 from svbench.learning import Tell, calculator
+from svbench.limits import COUNT, check
 from svbench.train import Course as Training
 from svbench.train import Progress
 from svbench.train import train as train_joint
@@ -97,11 +98,11 @@ class Course(CodecCourse):
     def __post_init__(self) -> None:
         given = {name: value for name, value in asdict(self).items() if name not in TRAININGS}
         drawn(given.pop("dataset"))
-        clearer, counts = given.pop("clearer"), given
-        if not 0 < clearer < math.inf:
-            raise ConfigError(f"--clearer: found {clearer}, expected a positive number")
-        if min(counts.values()) < 1:
-            raise ConfigError(f"a course needs clips and steps, got {counts}")
+        for name in ("clearer", "seed", "threads"):
+            check(name, given.pop(name))
+        check("clips", given["clips"], COUNT)
+        if min(given.values()) < 1:
+            raise ConfigError(f"a course needs clips and steps, got {given}")
 
     @property
     def design(self) -> Design:
@@ -122,8 +123,7 @@ def changed(**settings: Any) -> Course:
 
 def shortened(course: Course, share: float) -> Course:
     """Give a course of a share of all its steps, at least one each; for a first look."""
-    if not 0 < share <= 1:
-        raise ConfigError(f"--share: found {share}, expected more than 0 and at most 1")
+    check("share", share)
 
     def few(steps: int) -> int:
         return max(1, round(share * steps))
@@ -235,7 +235,13 @@ def _all(jobs: Sequence[Job], workers: int, progress: Progress, tell: Tell) -> N
 
 
 def _leave_with(parent: int) -> None:
-    """Let this process end when its parent is gone: a kill does not reach the workers."""
+    """Let this process end with its parent, and not before.
+
+    A kill does not reach the workers; what stops a terminal's or a scheduler's whole group of
+    processes does, and would have each of them print where it was.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
 
     def watch() -> None:
         while os.getppid() == parent:
