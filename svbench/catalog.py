@@ -311,9 +311,9 @@ def prepare_run(config: RunConfig, out: Path) -> Callable[[], Plan]:
 
     find = known(DATASETS, config.dataset, "dataset")
     check_data(config)
-    systems = _systems(config)
     usual = DATASET_METRICS.get(config.dataset, DEFAULT_METRICS[config.scale])
     columns = _columns(config.metrics or usual, config)
+    systems = _systems(config)
 
     def plan() -> Plan:
         data = find(config, out)

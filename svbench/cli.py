@@ -345,7 +345,7 @@ def _leave(error: SvbenchError) -> NoReturn:
 def _usage(error: Any) -> str:
     """Return what is wrong with a command line, in one line; nothing where help was printed."""
     said = " ".join(error.format_message().split())
-    said = re.sub(r"^Invalid value for '?([^':]+)'?: ", r"\1: ", said)
+    said = re.sub(r"^Invalid value for '?([^':]+)'?( \(env var: '\w+'\))?: ", r"\1: ", said)
     context = getattr(error, "ctx", None)
     return f"{said} (see {context.command_path if context else 'svbench'} --help)" if said else ""
 

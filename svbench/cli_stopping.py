@@ -18,8 +18,10 @@ from contextlib import contextmanager, suppress
 from typing import Final, NoReturn
 
 from svbench.errors import StoppedError
+from svbench.processes import STOPS
 
-SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# Python's own helper process would complain, after our line, of what it then cleans up.
+QUIET: Final = "ignore:resource_tracker:UserWarning"
 PATIENCE: Final = 1.0  # s that printing what was printed before may take
 SHOW_CURSOR: Final = b"\x1b[?25h\n"  # progress bars hide it
 
@@ -36,14 +38,15 @@ def stoppable() -> Iterator[None]:
     ears, mouth = os.pipe()
     os.set_blocking(mouth, False)
     watcher = threading.Thread(target=_watch, args=(ears,), name="signals", daemon=True)
-    before = {number: signal.getsignal(number) for number in SIGNALS}
+    before = {number: signal.getsignal(number) for number in STOPS}
     ours = [n for n, handler in before.items() if handler not in (signal.SIG_IGN, None)]
     previous = signal.set_wakeup_fd(mouth, warn_on_full_buffer=False)
     try:
         watcher.start()
         for number in ours:
             signal.signal(number, _do_nothing)
-        yield
+        with _quiet_helper():
+            yield
     finally:
         for number in ours:
             signal.signal(number, before[number])
@@ -51,6 +54,18 @@ def stoppable() -> Iterator[None]:
         os.close(mouth)
         watcher.join()
         os.close(ears)
+
+
+@contextmanager
+def _quiet_helper() -> Iterator[None]:
+    before = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = f"{before},{QUIET}" if before else QUIET
+    try:
+        yield
+    finally:
+        os.environ.pop("PYTHONWARNINGS", None)
+        if before is not None:
+            os.environ["PYTHONWARNINGS"] = before
 
 
 def stopped(name: str) -> str:
@@ -65,7 +80,7 @@ def _do_nothing(_number: int, _frame: object) -> None:
 def _watch(ears: int) -> None:
     """Wait for one of our signals, or for the end of the command."""
     while number := os.read(ears, 1):
-        if number[0] in SIGNALS:
+        if number[0] in STOPS:
             _leave(number[0])
 
 

@@ -28,9 +28,6 @@ import json
 import multiprocessing
 import os
 import shutil
-import signal
-import threading
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import nullcontext
@@ -55,6 +52,7 @@ from svbench.datasets.miniatures import drawn, training_clips
 from svbench.errors import ConfigError
 from svbench.learning import Tell, calculator
 from svbench.limits import COUNT, check
+from svbench.processes import end_with
 from svbench.train import Course as Training
 from svbench.train import Progress
 from svbench.train import train as train_joint
@@ -229,26 +227,9 @@ def _all(jobs: Sequence[Job], workers: int, progress: Progress, tell: Tell) -> N
             _trained(job, progress, tell)
         return
     own = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, own, _leave_with, (os.getpid(),)) as pool:
+    with ProcessPoolExecutor(workers, own, end_with, (os.getpid(),)) as pool:
         for done in as_completed([pool.submit(_trained_apart, job) for job in jobs]):
             done.result()
-
-
-def _leave_with(parent: int) -> None:
-    """Let this process end with its parent, and not before.
-
-    A kill does not reach the workers; what stops a terminal's or a scheduler's whole group of
-    processes does, and would have each of them print where it was.
-    """
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _record(weights: Path, jobs: Sequence[Job], course: Course) -> None:
