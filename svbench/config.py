@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from svbench.errors import ConfigError
-from svbench.limits import RANGES, check_distinct, check_memory, flag
+from svbench.limits import RANGES, check_clip, check_distinct, flag
 from svbench.types import ClipSpec
 
 Scale = Literal["mini", "paper"]
@@ -112,7 +112,7 @@ class ScoreConfig(_Config):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        check_memory(self.frames, self.fps, self.size, self.sample_rate)
+        check_clip(self.frames, self.fps, self.size, self.sample_rate)
         return self
 
     @property

@@ -17,6 +17,7 @@ from svbench.errors import ConfigError
 
 GIB: Final = 2**30
 MOST_BYTES: Final = 4 * GIB  # of the frames, and of the samples, of one clip in memory
+LEAST_SECONDS: Final = 0.05  # of a clip: ImageBind's spectrogram needs 0.025
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Range:
 
 SEED: Final = Range(0, 2**63 - 1)  # what every generator of random numbers here takes
 RANGES: Final[Mapping[str, Range]] = {
-    "frames": Range(1, 10_000),
+    "frames": Range(2, 10_000),  # in a single picture nothing moves
     "fps": Range(0.1, 1000.0),
     "size": Range(8, 8192),  # each side, pixels
     "sample_rate": Range(1000, 384_000),
@@ -105,8 +106,12 @@ def check_distinct(name: str, items: Sequence[object]) -> None:
         raise ConfigError(f"{name}: found {twice[0]!r} twice, expected each once")
 
 
-def check_memory(frames: int, fps: float, size: tuple[int, int], sample_rate: int) -> None:
-    """Refuse a format of which a single clip would not fit into memory."""
+def check_clip(frames: int, fps: float, size: tuple[int, int], sample_rate: int) -> None:
+    """Refuse a format of which a single clip does not fit into memory, or is hardly a clip."""
+    if frames / fps < LEAST_SECONDS:
+        raise ConfigError(
+            f"--frames, --fps: found {frames / fps:g} s, expected at least {LEAST_SECONDS:g} s"
+        )
     pixels, samples = frames * size[0] * size[1] * 3, round(frames / fps * sample_rate) * 4
     for flags, what, needed in (
         ("--frames, --size", f"{frames} frames of {size[0]}x{size[1]} pixels", pixels),
@@ -117,8 +122,3 @@ def check_memory(frames: int, fps: float, size: tuple[int, int], sample_rate: in
                 f"{flags}: found {what}, which take {needed / GIB:.1f} GiB a clip, "
                 f"expected at most {MOST_BYTES // GIB} GiB"
             )
-    if samples == 0:
-        raise ConfigError(
-            f"--frames, --fps, --sample-rate: found no audio sample in {frames / fps:g} s, "
-            "expected at least one"
-        )

@@ -101,6 +101,10 @@ def draw_loss(
     course = plan_training(
         dataset, scale, config.mixer, bases, data_root, captions, clips, {}, out, cpu=cpu
     )
+    if clips > len(course.examples):
+        raise ConfigError(
+            f"--clips: found {clips}, expected at most {len(course.examples)}, all there are"
+        )
     model = course.model
     load_joint(joint, model.joint)
     cache = latents.plan(model, course.examples, course.spec, out / "latents")

@@ -28,7 +28,7 @@ from svbench import media
 from svbench.datasets import degrade, greatesthits
 from svbench.engine import Engine
 from svbench.errors import ConfigError, DataError
-from svbench.limits import check, check_memory
+from svbench.limits import check, check_clip
 from svbench.metrics import tuning
 from svbench.metrics.av_events import DETECTORS, Detectors
 from svbench.metrics.tuning import Counts, Observed
@@ -63,9 +63,10 @@ class Asked:
             )
         for name in ("tolerance", "clips", "fps", "seed"):
             check(name, getattr(self, name))
-        spec = greatesthits.SPEC
-        frames = max(1, round(spec.duration * self.fps))
-        check_memory(frames, self.fps, SIZE, degrade.SOUND_RATE)
+        frames = round(greatesthits.SPEC.duration * self.fps)
+        if frames < 2:
+            raise ConfigError(f"--fps: found {self.fps:g}, expected 2 frames or more in a clip")
+        check_clip(frames, self.fps, SIZE, degrade.SOUND_RATE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,9 @@ NO_JOINT = "expected it only beside a joint model; the rows are real, shuffled"
 BAD_SETTINGS = {
     # words of the command line -> what its one line begins with
     # --- numbers: no number, below, above, and what is none at all
-    f"{SCORE} --frames 0": "--frames: found '0', expected a whole number, 1 to 10000",
-    f"{SCORE} --frames 10001": "--frames: found '10001', expected a whole number, 1 to 10000",
+    f"{SCORE} --frames 1": "--frames: found '1', expected a whole number, 2 to 10000",
+    f"{SCORE} --frames 10001": "--frames: found '10001', expected a whole number, 2 to 10000",
+    f"{SCORE} --frames 40 --fps 1000": "--frames, --fps: found 0.04 s, expected at least 0.05 s",
     f"{SCORE} --frames 1.5": "--frames: found '1.5', expected a whole number",
     f"{SCORE} --fps 0": "--fps: found '0', expected a number, 0.1 to 1000",
     f"{SCORE} --fps nan": "--fps: found 'nan', expected a number",
