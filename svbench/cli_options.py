@@ -49,7 +49,7 @@ def number(setting: str, about: str, allowed: Range | None = None) -> Any:
     return typer.Option(
         help=f"{about} [{'above ' if bounds.above else ''}{low} to {SHORT.get(high, high)}]",
         parser=lambda text: read_number(str(text), bounds),
-        metavar="WHOLE NUMBER" if bounds.whole else "NUMBER",
+        metavar="INT" if bounds.whole else "FLOAT",
     )
 
 
