@@ -88,7 +88,7 @@ class Machine:
             torch.empty(0, device=self.device)
             return torch.device(self.device)
         except (RuntimeError, AssertionError) as error:  # an unknown name, or no such device here
-            reason = str(error).splitlines()[0]
+            reason = str(error).splitlines()[0].partition(". ")[0]
             raise ConfigError(
                 f"--device: found {self.device!r} ({reason}), expected auto, cpu, cuda or the like"
             ) from error

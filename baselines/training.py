@@ -287,14 +287,20 @@ class _Course:
         return float(self.made_by["ema_decay"])
 
 
-def _accelerator(settings: TrainSettings, cpu: bool) -> Accelerator:
-    processes = PartialState(cpu=cpu).num_processes
+def check_batch(settings: TrainSettings, cpu: bool) -> int:
+    """Return how many clips all processes take at once; a batch is so many, or several times."""
+    processes = int(PartialState(cpu=cpu).num_processes)
     share = processes * settings.at_once
     if settings.batch % share:
         raise ConfigError(
             f"--batch: found {settings.batch}, expected a multiple of {share} "
             f"({processes} processes, {settings.at_once} clips at once)"
         )
+    return share
+
+
+def _accelerator(settings: TrainSettings, cpu: bool) -> Accelerator:
+    share = check_batch(settings, cpu)
     return Accelerator(
         cpu=cpu,
         mixed_precision=settings.precision,

@@ -6,12 +6,12 @@ The defaults are the paper's, and the released code's script for what it leaves 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal, get_args
 
 from svbench.baselines.training_loss import TimeSampling
 from svbench.errors import ConfigError
+from svbench.limits import TRAINING, check
 
 Trainable = Literal["paper", "joint", "all", "audio", "video"]
 BASES: Final = ("audio", "video")  # one base model alone
@@ -20,24 +20,11 @@ Precision = Literal["no", "bf16", "fp16"]
 # What does not decide the weights, or only how far they come: these may change on resuming.
 FREE: Final = ("steps", "at_once", "checkpointing", "save_every", "preview_every")
 
-Rule = tuple[tuple[str, ...], Callable[[Any], bool], str]
-
-
-def _one_of(name: str, kind: object) -> Rule:
-    return (name,), lambda found: found in get_args(kind), f"one of {', '.join(get_args(kind))}"
-
-
-# Which settings, what is allowed, and how that is said.
-_RULES: Final[tuple[Rule, ...]] = (
-    _one_of("trainable", Trainable),
-    _one_of("timesteps", TimeSampling),
-    _one_of("precision", Precision),
-    (("steps", "batch", "at_once", "save_every"), lambda n: n >= 1, "1 or more"),
-    (("warm_up", "preview_every", "seed"), lambda n: n >= 0, "0 or more"),
-    (("weight_decay",), lambda n: 0 <= n < math.inf, "0 or more"),
-    (("rate", "clip"), lambda n: 0 < n < math.inf, "a positive number"),
-    (("self_conditioning", "caption_drop", "ema_decay"), lambda n: 0 <= n <= 1, "0 to 1"),
-)
+CHOICES: Final = {
+    "trainable": get_args(Trainable),
+    "timesteps": get_args(TimeSampling),
+    "precision": get_args(Precision),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +51,11 @@ class TrainSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for names, allowed, wanted in _RULES:
-            for name in names:
-                found = getattr(self, name)
-                if not allowed(found):
-                    flag = "--" + name.replace("_", "-")
-                    raise ConfigError(f"{flag}: found {found!r}, expected {wanted}")
+        for name, known in CHOICES.items():
+            if (found := getattr(self, name)) not in known:
+                raise ConfigError(f"--{name}: found {found!r}, expected one of {', '.join(known)}")
+        for name, allowed in TRAINING.items():
+            check(name, getattr(self, name), allowed)
 
     def rate_at(self, step: int) -> float:
         """Give the learning rate of a step, counted from 0."""

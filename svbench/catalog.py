@@ -43,13 +43,10 @@ MINI_CLIPS = 40  # test clips of a miniature run: with all systems some 4 minute
 
 def _greatesthits(config: RunConfig, out: Path) -> Dataset:
     from svbench.datasets import greatesthits, miniature, strokes
+    from svbench.plan_checks import check_data, real_root
 
+    check_data(config)
     if config.scale == "mini":
-        if config.data_root is not None:
-            raise ConfigError(
-                f"--data-root {config.data_root}: the miniature is drawn by svbench itself, "
-                "expected no data; for the real data set add --scale paper"
-            )
         root = out / "data"
         clips = config.limit or MINI_CLIPS
         judged = config.split == "test"
@@ -67,14 +64,8 @@ def _greatesthits(config: RunConfig, out: Path) -> Dataset:
                 "segments without a stroke are left out",
             ),
         )
-    if config.data_root is None:
-        raise ConfigError(
-            "--data-root: not given, expected the folder of the Greatest Hits data set "
-            "(or set SVBENCH_DATA); without data, use --scale mini"
-        )
-    examples = greatesthits.load(
-        config.data_root, split=config.split, captions=config.captions, limit=config.limit
-    )
+    root, split, captions = real_root(config), config.split, config.captions
+    examples = greatesthits.load(root, split=split, captions=captions, limit=config.limit)
     return Dataset("Greatest Hits", greatesthits.SPEC, examples)
 
 
@@ -129,17 +120,23 @@ SYSTEMS = (*REFERENCES, *JOINT)
 
 
 def _systems(config: RunConfig) -> tuple[Callable[[RealClips], System], ...]:
-    """Give the builders of a run's systems; weights that are amiss are told at once."""
+    """Return the builders of a run's systems; wrong weights or settings are an error at once."""
+    from svbench.plan_checks import check_effects
+
     for name in config.systems:
         known(dict.fromkeys(SYSTEMS), name, "systems")
-    asked = config.systems or USUAL_REFERENCES
-    builders = [partial(REFERENCES[name], config) for name in asked if name in REFERENCES]
+    rows = [name for name in config.systems or USUAL_REFERENCES if name in REFERENCES]
+    builders = [partial(REFERENCES[name], config) for name in rows]
     trained = [name for name in config.systems if name in JOINT]
-    if config.systems and not trained:
+    if config.systems and not {*trained, "codec"} & {*config.systems}:
+        check_effects(config, rows, joint=False)
         return tuple(builders)
-    from svbench.joint_systems import joint_systems
+    from svbench import joint_systems
 
-    made = joint_systems(config, trained)
+    if "codec" in rows:
+        joint_systems.find_codec(config)
+    made = joint_systems.joint_systems(config, trained) if trained or not config.systems else []
+    check_effects(config, rows, joint=bool(made))
     return (*builders, *(partial(_ready, system) for system in made))
 
 
@@ -297,31 +294,39 @@ WITH_CAPTIONS = ("ib-ta", "ib-tv")  # joined to those of `svbench score` if ever
 # --- plans -------------------------------------------------------------------------------------
 
 
-def plan_run(config: RunConfig, out: Path) -> Plan:
-    """Put together what `svbench run` walks through."""
+def prepare_run(config: RunConfig, out: Path) -> Callable[[], Plan]:
+    """Check all that can be checked without writing; return what puts the plan together.
+
+    A miniature is drawn into the run folder, so its data have to wait until that is held.
+    """
+    from svbench.plan_checks import check_captioned, check_data
     from svbench.run import Plan
 
-    systems = _systems(config)  # before data are drawn or read: what is amiss is told at once
+    find = known(DATASETS, config.dataset, "dataset")
+    check_data(config)
     usual = DATASET_METRICS.get(config.dataset, DEFAULT_METRICS[config.scale])
     columns = _columns(config.metrics or usual, config)
-    dataset = known(DATASETS, config.dataset, "dataset")(config, out)
-    return Plan(
-        title=dataset.title,
-        dataset=config.dataset,
-        scale=config.scale,
-        spec=dataset.spec,
-        real=dataset.examples,
-        columns=columns,
-        systems=systems,
-        notes=dataset.notes,
-    )
+    systems = _systems(config)
+
+    def plan() -> Plan:
+        data = find(config, out)
+        check_captioned(columns, {config.dataset: data.examples})
+        called = (data.title, config.dataset, config.scale)
+        return Plan(*called, data.spec, data.examples, columns, systems, notes=data.notes)
+
+    if config.scale == "mini":
+        return plan
+    made = plan()
+    return lambda: made
 
 
 def plan_score(config: ScoreConfig) -> Plan:
     """Put together what `svbench score` walks through."""
     from svbench.datasets import manifest
+    from svbench.plan_checks import check_captioned, check_captions
     from svbench.run import Plan
 
+    check_captions(config.captions)
     (real,) = _one_set(manifest.load(config.reference), config.reference)
     if config.captions is not None:  # real clips of the same ids are told alike
         said = manifest.read_captions(config.captions)
@@ -338,13 +343,15 @@ def plan_score(config: ScoreConfig) -> Plan:
             folders[name] = examples
     captioned = all(e.caption.strip() for examples in (real, *folders.values()) for e in examples)
     usual = (*DEFAULT_METRICS["score"], *(WITH_CAPTIONS if captioned else ()))
+    columns = _columns(config.metrics or usual, config)
+    check_captioned(columns, {**folders, "the reference": real})
     return Plan(
         title=f"Clips against {config.reference.resolve().name}",
         dataset=config.reference.resolve().name,
         scale="paper",
         spec=config.spec,
         real=real,
-        columns=_columns(config.metrics or usual, config),
+        columns=columns,
         folders=folders,
         notes=(f"every clip brought to {config.spec}, from its start",),
     )
@@ -360,15 +367,17 @@ def _columns(
     names: Sequence[str], config: RunConfig | ScoreConfig
 ) -> tuple[Metric | Unavailable, ...]:
     """Build the metrics; with --strict, one that cannot be built is an error."""
+    from svbench.limits import check_distinct
     from svbench.run import Unavailable
 
     columns = []
-    for name in dict.fromkeys(names):
+    for name in names:
         base, _, option = name.partition("@")
         column = known(METRICS, base, "metrics")(option, config)
         if isinstance(column, Unavailable) and config.strict:
             raise DataError(f"--strict: {column.title} cannot be computed: {column.reason}")
         columns.append(column)
+    check_distinct("--metrics", [column.name for column in columns])  # fvd, and its usual protocol
     return tuple(columns)
 
 

@@ -6,18 +6,20 @@ answers at once.
 
 from __future__ import annotations
 
-import os
+import re
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn, cast
 
 import typer
 
+from svbench import cli_options as options
 from svbench import cli_pages, cli_reports, cli_sweep, cli_training, cli_weights
 from svbench._version import __version__
-from svbench.errors import SvbenchError
+from svbench.cli_progress import progress_bars
+from svbench.cli_stopping import stoppable, stopped
+from svbench.errors import ConfigError, StoppedError, SvbenchError
 
 if TYPE_CHECKING:
     from svbench.config import RunConfig, ScoreConfig
@@ -37,8 +39,6 @@ Metrics = Annotated[
     str | None,
     typer.Option(help="Comma-separated, e.g. av-align-corrected@published; default: the usual."),
 ]
-Seed = Annotated[int, typer.Option(help="Decides draws, pairs and intervals.")]
-Workers = Annotated[int, typer.Option(help="Threads; changes the time, never the result.")]
 Json = Annotated[bool, typer.Option("--json", help="Print results.json instead of the table.")]
 AllowMissing = Annotated[
     bool, typer.Option(help="Leave out clips that cannot be judged; the table says how many.")
@@ -46,7 +46,9 @@ AllowMissing = Annotated[
 Strict = Annotated[
     bool, typer.Option(help="Fail where a column cannot be filled, say for want of weights.")
 ]
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+# What Typer raises where words are no command line; Typer itself names a subclass only.
+UsageError = cast(type[Exception], typer.BadParameter.__base__)
+INTERRUPTED: Final = 130
 
 
 @app.callback(invoke_without_command=True)
@@ -60,81 +62,85 @@ def _root(
 
 @app.command()
 def run(
+    context: typer.Context,
     dataset: Annotated[str, typer.Option(help="greatesthits, landscape or vggsound.")],
     out: Annotated[
-        Path | None, typer.Option(help="The run folder; default: runs/<dataset>-<scale>.")
+        Path | None, options.path_option("The run folder; default: runs/<dataset>-<scale>.")
     ] = None,
     scale: Annotated[str, typer.Option(help="mini (drawn data, a laptop) or paper.")] = "mini",
     systems: Annotated[str | None, typer.Option(help="Comma-separated; default: all.")] = None,
     metrics: Metrics = None,
-    limit: Annotated[int | None, typer.Option(help="Judge only the first so many clips.")] = None,
-    repeats: Annotated[int, typer.Option(help="Samples per caption.")] = 1,
-    seed: Seed = 0,
-    data_root: Annotated[
-        Path | None, typer.Option(help="Folder of the real data set.", envvar="SVBENCH_DATA")
-    ] = None,
-    captions: Annotated[Path | None, typer.Option(help="Caption list (CSV: file, text).")] = None,
-    weights: Annotated[list[str] | None, typer.Option(help="FOLDER or SYSTEM=FOLDER.")] = None,
+    limit: options.Limit = None,
+    repeats: options.Repeats = 1,
+    seed: options.Seed = 0,
+    data_root: options.DataRoot = None,
+    captions: options.Captions = None,
+    weights: options.Folders = None,
     preset: Annotated[str, typer.Option(help="paper, or official-code.")] = "paper",
-    steps: Annotated[int | None, typer.Option(help="Sampler steps; default: preset's.")] = None,
+    steps: options.Steps = None,
     gamma: Annotated[str | None, typer.Option(help="Of Eq. 8; 1,1.5: a row for each.")] = None,
-    guidance: Annotated[str | None, typer.Option(help="Sound and video: 2.5,7.5.")] = None,
+    guidance: options.Guided = None,
     device: Annotated[str, typer.Option(help="Of joint models: auto, cpu, cuda:1.")] = "auto",
     dtype: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = "float32",
-    batch: Annotated[int | None, typer.Option(help="Clips that are sampled together.")] = None,
+    batch: options.Batch = None,
     compile: Annotated[bool, typer.Option(help="Compile the U-Nets by block.")] = False,  # noqa: A002
     allow_missing: AllowMissing = False,
     strict: Strict = False,
-    workers: Workers = CORES,
+    workers: options.Workers = options.CORES,
     json: Json = False,
 ) -> None:
     """Generate and score the systems of a table on a data set; the same command resumes.
 
     Example: svbench run --dataset greatesthits
     """
-    from svbench.catalog import DATASETS, known, plan_run
+    from svbench.catalog import DATASETS, known, prepare_run
     from svbench.config import RunConfig
 
     known(DATASETS, dataset, "dataset")  # before its name becomes that of a folder
     config = RunConfig.of(
         dataset=dataset,
         scale=scale,
-        systems=_names(systems),
-        metrics=_names(metrics),
+        systems=options.names("--systems", systems),
+        metrics=options.names("--metrics", metrics),
         limit=limit,
         repeats=repeats,
         seed=seed,
-        data_root=data_root if scale != "mini" or "SVBENCH_DATA" not in os.environ else None,
+        data_root=options.data_root(context, scale, data_root),
         captions=captions,
         weights=tuple(weights or ()),
-        **{"preset": preset, "steps": steps, "gamma": _names(gamma), "device": device},
-        guidance=_names(guidance) or None,
-        **{"dtype": dtype, "batch": batch, "compile": compile},
+        gamma=options.numbers("--gamma", gamma),
+        guidance=options.pair("--guidance", guidance),
+        **{"preset": preset, "steps": steps, "device": device, "dtype": dtype, "batch": batch},
+        compile=compile,
         allow_missing=allow_missing,
         strict=strict,
     )
     folder = out or Path("runs") / f"{config.dataset}-{config.scale}"
-    _walk(config, folder, lambda: plan_run(config, folder), workers, json)
+    _walk(config, folder, lambda: prepare_run(config, folder), workers, json)
 
 
 @app.command()
 def score(
-    generated: Annotated[list[Path], typer.Argument(help="Folders or .jsonl lists of clips.")],
-    reference: Annotated[Path, typer.Option(help="Folder or list of real clips.")],
-    out: Annotated[Path | None, typer.Option(help="Default: runs/score-<name>.")] = None,
+    generated: Annotated[list[Path], options.path_argument("Folders or .jsonl lists of clips.")],
+    reference: Annotated[Path, options.path_option("Folder or list of real clips.")],
+    out: Annotated[Path | None, options.path_option("Default: runs/score-<name>.")] = None,
     captions: Annotated[
-        Path | None, typer.Option(help="Captions by id: .jsonl, or CSV (file, text).")
+        Path | None, options.path_option("Captions by id: .jsonl, or CSV (file, text).")
     ] = None,
     metrics: Metrics = None,
-    frames: Annotated[int, typer.Option(help="Frames judged per clip.")] = 32,
-    fps: Annotated[float, typer.Option(help="Frames per second judged.")] = 8.0,
-    size: Annotated[str, typer.Option(help="Pixels judged: 256, or HEIGHTxWIDTH.")] = "256",
-    sample_rate: Annotated[int, typer.Option(help="Audio samples per second judged.")] = 16000,
+    frames: Annotated[int, options.number("frames", "Frames judged per clip.")] = 32,
+    fps: Annotated[float, options.number("fps", "Frames per second judged.")] = 8.0,
+    size: Annotated[
+        str, typer.Option(help="Pixels judged: 256, or HEIGHTxWIDTH [8 to 8192 each].")
+    ] = "256",
+    sample_rate: Annotated[
+        int, options.number("sample_rate", "Audio samples per second judged.")
+    ] = 16000,
     pad: Annotated[bool, typer.Option(help="Fill up clips that are too short.")] = False,
-    seed: Seed = 0,
+    seed: options.Seed = 0,
     allow_missing: AllowMissing = False,
     strict: Strict = False,
-    workers: Workers = CORES,
+    workers: options.Workers = options.CORES,
     json: Json = False,
 ) -> None:
     """Score clips made elsewhere; each folder (or `system` in a list) becomes a row.
@@ -148,10 +154,10 @@ def score(
         generated=tuple(generated),
         reference=reference,
         captions=captions,
-        metrics=_names(metrics),
+        metrics=options.names("--metrics", metrics),
         frames=frames,
         fps=fps,
-        size=_size(size),
+        size=options.size(size),
         sample_rate=sample_rate,
         pad=pad,
         seed=seed,
@@ -159,44 +165,58 @@ def score(
         strict=strict,
     )
     folder = out or Path("runs") / f"score-{generated[0].resolve().stem}"
-    _walk(config, folder, lambda: plan_score(config), workers, json)
+
+    def prepare() -> Callable[[], Plan]:
+        plan = plan_score(config)
+        return lambda: plan
+
+    _walk(config, folder, prepare, workers, json)
 
 
 @app.command("tune-avalign")
 def tune_avalign(
     data_root: Annotated[
-        Path | None, typer.Option(help="Annotated Greatest Hits; default: drawn, hard clips.")
+        Path | None, options.path_option("Annotated Greatest Hits; default: drawn, hard clips.")
     ] = None,
     actions: Annotated[str, typer.Option(help="What counts as a hit.")] = "hit,scratch,None",
-    tolerance: Annotated[float, typer.Option(help="Seconds a hit may be missed by.")] = 1 / 15,
-    clips: Annotated[int, typer.Option(help="At most so many clips to train, and to test.")] = 64,
-    fps: Annotated[float, typer.Option(help="Frames per second real clips are read at.")] = 15.0,
-    out: Annotated[Path, typer.Option(help="Folder of the figures.")] = Path("runs/tune-avalign"),
-    seed: Seed = 0,
-    workers: Workers = CORES,
+    tolerance: Annotated[float, options.number("tolerance", "Seconds a hit may be missed by.")] = 1
+    / 15,
+    clips: Annotated[
+        int, options.number("clips", "At most so many clips to train, and to test.")
+    ] = 64,
+    fps: Annotated[
+        float | None,
+        options.number("fps", "Frames per second real clips are read at; default: 15."),
+    ] = None,
+    out: Annotated[Path, options.path_option("Folder of the figures.")] = Path("runs/tune-avalign"),
+    seed: options.Seed = 0,
+    workers: options.Workers = options.CORES,
 ) -> None:
     """Choose onset and motion-peak settings on annotated hits; report them on others.
 
     Example: svbench tune-avalign --data-root vis-data-256 --actions hit
     """
     from svbench.engine import Local
-    from svbench.errors import ConfigError
-    from svbench.tune import Asked, tune
+    from svbench.tune import FPS, Asked, tune
 
-    if workers < 1:
-        raise ConfigError(f"--workers: got {workers}, expected 1 or more")
-    asked = Asked(data_root, _names(actions), tolerance, clips, fps, seed)
-    with _progress() as progress:
+    alone = fps is not None and data_root is None
+    options.check_together("--fps", alone, "beside --data-root: drawn clips have their own rate")
+    wanted = options.names("--actions", actions)
+    asked = Asked(data_root, wanted, tolerance, clips, FPS if fps is None else fps, seed)
+    options.check_folder(out)
+    with progress_bars() as progress:
         typer.echo(tune(asked, out, Local(workers), progress))
     typer.echo(f"settings and figures: {out / 'tuned.json'}   worst clips: {out / 'worst.svg'}")
 
 
 @app.command("train-extractors")
 def train_extractors(
-    out: Annotated[Path, typer.Option(help="Folder to write; the drawn clips lie in data/.")],
-    clips: Annotated[int, typer.Option(help="Drawn clips to learn from.")] = 1600,
-    seed: Annotated[int, typer.Option(help="Decides clips, first weights and order.")] = 1000,
-    threads: Annotated[int, typer.Option(help="Threads; with more, sums round otherwise.")] = 1,
+    out: Annotated[Path, options.path_option("Folder to write; the drawn clips lie in data/.")],
+    clips: Annotated[int, options.number("clips", "Drawn clips to learn from.")] = 1600,
+    seed: Annotated[int, options.number("seed", "Decides clips, first weights, order.")] = 1000,
+    threads: Annotated[
+        int, options.number("threads", "Threads; with more, sums round otherwise.")
+    ] = 1,
     scenes: Annotated[
         bool, typer.Option("--scenes", help="The ImageBind of Landscape and VGGSound instead.")
     ] = False,
@@ -205,6 +225,7 @@ def train_extractors(
 
     Example: svbench train-extractors --out runs/extractors
     """
+    options.check_folder(out)
     from svbench import train_extractors, train_scenes
 
     course = train_extractors.Course(clips=clips, seed=seed, threads=threads)
@@ -213,31 +234,60 @@ def train_extractors(
 
 
 def main() -> None:
-    """Run the command line; errors of ours become one line and an exit code."""
+    """Run the command line; what is wrong becomes one line and an exit code."""
     try:
-        app(standalone_mode=True)
+        with stoppable():
+            code = app(prog_name="svbench", standalone_mode=False)
+        if code == INTERRUPTED:
+            raise StoppedError(stopped("SIGINT"))
+    except typer.Abort:
+        _leave(StoppedError(stopped("SIGINT")))
+    except UsageError as error:
+        _leave(ConfigError(_usage(error)))
     except SvbenchError as error:
-        for line in str(error).splitlines():
-            print(f"svbench: {line}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        _leave(error)
+    if code:
+        sys.exit(code)
+
+
+def _leave(error: SvbenchError) -> NoReturn:
+    for line in str(error).splitlines():
+        print(f"svbench: {line}", file=sys.stderr)
+    sys.exit(error.exit_code)
+
+
+def _usage(error: Any) -> str:
+    """Return what is wrong with a command line, in one line; nothing where help was printed."""
+    said = " ".join(error.format_message().split())
+    said = re.sub(r"^Invalid value for '?([^':]+)'?( \(env var: '\w+'\))?: ", r"\1: ", said)
+    context = getattr(error, "ctx", None)
+    return f"{said} (see {context.command_path if context else 'svbench'} --help)" if said else ""
 
 
 def _walk(
     config: RunConfig | ScoreConfig,
     folder: Path,
-    build: Callable[[], Plan],
+    prepare: Callable[[], Callable[[], Plan]],
     workers: int,
     as_json: bool,
 ) -> None:
     from svbench.engine import Local
-    from svbench.errors import ConfigError
     from svbench.run import walk
 
-    if workers < 1:
-        raise ConfigError(f"--workers: got {workers}, expected 1 or more")
-    with cli_training.stoppable(), _progress() as progress:
-        table = walk(config, folder, build, Local(workers), progress)
+    options.check_folder(folder)
+    plan = prepare()  # before the folder is made: a refused command leaves none
+    with progress_bars() as progress:
+        table = walk(config, folder, lambda: _announced(plan()), Local(workers), progress)
     _print(table, folder, as_json)
+
+
+def _announced(plan: Plan) -> Plan:
+    """Say which columns will be absent, before hours of work."""
+    for column in plan.columns:
+        if column.name in plan.unavailable:
+            reason = plan.unavailable[column.name]
+            print(f"svbench: note: {column.title} will be absent: {reason}", file=sys.stderr)
+    return plan
 
 
 def _print(table: ResultTable, folder: Path, as_json: bool) -> None:
@@ -252,46 +302,8 @@ def _print(table: ResultTable, folder: Path, as_json: bool) -> None:
     typer.echo(f"results: {folder / 'results.json'}   per clip: {folder / 'scores.csv'}")
 
 
-@contextmanager
-def _progress() -> Iterator[Any]:
-    """Show bars with an estimate on a terminal, one plain line per step elsewhere."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-    from rich.progress import TimeRemainingColumn as Remaining
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Remaining())
-
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
-
-        @contextmanager
-        def step(label: str, total: int) -> Iterator[Callable[[int], None]]:
-            if not console.is_terminal:
-                print(f"{label} ({total})", file=sys.stderr, flush=True)
-            task = bars.add_task(label, total=total)
-            yield lambda count: bars.advance(task, count)
-
-        yield step
-
-
-def _names(text: str | None) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip()) if text else ()
-
-
-def _size(text: str) -> tuple[int, int]:
-    from svbench.errors import ConfigError
-
-    try:
-        sides = [int(side) for side in text.lower().split("x")]
-    except ValueError:
-        sides = []
-    if len(sides) not in (1, 2):
-        raise ConfigError(f"--size: got {text!r}, expected 256 or HEIGHTxWIDTH")
-    return sides[0], sides[-1]
-
-
-cli_training.register(app, _progress, _names)
-cli_sweep.register(app, _walk, _names)
-cli_reports.register(app, _names)
-cli_pages.register(app, _names)
+cli_training.register(app)
+cli_sweep.register(app, _walk)
+cli_reports.register(app)
+cli_pages.register(app)
 cli_weights.register(app)

@@ -5,17 +5,15 @@ They read media to make copies a browser plays, but load no model: torch stays a
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from svbench import cli_options as options
 from svbench.errors import ConfigError, DataError
 
-# As many threads as this process may use: copying clips is decoding and encoding.
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+SUFFIXES = (".svg", ".pdf")
 FOLDER = "report"  # below the run folder, where no other is asked for
 
 
@@ -31,24 +29,23 @@ def write_html(run: Path, out: Path | None, metrics: tuple[str, ...], gallery: i
 
     run = run if run.is_dir() else run.parent
     out = out or run / FOLDER
-    if out.exists() and not out.is_dir():
-        raise ConfigError(f"--out {out}: found a file, expected a folder for the page")
+    options.check_folder(out)
     table, scores = only(load_table(run), metrics), read_clip_scores(run)
     choice = choose(table, scores, gallery)
     typer.echo(f"copying clips of {len(choice.why)} requests", err=True)
-    views = make_gallery(run, table, list(choice.why), out, Local(CORES))
+    views = make_gallery(run, table, list(choice.why), out, Local(options.CORES))
     page = write_page(run, out, gallery=views, choice=choice, table=table, scores=scores)
     typer.echo(f"page: {page}", err=True)
 
 
-def register(app: typer.Typer, names: Callable[[str | None], tuple[Any, ...]]) -> None:
-    """Add the command; `names` reads a comma-separated list."""
+def register(app: typer.Typer) -> None:
+    """Add the command."""
 
     @app.command("clip-figure")
     def clip_figure(
-        run_folder: Annotated[Path, typer.Argument(help="A run folder.")],
+        run_folder: Annotated[Path, options.path_argument("A run folder.")],
         request: Annotated[str, typer.Argument(help="As in scores.csv, e.g. my-clip/0.")],
-        out: Annotated[Path, typer.Option(help="The picture: .pdf for papers, or .svg.")],
+        out: Annotated[Path, options.path_option("The picture: .pdf for papers, or .svg.")],
         systems: Annotated[str | None, typer.Option(help="Comma-separated; default: all.")] = None,
         metric: Annotated[
             str | None, typer.Option(help="The AV-Align whose events are drawn; default: first.")
@@ -64,13 +61,18 @@ def register(app: typer.Typer, names: Callable[[str | None], tuple[Any, ...]]) -
         from svbench.reports.clip_scores import read_clip_scores
         from svbench.results import load_table
 
+        wanted = options.names("--systems", systems)
+        options.check_file(out, "--out")
+        if out.suffix.lower() not in SUFFIXES:
+            found = f"found the ending {out.suffix!r}, expected {' or '.join(SUFFIXES)}"
+            raise ConfigError(f"--out {out}: {found}")
         scores = read_clip_scores(run_folder)
-        table = rows_of(load_table(run_folder), names(systems))
+        table = rows_of(load_table(run_folder), wanted)
         if request not in scores.requests:
             first = ", ".join(scores.requests[:3]) or "none at all"
             raise ConfigError(f"REQUEST: found {request!r}, expected one of the run's, as {first}")
         folder = run_folder / FOLDER
-        views = make_gallery(run_folder, table, [request], folder, Local(CORES))
+        views = make_gallery(run_folder, table, [request], folder, Local(options.CORES))
         if views.problems:
             raise DataError.of(list(views.problems.values()))
         draw(panels_of(table, scores, views, request, metric), folder, out)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from svbench import cli_options as options
 from svbench import cli_pages
 from svbench._version import __version__
 from svbench.errors import ConfigError, RegressionError
@@ -17,24 +18,21 @@ if TYPE_CHECKING:
     from svbench.results import ClipValues
     from svbench.types import ResultTable
 
-RunFolder = Annotated[Path, typer.Argument(help="A run folder, or its results.json.")]
+RunFolder = Annotated[Path, options.path_argument("A run folder, or its results.json.")]
 Metrics = Annotated[
     str | None, typer.Option(help="Only these columns, comma-separated, in this order.")
 ]
-Out = Annotated[Path | None, typer.Option(help="Write to this file (html: folder) instead.")]
+Out = Annotated[Path | None, options.path_option("Write to this file (html: folder) instead.")]
 
 
-Names = Callable[[str | None], tuple[Any, ...]]
-
-
-def register(app: typer.Typer, names: Names) -> None:
-    """Add the commands; `names` reads a comma-separated list."""
-    _add_report(app, names)
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    _add_report(app)
     _add_check(app)
-    _add_compare(app, names)
+    _add_compare(app)
 
 
-def _add_report(app: typer.Typer, names: Names) -> None:
+def _add_report(app: typer.Typer) -> None:
     @app.command()
     def report(
         run_folder: RunFolder,
@@ -44,9 +42,12 @@ def _add_report(app: typer.Typer, names: Names) -> None:
         ] = "text",
         out: Out = None,
         metrics: Metrics = None,
-        svg: Annotated[Path | None, typer.Option(help="Save the table as a picture, too.")] = None,
+        svg: Annotated[
+            Path | None, options.path_option("Save the table as a picture, too; not with html.")
+        ] = None,
         gallery: Annotated[
-            int | None, typer.Option(help="html: requests shown with clips; default: up to 24.")
+            int | None,
+            options.number("gallery", "html: requests shown with clips; default: up to 24."),
         ] = None,
     ) -> None:
         """Print the table of a run again, as text or for papers, web pages and programs.
@@ -58,12 +59,17 @@ def _add_report(app: typer.Typer, names: Names) -> None:
         from svbench.reports.formats import FORMATS, only, sheets
         from svbench.reports.text import save_svg, show
 
+        columns = options.names("--metrics", metrics)
         if format == "html":  # a folder, not one text
-            cli_pages.write_html(run_folder, out, names(metrics), gallery)
+            options.check_together("--svg", svg is not None, "beside other formats than html")
+            cli_pages.write_html(run_folder, out, columns, gallery)
             return
         _check_format(format, FORMATS)
+        options.check_together("--gallery", gallery is not None, "beside --format html")
+        options.check_file(out, "--out")
+        options.check_file(svg, "--svg")
         whole, scores = read_run(run_folder)
-        table = only(whole, names(metrics))
+        table = only(whole, columns)
         if format == "text" and out is None:
             show(sheets(table, scores))
         else:
@@ -76,9 +82,11 @@ def _add_check(app: typer.Typer) -> None:
     @app.command()
     def check(
         run_folder: RunFolder,
-        golden: Annotated[Path, typer.Option(help="The golden file.")],
-        markdown: Annotated[Path | None, typer.Option(help="Write the findings here, too.")] = None,
-        junit: Annotated[Path | None, typer.Option(help="And here, as JUnit XML.")] = None,
+        golden: Annotated[Path, options.path_option("The golden file.")],
+        markdown: Annotated[
+            Path | None, options.path_option("Write the findings here, too.")
+        ] = None,
+        junit: Annotated[Path | None, options.path_option("And here, as JUnit XML.")] = None,
         update: Annotated[bool, typer.Option("--update", help="Take this run as golden.")] = False,
         reason: Annotated[str | None, typer.Option(help="Why, for the file's history.")] = None,
         tolerance: Annotated[
@@ -100,6 +108,10 @@ def _add_check(app: typer.Typer) -> None:
         from svbench.reports.golden import load_golden
         from svbench.results import load_table
 
+        options.check_file(golden, "--golden")
+        for flag, path in (("--markdown", markdown), ("--junit", junit)):
+            options.check_together(flag, update and path is not None, "without --update")
+            options.check_file(path, flag)
         table = load_table(run_folder)
         if update or reason is not None or tolerance:
             _update(golden, table, update, reason, tolerance or [])
@@ -117,10 +129,10 @@ def _add_check(app: typer.Typer) -> None:
             )
 
 
-def _add_compare(app: typer.Typer, names: Names) -> None:
+def _add_compare(app: typer.Typer) -> None:
     @app.command()
     def compare(
-        run_folders: Annotated[list[Path], typer.Argument(help="Two run folders or more.")],
+        run_folders: Annotated[list[Path], options.path_argument("Two run folders or more.")],
         against: Annotated[
             str | None,
             typer.Option(help="The row that others are held against; default: the first model."),
@@ -144,11 +156,13 @@ def _add_compare(app: typer.Typer, names: Names) -> None:
             raise ConfigError(f"--format: found {format!r}, expected one of {', '.join(FORMATS)}")
         if len(run_folders) < 2:
             raise ConfigError(f"{run_folders[0]}: found one run folder, expected two or more")
+        columns = options.names("--metrics", metrics)
+        options.check_file(out, "--out")
         stems = [folder.resolve().name for folder in run_folders]
         apart = len(set(stems)) == len(stems)
         run_names = stems if apart else list(map(str, run_folders))
         runs = [Run(n, *read_run(f)) for n, f in zip(run_names, run_folders, strict=True)]
-        found = compare_runs(runs, names(metrics), against)
+        found = compare_runs(runs, columns, against)
         if format == "text" and out is None:
             show(found.sheets)
         else:

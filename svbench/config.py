@@ -6,29 +6,43 @@ comes (workers, the folder, progress bars) are not, so that a run may be resumed
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from svbench.errors import ConfigError
+from svbench.limits import RANGES, check_clip, check_distinct, flag
 from svbench.types import ClipSpec
 
 Scale = Literal["mini", "paper"]
 Preset = Literal["paper", "official-code"]  # where the paper and its released code differ
 Dtype = Literal["float32", "bfloat16", "float16"]
-Count = Annotated[int, Field(ge=1)]
-Gamma = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+# Where a network can compute; "meta" and the like hold no numbers.
+Device = Annotated[str, Field(pattern=r"^(auto|cpu|mps|(cuda|xpu)(:\d{1,3})?)$")]
+DEVICES = "auto, cpu, mps, cuda, cuda:1 or the like"
 
 
-Guidance = Annotated[float, Field(ge=1, allow_inf_nan=False)]
+def _limited(setting: str) -> Any:
+    """Return the bounds of a setting, as pydantic has them."""
+    allowed = RANGES[setting]
+    finite = None if allowed.whole else False
+    if allowed.above:
+        return Field(gt=allowed.low, le=allowed.high, allow_inf_nan=finite)
+    return Field(ge=allowed.low, le=allowed.high, allow_inf_nan=finite)
+
+
+Gamma = Annotated[float, _limited("gamma")]
+Guidance = Annotated[float, _limited("guidance")]
+Side = Annotated[int, _limited("size")]
 
 
 class _Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    seed: Annotated[int, Field(ge=0)] = 0
-    resamples: Annotated[int, Field(ge=100)] = 1000  # bootstrap resamples per interval
+    seed: Annotated[int, _limited("seed")] = 0
+    resamples: Annotated[int, _limited("resamples")] = 1000  # bootstrap resamples per interval
     allow_missing: bool = False
     strict: bool = False  # a column that cannot be filled is an error
 
@@ -38,9 +52,7 @@ class _Config(BaseModel):
         try:
             return cls(**settings)
         except ValidationError as error:
-            first = error.errors()[0]
-            flag = str(first["loc"][0]).replace("_", "-") if first["loc"] else "settings"
-            raise ConfigError(f"--{flag}: {first['msg']}, got {first['input']!r}") from error
+            raise ConfigError(_line(error.errors()[0])) from error
 
 
 class RunConfig(_Config):
@@ -50,21 +62,33 @@ class RunConfig(_Config):
     scale: Scale = "mini"
     systems: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
-    limit: Count | None = None
-    repeats: Count = 1
+    limit: Annotated[int, _limited("limit")] | None = None
+    repeats: Annotated[int, _limited("repeats")] = 1
     split: str = "test"
     data_root: Path | None = None
     captions: Path | None = None
     weights: tuple[str, ...] = ()  # of joint models: FOLDER, or SYSTEM=FOLDER
     preset: Preset = "paper"
-    steps: Count | None = None  # None: as the preset says
+    steps: Annotated[int, _limited("steps")] | None = None  # None: as the preset says
     gamma: tuple[Gamma, ...] = ()  # a row for each; none: as `joint_systems` has it
     guidance: tuple[Guidance, Guidance] | None = None  # sound, video; None: the preset's
     # Kernels, precision and the size of a batch decide how sums are rounded.
-    device: str = "auto"
+    device: Device = "auto"
     dtype: Dtype = "float32"
-    batch: Count | None = None  # None: 1, or the miniature's
+    batch: Annotated[int, _limited("batch")] | None = None  # None: 1, or the miniature's
     compile: bool = False
+
+    @field_validator("systems", "metrics", "weights")
+    @classmethod
+    def _named_once(cls, names: tuple[str, ...], about: Any) -> tuple[str, ...]:
+        check_distinct(flag(about.field_name), names)
+        return names
+
+    @field_validator("gamma")
+    @classmethod
+    def _apart(cls, gammas: tuple[float, ...]) -> tuple[float, ...]:
+        check_distinct("--gamma", [f"{gamma:g}" for gamma in gammas])  # as rows are called
+        return gammas
 
 
 class ScoreConfig(_Config):
@@ -74,13 +98,44 @@ class ScoreConfig(_Config):
     reference: Path
     captions: Path | None = None
     metrics: tuple[str, ...] = ()
-    frames: Count = 32
-    fps: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 8.0
-    size: tuple[Count, Count] = (256, 256)  # height, width
-    sample_rate: Annotated[int, Field(ge=1000)] = 16000
+    frames: Annotated[int, _limited("frames")] = 32
+    fps: Annotated[float, _limited("fps")] = 8.0
+    size: tuple[Side, Side] = (256, 256)  # height, width
+    sample_rate: Annotated[int, _limited("sample_rate")] = 16000
     pad: bool = False
+
+    @field_validator("metrics")
+    @classmethod
+    def _named_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        check_distinct("--metrics", names)
+        return names
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        check_clip(self.frames, self.fps, self.size, self.sample_rate)
+        return self
 
     @property
     def spec(self) -> ClipSpec:
-        """Give the format that every clip is brought to."""
+        """Return the format that every clip is brought to."""
         return ClipSpec(self.frames, self.fps, self.size, self.sample_rate)
+
+
+def _line(error: Mapping[str, Any]) -> str:
+    """Say what is wrong with a setting: its flag, what was found, what was expected."""
+    if isinstance(known := error.get("ctx", {}).get("error"), ConfigError):
+        return str(known)
+    setting = str(error["loc"][0]) if error["loc"] else "settings"
+    if error["type"] == "extra_forbidden":
+        return f"{flag(setting)}: found {error['input']!r}, expected no such setting"
+    if error["type"] == "missing" and len(error["loc"]) == 1:
+        return f"{flag(setting)}: not given, expected a value"
+    return f"{flag(setting)}: found {error['input']!r}, expected {_expected(setting, error)}"
+
+
+def _expected(setting: str, error: Mapping[str, Any]) -> str:
+    if setting in RANGES:
+        return str(RANGES[setting])
+    if setting == "device":
+        return DEVICES
+    return str(error.get("ctx", {}).get("expected") or error["msg"])

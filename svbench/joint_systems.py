@@ -32,12 +32,18 @@ MINI_BATCH: Final = 8  # clips sampled together at the miniature's scale
 
 
 def joint_systems(config: RunConfig, names: Sequence[str]) -> list[System]:
-    """Give the joint systems of these names, or of all weights at hand; amiss is told at once."""
+    """Return the joint systems of these names, or of all weights at hand."""
     models = _models(config)
     for name in names:
         if name not in models:
             wanted = HOW_TO_GET if config.scale == "paper" else f"one of {', '.join(models)}"
             raise DataError(f"--systems {name}: found no weights of it, expected {wanted}")
+    unused = [mixer for mixer in models if names and mixer not in names]
+    if unused and config.scale == "paper" and "codec" not in config.systems:
+        raise ConfigError(
+            f"--weights: found a joint model of {unused[0]}, expected only those of --systems "
+            f"{', '.join(names)}"
+        )
     chosen = [mixer for mixer in ORDER if mixer in models and (mixer in names or not names)]
     return [
         _system(config, mixer, models[mixer], gamma)
@@ -47,17 +53,24 @@ def joint_systems(config: RunConfig, names: Sequence[str]) -> list[System]:
 
 
 def coded(config: RunConfig, clips: RealClips) -> System:
-    """Give the row of real clips that went through the codecs of the first joint model."""
-    models = _models(config)
-    if not models:
-        raise DataError(f"--systems codec: found no joint weights, expected {HOW_TO_GET}")
-    model = next(iter(models.values()))
-    place = joint.Machine(config.device).place
+    """Return the row of real clips that went through the codecs of the first joint model."""
+    model, place = find_codec(config)
     digest = joint.short_digest(model.weights())
     return Coded(clips, lambda: model.load(place, torch.float32), digest)
 
 
+def find_codec(config: RunConfig) -> tuple[joint.OnDisk, torch.device]:
+    """Return the model whose codecs make the row of coded clips, and where they compute."""
+    models = _models(config)
+    if not models:
+        raise DataError(f"--systems codec: found no joint weights, expected {HOW_TO_GET}")
+    return next(iter(models.values())), joint.Machine(config.device).place
+
+
 def _models(config: RunConfig) -> Mapping[MixerKind, joint.OnDisk]:
+    for word in config.weights:
+        if not word.strip() or word.endswith("="):
+            raise ConfigError(f"--weights: found {word!r}, expected FOLDER or SYSTEM=FOLDER")
     if config.scale == "paper":
         return find_models(config.weights) if config.weights else {}
     if len(config.weights) > 1:
@@ -76,7 +89,7 @@ def _models(config: RunConfig) -> Mapping[MixerKind, joint.OnDisk]:
 
 
 def _gammas(config: RunConfig, mixer: MixerKind) -> tuple[float | None, ...]:
-    """Give the gammas of a mixer's rows; None is the preset's."""
+    """Return the gammas of a mixer's rows; None is the preset's."""
     if config.gamma:
         return config.gamma
     if config.scale == "paper" or config.dataset not in SWEPT:

@@ -60,6 +60,7 @@ from svbench.learning import (
     save,
     shares_right,
 )
+from svbench.limits import check
 from svbench.metrics import fad, fvd
 from svbench.metrics import miniature as shipped
 from svbench.metrics.i3d import I3D
@@ -107,7 +108,9 @@ class Course:
     imagebind_batch: int = 64
 
     def __post_init__(self) -> None:
-        if min(self.clips, self.held_out) < 2 or min(asdict(self).values()) < 1:
+        for name in ("clips", "seed", "threads"):
+            check(name, getattr(self, name))
+        if min(self.clips, self.held_out) < 2 or min({**asdict(self), "seed": 1}.values()) < 1:
             raise ConfigError(f"a course needs 2 clips of each kind and some steps, got {self}")
 
 

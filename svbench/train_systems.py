@@ -25,12 +25,9 @@ from __future__ import annotations
 
 import csv
 import json
-import math
 import multiprocessing
 import os
 import shutil
-import threading
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import nullcontext
@@ -55,6 +52,8 @@ from svbench.datasets.miniatures import drawn, training_clips
 from svbench.errors import ConfigError
 from svbench.files.writing import write_text
 from svbench.learning import Tell, calculator
+from svbench.limits import COUNT, check
+from svbench.processes import end_with
 from svbench.train import Course as Training
 from svbench.train import Progress
 from svbench.train import train as train_joint
@@ -98,11 +97,11 @@ class Course(CodecCourse):
     def __post_init__(self) -> None:
         given = {name: value for name, value in asdict(self).items() if name not in TRAININGS}
         drawn(given.pop("dataset"))
-        clearer, counts = given.pop("clearer"), given
-        if not 0 < clearer < math.inf:
-            raise ConfigError(f"--clearer: found {clearer}, expected a positive number")
-        if min(counts.values()) < 1:
-            raise ConfigError(f"a course needs clips and steps, got {counts}")
+        for name in ("clearer", "seed", "threads"):
+            check(name, given.pop(name))
+        check("clips", given["clips"], COUNT)
+        if min(given.values()) < 1:
+            raise ConfigError(f"a course needs clips and steps, got {given}")
 
     @property
     def design(self) -> Design:
@@ -123,8 +122,7 @@ def changed(**settings: Any) -> Course:
 
 def shortened(course: Course, share: float) -> Course:
     """Give a course of a share of all its steps, at least one each; for a first look."""
-    if not 0 < share <= 1:
-        raise ConfigError(f"--share: found {share}, expected more than 0 and at most 1")
+    check("share", share)
 
     def few(steps: int) -> int:
         return max(1, round(share * steps))
@@ -230,20 +228,9 @@ def _all(jobs: Sequence[Job], workers: int, progress: Progress, tell: Tell) -> N
             _trained(job, progress, tell)
         return
     own = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, own, _leave_with, (os.getpid(),)) as pool:
+    with ProcessPoolExecutor(workers, own, end_with, (os.getpid(),)) as pool:
         for done in as_completed([pool.submit(_trained_apart, job) for job in jobs]):
             done.result()
-
-
-def _leave_with(parent: int) -> None:
-    """Let this process end when its parent is gone: a kill does not reach the workers."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _record(weights: Path, jobs: Sequence[Job], course: Course) -> None:

@@ -22,12 +22,15 @@ from svbench.baselines.joint_unet import JointConfig
 from svbench.baselines.loss_over_time import global_times, loss_over_time
 from svbench.baselines.mixers import MixerKind, mixer_kind
 from svbench.baselines.model import JointModel
+from svbench.baselines.released import PAPER_BASES, find_bases
 from svbench.baselines.sampling import SamplerSettings
+from svbench.baselines.training import check_batch
 from svbench.baselines.training_settings import TrainSettings
 from svbench.catalog import DATASETS, known
 from svbench.config import RunConfig
 from svbench.errors import ConfigError
 from svbench.files.writing import write_text
+from svbench.plan_checks import check_data
 from svbench.reports.loss_curves import LossCurves, draw
 from svbench.train import Course, Progress
 from svbench.train_systems import Course as Miniature
@@ -65,11 +68,15 @@ def plan_training(
         seed=settings.seed,
         data_root=data_root,
         captions=captions,
-        limit=limit or (MINI_CLIPS if scale == "mini" else None),
+        limit=(MINI_CLIPS if scale == "mini" else None) if limit is None else limit,
     )
-    found = known(DATASETS, dataset, "dataset")(config, out)
+    find = known(DATASETS, dataset, "dataset")
+    check_data(config)
+    named = check_bases(scale, bases)
+    check_batch(settings, cpu)
+    found = find(config, out)
     torch.manual_seed(settings.seed)
-    model = base_model(scale, kind, bases, cpu=cpu)
+    model = base_model(scale, kind, named, cpu=cpu)
     sampler = SamplerSettings(gamma=1.0, guidance=miniature.GUIDANCE) if scale == "mini" else None
     return Course(model, found.examples, found.spec, settings, sampler or SamplerSettings())
 
@@ -94,6 +101,10 @@ def draw_loss(
     course = plan_training(
         dataset, scale, config.mixer, bases, data_root, captions, clips, {}, out, cpu=cpu
     )
+    if clips > len(course.examples):
+        raise ConfigError(
+            f"--clips: found {clips}, expected at most {len(course.examples)}, all there are"
+        )
     model = course.model
     load_joint(joint, model.joint)
     cache = latents.plan(model, course.examples, course.spec, out / "latents")
@@ -129,19 +140,29 @@ def _write_numbers(path: Path, panels: Sequence[LossCurves]) -> None:
     write_text(path, "\n".join(lines) + "\n")
 
 
-def base_model(scale: str, mixer: MixerKind, bases: Sequence[str], *, cpu: bool) -> JointModel:
-    """Give a joint model whose connectors and mixers are fresh."""
+def check_bases(scale: str, bases: Sequence[str]) -> dict[str, str]:
+    """Return the base models that a user named, by part."""
+    if not bases:
+        return {}
     if scale == "mini":
-        if bases:
-            raise ConfigError(f"--base {bases[0]}: the miniature has its own, expected none")
+        raise ConfigError(f"--base {bases[0]}: the miniature has its own, expected none")
+    named: dict[str, str] = {}
+    for word in bases:
+        name, _, folder = word.partition("=")
+        if name not in PAPER_BASES or not folder.strip():
+            raise ConfigError(
+                f"--base: found {word!r}, expected {'=FOLDER, '.join(PAPER_BASES)}=FOLDER"
+            )
+        if name in named:
+            raise ConfigError(f"--base: found {name} twice, expected each once")
+        named[name] = folder
+    return named
+
+
+def base_model(scale: str, mixer: MixerKind, named: Mapping[str, str], *, cpu: bool) -> JointModel:
+    """Return a joint model whose connectors and mixers are fresh."""
+    if scale == "mini":
         miniature.verified(miniature.SHARED)
         return miniature.assemble(mixer)
-    from svbench.baselines.released import PAPER_BASES, find_bases
-
-    named = dict(word.partition("=")[::2] for word in bases)
-    if unknown := set(named) - set(PAPER_BASES):
-        raise ConfigError(
-            f"--base: found {min(unknown)!r}, expected {'=FOLDER, '.join(PAPER_BASES)}=FOLDER"
-        )
     here = PartialState(cpu=cpu)
     return find_bases({**PAPER_BASES, **named}, JointConfig(mixer)).load(here.device)

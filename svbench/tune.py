@@ -29,6 +29,7 @@ from svbench.datasets import degrade, greatesthits
 from svbench.engine import Engine
 from svbench.errors import ConfigError, DataError
 from svbench.files.writing import replacing, write_text
+from svbench.limits import check, check_clip
 from svbench.metrics import tuning
 from svbench.metrics.av_events import DETECTORS, Detectors
 from svbench.metrics.tuning import Counts, Observed
@@ -37,6 +38,7 @@ from svbench.types import ClipSpec, Example
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 Split = Literal["train", "test"]
 
+FPS: Final = 15.0  # frames/s that real clips are read at, unless asked otherwise
 SIZE: Final = (256, 256)  # px, as the real data set is judged
 SHOWN: Final = 4  # clips in the picture
 WHAT: Final = {"motion": "motion peaks", "onset": "onsets"}
@@ -60,14 +62,12 @@ class Asked:
                 f"--actions: got {unknown or 'none'}, expected some of "
                 f"{', '.join(sorted(greatesthits.ACTIONS))}"
             )
-        if not 0 < self.tolerance < 1:
-            raise ConfigError(f"--tolerance: got {self.tolerance}, expected seconds in 0..1")
-        if self.clips < 2 or not 0 < self.fps <= 240 or self.seed < 0:
-            raise ConfigError(
-                "--clips, --fps, --seed: got "
-                f"{self.clips}, {self.fps:g} and {self.seed}, expected at least 2 clips, "
-                "a rate in 0..240 and a seed from 0 on"
-            )
+        for name in ("tolerance", "clips", "fps", "seed"):
+            check(name, getattr(self, name))
+        frames = round(greatesthits.SPEC.duration * self.fps)
+        if frames < 2:
+            raise ConfigError(f"--fps: found {self.fps:g}, expected 2 frames or more in a clip")
+        check_clip(frames, self.fps, SIZE, degrade.SOUND_RATE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,15 @@ class Outcome:
     @property
     def problems(self) -> list[str]:
         """The lines in which svbench itself says what is wrong, without the word before them."""
-        lines = self.err.splitlines()
-        return [line.removeprefix("svbench: ") for line in lines if line.startswith("svbench: ")]
+        lines = [line for line in self.err.splitlines() if line.startswith("svbench: ")]
+        said = [line.removeprefix("svbench: ") for line in lines]
+        return [line for line in said if not line.startswith("note: ")]
+
+    @property
+    def notes(self) -> list[str]:
+        """The lines in which svbench says what will be absent, without the words before them."""
+        start = "svbench: note: "
+        return [line.removeprefix(start) for line in self.err.splitlines() if start in line]
 
     def problem(self, code: int) -> str:
         """Give the only problem, after seeing that there is no other and that the code is right."""

@@ -33,10 +33,13 @@ TRAINS_EXTRACTORS = NOUNS | {
     "svbench._version",
     "svbench.datasets",
     "svbench.learning",
+    "svbench.limits",
     "svbench.media",
     "svbench.metrics",
     "svbench.weights",
 }
+# What commands share: how options are read, and the result files that most look at.
+COMMANDS = NOUNS | {"svbench.cli_options", "svbench.limits", "svbench.reports", "svbench.results"}
 MAY_IMPORT: Mapping[str, set[str]] = {
     "svbench": {"svbench._version"},
     "svbench.__main__": {"svbench.cli"},
@@ -44,7 +47,11 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "svbench.errors": set(),
     "svbench.types": {"svbench.errors"},
     "svbench.protocols": {"svbench.types"},
-    "svbench.config": NOUNS,
+    "svbench.limits": {"svbench.errors"},
+    "svbench.processes": set(),
+    "svbench.config": NOUNS | {"svbench.limits"},
+    "svbench.plan_checks": NOUNS
+    | {"svbench.config", "svbench.limits", "svbench.protocols", "svbench.run"},
     "svbench.media": NOUNS,
     "svbench.engine": NOUNS,
     "svbench.files": NOUNS,
@@ -72,6 +79,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     },
     "svbench.tune": NOUNS
     | {
+        "svbench.limits",
         "svbench.datasets",
         "svbench.engine",
         "svbench.media",
@@ -96,6 +104,8 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "svbench.datasets",
         "svbench.latents",
         "svbench.learning",
+        "svbench.limits",
+        "svbench.processes",
         "svbench.store",
         "svbench.train",
         "svbench.train_codecs",
@@ -107,6 +117,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "svbench.catalog",
         "svbench.config",
         "svbench.latents",
+        "svbench.plan_checks",
         "svbench.reports",
         "svbench.store",
         "svbench.train",
@@ -128,36 +139,37 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "svbench.store",
         "svbench.results",
     },
-    "svbench.cli_pages": NOUNS
-    | {"svbench.engine", "svbench.gallery", "svbench.reports", "svbench.results"},
-    "svbench.cli_reports": NOUNS
-    | {"svbench._version", "svbench.cli_pages", "svbench.reports", "svbench.results"},
-    "svbench.cli_sweep": NOUNS
-    | {"svbench.catalog", "svbench.config", "svbench.reports", "svbench.results"},
-    "svbench.cli_training": NOUNS
+    "svbench.cli_options": {"svbench.errors", "svbench.limits"},
+    "svbench.cli_progress": set(),
+    "svbench.cli_stopping": {"svbench.errors", "svbench.processes"},
+    "svbench.cli_pages": COMMANDS | {"svbench.engine", "svbench.gallery"},
+    "svbench.cli_reports": COMMANDS | {"svbench._version", "svbench.cli_pages"},
+    "svbench.cli_sweep": COMMANDS | {"svbench.catalog", "svbench.config"},
+    "svbench.cli_training": COMMANDS
     | {
         "svbench.baselines.mixers",
+        "svbench.cli_progress",
         "svbench.train",
         "svbench.train_systems",
         "svbench.training_plans",
     },
     "svbench.cli_weights": NOUNS | {"svbench.weights"},
     "svbench.metrics": NOUNS | {"svbench.intervals", "svbench.protocols", "svbench.weights"},
-    "svbench.baselines": NOUNS | {"svbench.protocols", "svbench.weights"},
+    "svbench.baselines": NOUNS | {"svbench.limits", "svbench.protocols", "svbench.weights"},
     "svbench.reports": NOUNS | {"svbench.clip_view", "svbench.intervals", "svbench.results"},
-    "svbench.cli": NOUNS
+    "svbench.cli": COMMANDS
     | {
         "svbench._version",
         "svbench.catalog",
         "svbench.cli_pages",
+        "svbench.cli_progress",
         "svbench.cli_reports",
+        "svbench.cli_stopping",
         "svbench.cli_sweep",
         "svbench.cli_training",
         "svbench.cli_weights",
         "svbench.config",
         "svbench.engine",
-        "svbench.reports",
-        "svbench.results",
         "svbench.run",
         "svbench.train_extractors",
         "svbench.train_scenes",

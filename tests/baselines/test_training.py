@@ -242,8 +242,10 @@ def test_a_batch_that_cannot_be_dealt_is_one_line(tmp_path: Path) -> None:
 
 
 def test_a_loss_that_is_no_number_stops_the_training(tmp_path: Path) -> None:
+    settings = replace(SHORT, steps=8)
+    object.__setattr__(settings, "rate", 1e30)  # which no user may ask for
     with pytest.raises(ConfigError, match="the loss came out as"):
-        learn(tmp_path, replace(SHORT, steps=8, rate=1e30))
+        learn(tmp_path, settings)
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,9 @@ def test_data_where_none_is_expected_and_none_where_it_is(name: str, tmp_path: P
 @each
 def test_the_usual_columns_are_those_of_tables_2_and_3(name: str, tmp_path: Path) -> None:
     config = RunConfig(dataset=name, limit=1, systems=("real",))
-    plan = catalog.plan_run(config, tmp_path)
+    plan = catalog.prepare_run(config, tmp_path)()
     assert [column.name.partition("@")[0] for column in plan.columns] == PAPER_ORDER
     asked = config.model_copy(update={"metrics": ("fad",)})
-    assert [c.name.partition("@")[0] for c in catalog.plan_run(asked, tmp_path).columns] == ["fad"]
+    assert [c.name.partition("@")[0] for c in catalog.prepare_run(asked, tmp_path)().columns] == [
+        "fad"
+    ]

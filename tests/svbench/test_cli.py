@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from svbench import __version__, cli
+from svbench import __version__, cli, cli_options
 from tests.commands import Command
 from tests.factories import write_clip, write_folder
 
@@ -128,7 +128,7 @@ def test_several_folders_become_several_rows(
     ("text", "size"), [("256", (256, 256)), ("32x48", (32, 48)), ("32X48", (32, 48))]
 )
 def test_a_size_is_one_side_or_height_and_width(text: str, size: tuple[int, int]) -> None:
-    assert cli._size(text) == size
+    assert cli_options.size(text) == size
 
 
 def test_an_interrupted_run_can_be_gone_on_with(
@@ -146,5 +146,5 @@ def test_an_interrupted_run_can_be_gone_on_with(
     with monkeypatch.context() as patch:
         patch.setattr(run, "extract", interrupted)
         outcome = svbench(*command)
-    assert outcome.problem(75) == "interrupted; the same command goes on from here"
+    assert outcome.problem(75) == "stopped by SIGINT; the same command goes on from here"
     assert svbench(*command).code == 0

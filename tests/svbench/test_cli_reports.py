@@ -78,7 +78,7 @@ def test_what_report_cannot_do_is_one_line(svbench: Command, run: Path, tmp_path
     absent = svbench("report", tmp_path / "nowhere").problem(3)
     assert absent == f"{tmp_path / 'nowhere'}: found nothing there, expected a result file"
     blocked = svbench("report", run, "--format", "csv", "--out", run)
-    assert blocked.problem(2).startswith(f"--out {run}: cannot be written")
+    assert blocked.problem(2).startswith(f"--out {run}: found a folder, expected a file")
     (run / "scores.csv").write_text("a,b\n")
     assert "found no column" in svbench("report", run).problem(3)
 

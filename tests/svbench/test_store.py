@@ -208,7 +208,9 @@ def test_a_recorded_clip_is_read_in_the_view_that_is_asked_for(
 ) -> None:
     calls = []
     sample, samples = described(recording(tmp_path / "a.mp4"))
-    monkeypatch.setattr(store_module.media, "read_native", lambda r: calls.append(("native", r)))
+    monkeypatch.setattr(
+        store_module.media, "read_native", lambda r, pad: calls.append(("native", r, pad))
+    )
     monkeypatch.setattr(
         store_module.media, "read", lambda r, s, pad: calls.append(("conformed", r, s, pad))
     )
@@ -216,7 +218,7 @@ def test_a_recorded_clip_is_read_in_the_view_that_is_asked_for(
     read_sample(sample, padded, "native")
     read_sample(sample, padded, "conformed")
     assert calls == [
-        ("native", sample.recording),
+        ("native", sample.recording, True),
         ("conformed", sample.recording, SPEC, True),
     ]
 

@@ -134,10 +134,10 @@ def test_trainings_side_by_side_give_the_same_weights(tmp_path: Path) -> None:
 PARENT = """
 import multiprocessing, os, sys, time
 from concurrent.futures import ProcessPoolExecutor
-from svbench.train_systems import _leave_with
+from svbench.processes import end_with
 if __name__ == "__main__":
     own = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, own, _leave_with, (os.getpid(),)) as pool:
+    with ProcessPoolExecutor(1, own, end_with, (os.getpid(),)) as pool:
         print(pool.submit(os.getpid).result(), flush=True)
         pool.submit(time.sleep, 600).result()
 """

@@ -54,8 +54,12 @@ def test_the_same_clips_give_the_same_picture(tmp_path: Path) -> None:
     ("words", "problem"),
     [
         (("--actions", "kiss"), "--actions: got ['kiss'], expected some of None, hit, scratch"),
-        (("--tolerance", 0), "--tolerance: got 0.0, expected seconds in 0..1"),
-        (("--workers", 0), "--workers: got 0, expected 1 or more"),
+        (("--actions", "hit,hit"), "--actions: found 'hit' twice, expected each once"),
+        (
+            ("--fps", 30),
+            "--fps: found it where it has no effect, expected it only beside --data-root: drawn "
+            "clips have their own rate",
+        ),
     ],
 )
 def test_bad_settings(

@@ -1,0 +1,124 @@
+"""What each number of the command line may be, stated once.
+
+Conventions
+-----------
+A setting is named as in code (`sample_rate`) and shown as its flag (`--sample-rate`). The bounds
+are wide: they keep out what cannot be meant (no clip, a gigapixel), not what is unusual.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from svbench.errors import ConfigError
+
+GIB: Final = 2**30
+MOST_BYTES: Final = 4 * GIB  # of the frames, and of the samples, of one clip in memory
+LEAST_SECONDS: Final = 0.05  # of a clip: ImageBind's spectrogram needs 0.025
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Numbers from `low` to `high`; not a number lies in no range."""
+
+    low: float
+    high: float
+    above: bool = False  # `low` itself is left out
+
+    def __contains__(self, number: float) -> bool:
+        """Return whether a number may be used."""
+        return (self.low < number if self.above else self.low <= number) and number <= self.high
+
+    @property
+    def whole(self) -> bool:
+        """Return whether only whole numbers are meant."""
+        return isinstance(self.high, int)
+
+    def __str__(self) -> str:
+        """Return the range as a message has it."""
+        low, high = (str(end) if self.whole else f"{end:g}" for end in (self.low, self.high))
+        ends = f"more than {low}, at most {high}" if self.above else f"{low} to {high}"
+        return f"a whole number, {ends}" if self.whole else f"a number, {ends}"
+
+
+SEED: Final = Range(0, 2**63 - 1)  # what every generator of random numbers here takes
+RANGES: Final[Mapping[str, Range]] = {
+    "frames": Range(2, 10_000),  # in a single picture nothing moves
+    "fps": Range(0.1, 1000.0),
+    "size": Range(8, 8192),  # each side, pixels
+    "sample_rate": Range(1000, 384_000),
+    "limit": Range(1, 10_000_000),
+    "repeats": Range(1, 10_000),
+    "seed": SEED,
+    "seeds": SEED,
+    "resamples": Range(100, 1_000_000),
+    "steps": Range(1, 1000),  # of the sampler; the schedules have 1000
+    "gamma": Range(0.01, 100.0),
+    "gammas": Range(0.01, 100.0),
+    "guidance": Range(1.0, 1000.0),
+    "batch": Range(1, 65_536),
+    "workers": Range(1, 4096),
+    "threads": Range(1, 4096),
+    "clips": Range(2, 1_000_000),
+    "tolerance": Range(0.0, 1.0, above=True),  # s
+    "levels": Range(2, 1000),
+    "share": Range(0.0, 1.0, above=True),
+    "clearer": Range(0.01, 100.0),
+    "gallery": Range(0, 1_000_000),
+}
+COUNT: Final = Range(1, 100_000_000)  # of steps
+TRAINING: Final[Mapping[str, Range]] = {
+    "steps": COUNT,
+    "batch": RANGES["batch"],
+    "at_once": RANGES["batch"],
+    "save_every": COUNT,
+    "warm_up": Range(0, COUNT.high),
+    "preview_every": Range(0, COUNT.high),
+    "seed": SEED,
+    "weight_decay": Range(0.0, 10.0),
+    "rate": Range(0.0, 10.0, above=True),
+    "clip": Range(0.0, 1e6, above=True),
+    "self_conditioning": Range(0.0, 1.0),
+    "caption_drop": Range(0.0, 1.0),
+    "ema_decay": Range(0.0, 1.0),
+}
+
+
+def flag(setting: str) -> str:
+    """Return the flag of a setting."""
+    return "--" + setting.replace("_", "-")
+
+
+def check(setting: str, number: float | None, allowed: Range | None = None) -> None:
+    """Refuse a number outside the range of its setting; None was not asked for."""
+    allowed = RANGES[setting] if allowed is None else allowed
+    if number is not None and number not in allowed:
+        raise ConfigError(f"{flag(setting)}: found {number}, expected {allowed}")
+
+
+def check_distinct(name: str, items: Sequence[object]) -> None:
+    """Refuse a list that names a thing twice; `name` is its flag."""
+    twice = [item for item, count in Counter(items).items() if count > 1]
+    if twice:
+        raise ConfigError(f"{name}: found {twice[0]!r} twice, expected each once")
+
+
+def check_clip(frames: int, fps: float, size: tuple[int, int], sample_rate: int) -> None:
+    """Refuse a format of which a single clip does not fit into memory, or is hardly a clip."""
+    if frames / fps < LEAST_SECONDS:
+        raise ConfigError(
+            f"--frames, --fps: found {frames / fps:g} s, expected at least {LEAST_SECONDS:g} s"
+        )
+    pixels, samples = frames * size[0] * size[1] * 3, round(frames / fps * sample_rate) * 4
+    for flags, what, needed in (
+        ("--frames, --size", f"{frames} frames of {size[0]}x{size[1]} pixels", pixels),
+        ("--frames, --fps, --sample-rate", f"{frames / fps:g} s at {sample_rate} Hz", samples),
+    ):
+        if needed > MOST_BYTES:
+            raise ConfigError(
+                f"{flags}: found {what}, which take {needed / GIB:.1f} GiB a clip, "
+                f"expected at most {MOST_BYTES // GIB} GiB"
+            )

@@ -1,0 +1,29 @@
+"""Child processes that work for this one, and end when it does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from typing import Final
+
+STOPS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+LOOKED: Final = 1.0  # s between two looks at the parent
+
+
+def end_with(parent: int) -> None:
+    """Let this process end with its parent, and not before.
+
+    A kill of the parent does not reach its children. What stops a whole group of processes, as
+    a terminal or a scheduler does, reaches them as well, and would have each print where it was.
+    """
+    for number in STOPS:
+        signal.signal(number, signal.SIG_IGN)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(LOOKED)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
