@@ -6,6 +6,7 @@ answers at once.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -300,12 +301,20 @@ def weights_import(
 
 def main() -> None:
     """Run the command line; errors of ours become one line and an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a sign that it cannot show is no error
     try:
         app(standalone_mode=True)
     except SvbenchError as error:
-        for line in str(error).splitlines():
-            print(f"svbench: {line}", file=sys.stderr)
+        for line in str(error).split("\n"):
+            print(f"svbench: {_printable(line)}", file=sys.stderr)
         sys.exit(error.exit_code)
+
+
+def _printable(line: str) -> str:
+    """Return a line that any terminal takes: names of files may hold bytes that are no text."""
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in line)
 
 
 def _walk(

@@ -33,7 +33,7 @@ class _Config(BaseModel):
     strict: bool = False  # a column that cannot be filled is an error
 
     @classmethod
-    def of(cls, **settings: Any) -> Self:
+    def of(cls, /, **settings: Any) -> Self:
         """Build from what a user typed; a wrong setting is one line."""
         try:
             return cls(**settings)

@@ -49,7 +49,6 @@ NATIVE_TOLERANCE = 0.2  # s that a header may promise beyond the streams: muxers
 FLAC_SCALE = 2.0**23  # 24-bit samples; a float32 holds 24 bits, so nothing audible is lost
 # x264's look-ahead reads beyond small frames, so with it the same frames may give other bytes.
 REPEATABLE = "threads=1:bframes=0:mbtree=0:rc-lookahead=0"
-VIDEO_ENDINGS = (".mp4", ".mkv", ".webm", ".mov", ".avi", ".m4v")
 
 Video = NDArray[np.uint8]
 Audio = NDArray[np.float32]

@@ -7,8 +7,7 @@ gives the same bytes.
 
 from __future__ import annotations
 
-import csv
-import io
+import itertools
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -18,10 +17,12 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from svbench.errors import DataError
+from svbench.files.text import csv_text, read_json, read_object, read_table, shown
 from svbench.types import ClipScore, ResultTable
 
 ClipValues = Mapping[tuple[str, str], Mapping[str, float]]  # (system, metric) -> request -> value
 
+FIXED = ("system", "request", "metric", "value")  # columns of scores.csv that are always there
 SCHEMA = 1  # raised when a reader of the old form would misread the new one
 
 
@@ -34,39 +35,32 @@ def dump_table(table: ResultTable) -> str:
 def load_table(path: Path) -> ResultTable:
     """Read and validate a results.json, or the one in a run folder."""
     file = path / "results.json" if path.is_dir() else path
-    return table_of(_read_json(file, "a result file", "results"), file)
+    return table_of(read_json(file, "results of a run"), file)
 
 
 def table_of(record: Any, file: Path) -> ResultTable:
     """Validate the record of a table, as read from `file`."""
     found = record.pop("schema", None) if isinstance(record, dict) else None
     if found != SCHEMA:
-        raise DataError(f"{file}: found schema {found}, expected {SCHEMA}")
+        raise DataError(f"{file}: found schema {shown(found)}, expected {SCHEMA}")
     try:
         return TypeAdapter(ResultTable).validate_python(record)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise DataError(f"{file}: {place}: {first['msg']}, found {first['input']!r:.60}") from error
+        place = shown(".".join(map(str, first["loc"])))
+        raise DataError(
+            f"{file}: {place}: {shown(first['msg'])}, found {first['input']!r:.60}"
+        ) from error
 
 
 def load_settings(run: Path) -> Mapping[str, Any]:
     """Read a run folder's run.json: its command, settings (`config`) and versions."""
     file = run / "run.json"
-    found = _read_json(file, "the settings of a run", "settings")
-    if not isinstance(found, dict) or not isinstance(found.get("config"), dict):
-        raise DataError(f"{file}: found no `config` in it, expected the settings of a run")
+    found = read_object(file, "the settings of a run")
+    for name, kind in (("command", str), ("config", dict)):
+        if not isinstance(found.get(name), kind):
+            raise DataError(f"{file}: found no `{name}` in it, expected the settings of a run")
     return found
-
-
-def _read_json(file: Path, whole: str, content: str) -> Any:
-    """Read a file of a run folder, or say in one line what was expected of it."""
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise DataError(f"{file}: found nothing there, expected {whole}") from error
-    except (OSError, ValueError) as error:
-        raise DataError(f"{file}: found no readable JSON ({error}), expected {content}") from error
 
 
 def dump_scores(rows: Sequence[tuple[str, str, ClipScore]]) -> str:
@@ -76,54 +70,38 @@ def dump_scores(rows: Sequence[tuple[str, str, ClipScore]]) -> str:
     times, in seconds) are separated by blanks.
     """
     details = list(dict.fromkeys(name for _, _, clip in rows for name in clip.detail))
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["system", "request", "metric", "value", *details])
-    for system, metric, clip in rows:
-        cells = [_cell(clip.detail.get(name)) for name in details]
-        writer.writerow([system, clip.request_id, metric, repr(clip.value), *cells])
-    return text.getvalue()
+    lines = (
+        (system, clip.request_id, metric, clip.value, *(_cell(clip.detail.get(n)) for n in details))
+        for system, metric, clip in rows
+    )
+    return csv_text(itertools.chain([(*FIXED, *details)], lines))
 
 
 def load_scores(path: Path) -> ClipValues:
-    """Read and validate a scores.csv, or the one in a run folder, without the details."""
+    """Load and validate a scores.csv, or the one in a run folder, without the details."""
     file = path / "scores.csv" if path.is_dir() else path
     found: dict[tuple[str, str], dict[str, float]] = {}
-    try:
-        with file.open(encoding="utf-8", newline="") as lines:
-            reader = csv.DictReader(lines, strict=True)
-            missing = {"system", "request", "metric", "value"}.difference(reader.fieldnames or ())
-            if missing:
-                raise DataError(f"{file}: found no column {min(missing)!r}, expected a scores.csv")
-            for line in reader:
-                values = found.setdefault((line["system"], line["metric"]), {})
-                value = _finite(line["value"])
-                if value is None or not line["request"] or line["request"] in values:
-                    raise DataError(
-                        f"{file}: line {reader.line_num}: found request {line['request']!r} with "
-                        f"value {line['value']!r}, expected each request once, with a finite number"
-                    )
-                values[line["request"]] = value
-    except FileNotFoundError as error:
-        raise DataError(f"{file}: found nothing there, expected scores per clip") from error
-    except (OSError, ValueError, csv.Error) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"{file}: found no readable CSV ({error}), expected scores") from error
+    for number, line in read_table(file, "scores per clip", FIXED, escaped=True):
+        values = found.setdefault((line["system"], line["metric"]), {})
+        value = _finite(line["value"])
+        if value is None or not line["request"] or line["request"] in values:
+            raise DataError(
+                f"{file}, line {number}: found request {line['request']!r:.60} with value "
+                f"{line['value']!r:.60}, expected each request once, with a finite number"
+            )
+        values[line["request"]] = value
     return found
 
 
-def _finite(text: str | None) -> float | None:
+def _finite(text: str) -> float | None:
     try:
-        value = float(text or "")
+        value = float(text)
     except ValueError:
         return None
     return value if math.isfinite(value) else None
 
 
-def _cell(value: float | tuple[float, ...] | None) -> str:
-    if value is None:
-        return ""
+def _cell(value: float | tuple[float, ...] | None) -> str | float | None:
     if isinstance(value, tuple):
         return " ".join(f"{number:.6g}" for number in value)
-    return repr(value)
+    return value

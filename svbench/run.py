@@ -25,9 +25,10 @@ from svbench.config import RunConfig, ScoreConfig
 from svbench.engine import Engine
 from svbench.errors import ConfigError, DataError, ScoreError
 from svbench.extract import Extraction, extract
+from svbench.files.text import shown
 from svbench.generate import generate, recorded, requests_for
 from svbench.protocols import Metric, System
-from svbench.results import dump_scores, dump_table
+from svbench.results import dump_scores, dump_table, load_settings
 from svbench.store import Store, locked, write_text
 from svbench.types import (
     Better,
@@ -298,18 +299,15 @@ def _claimed(config: RunConfig | ScoreConfig, out: Path) -> Mapping[str, Any]:
     }
     file = out / "run.json"
     if file.exists():
-        try:
-            there = json.loads(file.read_text(encoding="utf-8"))
-            before = {"command": there["command"], **there["config"]}
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DataError(
-                f"{file}: found no readable run ({error}), expected one of ours"
-            ) from error
+        there = load_settings(out)
+        before = {"command": there["command"], **there["config"]}
         now = {"command": asked["command"], **asked["config"]}
         keys = (before.keys() | now.keys()) - MAY_CHANGE
         changed = sorted(k for k in keys if before.get(k) != now.get(k))
         if changed:
-            was = ", ".join(f"{k} was {before.get(k)!r}, is {now.get(k)!r}" for k in changed)
+            was = ", ".join(
+                f"{shown(k)} was {before.get(k)!r:.80}, is {now.get(k)!r}" for k in changed
+            )
             raise ConfigError(f"--out {out}: it holds another run ({was}); choose another --out")
     versions = {name: version(name) for name in RECORDED_VERSIONS}
     return {**asked, "versions": {"python": platform.python_version(), **versions}}

@@ -24,7 +24,8 @@ from tests.result_factories import make_table, write_run
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("metrics", "baselines", "reports")  # links in svbench/ to folders beside it
-NOUNS = {"svbench.types", "svbench.errors"}
+# the nouns, and the leaves that every room reads its files by
+NOUNS = {"svbench.types", "svbench.errors", "svbench.files.text", "svbench.files.endings"}
 MOST_LINES = 400
 
 # What a module, or all modules of a package, may import of svbench beside their own package.
@@ -42,6 +43,10 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "svbench._version": set(),
     "svbench.errors": set(),
     "svbench.types": {"svbench.errors"},
+    "svbench.files": set(),
+    "svbench.files.endings": set(),
+    "svbench.files.text": {"svbench.errors"},
+    "svbench.files.folders": {"svbench.errors"},
     "svbench.protocols": {"svbench.types"},
     "svbench.config": NOUNS,
     "svbench.media": NOUNS,
@@ -51,7 +56,8 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     # numbers from numbers: metrics bound scores by it, reports the differences between rows
     "svbench.intervals": {"svbench.errors"},
     "svbench.store": NOUNS | {"svbench.media"},
-    "svbench.datasets": NOUNS | {"svbench.media", "svbench.store", "svbench.weights"},
+    "svbench.datasets": NOUNS
+    | {"svbench.files.folders", "svbench.media", "svbench.store", "svbench.weights"},
     "svbench.generate": NOUNS
     | {"svbench.protocols", "svbench.store", "svbench.media", "svbench.engine"},
     "svbench.extract": NOUNS

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from svbench.errors import ConfigError
+from svbench.files.text import read_text
 
 Split = Literal["train", "test"]
 
@@ -75,7 +76,7 @@ def _already_drawn(root: Path, marker: str) -> bool:
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
         return False
     found = root / MARKER
-    if found.is_file() and found.read_text(encoding="utf-8") == marker:
+    if found.is_file() and read_text(found, "the marker of a miniature") == marker:
         return True
     what = "a miniature drawn with other settings" if found.is_file() else "something else"
     wanted = ", ".join(f"{k} {v}" for k, v in json.loads(marker).items() if k != "about")

@@ -1,0 +1,1 @@
+"""Files: how they are named and read; one boundary for each kind."""
