@@ -95,7 +95,7 @@ class Golden:
 
 def load_golden(path: Path) -> Golden:
     """Read and validate a golden file."""
-    record = read_json(path, "a golden file, as --update --reason '...' makes one")
+    record = read_json(path, "a golden file; make one by --update --reason '...'")
     found = record.get("golden") if isinstance(record, dict) else None
     if found != SCHEMA:
         raise DataError(f"--golden {path}: found golden schema {shown(found)}, expected {SCHEMA}")

@@ -35,7 +35,7 @@ def dump_table(table: ResultTable) -> str:
 def load_table(path: Path) -> ResultTable:
     """Read and validate a results.json, or the one in a run folder."""
     file = path / "results.json" if path.is_dir() else path
-    return table_of(read_json(file, "results of a run"), file)
+    return table_of(read_json(file, "a result file"), file)
 
 
 def table_of(record: Any, file: Path) -> ResultTable:
