@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,11 +23,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svbench.errors import DataError
-from svbench.files.text import read_csv, shown
+from svbench.files.text import NUMBER, read_csv, shown
 from svbench.results import FIXED, ClipValues
 
 ONSETS, PEAKS = "onset_times", "motion_peak_times"
 LISTS = (ONSETS, PEAKS)  # fields of several numbers each
+TIMES = re.compile(rf"({NUMBER.pattern}( {NUMBER.pattern})*)?", re.ASCII)
 VALUE = "value"
 PRECISION, RECALL = "precision", "recall"
 
@@ -118,7 +120,8 @@ def _read(rows: Iterator[tuple[int, list[str]]], file: Path) -> ClipScores:
         names = [n for n in heading if n not in FIXED and any(columns[n])]
         told = [VALUE, *(name for name in names if name not in LISTS)]
         numbers = {name: _numbers(columns[name], file, name) for name in told}
-        texts = {name: list(columns[name]) for name in LISTS if PRECISION in names}
+        whole = PRECISION in names and set(LISTS) <= columns.keys()
+        texts = {name: _times(columns[name], file, name) for name in LISTS if whole}
         blocks[system, metric] = at, numbers, texts
     count = len(places)
     return ClipScores(
@@ -158,6 +161,15 @@ def _numbers(words: Sequence[str], file: Path, name: str) -> Numbers:
     if not np.isfinite(found[given]).all() or (name == VALUE and not given.all()):
         raise DataError(f"{file}: column {shown(name)}: found no finite number, expected numbers")
     return found
+
+
+def _times(words: Sequence[str], file: Path, name: str) -> list[str]:
+    wrong = next((word for word in words if not TIMES.fullmatch(word)), None)
+    if wrong is not None:
+        raise DataError(
+            f"{file}: column {name}: found {wrong!r:.60}, expected seconds, separated by blanks"
+        )
+    return list(words)
 
 
 def _spread(values: Numbers, at: Sequence[int], count: int) -> Numbers:

@@ -117,7 +117,7 @@ def assemble(mixer: MixerKind, folder: Path = FOLDER) -> JointModel:
     # A third faster for pictures of few channels.
     decoder: Any = video.codec.get_submodule("autoencoder.decoder")
     decoder.to(memory_format=torch.channels_last)
-    captions = Captioner(_read_words(folder / WORDS))
+    captions = Captioner(read_words(folder / WORDS))
     put(captions.encoder, folder / ENCODER)
     schedules = SCHEDULES.map(lambda usual, by: replace(usual, clearer=by), design.clearer)
     digests = {name: sha256(folder / name) for name in ENCODERS}
@@ -125,7 +125,8 @@ def assemble(mixer: MixerKind, folder: Path = FOLDER) -> JointModel:
     return JointModel(joint, schedules, audio, video, captions, digests)
 
 
-def _read_words(path: Path) -> list[str]:
+def read_words(path: Path) -> list[str]:
+    """Load the words of a text encoder."""
     expected = "a list of words"
     words = read_json(path, expected)
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):

@@ -91,7 +91,7 @@ def _line(raw: bytes, number: int, path: Path, expected: str) -> str:
         line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
     except UnicodeDecodeError as error:
         raise DataError(
-            f"{path}, line {number}: found the byte {raw[error.start]:#04x} where no UTF-8 has "
+            f"{path}, line {number}: found the byte {error.object[error.start]:#04x} where no UTF-8 has "
             f"it, expected {expected} in UTF-8"
         ) from error
     if "\0" in line:
