@@ -20,7 +20,7 @@ from torch import Tensor
 from svbench.baselines.joint_unet import JointConfig, JointUNet
 from svbench.baselines.modal import Modal
 from svbench.errors import DataError
-from svbench.files.text import read_object, shown
+from svbench.files.text import REASON, read_object, shown
 from svbench.weights import load_state
 
 CONFIG: Final = "config.json"
@@ -57,7 +57,7 @@ def load_config(folder: Path) -> JointConfig:
         return JointConfig(multiples=multiples, head_size=head_size, **record)
     except (KeyError, TypeError, AttributeError) as error:
         raise DataError(
-            f"{path}: found a joint model that lacks or mistakes a setting ({shown(error)}), "
+            f"{path}: found a joint model that lacks or mistakes a setting ({shown(error, REASON)}), "
             "expected what svbench train wrote"
         ) from error
 

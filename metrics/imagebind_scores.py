@@ -40,7 +40,7 @@ import torch
 from numpy.typing import NDArray
 
 from svbench.errors import ConfigError, DataError, ScoreError
-from svbench.files.text import read_object, shown
+from svbench.files.text import REASON, read_object, shown
 from svbench.intervals import RESAMPLES, mean_interval
 from svbench.metrics.imagebind import HEARD, HUGE, Heard, ImageBind, ImageBindConfig, load
 from svbench.metrics.imagebind_inputs import InputProtocol, spectrograms, video_crops
@@ -184,7 +184,7 @@ def read_small(path: Path) -> tuple[ImageBindConfig, WordTokenizer]:
         tokenizer = WordTokenizer(tuple(told["words"]), config.context)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(
-            f"{path}: found no description of an ImageBind network ({shown(error)}), "
+            f"{path}: found no description of an ImageBind network ({shown(error, REASON)}), "
             f"expected {expected}"
         ) from error
     if tokenizer.vocabulary != config.vocabulary:

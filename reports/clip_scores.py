@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svbench.errors import DataError
-from svbench.files.text import NUMBER, read_csv, shown
+from svbench.files.text import NUMBER, REASON, read_csv, shown
 from svbench.results import FIXED, ClipValues
 
 ONSETS, PEAKS = "onset_times", "motion_peak_times"
@@ -155,7 +155,7 @@ def _numbers(words: Sequence[str], file: Path, name: str) -> Numbers:
         found = np.array([word or "nan" for word in words], dtype=np.float64)
     except ValueError as error:
         raise DataError(
-            f"{file}: column {shown(name)}: {shown(error)}, expected numbers"
+            f"{file}: column {shown(name)}: {shown(error, REASON)}, expected numbers"
         ) from error
     given = np.array([word != "" for word in words])
     if not np.isfinite(found[given]).all() or (name == VALUE and not given.all()):

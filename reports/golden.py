@@ -25,7 +25,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter, ValidationError
 
 from svbench.errors import ConfigError, DataError
-from svbench.files.text import read_json, shown
+from svbench.files.text import REASON, read_json, shown
 from svbench.results import dump_table, table_of
 from svbench.types import ResultTable, Score
 
@@ -105,7 +105,7 @@ def load_golden(path: Path) -> Golden:
     except ValidationError as error:
         first = error.errors()[0]
         place = shown(".".join(map(str, first["loc"])))
-        raise DataError(f"--golden {path}: {place}: {shown(first['msg'])}") from error
+        raise DataError(f"--golden {path}: {place}: {shown(first['msg'], REASON)}") from error
     return Golden(results, parts.tolerances, parts.history, parts.may_differ)
 
 

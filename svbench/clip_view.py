@@ -19,7 +19,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from svbench.errors import DataError
-from svbench.files.text import read_object, shown
+from svbench.files.text import REASON, read_object, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,4 +70,6 @@ def load_view(path: Path) -> ClipView:
     except ValidationError as error:
         first = error.errors()[0]
         place = shown(".".join(map(str, first["loc"])))
-        raise DataError(f"{path}: {place}: {shown(first['msg'])}, expected {expected}") from error
+        raise DataError(
+            f"{path}: {place}: {shown(first['msg'], REASON)}, expected {expected}"
+        ) from error

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from svbench.errors import ConfigError
+from svbench.files.text import shown
 from svbench.types import ClipSpec
 
 Scale = Literal["mini", "paper"]
@@ -35,12 +36,24 @@ class _Config(BaseModel):
     @classmethod
     def of(cls, /, **settings: Any) -> Self:
         """Build from what a user typed; a wrong setting is one line."""
+        for name, value in settings.items():
+            for one in value if isinstance(value, tuple) else (value,):
+                _check_utf8(name, str(one))
         try:
             return cls(**settings)
         except ValidationError as error:
             first = error.errors()[0]
             flag = str(first["loc"][0]).replace("_", "-") if first["loc"] else "settings"
-            raise ConfigError(f"--{flag}: {first['msg']}, got {first['input']!r}") from error
+            raise ConfigError(f"--{shown(flag)}: {first['msg']}, got {first['input']!r}") from error
+
+
+def _check_utf8(name: str, text: str) -> None:
+    """Refuse a path of bytes that are no UTF-8: the record of a run could not be written."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        flag = name.replace("_", "-")
+        raise ConfigError(f"--{flag}: found {text!r}, expected a name in UTF-8") from error
 
 
 class RunConfig(_Config):

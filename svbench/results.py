@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from svbench.errors import DataError
-from svbench.files.text import csv_text, read_json, read_object, read_table, shown
+from svbench.files.text import REASON, csv_text, read_json, read_object, read_table, shown
 from svbench.types import ClipScore, ResultTable
 
 ClipValues = Mapping[tuple[str, str], Mapping[str, float]]  # (system, metric) -> request -> value
@@ -49,7 +49,7 @@ def table_of(record: Any, file: Path) -> ResultTable:
         first = error.errors()[0]
         place = shown(".".join(map(str, first["loc"])))
         raise DataError(
-            f"{file}: {place}: {shown(first['msg'])}, found {first['input']!r:.60}"
+            f"{file}: {place}: {shown(first['msg'], REASON)}, found {first['input']!r:.60}"
         ) from error
 
 

@@ -52,7 +52,7 @@ from svbench.baselines.training_settings import BASES, TrainSettings
 from svbench.baselines.training_state import JOINT
 from svbench.datasets.miniatures import drawn, training_clips
 from svbench.errors import ConfigError, DataError
-from svbench.files.text import read_table, shown
+from svbench.files.text import REASON, read_table, shown
 from svbench.learning import Tell, calculator
 from svbench.train import COLUMNS, Progress
 from svbench.train import Course as Training
@@ -330,7 +330,7 @@ def curve(log: Path) -> dict[str, list[float]]:
     try:
         return _means(steps)
     except ValueError as error:
-        raise DataError(f"{log}: found {shown(error)}, expected {expected}") from error
+        raise DataError(f"{log}: found {shown(error, REASON)}, expected {expected}") from error
 
 
 def _means(steps: Sequence[Mapping[str, str]]) -> dict[str, list[float]]:

@@ -33,7 +33,7 @@ from svbench.baselines.mixers import MixerKind
 from svbench.baselines.modal import Modal
 from svbench.baselines.model import JointModel
 from svbench.errors import DataError
-from svbench.files.text import read_json, read_object, shown
+from svbench.files.text import REASON, read_json, read_object, shown
 from svbench.weights import load_state, sha256
 
 FOLDER: Final = Path(__file__).parent
@@ -149,7 +149,7 @@ def read_design(folder: Path) -> Design:
         return Design(**told, clearer=clearer, widths=widths)
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(
-            f"{path}: cannot be read ({shown(repr(error))}), "
+            f"{path}: cannot be read ({shown(repr(error), REASON)}), "
             "expected what svbench train-systems wrote"
         ) from error
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from svbench.errors import ConfigError, DataError
-from svbench.files.text import read_object, shown
+from svbench.files.text import REASON, read_object, shown
 from svbench.metrics import fad as fads
 from svbench.metrics import fvd as fvds
 from svbench.metrics.frechet import Frechet
@@ -65,7 +65,7 @@ def weight_file(name: str, folder: Path = FOLDER) -> WeightFile:
         found = sha256(path)
     except (OSError, KeyError, TypeError) as error:
         raise DataError(
-            f"{path}: cannot be verified ({shown(repr(error))}), expected the file and its sha256 "
+            f"{path}: cannot be verified ({shown(repr(error), REASON)}), expected the file and its sha256 "
             f"in {RECORD}; install svbench again or run: svbench train-extractors"
         ) from error
     if found != wanted:

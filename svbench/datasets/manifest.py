@@ -26,7 +26,7 @@ from typing import Any, Final
 from svbench.errors import DataError
 from svbench.files.endings import VIDEO_ENDINGS, is_sound, is_video
 from svbench.files.folders import Stems, Tree, walk
-from svbench.files.text import read_csv, read_jsonl, shown
+from svbench.files.text import is_plain, read_csv, read_jsonl, shown
 from svbench.types import Example, Recording
 
 FILE_KEYS: Final = ("file", "file_name", "path", "video")
@@ -53,6 +53,8 @@ def load(path: Path, captions: Path | None = None) -> dict[str, tuple[Example, .
 
 def find(path: Path, captions: Path | None = None) -> Found:
     """Load the sets as `load` does, with notes on what is passed over."""
+    if not is_plain(str(path)):  # results name it, in UTF-8
+        raise DataError(f"{str(path)!r}: found a name that cannot be printed, expected clips")
     try:
         found = _found(path, captions)
     except OSError as error:
@@ -94,7 +96,7 @@ def check_name(name: str, what: str, where: str) -> None:
     """Raise DataError if a name could lead out of a folder, or cannot be printed."""
     parts = PurePosixPath(name).parts
     stays = bool(parts) and not name.startswith("/") and ".." not in parts
-    if not (stays and name.strip() and name.isprintable() and len(name) <= LONGEST_NAME):
+    if not (stays and name.strip() and is_plain(name) and len(name) <= LONGEST_NAME):
         raise DataError(
             f"{where}: found the {what} {name!r:.60}, expected a name that stays inside its "
             f"folder, of at most {LONGEST_NAME:,} printable characters"
@@ -116,22 +118,20 @@ def _from_folder(folder: Path, tree: Tree) -> tuple[Example, ...]:
         other = named.setdefault(identifier, file)
         if other != file:
             raise DataError(
-                f"{folder}: found {shown(other.name)} and {shown(file.name)}, which share the id "
-                f"{identifier!r:.60}, expected one video of each name"
+                f"{folder}: found {shown(other.relative_to(folder))} and "
+                f"{shown(file.relative_to(folder))}, which share the id {identifier!r:.60}, "
+                "expected one video of each name"
             )
     return tuple(Example(name, "", _recording(file, stems)) for name, file in named.items())
 
 
 def _id_of(file: Path, folder: Path) -> str:
     name = file.relative_to(folder)
-    if not _is_utf8(str(name)):
-        raise DataError(f"{folder}: found the file name {str(name)!r:.80}, expected UTF-8")
+    if not is_plain(str(name)):  # which bytes that are no UTF-8 are not, either
+        raise DataError(
+            f"{folder}: found the file name {str(name)!r:.80}, expected printable UTF-8"
+        )
     return name.with_suffix("").as_posix()
-
-
-def _is_utf8(text: str) -> bool:
-    """Return whether a name came from bytes that are UTF-8: what else it held are surrogates."""
-    return not any("\ud800" <= sign <= "\udfff" for sign in text)
 
 
 def _notes(name: str, folder: Path, tree: Tree, captions: Path | None) -> tuple[str, ...]:
@@ -196,13 +196,15 @@ def _from_list(path: Path) -> dict[str, tuple[Example, ...]]:
 
 
 def _example(entry: Mapping[str, Any], folder: Path, stems: Stems, where: str) -> Example:
-    file = _text(entry, FILE_KEYS, where)
+    file, sound = _text(entry, FILE_KEYS, where), _text(entry, ("audio",), where)
+    for key, value in (("file", file), ("audio", sound)):
+        if not is_plain(value or ""):
+            raise DataError(f"{where}: found {key} {value!r:.60}, expected a name of one line")
     if not file or not PurePosixPath(file).name:
         raise DataError(f"{where}: found no file name, expected a field {' or '.join(FILE_KEYS)}")
     start = entry.get("start", 0.0)
     if isinstance(start, bool) or not isinstance(start, int | float) or not 0 <= start < 1e6:
         raise DataError(f"{where}: found start {start!r:.60}, expected seconds, 0 or more")
-    sound = _text(entry, ("audio",), where)
     identifier = _text(entry, ("id",), where)
     return Example(
         PurePosixPath(file).with_suffix("").as_posix() if identifier is None else identifier,

@@ -28,6 +28,7 @@ import io
 import json
 import math
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -39,6 +40,7 @@ DEEPEST: Final = 100  # levels of JSON: what comes after also has to walk throug
 LONGEST_INTEGER: Final = 300  # digits: fewer than a float's range has
 RISKY: Final = ("=", "+", "-", "@", "\t", "\r", "'")
 SHOWN: Final = 60  # characters of other people's text in a message
+REASON: Final = 200  # and of what a library says of it
 NUMBER: Final = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?", re.ASCII)
 
 
@@ -46,11 +48,16 @@ class _RefusedError(ValueError):
     """What a file holds is JSON or CSV, but not of a kind that is taken."""
 
 
-def shown(text: object) -> str:
-    """Return text for a message: one line, printable, and no longer than `SHOWN` characters."""
+def shown(text: object, most: int = SHOWN) -> str:
+    """Return text for a message: one line, printable, cut after `most` characters."""
     whole = str(text)
     plain = whole if whole.isprintable() else repr(whole)[1:-1]
-    return plain if len(plain) <= SHOWN else f"{plain[:SHOWN]}.."
+    return plain if len(plain) <= most else f"{plain[:most]}.."
+
+
+def is_plain(text: str) -> bool:
+    """Return whether text is of one line and can be printed: blanks of any width, too."""
+    return all(sign.isprintable() or unicodedata.category(sign) == "Zs" for sign in text)
 
 
 # --- text and lines ----------------------------------------------------------------------------
@@ -91,8 +98,8 @@ def _line(raw: bytes, number: int, path: Path, expected: str) -> str:
         line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
     except UnicodeDecodeError as error:
         raise DataError(
-            f"{path}, line {number}: found the byte {error.object[error.start]:#04x} where no UTF-8 has "
-            f"it, expected {expected} in UTF-8"
+            f"{path}, line {number}: found the byte {error.object[error.start]:#04x} where no "
+            f"UTF-8 has it, expected {expected} in UTF-8"
         ) from error
     if "\0" in line:
         raise DataError(f"{path}, line {number}: found a NUL, expected {expected}")
