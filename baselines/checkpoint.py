@@ -57,7 +57,7 @@ def load_config(folder: Path) -> JointConfig:
         return JointConfig(multiples=multiples, head_size=head_size, **record)
     except (KeyError, TypeError, AttributeError) as error:
         raise DataError(
-            f"{path}: found a joint model that lacks or mistakes a setting ({shown(error, REASON)}), "
+            f"{path}: found no settings of a joint model ({shown(error, REASON)}), "
             "expected what svbench train wrote"
         ) from error
 

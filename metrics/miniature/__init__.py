@@ -65,8 +65,8 @@ def weight_file(name: str, folder: Path = FOLDER) -> WeightFile:
         found = sha256(path)
     except (OSError, KeyError, TypeError) as error:
         raise DataError(
-            f"{path}: cannot be verified ({shown(repr(error), REASON)}), expected the file and its sha256 "
-            f"in {RECORD}; install svbench again or run: svbench train-extractors"
+            f"{path}: cannot be verified ({shown(repr(error), REASON)}), expected the file and "
+            f"its sha256 in {RECORD}; install svbench again or run: svbench train-extractors"
         ) from error
     if found != wanted:
         raise DataError(f"{path}: found sha256 {found}, expected {shown(wanted)} as in {RECORD}")
