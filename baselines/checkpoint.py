@@ -56,10 +56,8 @@ def load_config(folder: Path) -> JointConfig:
         head_size = Modal(**record.pop("head_size"))
         return JointConfig(multiples=multiples, head_size=head_size, **record)
     except (KeyError, TypeError, AttributeError) as error:
-        raise DataError(
-            f"{path}: found no settings of a joint model ({shown(error, REASON)}), "
-            "expected what svbench train wrote"
-        ) from error
+        reason = f"no {error}" if isinstance(error, KeyError) else shown(error, REASON)
+        raise DataError(f"{path}: found {reason}, expected settings of a joint model") from error
 
 
 def load_joint(folder: Path, joint: JointUNet) -> None:
