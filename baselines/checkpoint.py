@@ -20,6 +20,7 @@ from torch import Tensor
 from svbench.baselines.joint_unet import JointConfig, JointUNet
 from svbench.baselines.modal import Modal
 from svbench.errors import DataError
+from svbench.files.text import REASON, read_object, shown
 from svbench.files.writing import write_text
 from svbench.weights import load_state
 
@@ -47,15 +48,17 @@ def _by_name(pair: Modal[Any]) -> dict[str, Any]:
 def load_config(folder: Path) -> JointConfig:
     """Read which mixer and widths a folder holds."""
     path = folder / CONFIG
-    try:
-        record = json.loads(path.read_text())
-        found = record.pop("format")
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{path}: cannot be read ({error}), expected {FORMAT}") from error
+    record = read_object(path, f"the format {FORMAT}")
+    found = record.pop("format", None)
     if found != FORMAT:
-        raise DataError(f"{path}: found format {found!r}, expected {FORMAT!r}")
-    multiples = Modal(**{k: tuple(v) for k, v in record.pop("multiples").items()})
-    return JointConfig(multiples=multiples, head_size=Modal(**record.pop("head_size")), **record)
+        raise DataError(f"{path}: found format {found!r:.60}, expected {FORMAT!r}")
+    try:
+        multiples = Modal(**{k: tuple(v) for k, v in record.pop("multiples").items()})
+        head_size = Modal(**record.pop("head_size"))
+        return JointConfig(multiples=multiples, head_size=head_size, **record)
+    except (KeyError, TypeError, AttributeError) as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else shown(error, REASON)
+        raise DataError(f"{path}: found {reason}, expected settings of a joint model") from error
 
 
 def load_joint(folder: Path, joint: JointUNet) -> None:

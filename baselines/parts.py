@@ -15,7 +15,6 @@ Files that older releases wrote differ in names alone, and are understood:
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -39,6 +38,7 @@ from transformers import (
 
 from svbench.baselines.ddim import NoiseSchedule
 from svbench.errors import DataError
+from svbench.files.text import read_object
 from svbench.weights import load_state, sha256
 
 # Of two forms of the weights the one that cannot hold code is taken.
@@ -72,7 +72,7 @@ class Part:
 def find_part(folder: Path, kind: str) -> Part:
     """Look a network up in its folder; nothing is loaded yet."""
     path = folder / "config.json"
-    config = read_json(path, f"the configuration of a {kind}")
+    config = read_object(path, f"the configuration of a {kind}")
     named = config.get("_class_name") or next(iter(config.get("architectures") or ()), kind)
     if named != kind:
         raise DataError(f"{path}: found a {named}, expected a {kind}")
@@ -136,7 +136,7 @@ def load_schedule(folder: Path) -> NoiseSchedule:
     """Read the noise schedule of a base model."""
     path = folder / SCHEDULE
     with described(path, "a noise schedule"):
-        return NoiseSchedule.from_config(read_json(path, "a noise schedule"), str(path))
+        return NoiseSchedule.from_config(read_object(path, "a noise schedule"), str(path))
 
 
 def find_file(folder: Path, *names: str, what: str) -> Path:
@@ -155,19 +155,6 @@ def described(path: Path, what: str) -> Iterator[None]:
     except (KeyError, TypeError, AttributeError) as error:
         reason = f"no {error}" if isinstance(error, KeyError) else str(error)
         raise DataError(f"{path}: found {reason}, expected {what}") from error
-
-
-def read_json(path: Path, what: str) -> dict[str, Any]:
-    """Read a JSON file that holds an object, or say in one line what should be there."""
-    try:
-        read = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"{path}: found nothing readable there, expected {what}") from error
-    except ValueError as error:
-        raise DataError(f"{path}: found no JSON ({error}), expected {what}") from error
-    if not isinstance(read, dict):
-        raise DataError(f"{path}: found {type(read).__name__}, expected {what}")
-    return read
 
 
 def digest(files: Iterable[Path]) -> str:

@@ -38,6 +38,7 @@ from svbench.baselines.modal import Modal
 from svbench.baselines.model import JointModel
 from svbench.baselines.parts import Part
 from svbench.errors import ConfigError, DataError
+from svbench.files.text import read_object
 from svbench.weights import load_state
 
 INDEX: Final = "model_index.json"
@@ -243,7 +244,7 @@ def _find_released(folder: Path) -> Found:
 
 def _check_index(path: Path) -> None:
     """See that a released pipeline is made of the classes that we put in their place."""
-    index = parts.read_json(path, "the index of a released pipeline")
+    index = read_object(path, "the index of a released pipeline")
     expected = {name: (kind,) for name, kind in NETWORKS.items()} | {**SYNONYMS}
     expected |= {"_class_name": (PIPELINE,), RELEASED_JOINT: (RELEASED_CLASS,)}
     for name, kinds in expected.items():
@@ -270,7 +271,7 @@ def _bases(folder: Path) -> dict[str, str]:
     path = folder / BASES
     if not path.is_file():
         return dict(PAPER_BASES)
-    bases = parts.read_json(path, f"where the base models lie ({', '.join(PAPER_BASES)})")
+    bases = read_object(path, f"where the base models lie ({', '.join(PAPER_BASES)})")
     if set(bases) != set(PAPER_BASES):
         raise DataError(f"{path}: found {sorted(bases)}, expected {sorted(PAPER_BASES)}")
     # A folder is meant from where the file lies; a repository's name stays as it is.

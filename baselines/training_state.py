@@ -27,6 +27,7 @@ from torch import Tensor
 from svbench.baselines.checkpoint import WEIGHTS, save_joint
 from svbench.baselines.joint_unet import JointUNet
 from svbench.errors import ConfigError, DataError
+from svbench.files.text import read_object
 from svbench.files.writing import writing_to
 from svbench.weights import load_state
 
@@ -82,12 +83,13 @@ def load(folder: Path, made_by: Mapping[str, Any]) -> TrainState | None:
         return None
     path = found[-1]
     try:
-        record = json.loads((path / RECORD).read_text(encoding="utf-8"))
+        record = read_object(path / RECORD, "the record of a checkpoint")
         optimizer = torch.load(path / OPTIMIZER, map_location="cpu", weights_only=True)
         step, then = int(record["step"]), dict(record["made_by"])
     except Exception as error:  # torch raises many kinds; all mean the same here
         raise DataError(
-            f"{path}: found no readable checkpoint ({error}); delete the folder to begin anew"
+            f"{path}: found no readable checkpoint ({_line(error)}); "
+            "delete the folder to begin anew"
         ) from error
     for key, value in json.loads(json.dumps(dict(made_by))).items():
         if then.get(key) != value:
@@ -123,6 +125,11 @@ def replacing_folder(target: Path) -> Iterator[Path]:
 def _checkpoints(folder: Path) -> list[Path]:
     """Give the whole checkpoints, oldest first."""
     return sorted(path for path in (folder / CHECKPOINTS).glob("[0-9]*") if path.is_dir())
+
+
+def _line(error: Exception) -> str:
+    """Return the first line of what a library says."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def _plain(weight: Tensor) -> Tensor:

@@ -28,7 +28,6 @@ References
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import IntEnum
@@ -41,6 +40,7 @@ import torch
 from numpy.typing import NDArray
 
 from svbench.errors import ConfigError, DataError, ScoreError
+from svbench.files.text import REASON, read_object, shown
 from svbench.intervals import RESAMPLES, mean_interval
 from svbench.metrics.imagebind import HEARD, HUGE, Heard, ImageBind, ImageBindConfig, load
 from svbench.metrics.imagebind_inputs import InputProtocol, spectrograms, video_crops
@@ -177,14 +177,15 @@ def _loaded(
 
 def read_small(path: Path) -> tuple[ImageBindConfig, WordTokenizer]:
     """Read what describes a small network: {"network": {sizes}, "words": [vocabulary]}."""
+    expected = 'JSON with "network" and "words"'
+    told = read_object(path, expected)
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
         config = ImageBindConfig.of(told["network"])
         tokenizer = WordTokenizer(tuple(told["words"]), config.context)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(
-            f"{path}: found no description of an ImageBind network ({error}), "
-            'expected JSON with "network" and "words"'
+            f"{path}: found no description of an ImageBind network ({shown(error, REASON)}), "
+            f"expected {expected}"
         ) from error
     if tokenizer.vocabulary != config.vocabulary:
         raise ConfigError(

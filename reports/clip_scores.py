@@ -12,9 +12,9 @@ they are in the file, seconds separated by blanks, until a clip is drawn.
 
 from __future__ import annotations
 
-import csv
 import itertools
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,11 +23,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svbench.errors import DataError
-from svbench.results import ClipValues, opened_scores
+from svbench.files.text import NUMBER, REASON, read_csv, shown
+from svbench.results import FIXED, ClipValues, scores_file
 
-FIXED = ("system", "request", "metric", "value")
 ONSETS, PEAKS = "onset_times", "motion_peak_times"
 LISTS = (ONSETS, PEAKS)  # fields of several numbers each
+TIMES = re.compile(rf"({NUMBER.pattern}( {NUMBER.pattern})*)?", re.ASCII)
 VALUE = "value"
 PRECISION, RECALL = "precision", "recall"
 
@@ -88,31 +89,39 @@ def times_of(text: str) -> tuple[float, ...]:
 
 def read_clip_scores(path: Path) -> ClipScores:
     """Read a scores.csv, or the one in a run folder."""
-    with opened_scores(path) as (file, lines):
-        return _read(csv.reader(lines, strict=True), file)
+    file = scores_file(path)
+    return _read(read_csv(file, "scores per clip", escaped=True), file)
 
 
-def _read(reader: Iterator[list[str]], file: Path) -> ClipScores:
-    heading = next(reader, [])
+def _read(rows: Iterator[tuple[int, list[str]]], file: Path) -> ClipScores:
+    _, heading = next(rows, (0, []))
     if tuple(heading[: len(FIXED)]) != FIXED:
-        raise DataError(f"{file}: found the columns {heading[:4]}, expected {list(FIXED)} first")
+        raise DataError(
+            f"{file}: found the columns {heading[:4]!r:.80}, expected {list(FIXED)} first"
+        )
+    if len(set(heading)) != len(heading):
+        raise DataError(f"{file}: found a column twice in its heading, expected each once")
     places: dict[str, int] = {}  # request -> place
     blocks: dict[Key, tuple[list[int], dict[str, Numbers], dict[str, list[str]]]] = {}
-    for (system, metric), lines in itertools.groupby(reader, key=lambda line: (line[0], line[2])):
-        block = list(lines)
-        if (system, metric) in blocks or any(len(line) != len(heading) for line in block):
+    lines = _of_length(rows, len(heading), file)
+    for (system, metric), group in itertools.groupby(lines, key=lambda line: (line[0], line[2])):
+        block = list(group)
+        if (system, metric) in blocks:
             raise DataError(
-                f"{file}: found lines of {metric} of {system} in two places or of unequal length, "
-                f"expected them together, with {len(heading)} fields each"
+                f"{file}: found lines of {shown(metric)} of {shown(system)} in two places, "
+                "expected them together"
             )
         columns = dict(zip(heading, zip(*block, strict=True), strict=True))
         at = [places.setdefault(request, len(places)) for request in columns["request"]]
         if len(set(at)) != len(at):
-            raise DataError(f"{file}: found a request of {system}, {metric} twice, expected once")
+            raise DataError(
+                f"{file}: found a request of {shown(system)}, {shown(metric)} twice, expected once"
+            )
         names = [n for n in heading if n not in FIXED and any(columns[n])]
         told = [VALUE, *(name for name in names if name not in LISTS)]
         numbers = {name: _numbers(columns[name], file, name) for name in told}
-        texts = {name: list(columns[name]) for name in LISTS if PRECISION in names}
+        whole = PRECISION in names and set(LISTS) <= columns.keys()
+        texts = {name: _times(columns[name], file, name) for name in LISTS if whole}
         blocks[system, metric] = at, numbers, texts
     count = len(places)
     return ClipScores(
@@ -129,11 +138,38 @@ def _read(reader: Iterator[list[str]], file: Path) -> ClipScores:
     )
 
 
+def _of_length(
+    rows: Iterator[tuple[int, list[str]]], length: int, file: Path
+) -> Iterator[list[str]]:
+    for number, row in rows:
+        if len(row) != length:
+            raise DataError(
+                f"{file}, line {number}: found {len(row)} fields, expected {length} as in its "
+                "heading"
+            )
+        yield row
+
+
 def _numbers(words: Sequence[str], file: Path, name: str) -> Numbers:
     try:
-        return np.array([word or "nan" for word in words], dtype=np.float64)
+        found = np.array([word or "nan" for word in words], dtype=np.float64)
     except ValueError as error:
-        raise DataError(f"{file}: column {name}: {error}, expected numbers") from error
+        raise DataError(
+            f"{file}: column {shown(name)}: {shown(error, REASON)}, expected numbers"
+        ) from error
+    given = np.array([word != "" for word in words])
+    if not np.isfinite(found[given]).all() or (name == VALUE and not given.all()):
+        raise DataError(f"{file}: column {shown(name)}: found no finite number, expected numbers")
+    return found
+
+
+def _times(words: Sequence[str], file: Path, name: str) -> list[str]:
+    wrong = next((word for word in words if not TIMES.fullmatch(word)), None)
+    if wrong is not None:
+        raise DataError(
+            f"{file}: column {name}: found {wrong!r:.60}, expected seconds, separated by blanks"
+        )
+    return list(words)
 
 
 def _spread(values: Numbers, at: Sequence[int], count: int) -> Numbers:

@@ -11,14 +11,13 @@ References
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from svbench.errors import DataError
+from svbench.files.text import csv_text
 from svbench.reports.published import published
 from svbench.reports.ranking import compare_places, places
 from svbench.reports.table import number
@@ -35,7 +34,7 @@ TASK_NAME = "Sounding video generation"
 
 def table_csv(table: ResultTable, scores: ClipValues | None = None) -> str:
     """Give one line per cell: models, reference rows, and the paper's cells."""
-    return _csv(HEADINGS, [*_cells(table, scores), *_published_cells(table)])
+    return csv_text([HEADINGS, *_cells(table, scores), *_published_cells(table)])
 
 
 def table_json(table: ResultTable, scores: ClipValues | None = None) -> str:
@@ -63,9 +62,8 @@ def clips_csv(table: ResultTable, scores: ClipValues) -> str:
         requests = dict.fromkeys(request for of in values.values() for request in of)
         for request in requests:
             found = [values[metric].get(request) for metric in metrics]
-            cells = ["" if value is None else repr(value) for value in found]
-            lines.append([row.system, row.title, request, *cells])
-    return _csv(("system", "title", "request", *metrics), lines)
+            lines.append([row.system, row.title, request, *found])
+    return csv_text([("system", "title", "request", *metrics), *lines])
 
 
 def model_index(table: ResultTable) -> str:
@@ -130,12 +128,11 @@ def _cells(table: ResultTable, scores: ClipValues | None) -> Iterator[Sequence[o
             if score is None:
                 yield [*head, *[""] * 5, row.asked, "", "", row.absent.get(column.metric, "")]
                 continue
-            low, high = ("", "") if score.interval is None else map(repr, score.interval)
+            low, high = score.interval or (None, None)
             yield [
                 *head,
                 number(score.value),
-                *(repr(score.value), low, high, score.count, row.asked),
-                "" if score.reference_count is None else score.reference_count,
+                *(score.value, low, high, score.count, row.asked, score.reference_count),
                 marked.get((row.system, column.metric), ""),
                 score.note,
             ]
@@ -155,11 +152,3 @@ def _published_cells(table: ResultTable) -> Iterator[Sequence[object]]:
                 *("published", "", row.method, ours, name, better),
                 *(printed, "", "", "", "", "", "", "", known.source),
             ]
-
-
-def _csv(headings: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(headings)
-    writer.writerows(lines)
-    return text.getvalue()

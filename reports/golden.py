@@ -25,6 +25,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter, ValidationError
 
 from svbench.errors import ConfigError, DataError
+from svbench.files.text import REASON, read_json, shown
 from svbench.results import dump_table, table_of
 from svbench.types import ResultTable, Score
 
@@ -94,25 +95,17 @@ class Golden:
 
 def load_golden(path: Path) -> Golden:
     """Read and validate a golden file."""
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise DataError(
-            f"--golden {path}: found nothing there, expected a golden file; make one by --update "
-            "--reason '...'"
-        ) from error
-    except (OSError, ValueError) as error:
-        raise DataError(f"--golden {path}: found no readable JSON ({error})") from error
+    record = read_json(path, "a golden file; make one by --update --reason '...'")
     found = record.get("golden") if isinstance(record, dict) else None
     if found != SCHEMA:
-        raise DataError(f"--golden {path}: found golden schema {found}, expected {SCHEMA}")
+        raise DataError(f"--golden {path}: found golden schema {shown(found)}, expected {SCHEMA}")
     results = table_of(record.get("results"), path)
     try:
         parts = TypeAdapter(_Parts).validate_python(record)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise DataError(f"--golden {path}: {place}: {first['msg']}") from error
+        place = shown(".".join(map(str, first["loc"])))
+        raise DataError(f"--golden {path}: {place}: {shown(first['msg'], REASON)}") from error
     return Golden(results, parts.tolerances, parts.history, parts.may_differ)
 
 

@@ -327,13 +327,17 @@ def plan_score(config: ScoreConfig) -> Plan:
     from svbench.run import Plan
 
     check_captions(config.captions)
-    (real,) = _one_set(manifest.load(config.reference), config.reference)
+    reference = manifest.find(config.reference)
+    (real,) = _one_set(reference.sets, config.reference)
     if config.captions is not None:  # real clips of the same ids are told alike
         said = manifest.read_captions(config.captions)
         real = tuple(replace(e, caption=said.get(e.id, e.caption)) for e in real)
     folders: dict[str, tuple[Example, ...]] = {}
+    passed_over = dict.fromkeys(reference.notes)
     for path in config.generated:
-        for name, examples in manifest.load(path, config.captions).items():
+        found = manifest.find(path, config.captions)
+        passed_over |= dict.fromkeys(found.notes)
+        for name, examples in found.sets.items():
             if name in folders or name in ("real", "reference"):
                 raise ConfigError(
                     f"{path}: found a second set of clips called {name!r}, expected distinct "
@@ -353,7 +357,7 @@ def plan_score(config: ScoreConfig) -> Plan:
         real=real,
         columns=columns,
         folders=folders,
-        notes=(f"every clip brought to {config.spec}, from its start",),
+        notes=(f"every clip brought to {config.spec}, from its start", *passed_over),
     )
 
 

@@ -6,6 +6,7 @@ answers at once.
 
 from __future__ import annotations
 
+import io
 import re
 import sys
 from collections.abc import Callable
@@ -235,6 +236,9 @@ def train_extractors(
 
 def main() -> None:
     """Run the command line; what is wrong becomes one line and an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a sign that it cannot show is no error
     try:
         with stoppable():
             code = app(prog_name="svbench", standalone_mode=False)
@@ -251,8 +255,8 @@ def main() -> None:
 
 
 def _leave(error: SvbenchError) -> NoReturn:
-    for line in str(error).splitlines():
-        print(f"svbench: {line}", file=sys.stderr)
+    for line in str(error).split("\n"):
+        print(f"svbench: {_printable(line)}", file=sys.stderr)
     sys.exit(error.exit_code)
 
 
@@ -262,6 +266,11 @@ def _usage(error: Any) -> str:
     said = re.sub(r"^Invalid value for '?([^':]+)'?( \(env var: '\w+'\))?: ", r"\1: ", said)
     context = getattr(error, "ctx", None)
     return f"{said} (see {context.command_path if context else 'svbench'} --help)" if said else ""
+
+
+def _printable(line: str) -> str:
+    """Return a line that any terminal takes: names of files may hold bytes that are no text."""
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in line)
 
 
 def _walk(

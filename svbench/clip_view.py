@@ -14,10 +14,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
 from svbench.errors import DataError
+from svbench.files.text import REASON, read_object, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +62,14 @@ def dump_view(view: ClipView) -> str:
     return json.dumps(record, ensure_ascii=False) + "\n"
 
 
-def load_view(text: str, where: str) -> ClipView:
-    """Read it back; `where` names the file in an error."""
+def load_view(path: Path) -> ClipView:
+    """Load the view from that file."""
+    expected = "the view of a clip"
     try:
-        return TypeAdapter(ClipView).validate_json(text)
+        return TypeAdapter(ClipView).validate_python(read_object(path, expected))
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise DataError(f"{where}: {place}: {first['msg']}, expected the view of a clip") from error
+        place = shown(".".join(map(str, first["loc"])))
+        raise DataError(
+            f"{path}: {place}: {shown(first['msg'], REASON)}, expected {expected}"
+        ) from error

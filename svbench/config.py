@@ -47,12 +47,24 @@ class _Config(BaseModel):
     strict: bool = False  # a column that cannot be filled is an error
 
     @classmethod
-    def of(cls, **settings: Any) -> Self:
+    def of(cls, /, **settings: Any) -> Self:
         """Build from what a user typed; a wrong setting is one line."""
+        for name, value in settings.items():
+            for one in value if isinstance(value, tuple) else (value,):
+                _check_utf8(name, str(one))
         try:
             return cls(**settings)
         except ValidationError as error:
             raise ConfigError(_line(error.errors()[0])) from error
+
+
+def _check_utf8(name: str, text: str) -> None:
+    """Refuse a path of bytes that are no UTF-8: the record of a run could not be written."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        flag = name.replace("_", "-")
+        raise ConfigError(f"--{flag}: found {text!r}, expected a name in UTF-8") from error
 
 
 class RunConfig(_Config):

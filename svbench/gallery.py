@@ -15,10 +15,10 @@ already, made of the same clip, is not made again. A clip that cannot be read be
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -31,6 +31,7 @@ from svbench.datasets import manifest
 from svbench.engine import Engine
 from svbench.errors import DataError
 from svbench.extract import SHARD
+from svbench.files.text import read_jsonl
 from svbench.files.writing import replacing, write_bytes, write_text
 from svbench.metrics.av_events import read_events
 from svbench.results import load_settings
@@ -52,6 +53,7 @@ THUMBNAIL_HEIGHT = 96  # px at most; smaller clips keep their size
 ENVELOPE = 240  # stretches that the sound is drawn in
 JPEG_QUALITY = 88
 EVENTS = "av-align"  # metrics whose extractor leaves a motion curve
+CLIP_KEYS = ("id", "caption", "file", "digest")  # of a line in a manifest of samples
 REAL, REFERENCE = "real", "reference"  # of `svbench score`: the row, and the name of its set
 
 
@@ -103,6 +105,7 @@ def find_sets(run: Path, table: ResultTable) -> dict[str, SampleSet]:
         elsewhere, pad = _scored(config), config.pad
     sets = {}
     for row in table.rows:
+        manifest.check_name(row.system, "system", str(run))
         listed = run / "samples" / row.system / "manifest.jsonl"
         if listed.exists():
             sets[row.system] = _made(listed, row.system, table.spec)
@@ -132,18 +135,21 @@ def _scored(config: ScoreConfig) -> dict[str, tuple[Example, ...]]:
 def _made(listed: Path, system: str, spec: ClipSpec) -> SampleSet:
     samples = []
     digest = ""
-    for number, line in enumerate(listed.read_text(encoding="utf-8").splitlines(), 1):
-        try:
-            entry = json.loads(line)
-            if "sealed" in entry:
-                digest = str(entry["sealed"])
-                continue
-            path = listed.parent / entry["file"]
-            sample = Sample(entry["id"], entry["caption"], Recording(path), entry["digest"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{listed}, line {number}: found no clip ({error!r})") from error
-        samples.append(sample)
+    for number, entry in read_jsonl(listed, "the manifest of a row"):
+        where = f"{listed}, line {number}"
+        if "sealed" in entry:
+            digest = str(entry["sealed"])
+            continue
+        name, caption, file, made = (_text(entry, key, where) for key in CLIP_KEYS)
+        manifest.check_name(file, "file", where)
+        samples.append(Sample(name, caption, Recording(listed.parent / file), made))
     return SampleSet(system, spec, tuple(samples), digest, stored=True)
+
+
+def _text(entry: Mapping[str, Any], key: str, where: str) -> str:
+    if not isinstance(entry.get(key), str):
+        raise DataError(f"{where}: found {key} {entry.get(key)!r:.60}, expected text")
+    return str(entry[key])
 
 
 def _extractors(row: Row) -> tuple[str, ...]:
@@ -186,7 +192,7 @@ def _view(wanted: _Wanted, store: Store, out: Path) -> ClipView:
     found = {key: _motion(wanted, sample, key, store) for key in wanted.extractors}
     motion = {key: curve for key, curve in found.items() if curve is not None}
     if told.exists() and all((out / file).exists() for file in files):
-        before = load_view(told.read_text(encoding="utf-8"), str(told))
+        before = load_view(told)
         if (before.digest, before.motion) == (sample.digest, motion):
             return before
     clip = read_sample(sample, wanted.samples, "conformed")

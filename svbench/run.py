@@ -27,10 +27,11 @@ from svbench.engine import Engine
 from svbench.errors import ConfigError, DataError, ScoreError
 from svbench.extract import Extraction, extract
 from svbench.files.holding import clear_left_overs, locked
+from svbench.files.text import shown
 from svbench.files.writing import write_text
 from svbench.generate import generate, recorded, requests_for
 from svbench.protocols import Metric, RealClips, System
-from svbench.results import SCORES, dump_scores, dump_table
+from svbench.results import SCORES, dump_scores, dump_table, load_settings
 from svbench.store import Originals, Store
 from svbench.types import (
     Better,
@@ -328,18 +329,15 @@ def _claimed(config: RunConfig | ScoreConfig, out: Path) -> Mapping[str, Any]:
     }
     file = out / "run.json"
     if file.exists():
-        try:
-            there = json.loads(file.read_text(encoding="utf-8"))
-            before = {"command": there["command"], **there["config"]}
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DataError(
-                f"{file}: found no readable run ({error}), expected one of ours"
-            ) from error
+        there = load_settings(out)
+        before = {"command": there["command"], **there["config"]}
         now = {"command": asked["command"], **asked["config"]}
         keys = (before.keys() | now.keys()) - MAY_CHANGE
         changed = sorted(k for k in keys if before.get(k) != now.get(k))
         if changed:
-            was = ", ".join(f"{k} was {before.get(k)!r}, is {now.get(k)!r}" for k in changed)
+            was = ", ".join(
+                f"{shown(k)} was {before.get(k)!r:.80}, is {now.get(k)!r}" for k in changed
+            )
             raise ConfigError(f"--out {out}: it holds another run ({was}); choose another --out")
     versions = {name: version(name) for name in RECORDED_VERSIONS}
     return {**asked, "versions": {"python": platform.python_version(), **versions}}

@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import csv
 import importlib.util
+import math
+import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
@@ -32,8 +34,9 @@ from svbench.baselines.sampling import SamplerSettings, sample
 from svbench.baselines.training import Report, Watch
 from svbench.baselines.training import train as learn
 from svbench.baselines.training_settings import TrainSettings
-from svbench.errors import ConfigError
+from svbench.errors import ConfigError, DataError
 from svbench.files.holding import clear_left_overs, locked
+from svbench.files.text import read_lines
 from svbench.files.writing import replacing, write_text, writing_to
 from svbench.media import write_mp4
 from svbench.types import ClipSpec, Example
@@ -179,7 +182,16 @@ def preview(model: JointModel, lessons: latents.Latents, course: Course, folder:
 
 def _cut_back(path: Path, step: int) -> None:
     """Keep the lines of the first steps alone; a line that a killed process left half goes, too."""
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    rows = [line for line in lines[1:] if line.count(",") == len(COLUMNS) - 1]
-    kept = [line for line in rows if int(line.partition(",")[0]) <= step]
+    lines = list(read_lines(path, "the losses of a training")) if path.exists() else []
+    kept = [line for number, line in lines[1:] if _step(line, f"{path}, line {number}") <= step]
     write_text(path, "\n".join([",".join(COLUMNS), *kept]) + "\n")
+
+
+def _step(line: str, where: str) -> float:
+    """Return the step of a line of the log; one that is not whole belongs to no step."""
+    if line.count(",") != len(COLUMNS) - 1:
+        return math.inf
+    step = line.partition(",")[0]
+    if not re.fullmatch("[0-9]{1,18}", step):
+        raise DataError(f"{where}: found step {step!r:.60}, expected a whole number")
+    return int(step)

@@ -23,12 +23,11 @@ connectors, mixers and lessons; codecs, captions and base models are the same fo
 
 from __future__ import annotations
 
-import csv
 import json
 import multiprocessing
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
@@ -49,13 +48,14 @@ from svbench.baselines.modal import Modal
 from svbench.baselines.training_settings import BASES, TrainSettings
 from svbench.baselines.training_state import JOINT
 from svbench.datasets.miniatures import drawn, training_clips
-from svbench.errors import ConfigError
+from svbench.errors import ConfigError, DataError
+from svbench.files.text import REASON, read_table, shown
 from svbench.files.writing import write_text
 from svbench.learning import Tell, calculator
 from svbench.limits import COUNT, check
 from svbench.processes import end_with
+from svbench.train import COLUMNS, Progress
 from svbench.train import Course as Training
-from svbench.train import Progress
 from svbench.train import train as train_joint
 from svbench.train_codecs import CodecCourse, audio_codec, text_encoder, video_codec
 from svbench.types import Example
@@ -311,8 +311,17 @@ def _learned(
 
 def curve(log: Path) -> dict[str, list[float]]:
     """Give the mean losses of each part of a training's log, `PARTS` parts of equal length."""
-    with log.open(newline="", encoding="utf-8") as file:
-        steps = list(csv.DictReader(file))
+    expected = "the losses of a training"
+    steps = [line for _, line in read_table(log, expected, COLUMNS)]
+    if not steps:
+        raise DataError(f"{log}: found no step, expected {expected}")
+    try:
+        return _means(steps)
+    except ValueError as error:
+        raise DataError(f"{log}: found {shown(error, REASON)}, expected {expected}") from error
+
+
+def _means(steps: Sequence[Mapping[str, str]]) -> dict[str, list[float]]:
     parts = np.array_split(np.arange(len(steps)), min(PARTS, len(steps)))
     told = {"step": [float(steps[part[-1]]["step"]) for part in parts]}
     for name in BASES:

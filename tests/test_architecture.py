@@ -24,7 +24,8 @@ from tests.result_factories import make_table, write_run
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("metrics", "baselines", "reports")  # links in svbench/ to folders beside it
-NOUNS = {"svbench.types", "svbench.errors"}
+# the nouns, and the leaves that every room reads its files by
+NOUNS = {"svbench.types", "svbench.errors", "svbench.files.text", "svbench.files.endings"}
 EVERYBODY = {"svbench.files.writing"}  # files appear whole, whoever writes them
 MOST_LINES = 400
 
@@ -46,6 +47,9 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "svbench._version": set(),
     "svbench.errors": set(),
     "svbench.types": {"svbench.errors"},
+    "svbench.files": NOUNS,
+    "svbench.files.endings": set(),
+    "svbench.files.text": {"svbench.errors"},
     "svbench.protocols": {"svbench.types"},
     "svbench.limits": {"svbench.errors"},
     "svbench.processes": set(),
@@ -54,13 +58,13 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     | {"svbench.config", "svbench.limits", "svbench.protocols", "svbench.run"},
     "svbench.media": NOUNS,
     "svbench.engine": NOUNS,
-    "svbench.files": NOUNS,
     "svbench.weights": NOUNS | {"svbench.files"},
     "svbench.results": NOUNS,
     # numbers from numbers: metrics bound scores by it, reports the differences between rows
     "svbench.intervals": {"svbench.errors"},
     "svbench.store": NOUNS | {"svbench.media"},
-    "svbench.datasets": NOUNS | {"svbench.media", "svbench.store", "svbench.weights"},
+    "svbench.datasets": NOUNS
+    | {"svbench.files.folders", "svbench.media", "svbench.store", "svbench.weights"},
     "svbench.generate": NOUNS
     | {"svbench.protocols", "svbench.store", "svbench.media", "svbench.engine"},
     "svbench.extract": NOUNS

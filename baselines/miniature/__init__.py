@@ -33,6 +33,7 @@ from svbench.baselines.mixers import MixerKind
 from svbench.baselines.modal import Modal
 from svbench.baselines.model import JointModel
 from svbench.errors import DataError
+from svbench.files.text import REASON, read_json, read_object, shown
 from svbench.files.writing import write_text
 from svbench.weights import load_state, sha256
 
@@ -94,17 +95,16 @@ def shipped(folder: Path = FOLDER) -> tuple[MixerKind, ...]:
 def verified(names: Iterable[str], folder: Path = FOLDER) -> dict[str, str]:
     """Give the digests of files, or say in one line which is not as the record has it."""
     path = folder / RECORD
-    try:
-        wanted = json.loads(path.read_text(encoding="utf-8"))["sha256"]
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{path}: found no record of weights, expected it to be there") from error
+    wanted = read_object(path, "a record of weights").get("sha256")
+    if not isinstance(wanted, dict):
+        raise DataError(f"{path}: found no digests of weights, expected `sha256`")
     found = {}
     for name in names:
         file = folder / name
         found[name] = sha256(file) if file.is_file() else "no file"
         if found[name] != wanted.get(name):
             raise DataError(
-                f"{file}: found {found[name]}, expected {wanted.get(name)} as in {RECORD}"
+                f"{file}: found {found[name]}, expected {shown(wanted.get(name))} as in {RECORD}"
             )
     return found
 
@@ -118,12 +118,21 @@ def assemble(mixer: MixerKind, folder: Path = FOLDER) -> JointModel:
     # A third faster for pictures of few channels.
     decoder: Any = video.codec.get_submodule("autoencoder.decoder")
     decoder.to(memory_format=torch.channels_last)
-    captions = Captioner(json.loads((folder / WORDS).read_text(encoding="utf-8")))
+    captions = Captioner(read_words(folder / WORDS))
     put(captions.encoder, folder / ENCODER)
     schedules = SCHEDULES.map(lambda usual, by: replace(usual, clearer=by), design.clearer)
     digests = {name: sha256(folder / name) for name in ENCODERS}
     joint = joint_unet(mixer, design.widths)
     return JointModel(joint, schedules, audio, video, captions, digests)
+
+
+def read_words(path: Path) -> list[str]:
+    """Load the words of a text encoder."""
+    expected = "a list of words"
+    words = read_json(path, expected)
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise DataError(f"{path}: found {type(words).__name__}, expected {expected}")
+    return words
 
 
 def write_design(design: Design, folder: Path) -> None:
@@ -135,13 +144,14 @@ def write_design(design: Design, folder: Path) -> None:
 def read_design(folder: Path) -> Design:
     """Read how the networks of a folder of weights are built."""
     path = folder / DESIGN
+    told = read_object(path, "what svbench train-systems wrote")
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
         clearer, widths = Modal(**told.pop("clearer")), tuple(told.pop("widths"))
         return Design(**told, clearer=clearer, widths=widths)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise DataError(
-            f"{path}: cannot be read ({error!r}), expected what svbench train-systems wrote"
+            f"{path}: cannot be read ({shown(repr(error), REASON)}), "
+            "expected what svbench train-systems wrote"
         ) from error
 
 

@@ -16,12 +16,12 @@ name gets `+miniature` behind its protocol.
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from svbench.errors import ConfigError, DataError
+from svbench.files.text import REASON, read_object, shown
 from svbench.metrics import fad as fads
 from svbench.metrics import fvd as fvds
 from svbench.metrics.frechet import Frechet
@@ -59,16 +59,17 @@ def weight_file(name: str, folder: Path = FOLDER) -> WeightFile:
     if name not in FILES:
         raise ConfigError(f"miniature networks: found {name!r}, expected one of {', '.join(FILES)}")
     path = folder / FILES[name]
+    record = read_object(folder / RECORD, "the sha256 of the networks' files")
     try:
-        wanted = json.loads((folder / RECORD).read_text(encoding="utf-8"))["sha256"][path.name]
+        wanted = record["sha256"][path.name]
         found = sha256(path)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, KeyError, TypeError) as error:
         raise DataError(
-            f"{path}: cannot be verified ({error!r}), expected the file and its sha256 in "
-            f"{RECORD}; install svbench again or run: svbench train-extractors"
+            f"{path}: cannot be verified ({shown(repr(error), REASON)}), expected the file and "
+            f"its sha256 in {RECORD}; install svbench again or run: svbench train-extractors"
         ) from error
     if found != wanted:
-        raise DataError(f"{path}: found sha256 {found}, expected {wanted} as in {RECORD}")
+        raise DataError(f"{path}: found sha256 {found}, expected {shown(wanted)} as in {RECORD}")
     return WeightFile(f"miniature-{name}", path, found)
 
 

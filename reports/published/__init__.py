@@ -19,12 +19,12 @@ Tables 1 to 3.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from svbench.files.text import read_table
 from svbench.types import Better, Column, ResultTable, Row
 
 FOLDER: Final = Path(__file__).parent
@@ -100,10 +100,10 @@ def published(dataset: str) -> PublishedTable | None:
     if dataset not in CAPTIONS:
         return None
     number, caption = CAPTIONS[dataset]
-    with (FOLDER / f"table{number}.csv").open(encoding="utf-8", newline="") as lines:
-        reader = csv.DictReader(lines, strict=True)
-        columns = tuple(name for name in reader.fieldnames or () if name in BETTER)
-        rows = tuple(_row(line, columns) for line in reader)
+    file = FOLDER / f"table{number}.csv"
+    lines = [line for _, line in read_table(file, "a table of the paper", ("method",))]
+    columns = tuple(name for name in lines[0] if name in BETTER)
+    rows = tuple(_row(line, columns) for line in lines)
     return PublishedTable(number, dataset, caption, columns, rows)
 
 

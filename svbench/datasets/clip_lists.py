@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from svbench.errors import ConfigError, DataError
+from svbench.files.text import read_csv, shown
 
 SHOWN: Final = 5  # names spelled out in one message
 PLAIN: Final = re.compile(r"[\w-]+")  # no separators and no dots: a split becomes a file name
@@ -29,24 +30,24 @@ def check_folder(root: Path, name: str) -> None:
         raise DataError(f"{root}: found {what}, expected the folder of the {name} data set")
 
 
-def read_text(path: Path) -> str:
-    """Read a text file; a mark that spreadsheets put in front is taken off."""
+@contextmanager
+def reached(listed: Path) -> Iterator[None]:
+    """Raise DataError where a file that is listed, or a folder, cannot be looked at."""
     try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8"
-        raise DataError(f"{path}: cannot be read ({reason}), expected a text file") from error
+        yield
+    except OSError as error:
+        name = shown(Path(str(error.filename)).name)
+        raise DataError(
+            f"{listed}: found no way to {name} ({error.strerror}), expected files of the data set"
+        ) from error
 
 
-def read_rows(path: Path) -> list[list[str]]:
-    """Read the rows of a CSV file without header."""
-    try:
-        return list(csv.reader(read_text(path).splitlines(keepends=True)))
-    except csv.Error as error:
-        raise DataError(f"{path}: found no readable CSV ({error})") from error
+def read_rows(path: Path) -> list[tuple[int, list[str]]]:
+    """Read the rows of a CSV file without header, each with the number of its line."""
+    return list(read_csv(path, "a list of clips"))
 
 
 def names(given: Sequence[str]) -> str:
     """Spell out the first few names."""
     more = f" and {len(given) - SHOWN} more" if len(given) > SHOWN else ""
-    return ", ".join(given[:SHOWN]) + more
+    return ", ".join(map(shown, given[:SHOWN])) + more

@@ -16,7 +16,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from svbench.errors import ConfigError
+from svbench.errors import ConfigError, DataError
+from svbench.files.text import read_object
 from svbench.files.writing import MARK, writing_to
 
 Split = Literal["train", "test"]
@@ -116,10 +117,9 @@ def _found(root: Path, facts: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 def _read(marker: Path) -> Mapping[str, Any] | None:
     try:
-        found = json.loads(marker.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return read_object(marker, "the marker of a miniature")
+    except DataError:  # absent or damaged: the folder is not known to be ours
         return None
-    return found if isinstance(found, dict) else None
 
 
 def _move_into_place(unfinished: Path, root: Path, facts: Mapping[str, Any]) -> None:

@@ -37,15 +37,16 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from svbench import media
-from svbench.datasets.clip_lists import check_folder, check_settings, names, read_rows, read_text
+from svbench.datasets.clip_lists import check_folder, check_settings, names, reached, read_rows
 from svbench.errors import ConfigError, DataError
+from svbench.files.text import read_lines
 from svbench.types import ClipSpec, Example, Recording
 
 SPEC: Final = ClipSpec(32, 8.0, (256, 256), 16000)
@@ -54,7 +55,7 @@ ACTIONS: Final = frozenset({"hit", "scratch", "None"})
 
 VIDEOS: Final = ("_denoised_thumb.mp4", "_denoised.mp4", "_mic.mp4")  # the best first
 SOUNDS: Final = ("_denoised.wav", "_mic.wav")
-SEGMENT: Final = re.compile(r"(?P<id>[\w-]+?)_(?:denoised|mic)(?:_thumb)?-(?P<k>\d{3,})\.mp4")
+SEGMENT: Final = re.compile(r"(?P<id>[\w-]+?)_(?:denoised|mic)(?:_thumb)?-(?P<k>\d{3,6})\.mp4")
 SAFE_ID: Final = re.compile(r"[\w-]+")  # no separators and no dots: ids become file names
 
 
@@ -104,22 +105,31 @@ def load(
     """
     _check_settings(split, actions, min_gap, limit)
     check_folder(root, "Greatest Hits")
+    with reached(captions or root):
+        found = islice(_segments(root, split, captions), limit)
+        examples = tuple(_annotated(root, found, actions, min_gap))
+    if not examples:
+        raise DataError(f"{root}: found no whole segment of {SPEC.duration:g} s in split {split}")
+    return examples
+
+
+def _segments(root: Path, split: str, captions: Path | None) -> Iterator[Segment]:
     listed = captions or root / f"flist_{split}.csv"
     if captions is not None or listed.is_file():
-        segments = iter(_listed_segments(root, split, listed))
-    else:
-        segments = _whole_segments(root, _read_ids(root, split))
+        return iter(_listed_segments(root, split, listed))
+    return _whole_segments(root, _read_ids(root, split))
+
+
+def _annotated(
+    root: Path, segments: Iterable[Segment], actions: Collection[str], min_gap: float
+) -> Iterator[Example]:
     events: dict[str, list[Event] | None] = {}
-    examples = []
-    for segment in islice(segments, limit):
+    for segment in segments:
         if segment.video not in events:
             events[segment.video] = _read_events(root / f"{segment.video}_times.txt")
         onsets = _onsets(events[segment.video], segment.number, actions, min_gap)
         name = f"{segment.video}-{segment.number:03d}"
-        examples.append(Example(name, segment.caption, segment.recording, onsets))
-    if not examples:
-        raise DataError(f"{root}: found no whole segment of {SPEC.duration:g} s in split {split}")
-    return tuple(examples)
+        yield Example(name, segment.caption, segment.recording, onsets)
 
 
 def _check_settings(
@@ -143,7 +153,8 @@ def _read_ids(root: Path, split: str) -> list[str]:
         found = ", ".join(sorted(p.name for p in root.glob("*.txt") if SAFE_ID.fullmatch(p.stem)))
         found = found if len(found) < 100 else f"{found[:100]} .."
         raise DataError(f"{path}: found no such list (text files here: {found or 'none'})")
-    ids = [line.strip() for line in read_text(path).splitlines() if line.strip()]
+    lines = read_lines(path, "a list of recording ids")
+    ids = [line.strip() for _, line in lines if line.strip()]
     if not ids:
         raise DataError(f"{path}: found an empty list, expected one recording id a line")
     unsafe = [name for name in ids if not SAFE_ID.fullmatch(name)]
@@ -158,13 +169,13 @@ def _read_ids(root: Path, split: str) -> list[str]:
 def _read_captions(path: Path) -> list[tuple[str, str]]:
     """Read a caption list: path of a segment, caption."""
     rows = read_rows(path)
-    bad = [str(i) for i, row in enumerate(rows, 1) if row and not _is_caption_row(row)]
+    bad = [str(number) for number, row in rows if not _is_caption_row(row)]
     if bad:
         raise DataError(
-            f"{path}: row {names(bad)} cannot be read, expected "
+            f"{path}: line {names(bad)} cannot be read, expected "
             "<id>_denoised_thumb-KKK.mp4,caption (no header; a caption with commas in quotes)"
         )
-    pairs = [(row[0].strip(), row[1].strip()) for row in rows if row]
+    pairs = [(row[0].strip(), row[1].strip()) for _, row in rows]
     if not pairs:
         raise DataError(f"{path}: found an empty list, expected one segment and caption a line")
     _refuse_duplicates(path, [Path(name).name for name, _ in pairs])
@@ -261,8 +272,8 @@ def _read_events(path: Path) -> list[Event] | None:
     """Read `<id>_times.txt`, earliest first; None where there is no such file."""
     if not path.is_file():
         return None
-    lines = read_text(path).splitlines()
-    events = [_event(path, i, line) for i, line in enumerate(lines, 1) if line.strip()]
+    lines = read_lines(path, "annotated times")
+    events = [_event(path, number, line) for number, line in lines if line.strip()]
     return sorted(events, key=lambda event: event.time)
 
 
@@ -274,7 +285,7 @@ def _event(path: Path, number: int, line: str) -> Event:
         time = math.nan
     if len(fields) < 3 or not (math.isfinite(time) and time >= 0) or fields[2] not in ACTIONS:
         raise DataError(
-            f"{path}: line {number} is {line.strip()!r}, expected "
+            f"{path}: line {number} is {line.strip()!r:.80}, expected "
             "<time in s> <material> <hit, scratch or None> <reaction>"
         )
     return Event(time, fields[2])

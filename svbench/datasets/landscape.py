@@ -35,10 +35,11 @@ from itertools import chain, zip_longest
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from svbench.datasets.clip_lists import check_folder, check_settings, names, read_rows
+from svbench.datasets.clip_lists import check_folder, check_settings, names, reached, read_rows
 from svbench.datasets.manifest import check_ids
 from svbench.errors import DataError
-from svbench.media import VIDEO_ENDINGS
+from svbench.files.endings import is_video
+from svbench.files.folders import Stems
 from svbench.types import ClipSpec, Example, Recording
 
 SPEC: Final = ClipSpec(16, 4.0, (256, 256), 16000)
@@ -74,12 +75,15 @@ def load(
     check_folder(root, NAME)
     listed = listing or root / f"{split}.txt"
     if listing is None and not listed.is_file():
-        return tuple(_found(root, split))[:limit]
+        with reached(root):
+            return tuple(_found(root, split))[:limit]
     rows = _read_list(listed)[:limit]
     places = _places(root, split)
-    examples = [_example(line, caption, places) for line, caption in rows]
-    check_ids((example.id for example in examples), str(listed))
-    missing = [e.id for e in examples if not e.recording.path.is_file()]
+    with reached(listed):
+        stems = Stems()
+        examples = [_example(line, caption, places, stems) for line, caption in rows]
+        check_ids((example.id for example in examples), str(listed))
+        missing = [e.id for e in examples if not e.recording.path.is_file()]
     if missing and not allow_missing:
         raise DataError(
             f"{listed}: {len(missing)} of {len(rows)} listed clips are not there: "
@@ -97,15 +101,28 @@ def _shown(places: tuple[Path, ...]) -> str:
     return " or ".join(str(place) for place in places if place.is_dir())
 
 
-def _example(line: str, caption: str, places: tuple[Path, ...]) -> Example:
-    """Look a listed clip up; one that is nowhere is told at its first place."""
+def _example(line: str, caption: str, places: tuple[Path, ...], stems: Stems) -> Example:
+    """Look a listed clip up; one that is nowhere is named at its first place."""
     named = PurePosixPath(line)
-    ended = named.suffix.lower() in VIDEO_ENDINGS
-    files = (line,) if ended else tuple(f"{line}{ending}" for ending in VIDEO_ENDINGS)
-    there = (p / file for p in places for file in files if (p / file).is_file())
-    path = next(there, places[0] / files[0])
-    stem = named.with_suffix("").name if ended else named.name
+    ended = is_video(named)
+    stem = named.stem if ended else named.name
+    files = (_find(place / named, stem, ended, stems) for place in places)
+    usual = places[0] / (line if ended else f"{line}.mp4")
+    path = next((file for file in files if file is not None), usual)
     return _told(path, stem, named.parent.name, caption)
+
+
+def _find(file: Path, stem: str, ended: bool, stems: Stems) -> Path | None:
+    """Find a file by its name, or by its stem where its ending was left out."""
+    beside = [path for path in stems.beside(file.parent, stem) if is_video(path)]
+    if ended:
+        return file if file in beside else None
+    if len(beside) > 1:
+        raise DataError(
+            f"{file}: found {names([path.name for path in beside])}, expected one video of this "
+            "name, or its ending in the list"
+        )
+    return next(iter(beside), None)
 
 
 def _told(path: Path, stem: str, folder: str, caption: str = "") -> Example:
@@ -115,7 +132,8 @@ def _told(path: Path, stem: str, folder: str, caption: str = "") -> Example:
 def _read_list(path: Path) -> list[tuple[str, str]]:
     """Read clips `<class>/<file>` (more folders may stand before) and captions, empty if untold."""
     expected = "expected lines <class>/<file>.mp4, or <class>/<file>.mp4,caption"
-    rows = [[f.strip() for f in row] for row in read_rows(path) if any(f.strip() for f in row)]
+    stripped = ([field.strip() for field in row] for _, row in read_rows(path))
+    rows = [row for row in stripped if any(row)]
     if not rows:
         raise DataError(f"{path}: found an empty list, {expected}")
     bad = [",".join(row) for row in rows if not _is_row(row)]
@@ -149,5 +167,5 @@ def _found(root: Path, split: str) -> Iterator[Example]:
 
 def _clips(folder: Path) -> Iterator[Path]:
     for path in folder.iterdir():
-        if path.suffix.lower() in VIDEO_ENDINGS and not path.name.startswith("."):
+        if is_video(path) and not path.name.startswith("."):
             yield path

@@ -2,6 +2,8 @@
 
 A folder      every video below it, sorted by name; the id is the path without its ending.
               What begins with a point is passed over: other systems leave such files about.
+              What else is not judged (other files, sounds without a video, links to folders that
+              were walked already) is counted and named in `Found.notes`.
 A JSONL list  one object a line: `file` (or `file_name`, `path`, `video`), and if wanted `id`,
               `caption` (or `prompt`, `text`), `audio`, `start` (s) and `system`; paths are
               relative to the list. Lines with several `system` values give several sets.
@@ -9,179 +11,236 @@ A JSONL list  one object a line: `file` (or `file_name`, `path`, `video`), and i
 A video file  a set of one.
 
 A sound file of the same stem beside a video (`a.mp4`, `a.wav`) is its sound, whether or not the
-video holds a sound stream of its own.
+video holds a sound stream of its own; of two such files a list has to name one as `audio`. Which
+endings are videos and sounds, in any case of letters, is said in `svbench.files.endings`.
 """
 
 from __future__ import annotations
 
-import csv
-import json
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Final
 
 from svbench.errors import DataError
-from svbench.media import VIDEO_ENDINGS
+from svbench.files.endings import VIDEO_ENDINGS, is_sound, is_video
+from svbench.files.folders import Stems, Tree, walk
+from svbench.files.text import is_plain, read_csv, read_jsonl, shown
 from svbench.types import Example, Recording
 
-SOUND_ENDINGS = (".wav", ".flac")
-FILE_KEYS = ("file", "file_name", "path", "video")
-CAPTION_KEYS = ("caption", "prompt", "text")
+FILE_KEYS: Final = ("file", "file_name", "path", "video")
+CAPTION_KEYS: Final = ("caption", "prompt", "text")
+LONGEST_NAME: Final = 1000  # characters of an id or the name of a system
+NAMED: Final = 5  # files spelled out in a note
+LIST: Final = "a list of clips, one JSON object a line"
+
+Sets = Mapping[str, tuple[Example, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The sets of examples of a folder, list or file, and what of it is not judged."""
+
+    sets: dict[str, tuple[Example, ...]]  # by system
+    notes: tuple[str, ...] = ()
 
 
 def load(path: Path, captions: Path | None = None) -> dict[str, tuple[Example, ...]]:
-    """Give the sets of examples that a folder, list or file holds, by system name."""
+    """Load the sets of examples that a folder, list or file holds, by system name."""
+    return find(path, captions).sets
+
+
+def find(path: Path, captions: Path | None = None) -> Found:
+    """Load the sets as `load` does, with notes on what is passed over."""
+    if not is_plain(str(path)):  # results name it, in UTF-8
+        raise DataError(f"{str(path)!r}: found a name that cannot be printed, expected clips")
     try:
-        sets = _sets(path)
+        found = _found(path, captions)
     except OSError as error:
         raise DataError(f"{path}: cannot be reached ({error.strerror}), expected clips") from error
-    for name, examples in sets.items():
+    for name, examples in found.sets.items():
+        check_name(name, "system", str(path))
         check_ids((example.id for example in examples), f"{path} ({name})")
-    return sets if captions is None else _with_captions(sets, captions)
+    return found if captions is None else replace(found, sets=_with_captions(found.sets, captions))
 
 
-def _sets(path: Path) -> dict[str, tuple[Example, ...]]:
-    if path.suffix == ".jsonl":
-        return _from_list(path)
+def _found(path: Path, captions: Path | None) -> Found:
+    if path.suffix.lower() == ".jsonl":
+        return Found(_from_list(path))
     if path.is_dir():
-        return {path.resolve().name: _from_folder(path)}
-    if path.suffix.lower() in VIDEO_ENDINGS and path.exists():
-        return {path.stem: (Example(path.stem, "", _recording(path)),)}
+        name = path.resolve().name
+        tree = walk(path)
+        return Found({name: _from_folder(path, tree)}, _notes(name, path, tree, captions))
+    if is_video(path) and path.exists():
+        return Found({path.stem: (Example(path.stem, "", _recording(path, Stems())),)})
     raise DataError(
         f"{path}: found {'no such thing' if not path.exists() else 'another kind of file'}, "
         "expected a folder of clips, a .jsonl list or a video"
     )
 
 
+# --- names -------------------------------------------------------------------------------------
+
+
 def check_ids(ids: Iterable[str], where: str) -> None:
     """Raise DataError if an id appears twice or could lead out of a folder."""
     counts = Counter(ids)
-    twice = [name for name, count in counts.items() if count > 1]
-    if twice:
+    for name, count in counts.items():
+        if count > 1:
+            raise DataError(f"{where}: found the id {name!r:.60} {count} times, expected once")
+        check_name(name, "id", where)
+
+
+def check_name(name: str, what: str, where: str) -> None:
+    """Raise DataError if a name could lead out of a folder, or cannot be printed."""
+    parts = PurePosixPath(name).parts
+    stays = bool(parts) and not name.startswith("/") and ".." not in parts
+    if not (stays and name.strip() and is_plain(name) and len(name) <= LONGEST_NAME):
         raise DataError(
-            f"{where}: found the id {twice[0]!r} {counts[twice[0]]} times, expected once"
+            f"{where}: found the {what} {name!r:.60}, expected a name that stays inside its "
+            f"folder, of at most {LONGEST_NAME:,} printable characters"
         )
-    for name in counts:
-        parts = PurePosixPath(name).parts
-        stays = bool(parts) and not name.startswith("/") and ".." not in parts
-        if not (stays and name.strip() and name.isprintable()):
-            raise DataError(
-                f"{where}: found the id {name!r}, expected a name that stays inside its folder"
-            )
 
 
-def _from_folder(folder: Path) -> tuple[Example, ...]:
-    files = sorted(_videos(folder))
+# --- folders -----------------------------------------------------------------------------------
+
+
+def _from_folder(folder: Path, tree: Tree) -> tuple[Example, ...]:
+    files = [file for file in tree.files if is_video(file)]
     if not files:
         raise DataError(
             f"{folder}: found no video in it, expected files ending in {', '.join(VIDEO_ENDINGS)}"
         )
-    ids = (file.relative_to(folder).with_suffix("").as_posix() for file in files)
-    return tuple(Example(i, "", _recording(file)) for i, file in zip(ids, files, strict=True))
+    stems, named = Stems(), dict[str, Path]()
+    for file in files:
+        identifier = _id_of(file, folder)
+        other = named.setdefault(identifier, file)
+        if other != file:
+            raise DataError(
+                f"{folder}: found {shown(other.relative_to(folder))} and "
+                f"{shown(file.relative_to(folder))}, which share the id {identifier!r:.60}, "
+                "expected one video of each name"
+            )
+    return tuple(Example(name, "", _recording(file, stems)) for name, file in named.items())
 
 
-def _videos(folder: Path) -> Iterator[Path]:
-    """Find videos; a folder that may not be looked into is an error, not an empty folder."""
-
-    def refuse(error: OSError) -> None:
+def _id_of(file: Path, folder: Path) -> str:
+    name = file.relative_to(folder)
+    if not is_plain(str(name)):  # which bytes that are no UTF-8 are not, either
         raise DataError(
-            f"{error.filename}: found a folder that cannot be listed ({error.strerror}), "
-            "expected a readable one"
-        ) from error
-
-    for place, folders, files in os.walk(folder, onerror=refuse, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in files:
-            if not name.startswith(".") and Path(name).suffix.lower() in VIDEO_ENDINGS:
-                yield Path(place, name)
+            f"{folder}: found the file name {str(name)!r:.80}, expected printable UTF-8"
+        )
+    return name.with_suffix("").as_posix()
 
 
-def _recording(file: Path, start: float = 0.0, sound: Path | None = None) -> Recording:
+def _notes(name: str, folder: Path, tree: Tree, captions: Path | None) -> tuple[str, ...]:
+    """Say what of a folder is not judged."""
+    videos = {file.with_suffix("") for file in tree.files if is_video(file)}
+    used = None if captions is None else captions.resolve()
+    sounds, others = list[Path](), list[Path]()
+    for file in tree.files:
+        if is_sound(file) and file.with_suffix("") not in videos:
+            sounds.append(file)
+        elif not is_sound(file) and not is_video(file) and file.resolve() != used:
+            others.append(file)
+    kinds = (
+        ("of other endings", others),
+        ("sounds without a video", sounds),
+        ("links to folders above or walked before", tree.skipped),
+    )
+    counts = [
+        f"{len(files)} {kind} ({_some([file.relative_to(folder) for file in files])})"
+        for kind, files in kinds
+        if files
+    ]
+    return (f"{shown(name)}: passed over {', '.join(counts)}",) if counts else ()
+
+
+def _some(files: Sequence[Path]) -> str:
+    more = [f"and {len(files) - NAMED} more"] if len(files) > NAMED else []
+    return ", ".join([*(shown(file) for file in files[:NAMED]), *more])
+
+
+def _recording(
+    file: Path, stems: Stems, start: float = 0.0, sound: Path | None = None
+) -> Recording:
     if sound is None:
-        beside = (file.with_suffix(ending) for ending in SOUND_ENDINGS)
-        sound = next((path for path in beside if path.exists()), None)
+        sounds = [path for path in stems.beside(file.parent, file.stem) if is_sound(path)]
+        if len(sounds) > 1:
+            raise DataError(
+                f"{file}: found {' and '.join(shown(path.name) for path in sounds)} beside it, "
+                "expected one sound of its name; or name one as `audio` in a list"
+            )
+        sound = next(iter(sounds), None)
     return Recording(file, start, sound)
+
+
+# --- lists -------------------------------------------------------------------------------------
 
 
 def _from_list(path: Path) -> dict[str, tuple[Example, ...]]:
     sets: dict[str, list[Example]] = {}
-    for number, line in enumerate(_lines(path), 1):
-        if not line.strip():
-            continue
+    stems = Stems()
+    for number, entry in read_jsonl(path, LIST):
         where = f"{path}, line {number}"
-        entry = _entry(line, where)
-        system = _text(entry, ("system",), where) or path.parent.resolve().name
-        sets.setdefault(system, []).append(_example(entry, path.parent, where))
+        system = _text(entry, ("system",), where)
+        if system is None:
+            system = path.parent.resolve().name
+        else:
+            check_name(system, "system", where)
+        sets.setdefault(system, []).append(_example(entry, path.parent, stems, where))
     if not sets:
         raise DataError(f"{path}: found no line in it, expected one JSON object per clip")
     return {name: tuple(examples) for name, examples in sets.items()}
 
 
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8-sig").splitlines()  # spreadsheets put a mark in front
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: found nothing there, expected a list of clips") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as text ({error})") from error
-
-
-def _entry(line: str, where: str) -> Mapping[str, Any]:
-    try:
-        entry = json.loads(line)
-    except ValueError as error:
-        raise DataError(f"{where}: found no JSON ({error}), expected one object a line") from error
-    if not isinstance(entry, dict):
-        raise DataError(f"{where}: found {type(entry).__name__}, expected a JSON object")
-    return entry
-
-
-def _example(entry: Mapping[str, Any], folder: Path, where: str) -> Example:
-    file = _text(entry, FILE_KEYS, where)
-    if not file:
+def _example(entry: Mapping[str, Any], folder: Path, stems: Stems, where: str) -> Example:
+    file, sound = _text(entry, FILE_KEYS, where), _text(entry, ("audio",), where)
+    for key, value in (("file", file), ("audio", sound)):
+        if not is_plain(value or ""):
+            raise DataError(f"{where}: found {key} {value!r:.60}, expected a name of one line")
+    if not file or not PurePosixPath(file).name:
         raise DataError(f"{where}: found no file name, expected a field {' or '.join(FILE_KEYS)}")
     start = entry.get("start", 0.0)
     if isinstance(start, bool) or not isinstance(start, int | float) or not 0 <= start < 1e6:
-        raise DataError(f"{where}: found start {start!r}, expected seconds, 0 or more")
-    sound = _text(entry, ("audio",), where)
+        raise DataError(f"{where}: found start {start!r:.60}, expected seconds, 0 or more")
     identifier = _text(entry, ("id",), where)
     return Example(
         PurePosixPath(file).with_suffix("").as_posix() if identifier is None else identifier,
         _text(entry, CAPTION_KEYS, where) or "",
-        _recording(folder / file, float(start), folder / sound if sound else None),
+        _recording(folder / file, stems, float(start), folder / sound if sound else None),
     )
 
 
 def _text(entry: Mapping[str, Any], keys: Sequence[str], where: str) -> str | None:
-    """Give the first of these fields that is there and not null; a whole number is text too."""
+    """Return the first of these fields that is there and not null; a whole number is text too."""
     for key in keys:
         value = entry.get(key)
-        if isinstance(value, bool) or not isinstance(value, str | int | None) or "\0" in str(value):
+        if isinstance(value, bool) or not isinstance(value, str | int | None):
             raise DataError(f"{where}: found {key} {value!r:.60}, expected text")
         if value is not None:
             return str(value)
     return None
 
 
-def _with_captions(
-    sets: Mapping[str, tuple[Example, ...]], path: Path
-) -> dict[str, tuple[Example, ...]]:
-    """Give examples their captions; a caption without clip is an error, and the reverse too."""
+# --- captions ----------------------------------------------------------------------------------
+
+
+def _with_captions(sets: Sets, path: Path) -> dict[str, tuple[Example, ...]]:
+    """Put captions to examples; a caption without clip is an error, and the reverse too."""
     captions = read_captions(path)
     ids = {example.id for examples in sets.values() for example in examples}
     absent = sorted(captions.keys() - ids)
     if absent:
         raise DataError(
             f"{path}: found captions of {len(absent)} clips that are not there "
-            f"(first: {absent[0]!r}), expected only ids of the given clips"
+            f"(first: {absent[0]!r:.60}), expected only ids of the given clips"
         )
     bare = sorted(ids - captions.keys())
     if bare:
         raise DataError(
-            f"{path}: found no caption of {len(bare)} clips (first: {bare[0]!r}), expected all"
+            f"{path}: found no caption of {len(bare)} clips (first: {bare[0]!r:.60}), expected all"
         )
     return {
         name: tuple(replace(e, caption=captions[e.id]) for e in examples)
@@ -191,18 +250,15 @@ def _with_captions(
 
 def read_captions(path: Path) -> dict[str, str]:
     """Read captions by clip id from JSONL (`id` or `file`, `caption`) or CSV (file, caption)."""
-    pairs = _caption_lines(path) if path.suffix == ".jsonl" else _caption_rows(path)
-    found = list(pairs)
+    of_lines = path.suffix.lower() == ".jsonl"
+    found = list(_caption_lines(path) if of_lines else _caption_rows(path))
     check_ids((name for name, _ in found), str(path))
     return dict(found)
 
 
 def _caption_lines(path: Path) -> Iterator[tuple[str, str]]:
-    for number, line in enumerate(_lines(path), 1):
-        if not line.strip():
-            continue
+    for number, entry in read_jsonl(path, "a list of captions, one JSON object a line"):
         where = f"{path}, line {number}"
-        entry = _entry(line, where)
         name, caption = _text(entry, ("id", *FILE_KEYS), where), _text(entry, CAPTION_KEYS, where)
         if name is None or caption is None:
             missing = "id or file" if name is None else "caption"
@@ -211,7 +267,7 @@ def _caption_lines(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def _caption_rows(path: Path) -> Iterator[tuple[str, str]]:
-    for number, row in enumerate(csv.reader(_lines(path)), 1):
+    for number, row in read_csv(path, "rows of file and caption"):
         if len(row) != 2:
             raise DataError(
                 f"{path}, line {number}: found {len(row)} fields, expected file and caption"
@@ -220,6 +276,6 @@ def _caption_rows(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def _without_ending(name: str) -> str:
-    """Take the ending off a video's name; other points belong to the name."""
+    """Return a video's name without its ending; other points belong to the name."""
     path = PurePosixPath(name)
-    return path.with_suffix("").as_posix() if path.suffix.lower() in VIDEO_ENDINGS else name
+    return path.with_suffix("").as_posix() if is_video(path) else name

@@ -31,7 +31,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from svbench.datasets.clip_lists import check_folder, check_settings, names, read_rows
+from svbench.datasets.clip_lists import check_folder, check_settings, names, reached, read_rows
 from svbench.datasets.manifest import check_ids
 from svbench.errors import DataError
 from svbench.types import ClipSpec, Example, Recording
@@ -73,12 +73,13 @@ def load(
     check_folder(root, NAME)
     listed = listing or root / LISTING
     rows = _of_split(listed, split)[:limit]
-    inside = _videos(root / FOLDER)
+    with reached(root):
+        inside = _videos(root / FOLDER)
+        there = inside | _videos(root)
     examples = [
         Example(name, label, Recording((root / FOLDER if name in inside else root) / f"{name}.mp4"))
         for name, label in rows
     ]
-    there = inside | _videos(root)
     missing = [example.id for example in examples if example.id not in there]
     if missing and not allow_missing:
         raise DataError(
@@ -99,14 +100,14 @@ def _videos(folder: Path) -> set[str]:
 def _of_split(path: Path, split: str) -> list[tuple[str, str]]:
     """Read names and labels of the clips of one split."""
     rows = read_rows(path)
-    told = [_told(row) for row in rows]
-    bad = [str(i) for i, (row, t) in enumerate(zip(rows, told, strict=True), 1) if row and not t]
+    told = [(number, _told(row)) for number, row in rows]
+    bad = [str(number) for number, row in told if row is None]
     if bad:
         raise DataError(
-            f"{path}: row {names(bad)} cannot be read, expected ytid,start,label,split or "
+            f"{path}: line {names(bad)} cannot be read, expected ytid,start,label,split or "
             "<ytid>_<start>.mp4,label (no header; start in s; a label with commas in quotes)"
         )
-    known = [row for row in told if row is not None]
+    known = [row for _, row in told if row is not None]
     if not known:
         raise DataError(f"{path}: found an empty list, expected ytid,start,label,split")
     chosen = [(name, label) for name, label, of in known if of in (split, "")]

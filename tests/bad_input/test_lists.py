@@ -118,6 +118,4 @@ def test_captions_that_are_not_there(made: Path, score: Command, tmp_path: Path)
 def test_captions_that_are_no_text(made: Path, score: Command, tmp_path: Path) -> None:
     path = tmp_path / "captions.csv"
     path.write_bytes(b"\xff\xfe\x00")
-    assert (
-        score(made, "--captions", path).problem(3).startswith(f"{path}: cannot be read as text (")
-    )
+    assert score(made, "--captions", path).problem(3).startswith(f"{path}: found UTF-16")

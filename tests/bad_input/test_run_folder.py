@@ -93,7 +93,8 @@ def test_a_run_json_of_somebody_else(text: str, made: Path, score: Command, tmp_
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "run.json").write_text(text)
     problem = score(made).problem(3)
-    assert problem.startswith(f"{tmp_path / 'run' / 'run.json'}: found no readable run (")
+    assert problem.startswith(f"{tmp_path / 'run' / 'run.json'}")
+    assert problem.endswith("the settings of a run")
 
 
 def test_results_that_are_not_there_or_not_ours(svbench: Command, tmp_path: Path) -> None:

@@ -272,7 +272,7 @@ def test_absent_weights_are_named(tmp_path: Path) -> None:
     untrained(tmp_path, "cmc-pe")
     with pytest.raises(DataError, match=r"cross-attention.safetensors: found no file, expected"):
         miniature.Shipped("cross-attention", tmp_path).weights()
-    with pytest.raises(DataError, match=r"MADE.json: found no record of weights"):
+    with pytest.raises(DataError, match=r"MADE\.json: found nothing there, expected a record"):
         miniature.Shipped("cmc-pe", tmp_path / "elsewhere").weights()
 
 

@@ -221,7 +221,7 @@ def test_a_folder_of_no_form_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("gone", "line"),
     [
-        ("unet_a/config.json", "found nothing readable there, expected the configuration of a UN"),
+        ("unet_a/config.json", "found nothing there, expected the configuration of a UN"),
         ("vae_v/diffusion_pytorch_model.safetensors", "expected the weights of a AutoencoderKL"),
         ("tokenizer_a/vocab.json", "expected the words of a tokenizer"),
         ("scheduler_v/scheduler_config.json", "expected a noise schedule"),

@@ -62,8 +62,8 @@ def test_values_by_request_are_those_of_the_other_reader(tmp_path: Path) -> None
         ("system,metric\n", r"found the columns \['system', 'metric'\], expected"),
         (f"{HEADING}a,x,m,high,\n", "column value: could not convert string to float"),
         (f"{HEADING}a,x,m,1,\na,x,m,2,\n", "found a request of a, m twice"),
-        (f"{HEADING}a,x,m,1,\nb,x,m,1,\na,y,m,1,\n", "in two places or of unequal length"),
-        (f"{HEADING}a,x,m,1\n", "in two places or of unequal length"),
+        (f"{HEADING}a,x,m,1,\nb,x,m,1,\na,y,m,1,\n", "found lines of m of a in two places"),
+        (f"{HEADING}a,x,m,1\n", "line 2: found 4 fields, expected 5"),
     ],
 )
 def test_a_malformed_file_is_one_line(tmp_path: Path, text: str, said: str) -> None:

@@ -136,7 +136,7 @@ def spoiled(**changed: object) -> str:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("{", "found no readable JSON"),
+        ("{", "found no JSON"),
         ("[]", "found golden schema None, expected 1"),
         (spoiled(golden=2), "found golden schema 2, expected 1"),
         (spoiled(results=3), "found schema None, expected 1"),

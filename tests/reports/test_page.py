@@ -187,7 +187,7 @@ def test_what_cannot_be_read_or_written_is_one_line(run: Path, tmp_path: Path) -
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="cannot be written"):
         write_page(run, tmp_path / "file" / "page")
-    (run / "run.json").write_text("[1]")
+    (run / "run.json").write_text('{"command": "run"}')
     with pytest.raises(DataError, match=r"run\.json: found no `config`"):
         write_page(run, tmp_path / "page")
     (run / "run.json").unlink()

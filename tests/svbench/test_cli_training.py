@@ -70,4 +70,4 @@ def test_wrong_settings_are_one_line(
 def test_weights_that_are_no_joint_model_are_one_line(svbench: Command, tmp_path: Path) -> None:
     words = ("--dataset", "greatesthits", "--out", tmp_path / "figure", tmp_path / "nothing")
     problem = svbench("loss-over-time", *words).problem(3)
-    assert "config.json: cannot be read" in problem
+    assert "config.json: found nothing there" in problem

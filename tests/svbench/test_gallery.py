@@ -131,14 +131,14 @@ def test_a_run_without_settings_or_manifest_is_refused(run: Path) -> None:
     listed = run / "samples" / MODEL / "manifest.jsonl"
     text = listed.read_text()
     listed.write_text("{}\n")
-    with pytest.raises(DataError, match=r"manifest\.jsonl, line 1: found no clip"):
+    with pytest.raises(DataError, match=r"manifest\.jsonl, line 1: found id None, expected text"):
         make(run, ["c0/0"])
     listed.unlink()
     with pytest.raises(DataError, match=r"manifest\.jsonl: found nothing there"):
         make(run, ["c0/0"])
     listed.write_text(text)
     (run / "run.json").write_text(json.dumps([]))
-    with pytest.raises(DataError, match=r"run\.json: found no `config`"):
+    with pytest.raises(DataError, match=r"run\.json: found list, expected a JSON object"):
         make(run, ["c0/0"])
     (run / "run.json").unlink()
     with pytest.raises(DataError, match=r"run\.json: found nothing there"):
@@ -172,6 +172,7 @@ def test_odd_sizes_are_filled_up_for_h264(tmp_path: Path) -> None:
     media.write_mp4(tmp_path / "a.mp4", video, 8.0, clip.audio, 16000, quick=True)
 
 
-def test_a_damaged_view_is_one_line() -> None:
+def test_a_damaged_view_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("{}")
     with pytest.raises(DataError, match=r"a\.json: .*expected the view of a clip"):
-        load_view("{}", "a.json")
+        load_view(tmp_path / "a.json")

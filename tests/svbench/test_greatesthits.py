@@ -172,7 +172,7 @@ def test_an_empty_list(root: Path) -> None:
 
 def test_a_list_that_is_not_text(root: Path) -> None:
     (root / "test.txt").write_bytes(b"\xff\xfe\x00\x81")
-    with pytest.raises(DataError, match="not UTF-8"):
+    with pytest.raises(DataError, match="found UTF-16, expected a list of recording ids in UTF-8"):
         load(root)
 
 
@@ -228,7 +228,7 @@ def test_a_broken_video(root: Path) -> None:
 
 
 def test_a_caption_list_that_is_absent(root: Path) -> None:
-    with pytest.raises(DataError, match=r"absent\.csv: cannot be read"):
+    with pytest.raises(DataError, match=r"absent\.csv: found nothing there"):
         load(root, captions=root / "absent.csv")
 
 
@@ -244,7 +244,7 @@ def test_listed_segments_without_video(root: Path) -> None:
 )
 def test_a_malformed_caption_row(root: Path, row: str) -> None:
     text = f"{A}_denoised_thumb-001.mp4,a box\n{row}\n"
-    with pytest.raises(DataError, match="row 2 cannot be read"):
+    with pytest.raises(DataError, match="line 2 cannot be read"):
         load(root, captions=captions_of(root, text))
 
 

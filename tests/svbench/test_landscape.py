@@ -163,7 +163,7 @@ def test_a_clip_listed_twice_and_an_empty_list(root: Path) -> None:
 
 
 def test_a_list_that_is_absent(root: Path) -> None:
-    with pytest.raises(DataError, match=r"absent\.txt: cannot be read"):
+    with pytest.raises(DataError, match=r"absent\.txt: found nothing there"):
         load(root, listing=root / "absent.txt")
 
 

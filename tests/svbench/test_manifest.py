@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -10,20 +9,7 @@ import pytest
 from svbench.datasets.manifest import check_ids, load, read_captions
 from svbench.errors import DataError
 from svbench.types import Example, Recording
-
-
-def touch(folder: Path, *names: str) -> Path:
-    """Make empty files: nothing here opens them."""
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).touch()
-    return folder
-
-
-def listed(path: Path, *entries: dict[str, object]) -> Path:
-    path.write_text("".join(json.dumps(entry) + "\n" for entry in entries), encoding="utf-8")
-    return path
-
+from tests.clip_lists import listed, touch
 
 # --- folders -----------------------------------------------------------------------------------
 
@@ -60,7 +46,7 @@ def test_a_sound_file_of_the_same_stem_is_the_sound(tmp_path: Path) -> None:
 
 def test_two_videos_of_one_stem_would_share_an_id(tmp_path: Path) -> None:
     folder = touch(tmp_path / "m", "a.mp4", "a.mkv")
-    with pytest.raises(DataError, match=r"m \(m\): found the id 'a' 2 times, expected once"):
+    with pytest.raises(DataError, match=r"m: found a\.mkv and a\.mp4, which share the id 'a'"):
         load(folder)
 
 
@@ -245,7 +231,10 @@ def test_every_set_of_a_list_shares_the_captions(tmp_path: Path) -> None:
 # --- ids ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["a", "sub/a", "a..b", "...", "Glück 2", "-rf", "C:a"])
+@pytest.mark.parametrize(
+    "name",
+    ["a", "sub/a", "a..b", "...", "Glück 2", "-rf", "C:a", "at 9.41\u202fAM", "犬\u3000猫"],
+)
 def test_ids_that_stay_inside(name: str) -> None:
     check_ids([name], "here")
 

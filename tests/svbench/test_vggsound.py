@@ -105,7 +105,7 @@ def test_no_folder_and_no_list(root: Path) -> None:
     with pytest.raises(DataError, match="found nothing there, expected the folder of the VGGS"):
         load(root / "nowhere")
     (root / "vggsound.csv").unlink()
-    with pytest.raises(DataError, match=r"vggsound\.csv: cannot be read") as caught:
+    with pytest.raises(DataError, match=r"vggsound\.csv: found nothing there") as caught:
         load(root)
     one_line(caught)
 
@@ -130,7 +130,7 @@ def test_a_split_that_nobody_has(root: Path) -> None:
 )
 def test_a_malformed_row(root: Path, row: str) -> None:
     with pytest.raises(
-        DataError, match="row 2 cannot be read, expected ytid,start,label"
+        DataError, match="line 2 cannot be read, expected ytid,start,label"
     ) as caught:
         load(root, listing=listed(root, f"--5OkAjCI7g,40,x,test\n{row}\n"))
     one_line(caught)

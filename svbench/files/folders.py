@@ -1,0 +1,96 @@
+"""Folders: every file below one, each folder walked once, and files that share a stem.
+
+Links to folders are followed, after all real folders, so that what lies in a folder counts for
+the folder and not for a link to it. A link to a folder above, or to one that was walked before,
+is skipped and named: following it would find the same files again, without end or under a second
+name. What begins with a point is passed over: other programs leave such files about.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from svbench.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """What lies below a folder, sorted by name."""
+
+    files: tuple[Path, ...]
+    skipped: tuple[Path, ...]  # links to folders that are not followed
+
+
+def walk(root: Path) -> Tree:
+    """Find every file below a folder; one that may not be listed is a DataError."""
+    found = _Walk()
+    found.enter(root)
+    while found.links:
+        found.follow(found.links.popleft())
+    return Tree(tuple(sorted(found.files)), tuple(sorted(found.skipped)))
+
+
+@dataclass(slots=True)
+class _Walk:
+    files: list[Path] = field(default_factory=list)
+    links: deque[Path] = field(default_factory=deque)  # to folders, not looked at yet
+    skipped: list[Path] = field(default_factory=list)
+    entered: set[str] = field(default_factory=set)
+
+    def enter(self, top: Path) -> None:
+        """Collect files of real folders, and the links that lead elsewhere."""
+        for place, folders, files in os.walk(top, onerror=_refuse):  # does not follow links
+            real = os.path.realpath(place)
+            if real in self.entered:
+                folders.clear()
+                self.skipped.append(Path(place))
+                continue
+            self.entered.add(real)
+            inside = sorted(Path(place, name) for name in folders if not name.startswith("."))
+            self.links += [path for path in inside if path.is_symlink()]
+            folders[:] = [path.name for path in inside if not path.is_symlink()]
+            self.files += [Path(place, name) for name in files if not name.startswith(".")]
+
+    def follow(self, link: Path) -> None:
+        """Enter the target of a link, unless that would lead round in a circle."""
+        target = Path(os.path.realpath(link))
+        if Path(os.path.realpath(link.parent)).is_relative_to(target):
+            self.skipped.append(link)
+        else:
+            self.enter(link)
+
+
+def _refuse(error: OSError) -> None:
+    """Raise instead of taking a folder that may not be looked into for an empty one."""
+    raise DataError(
+        f"{error.filename}: found a folder that cannot be listed ({error.strerror}), "
+        "expected a readable one"
+    ) from error
+
+
+@dataclass(slots=True)
+class Stems:
+    """Files of one folder and stem; each folder is listed once."""
+
+    known: dict[Path, dict[str, list[Path]]] = field(default_factory=dict)
+
+    def beside(self, folder: Path, stem: str) -> list[Path]:
+        """Return the files of a folder that are called so but for their ending, sorted."""
+        if folder not in self.known:
+            self.known[folder] = _by_stem(folder)
+        return self.known[folder].get(stem, [])
+
+
+def _by_stem(folder: Path) -> dict[str, list[Path]]:
+    try:
+        with os.scandir(folder) as entries:
+            inside = sorted(folder / entry.name for entry in entries if not entry.is_dir())
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    found: dict[str, list[Path]] = {}
+    for path in inside:
+        found.setdefault(path.stem, []).append(path)
+    return found

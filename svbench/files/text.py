@@ -1,0 +1,322 @@
+"""Text files: the one place where other people's text becomes objects, rows and lines.
+
+Conventions
+-----------
+encoding    UTF-8; a byte order mark at the start is taken off. NUL is no text.
+lines       end at LF or CR LF. U+2028, U+0085, form feeds and their like belong to the line.
+JSON        RFC 8259: no NaN or Infinity, no key twice in one object, no NUL and no half of a
+            surrogate pair in a string, which could not be written again. Numbers that a float
+            cannot reach and nesting beyond `DEEPEST` levels are refused.
+CSV         RFC 4180, comma and double quote; a line break inside quotes belongs to the field.
+            Rows are numbered by the line they begin in; blank lines are passed over.
+escapes     Spreadsheets run a cell that begins with one of `RISKY` as a formula. `csv_text` puts
+            an apostrophe before such a text, and `read_csv(..., escaped=True)` takes it off.
+
+Whatever is wrong is a DataError of one line: the file, the line, what was found and expected.
+
+References
+----------
+- T. Bray: The JavaScript Object Notation data interchange format. RFC 8259.
+- Y. Shafranovich: Common format and MIME type for comma-separated values files. RFC 4180.
+- OWASP: CSV injection.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+from svbench.errors import DataError
+
+DEEPEST: Final = 100  # levels of JSON: what comes after also has to walk through them
+LONGEST_INTEGER: Final = 300  # digits: fewer than a float's range has
+RISKY: Final = ("=", "+", "-", "@", "\t", "\r", "'")
+SHOWN: Final = 60  # characters of other people's text in a message
+REASON: Final = 200  # and of what a library says of it
+NUMBER: Final = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?", re.ASCII)
+
+
+class _RefusedError(ValueError):
+    """What a file holds is JSON or CSV, but not of a kind that is taken."""
+
+
+def shown(text: object, most: int = SHOWN) -> str:
+    """Return text for a message: one line, printable, cut after `most` characters."""
+    whole = str(text)
+    plain = whole if whole.isprintable() else repr(whole)[1:-1]
+    return plain if len(plain) <= most else f"{plain[:most]}.."
+
+
+def is_plain(text: str) -> bool:
+    """Return whether text is of one line and can be printed: blanks of any width, too."""
+    return all(sign.isprintable() or unicodedata.category(sign) == "Zs" for sign in text)
+
+
+# --- text and lines ----------------------------------------------------------------------------
+
+
+def read_text(path: Path, expected: str) -> str:
+    """Return the text of a file, line ends as they are."""
+    return "".join(line for _, line in _decoded(path, expected))
+
+
+def read_lines(path: Path, expected: str) -> Iterator[tuple[int, str]]:
+    """Yield number and text of every line, without its end."""
+    for number, line in _decoded(path, expected):
+        yield number, line.removesuffix("\n").removesuffix("\r")
+
+
+def _decoded(path: Path, expected: str) -> Iterator[tuple[int, str]]:
+    """Yield number and text of every line, with its end."""
+    try:
+        with path.open("rb") as file:
+            for number, raw in enumerate(file, 1):
+                yield number, _line(raw, number, path, expected)
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: found nothing there, expected {expected}") from error
+    except IsADirectoryError as error:
+        raise DataError(f"{path}: found a folder, expected {expected}") from error
+    except OSError as error:
+        reason = error.strerror or error
+        raise DataError(f"{path}: cannot be read ({reason}), expected {expected}") from error
+    except UnicodeEncodeError as error:  # of the name: half a surrogate pair names no file
+        raise DataError(f"{str(path)!r}: found no name of a file, expected {expected}") from error
+
+
+def _line(raw: bytes, number: int, path: Path, expected: str) -> str:
+    if number == 1 and raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise DataError(f"{path}: found UTF-16, expected {expected} in UTF-8")
+    try:
+        line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path}, line {number}: found the byte {error.object[error.start]:#04x} where no "
+            f"UTF-8 has it, expected {expected} in UTF-8"
+        ) from error
+    if "\0" in line:
+        raise DataError(f"{path}, line {number}: found a NUL, expected {expected}")
+    return line
+
+
+# --- JSON --------------------------------------------------------------------------------------
+
+
+def read_json(path: Path, expected: str) -> Any:
+    """Return what a JSON file holds."""
+    return _parsed(read_text(path, expected), str(path), expected, lines=True)
+
+
+def read_object(path: Path, expected: str) -> dict[str, Any]:
+    """Return the object that a JSON file holds."""
+    return _object(read_json(path, expected), str(path), expected)
+
+
+def read_jsonl(path: Path, expected: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield line number and object of each line that is not blank."""
+    for number, line in read_lines(path, expected):
+        if line.strip():
+            where = f"{path}, line {number}"
+            yield number, _object(_parsed(line, where, expected), where, expected)
+
+
+def parse_json(text: str, where: str, expected: str) -> Any:
+    """Return what a JSON text holds; `where` names it in a message."""
+    return _parsed(text, where, expected)
+
+
+def _object(value: Any, where: str, expected: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise DataError(
+            f"{where}: found {type(value).__name__}, expected a JSON object: {expected}"
+        )
+    return value
+
+
+def _parsed(text: str, where: str, expected: str, *, lines: bool = False) -> Any:
+    try:
+        value = json.loads(
+            text,
+            object_pairs_hook=_each_key_once,
+            parse_constant=_no_constant,
+            parse_float=_finite,
+            parse_int=_integer,
+        )
+        _check_values(value)
+    except json.JSONDecodeError as error:
+        place = f", line {error.lineno}" if lines else ""
+        raise DataError(
+            f"{where}{place}: found no JSON ({error.msg} at column {error.colno}), "
+            f"expected {expected}"
+        ) from error
+    except _RefusedError as error:
+        raise DataError(f"{where}: found {error}, expected {expected}") from error
+    except RecursionError as error:
+        raise DataError(
+            f"{where}: found JSON of more than {DEEPEST} levels, expected {expected}"
+        ) from error
+    return value
+
+
+def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        counts = Counter(key for key, _ in pairs)
+        twice = next(key for key, count in counts.items() if count > 1)
+        raise _RefusedError(f"the key {shown(twice)!r} twice in one object")
+    return found
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise _RefusedError(f"{name}, which is no number")
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise _RefusedError(f"the number {shown(digits)}, which is too large")
+    return value
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > LONGEST_INTEGER:
+        raise _RefusedError(f"a whole number of {len(digits)} digits")
+    return int(digits)
+
+
+def _check_values(value: Any) -> None:
+    """Refuse what lies too deep, and strings that cannot be written or passed to a system."""
+    level, depth = [value], 0
+    while level:
+        if depth > DEEPEST:
+            raise RecursionError
+        below: list[Any] = []
+        for item in level:
+            if isinstance(item, str):
+                _check_string(item)
+            elif isinstance(item, list):
+                below.extend(item)
+            elif isinstance(item, dict):
+                below.extend(item)
+                below.extend(item.values())
+        level, depth = below, depth + 1
+
+
+def _check_string(text: str) -> None:
+    if "\0" in text:
+        raise _RefusedError(f"a NUL in {shown(text)!r}")
+    if not text.isascii() and any("\ud800" <= sign <= "\udfff" for sign in text):
+        raise _RefusedError(f"half a surrogate pair in '{shown(text)}'")
+
+
+# --- CSV ---------------------------------------------------------------------------------------
+
+
+def read_csv(
+    path: Path, expected: str, *, escaped: bool = False
+) -> Iterator[tuple[int, list[str]]]:
+    """Yield line number and fields of each row that is not blank.
+
+    Parameters
+    ----------
+    path : Path
+        the file
+    expected : str
+        what it should hold, for messages
+    escaped : bool
+        take off the apostrophes that `csv_text` put before texts (Default value = False)
+    """
+    reader = csv.reader(_physical(path, expected), strict=True)
+    while True:
+        number = reader.line_num + 1
+        try:
+            row = next(reader, None)
+        except csv.Error as error:
+            raise DataError(
+                f"{path}, line {number}: found no CSV ({_reason(error)}), expected {expected}"
+            ) from error
+        if row is None:
+            return
+        if escaped and "'" in "".join(row):
+            row = [_plain(field) for field in row]
+        if row:
+            yield number, row
+
+
+def _physical(path: Path, expected: str) -> Iterator[str]:
+    """Yield lines as an open file with newline="" does: a lone CR ends one, too."""
+    for _, line in _decoded(path, expected):
+        if "\r" in line:
+            yield from io.StringIO(line, newline="")
+        else:
+            yield line
+
+
+def _reason(error: csv.Error) -> str:
+    said = str(error)
+    if said.startswith("unexpected end"):
+        return "a quote that is opened there is never closed"
+    if "field limit" in said:
+        return f"a field of more than {csv.field_size_limit():,} characters"
+    return said
+
+
+def read_table(
+    path: Path, expected: str, columns: Collection[str], *, escaped: bool = False
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield line number and fields by column of each row below a heading.
+
+    `columns` must be there; others may be. Each row has as many fields as the heading.
+    """
+    rows = read_csv(path, expected, escaped=escaped)
+    _, heading = next(rows, (0, []))
+    missing = sorted(set(columns).difference(heading))
+    if missing:
+        raise DataError(f"{path}: found no column {missing[0]!r}, expected {expected}")
+    if len(set(heading)) != len(heading):
+        raise DataError(f"{path}: found a column twice in its heading, expected {expected}")
+    for number, row in rows:
+        if len(row) != len(heading):
+            raise DataError(
+                f"{path}, line {number}: found {len(row)} fields, expected {len(heading)} as in "
+                "its heading"
+            )
+        yield number, dict(zip(heading, row, strict=True))
+
+
+def csv_text(rows: Iterable[Sequence[object]]) -> str:
+    r"""Return rows as CSV, lines ending in \n.
+
+    Numbers are written in full, None as an empty field, and text that a spreadsheet would run as a
+    formula behind an apostrophe. Text that is a plain number stays one.
+    """
+    return "".join(_row(row) for row in rows)
+
+
+def _row(fields: Sequence[object]) -> str:
+    line = ",".join(map(_field, fields))
+    return f"{line}\n" if line else '""\n'  # an empty line would be no row
+
+
+def _field(value: object) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        return repr(value)
+    text = f"'{value}" if value.startswith(RISKY) and not NUMBER.fullmatch(value) else value
+    # csv.writer of Python before 3.13 leaves a lone CR without quotes, which ends a row
+    if any(sign in text for sign in ',"\r\n'):
+        return '"' + text.replace('"', '""') + '"'
+    return text
+
+
+def _plain(field: str) -> str:
+    """Return a field without the apostrophe that `csv_text` put before it."""
+    return field[1:] if field[:1] == "'" and field[1:].startswith(RISKY) else field

@@ -1,0 +1,19 @@
+"""Folders of empty files and lists of clips: what finds clips opens none of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+
+def touch(folder: Path, *names: str) -> Path:
+    """Make empty files: nothing here opens them."""
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    return folder
+
+
+def listed(path: Path, *entries: dict[str, object]) -> Path:
+    path.write_text("".join(json.dumps(entry) + "\n" for entry in entries), encoding="utf-8")
+    return path
