@@ -48,8 +48,6 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "svbench.errors": set(),
     "svbench.types": {"svbench.errors"},
     "svbench.files": NOUNS,
-    "svbench.files.endings": set(),
-    "svbench.files.text": {"svbench.errors"},
     "svbench.protocols": {"svbench.types"},
     "svbench.limits": {"svbench.errors"},
     "svbench.processes": set(),

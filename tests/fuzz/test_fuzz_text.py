@@ -36,6 +36,10 @@ from tests.result_factories import make_table
 USUAL = 60  # variants of each specimen
 TABLE = make_table()
 REAL = make_table(rows=TABLE.rows[:1])  # the row of real clips alone
+ONE = hashlib.sha256(b"1\n").hexdigest()
+MARKER = json.dumps(
+    {**drawn._facts("x", 1, 0, 1, 1), "files": {"train.txt": ONE, "test.txt": ONE}}, indent=2
+)
 HIT = "2015-02-16-16-49-06"
 
 
@@ -84,11 +88,17 @@ def clips(read: Callable[[Path], Any]) -> Callable[[Path], Any]:
 
 
 def drawn_once(folder: Path) -> None:
-    drawn.draw_once(folder, fail, name="x", version=1, seed=0, train=1, test=1)
+    """Take a folder for drawn, mend it, or refuse it; what is not whole is drawn again."""
+    drawn.draw_once(folder, fill, name="x", version=1, seed=0, train=1, test=1)
+    drawn.draw_once(folder, refuse, name="x", version=1, seed=0, train=1, test=1)
 
 
-def fail(*_: object) -> None:
-    raise AssertionError("drew into a folder that was drawn before")
+def fill(folder: Path, split: str, clips: int) -> None:
+    (folder / f"{split}.txt").write_text(f"{clips}\n")
+
+
+def refuse(*_: object) -> None:
+    raise AssertionError("drew into a folder that was whole")
 
 
 def jsonl(*entries: dict[str, object]) -> str:
@@ -168,7 +178,7 @@ SPECIMENS = {
         lambda folder: vggsound.load(folder),
         ("video/---g-f_I2yQ_000001.mp4", "--0PQM4-hqg_000030.mp4"),
     ),
-    "a mark of drawn data": Specimen("MINIATURE.json", drawn._marker("x", 1, 0, 1, 1), drawn_once),
+    "a mark of drawn data": Specimen("MINIATURE.json", MARKER, drawn_once),
     "a joint model": Specimen(
         "config.json",
         json.dumps(
