@@ -1,8 +1,10 @@
-"""Where golden data lie: numbers that other implementations gave, and the clips they read.
+"""Where golden data lie: numbers that other implementations produced, and the clips they read.
 
-SVBENCH_GOLDEN names the folder; by default it is shared/golden beside the repository. A
-folder of the same form holds other clips, seeds and counts, and may lack some parts: a test
-reads from the files what there is, and skips, with the reason, what is absent.
+SVBENCH_GOLDEN names the folder; by default it is shared/golden beside the repository. A folder of
+the same form holds other clips, seeds and counts, and may lack some parts. What is absent there is
+taken from `tests/goldens`, which holds the number files: so a plain checkout proves parity with
+other people's code. Media and large states of networks lie outside only; a test that needs them
+skips, with the reason.
 """
 
 from __future__ import annotations
@@ -13,26 +15,33 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+SHIPPED = Path(__file__).resolve().parent / "goldens"
 
 
 def golden_root() -> Path:
-    """Give the folder of golden data, whether it is there or not."""
+    """Return the folder of golden data outside, whether it is there or not."""
     named = os.environ.get("SVBENCH_GOLDEN")
     return Path(named) if named else REPOSITORY.parent / "shared" / "golden"
 
 
 def golden(path: str) -> Path:
-    """Give a file or folder of the golden data; skip the test if it is absent."""
-    return _there(golden_root() / path)
+    """Return a file or folder of the golden data; skip the test if it is absent."""
+    return _first(golden_root() / path, SHIPPED / "golden" / path)
+
+
+def fact(name: str) -> Path:
+    """Return a list that was taken from other people's code; skip the test if it is absent."""
+    return _first(golden_root().parent / "facts" / name, SHIPPED / "facts" / name)
 
 
 def real_clips() -> Path:
-    """Give the folder of whole real clips, beside the golden data; skip if it is absent."""
-    return _there(golden_root().parent / "clips" / "real")
+    """Return the folder of whole real clips, beside the golden data; skip if it is absent."""
+    return _first(golden_root().parent / "clips" / "real")
 
 
-def _there(path: Path) -> Path:
-    """Give the path, or skip the test."""
-    if not path.exists():
-        pytest.skip(f"no golden data at {path} (set SVBENCH_GOLDEN)")
-    return path
+def _first(*places: Path) -> Path:
+    """Return the first place that is there, or skip the test."""
+    found = next((place for place in places if place.exists()), None)
+    if found is None:
+        pytest.skip(f"no golden data at {places[0]} (set SVBENCH_GOLDEN)")
+    return found

@@ -20,11 +20,10 @@ from svbench.baselines.modal import Modal
 from svbench.baselines.sampling import SamplerSettings, sample
 from svbench.errors import ConfigError, DataError
 from svbench.types import ClipSpec
-from tests.golden import golden_root
+from tests.golden import fact
 from tests.joint_factories import tiny_inputs, tiny_joint
 
 MIXERS: tuple[MixerKind, ...] = ("cmc-pe", "cross-attention", "cross-attention-sequence")
-KEYS = golden_root().parent / "facts"
 GREATEST_HITS = ClipSpec(32, 8.0, (256, 256), 16000)
 
 
@@ -84,6 +83,22 @@ def test_checkpointing_changes_neither_loss_nor_gradient(mixer: MixerKind) -> No
         weight: nn.Parameter = joint.connectors["video"].stem.weight  # type: ignore[assignment, union-attr]
         found.append((loss.detach(), weight.grad))
     torch.testing.assert_close(found[0], found[1])
+
+
+@pytest.mark.parametrize(("checkpointing", "passes"), [(False, 1), (True, 2)])
+def test_checkpointing_computes_mixers_twice(checkpointing: bool, passes: int) -> None:
+    """Equal numbers do not show that memory is saved; that nothing was kept does."""
+    joint = tiny_joint("cmc-pe")
+    joint.added.requires_grad_(True)
+    joint.train().checkpointing = checkpointing
+    calls = []
+    mixer = next(iter(joint.mixers["video"].values()))  # type: ignore[operator, union-attr]
+    mixer.register_forward_pre_hook(lambda *_call: calls.append(1))
+    told = tiny_inputs()
+    seen = environment(told["noisy"], told["guessed"])
+    said = joint(told["noisy"], told["times"], told["captions"], seen)
+    sum(part.square().mean() for part in said).backward()
+    assert len(calls) == passes
 
 
 def test_cmc_pe_adds_at_its_time() -> None:
@@ -159,10 +174,7 @@ def test_parameters_at_full_size(mixer: MixerKind, added: int) -> None:
 
 @pytest.mark.parametrize("mixer", ["cmc-pe", "cross-attention"])
 def test_keys_at_full_size_both_ways(mixer: MixerKind) -> None:
-    path = KEYS / f"svg_official_keys_{official.MIXERS[mixer]}.json"
-    if not path.exists():
-        pytest.skip(f"no key lists at {path}")
-    lists = json.loads(path.read_text())
+    lists = json.loads(fact(f"svg_official_keys_{official.MIXERS[mixer]}.json").read_text())
     with torch.device("meta"):
         joint = full_size(mixer)
         theirs = {name: torch.empty(shape) for name, shape in lists["unet_svg"].items()}

@@ -12,9 +12,7 @@ from hypothesis import strategies as st
 
 from svbench.baselines.timesteps import exponents, local_timesteps, official, spaced
 from svbench.errors import ConfigError
-from tests.golden import golden_root
-
-LISTS = golden_root().parent / "facts" / "svg_official_timesteps.json"
+from tests.golden import fact
 
 
 def test_eq8_by_hand() -> None:
@@ -32,9 +30,7 @@ def test_gamma_1_adjusts_nothing() -> None:
 
 
 def test_the_released_lists() -> None:
-    if not LISTS.exists():
-        pytest.skip(f"no lists at {LISTS}")
-    runs = json.loads(LISTS.read_text())["timesteps"]
+    runs = json.loads(fact("svg_official_timesteps.json").read_text())["timesteps"]
     seen = 0
     for steps, by_gamma in runs.items():
         for name, lists in by_gamma.items():

@@ -208,6 +208,13 @@ def test_checkpointing_changes_no_number(tmp_path: Path) -> None:
     assert plain.losses == again.losses
 
 
+@pytest.mark.parametrize("wanted", [False, True])
+def test_checkpointing_reaches_mixers_and_base_models(tmp_path: Path, wanted: bool) -> None:
+    _, joint = learn(tmp_path, replace(SHORT, steps=1, checkpointing=wanted))
+    assert joint.checkpointing is wanted
+    assert [unet.is_gradient_checkpointing for unet in joint.unets.values()] == [wanted, wanted]  # type: ignore[operator]
+
+
 def test_what_is_frozen_stays() -> None:
     joint = tiny_joint("cross-attention", fresh=True)
     chosen = {kind: set(choose(joint, kind)) for kind in ("paper", "joint", "all")}  # type: ignore[arg-type]

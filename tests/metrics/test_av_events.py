@@ -170,8 +170,10 @@ def test_the_key_names_the_libraries(package: str, monkeypatch: pytest.MonkeyPat
 
 
 def test_detectors_are_named_as_in_the_list() -> None:
-    assert all(name == detectors.name for name, detectors in DETECTORS.items())
+    assert tuple(DETECTORS) == ("published", "miniature", "tuned")
     assert Detectors("published") == PUBLISHED
+    keys = {AVEvents(detectors).key for detectors in DETECTORS.values()}
+    assert len(keys) == len(DETECTORS)  # no two of them find the same events under one key
 
 
 def test_tuned_events_come_from_the_tuned_curve() -> None:

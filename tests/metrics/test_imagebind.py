@@ -14,7 +14,7 @@ from svbench.errors import ConfigError, DataError
 from svbench.metrics.imagebind import HEARD, HUGE, ImageBind, ImageBindConfig, load, shapes
 from svbench.metrics.imagebind_parts import Attention, Size
 from svbench.weights import load_state
-from tests.golden import REPOSITORY, golden_root
+from tests.golden import fact
 from tests.metrics.small_imagebind import SMALL, random_state
 
 WHOLE = replace(SMALL, depth=Size(8, 1, 1), thermal=Size(8, 1, 1), imu=Size(8, 1, 1))
@@ -32,11 +32,7 @@ def inputs(count: int, seed: int = 0) -> dict[str, torch.Tensor]:
 
 
 def test_the_published_keys_at_full_size() -> None:
-    roots = (golden_root().parent, REPOSITORY.parent / "shared")
-    places = [root / "facts" / "imagebind_huge_keys.json" for root in roots]
-    path = next((p for p in places if p.exists()), None)
-    if path is None:
-        pytest.skip(f"no key list at {places[0]} (set SVBENCH_GOLDEN)")
+    path = fact("imagebind_huge_keys.json")
     published = {name: tuple(shape) for name, shape in json.loads(path.read_text()).items()}
     ours = shapes(HUGE)
     assert ours == published

@@ -85,6 +85,14 @@ def test_onsets_count_from_the_segment(root: Path) -> None:
     assert unknown.onsets is None
 
 
+def test_a_hit_at_a_segments_end_counts_once(root: Path) -> None:
+    (root / f"{A}_times.txt").write_text(
+        "0 wood hit static\n4.0 wood hit static\n8 wood hit static\n"
+    )
+    first, second, *_ = load(root)
+    assert (first.onsets, second.onsets) == ((0.0,), (0.0,))  # 8 s begins the rest
+
+
 def test_actions_and_gaps_filter_onsets(root: Path) -> None:
     assert load(root, actions={"hit"})[0].onsets == pytest.approx((0.5,))
     assert load(root, actions={"hit", "scratch"})[0].onsets == pytest.approx((0.5, 3.9999))
