@@ -54,7 +54,6 @@ from svbench.media.sound import read_time_line
 from svbench.types import Clip, ClipSpec, Recording
 
 __all__ = [
-    "VIDEO_ENDINGS",
     "check",
     "cover",
     "duration",
@@ -71,7 +70,6 @@ __all__ = [
 
 VERSION = "2"  # part of every digest: raise it when a decoded array could change
 TOLERANCE = 0.1  # s; an AAC packet at 16 kHz lasts 0.064 s, and muxers drop the last one
-VIDEO_ENDINGS = (".mp4", ".mkv", ".webm", ".mov", ".avi", ".m4v")
 
 Video = NDArray[np.uint8]
 Audio = NDArray[np.float32]
@@ -138,7 +136,7 @@ def _read_video(recording: Recording, spec: ClipSpec, pad: bool) -> Video:
                 chosen += 1
             if chosen == spec.frames:
                 return video
-            end = one.time + (one.time - previous.time if previous else step)
+            end = one.time + max(one.length, one.track.step or step)
             previous = one
     if previous is None:
         raise DataError(f"{path}: found no video frames, expected {spec.frames}")

@@ -15,6 +15,7 @@ Choice of streams: https://ffmpeg.org/ffmpeg.html#Automatic-stream-selection
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -33,7 +34,7 @@ from svbench.errors import DataError, SvbenchError
 DEMUXERS = (
     *("aa", "aac", "ac3", "aiff", "amr", "ape", "apng", "asf", "au", "av1", "avi", "caf", "dts"),
     *("dv", "eac3", "flac", "flv", "gif", "gxf", "h264", "hevc", "ivf", "loas", "m4v"),
-    *("matroska", "webm", "mov", "mp3", "mpc", "mpc8", "mpeg", "mpegts", "mpegtsraw"),
+    *("matroska", "webm", "mjpeg", "mov", "mp3", "mpc", "mpc8", "mpeg", "mpegts", "mpegtsraw"),
     *("mpegvideo", "mxf", "nsv", "nut", "obu", "ogg", "oma", "rm", "swf", "tak", "truehd", "tta"),
     *("vc1", "voc", "vvc", "w64", "wav", "wtv", "wv", "xwma", "yuv4mpegpipe"),
 )
@@ -41,6 +42,9 @@ DEMUXERS = (
 BARE_SOUND = ("aac", "ac3", "dts", "eac3", "loas", "mp3", "truehd")
 # Forms that number packets in decoding order and know no time of presentation.
 WITHOUT_PRESENTATION_TIME = ("avi", "h264", "hevc", "m4v", "mpegvideo", "vc1", "vvc")
+# Forms that may list channels in an order of their own, and the codecs that then pass it on.
+OWN_CHANNEL_ORDER = ("mov", "caf", "aiff")
+PCM = re.compile(r"pcm_(?:[suf](\d+)(?:le|be)?|alaw|mulaw)")
 DEFAULT_BONUS = 5_000_000  # what ffmpeg's choice adds for a stream marked as default
 MICROSECONDS = 1_000_000  # FFmpeg counts containers in them
 
@@ -96,24 +100,40 @@ def picture_stream(container: InputContainer, path: Path) -> av.VideoStream:
 
 
 def sound_stream(container: InputContainer, path: Path) -> av.AudioStream:
-    """Return the audio stream that ffmpeg would choose; raise DataError where there is none."""
+    """Return the audio stream that ffmpeg would choose, safe to decode.
+
+    PyAV frees the list of a custom channel order twice, so the layout of such a stream must never
+    be looked at, nor reach a frame. All channels are averaged: their order is not needed.
+    """
+    stream = _chosen_sound(container, path)
+    context = stream.codec_context
+    if context is None:
+        raise DataError(f"{path}: found an audio stream of an unknown codec, expected a known one")
+    if _may_have_own_order(container, stream):
+        channels = _channels(container, stream)
+        if channels < 1:
+            raise DataError(f"{path}: found no number of channels, expected one in the header")
+        context.layout = f"{channels} channels"
+    return stream
+
+
+def _chosen_sound(container: InputContainer, path: Path) -> av.AudioStream:
     candidates = container.streams.audio
     if not candidates:
         raise DataError(
             f"{path}: found no audio stream, expected one in the file or in "
             f"{path.with_suffix('.wav').name} beside it{_streams(container)}"
         )
-    stream = max(candidates, key=lambda s: _rank(s, _channels(s)))
-    if stream.codec_context is None:
-        raise DataError(f"{path}: found an audio stream of an unknown codec, expected a known one")
-    return stream
+    if len(candidates) == 1:
+        return candidates[0]
+    return max(candidates, key=lambda s: _rank(s, _channels(container, s)))
 
 
 def origin(container: InputContainer, path: Path) -> Fraction:
     """Return the time stamp, in seconds, at which the file's chosen streams begin."""
     chosen: list[av.VideoStream | av.AudioStream] = []
     if container.streams.audio:
-        chosen.append(sound_stream(container, path))
+        chosen.append(_chosen_sound(container, path))
     if any(not s.disposition & Disposition.attached_pic for s in container.streams.video):
         chosen.append(picture_stream(container, path))
     starts = [
@@ -127,21 +147,33 @@ def origin(container: InputContainer, path: Path) -> Fraction:
 def header_end(
     container: InputContainer, stream: av.VideoStream, zero: Fraction
 ) -> Fraction | None:
-    """Return when a stream ends according to the header, in seconds from time zero.
+    """Return when a stream ends according to its own header, in seconds from time zero.
 
-    None where the header does not say it of this stream: the length of the whole container
-    counts subtitles and other tracks, so it stands for the stream only where there is nothing
-    but one picture and one sound.
+    None where the header does not say it of this stream: see `container_end`.
     """
-    if stream.duration is not None and stream.time_base is not None:
+    if form(container) == "avi" and stream.frames and stream.average_rate:
+        return stream.frames / Fraction(stream.average_rate)  # its length is measured, not read
+    own = form(container) != "asf"  # whose streams are all given the length of the whole file
+    if own and stream.duration is not None and stream.time_base is not None:
         return ((stream.start_time or 0) + stream.duration) * Fraction(stream.time_base) - zero
     tag = _clock(stream.metadata.get("DURATION", ""))  # Matroska's, counted from its own zero
-    if tag is not None:
-        return tag - zero
+    return None if tag is None else tag - zero
+
+
+def container_end(container: InputContainer, zero: Fraction) -> Fraction | None:
+    """Return when the last of picture and sound ends according to the container.
+
+    None where it does not say so, or where there are other tracks, whose length it may be.
+    """
     kinds = sorted(s.type for s in container.streams)
     if container.duration is None or kinds not in (["video"], ["audio", "video"]):
         return None
     return Fraction(container.duration, MICROSECONDS) - max(zero, Fraction(0))
+
+
+def form(container: InputContainer) -> str:
+    """Return the name of a container's form, the first where it has several."""
+    return str(container.format.name).split(",")[0]
 
 
 def _clock(text: str) -> Fraction | None:
@@ -162,8 +194,23 @@ def _pixels(stream: av.VideoStream) -> int:
     return stream.width * stream.height if stream.codec_context else 0
 
 
-def _channels(stream: av.AudioStream) -> int:
-    return int(stream.channels) if stream.codec_context else 0
+def _channels(container: InputContainer, stream: av.AudioStream) -> int:
+    """Return the number of channels, without looking at an order of their own; 0: not known."""
+    if not stream.codec_context:
+        return 0
+    context = stream.codec_context
+    if not _may_have_own_order(container, stream):
+        return int(context.channels)
+    found = PCM.fullmatch(context.name)
+    bits = int(found[1] or 8) if found else 0
+    return (context.bit_rate or 0) // max(1, context.sample_rate * bits)
+
+
+def _may_have_own_order(container: InputContainer, stream: av.AudioStream) -> bool:
+    """Check whether a stream's channels may come in an order that the container lists."""
+    context = stream.codec_context
+    plain = context is not None and PCM.fullmatch(context.name) is not None
+    return plain and form(container) in OWN_CHANNEL_ORDER
 
 
 def _streams(container: InputContainer) -> str:

@@ -24,9 +24,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svbench.errors import DataError
-from svbench.media.containers import boundary, header_end, opened, origin, picture_stream
+from svbench.media.containers import (
+    boundary,
+    container_end,
+    header_end,
+    opened,
+    origin,
+    picture_stream,
+)
 from svbench.media.picture import Shown, Upright, Video, shown
-from svbench.media.sound import Audio, read_time_line
+from svbench.media.sound import Audio, TimeLine, read_time_line
 from svbench.types import Clip, ClipSpec, Recording
 
 TOLERANCE = Fraction(1, 5)  # s that a header may promise beyond the streams: muxers are generous
@@ -44,15 +51,16 @@ def read_native(recording: Recording, *, pad: bool = False) -> Clip:
         video = pictures.laid_out(times, rate)
     sound_path = recording.sound or recording.path
     with boundary(sound_path):
-        audio, sample_rate = _read_sound(sound_path, pictures.times[0], pictures.end, pad)
+        line = read_time_line(sound_path, pictures.times[0], None, MOST_BYTES // 4)
+        _check_length(recording, pictures.end, line.end)
+        audio = _sound_of(line, sound_path, pictures.times[0], pictures.end, pad)
     with boundary(recording.path):
-        spec = ClipSpec(len(video), float(rate), (video.shape[1], video.shape[2]), sample_rate)
+        spec = ClipSpec(len(video), float(rate), (video.shape[1], video.shape[2]), line.rate)
         return Clip(video, audio, spec, times)
 
 
-def _read_sound(path: Path, begin: Fraction, end: Fraction, pad: bool) -> tuple[Audio, int]:
-    """Return all sound from the first frame on, at least as long as the picture, and its rate."""
-    line = read_time_line(path, begin, None, MOST_BYTES // 4)
+def _sound_of(line: TimeLine, path: Path, begin: Fraction, end: Fraction, pad: bool) -> Audio:
+    """Return all sound from the first frame on, at least as long as the picture, shape (S,)."""
     if end - line.end > SHORT and not pad:
         raise DataError(
             f"{path}: audio ends at {float(line.end):.3f} s, expected {float(end):.3f} s as the "
@@ -64,7 +72,7 @@ def _read_sound(path: Path, begin: Fraction, end: Fraction, pad: bool) -> tuple[
             f"{path}: audio ends at {float(line.end):.3f} s, expected at most "
             f"{MOST_BYTES // 4 / line.rate:.0f} s; the native view holds the whole sound"
         )
-    return line.laid_out(round(begin * line.rate), max(1, count), line.rate), line.rate
+    return line.laid_out(round(begin * line.rate), max(1, count), line.rate)
 
 
 @dataclass(slots=True)
@@ -132,7 +140,6 @@ def _read_pictures(recording: Recording) -> _Pictures:
     if found is None or last is None:
         raise DataError(f"{path}: found no video frames, expected at least two")
     found.end = last.time + max(last.track.step, last.length)
-    _check_length(path, found.end)
     return found
 
 
@@ -160,10 +167,15 @@ def _placed(pictures: _Pictures) -> tuple[NDArray[np.float64], Fraction]:
     return np.array([float(stamp) for stamp in stamps]), Fraction(mean)
 
 
-def _check_length(path: Path, end: Fraction) -> None:
-    """Refuse a picture that ends before its header says."""
+def _check_length(recording: Recording, picture: Fraction, sound: Fraction) -> None:
+    """Refuse a file that ends before its header says."""
+    path, end = recording.path, picture
     with opened(path) as container:
-        promised = header_end(container, picture_stream(container, path), origin(container, path))
+        zero = origin(container, path)
+        promised = header_end(container, picture_stream(container, path), zero)
+        apart = recording.sound is not None and bool(container.streams.audio)
+        if promised is None and not apart:  # of the picture or the sound, whichever is longer
+            promised, end = container_end(container, zero), max(picture, sound)
     if promised is not None and promised - end > TOLERANCE:
         raise DataError(
             f"{path}: found {float(end):.3f} s in it, expected the {float(promised):.3f} s that "

@@ -1,7 +1,8 @@
 """The pictures of a file: decoded in order of presentation, each with its time, upright.
 
-Times are the container's time stamps, counted from the file's time zero. AVI and bare streams
-know the order of decoding only; there the n-th picture is shown at the n-th decoding time.
+Times are the container's time stamps, counted from the file's time zero. AVI knows the order of
+decoding only; there a picture is shown when the packet that sets it free is decoded, less the
+delay of the first one: what an encoder left out keeps its place.
 
 A late start is reached by seeking in forms that index their pictures or stamp each of them, and
 only where that gives what decoding from the front would give: decoding begins at a key frame
@@ -28,12 +29,18 @@ import av
 import cv2
 import numpy as np
 from av.container import InputContainer
-from av.sidedata.sidedata import SideData
+from av.sidedata.sidedata import SideData, SideDataContainer
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from svbench.errors import DataError
-from svbench.media.containers import WITHOUT_PRESENTATION_TIME, opened, origin, picture_stream
+from svbench.media.containers import (
+    WITHOUT_PRESENTATION_TIME,
+    form,
+    opened,
+    origin,
+    picture_stream,
+)
 
 Video = NDArray[np.uint8]
 
@@ -98,7 +105,7 @@ def _reached(
     container: InputContainer, stream: av.VideoStream, path: Path, start: float, back: int
 ) -> tuple[Shown, Iterator[Shown]] | None:
     """Seek, and return the key frame to begin with; None where it would come too late."""
-    if container.format.name.split(",")[0] not in SEEKABLE:
+    if form(container) not in SEEKABLE:
         return None
     aim = Fraction(start) - back + origin(container, path)
     try:
@@ -112,18 +119,17 @@ def _reached(
 
 def _decoded(container: InputContainer, stream: av.VideoStream, path: Path) -> Iterator[Shown]:
     zero, unit, track = origin(container, path), Fraction(stream.time_base or 1), _track(stream)
-    by_order = container.format.name.split(",")[0] in WITHOUT_PRESENTATION_TIME
-    waiting: list[int] = []  # decoding times of pictures that are still to come
+    clock = _DecodingClock(track.step / unit)
+    by_order = form(container) in WITHOUT_PRESENTATION_TIME
     last: Fraction | None = None
     for packet in container.demux(stream):
-        if packet.dts is not None:
-            waiting.append(packet.dts)
         for frame in packet.decode():
-            stamp = frame.pts
-            if by_order:
-                stamp = waiting.pop(0) if waiting else None
+            stamp = clock.of(packet.dts) if by_order else frame.pts
             if stamp is None:
-                raise DataError(f"{path}: found a frame without time stamp, expected one on each")
+                raise DataError(
+                    f"{path}: found a picture without time stamp, expected one on each; "
+                    "a bare stream has to be put into a container"
+                )
             time = stamp * unit - zero
             if last is not None and time < last:
                 raise DataError(
@@ -132,6 +138,37 @@ def _decoded(container: InputContainer, stream: av.VideoStream, path: Path) -> I
                 )
             last = time
             yield Shown(time, (frame.duration or 0) * unit, frame, track)
+        clock.pass_over(packet.dts)
+
+
+class _DecodingClock:
+    """Times of pictures in forms that number packets in decoding order alone.
+
+    The decoder holds a picture back until a packet shows that none comes before it. So a picture
+    belongs to the packet that sets it free, less the delay of the first picture.
+    """
+
+    def __init__(self, step: Fraction) -> None:
+        self._step = step  # from picture to picture, in units of the stream
+        self._first: int | None = None
+        self._delay: int | None = None
+        self._last: Fraction | None = None
+
+    def of(self, dts: int | None) -> Fraction | None:
+        """Return the stamp of a picture that a packet of this decoding time set free."""
+        if dts is not None:
+            first = dts if self._first is None else self._first
+            self._delay = dts - first if self._delay is None else self._delay
+            self._last = Fraction(dts - self._delay)
+        elif self._last is not None and self._step:  # set free by the end of the file
+            self._last += self._step
+        else:
+            return None
+        return self._last
+
+    def pass_over(self, dts: int | None) -> None:
+        """Note that a packet was decoded."""
+        self._first = dts if self._first is None else self._first
 
 
 def _track(stream: av.VideoStream) -> Track:
@@ -187,7 +224,8 @@ class Upright:
     def _matrix(self, frame: av.VideoFrame) -> tuple[int, int, int, int]:
         """Return a, b, c, d of the display matrix: x' = a x + c y, y' = b x + d y."""
         try:
-            matrix = frame.side_data.get("DISPLAYMATRIX")
+            # Not `frame.side_data`, which would tie the frame into a cycle and keep it in memory.
+            matrix = SideDataContainer(frame).get("DISPLAYMATRIX")  # type: ignore[call-arg]
         except ValueError:  # another side datum, of a kind that PyAV does not know
             turn = np.deg2rad(frame.rotation)
             cosine, sine = float(np.cos(turn)), float(np.sin(turn))

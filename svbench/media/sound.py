@@ -27,7 +27,7 @@ import soxr
 from numpy.typing import NDArray
 
 from svbench.errors import DataError
-from svbench.media.containers import BARE_SOUND, opened, origin, sound_stream
+from svbench.media.containers import BARE_SOUND, form, opened, origin, sound_stream
 
 Audio = NDArray[np.float32]
 
@@ -150,8 +150,8 @@ def _decoded(path: Path, begin: Fraction) -> Generator[Block, None, None]:
     with opened(path) as container:
         stream = sound_stream(container, path)
         zero = origin(container, path)
-        name = container.format.name
-        if begin > SEEK_FROM and name.split(",")[0] in SEEKABLE:
+        name = form(container)
+        if begin > SEEK_FROM and name in SEEKABLE:
             near = begin - PREROLL + zero
             container.seek(int(near / Fraction(stream.time_base or 1)), stream=stream)
         mono = _Mono()
@@ -183,11 +183,11 @@ class _Mono:
 
     def of(self, frame: av.AudioFrame, path: Path) -> Audio:
         """Return the mean over channels, shape (n,)."""
-        form = (frame.format.name, frame.layout.name, frame.sample_rate)
-        if form != self._form:
+        found = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if found != self._form:
             # Packed samples lie in one plane. Planar frames of 8 channels or more must never be
             # touched: PyAV reads their planes past the end of the list.
-            self._form, self._packed = form, av.AudioResampler(format="flt")
+            self._form, self._packed = found, av.AudioResampler(format="flt")
         channels = frame.layout.nb_channels
         if channels < 1 or frame.sample_rate < 1:
             raise DataError(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from svbench import media
 from svbench.errors import DataError
@@ -64,10 +67,68 @@ def test_a_late_start_gives_the_frames_that_decoding_from_the_front_gives(
         assert movies.numbers(sought.video) == list(range(first, first + 12))
 
 
+AVI = {
+    "one by one": {},
+    "MPEG-4": {"codec": "mpeg4", "options": {"bf": "0", "q": "3"}},
+    "MPEG-4, B-frames": {"codec": "mpeg4", "options": {"bf": "2", "q": "3"}},
+    "H.264, B-frames": {"codec": "libx264", "options": {"x264-params": "bframes=2:threads=1"}},
+}
+
+
+@pytest.mark.parametrize("kind", AVI)
+def test_frames_left_out_of_an_avi_leave_the_others_in_place(
+    kind: str, ten_seconds: Path, tmp_path: Path
+) -> None:
+    kept = [k for k in range(144) if k % 7 not in (3, 4)]
+    pictures = [movies.frame(k) for k in kept]
+    path = movies.write(tmp_path / "a.avi", pictures, times=[k / 24 for k in kept], **AVI[kind])
+    clip = media.read(Recording(path, 0.0, ten_seconds), ClipSpec(96, 24.0, (48, 64), 16000))
+    shown = np.subtract(movies.numbers(clip.video), range(96))
+    assert np.abs(shown).max() == 1  # of two frames left out each is next to one that is there
+
+
+def test_a_packet_without_picture_delays_no_other(ten_seconds: Path, tmp_path: Path) -> None:
+    """What XviD writes for a frame that repeats the last one: a picture that is not coded."""
+    kept = [k for k in range(96) if k % 5 != 3]
+    how = {"codec": "mpeg4", "options": {"bf": "0", "g": "300", "q": "3"}}
+    pictures = [movies.frame(k) for k in kept]
+    film = movies.write(tmp_path / "a.avi", pictures, times=[k / 24 for k in kept], **how)
+    path = tmp_path / "b.avi"
+    with av.open(str(film)) as source, av.open(str(path), "w") as out:
+        track = out.add_stream_from_template(source.streams.video[0])
+        coded = iter([bytes(packet) for packet in source.demux() if packet.size])
+        for k in range(96):
+            # VOP start code, type P, time of a frame, not coded: 14496-2, 6.2.5
+            bits = f"0101{k % 24 * 1000:015b}10" + "011"
+            absent = b"\0\0\1\xb6" + int(bits, 2).to_bytes(3, "big")
+            packet = av.Packet(next(coded) if k in kept else absent)
+            packet.stream, packet.time_base = track, Fraction(1, 24)
+            packet.pts = packet.dts = k
+            packet.is_keyframe = k == 0
+            out.mux(packet)
+    clip = media.read(Recording(path, 0.0, ten_seconds), ClipSpec(90, 24.0, (48, 64), 16000))
+    shown = np.subtract(movies.numbers(clip.video), range(90))
+    assert set(shown) <= {-1, 0}
+    assert [k for k in range(90) if shown[k]] == [k for k in range(90) if k % 5 == 3]
+
+
+def test_frames_are_let_go_as_they_are_read(tmp_path: Path) -> None:
+    """Reading a display matrix once tied each frame into a cycle that only a collection ends."""
+    path = movies.write(tmp_path / "a.mkv", movies.frames(24))
+    upright = picture.Upright(path)
+    gc.collect()
+    gc.disable()
+    try:
+        for one in picture.shown(path):
+            upright.square(one)
+        alive = sum(type(thing) is av.VideoFrame for thing in gc.get_objects())
+    finally:
+        gc.enable()
+    assert alive <= 2
+
+
 def test_the_cover_is_not_the_video_and_the_default_track_is(tmp_path: Path) -> None:
     """A small default track beside a larger one, in Matroska, which marks defaults."""
-    import av
-
     path = tmp_path / "two.mkv"
     with av.open(str(path), "w") as out:
         tracks = []
@@ -86,6 +147,25 @@ def test_the_cover_is_not_the_video_and_the_default_track_is(tmp_path: Path) -> 
     sound = movies.write_sound(tmp_path / "s.wav", movies.sound(2))
     clip = media.read(Recording(path, 0.0, sound), ClipSpec(4, 4.0, (48, 64), 16000))
     assert movies.numbers(clip.video) == [0, 6, 12, 18]
+
+
+def test_the_length_of_the_last_frame_is_its_own(tmp_path: Path, ten_seconds: Path) -> None:
+    """Not the gap before it: half a second of frames, a hole, one frame, and nothing more."""
+    times = [*(k / 24 for k in range(12)), 2.3]
+    path = movies.write(tmp_path / "a.mkv", movies.frames(13), times=times)
+    with pytest.raises(DataError, match=r"video ends at 2\.3\d\d s, expected 4\.000 s"):
+        media.read(Recording(path, 0.0, ten_seconds), ClipSpec(32, 8.0, (48, 64), 16000))
+
+
+def test_a_last_frame_that_is_held_is_held(tmp_path: Path, ten_seconds: Path) -> None:
+    pictures = [Image.fromarray(frame) for frame in movies.frames(10)]
+    first, *others = pictures
+    delays = [*[100] * 9, 4000]  # ms
+    first.save(tmp_path / "a.gif", save_all=True, append_images=others, duration=delays)
+    clip = media.read(
+        Recording(tmp_path / "a.gif", 0.0, ten_seconds), ClipSpec(16, 4.0, (48, 64), 16000)
+    )
+    assert movies.numbers(clip.video)[-12:] == [9] * 12
 
 
 def test_a_picture_that_begins_behind_the_window_is_refused(tmp_path: Path) -> None:

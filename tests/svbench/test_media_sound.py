@@ -11,6 +11,7 @@ import pytest
 
 from svbench import media
 from svbench.errors import DataError
+from svbench.media.containers import opened, sound_stream
 from svbench.media.sound import Block, _runs, read_time_line
 from svbench.types import Clip, ClipSpec, Recording
 from tests import movies
@@ -33,6 +34,11 @@ MANY = {
     # codec, layout, ending: every one of 8 channels and more once ended the interpreter
     "packed, 8": ("pcm_s16le", "7.1", "wav"),
     "packed, 16": ("pcm_s16le", "hexadecagonal", "wav"),
+    # an order of channels that the container lists: PyAV frees it twice
+    "own order, 8, MOV": ("pcm_s16le", "7.1", "mov"),
+    "own order, 7, MOV, 24 bits": ("pcm_s24le", "6.1", "mov"),
+    "own order, 8, CAF": ("pcm_s16le", "7.1", "caf"),
+    "own order, 8, AIFF": ("pcm_s16be", "7.1", "aiff"),
     "planar, 8, AAC": ("aac", "7.1", "m4a"),
     "planar, 8, FLAC": ("flac", "7.1", "flac"),
     "planar, 6, AC-3": ("ac3", "5.1", "ac3"),
@@ -47,6 +53,17 @@ def test_many_channels_are_averaged(kind: str, picture: Path, tmp_path: Path) ->
     movies.write_sound(path, movies.sound(), codec=codec, layout=layout)
     clip = media.read(Recording(picture, 0.0, path), SPEC)
     np.testing.assert_allclose(bursts(clip), movies.BURSTS, atol=0.035)  # AC-3 has no priming mark
+
+
+@pytest.mark.parametrize("form", ["mov", "caf", "aiff"])
+def test_an_order_of_channels_never_reaches_a_frame(form: str, tmp_path: Path) -> None:
+    codec = "pcm_s16be" if form == "aiff" else "pcm_s16le"
+    path = tmp_path / f"s.{form}"
+    movies.write_sound(path, movies.sound(1.0, [0.5]), codec=codec, layout="7.1")
+    with opened(path) as container:
+        stream = sound_stream(container, path)
+        names = {frame.layout.name for frame in container.decode(stream)}
+    assert names == {"8 channels"}
 
 
 @pytest.mark.parametrize("gap", [0.0213, 0.15, 0.5])

@@ -153,6 +153,28 @@ def test_peaks_come_at_the_time_stamps_of_their_frames(tmp_path: Path) -> None:
 # --- what a header promises --------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("name", ["a.flv", "a.nut", "a.wmv", "a.ts", "a.mkv"])
+def test_a_sound_that_outlasts_the_picture_is_no_truncation(name: str, tmp_path: Path) -> None:
+    codec = "wmv2" if name == "a.wmv" else "mpeg4" if name == "a.nut" else "libx264"
+    sound_codec = "aac" if name == "a.flv" else "mp2"
+    audio = [(0.0, movies.sound(2.6, [0.5], 44100))]
+    how = {"codec": codec, "sound_codec": sound_codec, "rate": 44100}
+    path = movies.write(tmp_path / name, movies.frames(48), audio=audio, **how)
+    clip = media.read_native(Recording(path))
+    assert clip.spec.frames in (48, 49)
+    assert clip.duration == pytest.approx(2.6, abs=0.06)
+
+
+def test_an_avi_that_is_cut_off_is_refused(tmp_path: Path) -> None:
+    path = movies.write(tmp_path / "a.avi", movies.frames(96), audio=[(0.0, movies.sound(4.0))])
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) * 3 // 4])
+    with pytest.raises(DataError, match=r"a\.avi: .*truncated"):
+        media.read_native(
+            Recording(path, sound=movies.write_sound(tmp_path / "s.wav", movies.sound(4.0)))
+        )
+
+
 def test_subtitles_that_outlast_the_picture_are_no_truncation(tmp_path: Path) -> None:
     path = movies.write(tmp_path / "a.mkv", movies.frames(48), audio=[(0.0, movies.sound(2.0))])
     (tmp_path / "a.srt").write_text("1\n00:00:30,000 --> 00:00:35,000\nlong after the end\n")
