@@ -312,7 +312,8 @@ def prepare_run(config: RunConfig, out: Path) -> Callable[[], Plan]:
         data = find(config, out)
         check_captioned(columns, {config.dataset: data.examples})
         called = (data.title, config.dataset, config.scale)
-        return Plan(*called, data.spec, data.examples, columns, systems, notes=data.notes)
+        spec = replace(data.spec, frame_choice=config.frame_choice, channels=config.channels)
+        return Plan(*called, spec, data.examples, columns, systems, notes=data.notes)
 
     if config.scale == "mini":
         return plan

@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 from svbench.errors import DataError
 from svbench.media.containers import boundary, header_end, opened, origin, picture_stream
 from svbench.media.picture import Shown, Upright, Video, shown
-from svbench.media.sound import Audio, read_time_line
-from svbench.types import Clip, ClipSpec, Recording
+from svbench.media.sound import Audio, TimeLine, read_time_line
+from svbench.types import Channels, Clip, ClipSpec, Recording
 
 TOLERANCE = Fraction(1, 5)  # s that a header may promise beyond the streams: muxers are generous
 SHORT = Fraction(1, 10)  # s of sound that may be missing at the end, as in the conformed view
@@ -36,7 +36,7 @@ MOST_FILLED = 2  # times as many places as frames: beyond that the grid is not t
 MOST_BYTES = 4 << 30  # 23 s of 1920 x 1080 px at 30 frames/s
 
 
-def read_native(recording: Recording, *, pad: bool = False) -> Clip:
+def read_native(recording: Recording, *, pad: bool = False, channels: Channels = "mean") -> Clip:
     """Read a whole clip from `recording.start` on; see the module for its terms."""
     with boundary(recording.path):
         pictures = _read_pictures(recording)
@@ -44,15 +44,18 @@ def read_native(recording: Recording, *, pad: bool = False) -> Clip:
         video = pictures.laid_out(times, rate)
     sound_path = recording.sound or recording.path
     with boundary(sound_path):
-        audio, sample_rate = _read_sound(sound_path, pictures.times[0], pictures.end, pad)
+        line = read_time_line(sound_path, pictures.times[0], None, MOST_BYTES // 4, channels)
+        audio, sample_rate = _cut(line, sound_path, pictures.times[0], pictures.end, pad)
     with boundary(recording.path):
-        spec = ClipSpec(len(video), float(rate), (video.shape[1], video.shape[2]), sample_rate)
+        size = (video.shape[1], video.shape[2])
+        spec = ClipSpec(len(video), float(rate), size, sample_rate, channels=channels)
         return Clip(video, audio, spec, times)
 
 
-def _read_sound(path: Path, begin: Fraction, end: Fraction, pad: bool) -> tuple[Audio, int]:
+def _cut(
+    line: TimeLine, path: Path, begin: Fraction, end: Fraction, pad: bool
+) -> tuple[Audio, int]:
     """Return all sound from the first frame on, at least as long as the picture, and its rate."""
-    line = read_time_line(path, begin, None, MOST_BYTES // 4)
     if end - line.end > SHORT and not pad:
         raise DataError(
             f"{path}: audio ends at {float(line.end):.3f} s, expected {float(end):.3f} s as the "
