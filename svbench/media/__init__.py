@@ -12,8 +12,9 @@ frames      Judged frame i is the decoded frame whose time stamp is nearest to s
 size        A display matrix (turns, mirrors) is applied first and pixels are made square. A frame
             that is not of the wanted size is scaled to cover it, aspect kept (pixel area average
             when shrinking, bicubic when enlarging), and its centre is cut out.
-sound       The channels' mean (or the first channel, where a format asks for it), clipped to -1..1 before and after it is laid out by time stamps
-            (see `sound`), resampled by soxr "HQ" (what librosa does) and cut at start.
+sound       The channels' mean (the first channel, where a format asks for it), clipped to -1..1
+            before and after it is laid out by time stamps (see `sound`), resampled by soxr "HQ"
+            (what librosa does) and cut at start.
 length      A longer file is cut. A file that is short by at most `TOLERANCE` is taken as whole
             (containers round lengths): its last frame is held, silence is appended. Anything
             shorter is an error, unless padding was asked for.
