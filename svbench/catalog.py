@@ -199,10 +199,11 @@ def _fvd(option: str, config: RunConfig | ScoreConfig) -> Metric | Unavailable:
     from svbench.run import Unavailable
 
     protocol, small = _protocol(option, miniature.FVD_USUAL, config)
-    window = known(fvd.PROTOCOLS, protocol, "metrics fvd").frames
+    chosen = known(fvd.PROTOCOLS, protocol, "metrics fvd")
+    window = chosen.frames
     draws = min(config.resamples, FRECHET_RESAMPLES)
     frames = getattr(config, "frames", window)
-    files = _weights("i3d") if not small else []
+    files = _weights(chosen.weights) if not small else []
     reason = f"{frames} frames are judged, I3D needs {window}" if frames < window else files
     if isinstance(reason, str):
         return Unavailable(f"fvd@{protocol}", f"FVD ({protocol})", "lower", reason)
