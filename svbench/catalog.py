@@ -154,18 +154,14 @@ def _av_align(variant: Variant, *, adjusted: bool = False) -> Build:
     def build(option: str, config: RunConfig | ScoreConfig) -> Metric:
         from svbench.metrics import av_align
         from svbench.metrics.adjusted import AdjustedAVAlign
+        from svbench.metrics.detector_files import find_detectors
 
-        preset, _, native = (option or "published").partition("+")
-        if preset not in av_align.DETECTORS or native not in ("", "native"):
-            raise ConfigError(
-                f"--metrics: found detectors {option!r}, expected one of "
-                f"{', '.join(av_align.DETECTORS)}, each also with +native"
-            )
+        preset = (option or "published").removesuffix(NATIVE)
         kind = AdjustedAVAlign if adjusted else av_align.AVAlign
         return kind(
             variant=variant,
-            detectors=av_align.DETECTORS[preset],
-            view="native" if native else "conformed",
+            detectors=find_detectors(preset),
+            view="native" if option.endswith(NATIVE) else "conformed",
             resamples=config.resamples,
             seed=config.seed,
         )
@@ -173,6 +169,7 @@ def _av_align(variant: Variant, *, adjusted: bool = False) -> Build:
     return build
 
 
+NATIVE = "+native"  # behind detectors: clips as they were made
 MINIATURE = "+miniature"  # behind a protocol: by the small networks that svbench ships
 FRECHET_RESAMPLES = 200  # each costs a distance
 

@@ -216,6 +216,7 @@ def tune_avalign(
     with progress_bars() as progress:
         typer.echo(tune(asked, out, Local(workers), progress))
     typer.echo(f"settings and figures: {out / 'tuned.json'}   worst clips: {out / 'worst.svg'}")
+    typer.echo(f"as detectors: --metrics av-align-corrected@{out / 'tuned.json'}")
 
 
 @app.command("train-extractors")
