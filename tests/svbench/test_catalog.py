@@ -123,6 +123,13 @@ def test_too_few_real_clips_for_halves_leave_a_cell_blank(svbench: Command, tmp_
     assert "needs at least 4 clips" in outcome.out
 
 
+def test_how_recorded_clips_are_read_is_part_of_the_plan(tmp_path: Path) -> None:
+    asked = {"frame_choice": "official", "channels": "first", "limit": 2, "systems": ("real",)}
+    config = RunConfig.of(dataset="landscape", metrics=("ib-av",), **asked)
+    spec = catalog.prepare_run(config, tmp_path)().spec
+    assert (spec.frame_choice, spec.channels) == ("official", "first")
+
+
 def test_the_miniatures_test_clips_all_hold_a_stroke(tmp_path: Path) -> None:
     """AV-Align of a clip in which nothing happens is 0 for everybody."""
     config = RunConfig.of(dataset="greatesthits", limit=20)
