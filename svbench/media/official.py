@@ -34,7 +34,9 @@ those from n = FPS start on; the sound is cut by its own time stamps and stays w
 References
 ----------
 ffmpeg's documentation of `-r` and `-vsync`: https://ffmpeg.org/ffmpeg.html#Video-Options; the
-thresholds are those of `fftools/ffmpeg.c` (`do_video_out`) in its releases up to 6.
+thresholds are those of `do_video_out` in `fftools/ffmpeg.c` (releases up to 5) and of
+`video_sync_process` since (6 and 7, read but not run). Releases since 6 take a frame's own length
+for d, so sources slower than FPS may come out otherwise there; those from FPS on do not.
 """
 
 from __future__ import annotations
