@@ -21,6 +21,11 @@ official    the released code: the same power of the integer list that each base
 
 e is sqrt(gamma) for video and 1 / sqrt(gamma) for sound.
 
+Exact halves round to the even neighbour in both maps. The released code does so (in float32); the
+paper does not say how its Eq. 8 rounds. They occur where e is rational (gamma 1: 16 steps,
+1000 t / 16 = 62.5 t), and floating point must not decide them: 1000 (1 / 20)^2 is 2.5, which
+float64 takes for 2.5000000000000004.
+
 References
 ----------
 M. Ishii et al.: A Simple but Strong Baseline for Sounding Video Generation, section 3.2, Eq. 8;
@@ -38,6 +43,7 @@ from svbench.baselines.modal import Modal
 from svbench.errors import ConfigError
 
 TRAIN_STEPS: Final = 1000  # noise levels of every base model here
+DECIMALS: Final = 9  # of a level before it is rounded: float64 is off by 1e-12
 
 TimestepMap = Literal["eq8", "official"]
 Spacing = Literal["linspace", "leading"]
@@ -80,7 +86,8 @@ def local_timesteps(
 def eq8(steps: int, exponent: float) -> list[int]:
     """Give Eq. 8 for t = T..1, as indices 0..999."""
     t = np.arange(steps, 0, -1)
-    levels = np.rint(TRAIN_STEPS * (t / steps) ** exponent).astype(int)
+    exact = np.round(TRAIN_STEPS * (t / steps) ** exponent, DECIMALS)  # a half is a half again
+    levels = np.rint(exact).astype(int)
     # Large T and exponent send the last levels to 0, the data itself; level 1 is the nearest.
     return [int(level) - 1 for level in np.maximum(levels, 1)]
 

@@ -72,11 +72,15 @@ class Detectors:
     flow: FlowSettings = field(default_factory=FlowSettings)
     peaks: PeakSettings = field(default_factory=PeakSettings)
     curve: CurveSettings = field(default_factory=CurveSettings)
+    source: str = ""  # sha256 of the file they were read from; "": they are one of ours
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """Give every value, as plain numbers and text."""
-        return asdict(self)
+        """Return every value, as plain numbers and text."""
+        values = asdict(self)
+        if not self.source:
+            del values["source"]
+        return values
 
 
 DETECTORS: Final[Mapping[str, Detectors]] = {

@@ -15,11 +15,11 @@ What papers call FAD differs in how sound reaches the network. Each way is a `Pr
 Sound that has less than one example (15600 samples at 16 kHz) cannot be described: a ScoreError.
 
 Where we depart: clips reach a metric as mono (the mean of the channels; audioldm_eval reads the
-first channel only) and, by default, already at 16 kHz. Other rates are brought there by soxr
-(HQ), not by the resamplers of the originals (resampy; a sinc of width 6 in torchaudio), which
-dampen the band at 7.5 kHz: on a real clip at 44.1 kHz log-mel moves by 0.0015 on average against
-resampy, 0.003 against torchaudio, and by up to 0.45 in the last band. Clips at 16 kHz are
-described exactly alike.
+first channel only, which `--channels first` does for a run) and, by default, already at 16 kHz.
+Other rates are brought there by soxr (HQ), not by the resamplers of the originals (resampy; a
+sinc of width 6 in torchaudio), which dampen the band at 7.5 kHz: on a real clip at 44.1 kHz
+log-mel moves by 0.0015 on average against resampy, 0.003 against torchaudio, and by up to 0.45 in
+the last band. Clips at 16 kHz are described exactly alike.
 
 References
 ----------

@@ -8,26 +8,46 @@ Conventions
 What papers call FVD is several measures. Each is a `Protocol` with a name, and the name stands
 in the table:
 
-| protocol            | generated | real          | to 224 x 224       | eps  | ddof |
-|---------------------|-----------|---------------|--------------------|------|------|
-| stylegan-v-16f      | first     | any one       | stretched          | 1e-3 | 0    |
-| stylegan-v-16f-ddof1| first     | any one       | stretched          | 1e-3 | 1    |
-| first-16            | first     | first         | stretched          | 1e-3 | 1    |
-| all-windows         | all       | all           | stretched          | 1e-3 | 1    |
-| cd-fvd-16f          | first     | first         | stretched          | 1e-5 | 0    |
-| common-metrics-16f  | first     | first         | short side, cropped| 1e-3 | 1    |
-| videogpt-16f        | first     | first         | short side, cropped| 1e-5 | 1    |
+| protocol            | weights            | generated | real    | to 224 x 224      | eps  | ddof |
+|---------------------|--------------------|-----------|---------|-------------------|------|------|
+| stylegan-v-16f      | i3d-torchscript    | first     | any one | stretched         | own  | 0    |
+| stylegan-v-16f-ddof1| i3d-torchscript    | first     | any one | stretched         | own  | 1    |
+| first-16            | i3d-torchscript    | first     | first   | stretched         | own  | 1    |
+| common-metrics-16f  | i3d-torchscript    | first     | first   | short side, middle| own  | 1    |
+| all-windows         | i3d                | all       | all     | stretched         | 1e-3 | 1    |
+| cd-fvd-16f          | i3d-pretrained-400 | first     | first   | stretched         | 1e-5 | 0    |
+| cd-fvd-16f-folder   | i3d-pretrained-400 | any one   | any one | 256, then str.    | 1e-5 | 0    |
+| videogpt-16f        | i3d-pretrained-400 | first     | first   | short side, middle| 1e-5 | 1    |
+
+Weights
+-------
+Three I3Ds are published, so a protocol names the one that its published numbers rest on, loads
+that, and refuses the others. Small networks of our own are named so (`+miniature`).
+
+- `i3d-torchscript`: the network of tf.hub (i3d-kinetics-400/1), as StyleGAN-V and universome's
+  fvd-comparison rewrote it. The file brings its own code, batch norm and resizing; it is called as
+  they call it: frames as they are, with `rescale`, `resize` and `return_features` (common-metrics
+  resizes, crops and scales by itself). It runs only if its digest is the one on record.
+- `i3d`: `rgb_imagenet.pt` of the network's authors, other numbers than tf.hub's. `all-windows` is
+  a protocol of ours, so nothing published rests on it.
+- `i3d-pretrained-400`: the file of VideoGPT, TATS and cd-fvd, with the same names as `i3d`.
 
 - first: the window at frame 0; any one: 16 frames in a row from anywhere; all: windows that
   follow each other without overlap from frame 0, the rest dropped, every window a row.
-- `first-16` is the original measure of Unterthiner et al.; `stylegan-v-16f` is what StyleGAN-V's
-  script `fvd2048_16f` prints, the twin with ddof 1 what universome/fvd-comparison gives.
+- `first-16` is the original measure of Unterthiner et al. (whose TensorFlow resizes by corners,
+  not centres, of pixels); `stylegan-v-16f` is what StyleGAN-V's script `fvd2048_16f` prints, the
+  twin with ddof 1 what universome/fvd-comparison gives.
+- `cd-fvd-16f` is cd-fvd's call on arrays (`compute_fvd`); `cd-fvd-16f-folder` its loader of video
+  folders, which draws a window on both sides and first makes 256 x 256 px of a frame: short side
+  resized with antialiasing, centre cut out, values cut to whole numbers. That loader reads files at
+  their own frame rate, ours at the set's.
 - Frames are resized bilinearly (half-pixel centres, no antialiasing), then scaled to -1..1.
 
 Where we depart from StyleGAN-V: its window of a real clip is drawn anew at each call, without a
 seed. Ours follows from the pixels of the clip and a seed, so it is the same whatever the order
-and number of clips. An extractor does not know which side it describes: it gives a clip both
-rows, the window at 0 and the drawn one, and the metric keeps the one that is wanted.
+and number of clips. StyleGAN-V's own value spreads with its draws (`STYLEGAN_V_SPREAD`), which
+the table notes beside ours. An extractor does not know which side it describes: it gives a clip
+both rows, the window at 0 and the drawn one, and the metric keeps the one that is wanted.
 
 References
 ----------
@@ -40,8 +60,8 @@ References
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any, Final, Literal
 
@@ -56,12 +76,20 @@ from svbench.metrics import i3d
 from svbench.metrics.frechet import Frechet
 from svbench.metrics.networks import Once, digest, dtype_of, in_full_batches, inference, loaded
 from svbench.types import Clip, Features, Judgement, Values, View
-from svbench.weights import WeightFile
+from svbench.weights import PUBLISHED, WeightFile, check_is, load_script
 from svbench.weights import load as load_weights
 
 # Part of the cache key: raise it whenever the code gives other numbers for equal settings.
 CODE_VERSION: Final = 1
 
+VIDEOGPT: Final = "i3d-pretrained-400"
+SCRIPTED: Final = "i3d-torchscript"  # weights that bring their own code
+# As issue 13 of this project reports it of StyleGAN-V's script run again and again on one set;
+# not measured by us, as neither its network nor its data are at hand.
+STYLEGAN_V_SPREAD: Final = (
+    "StyleGAN-V's script draws real windows without a seed: on one set of N = 10 its value was "
+    "51.7 ± 11.7 over repeated calls (as reported, not measured here)"
+)
 BATCH: Final = 4  # windows at a time: alone, each takes 1.4 times as long
 
 Windows = Literal["first", "drawn", "all"]
@@ -73,29 +101,37 @@ class Protocol:
     """Which frames of a clip are judged, and how."""
 
     name: str
+    weights: str  # the published file that its numbers rest on; no other is accepted
     generated: Windows = "first"
     reference: Windows = "first"
     frames: int = 16  # in a window
     resize: Resize = "stretch"
-    eps: float = i3d.EPS  # of batch norm
+    eps: float = i3d.EPS  # of batch norm, where the file does not bring its own
     ddof: int = 1
+    square: int = 0  # px: side of the square that frames are brought to before; 0: none
 
     @property
     def pairs(self) -> bool:
-        """Tell whether a clip has two rows, one for each side."""
+        """Return whether a clip has two rows, one for each side."""
         return self.generated != self.reference
+
+    @property
+    def scripted(self) -> bool:
+        """Return whether the network's file brings its own code."""
+        return self.weights == SCRIPTED
 
 
 PROTOCOLS: Final[Mapping[str, Protocol]] = {
     protocol.name: protocol
     for protocol in (
-        Protocol("stylegan-v-16f", reference="drawn", ddof=0),
-        Protocol("stylegan-v-16f-ddof1", reference="drawn"),
-        Protocol("first-16"),
-        Protocol("all-windows", "all", "all"),
-        Protocol("cd-fvd-16f", eps=1e-5, ddof=0),
-        Protocol("common-metrics-16f", resize="crop"),
-        Protocol("videogpt-16f", resize="crop", eps=1e-5),
+        Protocol("stylegan-v-16f", SCRIPTED, reference="drawn", ddof=0),
+        Protocol("stylegan-v-16f-ddof1", SCRIPTED, reference="drawn"),
+        Protocol("first-16", SCRIPTED),
+        Protocol("all-windows", "i3d", "all", "all"),
+        Protocol("cd-fvd-16f", VIDEOGPT, eps=1e-5, ddof=0),
+        Protocol("cd-fvd-16f-folder", VIDEOGPT, "drawn", "drawn", eps=1e-5, ddof=0, square=256),
+        Protocol("common-metrics-16f", SCRIPTED, resize="crop"),
+        Protocol("videogpt-16f", VIDEOGPT, resize="crop", eps=1e-5),
     )
 }
 
@@ -126,6 +162,18 @@ def window_starts(
     pixels = hashlib.sha256(f"{seed} {video.shape}".encode())
     pixels.update(np.ascontiguousarray(video).data)
     return [int.from_bytes(pixels.digest()[:8], "big") % (spare + 1)]
+
+
+def squared(window: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Bring frames (T, H, W, 3) to a square as cd-fvd's loader does: (T, side, side, 3)."""
+    frames = torch.from_numpy(np.ascontiguousarray(window)).permute(0, 3, 1, 2).float() / 255.0
+    height, width = frames.shape[2:]
+    short = min(height, width)
+    target = -(-height * side // short), -(-width * side // short)  # rounded up
+    frames = F.interpolate(frames, target, mode="bilinear", align_corners=False, antialias=True)
+    top, left = (target[0] - side) // 2, (target[1] - side) // 2
+    cut = frames[:, :, top : top + side, left : left + side] * 255
+    return np.asarray(cut.byte().permute(0, 2, 3, 1).numpy())
 
 
 def network_input(window: NDArray[np.uint8], size: int, resize: Resize) -> Tensor:
@@ -160,10 +208,15 @@ class I3DLogits:
     size: int = i3d.SIZE  # px, what frames are resized to
     seed: int = 0  # of drawn windows
     view: View = "conformed"
-    _network: Once[i3d.I3D] = field(init=False, repr=False, compare=False)
+    _network: Once[Network] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         dtype_of(self.dtype)
+        if self.protocol.scripted and self.dtype != "float32":
+            raise ConfigError(
+                f"dtype: found {self.dtype!r}, expected float32: {SCRIPTED} holds its own numbers"
+            )
+        check_is(self.weights, self.protocol.weights, f"FVD ({self.protocol.name})")
         object.__setattr__(self, "_network", Once(partial(_made, self)))
 
     @property
@@ -181,6 +234,10 @@ class I3DLogits:
             "view": self.view,
             "code": CODE_VERSION,
         }
+        if protocol.scripted:
+            decides["call"] = "scripted"
+        if protocol.square:
+            decides["square"] = protocol.square
         return f"i3d-{'-'.join(sides)}-{protocol.frames}f-{digest(decides)}"
 
     def __call__(self, clips: Sequence[Clip], captions: Sequence[str]) -> list[Values]:
@@ -191,7 +248,7 @@ class I3DLogits:
         windows = [(n, start) for n, mine in enumerate(starts) for start in sorted(set(mine))]
         with self._network.use() as network, inference(self.device):
             inputs = (self._input(clips[n], start) for n, start in windows)
-            logits = in_full_batches(partial(self._logits, network), inputs, BATCH)
+            logits = in_full_batches(network, inputs, BATCH)
         rows = dict(zip(windows, (row.numpy() for row in logits), strict=True))
         return [np.stack([rows[n, start] for start in mine]) for n, mine in enumerate(starts)]
 
@@ -209,21 +266,57 @@ class I3DLogits:
 
     def _input(self, clip: Clip, start: int) -> Tensor:
         """Give one window as the network reads it."""
-        window = clip.video[start : start + self.protocol.frames]
-        return network_input(window, self.size, self.protocol.resize)
+        protocol = self.protocol
+        window = clip.video[start : start + protocol.frames]
+        if protocol.square:
+            window = squared(window, protocol.square)
+        if protocol.scripted and protocol.resize == "stretch":  # it resizes and scales by itself
+            return torch.from_numpy(np.ascontiguousarray(window)).permute(3, 0, 1, 2)
+        return network_input(window, self.size, protocol.resize)
 
-    def _logits(self, network: i3d.I3D, windows: Tensor) -> Tensor:
-        """Give the logits (B, classes) of windows, averaged over time."""
-        logits: Tensor = network(windows.to(self.device, dtype_of(self.dtype)))
-        return logits.float().mean(2).cpu()
+
+Network = Callable[[Tensor], Tensor]  # windows as `_input` makes them -> logits (B, classes)
 
 
-def _made(extractor: I3DLogits) -> i3d.I3D:
+def _made(extractor: I3DLogits) -> Network:
     """Read the weights and make the network ready."""
+    made = _scripted if extractor.protocol.scripted else _plain
+    return made(extractor)
+
+
+def _scripted(extractor: I3DLogits) -> Network:
+    """Return the network of tf.hub, called as StyleGAN-V calls it."""
+    script = load_script(extractor.weights).to(extractor.device)
+    itself = extractor.protocol.resize == "stretch"
+
+    def logits(windows: Tensor) -> Tensor:
+        found = script(
+            windows.to(extractor.device), rescale=itself, resize=itself, return_features=True
+        )
+        if not torch.is_tensor(found) or found.shape != (len(windows), extractor.classes):
+            shape = tuple(found.shape) if torch.is_tensor(found) else type(found).__name__
+            raise ScoreError(
+                f"{extractor.weights.path}: its network answered {shape}, "
+                f"expected {(len(windows), extractor.classes)}: logits of Kinetics-400"
+            )
+        return found.float().cpu()
+
+    return logits
+
+
+def _plain(extractor: I3DLogits) -> Network:
+    """Return our network with the weights of a file."""
     state = i3d.piergiaj_names(load_weights(extractor.weights))
     build = partial(i3d.I3D, extractor.classes, extractor.width, extractor.protocol.eps)
     network = i3d.prepared(loaded(build, state, extractor.weights.path))
-    return network.to(extractor.device, dtype_of(extractor.dtype))
+    dtype = dtype_of(extractor.dtype)
+    network = network.to(extractor.device, dtype)
+
+    def logits(windows: Tensor) -> Tensor:
+        found: Tensor = network(windows.to(extractor.device, dtype))
+        return found.float().mean(2).cpu()
+
+    return logits
 
 
 @dataclass(frozen=True)
@@ -234,14 +327,23 @@ class FVD(Frechet):
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """Tell the protocol beside what every Fréchet distance tells."""
-        return {**super().settings, "protocol": asdict(self.protocol)}
+        """Return the protocol beside what every Fréchet distance is decided by."""
+        protocol = asdict(self.protocol)
+        if self.protocol.weights not in PUBLISHED:  # a small network of ours: the extractor's key
+            del protocol["weights"]
+        if not self.protocol.square:
+            del protocol["square"]
+        return {**super().settings, "protocol": protocol}
 
     def score(self, generated: Features, reference: Features | None) -> Judgement:
         """Measure how far generated clips lie from real ones."""
         if self.protocol.pairs and reference is not None:
             generated, reference = _side(generated, 0), _side(reference, 1)
-        return super().score(generated, reference)
+        judged = super().score(generated, reference)
+        if not (self.protocol.scripted and self.protocol.reference == "drawn"):
+            return judged
+        notes = [note for note in (judged.score.note, STYLEGAN_V_SPREAD) if note]
+        return replace(judged, score=replace(judged.score, note="; ".join(notes)))
 
 
 def _side(features: Features, side: int) -> Features:
@@ -258,7 +360,7 @@ def _side(features: Features, side: int) -> Features:
 
 
 def fvd(
-    protocol: str,
+    protocol: str | Protocol,
     weights: WeightFile,
     *,
     device: str = "cpu",
@@ -269,16 +371,20 @@ def fvd(
     resamples: int = 200,
     seed: int = 0,
 ) -> FVD:
-    """Build the metric of a protocol by name; `seed` draws windows and bootstrap samples."""
-    if protocol not in PROTOCOLS:
+    """Build the metric of a protocol, by its name; `seed` draws windows and bootstrap samples.
+
+    Weights that are not the protocol's raise a ConfigError. A network of one's own has its own
+    name, and a protocol that asks for it: `replace(PROTOCOLS[...], weights=...)`.
+    """
+    if isinstance(protocol, str) and protocol not in PROTOCOLS:
         raise ConfigError(
             f"fvd: found protocol {protocol!r}, expected one of {', '.join(PROTOCOLS)}"
         )
-    chosen = PROTOCOLS[protocol]
+    chosen = PROTOCOLS[protocol] if isinstance(protocol, str) else protocol
     extractor = I3DLogits(weights, chosen, device, dtype, width, classes, size, seed)
     return FVD(
-        name=f"fvd@{protocol}",
-        title=f"FVD ({protocol})",
+        name=f"fvd@{chosen.name}",
+        title=f"FVD ({chosen.name})",
         extractor=extractor,
         ddof=chosen.ddof,
         resamples=resamples,

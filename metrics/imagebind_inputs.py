@@ -21,6 +21,11 @@ A clip shorter than 2 s is one window, seen as often as the protocol has windows
 the published code does. Its spectrogram is filled up with zeros before it is normalised. A
 clip shorter than 25 ms has no spectrogram and is refused; there the published code stops.
 
+Channels
+--------
+Published code makes its spectrogram of the first channel alone. Clips come here as mono: the mean
+of the channels, or the first one where a run says `--channels first`.
+
 What leaks
 ----------
 The published code subtracts each window's mean from the sound it was cut from, not from a

@@ -10,6 +10,10 @@ A row is int64 (context,): the id for the beginning, the ids of the sentence, th
 end, zeros. The end has the largest id of all, which is how the network finds it. What does
 not fit is cut off before the end. An empty sentence is beginning and end.
 
+A sentence that spells `<|startoftext|>` or `<|endoftext|>` gets the id of the beginning or the end
+in that place, as CLIP's own tokenizer has it. The network looks for the first end, so it reads
+nothing behind `<|endoftext|>`.
+
 References
 ----------
 - A. Radford et al.: Learning transferable visual models from natural language supervision.
@@ -40,8 +44,13 @@ from svbench.weights import WeightFile
 CONTEXT: Final = 77  # ids in a row, of CLIP
 MERGES: Final = 48894  # pairs that CLIP joins; its file holds more
 WORD_END: Final = "</w>"
-# Contractions, letters, one digit, or what is neither.
-PIECES: Final = r"'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+"
+MARKS: Final = ("<|startoftext|>", "<|endoftext|>")  # spelt in a sentence: beginning and end
+# Marks, contractions, letters, one digit, or what is neither.
+PIECES: Final = (
+    r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+"
+)
+# Part of the cache key: raise it whenever the code gives other ids for equal sentences.
+CODE_VERSION: Final = 2
 
 Pair = tuple[str, str]
 
@@ -101,13 +110,13 @@ class ClipTokenizer:
     @property
     def key(self) -> str:
         """Name the vocabulary."""
-        return f"clip-bpe-{self.context}-{self.vocabulary.sha256[:10]}"
+        return f"clip-bpe-{self.context}-{self.vocabulary.sha256[:10]}-{CODE_VERSION}"
 
     def __call__(self, sentences: Sequence[str]) -> NDArray[np.int64]:
         """Give (N, context)."""
-        begin = len(self._ids)
+        begin, end = (self._ids[mark] for mark in MARKS)
         found = [[self._ids[part] for part in self._parts(s)] for s in sentences]
-        return _rows(found, begin, begin + 1, self.context)
+        return _rows(found, begin, end, self.context)
 
     @cached_property
     def _ranks(self) -> dict[Pair, int]:
@@ -116,10 +125,10 @@ class ClipTokenizer:
 
     @cached_property
     def _ids(self) -> dict[str, int]:
-        """Number all parts: bytes, bytes that end a word, joined pairs."""
+        """Number all parts: bytes, bytes that end a word, joined pairs, beginning, end."""
         signs = list(_byte_signs().values())
         parts = [*signs, *(sign + WORD_END for sign in signs), *map("".join, self._ranks)]
-        return {part: i for i, part in enumerate(parts)}
+        return {part: i for i, part in enumerate([*parts, *MARKS])}
 
     def _parts(self, sentence: str) -> Iterable[str]:
         """Cut a sentence into parts that have an id."""
@@ -127,7 +136,10 @@ class ClipTokenizer:
         import regex  # type: ignore[import-untyped]
 
         signs = _byte_signs()
-        for word in regex.findall(PIECES, _tidy(sentence)):
+        for word in regex.findall(PIECES, _tidy(sentence), regex.IGNORECASE):
+            if word in MARKS:
+                yield word
+                continue
             spelled = "".join(signs[byte] for byte in word.encode())
             if spelled not in self._known:
                 self._known[spelled] = _join_pairs(spelled, self._ranks)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from svbench.reports.published import BETTER, PublishedRow, PublishedTable, published
+from svbench.reports.published import BETTER, CAVEATS, PublishedRow, PublishedTable, published
 from svbench.reports.table import ABSENT, ARROWS, Cell, Line, Sheet, cell_of
 from svbench.types import Column, ResultTable, Row
 
@@ -20,7 +20,7 @@ MINIATURE = (
 )
 FULL_SIZE = (
     "the paper's figures rest on its own training, clips and counts: compare at equal counts, "
-    "frame rate and detectors only"
+    "frame rate, frame times (--frame-choice) and detectors only"
 )
 
 
@@ -67,6 +67,7 @@ def _footnotes(
 ) -> tuple[str, ...]:
     notes = [MINIATURE if table.scale == "mini" else FULL_SIZE]
     notes.append(f"paper: as printed in {known.source}; a dash is a gap in that table")
+    notes += [f"{name}: {CAVEATS[name]}" for name in columns if name in CAVEATS]
     if ours:
         said = ", ".join(f"{name} is {column.metric}" for name, column in columns.items())
         notes.append(f"here: rows of this run of equal mixer and gamma; {said}")

@@ -7,6 +7,7 @@ place: "detectors.onsets.delta was 0.07, is 0.1".
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from svbench.types import ResultTable
@@ -21,11 +22,23 @@ def settings_differ(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[
 
 
 def tables_differ(before: ResultTable, now: ResultTable) -> tuple[str, ...]:
-    """Name what makes no two of the tables' cells comparable: data set, scale, clip format."""
-    return settings_differ(
-        {"data set": before.dataset, "scale": before.scale, "clip format": str(before.spec)},
-        {"data set": now.dataset, "scale": now.scale, "clip format": str(now.spec)},
-    )
+    """Name what makes no two of the tables' cells comparable: data set, scale, clip format.
+
+    How recorded clips were brought to that format counts as well: frame choice and channels.
+    """
+    return settings_differ(_base(before), _base(now))
+
+
+def _base(table: ResultTable) -> Mapping[str, Any]:
+    spec = table.spec
+    usual = replace(spec, frame_choice="nearest", channels="mean")
+    return {
+        "data set": table.dataset,
+        "scale": table.scale,
+        "clip format": str(usual),
+        "frame choice": spec.frame_choice,
+        "channels": spec.channels,
+    }
 
 
 def shortened(reasons: tuple[str, ...], most: int = 3) -> str:

@@ -154,18 +154,14 @@ def _av_align(variant: Variant, *, adjusted: bool = False) -> Build:
     def build(option: str, config: RunConfig | ScoreConfig) -> Metric:
         from svbench.metrics import av_align
         from svbench.metrics.adjusted import AdjustedAVAlign
+        from svbench.metrics.detector_files import find_detectors
 
-        preset, _, native = (option or "published").partition("+")
-        if preset not in av_align.DETECTORS or native not in ("", "native"):
-            raise ConfigError(
-                f"--metrics: found detectors {option!r}, expected one of "
-                f"{', '.join(av_align.DETECTORS)}, each also with +native"
-            )
+        preset = (option or "published").removesuffix(NATIVE)
         kind = AdjustedAVAlign if adjusted else av_align.AVAlign
         return kind(
             variant=variant,
-            detectors=av_align.DETECTORS[preset],
-            view="native" if native else "conformed",
+            detectors=find_detectors(preset),
+            view="native" if option.endswith(NATIVE) else "conformed",
             resamples=config.resamples,
             seed=config.seed,
         )
@@ -173,6 +169,7 @@ def _av_align(variant: Variant, *, adjusted: bool = False) -> Build:
     return build
 
 
+NATIVE = "+native"  # behind detectors: clips as they were made
 MINIATURE = "+miniature"  # behind a protocol: by the small networks that svbench ships
 FRECHET_RESAMPLES = 200  # each costs a distance
 
@@ -199,10 +196,11 @@ def _fvd(option: str, config: RunConfig | ScoreConfig) -> Metric | Unavailable:
     from svbench.run import Unavailable
 
     protocol, small = _protocol(option, miniature.FVD_USUAL, config)
-    window = known(fvd.PROTOCOLS, protocol, "metrics fvd").frames
+    chosen = known(fvd.PROTOCOLS, protocol, "metrics fvd")
+    window = chosen.frames
     draws = min(config.resamples, FRECHET_RESAMPLES)
     frames = getattr(config, "frames", window)
-    files = _weights("i3d") if not small else []
+    files = _weights(chosen.weights) if not small else []
     reason = f"{frames} frames are judged, I3D needs {window}" if frames < window else files
     if isinstance(reason, str):
         return Unavailable(f"fvd@{protocol}", f"FVD ({protocol})", "lower", reason)
@@ -312,7 +310,8 @@ def prepare_run(config: RunConfig, out: Path) -> Callable[[], Plan]:
         data = find(config, out)
         check_captioned(columns, {config.dataset: data.examples})
         called = (data.title, config.dataset, config.scale)
-        return Plan(*called, data.spec, data.examples, columns, systems, notes=data.notes)
+        spec = replace(data.spec, frame_choice=config.frame_choice, channels=config.channels)
+        return Plan(*called, spec, data.examples, columns, systems, notes=data.notes)
 
     if config.scale == "mini":
         return plan

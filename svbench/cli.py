@@ -85,6 +85,8 @@ def run(
     dtype: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = "float32",
     batch: options.Batch = None,
     compile: Annotated[bool, typer.Option(help="Compile the U-Nets by block.")] = False,  # noqa: A002
+    frame_choice: options.FrameChoice = "nearest",
+    channels: options.Channels = "mean",
     allow_missing: AllowMissing = False,
     strict: Strict = False,
     workers: options.Workers = options.CORES,
@@ -113,6 +115,8 @@ def run(
         guidance=options.pair("--guidance", guidance),
         **{"preset": preset, "steps": steps, "device": device, "dtype": dtype, "batch": batch},
         compile=compile,
+        frame_choice=frame_choice,
+        channels=channels,
         allow_missing=allow_missing,
         strict=strict,
     )
@@ -139,6 +143,8 @@ def score(
     ] = 16000,
     pad: Annotated[bool, typer.Option(help="Fill up clips that are too short.")] = False,
     seed: options.Seed = 0,
+    frame_choice: options.FrameChoice = "nearest",
+    channels: options.Channels = "mean",
     allow_missing: AllowMissing = False,
     strict: Strict = False,
     workers: options.Workers = options.CORES,
@@ -162,6 +168,8 @@ def score(
         sample_rate=sample_rate,
         pad=pad,
         seed=seed,
+        frame_choice=frame_choice,
+        channels=channels,
         allow_missing=allow_missing,
         strict=strict,
     )
@@ -208,6 +216,7 @@ def tune_avalign(
     with progress_bars() as progress:
         typer.echo(tune(asked, out, Local(workers), progress))
     typer.echo(f"settings and figures: {out / 'tuned.json'}   worst clips: {out / 'worst.svg'}")
+    typer.echo(f"as detectors: --metrics av-align-corrected@{out / 'tuned.json'}")
 
 
 @app.command("train-extractors")

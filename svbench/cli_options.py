@@ -68,6 +68,12 @@ SHORT: Final = {str(SEED.high): "2^63-1"}
 Workers = Annotated[int, number("workers", "Threads; they never change the result.")]
 Seed = Annotated[int, number("seed", "Decides draws, pairs, noise and intervals.")]
 Limit = Annotated[int | None, number("limit", "Use only the first so many clips; default: all.")]
+FrameChoice = Annotated[
+    str, typer.Option(help="nearest, or official: late, as ffmpeg -r cut the paper's segments.")
+]
+Channels = Annotated[
+    str, typer.Option(help="Of recorded sound: mean, or first, as ImageBind's own loader reads.")
+]
 Repeats = Annotated[int, number("repeats", "Samples per caption.")]
 Steps = Annotated[int | None, number("steps", "Sampler steps; default: the preset's.")]
 Batch = Annotated[int | None, number("batch", "Clips that are sampled together.")]

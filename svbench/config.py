@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from svbench.errors import ConfigError
 from svbench.limits import RANGES, check_clip, check_distinct, flag
-from svbench.types import ClipSpec
+from svbench.types import Channels, ClipSpec, FrameChoice
 
 Scale = Literal["mini", "paper"]
 Preset = Literal["paper", "official-code"]  # where the paper and its released code differ
@@ -45,6 +45,9 @@ class _Config(BaseModel):
     resamples: Annotated[int, _limited("resamples")] = 1000  # bootstrap resamples per interval
     allow_missing: bool = False
     strict: bool = False  # a column that cannot be filled is an error
+    # How recorded clips are brought to the judged format: see `svbench.media`.
+    frame_choice: FrameChoice = "nearest"
+    channels: Channels = "mean"
 
     @classmethod
     def of(cls, /, **settings: Any) -> Self:
@@ -130,7 +133,8 @@ class ScoreConfig(_Config):
     @property
     def spec(self) -> ClipSpec:
         """Return the format that every clip is brought to."""
-        return ClipSpec(self.frames, self.fps, self.size, self.sample_rate)
+        choices = self.frame_choice, self.channels
+        return ClipSpec(self.frames, self.fps, self.size, self.sample_rate, *choices)
 
 
 def _line(error: Mapping[str, Any]) -> str:

@@ -6,7 +6,9 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
+from svbench import media
 from svbench.engine import Engine, cut
 from svbench.errors import DataError
 from svbench.protocols import System
@@ -14,6 +16,7 @@ from svbench.store import Kept, Store, digest_set, identify
 from svbench.types import ClipSpec, Example, Request, Sample, SampleSet
 
 SHARD = 8  # requests a worker takes at a time
+SAME_RATE = 5e-4  # share that two frame rates may differ by; 23.976 and 24 differ by twice that
 UNREADABLE = "unreadable"  # in place of the digest of a clip that cannot be opened
 
 
@@ -97,3 +100,20 @@ def recorded(
     samples = tuple(sample for sample, _ in found)
     problems = {sample.request_id: problem for sample, problem in found if problem is not None}
     return SampleSet(name, spec, samples, digest_set(spec, samples), pad=pad), problems
+
+
+def already_at_rate(samples: SampleSet, engine: Engine) -> tuple[int, int]:
+    """Count the video files of a recorded set whose frame rate is the judged one, and all files.
+
+    Which source frame they show was decided by whoever cut them.
+    """
+
+    def alike(path: Path) -> bool:
+        try:
+            rate = media.frame_rate(path)
+        except DataError:  # it is reported where it is to be read
+            return False
+        return rate is not None and abs(float(rate) / samples.spec.fps - 1) < SAME_RATE
+
+    files = list(dict.fromkeys(sample.recording.path for sample in samples.samples))
+    return sum(engine.map(alike, files)), len(files)

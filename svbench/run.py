@@ -29,7 +29,7 @@ from svbench.extract import Extraction, extract
 from svbench.files.holding import clear_left_overs, locked
 from svbench.files.text import shown
 from svbench.files.writing import write_text
-from svbench.generate import generate, recorded, requests_for
+from svbench.generate import already_at_rate, generate, recorded, requests_for
 from svbench.protocols import Metric, RealClips, System
 from svbench.results import SCORES, dump_scores, dump_table, load_settings
 from svbench.store import Originals, Store
@@ -150,7 +150,11 @@ def walk(
             spec=plan.spec,
             columns=tuple(map(_column, plan.columns)),
             rows=tuple(row for row, _ in judged),
-            notes=(*plan.notes, *_left_out(problems, len(plan.real))),
+            notes=(
+                *plan.notes,
+                *_left_out(problems, len(plan.real)),
+                *_frame_notes(plan, real, engine),
+            ),
             record={
                 "seed": config.seed,
                 "real clips": len(usable),
@@ -224,6 +228,25 @@ def _refuse(found: Sequence[tuple[SampleSet, Mapping[str, str]]]) -> None:
 def _left_out(problems: Mapping[str, str], asked: int) -> list[str]:
     first = next(iter(problems.values()), None)
     return [] if first is None else [f"{len(problems)} of {asked} real clips left out; {first}"]
+
+
+def _frame_notes(plan: Plan, real: SampleSet, engine: Engine) -> Iterator[str]:
+    """Say what a reader must know of the frame times: late by choice, or decided elsewhere."""
+    cut = f"ffmpeg -r {plan.spec.fps:g}, as the paper's script does"
+    if plan.spec.frame_choice == "official":
+        yield (
+            f"frame choice official: recorded clips show what {cut}, would: some 0.15 s late from "
+            "24 or 30 frames/s, the sound in place; compare with tables of the same choice only"
+        )
+    if plan.scale == "mini":
+        return
+    alike, files = already_at_rate(real, engine)
+    if alike:
+        yield (
+            f"{alike} of {files} files of real clips are at {plan.spec.fps:g} frames/s already, so "
+            f"whoever cut them chose their frames, and no --frame-choice moves them: segments by "
+            f"{cut}, are some 0.15 s late, the sound in place"
+        )
 
 
 @dataclass(slots=True)

@@ -276,7 +276,8 @@ def read_sample(sample: Sample, samples: SampleSet, view: str) -> Clip:
     stamp = _same_bytes(sample, samples)
     try:
         if view == "native":
-            return media.read_native(sample.recording, pad=samples.pad)
+            channels = samples.spec.channels
+            return media.read_native(sample.recording, pad=samples.pad, channels=channels)
         return media.read(sample.recording, samples.spec, pad=samples.pad)
     finally:  # whatever came of it
         _confirm(sample.recording, stamp)

@@ -6,7 +6,8 @@ themselves live in code and change only by hand.
 
 In the folder
 -------------
-tuned.json    every figure, the best settings of the training clips, and what was asked
+tuned.json    every figure, the best settings of the training clips, and what was asked; also
+              detectors for AV-Align: --metrics av-align-corrected@FILE (see `detector_files`)
 worst.svg     motion, motion peaks, onsets and hits of the test clips where the best settings
               find their hits worst
 

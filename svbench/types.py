@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 from svbench.errors import ConfigError, DataError, ScoreError
 
 Better = Literal["lower", "higher"]
+FrameChoice = Literal["nearest", "official"]  # by time stamp | as `ffmpeg -r` would choose
+Channels = Literal["mean", "first"]  # of recorded sound
 View = Literal["conformed", "native"]  # clips in the set's ClipSpec, or as they were made
 
 
@@ -31,6 +33,9 @@ class ClipSpec:
     fps: float  # frames / s
     size: tuple[int, int]  # (height, width), pixels
     sample_rate: int  # audio samples / s
+    # How recorded clips are brought to it (see `svbench.media`):
+    frame_choice: FrameChoice = "nearest"
+    channels: Channels = "mean"
 
     def __post_init__(self) -> None:
         numbers = (self.frames, self.fps, *self.size, self.sample_rate)
@@ -48,11 +53,23 @@ class ClipSpec:
         return round(self.duration * self.sample_rate)
 
     def __str__(self) -> str:
-        """Give the format as people write it."""
+        """Return the format as people write it; choices only where they are not the usual."""
+        official = f", frames as ffmpeg -r {self.fps:g} chooses them"
         return (
             f"{self.frames} frames at {self.fps:g} frames/s, "
             f"{self.size[1]} x {self.size[0]} px, {self.sample_rate} Hz"
+            f"{official if self.frame_choice == 'official' else ''}"
+            f"{', first channel' if self.channels == 'first' else ''}"
         )
+
+    def __repr__(self) -> str:
+        """Return the fields that decide digests: a usual choice is not named, as before it was one.
+
+        So what was made or measured before there was a choice keeps its digest.
+        """
+        shown = ((f, getattr(self, f.name)) for f in fields(self))
+        named = ", ".join(f"{f.name}={value!r}" for f, value in shown if value != f.default)
+        return f"ClipSpec({named})"
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)

@@ -17,6 +17,7 @@ The folder is SVBENCH_WEIGHTS, or ~/.cache/svbench/weights.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import time
 import warnings
@@ -149,6 +150,44 @@ def load(file: WeightFile) -> dict[str, torch.Tensor]:
             "it was replaced meanwhile; run the same command again"
         )
     return load_state(file.path)
+
+
+def load_script(file: WeightFile) -> Any:
+    """Load a TorchScript network to be called; that runs the code which the file brings.
+
+    So only the bytes are loaded whose digest is on record for this name, by its makers or by others
+    who use it: a digest first seen here does not do. Raises DataError for any other.
+    """
+    import torch
+
+    wanted = entry(file.name).sha256 or entry(file.name).others
+    try:
+        whole = file.path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{file.path}: found no readable weights ({error.strerror})") from error
+    found = hashlib.sha256(whole).hexdigest()
+    if not wanted or found != wanted:
+        raise DataError(
+            f"{file.path}: found sha256 {found}, expected {wanted or 'one on record'} "
+            f"({file.name}): it brings code of its own, which is run of no other file"
+        )
+    try:
+        with warnings.catch_warnings():  # torch deprecates TorchScript
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return torch.jit.load(io.BytesIO(whole), map_location="cpu").eval()  # type: ignore[no-untyped-call]
+    except Exception as error:  # torch raises many kinds; all mean the same here
+        raise DataError(f"{file.path}: found no readable network ({short(error)})") from error
+
+
+def check_is(file: WeightFile, name: str, use: str) -> None:
+    """Raise ConfigError unless a file is the one called `name`, and no other published one."""
+    others = {p.name: p.sha256 or p.others for p in PUBLISHED.values() if p.name != name}
+    known = [other for other, digest in others.items() if digest and file.sha256 == digest]
+    if file.name != name or known:
+        raise ConfigError(
+            f"{use}: found the weights {known[0] if known else file.name}, expected {name}, on "
+            "which its published numbers rest; others give other numbers"
+        )
 
 
 def load_state(path: Path) -> dict[str, torch.Tensor]:

@@ -307,6 +307,21 @@ def test_no_clip_left_gives_an_absent_cell_with_its_reason(tmp_path: Path, real:
     assert row.absent == {"grey": "none of its clips could be described"}
 
 
+# --- frame times -------------------------------------------------------------------------------
+
+
+def test_the_table_says_what_frame_times_it_rests_on(tmp_path: Path, real: tuple) -> None:
+    made = replace(plan(real), scale="paper")
+    (note,) = go(tmp_path / "cut", made).notes
+    assert note.startswith(f"6 of 6 files of real clips are at {SPEC.fps:g} frames/s already, so")
+    official = replace(SPEC, frame_choice="official")
+    notes = go(tmp_path / "late", replace(made, spec=official)).notes
+    assert notes[0].startswith("frame choice official: recorded clips show what ffmpeg -r")
+    assert notes[1] == note
+    other = replace(made, spec=replace(SPEC, fps=SPEC.fps / 2, frames=SPEC.frames // 2))
+    assert go(tmp_path / "other", other).notes == ()
+
+
 # --- requests ----------------------------------------------------------------------------------
 
 

@@ -75,9 +75,14 @@ def weight_file(name: str, folder: Path = FOLDER) -> WeightFile:
 
 def fvd(protocol: str, *, resamples: int = 200, seed: int = 0, folder: Path = FOLDER) -> FVD:
     """Build FVD on the small I3D."""
+    if protocol not in fvds.PROTOCOLS:
+        raise ConfigError(
+            f"fvd: found protocol {protocol!r}, expected one of {', '.join(fvds.PROTOCOLS)}"
+        )
+    weights = weight_file("i3d", folder)
     metric = fvds.fvd(
-        protocol,
-        weight_file("i3d", folder),
+        replace(fvds.PROTOCOLS[protocol], weights=weights.name),
+        weights,
         width=I3D_WIDTH,
         classes=I3D_CLASSES,
         size=I3D_SIZE,

@@ -48,6 +48,19 @@ OURS: Final[Mapping[str, str]] = {
 }
 
 
+# what a reader must know of a printed column beside ours
+CAVEATS: Final[Mapping[str, str]] = {
+    "AV-Align": (
+        "the paper says that it tuned its detectors on annotated hits (A.4.1) and gives no values; "
+        "its released code has the defaults that @published has, so that is what stands beside it"
+    ),
+    "FVD": (
+        "the paper's comes from StyleGAN-V's script (network of tf.hub, real windows drawn without "
+        "a seed, so it spreads from call to call)"
+    ),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class PublishedRow:
     """One line of a table of the paper."""

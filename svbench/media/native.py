@@ -34,7 +34,7 @@ from svbench.media.containers import (
 )
 from svbench.media.picture import Shown, Upright, Video, shown
 from svbench.media.sound import Audio, TimeLine, read_time_line
-from svbench.types import Clip, ClipSpec, Recording
+from svbench.types import Channels, Clip, ClipSpec, Recording
 
 TOLERANCE = Fraction(1, 5)  # s that a header may promise beyond the streams: muxers are generous
 SHORT = Fraction(1, 10)  # s of sound that may be missing at the end, as in the conformed view
@@ -43,7 +43,7 @@ MOST_FILLED = 2  # times as many places as frames: beyond that the grid is not t
 MOST_BYTES = 4 << 30  # 23 s of 1920 x 1080 px at 30 frames/s
 
 
-def read_native(recording: Recording, *, pad: bool = False) -> Clip:
+def read_native(recording: Recording, *, pad: bool = False, channels: Channels = "mean") -> Clip:
     """Read a whole clip from `recording.start` on; see the module for its terms."""
     with boundary(recording.path):
         pictures = _read_pictures(recording)
@@ -51,11 +51,12 @@ def read_native(recording: Recording, *, pad: bool = False) -> Clip:
         video = pictures.laid_out(times, rate)
     sound_path = recording.sound or recording.path
     with boundary(sound_path):
-        line = read_time_line(sound_path, pictures.times[0], None, MOST_BYTES // 4)
+        line = read_time_line(sound_path, pictures.times[0], None, MOST_BYTES // 4, channels)
         _check_length(recording, pictures.end, line.end)
         audio = _sound_of(line, sound_path, pictures.times[0], pictures.end, pad)
     with boundary(recording.path):
-        spec = ClipSpec(len(video), float(rate), (video.shape[1], video.shape[2]), line.rate)
+        size = (video.shape[1], video.shape[2])
+        spec = ClipSpec(len(video), float(rate), size, line.rate, channels=channels)
         return Clip(video, audio, spec, times)
 
 

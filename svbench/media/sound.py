@@ -9,7 +9,9 @@ if it is off by more than `HARD`, or by more than `SOFT` with the blocks behind 
 lost packet moves all that follows, jitter does not. Bare streams (ADTS, MP3 …) hold no time
 stamps; there the count of samples, each at its own rate, is the clock.
 
-The sample rate, the layout and the number of channels may change midway. Channels are averaged.
+The sample rate, the layout and the number of channels may change midway. Channels are averaged;
+where the first one is asked for, as ImageBind's and audioldm_eval's loaders read it, the others
+are left out.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from numpy.typing import NDArray
 
 from svbench.errors import DataError
 from svbench.media.containers import BARE_SOUND, form, opened, origin, sound_stream
+from svbench.types import Channels
 
 Audio = NDArray[np.float32]
 
@@ -111,7 +114,11 @@ class TimeLine:
 
 
 def read_time_line(
-    path: Path, begin: Fraction = Fraction(0), end: Fraction | None = None, most: int | None = None
+    path: Path,
+    begin: Fraction = Fraction(0),
+    end: Fraction | None = None,
+    most: int | None = None,
+    channels: Channels = "mean",
 ) -> TimeLine:
     """Decode the sound of a file between two times, in seconds from its time zero.
 
@@ -123,10 +130,12 @@ def read_time_line(
         the window; what lies outside costs time but no memory (Default value = all of it)
     most : int, optional
         samples that may be kept; more raise a DataError (Default value = any number)
+    channels : "mean" or "first"
+        what becomes of several (Default value = "mean")
     """
     blocks: list[Block] = []
     kept = 0
-    with closing(_decoded(path, begin)) as decoded:
+    with closing(_decoded(path, begin, channels)) as decoded:
         for block in decoded:
             if block.time + block.length < begin - LEAD:
                 block.samples = None
@@ -145,7 +154,7 @@ def read_time_line(
     return TimeLine(tuple(_runs(blocks, path)))
 
 
-def _decoded(path: Path, begin: Fraction) -> Generator[Block, None, None]:
+def _decoded(path: Path, begin: Fraction, channels: Channels) -> Generator[Block, None, None]:
     """Decode block by block, from the front or, for a late window in a known form, near it."""
     with opened(path) as container:
         stream = sound_stream(container, path)
@@ -154,7 +163,7 @@ def _decoded(path: Path, begin: Fraction) -> Generator[Block, None, None]:
         if begin > SEEK_FROM and name in SEEKABLE:
             near = begin - PREROLL + zero
             container.seek(int(near / Fraction(stream.time_base or 1)), stream=stream)
-        mono = _Mono()
+        mono = _Mono(channels)
         clock = Fraction(0)
         for packet in container.demux(stream):
             for frame in packet.decode():
@@ -175,14 +184,15 @@ def _stamp(frame: av.AudioFrame, zero: Fraction) -> Fraction | None:
 
 
 class _Mono:
-    """Averages channels; a converter is made anew whenever the frames change their form."""
+    """Makes one channel of all; a converter is made anew whenever the frames change their form."""
 
-    def __init__(self) -> None:
+    def __init__(self, channels: Channels) -> None:
+        self._channels = channels
         self._form: tuple[object, ...] = ()
         self._packed = av.AudioResampler(format="flt")
 
     def of(self, frame: av.AudioFrame, path: Path) -> Audio:
-        """Return the mean over channels, shape (n,)."""
+        """Return the mean over channels, or the first of them, shape (n,)."""
         found = (frame.format.name, frame.layout.name, frame.sample_rate)
         if found != self._form:
             # Packed samples lie in one plane. Planar frames of 8 channels or more must never be
@@ -197,7 +207,8 @@ class _Mono:
         pieces = [np.zeros(0, np.float32)]
         for packed in self._packed.resample(frame):
             by_channel = np.ascontiguousarray(packed.to_ndarray().reshape(-1, channels).T)
-            pieces.append(by_channel.mean(axis=0))
+            first = self._channels == "first"
+            pieces.append(by_channel[0] if first else by_channel.mean(axis=0))
         samples = np.concatenate(pieces)
         if not np.isfinite(samples).all():
             raise DataError(f"{path}: found NaN or infinity in the sound, expected finite samples")

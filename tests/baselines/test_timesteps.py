@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+from fractions import Fraction
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from svbench.baselines.timesteps import exponents, local_timesteps, official, spaced
+from svbench.baselines.timesteps import eq8, exponents, local_timesteps, official, spaced
 from svbench.errors import ConfigError
 from tests.golden import fact
 
@@ -39,6 +40,23 @@ def test_the_released_lists() -> None:
             assert (found.audio, found.video) == (lists["audio"], lists["video"]), (steps, name)
             seen += 1
     assert seen >= 18
+
+
+@pytest.mark.parametrize("exponent", [1, 2])
+def test_exact_halves_of_eq8_go_to_the_even_neighbour(exponent: int) -> None:
+    halves = 0
+    for steps in (8, 16, 20, 48, 80, 100, 200, 256, 400, 1000):
+        exact = [1000 * Fraction(t, steps) ** exponent for t in range(steps, 0, -1)]
+        halves += sum(level.denominator == 2 for level in exact)
+        # Python rounds fractions exactly, halves to even; level 0 is the data (see `eq8`)
+        assert eq8(steps, exponent) == [max(round(level), 1) - 1 for level in exact]
+    assert halves > 10
+
+
+def test_an_exact_half_under_a_root() -> None:
+    # 1000 sqrt(9 / 256) = 187.5 and 1000 sqrt(1 / 256) = 62.5
+    path = eq8(256, 0.5)
+    assert (path[256 - 9] + 1, path[256 - 1] + 1) == (188, 62)
 
 
 def test_rounding_repeats_a_level_and_the_path_keeps_both() -> None:

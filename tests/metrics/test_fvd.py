@@ -16,7 +16,15 @@ from numpy.typing import NDArray
 from torch.nn import functional as F  # noqa: N812
 
 from svbench.errors import ConfigError, ScoreError
-from svbench.metrics.fvd import FVD, PROTOCOLS, I3DLogits, fvd, network_input, window_starts
+from svbench.metrics.fvd import (
+    FVD,
+    PROTOCOLS,
+    I3DLogits,
+    fvd,
+    network_input,
+    squared,
+    window_starts,
+)
 from svbench.metrics.i3d import I3D
 from svbench.types import Clip, ClipSpec, Features
 from svbench.weights import WeightFile
@@ -45,11 +53,12 @@ def clip(seed: int, noise: float = 0.0, frames: int = SPEC.frames) -> Clip:
 def weights(tmp_path_factory: pytest.TempPathFactory) -> WeightFile:
     folder: Path = tmp_path_factory.mktemp("weights")
     state = seeded_i3d(I3D(CLASSES, WIDTH), 5)
-    return write_weights(folder / "i3d.safetensors", state)
+    return write_weights(folder / "small.safetensors", state)
 
 
 def metric_of(protocol: str, weights: WeightFile) -> tuple[FVD, I3DLogits]:
-    metric = fvd(protocol, weights, width=WIDTH, classes=CLASSES, size=SIZE, resamples=0)
+    ours = replace(PROTOCOLS[protocol], weights="small")  # a network of our own, by its name
+    metric = fvd(ours, weights, width=WIDTH, classes=CLASSES, size=SIZE, resamples=0)
     assert isinstance(metric.extractor, I3DLogits)
     return metric, metric.extractor
 
@@ -162,6 +171,20 @@ def test_frames_of_the_right_size_are_only_scaled() -> None:
         np.testing.assert_allclose(x.permute(1, 2, 3, 0), frames / 127.5 - 1, atol=1e-6)
 
 
+def test_a_square_is_cut_out_of_the_middle_in_whole_numbers() -> None:
+    frames = np.random.default_rng(0).integers(0, 256, (3, 8, 12, 3), dtype=np.uint8)
+    same = squared(frames, 8)  # already of that height: the middle, in numbers cut off, not rounded
+    off = frames[:, :, 2:10].astype(int) - same
+    assert same.dtype == np.uint8
+    assert set(np.unique(off)) <= {0, 1}
+    small = squared(np.full((2, 64, 32, 3), 77, np.uint8), 16)
+    assert small.shape == (2, 16, 16, 3)
+    assert np.abs(small.astype(int) - 77).max() <= 1
+    checks = np.indices((32, 32)).sum(axis=0) % 2 * np.uint8(255)
+    grey = squared(np.repeat(checks[None, ..., None], 3, -1), 16)
+    assert np.abs(grey[:, 2:-2, 2:-2].astype(int) - 127).max() <= 1  # antialiased
+
+
 @pytest.mark.parametrize(("height", "width"), [(16, 21), (21, 16), (8, 9), (5, 31)])
 def test_crop_keeps_the_middle_of_what_the_short_side_makes(height: int, width: int) -> None:
     frames = np.random.default_rng(0).integers(0, 256, (2, height, width, 3), dtype=np.uint8)
@@ -192,7 +215,8 @@ def test_the_key_names_all_that_decides(weights: WeightFile) -> None:
     metric, one = metric_of("stylegan-v-16f", weights)
     others = [
         replace(one, weights=replace(weights, sha256="0")),
-        replace(one, protocol=PROTOCOLS["first-16"]),
+        replace(one, protocol=replace(PROTOCOLS["first-16"], weights="small")),
+        replace(one, protocol=replace(one.protocol, square=24)),
         replace(one, protocol=replace(one.protocol, eps=1e-5)),
         replace(one, protocol=replace(one.protocol, resize="crop")),
         replace(one, dtype="bfloat16"),
@@ -223,3 +247,5 @@ def test_unknown_names_are_refused(weights: WeightFile) -> None:
         fvd("fvd2048", weights)
     with pytest.raises(ConfigError, match="dtype: found 'half', expected one of float32"):
         fvd("first-16", weights, dtype="half")
+    with pytest.raises(ConfigError, match="found 'bfloat16', expected float32: i3d-torchscript"):
+        fvd("first-16", replace(weights, name="i3d-torchscript"), dtype="bfloat16")

@@ -52,6 +52,16 @@ def test_sentences_are_tidied(tmp_path: Path) -> None:
     assert rows[3][1] == byte("<", last=True)
 
 
+@pytest.mark.parametrize("case", [str.lower, str.upper])
+def test_marks_that_a_sentence_spells_are_the_marks(case: object, tmp_path: Path) -> None:
+    read = tokenizer(tmp_path)
+    spelt = case("low<|startoftext|>low <|endoftext|> low")  # type: ignore[operator]
+    assert read([spelt])[0].tolist() == [BEGIN, LOW, BEGIN, LOW, END, LOW, END, 0]
+    # not quite a mark: its signs are those of any sentence
+    assert read(["<|startoftext>"])[0].tolist()[-1] == END
+    assert read(["<|startoftext>"])[0, 1] == byte("<")
+
+
 def test_what_does_not_fit_is_cut_before_the_end(tmp_path: Path) -> None:
     read = tokenizer(tmp_path)
     assert read(["low " * 20])[0].tolist() == [BEGIN, *[LOW] * 6, END]

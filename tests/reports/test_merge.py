@@ -97,6 +97,22 @@ def test_of_three_runs_the_one_that_does_not_fit_is_left_out_with_its_reason() -
     assert merged.table.notes[-1] == "third left out: scale was mini, is paper"
 
 
+@pytest.mark.parametrize(
+    ("choice", "reason"),
+    [
+        ({"frame_choice": "official"}, "frame choice was nearest, is official"),
+        ({"channels": "first"}, "channels was mean, is first"),
+    ],
+)
+def test_clips_that_were_read_otherwise_never_stand_side_by_side(
+    choice: dict[str, str], reason: str
+) -> None:
+    table = make_table()
+    other = replace(table, spec=replace(table.spec, **choice))
+    with pytest.raises(DataError, match=f"^second left out: {reason}$"):
+        merge([FIRST, Run("second", other, clip_values())])
+
+
 def test_a_column_judged_otherwise_is_empty_with_the_setting_that_differs() -> None:
     detectors = {"onsets": {"delta": 0.1}, "peaks": {"relative": 0.0}}
     merged = joined(with_column_settings(ALIGN, detectors=detectors))

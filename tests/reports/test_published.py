@@ -124,3 +124,19 @@ def test_without_a_row_of_ours_only_the_paper_speaks() -> None:
 
 def test_columns_that_the_paper_lacks_give_no_table() -> None:
     assert beside(make_table(columns=(Column("av-align-adjusted", "adjusted", "higher"),))) is None
+
+
+def test_what_a_reader_must_know_of_printed_columns_stands_below_them() -> None:
+    sheet = beside(make_table())
+    assert sheet is not None
+    notes = "; ".join(sheet.footnotes)
+    assert "AV-Align: the paper says that it tuned its detectors" in notes
+    assert "FVD: the paper's comes from StyleGAN-V's script" in notes
+    fvd_alone = beside(replace(make_table(), columns=make_table().columns[:1]))
+    assert fvd_alone is not None
+    named = [
+        name
+        for name in ("AV-Align:", "FVD:")
+        if any(n.startswith(name) for n in fvd_alone.footnotes)
+    ]
+    assert len(named) == 1

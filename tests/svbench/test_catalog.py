@@ -67,7 +67,9 @@ def test_the_miniature_judges_by_the_shipped_networks(name: str, full: str, titl
 @pytest.mark.parametrize(
     ("name", "full", "fetch"),
     [
-        ("fvd", "fvd@stylegan-v-16f", "i3d"),
+        ("fvd", "fvd@stylegan-v-16f", "i3d-torchscript"),
+        ("fvd@all-windows", "fvd@all-windows", "i3d"),
+        ("fvd@cd-fvd-16f", "fvd@cd-fvd-16f", "i3d-pretrained-400"),
         ("fad", "fad@audioldm-eval", "vggish"),
         ("ib-av", "ib-av@published", "imagebind"),
         ("ib-ta", "ib-ta@published", "imagebind clip-bpe"),
@@ -94,7 +96,7 @@ def test_an_unknown_protocol_is_told(name: str, scale: RunConfig) -> None:
 
 def test_strict_makes_an_absent_weight_an_error(tmp_path: Path) -> None:
     config = PAPER.model_copy(update={"strict": True, "metrics": ("fvd",), "systems": ("real",)})
-    with pytest.raises(DataError, match=r"--strict: FVD .* weights fetch i3d"):
+    with pytest.raises(DataError, match=r"--strict: FVD .* weights fetch i3d-torchscript"):
         catalog._columns(config.metrics, config)
     del tmp_path
 
@@ -119,6 +121,13 @@ def test_too_few_real_clips_for_halves_leave_a_cell_blank(svbench: Command, tmp_
     )
     assert outcome.code == 0, outcome.err
     assert "needs at least 4 clips" in outcome.out
+
+
+def test_how_recorded_clips_are_read_is_part_of_the_plan(tmp_path: Path) -> None:
+    asked = {"frame_choice": "official", "channels": "first", "limit": 2, "systems": ("real",)}
+    config = RunConfig.of(dataset="landscape", metrics=("ib-av",), **asked)
+    spec = catalog.prepare_run(config, tmp_path)().spec
+    assert (spec.frame_choice, spec.channels) == ("official", "first")
 
 
 def test_the_miniatures_test_clips_all_hold_a_stroke(tmp_path: Path) -> None:

@@ -48,6 +48,8 @@ def test_clips_are_judged_in_the_format_of_greatest_hits_unless_told_otherwise()
     assert ScoreConfig.of(**SCORE).spec == ClipSpec(32, 8.0, (256, 256), 16000)
     other = ScoreConfig.of(**SCORE, frames=8, fps=4, size=(32, 48), sample_rate=22050)
     assert other.spec == ClipSpec(8, 4.0, (32, 48), 22050)
+    chosen = ScoreConfig.of(**SCORE, frame_choice="official", channels="first").spec
+    assert chosen == ClipSpec(32, 8.0, (256, 256), 16000, "official", "first")
 
 
 WRONG = [
@@ -63,6 +65,8 @@ WRONG = [
     (RunConfig, "metrics", ("fvd", "fvd"), "--metrics: found 'fvd' twice, expected each once"),
     (ScoreConfig, "metrics", ("fvd", "fvd"), "--metrics: found 'fvd' twice, expected each once"),
     (RunConfig, "scale", "huge", "--scale: found 'huge', expected 'mini' or 'paper'"),
+    (RunConfig, "frame_choice", "late", "--frame-choice: found 'late', expected 'nearest' or"),
+    (ScoreConfig, "channels", "left", "--channels: found 'left', expected 'mean' or 'first'"),
     (RunConfig, "dtype", "int8", "--dtype: found 'int8', expected 'float32', 'bfloat16' or 'flo"),
     (RunConfig, "device", "meta", "--device: found 'meta', expected auto, cpu, mps, cuda, cuda:1"),
     (RunConfig, "data_root", 3, "--data-root: found 3, expected"),

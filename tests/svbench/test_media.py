@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -172,8 +173,14 @@ def test_several_channels_become_their_mean(tmp_path: Path) -> None:
         out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
     video = write_video(tmp_path / "v.mkv", grey_frames(8), Fraction(8))
-    clip = media.read(Recording(video, sound=tmp_path / "s.wav"), ClipSpec(8, 8.0, (16, 16), 8000))
+    recording = Recording(video, sound=tmp_path / "s.wav")
+    spec = ClipSpec(8, 8.0, (16, 16), 8000)
+    clip = media.read(recording, spec)
     np.testing.assert_array_equal(clip.audio, np.full(8000, 0.125, np.float32))
+    first = media.read(recording, replace(spec, channels="first"))
+    np.testing.assert_array_equal(first.audio, left)
+    np.testing.assert_array_equal(media.read_native(recording, channels="first").audio, left)
+    np.testing.assert_array_equal(media.read_native(recording).audio, clip.audio)
 
 
 def test_a_sound_that_starts_late_in_its_file_stays_late(tmp_path: Path) -> None:

@@ -203,13 +203,31 @@ def described(found: Recording) -> tuple[Sample, SampleSet]:
     return sample, SampleSet("folder", SPEC, (sample,), "")
 
 
+def test_how_a_recording_is_read_decides_its_digest(tmp_path: Path) -> None:
+    found = recording(tmp_path / "a.mp4")
+    specs = [
+        SPEC,
+        replace(SPEC, frame_choice="official"),
+        replace(SPEC, channels="first"),
+        replace(SPEC, frame_choice="official", channels="first"),
+    ]
+    assert len({identify(found, spec, pad=False)[0] for spec in specs}) == 4
+    assert len({str(spec) for spec in specs}) == 4
+    assert repr(SPEC) == (  # as before there was a choice: digests on disk still hold
+        f"ClipSpec(frames={SPEC.frames}, fps={SPEC.fps}, size={SPEC.size}, "
+        f"sample_rate={SPEC.sample_rate})"
+    )
+
+
 def test_a_recorded_clip_is_read_in_the_view_that_is_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = []
     sample, samples = described(recording(tmp_path / "a.mp4"))
     monkeypatch.setattr(
-        store_module.media, "read_native", lambda r, pad: calls.append(("native", r, pad))
+        store_module.media,
+        "read_native",
+        lambda r, pad, channels: calls.append(("native", r, pad, channels)),
     )
     monkeypatch.setattr(
         store_module.media, "read", lambda r, s, pad: calls.append(("conformed", r, s, pad))
@@ -218,7 +236,7 @@ def test_a_recorded_clip_is_read_in_the_view_that_is_asked_for(
     read_sample(sample, padded, "native")
     read_sample(sample, padded, "conformed")
     assert calls == [
-        ("native", sample.recording, True),
+        ("native", sample.recording, True, "mean"),
         ("conformed", sample.recording, SPEC, True),
     ]
 

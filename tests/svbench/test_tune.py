@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from svbench import tune
+from svbench import catalog, tune
+from svbench.config import RunConfig
 from svbench.datasets import greatesthits, miniature
 from svbench.metrics import tuning
 from svbench.metrics.av_events import DETECTORS
 from tests.commands import Command
 from tests.factories import make_clip
 
+CONFIG = RunConfig(dataset="greatesthits")
 SMALL = ("tune-avalign", "--clips", 2, "--workers", 1)
 
 
@@ -28,6 +30,11 @@ def test_hard_clips_give_a_table_a_record_and_a_picture(svbench: Command, tmp_pa
     assert by["motion peaks", "tuned"] >= by["motion peaks", "published"] + 0.15
     assert record["f of the best on train"]["motion"] >= 0.8
     assert (tmp_path / "worst.svg").read_text().startswith("<?xml")
+    chosen = catalog.METRICS["av-align-corrected"](f"{tmp_path}/tuned.json+native", CONFIG)
+    assert f"--metrics av-align-corrected@{tmp_path}/tuned.json" in outcome.out.replace("\n", "")
+    detectors = chosen.settings["detectors"]
+    assert {**detectors, "name": "best here"} == {**record["best"], "source": detectors["source"]}
+    assert chosen.name == f"av-align-corrected@tuned-{detectors['source'][:10]}+native"
 
 
 def test_annotated_clips_are_read_by_action(svbench: Command, tmp_path: Path) -> None:

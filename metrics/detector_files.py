@@ -1,0 +1,103 @@
+"""Detectors of AV-Align from a file: what `svbench tune-avalign` chose, or values of one's own.
+
+A file is a JSON object with `onsets`, `flow`, `peaks` and `curve`, each an object of settings (see
+`OnsetSettings`, `FlowSettings`, `PeakSettings`, `CurveSettings`; what is left out has its published
+value), or an object that holds such a one as `best`, as `tuned.json` does. Other settings, and
+values of another kind, are an error: a misspelt one would silently judge as published.
+
+The detectors are called by the file's stem and the start of its digest; the whole digest goes on
+record with the column, and into the key of what was extracted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Final
+
+from svbench.errors import ConfigError, DataError
+from svbench.files.text import read_object, shown
+from svbench.metrics.av_events import DETECTORS, Detectors
+from svbench.metrics.motion import CurveSettings, FlowSettings, PeakSettings
+from svbench.metrics.onsets import OnsetSettings
+
+WHAT: Final = "the detectors of AV-Align, as svbench tune-avalign writes them"
+PARTS: Final = {
+    "onsets": OnsetSettings,
+    "flow": FlowSettings,
+    "peaks": PeakSettings,
+    "curve": CurveSettings,
+}
+SHOWN: Final = 10  # letters of the digest in a name
+
+
+def find_detectors(name: str) -> Detectors:
+    """Return detectors by name, or from a file that ends in .json.
+
+    Raises ConfigError for a name that there is not.
+    """
+    if name.endswith(".json"):
+        return read_detectors(Path(name))
+    if name not in DETECTORS:
+        raise ConfigError(
+            f"--metrics: found detectors {name!r}, expected one of {', '.join(DETECTORS)} or a "
+            "FILE.json as tune-avalign writes it, each also with +native"
+        )
+    return DETECTORS[name]
+
+
+def read_detectors(path: Path) -> Detectors:
+    """Read detectors; raise DataError in one line if the file holds anything else."""
+    found = read_object(path, WHAT)
+    best = found.get("best", found)
+    if not isinstance(best, Mapping) or not PARTS.keys() & best.keys():
+        raise DataError(f"{path}: found none of {', '.join(PARTS)}, expected {WHAT}")
+    strange = [name for name in best if name not in (*PARTS, "name")]
+    if strange:
+        raise DataError(f"{path}: found {shown(strange[0])!r}, expected {', '.join(PARTS)} alone")
+    digest = _sha256(path)
+    stem = re.sub(r"[^\w.-]", "_", path.stem)
+    parts = {part: _part(path, part, best[part]) for part in PARTS if part in best}
+    return Detectors(name=f"{stem}-{digest[:SHOWN]}", source=digest, **parts)
+
+
+def _part(path: Path, part: str, values: Any) -> Any:
+    """Build one group of settings."""
+    kind = PARTS[part]
+    if not isinstance(values, Mapping):
+        raise DataError(f"{path}: {part}: found {shown(repr(values))}, expected an object")
+    usual = {f.name: f.default for f in fields(kind)}
+    for name, value in values.items():
+        if name not in usual:
+            raise DataError(
+                f"{path}: {part}: found {shown(name)!r}, expected some of {', '.join(usual)}"
+            )
+        if not _alike(value, usual[name]):
+            expected = type(usual[name]).__name__
+            raise DataError(
+                f"{path}: {part}.{name}: found {shown(repr(value))}, expected a value of type "
+                f"{expected}"
+            )
+    try:
+        return kind(**values)
+    except ConfigError as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def _alike(value: Any, usual: Any) -> bool:
+    """Return whether a value is of the type of the usual one; a float may be written whole."""
+    if isinstance(usual, float):
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return number and math.isfinite(value)
+    return type(value) is type(usual)
+
+
+def _sha256(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}), expected {WHAT}") from error
