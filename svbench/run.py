@@ -341,6 +341,13 @@ def halves(requests: Sequence[str], seed: int) -> tuple[frozenset[str], frozense
     return frozenset(names[:half]), frozenset(names[half:])
 
 
+def _usual(config: RunConfig | ScoreConfig) -> dict[str, Any]:
+    """Return the defaults as run.json has them; an older version left at them what it did not know."""
+    fields = type(config).model_fields
+    usual = {name: field.default for name, field in fields.items() if not field.is_required()}
+    return dict(json.loads(json.dumps(usual, default=str)))
+
+
 def _claimed(config: RunConfig | ScoreConfig, out: Path) -> Mapping[str, Any]:
     """Give what run.json shall say, after seeing that the folder holds no other run.
 
@@ -353,7 +360,7 @@ def _claimed(config: RunConfig | ScoreConfig, out: Path) -> Mapping[str, Any]:
     file = out / "run.json"
     if file.exists():
         there = load_settings(out)
-        before = {"command": there["command"], **there["config"]}
+        before = {"command": there["command"], **_usual(config), **there["config"]}
         now = {"command": asked["command"], **asked["config"]}
         keys = (before.keys() | now.keys()) - MAY_CHANGE
         changed = sorted(k for k in keys if before.get(k) != now.get(k))

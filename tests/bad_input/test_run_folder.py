@@ -102,3 +102,17 @@ def test_results_that_are_not_there_or_not_ours(svbench: Command, tmp_path: Path
     assert svbench("report", tmp_path).problem(3).startswith(f"{path}: found nothing there")
     path.write_text("{}")
     assert svbench("report", tmp_path).problem(3) == (f"{path}: found schema None, expected 1")
+
+
+def test_a_setting_that_an_older_version_did_not_know_was_left_at_its_default(
+    made: Path, score: Command, tmp_path: Path
+) -> None:
+    assert score(made).code == 0
+    file = tmp_path / "run" / "run.json"
+    record = json.loads(file.read_text())
+    del record["config"]["frame_choice"]
+    file.write_text(json.dumps(record))
+    assert score(made).code == 0
+    file.write_text(json.dumps(record))
+    refused = score(made, "--frame-choice", "official").problem(2)
+    assert "frame_choice was 'nearest', is 'official'" in refused
