@@ -18,8 +18,9 @@ from svbench.types import ResultTable, Row, Score
 
 ARROWS = {"higher": "↑", "lower": "↓"}
 ABSENT = "–"
+CAVEAT = "caveat"  # of a column's settings: what a reader must know of every number in it
 RECORDED = ("seed", "real clips")  # what of a run's record stands in the caption
-FEW = 10  # a percentile bootstrap of so few clips covers the truth too seldom
+FEW = 10  # of so few clips an interval says little of what rare clips do
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +121,10 @@ def _footnotes(table: ResultTable) -> list[str]:
     notes = list(table.notes)
     scores = [score for row in table.rows for score in row.scores.values()]
     if any(score.interval for score in scores):
-        notes.append("brackets: 95 % bootstrap interval over clips")
+        notes.append("brackets: 95 % interval over clips")
     if any(score.count < FEW for score in scores):
-        notes.append(f"fewer than {FEW} clips: the interval is narrower than the truth")
+        notes.append(f"fewer than {FEW} clips: what one clip in ten does may be missing altogether")
+    notes += [f"{c.title}: {c.settings[CAVEAT]}" for c in table.columns if CAVEAT in c.settings]
     said: dict[tuple[str, str], list[str]] = {}  # column and note -> the rows it is said of
     for row in table.rows:
         if row.left_out:

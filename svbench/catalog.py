@@ -166,8 +166,6 @@ def _av_align(variant: Variant, *, adjusted: bool = False) -> Build:
             variant=variant,
             detectors=av_align.DETECTORS[preset],
             view="native" if native else "conformed",
-            resamples=config.resamples,
-            seed=config.seed,
         )
 
     return build
@@ -236,8 +234,7 @@ def _ib(kind: IBKind) -> Build:
         protocol = known(imagebind_inputs.PROTOCOLS, name, f"metrics {kind}")
         if small:
             folder = miniature.IB_FOLDERS.get(getattr(config, "dataset", ""), miniature.FOLDER)
-            draws = {"resamples": config.resamples, "seed": config.seed}
-            return miniature.ib(kind, name, **draws, folder=folder)
+            return miniature.ib(kind, name, folder=folder)
         files = _weights("imagebind", "clip-bpe")
         if isinstance(files, str) and kind == "ib-av":  # which reads no captions
             files = _weights("imagebind")
@@ -246,7 +243,7 @@ def _ib(kind: IBKind) -> Build:
         network, *vocabulary = files
         words = ClipTokenizer(vocabulary[0]) if vocabulary else None
         extractor = imagebind_scores.ImageBindEmbeddings(network, protocol, words)
-        return imagebind_scores.IB(kind, extractor, config.resamples, config.seed)
+        return imagebind_scores.IB(kind, extractor)
 
     return build
 

@@ -56,7 +56,7 @@ def test_headings_tell_the_format_and_which_direction_is_better() -> None:
 def test_a_cell_shows_value_interval_and_count() -> None:
     sheet = arrange(table(row("a", scores={"align": score(0.12345, interval=(0.1, 0.15))})))
     assert sheet.lines[0].cells == (Cell("0.123", "[0.100, 0.150]", "n = 20"),)
-    assert "brackets: 95 % bootstrap interval over clips" in sheet.footnotes
+    assert "brackets: 95 % interval over clips" in sheet.footnotes
 
 
 def test_a_score_without_interval_shows_none_and_explains_none() -> None:
@@ -92,7 +92,7 @@ def test_an_absent_cell_is_a_dash_and_its_reason_a_footnote() -> None:
 def test_fewer_than_ten_clips_are_called_few(count: int, warned: bool) -> None:
     sheet = arrange(table(row("a", count, scores={"align": score(0.5, count)})))
     assert (
-        "fewer than 10 clips: the interval is narrower than the truth" in sheet.footnotes
+        "fewer than 10 clips: what one clip in ten does may be missing altogether" in sheet.footnotes
     ) == warned
 
 
