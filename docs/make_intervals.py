@@ -128,7 +128,7 @@ UNLIKE: Final[Mapping[str, Kind]] = {
     "85 % equal, else uniform in 0..1": mostly_zero(0.85, 0, 1),
 }
 UNBOUNDED: Final[Mapping[str, Kind]] = {
-    "lognormal, sigma 1": Kind(lambda rng, shape: rng.lognormal(0, 1, shape), float(np.exp(0.5)), None)
+    "lognormal, sigma 1": Kind(lambda rng, shape: rng.lognormal(0, 1, shape), np.exp(0.5), None),
 }
 
 

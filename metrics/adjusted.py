@@ -8,9 +8,10 @@ and a p-value; this module averages them over a set of clips.
 Conventions
 -----------
 Every variant of AV-Align has its adjusted form, from the same events (see `av_align`). A set's
-value is the mean adjusted score over the clips that can be judged, with its interval. Each clip's detail holds "score" (plain), "null_mean" and "p". The
-note tells on how many clips the events are significantly aligned (p < `SIGNIFICANT`, each clip
-by itself; at most 1 in 20 clips without any alignment is counted).
+value is the mean adjusted score over the clips that can be judged, with its interval. Each clip's
+detail holds "score" (plain), "null_mean" and "p". The note says on how many clips the events are
+significantly aligned (p < `SIGNIFICANT`, each clip by itself; at most 1 in 20 clips without any
+alignment is counted). What a reader must know of every such number stands in `CAVEAT`.
 
 Clips without events
 --------------------
@@ -46,11 +47,11 @@ from svbench.types import Better, ClipScore, Features, Judgement, Score, View
 
 SIGNIFICANT: Final = 0.05  # the usual level; no correction for the number of clips
 BOUNDS: Final[Interval] = (-1.0, 1.0)  # rarely below: where chance alone matches over half
-CAVEAT: Final = (
-    "sound and motion that only share coarse activity score above 0: about 0.25 where 6 onsets and 6 "
-    "motion peaks fall anywhere in the first half of a clip, 0.34 for 8; p is an upper bound, below "
-    "0.05 on 0.3 to 3.5 % of clips whose sound is independent of the picture"
-)  # measured by docs/make_intervals.py
+CAVEAT: Final = (  # measured by docs/make_intervals.py
+    "sound and motion that only share coarse activity score above 0: about 0.27 where 6 onsets "
+    "and 6 motion peaks fall anywhere in the first half of a clip, 0.36 for 8; p is an upper "
+    "bound: of clips whose sound is independent of the picture, 1 to 4 % have p below 0.05"
+)
 NULL: Final = "all circular shifts of the onsets within the clip, exact"
 
 

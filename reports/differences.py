@@ -36,9 +36,7 @@ def chosen_row(table: ResultTable, against: str | None) -> Row:
 def all_differences(table: ResultTable, scores: ClipValues, against: Row) -> tuple[Paired, ...]:
     """Give every paired difference from a row that exists."""
     found = [
-        _difference(scores, row, against, column)
-        for row in table.rows
-        for column in table.columns
+        _difference(scores, row, against, column) for row in table.rows for column in table.columns
     ]
     return tuple(difference for difference in found if difference is not None)
 
@@ -67,9 +65,7 @@ def differences(table: ResultTable, scores: ClipValues, against: Row) -> Sheet |
     )
 
 
-def _difference(
-    scores: ClipValues, row: Row, against: Row, column: Column
-) -> Paired | None:
+def _difference(scores: ClipValues, row: Row, against: Row, column: Column) -> Paired | None:
     """Give a difference; None where a cell is empty or no request is in both rows."""
     if row.system == against.system or column.metric not in row.scores:
         return None

@@ -152,6 +152,7 @@ Build = Callable[[str, "RunConfig | ScoreConfig"], "Metric | Unavailable"]  # op
 
 def _av_align(variant: Variant, *, adjusted: bool = False) -> Build:
     def build(option: str, config: RunConfig | ScoreConfig) -> Metric:
+        del config  # nothing of it decides the score of a clip
         from svbench.metrics import av_align
         from svbench.metrics.adjusted import AdjustedAVAlign
 

@@ -26,8 +26,8 @@ and most are 0. The interval is the union of two that let the variance V change 
 1. V = phi (mu - low) (high - mu): the score interval of Wilson, with t and with the dispersion
    phi = s^2 / ((m - low) (high - m)), which is 1 for a score of 0 or 1. Few clips near an end
    show too little dispersion, so it is drawn towards 1: phi^(1 - w / N), where w grows from
-   1.25 in the middle of the range to 2 at its ends. Where no clip lies on the other side of 0, the range
-   is also taken from 0 on.
+   1.25 in the middle of the range to 2 at its ends. Where no clip lies on the other side of 0,
+   the range is also taken from 0 on.
 2. V = s^2 + g (mu - m), g = (third central moment) / (second): what the skewness of the clips
    says, whatever the range.
 
@@ -225,12 +225,11 @@ def _varied(rows: Array, low: Array, high: Array, spread: float) -> Array:
 
 def _skewed(rows: Array, spread: float) -> Ends:
     """Return the ends of (m - mu)^2 <= k (s^2 + g (mu - m))."""
-    mean = rows.mean(axis=1)
-    apart = rows - mean[:, None]
-    square, cube = (apart**2).mean(axis=1), (apart**3).mean(axis=1)
-    lean = spread * cube / square
-    root = np.sqrt(lean**2 + 4 * spread * rows.var(axis=1, ddof=1))
-    return mean + (lean - root) / 2, mean + (lean + root) / 2
+    mean, span = rows.mean(axis=1), rows[:, -1] - rows[:, 0]
+    apart = (rows - mean[:, None]) / span[:, None]  # so that no power underflows
+    lean = spread * (apart**3).mean(axis=1) / (apart**2).mean(axis=1)
+    root = np.sqrt(lean**2 + 4 * spread * apart.var(axis=1, ddof=1))
+    return mean + span * (lean - root) / 2, mean + span * (lean + root) / 2
 
 
 def _scored(rows: Array, low: Array, high: Array, spread: float) -> Ends:

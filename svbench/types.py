@@ -259,7 +259,9 @@ class Column:
     metric: str  # e.g. "av-align-corrected@published"
     title: str  # as printed, e.g. "AV-Align (corrected)"
     better: Better
-    settings: Mapping[str, Any] = field(default_factory=dict)  # detectors, protocol, weights; "bounds" of a clip's value
+    settings: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # detectors, protocol, weights, bounds
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,8 +58,7 @@ def test_rows_that_share_a_part_are_paired_on_that_part_and_say_so() -> None:
     assert found.interval is None
     assert not found.excludes_zero
     assert str(found) == (
-        "m: a - b = +1.5000 (no interval, 1 request paired, "
-        "3 scored in one row only)"
+        "m: a - b = +1.5000 (no interval, 1 request paired, 3 scored in one row only)"
     )
 
 

@@ -92,7 +92,8 @@ def test_an_absent_cell_is_a_dash_and_its_reason_a_footnote() -> None:
 def test_fewer_than_ten_clips_are_called_few(count: int, warned: bool) -> None:
     sheet = arrange(table(row("a", count, scores={"align": score(0.5, count)})))
     assert (
-        "fewer than 10 clips: what one clip in ten does may be missing altogether" in sheet.footnotes
+        "fewer than 10 clips: what one clip in ten does may be missing altogether"
+        in sheet.footnotes
     ) == warned
 
 
@@ -159,3 +160,12 @@ def test_the_protocol_names_scale_seed_clips_and_metrics() -> None:
         "scale: mini; seed: 0; real clips: 16; judged by fvd@stylegan-v-16f+miniature, "
         "av-align-corrected@published"
     )
+
+
+def test_what_holds_of_a_whole_column_is_said_once() -> None:
+    column = replace(ALIGN, settings={"caveat": "compare at equal N"})
+    two = (row("a", scores={"align": score(0.5)}), row("b", scores={"align": score(0.25)}))
+    sheet = arrange(table(*two, columns=(column,)))
+    assert [note for note in sheet.footnotes if "equal N" in note] == [
+        "AV-Align: compare at equal N"
+    ]

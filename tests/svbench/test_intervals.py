@@ -1,4 +1,4 @@
-"""Intervals: they hold the mean, stay within the range, and say nothing where nothing can be said."""
+"""Intervals: they hold the mean, stay within the range, and are absent where nothing is known."""
 
 from __future__ import annotations
 
@@ -60,13 +60,13 @@ def test_of_zeros_and_ones_it_is_at_least_wilsons(right: int, count: int) -> Non
     low, high = interval(values, (0.0, 1.0))
     assert low <= wilson[0] + 1e-12
     assert high >= wilson[1] - 1e-12
-    assert high - low < 1.25 * (wilson[1] - wilson[0])
+    assert high - low < 1.4 * (wilson[1] - wilson[0])
 
 
 def test_numbers_that_must_not_change() -> None:
-    # Four clips: a table made today must carry the same interval tomorrow.
-    found = interval([0.0, 0.1, 0.4, 1.0], (0.0, 1.0))
-    assert found == pytest.approx((0.0, 0.9136), abs=1e-4)
+    # A table made today must carry the same interval tomorrow.
+    found = interval([0.0, 0.0, 0.1, 0.2, 0.4, 0.4, 0.5, 1.0], (0.0, 1.0))
+    assert found == pytest.approx((0.1208139194, 0.7266583131), abs=1e-9)
 
 
 @pytest.mark.parametrize("bounds", [None, (-100.0, 100.0)])
