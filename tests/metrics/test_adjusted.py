@@ -90,6 +90,8 @@ def test_names_and_settings() -> None:
     settings = json.loads(json.dumps(metric.settings))
     assert settings["null"].startswith("all circular shifts")
     assert settings["significant"] == 0.05
+    assert settings["bounds"] == [-1, 1]
+    assert "p is an upper bound" in settings["caveat"]
     assert settings["detectors"]["curve"]["statistic"] == "downward"
 
 
