@@ -14,8 +14,9 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
+from itertools import product
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +27,8 @@ from scipy import special, stats
 from svbench.intervals import LEVEL, Interval, mean_intervals
 from svbench.metrics.adjusted import SIGNIFICANT
 from svbench.metrics.chance import chance
+from svbench.metrics.frechet import Frechet
+from svbench.types import Features
 
 Array = NDArray[np.float64]
 Sampler = Callable[[np.random.Generator, tuple[int, int]], Array]
@@ -271,6 +274,48 @@ def adjusted_block(samples: int) -> str:
     return "\n".join(lines)
 
 
+class Width:
+    """Stands for an extractor whose features are given."""
+
+    key, view = "width", "conformed"
+
+
+def frechet(count: int, width: int, gap: float, sets: int) -> tuple[float, float, float]:
+    """Return the mean distance of sets of normal features, and how often intervals cover.
+
+    First how often they cover that mean, then how often the distance of the populations.
+
+    `gap` is how far the two means lie apart in every feature; the distance of the populations
+    is width x gap^2.
+    """
+    rng = np.random.default_rng(count)
+    owners, names = np.arange(count), tuple(map(str, range(count)))
+
+    def drawn(mean: float) -> Features:
+        return Features("width", rng.normal(mean, 1, (count, width)), owners, names)
+
+    metric = Frechet("distance", "distance", Width())  # type: ignore[arg-type]
+    bare = replace(metric, resamples=0)
+    pairs = ((drawn(gap), drawn(0)) for _ in range(10 * sets))
+    mean = float(np.mean([bare.score(*pair).score.value for pair in pairs]))
+    found = [metric.score(drawn(gap), drawn(0)).score.interval or (0, 0) for _ in range(sets)]
+    ends = np.array(found)
+    truths = (mean, width * gap**2)
+    coverage = [float(((ends[:, 0] <= at) & (at <= ends[:, 1])).mean()) for at in truths]
+    return mean, coverage[0], coverage[1]
+
+
+def frechet_block(samples: int) -> str:
+    """Measure what the intervals of Fréchet distances cover."""
+    heads = ("clips", "features", "distance of populations", "covered")
+    lines = [_line(*heads, "expected of such sets", "covered"), _line(*["---"] * 6)]
+    for count, width, gap in product((10, 40), (8, 64), (0.0, 0.5)):
+        mean, expected, population = frechet(count, width, gap, samples // 100)
+        cells = (f"{width * gap**2:.1f}", f"{population:.2f}", f"{mean:.1f}", f"{expected:.2f}")
+        lines.append(_line(str(count), str(width), *cells))
+    return "\n".join(lines)
+
+
 def _line(*cells: str) -> str:
     return "| " + " | ".join(cells) + " |"
 
@@ -281,6 +326,7 @@ BLOCKS: Final[Mapping[str, Callable[[int], str]]] = {
     "alike": partial(kinds_block, ALIKE),
     "unlike": partial(kinds_block, UNLIKE),
     "unbounded": partial(kinds_block, UNBOUNDED),
+    "frechet": frechet_block,
     "adjusted": adjusted_block,
 }
 

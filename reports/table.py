@@ -117,6 +117,15 @@ def number(value: float) -> str:
     return f"{value:.{decimals}f}"
 
 
+def _caveats(table: ResultTable) -> list[str]:
+    """Say what holds of every number of a column, once for all columns that it holds of."""
+    of: dict[str, list[str]] = {}
+    for column in table.columns:
+        if CAVEAT in column.settings:
+            of.setdefault(str(column.settings[CAVEAT]), []).append(column.title)
+    return [f"{' and '.join(titles)}: {caveat}" for caveat, titles in of.items()]
+
+
 def _footnotes(table: ResultTable) -> list[str]:
     notes = list(table.notes)
     scores = [score for row in table.rows for score in row.scores.values()]
@@ -124,7 +133,7 @@ def _footnotes(table: ResultTable) -> list[str]:
         notes.append("brackets: 95 % interval over clips")
     if any(score.count < FEW for score in scores):
         notes.append(f"fewer than {FEW} clips: what one clip in ten does may be missing altogether")
-    notes += [f"{c.title}: {c.settings[CAVEAT]}" for c in table.columns if CAVEAT in c.settings]
+    notes += _caveats(table)
     said: dict[tuple[str, str], list[str]] = {}  # column and note -> the rows it is said of
     for row in table.rows:
         if row.left_out:

@@ -165,7 +165,8 @@ def test_the_protocol_names_scale_seed_clips_and_metrics() -> None:
 def test_what_holds_of_a_whole_column_is_said_once() -> None:
     column = replace(ALIGN, settings={"caveat": "compare at equal N"})
     two = (row("a", scores={"align": score(0.5)}), row("b", scores={"align": score(0.25)}))
-    sheet = arrange(table(*two, columns=(column,)))
+    other = replace(FVD, settings=column.settings)
+    sheet = arrange(table(*two, columns=(column, other)))
     assert [note for note in sheet.footnotes if "equal N" in note] == [
-        "AV-Align: compare at equal N"
+        "AV-Align and FVD: compare at equal N"
     ]
