@@ -31,7 +31,8 @@ Clips of both sets are drawn anew, with replacement; the rows of a clip stay tog
 holds duplicates, so it looks poorer than the set and its distance is larger: the percentiles
 alone lie above the value, often without containing it. What is printed is therefore their
 spread around the value: value + (percentile - mean of the draws), not below 0. It answers how
-far the number moves with the clips, and does not remove the bias of a small N.
+far the number moves with the clips: it covers the expectation at this N, not the distance of
+the populations, as it does not remove the bias of a small N. Tables say so (`CAVEAT`).
 
 What happens at the edges
 -------------------------
@@ -70,6 +71,10 @@ _ROUNDING: Final = 2 * float(np.finfo(np.float64).eps)  # of |A| |B|, lost by fo
 _ROWS_PER_COLUMN: Final = 2  # merged rows beyond this are reduced to a triangle
 
 INTERVAL: Final = "95 %, clips of both sets resampled, centred on the value"
+CAVEAT: Final = (
+    "brackets are a bootstrap over the clips of both sets: where the distance of other sets of "
+    "these sizes would lie, not the distance of the populations, which is smaller"
+)
 
 Matrix = NDArray[np.float64]
 
@@ -227,6 +232,7 @@ class Frechet:
             "resamples": self.resamples,
             "seed": self.seed,
             "interval": INTERVAL,
+            "caveat": CAVEAT,
         }
 
     def score(self, generated: Features, reference: Features | None) -> Judgement:

@@ -41,7 +41,7 @@ from numpy.typing import NDArray
 
 from svbench.errors import ConfigError, DataError, ScoreError
 from svbench.files.text import REASON, read_object, shown
-from svbench.intervals import RESAMPLES, mean_interval
+from svbench.intervals import METHOD, Interval, mean_interval
 from svbench.metrics.imagebind import HEARD, HUGE, Heard, ImageBind, ImageBindConfig, load
 from svbench.metrics.imagebind_inputs import InputProtocol, spectrograms, video_crops
 from svbench.metrics.imagebind_text import Tokenizer, WordTokenizer
@@ -56,6 +56,7 @@ IBKind = Literal["ib-av", "ib-ta", "ib-tv"]
 CODE_VERSION: Final = 1
 EPSILON: Final = 1e-6  # below it a vector's length is no divisor; as in the paper's script
 CHUNK: Final = 5  # inputs in one pass: what a square clip has, 0.1 GB for the largest network
+BOUNDS: Final[Interval] = (-1.0, 1.0)  # of a cosine
 SHOWN: Final = 5  # clips that an error names
 
 
@@ -219,12 +220,10 @@ def read_embeddings(features: Features) -> list[dict[Kind, NDArray[np.float32]]]
 
 @dataclass(frozen=True, slots=True)
 class IB:
-    """Mean cosine of two of a clip's embeddings, with a bootstrap interval over clips."""
+    """Mean cosine of two of a clip's embeddings, with an interval over clips."""
 
     kind: IBKind
     extractor: ImageBindEmbeddings
-    resamples: int = RESAMPLES
-    seed: int = 0
     network: str = ""  # "miniature", if it is not the published one
 
     @property
@@ -263,8 +262,8 @@ class IB:
             "formula": "mean over clips of a b / (max(|a|, epsilon) max(|b|, epsilon))",
             "epsilon": EPSILON,
             "extractor": self.extractor.settings,
-            "resamples": self.resamples,
-            "seed": self.seed,
+            "bounds": list(BOUNDS),
+            "interval": METHOD,
         }
 
     def score(self, generated: Features, reference: Features | None = None) -> Judgement:
@@ -285,7 +284,7 @@ class IB:
             value=float(values.mean()),
             better=self.better,
             count=len(clips),
-            interval=mean_interval(values, self.seed, self.resamples),
+            interval=mean_interval(values, BOUNDS),
             extractor=generated.extractor,
         )
         return Judgement(score, clips)

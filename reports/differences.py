@@ -1,7 +1,7 @@
 """Paired differences of all rows from one of them, as a table.
 
 Each cell is the mean of a row minus the chosen one, over the requests that both were scored on,
-with its 95 % bootstrap interval (`svbench.reports.paired`). Bold are differences whose interval
+with its 95 % interval (`svbench.reports.paired`). Bold are differences whose interval
 excludes 0. Many intervals are read at once here; one in twenty that says nothing excludes 0.
 """
 
@@ -10,15 +10,14 @@ from __future__ import annotations
 from typing import Final
 
 from svbench.errors import ConfigError, DataError
-from svbench.reports.paired import Paired, paired
-from svbench.reports.ranking import seed_of
+from svbench.reports.paired import Paired, bounds_of, paired
 from svbench.reports.table import ABSENT, ARROWS, Cell, Line, Sheet, number
 from svbench.results import ClipValues
 from svbench.types import Column, ResultTable, Row
 
 EXPLANATION: Final = (
     "each cell: the row's mean minus that of the row in the title, over the requests that both "
-    "have, with its 95 % bootstrap interval over requests; bold: the interval excludes 0"
+    "have, with its 95 % interval over requests; bold: the interval excludes 0"
 )
 
 
@@ -37,9 +36,7 @@ def chosen_row(table: ResultTable, against: str | None) -> Row:
 def all_differences(table: ResultTable, scores: ClipValues, against: Row) -> tuple[Paired, ...]:
     """Give every paired difference from a row that exists."""
     found = [
-        _difference(table, scores, row, against, column)
-        for row in table.rows
-        for column in table.columns
+        _difference(scores, row, against, column) for row in table.rows for column in table.columns
     ]
     return tuple(difference for difference in found if difference is not None)
 
@@ -55,7 +52,7 @@ def differences(table: ResultTable, scores: ClipValues, against: Row) -> Sheet |
     for row in sorted(others, key=lambda row: row.made_of_real_clips):
         cells = []
         for column in columns:
-            found = _difference(table, scores, row, against, column)
+            found = _difference(scores, row, against, column)
             if found is None and column.metric in row.scores:
                 apart[row.title] = None
             cells.append(_cell(found))
@@ -68,14 +65,12 @@ def differences(table: ResultTable, scores: ClipValues, against: Row) -> Sheet |
     )
 
 
-def _difference(
-    table: ResultTable, scores: ClipValues, row: Row, against: Row, column: Column
-) -> Paired | None:
+def _difference(scores: ClipValues, row: Row, against: Row, column: Column) -> Paired | None:
     """Give a difference; None where a cell is empty or no request is in both rows."""
     if row.system == against.system or column.metric not in row.scores:
         return None
     try:
-        return paired(scores, column.metric, row.system, against.system, seed=seed_of(table))
+        return paired(scores, column.metric, row.system, against.system, bounds=bounds_of(column))
     except DataError:
         return None
 

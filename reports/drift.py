@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from svbench.reports.golden import Golden
-from svbench.reports.judged import settings_differ, shortened, tables_differ
+from svbench.reports.judged import columns_differ, settings_differ, shortened, tables_differ
 from svbench.results import judged_how
 from svbench.types import Column, ResultTable, Row, Score
 
@@ -195,9 +195,7 @@ def _column(
         return Finding("missing", metric=name, reason="; ".join(filter(None, reasons)))
     if filled == [False, True]:
         return Finding("added", metric=name, reason="the golden column is empty")
-    differences = settings_differ(
-        {"better": old.better, **old.settings}, {"better": new.better, **new.settings}
-    )
+    differences = columns_differ(old, new)
     return Finding("unlike", metric=name, reason=shortened(differences)) if differences else None
 
 

@@ -10,15 +10,25 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from svbench.types import ResultTable
+from svbench.types import Column, ResultTable
 
 ABSENT: Final = "absent"
+UNJUDGING: Final = ("seed", "resamples", "interval", "bounds", "caveat")  # no value rests on them
 LONGEST: Final = 60  # characters of a value that a message shows
 
 
 def settings_differ(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
     """Name every setting that is not the same in both, by its dotted place."""
     return tuple(_walk(before, now, ""))
+
+
+def columns_differ(before: Column, now: Column) -> tuple[str, ...]:
+    """Name what values of two columns rest on and differs; how intervals are formed is not."""
+    one, other = (
+        {"better": c.better, **{k: v for k, v in c.settings.items() if k not in UNJUDGING}}
+        for c in (before, now)
+    )
+    return settings_differ(one, other)
 
 
 def tables_differ(before: ResultTable, now: ResultTable) -> tuple[str, ...]:

@@ -22,11 +22,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from svbench.errors import DataError
-from svbench.reports.judged import settings_differ, shortened, tables_differ
+from svbench.reports.judged import columns_differ, settings_differ, shortened, tables_differ
 from svbench.results import ClipValues, judged_how
 from svbench.types import Column, ResultTable, Row, Score
 
-DRAWS: Final = ("seed", "resamples")  # settings of a column that decide its intervals alone
 SET: Final = "set"  # of a row's settings: the digest of its clips
 REAL: Final = "real set"  # of a table's record: the digest of its real clips
 UNPAIRED: Final = "its real clips are others, so its requests are not paired with those of {}"
@@ -109,7 +108,8 @@ class _Merging:
             name = column.metric
             if name not in self.columns or (name in filled and name not in self.filled):
                 self.columns[name] = column  # an empty one has no settings to hold others to
-            unfit[name] = _columns_differ(self.columns[name], column) if name in filled else ""
+            known = columns_differ(self.columns[name], column) if name in filled else ()
+            unfit[name] = shortened(known)
         self.filled |= filled
         added = [self._add_row(run, row, unfit) for row in run.table.rows]
         if run is not self.first and any(added):
@@ -189,14 +189,6 @@ class _Merging:
             self.notes.append(f"{run.name}: {UNSCORED}")
         elif not self._paired(run):
             self.notes.append(f"{run.name}: {UNPAIRED.format(self.first.name)}")
-
-
-def _columns_differ(one: Column, other: Column) -> str:
-    judged = [
-        {"better": c.better, **{k: v for k, v in c.settings.items() if k not in DRAWS}}
-        for c in (one, other)
-    ]
-    return shortened(settings_differ(*judged))
 
 
 def _counts(score: Score) -> dict[str, Any]:

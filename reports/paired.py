@@ -2,7 +2,7 @@
 
 Two rows of one run (or of two) are asked for the same requests, and a request that is hard for one
 system is mostly hard for the other. Therefore the values of one metric are paired by request id,
-and the interval is that of the mean difference, requests being drawn in pairs: it is narrower
+and the interval is that of the mean difference, each pair being one value: it is narrower
 than what two intervals side by side suggest.
 
 Conventions
@@ -17,7 +17,7 @@ both, `svbench.reports.compare` finds out before it asks.
 
 References
 ----------
-- `svbench.intervals`, which draws the pairs.
+- `svbench.intervals`, which forms the interval.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from pathlib import Path
 
 from svbench.errors import DataError
 from svbench.intervals import Interval, paired_difference
-from svbench.results import ClipValues, load_scores
+from svbench.results import ClipValues, load_scores, load_table
+from svbench.types import Column
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Paired:
     first: str  # system names, as in scores.csv
     second: str
     value: float  # mean of first minus second
-    interval: Interval | None  # 95 % bootstrap over requests; None for a single pair
+    interval: Interval | None  # 95 % over requests; None for a single pair
     count: int  # requests that were paired
     first_alone: int = 0  # requests that only one row was scored on
     second_alone: int = 0
@@ -52,7 +53,7 @@ class Paired:
     def __str__(self) -> str:
         """Say it in one line."""
         bounds = (
-            "no interval for a single request"
+            "no interval"
             if self.interval is None
             else f"95 % [{self.interval[0]:+.4f}, {self.interval[1]:+.4f}]"
         )
@@ -70,7 +71,7 @@ def paired(
     first: str,
     second: str,
     other: ClipValues | None = None,
-    seed: int = 0,
+    bounds: Interval | None = None,
 ) -> Paired:
     """Pair two rows by request id.
 
@@ -82,8 +83,8 @@ def paired(
         names as in scores.csv
     other : ClipValues or None
         of the run that holds `second`; None if it is the same run (Default value = None)
-    seed : int
-        of the draws (Default value = 0)
+    bounds : (float, float) or None
+        lowest and highest value of a clip, as `bounds_of` a column (Default value = None)
 
     Raises
     ------
@@ -100,7 +101,7 @@ def paired(
             "least one"
         )
     found = paired_difference(
-        [left[request] for request in shared], [right[request] for request in shared], seed
+        [left[request] for request in shared], [right[request] for request in shared], bounds
     )
     return Paired(
         metric=metric,
@@ -115,13 +116,27 @@ def paired(
 
 
 def paired_runs(
-    run: Path, metric: str, first: str, second: str, other: Path | None = None, seed: int = 0
+    run: Path, metric: str, first: str, second: str, other: Path | None = None
 ) -> Paired:
     """Pair two rows of one run folder, or of two, as `paired` does."""
     scores = load_scores(run)
+    known = {column.metric: bounds_of(column) for column in load_table(run).columns}
     return paired(
-        scores, metric, first, second, None if other is None else load_scores(other), seed
+        scores,
+        metric,
+        first,
+        second,
+        None if other is None else load_scores(other),
+        known.get(metric),
     )
+
+
+def bounds_of(column: Column) -> Interval | None:
+    """Return the lowest and highest value of a clip; None if the metric did not record them."""
+    match column.settings.get("bounds"):
+        case [float() | int() as low, float() | int() as high] if low < high:
+            return float(low), float(high)
+    return None
 
 
 def _values(scores: ClipValues, metric: str, system: str) -> dict[str, float]:

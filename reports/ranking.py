@@ -21,7 +21,7 @@ from itertools import pairwise
 from typing import Final, Literal
 
 from svbench.errors import DataError
-from svbench.reports.paired import Paired, paired
+from svbench.reports.paired import Paired, bounds_of, paired
 from svbench.results import ClipValues
 from svbench.types import Column, ResultTable, Row, Score
 
@@ -29,7 +29,7 @@ Place = Literal["best", "second"]
 PLACES: Final[Sequence[Place]] = ("best", "second")
 EXPLANATION: Final = (
     "bold: the best of the models, underlined: the second best, each only where the interval of "
-    "its paired difference from the next row excludes 0 (95 % bootstrap over requests); where a "
+    "its paired difference from the next row excludes 0 (95 %, over requests); where a "
     "metric has no value per clip (FVD, FAD), only where the two intervals do not overlap"
 )
 UNREAD: Final = "nothing is marked best: no scores of single clips (scores.csv) were at hand"
@@ -51,7 +51,7 @@ def compare_places(table: ResultTable, scores: ClipValues) -> tuple[Comparison, 
     """Compare best with second and second with third in every column."""
     per_clip = {metric for _, metric in scores}
     return tuple(
-        _compare(column, place, first, second, scores if column.metric in per_clip else None, table)
+        _compare(column, place, first, second, scores if column.metric in per_clip else None)
         for column in table.columns
         for place, (first, second) in zip(PLACES, pairwise(_in_order(table, column)), strict=False)
     )
@@ -61,12 +61,6 @@ def places(table: ResultTable, scores: ClipValues) -> Mapping[tuple[str, str], P
     """Give the marked cells: (system, metric) -> place."""
     found = compare_places(table, scores)
     return {(c.system, c.metric): c.place for c in found if c.stands}
-
-
-def seed_of(table: ResultTable) -> int:
-    """Give the seed of a run, which draws the intervals."""
-    seed = table.record.get("seed", 0)
-    return seed if isinstance(seed, int) else 0
 
 
 def _in_order(table: ResultTable, column: Column) -> list[Row]:
@@ -86,7 +80,6 @@ def _compare(
     first: Row,
     second: Row,
     scores: ClipValues | None,
-    table: ResultTable,
 ) -> Comparison:
     one, other = first.scores[column.metric], second.scores[column.metric]
     if scores is None:
@@ -94,7 +87,7 @@ def _compare(
     else:
         try:
             evidence = paired(
-                scores, column.metric, first.system, second.system, seed=seed_of(table)
+                scores, column.metric, first.system, second.system, bounds=bounds_of(column)
             )
         except DataError:  # rows without a common request cannot be told apart
             return Comparison(column.metric, place, first.system, second.system, False)

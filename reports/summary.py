@@ -15,6 +15,7 @@ import numpy as np
 from svbench.intervals import paired_difference
 from svbench.reports.choice import headline_column, ranked_rows
 from svbench.reports.clip_scores import VALUE, ClipScores
+from svbench.reports.paired import bounds_of
 from svbench.reports.table import FEW, number
 from svbench.types import Column, ResultTable, Row, Score
 
@@ -105,7 +106,7 @@ def _gap(one: Row, other: Row, scores: ClipScores, column: Column) -> str:
     both = ~(np.isnan(a) | np.isnan(b))
     if not both.any():
         return "no clip in both."
-    found = paired_difference(a[both], b[both])
+    found = paired_difference(a[both], b[both], bounds_of(column))
     pairs = f"over {_counted(found.count, 'clip')} in both"
     if found.interval is None:
         return f"{_signed(found.value)} {pairs}."

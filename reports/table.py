@@ -18,8 +18,9 @@ from svbench.types import ResultTable, Row, Score
 
 ARROWS = {"higher": "↑", "lower": "↓"}
 ABSENT = "–"
+CAVEAT = "caveat"  # of a column's settings: what a reader must know of every number in it
 RECORDED = ("seed", "real clips")  # what of a run's record stands in the caption
-FEW = 10  # a percentile bootstrap of so few clips covers the truth too seldom
+FEW = 10  # of so few clips an interval says little of what rare clips do
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +117,23 @@ def number(value: float) -> str:
     return f"{value:.{decimals}f}"
 
 
+def _caveats(table: ResultTable) -> list[str]:
+    """Say what holds of every number of a column, once for all columns that it holds of."""
+    of: dict[str, list[str]] = {}
+    for column in table.columns:
+        if CAVEAT in column.settings:
+            of.setdefault(str(column.settings[CAVEAT]), []).append(column.title)
+    return [f"{' and '.join(titles)}: {caveat}" for caveat, titles in of.items()]
+
+
 def _footnotes(table: ResultTable) -> list[str]:
     notes = list(table.notes)
     scores = [score for row in table.rows for score in row.scores.values()]
     if any(score.interval for score in scores):
-        notes.append("brackets: 95 % bootstrap interval over clips")
+        notes.append("brackets: 95 % interval over clips")
     if any(score.count < FEW for score in scores):
-        notes.append(f"fewer than {FEW} clips: the interval is narrower than the truth")
+        notes.append(f"fewer than {FEW} clips: what one clip in ten does may be missing altogether")
+    notes += _caveats(table)
     said: dict[tuple[str, str], list[str]] = {}  # column and note -> the rows it is said of
     for row in table.rows:
         if row.left_out:

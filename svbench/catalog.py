@@ -152,6 +152,7 @@ Build = Callable[[str, "RunConfig | ScoreConfig"], "Metric | Unavailable"]  # op
 
 def _av_align(variant: Variant, *, adjusted: bool = False) -> Build:
     def build(option: str, config: RunConfig | ScoreConfig) -> Metric:
+        del config  # nothing of it decides the score of a clip
         from svbench.metrics import av_align
         from svbench.metrics.adjusted import AdjustedAVAlign
         from svbench.metrics.detector_files import find_detectors
@@ -162,8 +163,6 @@ def _av_align(variant: Variant, *, adjusted: bool = False) -> Build:
             variant=variant,
             detectors=find_detectors(preset),
             view="native" if option.endswith(NATIVE) else "conformed",
-            resamples=config.resamples,
-            seed=config.seed,
         )
 
     return build
@@ -234,8 +233,7 @@ def _ib(kind: IBKind) -> Build:
         protocol = known(imagebind_inputs.PROTOCOLS, name, f"metrics {kind}")
         if small:
             folder = miniature.IB_FOLDERS.get(getattr(config, "dataset", ""), miniature.FOLDER)
-            draws = {"resamples": config.resamples, "seed": config.seed}
-            return miniature.ib(kind, name, **draws, folder=folder)
+            return miniature.ib(kind, name, folder=folder)
         files = _weights("imagebind", "clip-bpe")
         if isinstance(files, str) and kind == "ib-av":  # which reads no captions
             files = _weights("imagebind")
@@ -244,7 +242,7 @@ def _ib(kind: IBKind) -> Build:
         network, *vocabulary = files
         words = ClipTokenizer(vocabulary[0]) if vocabulary else None
         extractor = imagebind_scores.ImageBindEmbeddings(network, protocol, words)
-        return imagebind_scores.IB(kind, extractor, config.resamples, config.seed)
+        return imagebind_scores.IB(kind, extractor)
 
     return build
 

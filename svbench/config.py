@@ -42,7 +42,7 @@ class _Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     seed: Annotated[int, _limited("seed")] = 0
-    resamples: Annotated[int, _limited("resamples")] = 1000  # bootstrap resamples per interval
+    resamples: Annotated[int, _limited("resamples")] = 1000  # of the bootstrap of FVD and FAD
     allow_missing: bool = False
     strict: bool = False  # a column that cannot be filled is an error
     # How recorded clips are brought to the judged format: see `svbench.media`.

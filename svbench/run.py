@@ -342,7 +342,7 @@ def halves(requests: Sequence[str], seed: int) -> tuple[frozenset[str], frozense
 
 
 def _usual(config: RunConfig | ScoreConfig) -> dict[str, Any]:
-    """Return the defaults as run.json has them; an older version left at them what it did not know."""
+    """Return the defaults, as run.json has them, of what an older version did not record."""
     fields = type(config).model_fields
     usual = {name: field.default for name, field in fields.items() if not field.is_required()}
     return dict(json.loads(json.dumps(usual, default=str)))

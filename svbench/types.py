@@ -235,7 +235,7 @@ class Score:
     value: float
     better: Better
     count: int  # clips it rests on
-    interval: tuple[float, float] | None = None  # 95 % bootstrap over clips
+    interval: tuple[float, float] | None = None  # 95 %, over clips
     extractor: str = ""
     reference_count: int | None = None  # real clips it was compared with
     note: str = ""  # what a reader must know beside the number
@@ -276,7 +276,9 @@ class Column:
     metric: str  # e.g. "av-align-corrected@published"
     title: str  # as printed, e.g. "AV-Align (corrected)"
     better: Better
-    settings: Mapping[str, Any] = field(default_factory=dict)  # detectors, protocol, weights
+    settings: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # detectors, protocol, weights, bounds
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,11 @@ COLUMNS = (
         ALIGN,
         "AV-Align (corrected, published detectors)",
         "higher",
-        {"window": 3, "detectors": {"onsets": {"delta": 0.07}, "peaks": {"relative": 0.0}}},
+        {
+            "window": 3,
+            "bounds": [0.0, 1.0],
+            "detectors": {"onsets": {"delta": 0.07}, "peaks": {"relative": 0.0}},
+        },
     ),
 )
 OFFSETS = {  # system -> what its clips score above and below the mean of cross-attention, 0.25

@@ -112,8 +112,6 @@ def ib(
     kind: IBKind,
     protocol: str,
     *,
-    resamples: int = 1000,
-    seed: int = 0,
     folder: Path = FOLDER,
 ) -> IB:
     """Build IB-AV, IB-TA or IB-TV on the small ImageBind; the three share their embeddings."""
@@ -125,7 +123,7 @@ def ib(
     extractor = ImageBindEmbeddings(
         weight_file("imagebind", folder), IB_PROTOCOLS[protocol], words, config
     )
-    return IB(kind, extractor, resamples, seed, network="miniature")
+    return IB(kind, extractor, network="miniature")
 
 
 def _title(score: str, network: str, protocol: str, usual: str) -> str:

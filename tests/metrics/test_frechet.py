@@ -358,6 +358,7 @@ def test_settings_can_be_written_and_tell_everything() -> None:
     told = json.loads(json.dumps(FVD.settings))
     assert (told["extractor"], told["view"], told["ddof"]) == ("ruler-1", "conformed", 1)
     assert (told["resamples"], told["seed"]) == (200, 0)
+    assert "not the distance of the populations" in told["caveat"]
     assert (FVD.better, FVD.needs_reference) == ("lower", True)
 
 

@@ -56,7 +56,7 @@ def test_headings_tell_the_format_and_which_direction_is_better() -> None:
 def test_a_cell_shows_value_interval_and_count() -> None:
     sheet = arrange(table(row("a", scores={"align": score(0.12345, interval=(0.1, 0.15))})))
     assert sheet.lines[0].cells == (Cell("0.123", "[0.100, 0.150]", "n = 20"),)
-    assert "brackets: 95 % bootstrap interval over clips" in sheet.footnotes
+    assert "brackets: 95 % interval over clips" in sheet.footnotes
 
 
 def test_a_score_without_interval_shows_none_and_explains_none() -> None:
@@ -92,7 +92,8 @@ def test_an_absent_cell_is_a_dash_and_its_reason_a_footnote() -> None:
 def test_fewer_than_ten_clips_are_called_few(count: int, warned: bool) -> None:
     sheet = arrange(table(row("a", count, scores={"align": score(0.5, count)})))
     assert (
-        "fewer than 10 clips: the interval is narrower than the truth" in sheet.footnotes
+        "fewer than 10 clips: what one clip in ten does may be missing altogether"
+        in sheet.footnotes
     ) == warned
 
 
@@ -159,3 +160,13 @@ def test_the_protocol_names_scale_seed_clips_and_metrics() -> None:
         "scale: mini; seed: 0; real clips: 16; judged by fvd@stylegan-v-16f+miniature, "
         "av-align-corrected@published"
     )
+
+
+def test_what_holds_of_a_whole_column_is_said_once() -> None:
+    column = replace(ALIGN, settings={"caveat": "compare at equal N"})
+    two = (row("a", scores={"align": score(0.5)}), row("b", scores={"align": score(0.25)}))
+    other = replace(FVD, settings=column.settings)
+    sheet = arrange(table(*two, columns=(column, other)))
+    assert [note for note in sheet.footnotes if "equal N" in note] == [
+        "AV-Align and FVD: compare at equal N"
+    ]

@@ -1,27 +1,23 @@
-"""Intervals: seeded, right on average, and nothing where nothing can be said."""
+"""Intervals: they hold the mean, stay within the range, and are absent where nothing is known."""
 
 from __future__ import annotations
 
 import tracemalloc
+from random import Random
 
 import numpy as np
 import pytest
+import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
 from svbench.errors import ScoreError
-from svbench.intervals import mean_interval, paired_difference, resampled
-
-values_of_clips = st.lists(st.floats(-100, 100), min_size=2, max_size=30)
+from svbench.intervals import mean_interval, paired_difference, resampled, student_quantile
 
 
 def test_one_clip_has_no_interval() -> None:
     assert mean_interval([0.5]) is None
     assert paired_difference([0.5], [0.2]).interval is None
-
-
-def test_no_resamples_no_interval() -> None:
-    assert mean_interval([0.5, 0.7], resamples=0) is None
 
 
 @pytest.mark.parametrize("bad", [[], [0.5, np.nan], [np.inf, 1.0]])
@@ -30,51 +26,140 @@ def test_refuses_what_has_no_mean(bad: list[float]) -> None:
         mean_interval(bad)
 
 
-def test_equal_clips_leave_no_doubt() -> None:
-    assert mean_interval([0.25] * 8) == (0.25, 0.25)
+Bounds = tuple[float, float]
+RANGES: list[Bounds | None] = [None, (0.0, 1.0), (-1.0, 1.0), (-2.0, 2.0)]
+shares = st.lists(
+    st.one_of(st.floats(0, 1), st.sampled_from([0.0, 0.5, 1.0])), min_size=2, max_size=30
+)
 
 
-def test_the_seed_decides() -> None:
-    values = np.random.default_rng(0).random(20)
-    assert mean_interval(values, seed=3) == mean_interval(values, seed=3)
-    assert mean_interval(values, seed=3) != mean_interval(values, seed=4)
+def interval(values: list[float], bounds: Bounds | None, level: float = 0.95) -> Bounds:
+    """Return the interval of values that are not all equal."""
+    found = mean_interval(values, bounds, level)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("count", [2, 5, 8, 40])
+@pytest.mark.parametrize("value", [0.0, 0.25, 1.0])
+def test_equal_clips_leave_the_doubt_of_what_they_cannot_show(count: int, value: float) -> None:
+    # were more than `hidden` of all clips otherwise, N equal ones would be rarer than 5 %
+    hidden = 1 - 0.05 ** (1 / count)
+    expected = (value - hidden * value, value + hidden * (1 - value))
+    assert interval([value] * count, (0.0, 1.0)) == pytest.approx(expected)
+    assert mean_interval([value] * count) is None
+
+
+@pytest.mark.parametrize(("right", "count"), [(1, 5), (3, 10), (2, 40), (50, 100)])
+def test_of_zeros_and_ones_it_is_at_least_wilsons(right: int, count: int) -> None:
+    """Wilson's score interval of a share, in its textbook form, with Student's quantile."""
+    values = [1.0] * right + [0.0] * (count - right)
+    t, p = scipy.stats.t.ppf(0.975, count - 1), right / count
+    centre, half = p + t * t / (2 * count), t * np.sqrt(p * (1 - p) / count + (t / count) ** 2 / 4)
+    wilson = np.array([centre - half, centre + half]) / (1 + t * t / count)
+    low, high = interval(values, (0.0, 1.0))
+    assert low <= wilson[0] + 1e-12
+    assert high >= wilson[1] - 1e-12
+    assert high - low < 1.4 * (wilson[1] - wilson[0])
 
 
 def test_numbers_that_must_not_change() -> None:
-    # Four clips: a table made today must carry the same interval tomorrow.
-    assert mean_interval([0.0, 0.1, 0.4, 1.0], seed=0) == pytest.approx((0.05, 0.775), abs=1e-12)
+    # A table made today must carry the same interval tomorrow.
+    found = interval([0.0, 0.0, 0.1, 0.2, 0.4, 0.4, 0.5, 1.0], (0.0, 1.0))
+    assert found == pytest.approx((0.1208139194, 0.7266583131), abs=1e-9)
 
 
-def test_agrees_with_the_normal_interval_of_many_clips() -> None:
+@pytest.mark.parametrize("bounds", [None, (-100.0, 100.0)])
+def test_agrees_with_the_normal_interval_of_many_clips(bounds: Bounds | None) -> None:
     values = np.random.default_rng(1).normal(5, 2, size=4000)
-    interval = mean_interval(values, seed=0)
-    assert interval is not None
     half = 1.96 * values.std(ddof=1) / np.sqrt(4000)
-    np.testing.assert_allclose(interval, [values.mean() - half, values.mean() + half], atol=0.01)
+    found = mean_interval(values, bounds)
+    np.testing.assert_allclose(found, [values.mean() - half, values.mean() + half], atol=0.002)
 
 
-@given(values_of_clips, st.floats(-10, 10), st.floats(0.1, 10))
-def test_moves_and_grows_with_the_values(values: list[float], shift: float, scale: float) -> None:
-    sample = np.array(values)
-    plain = mean_interval(sample, resamples=50)
-    moved = mean_interval(sample * scale + shift, resamples=50)
-    assert plain is not None
-    np.testing.assert_allclose(moved, np.array(plain) * scale + shift, atol=1e-9)
-    assert sample.min() - 1e-9 <= plain[0] <= plain[1] <= sample.max() + 1e-9
+@given(shares, st.sampled_from(RANGES))
+def test_holds_the_mean_and_stays_within_the_range(
+    values: list[float], bounds: Bounds | None
+) -> None:
+    found = mean_interval(values, bounds)
+    if found is None:
+        assert bounds is None
+        assert np.ptp(values) <= 1e-12
+        return
+    low, high = bounds or (-np.inf, np.inf)
+    assert low <= found[0] <= np.mean(values) + 1e-12
+    assert np.mean(values) - 1e-12 <= found[1] <= high
+    assert found[0] < found[1]
+
+
+@given(shares, st.sampled_from(RANGES), st.randoms(use_true_random=False))
+def test_the_order_of_clips_decides_nothing(
+    values: list[float], bounds: Bounds | None, random: Random
+) -> None:
+    turned = random.sample(values, len(values))
+    assert mean_interval(turned, bounds) == mean_interval(values, bounds)
+
+
+@given(shares, st.sampled_from(RANGES[1:]), st.floats(0.5, 0.99), st.floats(0.5, 0.99))
+def test_a_higher_level_is_wider(
+    values: list[float], bounds: Bounds, one: float, other: float
+) -> None:
+    inner, outer = (interval(values, bounds, level) for level in sorted((one, other)))
+    assert outer[0] <= inner[0] + 1e-12
+    assert inner[1] <= outer[1] + 1e-12
+
+
+@given(shares)
+def test_turns_and_grows_with_the_values(values: list[float]) -> None:
+    low, high = interval(values, (0.0, 1.0))
+    mirrored = interval([1 - v for v in values], (0.0, 1.0))
+    np.testing.assert_allclose(mirrored, (1 - high, 1 - low), atol=1e-6)
+    scaled = interval([2 * v for v in values], (0.0, 2.0))
+    np.testing.assert_allclose(scaled, (2 * low, 2 * high), atol=1e-9)
+
+
+def test_more_of_the_same_is_narrower() -> None:
+    widths = [np.diff(interval([0.0, 0.2, 1.0] * n, (0.0, 1.0)))[0] for n in (1, 2, 4, 16, 64)]
+    assert widths == sorted(widths, reverse=True)
+    assert widths[-1] < widths[0] / 8
+
+
+def test_a_score_beyond_the_range_widens_it() -> None:
+    low, high = interval([0.5, 1.25, 1.0], (0.0, 1.0))
+    assert 0 <= low < 1.0
+    assert 1.0 < high <= 1.25
+
+
+def test_students_quantile_is_scipys() -> None:
+    for freedom in [*range(1, 130), 200, 1000, 20_000]:
+        for probability in (0.6, 0.9, 0.975, 0.995, 0.9995):
+            expected = scipy.stats.t.ppf(probability, freedom)
+            assert student_quantile(probability, freedom) == pytest.approx(expected, rel=1e-8)
 
 
 def test_pairs_are_compared_as_pairs() -> None:
     hard = np.random.default_rng(2).normal(0, 10, size=50)  # what is hard for both
-    difference = paired_difference(hard + 0.1, hard)
-    assert difference.value == pytest.approx(0.1)
-    assert difference.interval == pytest.approx((0.1, 0.1))
+    small = np.random.default_rng(3).normal(0.1, 0.01, size=50)
+    difference = paired_difference(hard + small, hard)
+    assert difference.value == pytest.approx(0.1, abs=0.01)
+    assert difference.interval == pytest.approx((0.1, 0.1), abs=0.01)
     assert difference.count == 50
 
 
-@given(values_of_clips)
-def test_nothing_differs_from_itself(values: list[float]) -> None:
-    difference = paired_difference(values, values, resamples=20)
-    assert (difference.value, difference.interval) == (0.0, (0.0, 0.0))
+def test_the_range_of_a_difference_is_twice_that_of_the_scores() -> None:
+    a, b = [0.9, 0.8, 1.0], [0.1, 0.3, 0.0]
+    gaps = np.subtract(a, b)
+    assert paired_difference(a, b, (0, 1)).interval == mean_interval(gaps, (-1, 1))
+    assert paired_difference(b, a, (0, 1)).interval == mean_interval(-gaps, (-1, 1))
+
+
+@given(shares)
+def test_nothing_is_known_to_differ_from_itself(values: list[float]) -> None:
+    difference = paired_difference(values, values, (0, 1))
+    hidden = 1 - 0.05 ** (1 / len(values))
+    assert difference.value == 0.0
+    assert difference.interval == pytest.approx((-hidden, hidden))
+    assert paired_difference(values, values).interval is None
 
 
 def test_refuses_unequal_pairs() -> None:
@@ -93,7 +178,7 @@ def test_draws_are_as_many_as_asked_for(count: int, resamples: int) -> None:
 def test_many_clips_stay_within_memory() -> None:
     values = np.random.default_rng(0).random(20_000)
     tracemalloc.start()
-    mean_interval(values, resamples=200)
+    mean_interval(values, (0.0, 1.0))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < 40e6  # all draws at once would be 32 MB of indices per 200
+    assert peak < 5e6

@@ -1,0 +1,352 @@
+"""Measure how often intervals cover, and write the tables of docs/intervals.md.
+
+    python docs/make_intervals.py [--samples 20000] [--only NAMES]
+
+Samples of known mean are drawn (seeded), an interval is formed from each, and it is counted how
+often it holds that mean. What is measured goes between `<!-- begin NAME -->` and
+`<!-- end NAME -->` of the page. Methods that resample see a fifth of the samples. A few minutes.
+
+`tests/svbench/test_intervals_cover.py` runs the same simulation in short.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from itertools import product
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special, stats
+
+from svbench.intervals import LEVEL, Interval, mean_intervals
+from svbench.metrics.adjusted import SIGNIFICANT
+from svbench.metrics.chance import chance
+from svbench.metrics.frechet import Frechet
+from svbench.types import Features
+
+Array = NDArray[np.float64]
+Sampler = Callable[[np.random.Generator, tuple[int, int]], Array]
+Method = Callable[[Array, Interval | None], Array]  # samples (R, N) -> intervals (R, 2)
+Quantiles = Callable[[Array], Array]  # of uniform numbers
+
+PAGE: Final = Path(__file__).with_name("intervals.md")
+COUNTS: Final = (5, 8, 10, 20, 40, 100)  # clips
+DRAWS: Final = 1000  # of methods that resample
+GRID: Final = np.linspace(0, 1, 4001)
+HALF: Final = 0.6  # correlation of the normal numbers behind two systems' scores of one clip
+EVENTS: Final = (2, 4, 6, 8, 12, 16)  # onsets, and motion peaks, of a clip
+FPS, DURATION = 8.0, 4.0  # of the paper's clips
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of clips: how their values fall, and what their mean is."""
+
+    draw: Sampler
+    mean: float
+    bounds: Interval | None = (0.0, 1.0)
+
+
+@cache
+def beta(a: float, b: float, zeros: float = 0.0) -> tuple[Quantiles, float]:
+    """Return quantiles and mean of Beta(a, b), with a share of exact zeros put in its place."""
+    table = stats.beta(a, b).ppf(GRID)
+
+    def quantiles(u: Array) -> Array:
+        rest = np.clip((u - zeros) / (1 - zeros), 0, 1)
+        return np.where(u < zeros, 0.0, np.interp(rest, GRID, table))
+
+    return quantiles, (1 - zeros) * a / (a + b)
+
+
+def coin(p: float) -> tuple[Quantiles, float]:
+    """Return quantiles and mean of 1 with probability p, else 0."""
+    return (lambda u: (u > 1 - p).astype(np.float64)), p
+
+
+def one(of: tuple[Quantiles, float]) -> Kind:
+    """Return scores of a single system."""
+    return Kind(lambda rng, shape: of[0](rng.random(shape)), of[1])
+
+
+def pair(a: tuple[Quantiles, float], b: tuple[Quantiles, float]) -> Kind:
+    """Return differences of two systems whose scores of one clip are correlated."""
+
+    def draw(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
+        shared = rng.standard_normal(shape) * HALF**0.5
+        first, second = (shared + rng.standard_normal(shape) * (1 - HALF) ** 0.5 for _ in "ab")
+        return a[0](special.ndtr(first)) - b[0](special.ndtr(second))
+
+    return Kind(draw, a[1] - b[1], (-1.0, 1.0))
+
+
+def mostly_zero(zeros: float, low: float, high: float) -> Kind:
+    """Return differences of which a share is exactly 0 and the others are uniform."""
+
+    def draw(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
+        return np.where(rng.random(shape) < zeros, 0.0, rng.uniform(low, high, shape))
+
+    return Kind(draw, (1 - zeros) * (low + high) / 2, (-1.0, 1.0))
+
+
+def normal(mean: float, deviation: float, bounds: Interval) -> Kind:
+    """Return what is normal; bounds are many deviations away."""
+    return Kind(lambda rng, shape: rng.normal(mean, deviation, shape), mean, bounds)
+
+
+SCORES: Final[Mapping[str, Kind]] = {
+    "normal, 0.5 ± 0.1": normal(0.5, 0.1, (0.0, 1.0)),
+    "uniform": one(beta(1, 1)),
+    "Beta(2, 5)": one(beta(2, 5)),
+    "Beta(0.5, 0.5)": one(beta(0.5, 0.5)),
+    "Beta(0.2, 0.8)": one(beta(0.2, 0.8)),
+    "Beta(5, 1)": one(beta(5, 1)),
+    "0 or 1, p = 0.1": one(coin(0.1)),
+    "0 or 1, p = 0.5": one(coin(0.5)),
+    "60 % zeros, else Beta(2, 2)": one(beta(2, 2, 0.6)),
+    "80 % zeros, else Beta(2, 2)": one(beta(2, 2, 0.8)),
+    "cosines, 0.2 ± 0.08": normal(0.2, 0.08, (-1.0, 1.0)),
+}
+ALIKE: Final[Mapping[str, Kind]] = {  # two systems that do not differ
+    "Beta(2, 2), two alike": pair(beta(2, 2), beta(2, 2)),
+    "Beta(0.2, 0.8), two alike": pair(beta(0.2, 0.8), beta(0.2, 0.8)),
+    "Beta(5, 1), two alike": pair(beta(5, 1), beta(5, 1)),
+    "0 or 1, p = 0.1, two alike": pair(coin(0.1), coin(0.1)),
+    "0 or 1, p = 0.5, two alike": pair(coin(0.5), coin(0.5)),
+    "80 % zeros, else Beta(2, 2), two alike": pair(beta(2, 2, 0.8), beta(2, 2, 0.8)),
+    "80 % equal, else uniform in -1..1": mostly_zero(0.8, -1, 1),
+    "cosines, 0 ± 0.05": normal(0.0, 0.05, (-2.0, 2.0)),
+}
+UNLIKE: Final[Mapping[str, Kind]] = {
+    "Beta(5, 1) - Beta(0.5, 0.5)": pair(beta(5, 1), beta(0.5, 0.5)),
+    "Beta(0.2, 0.8) - Beta(0.5, 4)": pair(beta(0.2, 0.8), beta(0.5, 4)),
+    "0 or 1, p = 0.5, - p = 0.1": pair(coin(0.5), coin(0.1)),
+    "50 % zeros - 80 % zeros, else Beta(2, 2)": pair(beta(2, 2, 0.5), beta(2, 2, 0.8)),
+    "85 % equal, else uniform in 0..1": mostly_zero(0.85, 0, 1),
+}
+UNBOUNDED: Final[Mapping[str, Kind]] = {
+    "lognormal, sigma 1": Kind(lambda rng, shape: rng.lognormal(0, 1, shape), np.exp(0.5), None),
+}
+
+
+def student(samples: Array, bounds: Interval | None) -> Array:
+    """Form the t-interval, cut at the bounds."""
+    count = samples.shape[1]
+    half = stats.t.ppf((1 + LEVEL) / 2, count - 1) * samples.std(axis=1, ddof=1) / count**0.5
+    mean = samples.mean(axis=1)
+    return np.clip(np.stack([mean - half, mean + half], axis=1), *(bounds or (-np.inf, np.inf)))
+
+
+def _draws(count: int) -> Array:
+    """Return how much each clip weighs in each bootstrap draw (DRAWS, N)."""
+    equal = np.full(count, 1 / count)
+    return np.random.default_rng(0).multinomial(count, equal, size=DRAWS) / count
+
+
+def percentile(samples: Array, bounds: Interval | None) -> Array:
+    """Form the percentile bootstrap, as svbench did before."""
+    del bounds
+    means = samples @ _draws(samples.shape[1]).T
+    return np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=1).T
+
+
+def accelerated(samples: Array, bounds: Interval | None) -> Array:
+    """Form the BCa bootstrap (Efron 1987)."""
+    del bounds
+    mean = samples.mean(axis=1, keepdims=True)
+    means = np.sort(samples @ _draws(samples.shape[1]).T, axis=1)
+    below = (means < mean).mean(axis=1) + (means == mean).mean(axis=1) / 2
+    bias = special.ndtri(np.clip(below, 1 / DRAWS, 1 - 1 / DRAWS))
+    apart = samples - mean
+    scale = np.maximum((apart**2).sum(axis=1) ** 1.5, 1e-300)
+    lean = (apart**3).sum(axis=1) / scale / 6
+    ends = []
+    for z in special.ndtri([(1 - LEVEL) / 2, (1 + LEVEL) / 2]):
+        place = special.ndtr(bias + (bias + z) / (1 - lean * (bias + z)))
+        index = np.clip((place * DRAWS).astype(int), 0, DRAWS - 1)
+        ends.append(means[np.arange(len(means)), index])
+    return np.stack(ends, axis=1)
+
+
+def studentised(samples: Array, bounds: Interval | None) -> Array:
+    """Form the bootstrap-t, cut at the bounds."""
+    count = samples.shape[1]
+    weights = _draws(count)
+    mean, deviation = samples.mean(axis=1, keepdims=True), samples.std(axis=1, keepdims=True)
+    apart = samples - mean
+    means = apart @ weights.T
+    spread = np.sqrt(np.maximum(apart**2 @ weights.T - means**2, 1e-24))
+    ratios = np.quantile(means / spread, [(1 + LEVEL) / 2, (1 - LEVEL) / 2], axis=1).T
+    return np.clip(mean - ratios * deviation, *(bounds or (-np.inf, np.inf)))
+
+
+def gaffke(samples: Array, bounds: Interval | None) -> Array:
+    """Form Gaffke's bounds (2005): Dirichlet weights, one more clip at the far end of the range."""
+    low, high = bounds or (samples.min(), samples.max())
+    weights = np.random.default_rng(0).dirichlet(np.ones(samples.shape[1] + 1), DRAWS)
+    inner = samples @ weights[:, 1:].T
+    lower = np.quantile(inner + low * weights[:, 0], (1 - LEVEL) / 2, axis=1)
+    upper = np.quantile(inner + high * weights[:, 0], (1 + LEVEL) / 2, axis=1)
+    return np.stack([lower, upper], axis=1)
+
+
+OURS: Final = "svbench"
+BEFORE: Final = "percentile bootstrap"
+METHODS: Final[Mapping[str, Method]] = {
+    BEFORE: percentile,
+    "BCa bootstrap": accelerated,
+    "bootstrap-t": studentised,
+    "Student's t": student,
+    "Gaffke": gaffke,
+    OURS: mean_intervals,
+}
+RESAMPLING: Final = (BEFORE, "BCa bootstrap", "bootstrap-t", "Gaffke")
+
+
+def measured(kind: Kind, count: int, method: Method, samples: int) -> tuple[float, float]:
+    """Return coverage and mean width of a method, from seeded samples of `count` clips."""
+    rng = np.random.default_rng(count)
+    ends = method(kind.draw(rng, (samples, count)), kind.bounds)
+    slack = 1e-9  # rounding of sums
+    covers = (ends[:, 0] <= kind.mean + slack) & (kind.mean - slack <= ends[:, 1])
+    return float(covers.mean()), float((ends[:, 1] - ends[:, 0]).mean())
+
+
+def _measured(kind: Kind, count: int, name: str, samples: int) -> tuple[float, float]:
+    return measured(kind, count, METHODS[name], samples // (5 if name in RESAMPLING else 1))
+
+
+def methods_block(samples: int) -> str:
+    """Compare methods: the least coverage over all bounded kinds, and the mean width."""
+    kinds = [*SCORES.values(), *ALIKE.values(), *UNLIKE.values()]
+    lines = [_line("method", *(f"N = {n}" for n in COUNTS)), _line(*["---"] * (1 + len(COUNTS)))]
+    for name in METHODS:
+        cells = []
+        for count in COUNTS:
+            found = [_measured(kind, count, name, samples) for kind in kinds]
+            least = min(coverage for coverage, _ in found)
+            cells.append(f"{least:.3f}, {np.mean([width for _, width in found]):.2f}")
+        lines.append(_line(name, *cells))
+    return "\n".join(lines)
+
+
+def kinds_block(kinds: Mapping[str, Kind], samples: int) -> str:
+    """Show coverage and width of each kind of clips, before and now."""
+    heads = [f"N = {n}" for n in COUNTS]
+    lines = [_line("clips", "interval", *heads), _line(*["---"] * (2 + len(heads)))]
+    for title, kind in kinds.items():
+        for i, name in enumerate((BEFORE, OURS)):
+            found = [_measured(kind, count, name, samples) for count in COUNTS]
+            cells = [f"{coverage:.3f}, {width:.2f}" for coverage, width in found]
+            lines.append(_line("" if i else title, name, *cells))
+    return "\n".join(lines)
+
+
+def adjusted(events: int, clips: int, active: float) -> tuple[float, float]:
+    """Return the mean adjusted AV-Align, and the share of p below 0.05.
+
+    Onsets and motion peaks, `events` of each, fall independently in the first `active` seconds
+    of the clip.
+    """
+    rng = np.random.default_rng(events)
+    found = []
+    for _ in range(clips):
+        onsets = rng.uniform(0, active, events)
+        peaks = rng.integers(1, round(active * FPS), events) / FPS
+        found.append(chance("corrected", onsets, np.unique(peaks), FPS, DURATION))
+    low = float(np.mean([one_clip.p < SIGNIFICANT for one_clip in found]))
+    return float(np.mean([one_clip.adjusted for one_clip in found])), low
+
+
+def adjusted_block(samples: int) -> str:
+    """Measure adjusted AV-Align of sounds that know nothing of their pictures."""
+    lines = [_line("where events fall", "", *map(str, EVENTS)), _line(*["---"] * 8)]
+    for title, active in (("anywhere", DURATION), ("in the first half", DURATION / 2)):
+        found = [adjusted(events, samples // 10, active) for events in EVENTS]
+        lines.append(_line(title, "mean", *(f"{mean:+.3f}" for mean, _ in found)))
+        lines.append(_line("", "p < 0.05", *(f"{100 * low:.1f} %" for _, low in found)))
+    return "\n".join(lines)
+
+
+class Width:
+    """Stands for an extractor whose features are given."""
+
+    key, view = "width", "conformed"
+
+
+def frechet(count: int, width: int, gap: float, sets: int) -> tuple[float, float, float]:
+    """Return the mean distance of sets of normal features, and how often intervals cover.
+
+    First how often they cover that mean, then how often the distance of the populations.
+
+    `gap` is how far the two means lie apart in every feature; the distance of the populations
+    is width x gap^2.
+    """
+    rng = np.random.default_rng(count)
+    owners, names = np.arange(count), tuple(map(str, range(count)))
+
+    def drawn(mean: float) -> Features:
+        return Features("width", rng.normal(mean, 1, (count, width)), owners, names)
+
+    metric = Frechet("distance", "distance", Width())  # type: ignore[arg-type]
+    bare = replace(metric, resamples=0)
+    pairs = ((drawn(gap), drawn(0)) for _ in range(10 * sets))
+    mean = float(np.mean([bare.score(*pair).score.value for pair in pairs]))
+    found = [metric.score(drawn(gap), drawn(0)).score.interval or (0, 0) for _ in range(sets)]
+    ends = np.array(found)
+    truths = (mean, width * gap**2)
+    coverage = [float(((ends[:, 0] <= at) & (at <= ends[:, 1])).mean()) for at in truths]
+    return mean, coverage[0], coverage[1]
+
+
+def frechet_block(samples: int) -> str:
+    """Measure what the intervals of Fréchet distances cover."""
+    heads = ("clips", "features", "distance of populations", "covered")
+    lines = [_line(*heads, "expected of such sets", "covered"), _line(*["---"] * 6)]
+    for count, width, gap in product((10, 40), (8, 64), (0.0, 0.5)):
+        mean, expected, population = frechet(count, width, gap, samples // 100)
+        cells = (f"{width * gap**2:.1f}", f"{population:.2f}", f"{mean:.1f}", f"{expected:.2f}")
+        lines.append(_line(str(count), str(width), *cells))
+    return "\n".join(lines)
+
+
+def _line(*cells: str) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+BLOCKS: Final[Mapping[str, Callable[[int], str]]] = {
+    "methods": methods_block,
+    "scores": partial(kinds_block, SCORES),
+    "alike": partial(kinds_block, ALIKE),
+    "unlike": partial(kinds_block, UNLIKE),
+    "unbounded": partial(kinds_block, UNBOUNDED),
+    "frechet": frechet_block,
+    "adjusted": adjusted_block,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, and rewrite the page's blocks."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--samples", type=int, default=20_000)
+    parser.add_argument("--only", default=",".join(BLOCKS))
+    asked = parser.parse_args(arguments)
+    for name in asked.only.split(","):
+        block = BLOCKS[name](asked.samples)
+        page = PAGE.read_text(encoding="utf-8")
+        start, end = f"<!-- begin {name} -->\n", f"<!-- end {name} -->"
+        if not re.search(f"{start}.*{end}", page, re.DOTALL):
+            raise SystemExit(f"{PAGE}: found no block {name!r}")
+        before, _, rest = page.partition(start)
+        after = rest.partition(end)[2]
+        PAGE.write_text(f"{before}{start}\n{block}\n\n{end}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
