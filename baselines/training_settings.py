@@ -1,6 +1,8 @@
 """How the joint model is trained: settings, checked where they are born.
 
-The defaults are the paper's, and the released code's script for what it leaves open.
+Steps, batch, self-conditioning and time steps by default follow the paper; what it leaves open, or
+the released code does otherwise (AdamW in place of Adam, clipping, the average of weights), follows
+the released script.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ CHOICES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class TrainSettings:
-    """How the joint model is trained; the defaults are the paper's and the released code's."""
+    """How the joint model is trained; see the module for where the defaults come from."""
 
     steps: int = 386_000  # about 1000 times through 6177 clips
     batch: int = 16  # clips per step, over all processes
