@@ -44,10 +44,10 @@ def build_mixer(
     raise ConfigError(f"mixer: found {kind!r}, expected one of {', '.join(get_args(MixerKind))}")
 
 
-def mixer_kind(name: str) -> MixerKind:
-    """Look a mixer up by its name."""
+def mixer_kind(name: str, flag: str = "--mixer") -> MixerKind:
+    """Look a mixer up by its name; `flag` is the option that named it."""
     for kind in get_args(MixerKind):
         if kind == name:
             found: MixerKind = kind
             return found
-    raise ConfigError(f"--mixer: found {name!r}, expected one of {', '.join(get_args(MixerKind))}")
+    raise ConfigError(f"{flag}: found {name!r}, expected one of {', '.join(get_args(MixerKind))}")

@@ -142,7 +142,12 @@ def updated(
 
 def parse_tolerances(texts: Sequence[str]) -> dict[str, Tolerance]:
     """Read `METRIC=absolute:0.01`, `METRIC=relative:0.05,absolute:0.1`, `METRIC=interval`."""
-    return dict(map(_parse, texts))
+    found: dict[str, Tolerance] = {}
+    for metric, tolerance in map(_parse, texts):
+        if metric in found:
+            raise ConfigError(f"--tolerance: found {metric!r} twice, expected each once")
+        found[metric] = tolerance
+    return found
 
 
 def _parse(text: str) -> tuple[str, Tolerance]:
@@ -150,6 +155,8 @@ def _parse(text: str) -> tuple[str, Tolerance]:
     known: dict[str, Any] = {}
     for bound in bounds.split(","):
         kind, _, number = bound.strip().partition(":")
+        if kind in known:
+            raise ConfigError(f"--tolerance: found {text!r}, expected each bound once")
         try:
             known[kind] = True if bound.strip() == "interval" else float(number)
         except ValueError:
@@ -160,6 +167,8 @@ def _parse(text: str) -> tuple[str, Tolerance]:
             f"--tolerance: found {text!r}, expected METRIC=absolute:0.01, METRIC=relative:0.05 or "
             "METRIC=interval"
         )
+    if not all(0 <= bound < float("inf") for bound in known.values()):
+        raise ConfigError(f"--tolerance: found {text!r}, expected finite bounds, 0 or more")
     return metric, Tolerance(**known)
 
 

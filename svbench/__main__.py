@@ -1,5 +1,15 @@
-"""Let `python -m svbench` be `svbench`."""
+"""The way in, as `svbench` and as `python -m svbench`: signals are answered from here on."""
 
-from svbench.cli import main
+from svbench.early_stops import end_on_signals
 
-main()
+
+def main() -> None:
+    """Run the command line."""
+    end_on_signals()
+    from svbench.cli import main as command
+
+    command()
+
+
+if __name__ == "__main__":
+    main()

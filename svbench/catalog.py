@@ -317,14 +317,14 @@ def prepare_run(config: RunConfig, out: Path) -> Callable[[], Plan]:
     return lambda: made
 
 
-def plan_score(config: ScoreConfig) -> Plan:
-    """Put together what `svbench score` walks through."""
+def plan_score(config: ScoreConfig, out: Path | None = None) -> Plan:
+    """Put together what `svbench score` walks through, to write it into `out`."""
     from svbench.datasets import manifest
     from svbench.plan_checks import check_captioned, check_captions
     from svbench.run import Plan
 
     check_captions(config.captions)
-    reference = manifest.find(config.reference)
+    reference = manifest.find(config.reference, out=out)
     (real,) = _one_set(reference.sets, config.reference)
     if config.captions is not None:  # real clips of the same ids are told alike
         said = manifest.read_captions(config.captions)
@@ -332,7 +332,7 @@ def plan_score(config: ScoreConfig) -> Plan:
     folders: dict[str, tuple[Example, ...]] = {}
     passed_over = dict.fromkeys(reference.notes)
     for path in config.generated:
-        found = manifest.find(path, config.captions)
+        found = manifest.find(path, config.captions, out)
         passed_over |= dict.fromkeys(found.notes)
         for name, examples in found.sets.items():
             if name in folders or name in ("real", "reference"):
@@ -373,7 +373,12 @@ def _columns(
 
     columns = []
     for name in names:
-        base, _, option = name.partition("@")
+        base, at, option = name.partition("@")
+        if at and not option:
+            raise ConfigError(
+                f"--metrics: found {name!r}, expected a preset behind the @; without the @, the "
+                "usual one is taken"
+            )
         column = known(METRICS, base, "metrics")(option, config)
         if isinstance(column, Unavailable) and config.strict:
             raise DataError(f"--strict: {column.title} cannot be computed: {column.reason}")

@@ -19,7 +19,8 @@ from svbench import cli_options as options
 from svbench import cli_pages, cli_reports, cli_sweep, cli_training, cli_weights
 from svbench._version import __version__
 from svbench.cli_progress import progress_bars
-from svbench.cli_stopping import stoppable, stopped
+from svbench.cli_stopping import stoppable
+from svbench.early_stops import stopped
 from svbench.errors import ConfigError, StoppedError, SvbenchError
 
 if TYPE_CHECKING:
@@ -176,7 +177,7 @@ def score(
     folder = out or Path("runs") / f"score-{generated[0].resolve().stem}"
 
     def prepare() -> Callable[[], Plan]:
-        plan = plan_score(config)
+        plan = plan_score(config, folder)
         return lambda: plan
 
     _walk(config, folder, prepare, workers, json)
@@ -256,7 +257,9 @@ def main() -> None:
     except typer.Abort:
         _leave(StoppedError(stopped("SIGINT")))
     except UsageError as error:
-        _leave(ConfigError(_usage(error)))
+        if not (said := _usage(error)):  # help was printed
+            sys.exit(ConfigError.exit_code)
+        _leave(ConfigError(said))
     except SvbenchError as error:
         _leave(error)
     if code:

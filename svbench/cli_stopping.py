@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final, NoReturn
 
+from svbench.early_stops import handler_without, stopped
 from svbench.errors import StoppedError
 from svbench.processes import STOPS
 
@@ -38,7 +39,7 @@ def stoppable() -> Iterator[None]:
     ears, mouth = os.pipe()
     os.set_blocking(mouth, False)
     watcher = threading.Thread(target=_watch, args=(ears,), name="signals", daemon=True)
-    before = {number: signal.getsignal(number) for number in STOPS}
+    before = {number: handler_without(number) for number in STOPS}
     ours = [n for n, handler in before.items() if handler not in (signal.SIG_IGN, None)]
     previous = signal.set_wakeup_fd(mouth, warn_on_full_buffer=False)
     try:
@@ -66,11 +67,6 @@ def _quiet_helper() -> Iterator[None]:
         os.environ.pop("PYTHONWARNINGS", None)
         if before is not None:
             os.environ["PYTHONWARNINGS"] = before
-
-
-def stopped(name: str) -> str:
-    """Return the line that a command leaves behind."""
-    return f"stopped by {name}; the same command goes on from here"
 
 
 def _do_nothing(_number: int, _frame: object) -> None:

@@ -154,7 +154,7 @@ def register(app: typer.Typer) -> None:
         from svbench import train_systems as systems
         from svbench.baselines.mixers import mixer_kind
 
-        kinds = [mixer_kind(name) for name in wanted]
+        kinds = [mixer_kind(name, "--mixers") for name in wanted]
         course = systems.changed(
             dataset=dataset,
             base_audio_steps=base_audio_steps,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from svbench import cli_options as options
 from svbench.errors import DataError
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def _verify() -> None:
 
 def _import(
     name: Annotated[str, typer.Argument(help="A name as in `svbench weights list`.")],
-    file: Annotated[Path, typer.Argument(help="The file you already have.")],
+    file: Annotated[Path, options.path_argument("The file you already have.")],
 ) -> None:
     """Copy a file that you have into the folder of weights, if it is the right one.
 

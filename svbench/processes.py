@@ -8,7 +8,8 @@ import threading
 import time
 from typing import Final
 
-STOPS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+from svbench.early_stops import STOPS as STOPS
+
 LOOKED: Final = 1.0  # s between two looks at the parent
 
 

@@ -113,6 +113,8 @@ def scores_file(path: Path) -> Path:
 
 
 def _sha256(file: Path) -> str:
+    if not file.is_file():  # a pipe would wait for somebody to write
+        raise DataError(f"{file}: found no regular file, expected scores")
     try:
         with file.open("rb") as data:
             return hashlib.file_digest(data, "sha256").hexdigest()

@@ -27,13 +27,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from svbench.errors import ConfigError, DataError, StoppedError
+from svbench.errors import ConfigError, DataError
 from svbench.files import weight_record as record
 from svbench.files import weight_structure as structures
 from svbench.files.published_weights import PUBLISHED as PUBLISHED  # which belong to our face
 from svbench.files.published_weights import Published as Published
+from svbench.files.text import is_plain
 from svbench.files.weight_download import CHUNK, Part, Size, download
 from svbench.files.weight_forms import kind, short, unwrapped
+from svbench.files.writing import writing_to
 
 if TYPE_CHECKING:
     import torch
@@ -57,9 +59,19 @@ class Checked:
 
 
 def folder() -> Path:
-    """Return the folder of weights, whether it exists or not."""
+    """Return the folder of weights, whether it exists or not; ConfigError if it cannot be one."""
     named = os.environ.get("SVBENCH_WEIGHTS")
-    return Path(named) if named else Path.home() / ".cache" / "svbench" / "weights"
+    if named and not (named.strip() and is_plain(named)):
+        raise ConfigError(f"SVBENCH_WEIGHTS: found {named!r:.80}, expected the path of a folder")
+    path = Path(named) if named else Path.home() / ".cache" / "svbench" / "weights"
+    there = next((p for p in (path, *path.parents) if os.path.lexists(p)), path)
+    if os.path.lexists(there) and not os.path.isdir(there):  # noqa: PTH112 (which may raise)
+        what = "no folder" if there.exists() else "a link to nothing"
+        raise ConfigError(
+            f"{'SVBENCH_WEIGHTS ' if named else ''}{path}: found {what} at {there}, "
+            "expected a folder"
+        )
+    return path
 
 
 def entry(name: str) -> Published:
@@ -299,15 +311,10 @@ def _stamp(path: Path) -> tuple[int, int]:
 def _bringing(published: Published) -> Iterator[None]:
     """Hold the place of a file; an error of the disk becomes one line."""
     path = folder() / published.file
-    try:
+    with writing_to(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with record.locked(path.with_name(f".{path.name}.lock"), wait=False):
             yield
-    except OSError as error:
-        raise StoppedError(
-            f"{path}: could not be written ({error.strerror or error}); "
-            "mend that (free some space?), then run the same command again to go on"
-        ) from error
 
 
 def _placed(published: Published, part: Path, shown: str) -> Checked:

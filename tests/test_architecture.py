@@ -41,16 +41,16 @@ TRAINS_EXTRACTORS = NOUNS | {
 }
 # What commands share: how options are read, and the result files that most look at.
 COMMANDS = NOUNS | {"svbench.cli_options", "svbench.limits", "svbench.reports", "svbench.results"}
+ALONE = ("svbench._version", "svbench.cli_progress", "svbench.early_stops", "svbench.errors")
 MAY_IMPORT: Mapping[str, set[str]] = {
+    **{name: set() for name in ALONE},
     "svbench": {"svbench._version"},
-    "svbench.__main__": {"svbench.cli"},
-    "svbench._version": set(),
-    "svbench.errors": set(),
+    "svbench.__main__": {"svbench.cli", "svbench.early_stops"},
     "svbench.types": {"svbench.errors"},
     "svbench.files": NOUNS,
     "svbench.protocols": {"svbench.types"},
     "svbench.limits": {"svbench.errors"},
-    "svbench.processes": set(),
+    "svbench.processes": {"svbench.early_stops"},
     "svbench.config": NOUNS | {"svbench.limits"},
     "svbench.plan_checks": NOUNS
     | {"svbench.config", "svbench.limits", "svbench.protocols", "svbench.run"},
@@ -142,8 +142,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "svbench.results",
     },
     "svbench.cli_options": {"svbench.errors", "svbench.limits"},
-    "svbench.cli_progress": set(),
-    "svbench.cli_stopping": {"svbench.errors", "svbench.processes"},
+    "svbench.cli_stopping": {"svbench.early_stops", "svbench.errors", "svbench.processes"},
     "svbench.cli_pages": COMMANDS | {"svbench.engine", "svbench.gallery"},
     "svbench.cli_reports": COMMANDS | {"svbench._version", "svbench.cli_pages"},
     "svbench.cli_sweep": COMMANDS | {"svbench.catalog", "svbench.config"},
@@ -155,7 +154,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "svbench.train_systems",
         "svbench.training_plans",
     },
-    "svbench.cli_weights": NOUNS | {"svbench.weights"},
+    "svbench.cli_weights": NOUNS | {"svbench.cli_options", "svbench.weights"},
     "svbench.metrics": NOUNS | {"svbench.intervals", "svbench.protocols", "svbench.weights"},
     "svbench.baselines": NOUNS | {"svbench.limits", "svbench.protocols", "svbench.weights"},
     "svbench.reports": NOUNS | {"svbench.clip_view", "svbench.intervals", "svbench.results"},
@@ -171,6 +170,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "svbench.cli_training",
         "svbench.cli_weights",
         "svbench.config",
+        "svbench.early_stops",
         "svbench.engine",
         "svbench.run",
         "svbench.train_extractors",

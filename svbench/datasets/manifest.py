@@ -3,11 +3,12 @@
 A folder      every video below it, sorted by name; the id is the path without its ending.
               What begins with a point is passed over: other systems leave such files about.
               What else is not judged (other files, sounds without a video, links to folders that
-              were walked already) is counted and named in `Found.notes`.
+              were walked already, run folders of svbench) is counted and named in `Found.notes`.
 A JSONL list  one object a line: `file` (or `file_name`, `path`, `video`), and if wanted `id`,
               `caption` (or `prompt`, `text`), `audio`, `start` (s) and `system`; paths are
               relative to the list. Lines with several `system` values give several sets.
-              A field that is null counts as not given.
+              A field that is null counts as not given. Without `id` it is the path without its
+              ending, and without the `/` or `../` it begins with: an id names a file of ours.
 A video file  a set of one.
 
 A sound file of the same stem beside a video (`a.mp4`, `a.wav`) is its sound, whether or not the
@@ -17,15 +18,17 @@ endings are videos and sounds, in any case of letters, is said in `svbench.files
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import dropwhile
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-from svbench.errors import DataError
+from svbench.errors import ConfigError, DataError
 from svbench.files.endings import VIDEO_ENDINGS, is_sound, is_video
-from svbench.files.folders import Stems, Tree, walk
+from svbench.files.folders import Stems, Tree, is_run, walk
 from svbench.files.text import is_plain, read_csv, read_jsonl, shown
 from svbench.types import Example, Recording
 
@@ -51,12 +54,15 @@ def load(path: Path, captions: Path | None = None) -> dict[str, tuple[Example, .
     return find(path, captions).sets
 
 
-def find(path: Path, captions: Path | None = None) -> Found:
-    """Load the sets as `load` does, with notes on what is passed over."""
+def find(path: Path, captions: Path | None = None, out: Path | None = None) -> Found:
+    """Load the sets as `load` does, with notes on what is passed over.
+
+    `out` is the folder of the run that asks: it is no clips, whatever lies in it by now.
+    """
     if not is_plain(str(path)):  # results name it, in UTF-8
         raise DataError(f"{str(path)!r}: found a name that cannot be printed, expected clips")
     try:
-        found = _found(path, captions)
+        found = _found(path, captions, out)
     except OSError as error:
         raise DataError(f"{path}: cannot be reached ({error.strerror}), expected clips") from error
     for name, examples in found.sets.items():
@@ -65,13 +71,15 @@ def find(path: Path, captions: Path | None = None) -> Found:
     return found if captions is None else replace(found, sets=_with_captions(found.sets, captions))
 
 
-def _found(path: Path, captions: Path | None) -> Found:
+def _found(path: Path, captions: Path | None, out: Path | None) -> Found:
     if path.suffix.lower() == ".jsonl":
         return Found(_from_list(path))
     if path.is_dir():
         name = path.resolve().name
-        tree = walk(path)
-        return Found({name: _from_folder(path, tree)}, _notes(name, path, tree, captions))
+        _refuse_run(path, out)
+        tree = walk(path, out)
+        notes = (*_notes(name, path, tree, captions), *_run_notes(name, path, tree, out))
+        return Found({name: _from_folder(path, tree)}, notes)
     if is_video(path) and path.exists():
         return Found({path.stem: (Example(path.stem, "", _recording(path, Stems())),)})
     raise DataError(
@@ -157,6 +165,48 @@ def _notes(name: str, folder: Path, tree: Tree, captions: Path | None) -> tuple[
     return (f"{shown(name)}: passed over {', '.join(counts)}",) if counts else ()
 
 
+def _refuse_run(folder: Path, out: Path | None) -> None:
+    """Refuse the folder of a run as a set of clips, before its copies are taken for some."""
+    if out is not None and os.path.realpath(out) == os.path.realpath(folder):
+        raise ConfigError(
+            f"--out {out}: found the clips that are judged in it, expected another folder"
+        )
+    if is_run(folder):
+        sets = sorted(p.relative_to(folder) for p in folder.glob("samples/*") if p.is_dir())
+        named = (
+            f"one of the sets in it: {_some(sets)}"
+            if sets
+            else "the folder of clips that it judged"
+        )
+        raise DataError(
+            f"{folder}: found a run of svbench, expected a folder of clips; name {named}"
+        )
+
+
+def _run_notes(name: str, folder: Path, tree: Tree, out: Path | None) -> tuple[str, ...]:
+    """Name the folders of runs that are not judged; the one to come, too: notes stay the same."""
+    runs = {run.relative_to(folder) for run in tree.runs}
+    coming = None if out is None else _below(folder, out)
+    if coming is not None and not any(part.startswith(".") for part in coming.parts):
+        runs.add(coming)
+    if not runs:
+        return ()
+    what = (
+        "1 run folder of svbench is"
+        if len(runs) == 1
+        else f"{len(runs)} run folders of svbench are"
+    )
+    return (f"{shown(name)}: {what} not judged: {_some(sorted(runs))}",)
+
+
+def _below(folder: Path, out: Path) -> Path | None:
+    """Return where a folder that does not exist yet will lie below another, if it will."""
+    place, root = Path(os.path.realpath(out)), os.path.realpath(folder)
+    # `Path.exists` would raise where a folder above may not be looked into
+    new = not os.path.lexists(place)
+    return place.relative_to(root) if new and place.is_relative_to(root) else None
+
+
 def _some(files: Sequence[Path]) -> str:
     more = [f"and {len(files) - NAMED} more"] if len(files) > NAMED else []
     return ", ".join([*(shown(file) for file in files[:NAMED]), *more])
@@ -202,15 +252,22 @@ def _example(entry: Mapping[str, Any], folder: Path, stems: Stems, where: str) -
             raise DataError(f"{where}: found {key} {value!r:.60}, expected a name of one line")
     if not file or not PurePosixPath(file).name:
         raise DataError(f"{where}: found no file name, expected a field {' or '.join(FILE_KEYS)}")
-    start = entry.get("start", 0.0)
+    start = entry.get("start")
+    start = 0.0 if start is None else start
     if isinstance(start, bool) or not isinstance(start, int | float) or not 0 <= start < 1e6:
         raise DataError(f"{where}: found start {start!r:.60}, expected seconds, 0 or more")
     identifier = _text(entry, ("id",), where)
     return Example(
-        PurePosixPath(file).with_suffix("").as_posix() if identifier is None else identifier,
+        _inside(PurePosixPath(file).with_suffix("")) if identifier is None else identifier,
         _text(entry, CAPTION_KEYS, where) or "",
         _recording(folder / file, stems, float(start), folder / sound if sound else None),
     )
+
+
+def _inside(name: PurePosixPath) -> str:
+    """Return a name as an id, which stays inside a folder: from where the path leads down."""
+    parts = dropwhile(lambda part: part in (name.root, ".."), name.parts)
+    return "/".join(parts) or str(name)  # which names no file, and is refused as an id
 
 
 def _text(entry: Mapping[str, Any], keys: Sequence[str], where: str) -> str | None:
@@ -263,7 +320,8 @@ def _caption_lines(path: Path) -> Iterator[tuple[str, str]]:
         if name is None or caption is None:
             missing = "id or file" if name is None else "caption"
             raise DataError(f"{where}: found no {missing}, expected an id or file, and a caption")
-        yield (name if entry.get("id") is not None else _without_ending(name)), caption
+        given = entry.get("id") is not None
+        yield (name if given else _inside(PurePosixPath(_without_ending(name)))), caption
 
 
 def _caption_rows(path: Path) -> Iterator[tuple[str, str]]:

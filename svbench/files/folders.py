@@ -3,7 +3,8 @@
 Links to folders are followed, after all real folders, so that what lies in a folder counts for
 the folder and not for a link to it. A link to a folder above, or to one that was walked before,
 is skipped and named: following it would find the same files again, without end or under a second
-name. What begins with a point is passed over: other programs leave such files about.
+name. What begins with a point is passed over: other programs leave such files about. So are the
+folders of our own runs: what lies in them was made, or copied, from the clips around them.
 """
 
 from __future__ import annotations
@@ -12,8 +13,12 @@ import os
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from svbench.errors import DataError
+from svbench.files.text import read_object
+
+COMMANDS: Final = ("run", "score")  # that write a run.json
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,22 +27,43 @@ class Tree:
 
     files: tuple[Path, ...]
     skipped: tuple[Path, ...]  # links to folders that are not followed
+    runs: tuple[Path, ...] = ()  # folders of our runs
 
 
-def walk(root: Path) -> Tree:
-    """Find every file below a folder; one that may not be listed is a DataError."""
-    found = _Walk()
+def walk(root: Path, out: Path | None = None) -> Tree:
+    """Find every file below a folder; one that may not be listed is a DataError.
+
+    Parameters
+    ----------
+    root : Path
+        the folder, which is looked into whatever it is
+    out : Path or None
+        a folder that counts as a run, even before it is one (Default value = None: none)
+    """
+    found = _Walk(root, None if out is None else os.path.realpath(out))
     found.enter(root)
     while found.links:
         found.follow(found.links.popleft())
-    return Tree(tuple(sorted(found.files)), tuple(sorted(found.skipped)))
+    return Tree(tuple(sorted(found.files)), tuple(sorted(found.skipped)), tuple(sorted(found.runs)))
+
+
+def is_run(folder: Path) -> bool:
+    """Return whether a folder holds the run.json of a run of ours."""
+    try:
+        found = read_object(folder / "run.json", "the settings of a run")
+    except DataError:
+        return False
+    return found.get("command") in COMMANDS and isinstance(found.get("config"), dict)
 
 
 @dataclass(slots=True)
 class _Walk:
+    root: Path
+    out: str | None
     files: list[Path] = field(default_factory=list)
     links: deque[Path] = field(default_factory=deque)  # to folders, not looked at yet
     skipped: list[Path] = field(default_factory=list)
+    runs: list[Path] = field(default_factory=list)
     entered: set[str] = field(default_factory=set)
 
     def enter(self, top: Path) -> None:
@@ -49,6 +75,10 @@ class _Walk:
                 self.skipped.append(Path(place))
                 continue
             self.entered.add(real)
+            if Path(place) != self.root and (real == self.out or is_run(Path(place))):
+                folders.clear()
+                self.runs.append(Path(place))
+                continue
             inside = sorted(Path(place, name) for name in folders if not name.startswith("."))
             self.links += [path for path in inside if path.is_symlink()]
             folders[:] = [path.name for path in inside if not path.is_symlink()]

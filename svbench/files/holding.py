@@ -1,7 +1,8 @@
 """Holding a run folder: one process at a time, and nothing that is not ours is touched.
 
 A folder is ours if its `.lock` is of our making or the caller can show it otherwise (by its
-run.json, say). In a folder that is not, no name that a run would write may be taken. What a
+run.json, say). In a folder that is not, no name that a run would write may be taken, and a `.lock`
+is somebody else's: many programs make empty ones. What a
 killed process left half written is deleted only below a folder that is ours, only under our own
 mark, and not through links.
 """
@@ -20,7 +21,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from svbench.errors import ConfigError, DataError
+from svbench.errors import ConfigError, DataError, SvbenchError
 from svbench.files.writing import MARK
 
 LOCK: Final = ".lock"
@@ -52,15 +53,21 @@ def locked(root: Path, names: Collection[str] = (), proof: str = "") -> Iterator
         before = _taken(root, names)
         try:
             ours = bool(found) or (bool(proof) and proof in before)
+            theirs = not ours and not fresh and not _only(root, names)
+            if theirs and names:
+                raise _foreign(root, f"an empty {LOCK} of another program")
             if before and not ours:
                 raise ConfigError(
                     f"--out {root}: found {', '.join(before)} in it, but no run of svbench, "
                     "expected a folder where these names are free; choose another --out"
                 )
-            _sign(file)
+            if not theirs:
+                _sign(file)
             yield ours
-        except (ConfigError, DataError):
-            if fresh and _taken(root, names) == before:
+        except SvbenchError as error:
+            # a lock that a full disk left empty would be taken for somebody else's
+            undone = isinstance(error, ConfigError | DataError) or not _content(file)
+            if undone and fresh and _taken(root, names) == before:
                 _undo(root, made)
             raise
 
@@ -117,7 +124,8 @@ def _held(root: Path) -> Iterator[tuple[BinaryIO, bytes]]:
             _hold(root, file)
             if _still_there(root, file):  # else its holder took it away in the meantime
                 found = _content(file)
-                if found and not OURS.fullmatch(found):
+                linked = os.fstat(file.fileno()).st_nlink > 1  # under another name, perhaps theirs
+                if not OURS.fullmatch(found) if found else linked:
                     raise _foreign(root, f"a {LOCK} of another program")
                 yield file, found
                 return
@@ -188,3 +196,10 @@ def _still_there(root: Path, file: BinaryIO) -> bool:
 
 def _taken(root: Path, names: Collection[str]) -> list[str]:
     return [name for name in names if os.path.lexists(root / name)]
+
+
+def _only(root: Path, names: Collection[str]) -> bool:
+    """Return whether a folder holds nothing but what a run writes, or had begun to write."""
+    return all(
+        entry.name in (LOCK, *names) or entry.name.endswith(MARK) for entry in _entries(root)
+    )

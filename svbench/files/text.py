@@ -27,12 +27,14 @@ import csv
 import io
 import json
 import math
+import os
 import re
+import stat
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, BinaryIO, Final, NoReturn
 
 from svbench.errors import DataError
 
@@ -77,18 +79,27 @@ def read_lines(path: Path, expected: str) -> Iterator[tuple[int, str]]:
 def _decoded(path: Path, expected: str) -> Iterator[tuple[int, str]]:
     """Yield number and text of every line, with its end."""
     try:
-        with path.open("rb") as file:
+        with _opened(path, expected) as file:
             for number, raw in enumerate(file, 1):
                 yield number, _line(raw, number, path, expected)
     except FileNotFoundError as error:
         raise DataError(f"{path}: found nothing there, expected {expected}") from error
-    except IsADirectoryError as error:
-        raise DataError(f"{path}: found a folder, expected {expected}") from error
     except OSError as error:
         reason = error.strerror or error
         raise DataError(f"{path}: cannot be read ({reason}), expected {expected}") from error
     except UnicodeEncodeError as error:  # of the name: half a surrogate pair names no file
         raise DataError(f"{str(path)!r}: found no name of a file, expected {expected}") from error
+
+
+def _opened(path: Path, expected: str) -> BinaryIO:
+    """Open a regular file; to open a pipe as others do would wait for somebody to write."""
+    number = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    kind = os.fstat(number).st_mode
+    if stat.S_ISREG(kind):
+        return os.fdopen(number, "rb")
+    os.close(number)
+    what = "a folder" if stat.S_ISDIR(kind) else "a device or pipe"
+    raise DataError(f"{path}: found {what}, expected {expected}")
 
 
 def _line(raw: bytes, number: int, path: Path, expected: str) -> str:

@@ -26,6 +26,7 @@ from typing import IO, Any, BinaryIO, Final
 from urllib.parse import urlsplit
 
 from svbench.errors import DataError, StoppedError
+from svbench.files.text import read_object
 
 CHUNK: Final = 1 << 20  # bytes read at a time
 TIMEOUT: Final = 60  # seconds without a byte
@@ -71,8 +72,8 @@ class Part:
     def version(self) -> Version | None:
         """Read which version the part is of; None if that is not known."""
         try:
-            version = Version(**json.loads(self.side.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
+            version = Version(**read_object(self.side, "the version of a part"))
+        except (DataError, TypeError):
             return None
         kinds = (type(version.address), type(version.validator), type(version.whole))
         return version if kinds == (str, str, int) else None

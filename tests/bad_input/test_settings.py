@@ -95,6 +95,12 @@ BAD_SETTINGS = {
     "train-systems --seeds 1,x": "--seeds: found '1,x', expected whole numbers such as 0,1,2",
     # --- names
     f"{SCORE} --metrics fid": "--metrics: found 'fid', expected one of fvd, fad, ",
+    f"{SCORE} --metrics av-align-corrected@": "--metrics: found 'av-align-corrected@', expected a",
+    f"{SCORE} --metrics fvd@": "--metrics: found 'fvd@', expected a preset behind the @",
+    f"{SCORE} --metrics fad@,ib-av": "--metrics: found 'fad@', expected a preset behind the @",
+    f"{RUN} --metrics ib-av@": "--metrics: found 'ib-av@', expected a preset behind the @",
+    "train-systems --mixers x": "--mixers: found 'x', expected one of cmc-pe",
+    f"{SCORE} --out {{made}}": "--out {made}: found the clips that are judged in it, expected",
     f"{SCORE} --metrics av-align-corrected@loud": "--metrics: found detectors 'loud', expected",
     f"{SCORE} {{made}}": "{made}: found a second set of clips called 'made', expected distinct",
     "run --dataset nothing": "--dataset: found 'nothing', expected one of greatesthits",

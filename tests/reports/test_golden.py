@@ -93,6 +93,22 @@ def test_malformed_tolerances_are_one_line(text: str) -> None:
         parse_tolerances([text])
 
 
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        (["f=absolute:-1"], "found 'f=absolute:-1', expected finite bounds, 0 or more"),
+        (["f=relative:nan"], "found 'f=relative:nan', expected finite bounds, 0 or more"),
+        (["f=interval,absolute:inf"], "found 'f=interval,absolute:inf', expected finite bounds"),
+        (["f=absolute:1", "g=interval", "f=relative:1"], "found 'f' twice, expected each once"),
+        (["all=interval", "all=interval"], "found 'all' twice, expected each once"),
+        (["f=absolute:1,absolute:2"], "found 'f=absolute:1,absolute:2', expected each bound once"),
+    ],
+)
+def test_tolerances_that_bound_nothing_or_too_often(texts: list[str], said: str) -> None:
+    with pytest.raises(ConfigError, match=f"^--tolerance: {said}"):
+        parse_tolerances(texts)
+
+
 def test_a_golden_file_comes_back_as_it_was(tmp_path: Path) -> None:
     tolerances = {FVD: Tolerance(interval=True), ALIGN: Tolerance(0.01, 0.05)}
     golden = Golden(make_table(), tolerances, (FIRST,), ("set",))

@@ -59,3 +59,62 @@ def test_verify_checks_every_file_before_it_fails(svbench: Command, tmp_path: Pa
         str(weights.folder() / "words.txt.gz"),
     ]
     assert all("found an HTML page of 300 bytes" in problem for problem in done.problems)
+
+
+# what SVBENCH_WEIGHTS says -> what is said of it
+BAD_FOLDERS = {
+    "{file}": "SVBENCH_WEIGHTS {file}: found no folder at {file}, expected a folder",
+    "{file}/deeper": "SVBENCH_WEIGHTS {file}/deeper: found no folder at {file}, expected a folder",
+    "/dev/null": "SVBENCH_WEIGHTS /dev/null: found no folder at /dev/null, expected a folder",
+    "{link}": "SVBENCH_WEIGHTS {link}: found a link to nothing at {link}, expected a folder",
+    " ": "SVBENCH_WEIGHTS: found ' ', expected the path of a folder",
+    "a\nb": "SVBENCH_WEIGHTS: found 'a\\nb', expected the path of a folder",
+    "\x01": "SVBENCH_WEIGHTS: found '\\x01', expected the path of a folder",
+}
+COMMANDS = ("list", "verify", "fetch net", "fetch net --offline", "import net {state}")
+
+
+@pytest.mark.usefixtures("published")
+@pytest.mark.parametrize("named", BAD_FOLDERS)
+def test_a_wrong_folder_is_a_wrong_setting_of_every_command(
+    named: str, svbench: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = {name: tmp_path / name for name in ("file", "link", "state")}
+    paths["file"].touch()
+    paths["link"].symlink_to(tmp_path / "gone")
+    write_state(paths["state"])
+    monkeypatch.setenv("SVBENCH_WEIGHTS", named.format(**paths))
+    for words in COMMANDS:
+        done = svbench("weights", *words.format(**paths).split())
+        assert done.problem(2) == BAD_FOLDERS[named].format(**paths), words
+
+
+def test_a_wrong_folder_is_a_wrong_setting_of_a_run(
+    svbench: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SVBENCH_WEIGHTS", "/dev/null")
+    run = svbench("run", "--dataset", "greatesthits", "--scale", "paper", "--data-root", tmp_path)
+    assert run.problem(2) == BAD_FOLDERS["/dev/null"]
+
+
+@pytest.mark.usefixtures("published")
+def test_a_folder_that_may_not_be_made_is_a_wrong_setting(
+    svbench: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SVBENCH_WEIGHTS", "/proc/nope")
+    path = write_state(tmp_path / "state")
+    problem = svbench("weights", "import", "net", path).problem(2)
+    assert problem.startswith("/proc/nope/net.pt: cannot be written (")
+
+
+@pytest.mark.parametrize("path", ["", " "])
+def test_an_empty_path_is_no_file_to_import(path: str, svbench: Command) -> None:
+    done = svbench("weights", "import", "i3d", path)
+    assert done.problem(2).startswith(f"file: found {path!r}, expected a path")
+
+
+@pytest.mark.parametrize("words", [(), ("weights",)])
+def test_no_words_are_answered_by_help_alone(words: tuple[str, ...], svbench: Command) -> None:
+    done = svbench(*words)
+    assert (done.code, done.err) == (2, "")
+    assert "Usage: svbench" in done.out

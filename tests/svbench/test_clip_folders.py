@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from svbench.datasets.manifest import find, load, read_captions
-from svbench.errors import DataError
+from svbench.errors import ConfigError, DataError
 from tests.clip_lists import listed, touch
 
 # --- what is passed over -----------------------------------------------------------------------
@@ -35,6 +35,58 @@ def test_captions_that_lie_among_the_clips_are_used_and_not_passed_over(tmp_path
     (folder / "captions.csv").write_text("a,rain\n")
     assert find(folder, folder / "captions.csv").notes == ()
     assert len(find(folder).notes) == 1
+
+
+def write_run(folder: Path, *files: str) -> Path:
+    touch(folder, *files)
+    (folder / "run.json").write_text('{"command": "score", "config": {}}')
+    return folder
+
+
+def test_runs_among_the_clips_are_not_judged(tmp_path: Path) -> None:
+    folder = touch(tmp_path / "m", "a.mp4", "sub/b.mp4", "theirs/c.mp4")
+    (folder / "theirs" / "run.json").write_text('{"command": "mine"}')
+    write_run(folder / "runs/score-m", "report/media/a.mp4", "samples/x/ab/b.mkv")
+    assert [e.id for e in load(folder)["m"]] == ["a", "sub/b", "theirs/c"]
+    note = "m: 1 run folder of svbench is not judged: runs/score-m"
+    assert find(folder).notes[1:] == (note,)
+    write_run(tmp_path / "away", "d.mp4")
+    (folder / "sub" / "link").symlink_to(tmp_path / "away")
+    assert find(folder).notes[1:] == (
+        "m: 2 run folders of svbench are not judged: runs/score-m, sub/link",
+    )
+
+
+def test_the_run_that_asks_is_no_clips_from_its_first_time_on(tmp_path: Path) -> None:
+    folder, out = touch(tmp_path / "m", "a.mp4"), tmp_path / "m" / "runs" / "one"
+    before = find(folder, out=out)
+    assert before.notes == ("m: 1 run folder of svbench is not judged: runs/one",)
+    touch(out, ".lock", "samples/x/a.mkv")  # and then it was killed
+    assert find(folder, out=out) == before
+    write_run(out)
+    assert find(folder, out=out) == find(folder) == before
+    assert find(folder, out=tmp_path / "elsewhere").notes == before.notes
+    assert find(touch(tmp_path / "n", "a.mp4"), out=out).notes == ()
+    assert find(tmp_path / "n", out=tmp_path / "n" / ".runs").notes == ()
+
+
+def test_a_run_is_no_set_of_clips_but_its_samples_are(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", "report/media/a.mp4")
+    with pytest.raises(DataError) as caught:
+        load(run)
+    found = f"{run}: found a run of svbench, expected a folder of clips; name "
+    assert str(caught.value) == f"{found}the folder of clips that it judged"
+    touch(run, "samples/x/a.mkv", "samples/y/a.mkv")
+    with pytest.raises(DataError) as caught:
+        load(run)
+    assert str(caught.value) == f"{found}one of the sets in it: samples/x, samples/y"
+    assert [e.id for e in load(run / "samples" / "x")["x"]] == ["a"]
+
+
+def test_a_run_is_not_written_among_what_it_judges(tmp_path: Path) -> None:
+    folder = touch(tmp_path / "m", "a.mp4")
+    with pytest.raises(ConfigError, match=r"--out .*m: found the clips that are judged in it"):
+        find(folder, out=tmp_path / "m")
 
 
 # --- links -------------------------------------------------------------------------------------

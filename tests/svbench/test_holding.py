@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from svbench.errors import ConfigError, DataError, SvbenchError
+from svbench.errors import ConfigError, DataError, StoppedError, SvbenchError
 from svbench.files.holding import LOCK, clear_left_overs, locked
 from svbench.files.writing import MARK
+from tests.full_disks import files_of_at_most
 
 NAMES = ("run.json", "data")
 
@@ -73,6 +74,55 @@ def test_a_lock_of_somebody_else_is_left_alone(
     (line,) = str(caught.value).splitlines()
     assert line.startswith(f"--out {tmp_path}: ")
     assert everything(tmp_path) == before
+
+
+def test_an_empty_lock_among_other_files_is_somebody_elses(tmp_path: Path) -> None:
+    for name in (LOCK, "theirs.txt"):
+        (tmp_path / name).touch()
+    refused = pytest.raises(ConfigError, match=r"found an empty \.lock of another program in it")
+    with refused, locked(tmp_path, NAMES, "run.json"):
+        pass
+    with locked(tmp_path):  # which may lie among others' files, and writes into none of them
+        pass
+    assert everything(tmp_path) == {LOCK: b"", "theirs.txt": b""}
+
+
+@pytest.mark.parametrize("beside", [(), (f".run.json.7{MARK}",), ("run.json", "theirs.txt")])
+def test_an_empty_lock_that_a_full_disk_left_is_ours(
+    beside: tuple[str, ...], tmp_path: Path
+) -> None:
+    for name in (LOCK, *beside):
+        (tmp_path / name).touch()
+    with locked(tmp_path, NAMES, "run.json"):
+        assert (tmp_path / LOCK).read_text().startswith(f"process {os.getpid()} on ")
+
+
+@pytest.mark.parametrize("names", [(), NAMES])
+def test_an_empty_lock_of_two_names_is_left_alone(names: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "theirs").touch()
+    (tmp_path / "run" / LOCK).hardlink_to(tmp_path / "theirs")
+    refused = pytest.raises(ConfigError, match=r"found a \.lock of another program in it")
+    with refused, locked(tmp_path / "run", names):
+        pass
+    assert (tmp_path / "theirs").read_bytes() == b""
+
+
+def test_a_run_that_was_copied_by_links_goes_on(tmp_path: Path) -> None:
+    with locked(tmp_path / "run", NAMES):
+        pass
+    (tmp_path / "copy").mkdir()
+    (tmp_path / "copy" / LOCK).hardlink_to(tmp_path / "run" / LOCK)
+    with locked(tmp_path / "copy", NAMES) as ours:
+        assert ours
+
+
+def test_a_stop_leaves_no_lock_that_could_not_be_signed(tmp_path: Path) -> None:
+    (tmp_path / "theirs.txt").touch()
+    for _ in range(2):
+        with files_of_at_most(0), pytest.raises(StoppedError), locked(tmp_path, NAMES):
+            raise StoppedError("full")
+        assert list(everything(tmp_path)) == ["theirs.txt"]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -147,10 +147,36 @@ def test_a_list_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
     assert example.id == "a"
 
 
-@pytest.mark.parametrize("start", [-0.1, "2", True, None, [1], 1e6])
+@pytest.mark.parametrize("start", [-0.1, "2", True, [1], 1e6])
 def test_a_start_is_seconds_of_zero_or_more(tmp_path: Path, start: object) -> None:
     path = listed(tmp_path / "c.jsonl", {"file": "a.mp4", "start": start})
     with pytest.raises(DataError, match=r"line 1: found start .*, expected seconds, 0 or more"):
+        load(path)
+
+
+def test_an_id_is_where_a_path_leads_down(tmp_path: Path) -> None:
+    files = {"a.mp4": "a", "../real/b.mp4": "real/b", "/far/./v1.0.mp4": "far/v1.0", "../../c": "c"}
+    (tmp_path / "m").mkdir()
+    path = listed(tmp_path / "m" / "c.jsonl", *({"file": file} for file in files))
+    assert {e.id: e.recording.path for e in load(path)["m"]} == {
+        name: tmp_path / "m" / file for file, name in files.items()
+    }
+    captions = ({"file": file, "caption": "rain"} for file in files)
+    assert read_captions(listed(tmp_path / "captions.jsonl", *captions)) == dict.fromkeys(
+        files.values(), "rain"
+    )
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        (["../x/a.mp4", "x/a.mp4"], "found the id 'x/a' 2 times, expected once"),
+        (["x/../../a.mp4"], r"found the id 'x/\.\./\.\./a', expected a name that stays inside"),
+    ],
+)
+def test_an_id_that_no_path_gives_is_refused(files: list[str], said: str, tmp_path: Path) -> None:
+    path = listed(tmp_path / "c.jsonl", *({"file": file} for file in files))
+    with pytest.raises(DataError, match=said):
         load(path)
 
 
@@ -163,7 +189,7 @@ def test_a_field_that_shall_hold_text_holds_text(tmp_path: Path, field: str, val
 
 
 def test_null_counts_as_not_given_and_a_whole_number_as_text(tmp_path: Path) -> None:
-    nothing = dict.fromkeys(("id", "caption", "audio", "system"))
+    nothing = dict.fromkeys(("id", "caption", "audio", "system", "start"))
     path = listed(
         tmp_path / "c.jsonl",
         {"file": "a.mp4", **nothing},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -302,3 +303,12 @@ def test_no_cell_of_text_begins_as_a_formula_does(
 def test_what_is_shown_is_short_and_can_be_printed(text: str) -> None:
     assert shown(text).isprintable()
     assert len(shown(text)) <= 62
+
+
+@pytest.mark.parametrize("kind", READERS)
+def test_a_pipe_or_device_is_not_waited_for(kind: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("/dev/zero")
+    for name in ("pipe", "link"):
+        said = refused(READERS[kind], tmp_path / name)
+        assert said == ": found a device or pipe, expected a thing"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -219,3 +220,28 @@ def test_a_full_disk_is_an_error_of_the_disk(server: type[Server], part: Part) -
     part.path.symlink_to("/dev/full")
     with pytest.raises(OSError, match="No space left"):
         bring(server, part)
+
+
+ODD = {
+    "deep": "[" * 99_999,
+    "no object": "[]",
+    "no JSON": "{",
+    "another key": '{"address": "x", "validator": "", "whole": 0, "more": 1}',
+    "another kind": '{"address": "x", "validator": "", "whole": "0"}',
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_an_odd_version_counts_as_none(kind: str, server: type[Server], part: Part) -> None:
+    part.path.write_bytes(OTHER[:2100])
+    part.side.write_text(ODD[kind])
+    assert part.version() is None
+    bring(server, part)
+    assert part.path.read_bytes() == CONTENT
+
+
+def test_a_pipe_in_place_of_a_version_is_not_waited_for(server: type[Server], part: Part) -> None:
+    os.mkfifo(part.side)
+    assert part.version() is None
+    bring(server, part)
+    assert part.path.read_bytes() == CONTENT
