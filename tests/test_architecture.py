@@ -26,7 +26,8 @@ ROOT = Path(__file__).parent.parent
 ROOMS = ("metrics", "baselines", "reports")  # links in svbench/ to folders beside it
 # the nouns, and the leaves that every room reads its files by
 NOUNS = {"svbench.types", "svbench.errors", "svbench.files.text", "svbench.files.endings"}
-EVERYBODY = {"svbench.files.writing"}  # files appear whole, whoever writes them
+# files appear whole, and are known again, whoever writes them
+EVERYBODY = {"svbench.files.writing", "svbench.files.seals"}
 MOST_LINES = 400
 
 # What a module, or all modules of a package, may import of svbench beside their own package.
@@ -136,12 +137,13 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "svbench.datasets",
         "svbench.engine",
         "svbench.extract",
+        "svbench.generate",
         "svbench.media",
         "svbench.metrics.av_events",
         "svbench.store",
         "svbench.results",
     },
-    "svbench.cli_options": {"svbench.errors", "svbench.limits"},
+    "svbench.cli_options": NOUNS | {"svbench.limits"},
     "svbench.cli_progress": set(),
     "svbench.cli_stopping": {"svbench.errors", "svbench.processes"},
     "svbench.cli_pages": COMMANDS | {"svbench.engine", "svbench.gallery"},
