@@ -193,8 +193,8 @@ def check_apart(path: Path, flag: str, runs: Sequence[Path] = ()) -> None:
         files = name in OWN_FILES and folder in given
         if files or place in read or (name in (*OWN_FILES, *OWN_FOLDERS) and _is_run(folder)):
             raise ConfigError(
-                f"{flag} {path}: found {name} of the run in {folder}, expected a place that the "
-                "run does not keep for itself"
+                f"{flag} {path}: found {name} of the run in {folder}, expected a place apart "
+                "from it"
             )
 
 
