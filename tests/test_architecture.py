@@ -269,9 +269,11 @@ def late():
 def test_the_reader_sees_all_four_rooms() -> None:
     seen = set(modules())
     assert {"svbench", "svbench.cli", "svbench.datasets.manifest"} <= seen
-    assert {"svbench.metrics.av_align", "svbench.baselines.reference", "svbench.reports.text"} <= (
-        seen
-    )
+    assert seen >= {
+        "svbench.metrics.av_align",
+        "svbench.baselines.reference",
+        "svbench.reports.text",
+    }
 
 
 @pytest.mark.parametrize("name", sorted(modules()))
