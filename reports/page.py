@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from svbench.clip_view import Gallery
+from svbench.errors import ConfigError
 from svbench.files.writing import write_bytes, write_text
 from svbench.reports import distributions, gamma_curve, precision_recall
 from svbench.reports.beside import beside
@@ -35,6 +36,8 @@ from svbench.types import Column, ResultTable, Row
 STYLES = ("page.css", "clips.css")
 SCRIPTS = ("core.js", "tables.js", "strip.js", "query.js", "lanes.js", "clips.js")
 TEMPLATE = "page.html.j2"
+GENERATOR = b'<meta name="generator" content="svbench'  # near the start of every page of ours
+START = 4096  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,27 @@ def write_page(
         write_bytes(out / "assets" / name, (_packaged() / name).read_bytes())
     write_text(out / "index.html", page)
     return out / "index.html"
+
+
+def check_ours(out: Path) -> None:
+    """Refuse the folder of a page that svbench did not write."""
+    index = out / "index.html"
+    if not index.is_symlink() and not index.exists():
+        return
+    try:
+        ours = index.is_file() and GENERATOR in _start(index)
+    except OSError:
+        ours = False
+    if not ours:
+        raise ConfigError(
+            f"--out {out}: found an index.html of another program in it, expected none; "
+            "choose another --out"
+        )
+
+
+def _start(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(START)
 
 
 def _packaged() -> Path:

@@ -6,12 +6,14 @@ Numbers are bounded by `svbench.limits`; this file turns words into them.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
-from svbench.errors import ConfigError
+from svbench.errors import ConfigError, DataError
+from svbench.files.text import read_object
 from svbench.limits import RANGES, SEED, Range, check, check_distinct
 
 # As many threads as this process may use.
@@ -64,6 +66,9 @@ def read_number(text: str, allowed: Range) -> float:
     return found
 
 
+# What a run keeps in its folder and other commands never write; `report` is for pages.
+OWN_FILES: Final = ("run.json", "results.json", "scores.csv", ".lock")
+OWN_FOLDERS: Final = ("data", "samples", "features")
 SHORT: Final = {str(SEED.high): "2^63-1"}
 Workers = Annotated[int, number("workers", "Threads; they never change the result.")]
 Seed = Annotated[int, number("seed", "Decides draws, pairs, noise and intervals.")]
@@ -164,13 +169,48 @@ def check_folder(path: Path, flag: str = "--out") -> None:
         raise ConfigError(f"{flag} {path}: cannot be written to (Permission denied)")
 
 
-def check_file(path: Path | None, flag: str) -> None:
-    """Refuse a file that cannot be written because of what lies there."""
+def check_file(path: Path | None, flag: str, runs: Sequence[Path] = ()) -> None:
+    """Refuse a file that cannot be written because of what lies there, or that a run keeps.
+
+    Parameters
+    ----------
+    path : Path or None
+        the file to write; None was not asked for
+    flag : str
+        the option that named it
+    runs : Sequence[Path]
+        run folders, or files of results, that the command reads (Default value = (): none)
+    """
     if path is None:
         return
     if path.is_dir():
         raise ConfigError(f"{flag} {path}: found a folder, expected a file to write")
     check_folder(path.parent, flag)
+    check_apart(path, flag, runs)
+
+
+def check_apart(path: Path, flag: str, runs: Sequence[Path] = ()) -> None:
+    """Refuse to write over what a run keeps of its own: its table, its scores, its clips."""
+    place = Path(os.path.realpath(path.parent), path.name)  # a link would be replaced itself
+    read = {Path(os.path.realpath(run)) for run in runs}
+    given = read | {run.parent for run in read if run.is_file()}
+    for folder in place.parents:
+        name = place.relative_to(folder).parts[0]
+        files = name in OWN_FILES and folder in given
+        if files or place in read or (name in (*OWN_FILES, *OWN_FOLDERS) and _is_run(folder)):
+            raise ConfigError(
+                f"{flag} {path}: found {name} of the run in {folder}, expected a place apart "
+                "from it"
+            )
+
+
+def _is_run(folder: Path) -> bool:
+    """Return whether `svbench run` or `svbench score` wrote a folder."""
+    file = folder / "run.json"
+    try:
+        return file.is_file() and read_object(file, "a run").get("command") in ("run", "score")
+    except (DataError, OSError):
+        return False
 
 
 def check_together(flag: str, given: bool, wanted: str) -> None:

@@ -24,12 +24,14 @@ def write_html(run: Path, out: Path | None, metrics: tuple[str, ...], gallery: i
     from svbench.reports.choice import choose
     from svbench.reports.clip_scores import read_clip_scores
     from svbench.reports.formats import only
-    from svbench.reports.page import write_page
+    from svbench.reports.page import check_ours, write_page
     from svbench.results import load_table
 
     run = run if run.is_dir() else run.parent
     out = out or run / FOLDER
     options.check_folder(out)
+    options.check_apart(out / "data", "--out", [run])  # else the page's would come to the run's
+    check_ours(out)
     table, scores = only(load_table(run), metrics), read_clip_scores(run)
     choice = choose(table, scores, gallery)
     typer.echo(f"copying clips of {len(choice.why)} requests", err=True)
@@ -62,7 +64,7 @@ def register(app: typer.Typer) -> None:
         from svbench.results import load_table
 
         wanted = options.names("--systems", systems)
-        options.check_file(out, "--out")
+        options.check_file(out, "--out", [run_folder])
         if out.suffix.lower() not in SUFFIXES:
             found = f"found the ending {out.suffix!r}, expected {' or '.join(SUFFIXES)}"
             raise ConfigError(f"--out {out}: {found}")

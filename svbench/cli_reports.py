@@ -66,8 +66,8 @@ def _add_report(app: typer.Typer) -> None:
             return
         _check_format(format, FORMATS)
         options.check_together("--gallery", gallery is not None, "beside --format html")
-        options.check_file(out, "--out")
-        options.check_file(svg, "--svg")
+        options.check_file(out, "--out", [run_folder])
+        options.check_file(svg, "--svg", [run_folder])
         whole, scores = read_run(run_folder)
         table = only(whole, columns)
         if format == "text" and out is None:
@@ -108,10 +108,10 @@ def _add_check(app: typer.Typer) -> None:
         from svbench.reports.golden import load_golden
         from svbench.results import load_table
 
-        options.check_file(golden, "--golden")
+        options.check_file(golden, "--golden", [run_folder])
         for flag, path in (("--markdown", markdown), ("--junit", junit)):
             options.check_together(flag, update and path is not None, "without --update")
-            options.check_file(path, flag)
+            options.check_file(path, flag, [run_folder])
         table = load_table(run_folder)
         if update or reason is not None or tolerance:
             _update(golden, table, update, reason, tolerance or [])
@@ -157,7 +157,7 @@ def _add_compare(app: typer.Typer) -> None:
         if len(run_folders) < 2:
             raise ConfigError(f"{run_folders[0]}: found one run folder, expected two or more")
         columns = options.names("--metrics", metrics)
-        options.check_file(out, "--out")
+        options.check_file(out, "--out", run_folders)
         stems = [folder.resolve().name for folder in run_folders]
         apart = len(set(stems)) == len(stems)
         run_names = stems if apart else list(map(str, run_folders))

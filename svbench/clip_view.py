@@ -19,6 +19,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from svbench.errors import DataError
+from svbench.files.seals import sealed, unsealed
 from svbench.files.text import REASON, read_object, shown
 
 
@@ -44,6 +45,7 @@ class ClipView:
     duration: float  # s
     envelope: tuple[tuple[float, float], ...]  # lowest and highest sample of equal stretches
     motion: Mapping[str, Motion] = field(default_factory=dict)  # by extractor key, where kept
+    files: Mapping[str, tuple[int, str]] = field(default_factory=dict)  # bytes and sha256, by path
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +59,19 @@ class Gallery:
 
 
 def dump_view(view: ClipView) -> str:
-    """Give the text of the file that stands beside the media files of a view."""
+    """Return the text of the file that stands beside the media files of a view, sealed."""
     record = TypeAdapter(ClipView).dump_python(view, mode="json")
-    return json.dumps(record, ensure_ascii=False) + "\n"
+    return json.dumps(sealed(record), ensure_ascii=False) + "\n"
 
 
 def load_view(path: Path) -> ClipView:
-    """Load the view from that file."""
+    """Load the view from that file; one that is not as it was written is a DataError."""
     expected = "the view of a clip"
+    record = unsealed(read_object(path, expected))
+    if record is None:
+        raise DataError(f"{path}: found no seal, or one of other content, expected {expected}")
     try:
-        return TypeAdapter(ClipView).validate_python(read_object(path, expected))
+        return TypeAdapter(ClipView).validate_python(record)
     except ValidationError as error:
         first = error.errors()[0]
         place = shown(".".join(map(str, first["loc"])))

@@ -8,9 +8,10 @@ A report shows a bounded number of clips. For each there come, below one folder,
     media/<system>/<request>.json       a `ClipView`: sound envelope, motion curves, digest
 
 The clips are those that were judged, in the format they were judged in: from `samples/` where
-a run made them, from the user's own files where `svbench score` read them. What is there
-already, made of the same clip, is not made again. A clip that cannot be read becomes a line in
-`Gallery.problems`, which the report prints in its place.
+a run made them, from the user's own files where `svbench score` read them. A set that is not the
+one that its row was computed from is refused: numbers never stand beside other clips. What is
+there already, made of the same clip and as it was made, is not made again. A clip that cannot be
+read becomes a line in `Gallery.problems`, which the report prints in its place.
 """
 
 from __future__ import annotations
@@ -31,11 +32,13 @@ from svbench.datasets import manifest
 from svbench.engine import Engine
 from svbench.errors import DataError
 from svbench.extract import SHARD
+from svbench.files.seals import digest_file
 from svbench.files.text import read_jsonl
 from svbench.files.writing import replacing, write_bytes, write_text
+from svbench.generate import recorded
 from svbench.metrics.av_events import read_events
 from svbench.results import load_settings
-from svbench.store import Store, file_name, identify, read_sample
+from svbench.store import Store, digest_set, file_name, read_sample
 from svbench.types import (
     Clip,
     ClipSpec,
@@ -66,7 +69,7 @@ def make_gallery(
     advance: Callable[[int], None] = lambda _count: None,
 ) -> Gallery:
     """Make the views of `requests` in every row below `out`, and read the captions of all."""
-    sets = find_sets(run, table)
+    sets = find_sets(run, table, engine)
     captions = {s.request_id: s.caption for one in sets.values() for s in one.samples if s.caption}
     places = {name: {s.request_id: i for i, s in enumerate(o.samples)} for name, o in sets.items()}
     names = tuple(dict.fromkeys(one.name for one in sets.values()))
@@ -95,9 +98,12 @@ def make_gallery(
     return Gallery(captions, tuple(views), problems)
 
 
-def find_sets(run: Path, table: ResultTable) -> dict[str, SampleSet]:
-    """Give the clips of every row, from manifests of the run or from where `score` read them."""
-    elsewhere: Mapping[str, tuple[Example, ...]] = {}
+def find_sets(run: Path, table: ResultTable, engine: Engine) -> dict[str, SampleSet]:
+    """Return the clips of every row, from manifests of the run or from where `score` read them.
+
+    Clips that are not those that the numbers of the row were computed from are a DataError.
+    """
+    elsewhere: Mapping[str, tuple[Path, tuple[Example, ...]]] = {}
     pad = False
     asked = load_settings(run)
     if asked.get("command") == "score":
@@ -107,42 +113,51 @@ def find_sets(run: Path, table: ResultTable) -> dict[str, SampleSet]:
     for row in table.rows:
         manifest.check_name(row.system, "system", str(run))
         listed = run / "samples" / row.system / "manifest.jsonl"
-        if listed.exists():
-            sets[row.system] = _made(listed, row.system, table.spec)
-        elif row.system in elsewhere:
-            samples = tuple(
-                # The digest of a recorded clip is that of its file: computed for shown clips only.
-                Sample(f"{e.id}/0", e.caption, e.recording, digest="")
-                for e in elsewhere[row.system]
-            )
+        if row.system in elsewhere:
+            where, examples = elsewhere[row.system]
             name = REFERENCE if row.system == REAL else row.system
-            sets[row.system] = SampleSet(name, table.spec, samples, digest="", pad=pad)
+            found, _ = recorded(name, examples, table.spec, engine, pad=pad)
+        elif listed.is_file():
+            where, found = listed, _made(listed, row.system, table.spec)
         else:
-            raise DataError(f"{listed}: found nothing there, expected the clips of a row")
+            raise DataError(f"{listed}: found no file there, expected the clips of a row")
+        if found.digest != row.settings.get("set"):
+            raise _changed(where)
+        sets[row.system] = found
     return sets
 
 
-def _scored(config: ScoreConfig) -> dict[str, tuple[Example, ...]]:
-    """Read the folders and lists of `svbench score` again, as its plan does."""
+def _changed(where: Path) -> DataError:
+    return DataError(f"{where}: changed since the run; run the same command again")
+
+
+def _scored(config: ScoreConfig) -> dict[str, tuple[Path, tuple[Example, ...]]]:
+    """Read the folders and lists of `svbench score` again, as its plan does; by row, with where."""
     (real,) = manifest.load(config.reference).values()
     if config.captions is not None:
         said = manifest.read_captions(config.captions)
         real = tuple(replace(e, caption=said.get(e.id, e.caption)) for e in real)
-    made = [manifest.load(path, config.captions) for path in config.generated]
-    return {REAL: real} | {name: found for sets in made for name, found in sets.items()}
+    found = {REAL: (config.reference, real)}
+    for path in config.generated:
+        made = manifest.load(path, config.captions)
+        found |= {name: (path, examples) for name, examples in made.items()}
+    return found
 
 
 def _made(listed: Path, system: str, spec: ClipSpec) -> SampleSet:
-    samples = []
-    digest = ""
+    """Read the set that a run made; its seal is the digest and number of its samples."""
+    samples, seals = [], []
     for number, entry in read_jsonl(listed, "the manifest of a row"):
         where = f"{listed}, line {number}"
         if "sealed" in entry:
-            digest = str(entry["sealed"])
+            seals.append((entry["sealed"], entry.get("count")))
             continue
         name, caption, file, made = (_text(entry, key, where) for key in CLIP_KEYS)
         manifest.check_name(file, "file", where)
         samples.append(Sample(name, caption, Recording(listed.parent / file), made))
+    digest = digest_set(spec, samples)
+    if seals != [(digest, len(samples))]:
+        raise _changed(listed)
     return SampleSet(system, spec, tuple(samples), digest, stored=True)
 
 
@@ -173,17 +188,12 @@ class _Wanted:
 
     @property
     def sample(self) -> Sample:
-        """Give the clip as the run knows it; one recorded elsewhere gets its digest now."""
-        sample = self.samples.samples[self.place]
-        if sample.digest:
-            return sample
-        spec, pad = self.samples.spec, self.samples.pad
-        digest, stamp = identify(sample.recording, spec, pad=pad)
-        return replace(sample, digest=digest, stamp=stamp)
+        """Return the clip as the run knows it."""
+        return self.samples.samples[self.place]
 
 
 def _view(wanted: _Wanted, store: Store, out: Path) -> ClipView:
-    """Make the files of a view, or take those that are there."""
+    """Make the files of a view, or take those that are there as they were made."""
     sample = wanted.sample
     name = file_name(sample.request_id)
     base = f"media/{file_name(wanted.system)}/{name}"
@@ -191,10 +201,10 @@ def _view(wanted: _Wanted, store: Store, out: Path) -> ClipView:
     told = out / f"{base}.json"
     found = {key: _motion(wanted, sample, key, store) for key in wanted.extractors}
     motion = {key: curve for key, curve in found.items() if curve is not None}
-    if told.exists() and all((out / file).exists() for file in files):
-        before = load_view(told)
-        if (before.digest, before.motion) == (sample.digest, motion):
-            return before
+    before = _kept(told, out)
+    whose = (wanted.system, sample.request_id, sample.digest, motion)
+    if before and (before.system, before.request_id, before.digest, before.motion) == whose:
+        return before
     clip = read_sample(sample, wanted.samples, "conformed")
     video = _even(clip.video)
     with replacing(out / files[0]) as temporary:
@@ -214,9 +224,27 @@ def _view(wanted: _Wanted, store: Store, out: Path) -> ClipView:
         duration=clip.spec.duration,
         envelope=envelope(clip),
         motion=motion,
+        files={file: _measured(out / file) for file in files},
     )
     write_text(told, dump_view(view))
     return view
+
+
+def _kept(told: Path, out: Path) -> ClipView | None:
+    """Load a view that was made before; None if it or one of its files is not as it was made."""
+    try:
+        if not told.is_file():
+            return None
+        view = load_view(told)
+        media_files = {out / file: measures for file, measures in view.files.items()}
+        whole = all(f.is_file() and _measured(f) == known for f, known in media_files.items())
+    except (DataError, OSError):
+        return None
+    return view if whole else None
+
+
+def _measured(path: Path) -> tuple[int, str]:
+    return path.stat().st_size, digest_file(path)
 
 
 def envelope(clip: Clip, stretches: int = ENVELOPE) -> tuple[tuple[float, float], ...]:

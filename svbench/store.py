@@ -8,8 +8,8 @@
 Every file appears whole or not at all (see `svbench.files.writing`), so a run that is killed
 at any moment leaves a store that the same command completes. Each clip carries its request,
 its digest and the digest of how it was made in its header; the manifest of a sealed set carries
-the digests of the files; features carry the digests of the clips they describe. Nothing is
-trusted because of its name alone.
+the digests of the files; features carry the digests of the clips they describe, and a seal over
+all that their file holds and whose it is. Nothing is trusted because of its name alone.
 
 Clips recorded elsewhere may change while a run goes on. Their digest is that of the bytes that
 are decoded: a file is looked at before and after it is hashed or decoded, and one that changed
@@ -24,12 +24,15 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from svbench import media
 from svbench.errors import ConfigError, DataError, StoppedError
+from svbench.files.seals import SEAL, digest_file
+from svbench.files.text import read_jsonl
 from svbench.files.writing import replacing, write_text
 from svbench.types import (
     Clip,
@@ -43,6 +46,7 @@ from svbench.types import (
 )
 
 MANIFEST = "manifest.jsonl"
+FEATURE_ARRAYS = ("digests", "counts", "values")  # of a file of features, beside its seal
 NAME_LENGTH = 80  # characters of a request id that a file name shows
 NAME_BYTES = 200  # of them at most: file systems allow 255, and temporary names are longer
 
@@ -95,7 +99,7 @@ class Store:
         path = self._clip_path(system, request.id)
         with replacing(path) as temporary:
             media.write_lossless(temporary, clip, json.dumps(header))
-            size, sha256 = temporary.stat().st_size, _sha256(temporary)
+            size, sha256 = temporary.stat().st_size, digest_file(temporary)
         return Kept(Sample(request.id, request.caption, Recording(path), digest), size, sha256)
 
     def find(
@@ -118,7 +122,7 @@ class Store:
             header = json.loads(media.read_comment(path))
             if (header["request"], header["made_by"]) != (request.id, made_by):
                 return None
-            size, sha256 = path.stat().st_size, _sha256(path)
+            size, sha256 = path.stat().st_size, digest_file(path)
             known = sealed.get(self._listed(system, path)) == (size, sha256)
             if not known and digest_clip(media.read_lossless(path, spec)) != header["digest"]:
                 return None
@@ -129,9 +133,11 @@ class Store:
 
     def sealed(self, system: str) -> dict[str, tuple[int, str]]:
         """Return size and digest of the files that a set's manifest names; {} without one."""
+        listed = self.root / "samples" / system / MANIFEST
         try:
-            text = (self.root / "samples" / system / MANIFEST).read_text(encoding="utf-8")
-            *lines, last = map(json.loads, text.splitlines())
+            if not listed.is_file():
+                return {}
+            *lines, last = (entry for _, entry in read_jsonl(listed, "a manifest of samples"))
             if last["count"] != len(lines):
                 return {}
             return {line["file"]: (line["size"], line["sha256"]) for line in lines}
@@ -170,38 +176,50 @@ class Store:
     # --- features ----------------------------------------------------------------------------
 
     def load_features(self, extractor: str, set_name: str, shard: int) -> dict[str, Values]:
-        """Give what an extractor said of the clips of a shard, by clip digest."""
+        """Return what an extractor said of the clips of a shard, by clip digest.
+
+        Only a file that is as it was saved, for these clips, counts: any other is as none.
+        """
         path = self._features_path(extractor, set_name, shard)
-        if not path.exists():
-            return {}
         try:
+            if not path.is_file():  # a pipe would be waited for
+                return {}
             with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                digests, counts, values = arrays["digests"], arrays["counts"], arrays["values"]
-            blocks = np.split(values, np.cumsum(counts)[:-1])
-            return dict(zip((str(d) for d in digests), blocks, strict=True))
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
-            return {}  # damaged: extracted again
+                found = {name: arrays[name] for name in FEATURE_ARRAYS}
+                if str(arrays[SEAL]) != _seal_of_features(extractor, set_name, shard, found):
+                    return {}
+            blocks = np.split(found["values"], np.cumsum(found["counts"])[:-1])
+            return dict(zip(map(str, found["digests"]), blocks, strict=True))
+        except Exception:  # whatever NumPy makes of a damaged file: extracted again
+            return {}
 
     def save_features(
         self, extractor: str, set_name: str, shard: int, blocks: Mapping[str, Values]
     ) -> None:
         """Keep what an extractor said of the clips of a shard, by clip digest."""
         path = self._features_path(extractor, set_name, shard)
+        digests = np.array(list(blocks))
+        counts = np.array([len(block) for block in blocks.values()])
+        values = np.concatenate(list(blocks.values()))
+        arrays = {"digests": digests, "counts": counts, "values": values}
+        seal = np.array(_seal_of_features(extractor, set_name, shard, arrays))
         with replacing(path) as temporary, temporary.open("wb") as file:
-            np.savez(
-                file,
-                digests=np.array(list(blocks)),
-                counts=np.array([len(b) for b in blocks.values()]),
-                values=np.concatenate(list(blocks.values())),
-            )
+            np.savez(file, digests=digests, counts=counts, values=values, seal=seal)
 
     def _features_path(self, extractor: str, set_name: str, shard: int) -> Path:
         return self.root / "features" / extractor / f"{file_name(set_name)}-{shard:05d}.npz"
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _seal_of_features(
+    extractor: str, set_name: str, shard: int, arrays: Mapping[str, NDArray[Any]]
+) -> str:
+    """Hash whose features these are, and every array with its type and shape."""
+    whole = hashlib.sha256(json.dumps([extractor, set_name, shard]).encode())
+    for name in FEATURE_ARRAYS:
+        array = arrays[name]
+        whole.update(f"\n{name} {array.dtype.str} {array.shape}\n".encode())
+        whole.update(array.tobytes())
+    return whole.hexdigest()
 
 
 # --- reading clips -------------------------------------------------------------------------------

@@ -5,12 +5,14 @@ The bar: whatever changed, the same command gives what it gives in a folder of i
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from svbench import catalog, joint_systems
@@ -200,6 +202,27 @@ def break_features(run: Path) -> None:
     next(run.glob("features/*/*.npz")).write_bytes(b"PK")
 
 
+def permute_features(run: Path) -> None:
+    path = next(run.glob("features/*/*.npz"))
+    with np.load(path) as found:
+        arrays = dict(found)
+    arrays["digests"] = arrays["digests"][::-1]
+    with path.open("wb") as file:
+        np.savez(file, **arrays)
+
+
+def hide_changed_hits(run: Path) -> None:
+    marker = run / "data" / "MINIATURE.json"
+    record = json.loads(marker.read_text())
+    record["files"] = {"test.txt": record["files"]["test.txt"]}
+    marker.write_text(json.dumps(record))
+    lose_hits(run)
+
+
+def nest_the_manifest(run: Path) -> None:
+    (run / "samples" / "real" / "manifest.jsonl").write_text("[" * 99_999)
+
+
 def cut_scores(run: Path) -> None:
     path = run / "scores.csv"
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
@@ -214,6 +237,9 @@ def cut_scores(run: Path) -> None:
         of_an_older_version,
         break_a_clip,
         break_features,
+        permute_features,
+        hide_changed_hits,
+        nest_the_manifest,
         cut_scores,
     ],
 )

@@ -3,12 +3,12 @@
 A folder of clips that code draws is decided by a few numbers (seed, clips per split, version of
 the code). They stand in `MARKER` in the folder, so that the same wish finds it again, another
 wish does not take it for its own, and nobody takes it for recorded data. Beside them stands the
-digest of every file drawn: where one is missing or changed, all are drawn again.
+digest of every file drawn, and a seal over it all: where a file is missing or changed, or the seal
+does not fit, all are drawn again.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import tempfile
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from svbench.errors import ConfigError, DataError
+from svbench.files.seals import SEAL, digest_file, sealed, unsealed
 from svbench.files.text import read_object
 from svbench.files.writing import MARK, writing_to
 
@@ -81,22 +82,21 @@ def _facts(name: str, version: int, seed: int, train: int, test: int) -> dict[st
 def _seal(folder: Path, facts: Mapping[str, Any]) -> None:
     """Write what decided the drawing, and the digest of every file drawn."""
     drawn = sorted(path for path in folder.rglob("*") if path.is_file())
-    files = {path.relative_to(folder).as_posix(): _sha256(path) for path in drawn}
-    text = json.dumps({**facts, "files": files}, indent=2) + "\n"
+    files = {path.relative_to(folder).as_posix(): digest_file(path) for path in drawn}
+    text = json.dumps(sealed({**facts, "files": files}), indent=2) + "\n"
     (folder / MARKER).write_text(text, encoding="utf-8")
 
 
 def _is_whole(root: Path, found: Mapping[str, Any]) -> bool:
-    """Compare every file with its digest; a folder of an older version has none."""
-    files = found.get("files")
-    if not isinstance(files, dict) or not files:
+    """Compare the marker with its seal and every file with its digest; older ones have none."""
+    record = unsealed(found)
+    if record is None:
         return False
-    return all((root / name).is_file() and _sha256(root / name) == files[name] for name in files)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        files = record["files"].items()
+        return all((root / n).is_file() and digest_file(root / n) == digest for n, digest in files)
+    except OSError:  # one that cannot be read cannot be learnt from, either
+        return False
 
 
 def _found(root: Path, facts: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -105,7 +105,7 @@ def _found(root: Path, facts: Mapping[str, Any]) -> Mapping[str, Any] | None:
         return None
     marker = root / MARKER
     found = _read(marker)
-    if found is not None and {k: v for k, v in found.items() if k != "files"} == facts:
+    if found is not None and _said(found) == facts:
         return found
     what = "a miniature drawn with other settings" if marker.is_file() else "something else"
     wanted = ", ".join(f"{k} {v}" for k, v in facts.items() if k != "about")
@@ -113,6 +113,11 @@ def _found(root: Path, facts: Mapping[str, Any]) -> Mapping[str, Any] | None:
         f"{root}: found {what}, expected nothing there or a miniature of {wanted}; "
         "remove it or name another folder"
     )
+
+
+def _said(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what decided the drawing, without the digests."""
+    return {key: value for key, value in found.items() if key not in ("files", SEAL)}
 
 
 def _read(marker: Path) -> Mapping[str, Any] | None:

@@ -10,7 +10,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,25 +21,32 @@ from svbench.baselines import checkpoint
 from svbench.baselines import miniature as systems
 from svbench.clip_view import ClipView, Motion, dump_view, load_view
 from svbench.datasets import drawn, greatesthits, landscape, manifest, vggsound
+from svbench.engine import Local
 from svbench.errors import SvbenchError
-from svbench.files.text import is_plain
+from svbench.files.seals import sealed, unsealed
+from svbench.files.text import is_plain, read_object
+from svbench.generate import UNREADABLE
 from svbench.metrics import miniature as networks
 from svbench.metrics.imagebind_scores import read_small
 from svbench.reports.clip_scores import read_clip_scores
 from svbench.reports.golden import Entry, Golden, Tolerance, dump_golden, load_golden
 from svbench.results import dump_scores, dump_table, load_scores, load_settings, load_table
+from svbench.store import digest_set
 from svbench.train_systems import curve
-from svbench.types import ClipScore, ClipSpec
+from svbench.types import ClipScore, ClipSpec, Recording, ResultTable, Sample
 from tests.fuzz.mutations import count, mutants
 from tests.result_factories import make_table
 
 USUAL = 60  # variants of each specimen
 TABLE = make_table()
-REAL = make_table(rows=TABLE.rows[:1])  # the row of real clips alone
-ONE = hashlib.sha256(b"1\n").hexdigest()
-MARKER = json.dumps(
-    {**drawn._facts("x", 1, 0, 1, 1), "files": {"train.txt": ONE, "test.txt": ONE}}, indent=2
+ADDED = Sample("a/0", "a dog", Recording(Path("a.mkv")), "c0ffee")
+MADE = digest_set(TABLE.spec, [ADDED])  # of a set that a run made
+LISTED = digest_set(  # of one that `score` was given: its files are empty
+    TABLE.spec, [Sample(f"{i}/0", "", Recording(Path(i)), UNREADABLE) for i in "ab"]
 )
+ONE = hashlib.sha256(b"1\n").hexdigest()
+DRAWN = {**drawn._facts("x", 1, 0, 1, 1), "files": {"train.txt": ONE, "test.txt": ONE}}
+MARKER = json.dumps(sealed(DRAWN), indent=2)
 HIT = "2015-02-16-16-49-06"
 
 
@@ -53,9 +60,14 @@ class Specimen:
     beside: tuple[str, ...] = ()  # empty files
 
 
+def real_row(digest: str) -> ResultTable:
+    """Return a table with the row of real clips alone."""
+    return make_table(rows=(replace(TABLE.rows[0], settings={"set": digest}),))
+
+
 def scored_run(folder: Path) -> None:
     load_settings(folder)
-    gallery.find_sets(folder, REAL)
+    gallery.find_sets(folder, real_row(LISTED), Local())
 
 
 def results(folder: Path) -> None:
@@ -63,7 +75,14 @@ def results(folder: Path) -> None:
 
 
 def samples(folder: Path) -> None:
-    gallery.find_sets(folder, REAL)
+    gallery.find_sets(folder, real_row(MADE), Local())
+
+
+def view_within(folder: Path) -> None:
+    """Read a view whose seal fits whatever it says."""
+    said = read_object(folder / "v.json", "the view of a clip")
+    (folder / "v.json").write_text(json.dumps(sealed(said)), encoding="utf-8")
+    load_view(folder / "v.json")
 
 
 def scores(folder: Path) -> None:
@@ -113,6 +132,7 @@ VIEW = ClipView(
     *("mine", "c/0", "5e7", "c.mp4", "c.jpg", "c-strip.jpg", 8, 1.0, ((-0.5, 0.5), (0.0, 0.25))),
     {"events": Motion(8.0, (0.5, 1.0))},
 )
+SEALED_VIEW = json.loads(dump_view(VIEW))
 GOLDEN = Golden(TABLE, {"a": Tolerance(0.01)}, (Entry("2026-01-02", "0.1", "first"),))
 SPEC = ClipSpec(8, 8.0, (32, 32), 16000)
 HITS = "".join(f'{HIT}_denoised_thumb-00{k}.mp4,"a stick, hitting"\n' for k in range(3))
@@ -152,12 +172,13 @@ SPECIMENS = {
         "samples/real/manifest.jsonl",
         jsonl(
             {"id": "a/0", "caption": "a dog", "file": "ab/a.mkv", "digest": "c0ffee"},
-            {"sealed": "c0ffee", "count": 1},
+            {"sealed": MADE, "count": 1},
         ),
         samples,
         ("samples/real/ab/a.mkv",),
     ),
     "a view": Specimen("v.json", dump_view(VIEW), lambda folder: load_view(folder / "v.json")),
+    "what a view says": Specimen("v.json", json.dumps(unsealed(SEALED_VIEW)), view_within),
     "captions of hits": Specimen("flist_test.csv", HITS, hits, HIT_FILES),
     "ids of hits": Specimen("test.txt", f"{HIT}\n2015-03-28-19-44-24\n", hits, HIT_FILES),
     "times of hits": Specimen(

@@ -47,6 +47,52 @@ def test_what_is_wrong_is_one_line(svbench: Command, run: Path, tmp_path: Path) 
     assert gone.problem(3).endswith("scores.csv: found nothing there, expected scores per clip")
 
 
+def test_a_page_of_another_program_is_not_written_over(
+    svbench: Command, run: Path, tmp_path: Path
+) -> None:
+    site = tmp_path / "site"
+    site.mkdir()
+    index = site / "index.html"
+    words = ("report", run, "--format", "html", "--gallery", 1, "--out", site)
+    for page in ("mine", '<meta name="generator" content="another">', "\xff", ""):
+        index.write_text(page, encoding="latin-1")
+        assert svbench(*words).problem(2) == (
+            f"--out {site}: found an index.html of another program in it, expected none; "
+            "choose another --out"
+        )
+        assert index.read_text(encoding="latin-1") == page
+        assert list(site.iterdir()) == [index]
+    index.unlink()
+    index.symlink_to("nowhere")
+    assert "an index.html of another program" in svbench(*words).problem(2)
+    index.unlink()
+    assert svbench(*words).code == 0
+    first = index.read_bytes()
+    assert svbench(*words).code == 0  # ours is
+    assert index.read_bytes() == first
+
+
+@pytest.mark.parametrize("place", ["", "data", "samples", "samples/real", "features/new"])
+def test_a_page_is_not_written_among_what_a_run_keeps(
+    place: str, svbench: Command, run: Path
+) -> None:
+    before = sorted(run.rglob("*"))
+    problem = svbench("report", run, "--format", "html", "--out", run / place).problem(2)
+    assert problem.endswith(f"of the run in {run}, expected a place apart from it")
+    assert sorted(run.rglob("*")) == before
+
+
+def test_clips_that_changed_since_the_run_are_not_shown_beside_its_numbers(
+    svbench: Command, run: Path, tmp_path: Path
+) -> None:
+    listed = run / "samples" / MODEL / "manifest.jsonl"
+    listed.write_text(listed.read_text(encoding="utf-8").replace("hits", "misses"))
+    said = f"{listed}: changed since the run; run the same command again"
+    assert svbench("report", run, "--format", "html").problem(3) == said
+    figure = svbench("clip-figure", run, "c2/0", "--out", tmp_path / "a.pdf")
+    assert figure.problem(3) == said
+
+
 def test_a_clip_becomes_figure_4(svbench: Command, run: Path, tmp_path: Path) -> None:
     out = tmp_path / "new" / "figure4.pdf"
     done = svbench("clip-figure", run, "c2/0", "--out", out, "--systems", f"real,{MODEL}")

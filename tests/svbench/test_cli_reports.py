@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from svbench._version import __version__
+from svbench.cli_options import OWN_FILES, OWN_FOLDERS
+from svbench.run import WRITTEN
 from tests.commands import Command
 from tests.result_factories import ALIGN, FVD, make_table, with_score, write_run
 
@@ -196,3 +198,62 @@ def test_what_compare_cannot_do_is_one_line(svbench: Command, run: Path, tmp_pat
     assert svbench("compare", run, run, "--format", "clips").problem(2) == (
         "--format: found 'clips', expected one of text, markdown, latex, csv, json"
     )
+
+
+OWN = ("results.json", "scores.csv", "run.json", ".lock", "samples/a/new.txt", "data/new.txt")
+
+
+def writers(run: Path, golden: Path, target: Path) -> list[tuple[object, ...]]:
+    """Return every command that reads results and writes a file."""
+    check, update = ("check", run, "--golden"), ("--update", "--reason", "x")
+    return [
+        ("report", run, "--format", "csv", "--out", target),
+        ("report", run / "results.json", "--svg", target),
+        ("compare", run, run, "--format", "csv", "--out", target),
+        (*check, golden, "--markdown", target),
+        (*check, golden, "--junit", target),
+        (*check, target, *update),
+    ]
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_what_a_run_keeps_is_never_written_over(
+    name: str, svbench: Command, run: Path, golden: Path
+) -> None:
+    (run / "run.json").write_text('{"command": "run", "config": {}}', encoding="utf-8")
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    for words in writers(run, golden, run / name):
+        problem = svbench(*words).problem(2)
+        kept = f"found {name.partition('/')[0]} of the run in {run}, expected a place apart from it"
+        assert problem.endswith(f"{run / name}: {kept}")
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+
+
+def test_nor_what_another_run_keeps_nor_through_a_link_nor_the_table_that_is_read(
+    svbench: Command, run: Path, tmp_path: Path
+) -> None:
+    bare = write_run(tmp_path / "bare", make_table())  # without run.json: only its table is known
+    (tmp_path / "link").symlink_to(bare)
+    table = bare / "results.json"
+    (bare / "copy.json").write_bytes(table.read_bytes())
+    (run / "run.json").write_text('{"command": "score", "config": {}}', encoding="utf-8")
+    for words in (
+        ("report", bare, "--out", table),
+        ("report", bare, "--out", tmp_path / "link" / "results.json"),
+        ("report", bare / "copy.json", "--out", bare / "copy.json"),
+        ("report", bare, "--out", run / "scores.csv"),
+    ):
+        assert "expected a place apart from it" in svbench(*words, "--format", "json").problem(2)
+
+
+def test_other_places_in_a_run_folder_or_with_such_names_may_be_written(
+    svbench: Command, run: Path, tmp_path: Path
+) -> None:
+    (run / "run.json").write_text('{"command": "run", "config": {}}', encoding="utf-8")
+    (tmp_path / "run.json").write_text("of another program")
+    for place in ("run/report/table.csv", "run/table.csv", "data/results.json", "scores.csv"):
+        assert svbench("report", run, "--format", "csv", "--out", tmp_path / place).code == 0
+
+
+def test_all_that_a_run_writes_is_kept_apart() -> None:
+    assert {*OWN_FILES, *OWN_FOLDERS} == {*WRITTEN, ".lock"} - {"report"}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,7 +19,8 @@ from svbench.engine import Local
 from svbench.errors import DataError
 from svbench.gallery import envelope, find_sets, make_gallery, thumbnails
 from svbench.results import load_table
-from svbench.types import Clip, ClipSpec, Recording, ResultTable
+from svbench.store import Kept, Store
+from svbench.types import Clip, ClipSpec, Recording, Request, ResultTable
 from tests.commands import Command
 from tests.factories import SPEC, make_clip, write_folder
 from tests.page_factories import CAPTIONS, EVENTS, MODEL, MOTION, OTHER, make_table, write_page_run
@@ -80,7 +83,7 @@ def test_a_view_is_made_once_and_again_when_its_clip_changes(run: Path) -> None:
 
 
 def test_a_clip_that_cannot_be_read_is_named_and_stops_no_other(run: Path) -> None:
-    samples = find_sets(run, make_table())[MODEL].samples
+    samples = find_sets(run, make_table(), Local())[MODEL].samples
     samples[0].recording.path.write_bytes(b"")
     gallery = make(run, ["c0/0"])
     assert [view.system for view in gallery.views] == ["real", OTHER]
@@ -101,30 +104,190 @@ def test_motion_lies_with_any_set_that_holds_the_clip_or_is_not_kept(run: Path) 
 
 
 def test_a_request_that_a_row_was_not_asked_for_has_no_view_there(run: Path) -> None:
-    listed = run / "samples" / MODEL / "manifest.jsonl"
-    lines = listed.read_text().splitlines()
-    listed.write_text("\n".join(lines[1:]) + "\n")
-    gallery = make(run, ["c0/0"])
+    store, table = Store(run), make_table()
+    samples = find_sets(run, table, Local())[MODEL].samples
+    fewer = store.seal(MODEL, SPEC, [Kept(sample, 0, "") for sample in samples[1:]])
+    row = replace(table.rows[1], settings={"set": fewer.digest})
+    gallery = make(run, ["c0/0"], replace(table, rows=(table.rows[0], row, table.rows[2])))
     assert [view.system for view in gallery.views] == ["real", OTHER]
     assert gallery.problems == {}
+
+
+def everything(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def turn_a_bit(path: Path) -> None:
+    whole = bytearray(path.read_bytes())
+    whole[len(whole) // 2] ^= 1
+    path.write_bytes(whole)
+
+
+def put_a_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize("damage", [empty, turn_a_bit, put_a_pipe])
+@pytest.mark.parametrize("ending", [".mp4", ".jpg", "-strip.jpg", ".json"])
+def test_a_file_of_a_view_that_is_not_as_it_was_made_is_made_again(
+    ending: str, damage: Callable[[Path], None], run: Path
+) -> None:
+    first = make(run, ["c0/0"])
+    before = everything(run / "report")
+    video = run / "report" / first.views[0].video
+    damage(video.with_name(f"{video.stem}{ending}"))
+    assert make(run, ["c0/0"]) == first
+    assert everything(run / "report") == before
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 99_999, "{}", "[]", "null", "\xe9", '{"envelope": [[0, 0]]}']
+)
+def test_a_record_of_a_view_that_was_edited_is_made_again(text: str, run: Path) -> None:
+    first = make(run, ["c0/0"])
+    told = (run / "report" / first.views[0].video).with_suffix(".json")
+    before = told.read_bytes()
+    edited = text
+    if text.startswith('{"'):
+        edited = json.dumps({**json.loads(before), **json.loads(text)})
+    told.write_text(edited, encoding="latin-1")
+    assert make(run, ["c0/0"]) == first
+    assert told.read_bytes() == before
+
+
+def test_a_record_of_another_view_is_not_taken(run: Path) -> None:
+    first = make(run, ["c0/0"])
+    real, other = ((run / "report" / v.video).with_suffix(".json") for v in first.views[:2])
+    other.write_bytes(real.read_bytes())  # the clips are equal
+    assert make(run, ["c0/0"]) == first
+
+
+Lines = list[dict[str, Any]]
+
+
+def exchange_of(*keys: str) -> Callable[[Lines], Lines]:
+    """Exchange what the first two lines say under some keys."""
+
+    def exchange(lines: Lines) -> Lines:
+        one, other = ({key: line[key] for key in keys} for line in lines[:2])
+        return [{**lines[0], **other}, {**lines[1], **one}, *lines[2:]]
+
+    return exchange
+
+
+MANIFESTS: dict[str, Callable[[Lines], Lines]] = {
+    "a line lost": lambda lines: lines[1:],
+    "no seal": lambda lines: lines[:-1],
+    "two seals": lambda lines: [*lines, lines[-1]],
+    "nothing": lambda _: [],
+    "a caption edited": lambda lines: [{**lines[0], "caption": "not so"}, *lines[1:]],
+    "ids exchanged": exchange_of("id"),
+    "clips exchanged": exchange_of("file", "digest"),
+    "another number": lambda lines: [*lines[:-1], {**lines[-1], "count": 3}],
+    "another digest": lambda lines: [*lines[:-1], {**lines[-1], "sealed": "5e7"}],
+}
+
+
+@pytest.mark.parametrize("edit", MANIFESTS.values(), ids=list(MANIFESTS))
+def test_an_edited_manifest_is_refused(edit: Callable[[Lines], Lines], run: Path) -> None:
+    listed = run / "samples" / MODEL / "manifest.jsonl"
+    lines = [json.loads(line) for line in listed.read_text(encoding="utf-8").splitlines()]
+    listed.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    assert len(find_sets(run, make_table(), Local())) == 3
+    listed.write_text("".join(json.dumps(line) + "\n" for line in edit(lines)), encoding="utf-8")
+    with pytest.raises(DataError) as caught:
+        find_sets(run, make_table(), Local())
+    assert str(caught.value) == f"{listed}: changed since the run; run the same command again"
+
+
+def test_a_whole_set_that_a_row_was_not_computed_from_is_refused(run: Path) -> None:
+    store = Store(run)
+    kept = store.put(MODEL, "by-hand", Request("c0/0", "another clip", 9), make_clip(9))
+    store.seal(MODEL, SPEC, [kept])
+    with pytest.raises(DataError, match=r"manifest\.jsonl: changed since the run; run the same"):
+        make(run, ["c0/0"])
+
+
+SCORE = ("--frames", 8, "--size", 32, "--metrics", "av-align-corrected@published")
+
+
+def scored(svbench: Command, folder: Path, *flags: str) -> Path:
+    """Score clips of a folder against those of another, and return the run's folder."""
+    words = (folder / "mine", "--reference", folder / "real", "--out", folder / "run")
+    done = svbench("score", *words, *SCORE, *flags)
+    assert done.code == 0, done.err
+    return folder / "run"
+
+
+def swap(folder: Path) -> None:
+    first, second = folder / "c0.mp4", folder / "c1.mp4"
+    first.rename(folder / "c")
+    second.rename(first)
+    (folder / "c").rename(second)
+
+
+def replace_one(folder: Path) -> None:
+    (folder / "c0.mp4").write_bytes((folder / "c1.mp4").read_bytes())
+
+
+def lose_one(folder: Path) -> None:
+    (folder / "c0.mp4").unlink()
+
+
+def add_one(folder: Path) -> None:
+    (folder / "c2.mp4").write_bytes((folder / "c0.mp4").read_bytes())
+
+
+def spoil_one(folder: Path) -> None:
+    (folder / "c0.mp4").write_bytes(b"")
+
+
+def test_clips_of_score_that_changed_since_the_run_are_refused(
+    svbench: Command, tmp_path: Path
+) -> None:
+    write_folder(tmp_path / "mine", 2, first_seed=5)
+    write_folder(tmp_path / "real", 2)
+    run = scored(svbench, tmp_path)
+    for place in (tmp_path / "mine", tmp_path / "real"):
+        before = everything(place)
+        for change in (swap, replace_one, lose_one, add_one, spoil_one):
+            change(place)
+            with pytest.raises(DataError) as caught:
+                find_sets(run, load_table(run), Local(2))
+            said = f"{place}: changed since the run; run the same command again"
+            assert str(caught.value) == said, change
+            for path in place.iterdir():
+                path.unlink()
+            for path, content in before.items():
+                path.write_bytes(content)
+            assert find_sets(run, load_table(run), Local()).keys() == {"mine", "real"}
+
+
+def test_clips_that_were_left_out_knowingly_are_a_problem_of_their_own(
+    svbench: Command, tmp_path: Path
+) -> None:
+    write_folder(tmp_path / "mine", 3, first_seed=5)
+    write_folder(tmp_path / "real", 3)
+    for name in ("mine", "real"):
+        spoil_one(tmp_path / name)
+    run = scored(svbench, tmp_path, "--allow-missing")
+    gallery = make(run, ["c0/0", "c1/0"], load_table(run))
+    assert [(v.system, v.request_id) for v in gallery.views] == [("mine", "c1/0"), ("real", "c1/0")]
+    assert gallery.problems.keys() == {("mine", "c0/0"), ("real", "c0/0")}
 
 
 def test_clips_of_score_are_found_where_they_lie(svbench: Command, tmp_path: Path) -> None:
     write_folder(tmp_path / "mine", 2, first_seed=5)
     write_folder(tmp_path / "real", 2)
-    flags = ["--frames", 8, "--size", 32, "--metrics", "av-align-corrected@published"]
-    run = tmp_path / "run"
-    done = svbench(
-        "score", tmp_path / "mine", "--reference", tmp_path / "real", "--out", run, *flags
-    )
-    assert done.code == 0, done.err
+    run = scored(svbench, tmp_path)
     gallery = make(run, ["c1/0"], load_table(run))
     assert [view.system for view in gallery.views] == ["mine", "real"]
     assert all(len(m.values) == 8 for view in gallery.views for m in view.motion.values())
-    (tmp_path / "mine/c1.mp4").unlink()
-    (tmp_path / "mine/c2.mp4").write_bytes((tmp_path / "mine/c0.mp4").read_bytes())
-    gone = make(run, ["c1/0"], load_table(run))
-    assert [view.system for view in gone.views] == ["real"]  # c1 of `mine` is not there any more
 
 
 def test_a_run_without_settings_or_manifest_is_refused(run: Path) -> None:
@@ -134,7 +297,7 @@ def test_a_run_without_settings_or_manifest_is_refused(run: Path) -> None:
     with pytest.raises(DataError, match=r"manifest\.jsonl, line 1: found id None, expected text"):
         make(run, ["c0/0"])
     listed.unlink()
-    with pytest.raises(DataError, match=r"manifest\.jsonl: found nothing there"):
+    with pytest.raises(DataError, match=r"manifest\.jsonl: found no file there"):
         make(run, ["c0/0"])
     listed.write_text(text)
     (run / "run.json").write_text(json.dumps([]))

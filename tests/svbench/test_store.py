@@ -133,6 +133,29 @@ def test_a_damaged_manifest_names_no_file(text: str, tmp_path: Path) -> None:
     assert store.sealed("toy") == {}
 
 
+def test_a_manifest_that_nests_too_deep_names_no_file_and_a_pipe_is_not_waited_for(
+    tmp_path: Path,
+) -> None:
+    store = Store(tmp_path)
+    listed = tmp_path / "samples/toy/manifest.jsonl"
+    store.seal("toy", SPEC, [keep(store)])
+    listed.write_text("[" * 99_999)
+    assert store.sealed("toy") == {}
+    listed.unlink()
+    os.mkfifo(listed)
+    assert store.sealed("toy") == {}
+
+
+@pytest.mark.parametrize("separator", ["\u2028", "\x85", "\f", "\r\n"])
+def test_line_separators_in_a_caption_leave_the_manifest_whole(
+    separator: str, tmp_path: Path
+) -> None:
+    store = Store(tmp_path)
+    kept = keep(store, Request("a/0", f"a square{separator}and a circle", seed=1))
+    store.seal("toy", SPEC, [kept])
+    assert list(store.sealed("toy").values()) == [(kept.size, kept.sha256)]
+
+
 def test_a_clip_that_was_exchanged_is_refused(tmp_path: Path) -> None:
     store = Store(tmp_path)
     first, second = (k.sample for k in (keep(store), keep(store, Request("b/0", "", 2), seed=5)))
@@ -165,28 +188,6 @@ def test_the_digest_of_a_clip_sees_picture_sound_and_format() -> None:
     digests = {digest_clip(c) for c in (clip, Clip(video, clip.audio, SPEC))}
     digests.add(digest_clip(Clip(clip.video, audio, SPEC)))
     assert len(digests) == 3
-
-
-# --- features ----------------------------------------------------------------------------------
-
-
-def test_features_come_back_by_clip_digest(tmp_path: Path) -> None:
-    blocks = {"d1": np.arange(6.0).reshape(3, 2), "d2": np.ones((1, 2))}
-    Store(tmp_path).save_features("pixels-1", "real", 7, blocks)
-    back = Store(tmp_path).load_features("pixels-1", "real", 7)
-    assert back.keys() == blocks.keys()
-    for digest, block in blocks.items():
-        np.testing.assert_array_equal(back[digest], block)
-    assert Store(tmp_path).load_features("pixels-2", "real", 7) == {}
-    assert Store(tmp_path).load_features("pixels-1", "real", 8) == {}
-
-
-def test_damaged_features_count_as_missing(tmp_path: Path) -> None:
-    Store(tmp_path).save_features("pixels-1", "real", 0, {"d": np.ones((1, 2))})
-    (file,) = (tmp_path / "features/pixels-1").iterdir()
-    for content in (b"", b"PK\x03\x04 cut", file.read_bytes()[:-40]):
-        file.write_bytes(content)
-        assert Store(tmp_path).load_features("pixels-1", "real", 0) == {}
 
 
 # --- clips recorded elsewhere --------------------------------------------------------------------
