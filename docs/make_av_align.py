@@ -3,8 +3,9 @@
     python docs/make_av_align.py [--real FOLDER] [--out docs]
 
 The miniature is drawn by svbench. FOLDER holds real clips with sound (at least 4 s each); without
-it, only the miniature is measured. Printed: the tables of the page, as Markdown. Written:
-av-align-lag.svg.
+it, only the miniature is measured, and the page is left as it is. Printed: the tables of the page, as
+Markdown; with FOLDER they go between `<!-- begin lags -->` and `<!-- end lags -->` of the page, too.
+Written: av-align-lag.svg.
 
 Each clip's motion is measured once; its sound is turned round the clip (its end comes first) by
 each lag, and its onsets are found anew. "Shuffled" is every ordered pair of different clips:
@@ -14,9 +15,11 @@ the picture of one, the sound of the other.
 from __future__ import annotations
 
 import argparse
+import io
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from itertools import permutations
 from pathlib import Path
@@ -35,6 +38,8 @@ from svbench.types import Clip, Features, Judgement, Recording
 LAGS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # s
 VARIANTS: tuple[Variant, ...] = ("corrected", "tempotokens-2023", "tempotokens-2025")
 CLIPS = 64  # of the miniature
+PAGE = Path(__file__).parent / "av-align.md"
+BEGIN, END = "<!-- begin lags -->\n", "<!-- end lags -->"
 MOST_PAIRS = 1000  # shuffled pairs judged, evenly spread over all
 
 
@@ -56,12 +61,24 @@ def main() -> None:
     if asked.real:
         sets["real clips"] = list(_real(asked.real))
     curves = {}
-    for name, clips in sets.items():
-        for preset in ("published", "miniature", "tuned"):
-            if (name, preset) == ("real clips", "miniature"):
-                continue  # made for drawings
-            curves[name, preset] = _table(name, clips, DETECTORS[preset])
+    tables = io.StringIO()
+    with redirect_stdout(tables):
+        for name, clips in sets.items():
+            for preset in ("published", "miniature", "tuned"):
+                if (name, preset) == ("real clips", "miniature"):
+                    continue  # made for drawings
+                curves[name, preset] = _table(name, clips, DETECTORS[preset])
+    print(tables.getvalue())
+    if asked.real:
+        _set(PAGE, tables.getvalue().strip())
     _draw(curves, asked.out / "av-align-lag.svg")
+
+
+def _set(page: Path, tables: str) -> None:
+    """Put the tables between their marks."""
+    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    page.write_text(f"{before}{BEGIN}{tables}\n{END}{after}", encoding="utf-8")
 
 
 def _miniature() -> Iterator[Clip]:
