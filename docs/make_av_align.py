@@ -3,9 +3,9 @@
     python docs/make_av_align.py [--real FOLDER] [--out docs]
 
 The miniature is drawn by svbench. FOLDER holds real clips with sound (at least 4 s each); without
-it, only the miniature is measured, and the page is left as it is. Printed: the tables of the page, as
-Markdown; with FOLDER they go between `<!-- begin lags -->` and `<!-- end lags -->` of the page, too.
-Written: av-align-lag.svg.
+it, only the miniature is measured, and the page is left as it is. Printed: the tables of the page,
+as Markdown; with FOLDER they also go between `<!-- begin lags -->` and `<!-- end lags -->` of the
+page. Written: av-align-lag.svg.
 
 Each clip's motion is measured once; its sound is turned round the clip (its end comes first) by
 each lag, and its onsets are found anew. "Shuffled" is every ordered pair of different clips:
