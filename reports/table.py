@@ -118,7 +118,7 @@ def number(value: float) -> str:
 
 
 def _caveats(table: ResultTable) -> list[str]:
-    """Say what holds of every number of a column, once for all columns that it holds of."""
+    """Return what holds of every number of a column, once for all columns that it holds of."""
     of: dict[str, list[str]] = {}
     for column in table.columns:
         if CAVEAT in column.settings:

@@ -303,7 +303,7 @@ def _walk(
 
 
 def _announced(plan: Plan) -> Plan:
-    """Say which columns will be absent, before hours of work."""
+    """Print which columns will be absent, before hours of work."""
     for column in plan.columns:
         if column.name in plan.unavailable:
             reason = plan.unavailable[column.name]

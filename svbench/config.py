@@ -138,7 +138,7 @@ class ScoreConfig(_Config):
 
 
 def _line(error: Mapping[str, Any]) -> str:
-    """Say what is wrong with a setting: its flag, what was found, what was expected."""
+    """Return what is wrong with a setting: its flag, what was found, what was expected."""
     if isinstance(known := error.get("ctx", {}).get("error"), ConfigError):
         return str(known)
     setting = str(error["loc"][0]) if error["loc"] else "settings"

@@ -231,7 +231,7 @@ def _left_out(problems: Mapping[str, str], asked: int) -> list[str]:
 
 
 def _frame_notes(plan: Plan, real: SampleSet, engine: Engine) -> Iterator[str]:
-    """Say what a reader must know of the frame times: late by choice, or decided elsewhere."""
+    """Return what a reader must know of the frame times: late by choice, or decided elsewhere."""
     cut = f"ffmpeg -r {plan.spec.fps:g}, as the paper's script does"
     if plan.spec.frame_choice == "official":
         yield (
@@ -262,7 +262,7 @@ class _Judge:
     known: dict[tuple[str, ...], Extraction] = field(default_factory=dict)
 
     def describe(self, entrants: Sequence[Entrant]) -> None:
-        """Extract all that will be judged; unless clips may be missing, raise all that is amiss."""
+        """Extract all that will be judged; unless clips may be missing, raise all problems."""
         sets = [(entrant.samples, self.plan.metrics) for entrant in entrants]
         if self._comparing:
             sets.append((self.real, self._comparing))

@@ -143,7 +143,7 @@ def _id_of(file: Path, folder: Path) -> str:
 
 
 def _notes(name: str, folder: Path, tree: Tree, captions: Path | None) -> tuple[str, ...]:
-    """Say what of a folder is not judged."""
+    """Return what of a folder is not judged."""
     videos = {file.with_suffix("") for file in tree.files if is_video(file)}
     used = None if captions is None else captions.resolve()
     sounds, others = list[Path](), list[Path]()

@@ -168,7 +168,7 @@ BAD_SETTINGS = {
 
 @pytest.fixture
 def files(made: Path, real: Path, tmp_path: Path) -> dict[str, Path]:
-    """Give paths that words of a command line may name."""
+    """Return paths that words of a command line may name."""
     (tmp_path / "file").write_text("")
     (tmp_path / "data").mkdir()
     return {"made": made, "real": real, "file": tmp_path / "file", "data": tmp_path / "data"}

@@ -23,7 +23,7 @@ Change = Callable[[bytes, random.Random], bytes]
 
 
 def count(usual: int) -> int:
-    """Give the number of variants of each specimen: the usual, unless the environment says."""
+    """Return the number of variants of each specimen: the usual, unless the environment says."""
     return int(os.environ.get("SVBENCH_FUZZ", usual))
 
 

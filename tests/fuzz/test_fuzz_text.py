@@ -275,7 +275,7 @@ def test_a_damaged_file_is_read_or_refused_in_one_line(name: str, tmp_path: Path
 
 
 def outcome(specimen: Specimen, folder: Path, variant: bytes) -> str:
-    """Give what is said of a variant, nothing if it is read; what else comes out names it."""
+    """Return what is said of a variant, nothing if it is read; what else comes out names it."""
     try:
         specimen.read(folder)
     except SvbenchError as error:

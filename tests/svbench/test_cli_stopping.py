@@ -52,7 +52,7 @@ if __name__ == "__main__":
 
 @pytest.fixture(scope="module")
 def words(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Give a command line that scores two shards of clips against two clips."""
+    """Return a command line that scores two shards of clips against two clips."""
     root = tmp_path_factory.mktemp("clips")
     write_folder(root / "mine", 5)
     write_folder(root / "real", 2, first_seed=10)
@@ -90,7 +90,7 @@ def until(ready: Callable[[], bool]) -> None:
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    """Give exit code and output of a process that ends long before its shard would."""
+    """Return exit code and output of a process that ends long before its shard would."""
     out, err = process.communicate(timeout=10)
     return process.returncode, out, err
 

@@ -44,7 +44,7 @@ READERS: dict[str, Reader] = {
 
 
 def refused(read: Reader, path: Path) -> str:
-    """Give the one line in which a reader refuses a file."""
+    """Return the one line in which a reader refuses a file."""
     with pytest.raises(DataError) as caught:
         read(path, "a thing")
     said = str(caught.value)
