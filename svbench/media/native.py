@@ -1,7 +1,8 @@
 """Clips as they were made: every frame, at its own size, rate and time.
 
 zero        The first frame. Sound from before it is left out; all the sound behind it is kept,
-            also where it outlasts the picture, as published AV-Align code does.
+            also where it outlasts the picture, as published AV-Align code does. Where it does so
+            by more than `LONGER`, it is not the sound of this picture, and refused.
 times       Each frame carries its time stamp. Where the stamps are those of a constant rate up to
             what the container rounds, they are taken as i / fps. Where they lie on such a grid
             with places left out (an encoder that drops frames which repeat the last one), those
@@ -37,6 +38,7 @@ from svbench.media.sound import Audio, TimeLine, read_time_line
 from svbench.types import Channels, Clip, ClipSpec, Recording
 
 TOLERANCE = Fraction(1, 5)  # s that a header may promise beyond the streams: muxers are generous
+LONGER = 60  # s that sound may outlast the picture by
 SHORT = Fraction(1, 10)  # s of sound that may be missing at the end, as in the conformed view
 ROUNDING = Fraction(3, 2000)  # s: containers round to 1 ms, and 0.5 ms are for the rate itself
 MOST_FILLED = 2  # times as many places as frames: beyond that the grid is not the clip's own
@@ -51,7 +53,8 @@ def read_native(recording: Recording, *, pad: bool = False, channels: Channels =
         video = pictures.laid_out(times, rate)
     sound_path = recording.sound or recording.path
     with boundary(sound_path):
-        line = read_time_line(sound_path, pictures.times[0], None, MOST_BYTES // 4, channels)
+        latest = pictures.end + LONGER
+        line = read_time_line(sound_path, pictures.times[0], latest, MOST_BYTES // 4, channels)
         _check_length(recording, pictures.end, line.end)
         audio = _sound_of(line, sound_path, pictures.times[0], pictures.end, pad)
     with boundary(recording.path):
@@ -67,11 +70,16 @@ def _sound_of(line: TimeLine, path: Path, begin: Fraction, end: Fraction, pad: b
             f"{path}: audio ends at {float(line.end):.3f} s, expected {float(end):.3f} s as the "
             "picture; is it truncated? To judge such clips, ask for padding"
         )
-    count = round((max(end, line.end) - begin) * line.rate)
-    if count > MOST_BYTES // 4:  # a few blocks may lie hours behind the picture
+    if line.end > end + LONGER:
         raise DataError(
-            f"{path}: audio ends at {float(line.end):.3f} s, expected at most "
-            f"{MOST_BYTES // 4 / line.rate:.0f} s; the native view holds the whole sound"
+            f"{path}: found audio at {float(line.end):.3f} s, expected none more than {LONGER} s "
+            f"behind the picture, which ends at {float(end):.3f} s; is it another clip's?"
+        )
+    count = round((max(end, line.end) - begin) * line.rate)
+    if count > MOST_BYTES // 4:  # of a sample rate out of all proportion
+        raise DataError(
+            f"{path}: found {count} samples of sound, expected at most {MOST_BYTES // 4}; "
+            "the native view holds the whole sound"
         )
     return line.laid_out(round(begin * line.rate), max(1, count), line.rate)
 
