@@ -67,7 +67,7 @@ def run(
     context: typer.Context,
     dataset: Annotated[str, typer.Option(help="greatesthits, landscape or vggsound.")],
     out: Annotated[
-        Path | None, options.path_option("The run folder; default: runs/<dataset>-<scale>.")
+        Path | None, options.path_option("The run folder; default: runs/DATASET-SCALE.")
     ] = None,
     scale: Annotated[str, typer.Option(help="mini (drawn data, a laptop) or paper.")] = "mini",
     systems: Annotated[str | None, typer.Option(help="Comma-separated; default: all.")] = None,
@@ -129,7 +129,7 @@ def run(
 def score(
     generated: Annotated[list[Path], options.path_argument("Folders or .jsonl lists of clips.")],
     reference: Annotated[Path, options.path_option("Folder or list of real clips.")],
-    out: Annotated[Path | None, options.path_option("Default: runs/score-<name>.")] = None,
+    out: Annotated[Path | None, options.path_option("Default: runs/score-NAME.")] = None,
     captions: Annotated[
         Path | None, options.path_option("Captions by id: .jsonl, or CSV (file, text).")
     ] = None,

@@ -24,7 +24,7 @@ def register(app: typer.Typer, walk: Callable[..., None]) -> None:
         gammas: Annotated[str, typer.Option(help="Comma-separated [0.01 to 100 each].")] = GAMMAS,
         out: Annotated[
             Path | None,
-            options.path_option("The run folder; default: runs/<dataset>-<scale>-gamma."),
+            options.path_option("The run folder; default: runs/DATASET-SCALE-gamma."),
         ] = None,
         scale: Annotated[str, typer.Option(help="mini (drawn data) or paper.")] = "mini",
         systems: Annotated[str, typer.Option(help="Joint models, comma-separated.")] = "cmc-pe",
