@@ -7,6 +7,7 @@ answers at once.
 from __future__ import annotations
 
 import io
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -174,7 +175,7 @@ def score(
         allow_missing=allow_missing,
         strict=strict,
     )
-    folder = out or Path("runs") / f"score-{generated[0].resolve().stem}"
+    folder = out or Path("runs") / f"score-{Path(os.path.realpath(generated[0])).stem}"
 
     def prepare() -> Callable[[], Plan]:
         plan = plan_score(config, folder)

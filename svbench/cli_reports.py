@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -158,7 +159,7 @@ def _add_compare(app: typer.Typer) -> None:
             raise ConfigError(f"{run_folders[0]}: found one run folder, expected two or more")
         columns = options.names("--metrics", metrics)
         options.check_file(out, "--out", run_folders)
-        stems = [folder.resolve().name for folder in run_folders]
+        stems = [Path(os.path.realpath(folder)).name for folder in run_folders]
         apart = len(set(stems)) == len(stems)
         run_names = stems if apart else list(map(str, run_folders))
         runs = [Run(n, *read_run(f)) for n, f in zip(run_names, run_folders, strict=True)]

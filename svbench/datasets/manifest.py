@@ -145,12 +145,12 @@ def _id_of(file: Path, folder: Path) -> str:
 def _notes(name: str, folder: Path, tree: Tree, captions: Path | None) -> tuple[str, ...]:
     """Return what of a folder is not judged."""
     videos = {file.with_suffix("") for file in tree.files if is_video(file)}
-    used = None if captions is None else captions.resolve()
+    used = None if captions is None else os.path.realpath(captions)
     sounds, others = list[Path](), list[Path]()
     for file in tree.files:
         if is_sound(file) and file.with_suffix("") not in videos:
             sounds.append(file)
-        elif not is_sound(file) and not is_video(file) and file.resolve() != used:
+        elif not is_sound(file) and not is_video(file) and os.path.realpath(file) != used:
             others.append(file)
     kinds = (
         ("of other endings", others),

@@ -117,7 +117,7 @@ class Stems:
 def _by_stem(folder: Path) -> dict[str, list[Path]]:
     try:
         with os.scandir(folder) as entries:
-            inside = sorted(folder / entry.name for entry in entries if not entry.is_dir())
+            inside = sorted(folder / entry.name for entry in entries if not Path(entry).is_dir())
     except (FileNotFoundError, NotADirectoryError):
         return {}
     found: dict[str, list[Path]] = {}

@@ -119,3 +119,15 @@ def test_captions_that_are_no_text(made: Path, score: Command, tmp_path: Path) -
     path = tmp_path / "captions.csv"
     path.write_bytes(b"\xff\xfe\x00")
     assert score(made, "--captions", path).problem(3).startswith(f"{path}: found UTF-16")
+
+
+def test_a_link_that_leads_to_itself(made: Path, score: Command) -> None:
+    """Pathlib raises an error of its own for these; other links to nothing are just absent."""
+    for name in ("loop", "loop.mp4", "loop.txt"):
+        (made / name).symlink_to(name)
+    outcome = score(made, "--allow-missing")
+    assert outcome.code == 0, outcome.err
+    assert "n = 6 of 7" in outcome.out
+    assert "passed over 2 of other endings (loop, loop.txt)" in outcome.out
+    for words in ((made / "loop",), (made, "--reference", made / "loop")):
+        assert str(made / "loop") in score(*words).problem(3)
