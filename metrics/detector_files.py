@@ -11,7 +11,6 @@ record with the column, and into the key of what was extracted.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from svbench.errors import ConfigError, DataError
+from svbench.files.seals import digest_file
 from svbench.files.text import read_object, shown
 from svbench.metrics.av_events import DETECTORS, Detectors
 from svbench.metrics.motion import CurveSettings, FlowSettings, PeakSettings
@@ -98,6 +98,6 @@ def _alike(value: Any, usual: Any) -> bool:
 
 def _sha256(path: Path) -> str:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return digest_file(path)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}), expected {WHAT}") from error

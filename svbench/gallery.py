@@ -198,10 +198,10 @@ def _view(wanted: _Wanted, store: Store, out: Path) -> ClipView:
     name = file_name(sample.request_id)
     base = f"media/{file_name(wanted.system)}/{name}"
     files = (f"{base}.mp4", f"{base}.jpg", f"{base}-strip.jpg")
-    told = out / f"{base}.json"
+    record = out / f"{base}.json"
     found = {key: _motion(wanted, sample, key, store) for key in wanted.extractors}
     motion = {key: curve for key, curve in found.items() if curve is not None}
-    before = _kept(told, out)
+    before = _kept(record, out)
     whose = (wanted.system, sample.request_id, sample.digest, motion)
     if before and (before.system, before.request_id, before.digest, before.motion) == whose:
         return before
@@ -226,16 +226,16 @@ def _view(wanted: _Wanted, store: Store, out: Path) -> ClipView:
         motion=motion,
         files={file: _measured(out / file) for file in files},
     )
-    write_text(told, dump_view(view))
+    write_text(record, dump_view(view))
     return view
 
 
-def _kept(told: Path, out: Path) -> ClipView | None:
+def _kept(record: Path, out: Path) -> ClipView | None:
     """Load a view that was made before; None if it or one of its files is not as it was made."""
     try:
-        if not told.is_file():
+        if not record.is_file():
             return None
-        view = load_view(told)
+        view = load_view(record)
         media_files = {out / file: measures for file, measures in view.files.items()}
         whole = all(f.is_file() and _measured(f) == known for f, known in media_files.items())
     except (DataError, OSError):

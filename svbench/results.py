@@ -7,7 +7,6 @@ gives the same bytes.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
 import math
@@ -18,6 +17,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from svbench.errors import DataError
+from svbench.files.seals import digest_file
 from svbench.files.text import REASON, csv_text, read_json, read_object, read_table, shown
 from svbench.types import ClipScore, ResultTable
 
@@ -116,8 +116,7 @@ def _sha256(file: Path) -> str:
     if not file.is_file():  # a pipe would wait for somebody to write
         raise DataError(f"{file}: found no regular file, expected scores")
     try:
-        with file.open("rb") as data:
-            return hashlib.file_digest(data, "sha256").hexdigest()
+        return digest_file(file)
     except OSError as error:
         raise DataError(f"{file}: cannot be read ({error.strerror}), expected scores") from error
 

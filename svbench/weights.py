@@ -32,6 +32,7 @@ from svbench.files import weight_record as record
 from svbench.files import weight_structure as structures
 from svbench.files.published_weights import PUBLISHED as PUBLISHED  # which belong to our face
 from svbench.files.published_weights import Published as Published
+from svbench.files.seals import digest_file
 from svbench.files.text import is_plain
 from svbench.files.weight_download import CHUNK, Part, Size, download
 from svbench.files.weight_forms import kind, short, unwrapped
@@ -143,8 +144,7 @@ def fetch(name: str, advance: Callable[[int, int], None] = lambda _there, _whole
 
 def sha256(path: Path) -> str:
     """Hash a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return digest_file(path)
 
 
 def load(file: WeightFile) -> dict[str, torch.Tensor]:

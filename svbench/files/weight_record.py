@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from svbench.errors import DataError, StoppedError
+from svbench.files.text import read_object
 
 NAME: Final = "digests.json"
 _DIGEST: Final = re.compile("[0-9a-f]{64}")
@@ -37,12 +38,17 @@ class Entry:
 def read(folder: Path) -> dict[str, Entry]:
     """Read the record; raise DataError if it is damaged."""
     path = folder / NAME
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        return {str(file): _entry(value) for file, value in values.items()}
-    except FileNotFoundError:
+    if not os.path.lexists(path):
         return {}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    try:
+        values = read_object(path, "digests")
+        return {file: _entry(value) for file, value in values.items()}
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+    ) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(
             f"{path}: found no record of digests ({reason}), expected the JSON that svbench "

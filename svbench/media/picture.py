@@ -184,24 +184,26 @@ class Upright:
         self._path = path
         self._reformatter = VideoReformatter()
 
-    def array(self, one: Shown) -> Video:
-        """Return a frame as stored, turned upright: (H, W, 3); see `pixel` for its aspect."""
+    def upright(self, one: Shown) -> tuple[Video, Fraction]:
+        """Return a frame turned upright, (H, W, 3), and width / height of its pixels."""
         _check_pixels(self._path, one.frame.width, one.frame.height)
         rgb = self._reformatter.reformat(one.frame, format="rgb24").to_ndarray()
-        return turned(np.asarray(rgb, np.uint8), self._matrix(one.frame))
+        matrix, ratio = self._matrix(one.frame), self._pixel(one)
+        pixel = 1 / ratio if swaps_axes(matrix) else ratio
+        return turned(np.asarray(rgb, np.uint8), matrix), pixel
 
-    def pixel(self, one: Shown) -> Fraction:
-        """Return width / height of an upright pixel."""
+    def _pixel(self, one: Shown) -> Fraction:
+        """Return width / height of a pixel as stored."""
         ratio = one.track.pixel
         if ratio <= 0 or not 1 <= max(ratio, 1 / ratio) <= LONGEST_PIXEL:
             raise DataError(
                 f"{self._path}: found pixels of aspect {ratio}, expected at most {LONGEST_PIXEL}:1"
             )
-        return 1 / ratio if swaps_axes(self._matrix(one.frame)) else ratio
+        return ratio
 
     def covering(self, one: Shown, size: tuple[int, int]) -> Video:
         """Return a frame scaled to cover `size` and cut to it: (*size, 3)."""
-        array, pixel = self.array(one), self.pixel(one)
+        array, pixel = self.upright(one)
         tall, wide = _scaled(array.shape[0], array.shape[1], size, pixel)
         if tall * wide > MOST_PIXELS:
             raise DataError(
@@ -212,7 +214,7 @@ class Upright:
 
     def square(self, one: Shown) -> Video:
         """Return a frame with square pixels, none of them lost: (H, W, 3)."""
-        array, pixel = self.array(one), self.pixel(one)
+        array, pixel = self.upright(one)
         if pixel == 1:
             return array
         height, width = array.shape[:2]
