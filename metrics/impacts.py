@@ -1,0 +1,297 @@
+"""Impacts: the moments at which something that moves is stopped by something else.
+
+A motion peak of AV-Align is a frame of the whole picture that moves most. An impact is local and
+ends at once: a thin object falls, stops at one place, and rebounds, while the rest of the picture
+does what it likes. So each frame is described by how motion *before* it differs from motion *after*
+it, place by place, and a linear model that was fitted on annotated hits (`impact_fit`) weighs what
+it sees of a few frames to either side. The model is numbers in a file (`ImpactModel`).
+
+Conventions
+-----------
+Video is uint8 RGB, (T, H, W, 3), with the times of its frames in seconds. It is judged at a height
+of `HEIGHT` px and at every k-th frame, k = fps / `RATE` rounded, so that a step between frames
+lasts about 1/15 s (1/8 s where the clip has no more than 8 frames/s). Entry i of a curve belongs to
+frame i. Curves of *steps* (`STEP_CURVES`) belong to the step from frame i - 1 to i; those of
+*frames* (`FRAME_CURVES`) compare that step with the next one. Flow is optical flow by dense inverse
+search, less its median over the picture (the camera's own motion), in px per step, x right, y down.
+
+A curve x is divided by the clip's own 90th percentile and its root is taken, so that neither the
+size of the moving object nor the length of a step decides. The *trajectory* is the model's log odds
+that a hit falls on a frame (hits and other frames weighted alike), lower by log(fps / `RATE`).
+
+What happens at the edges
+-------------------------
+- Fewer than three frames used: no trajectory is defined, a ScoreError.
+- The first and the last step stand in for those before and after the clip.
+- A still picture: every curve lies below its floor (`FLOORS`), the trajectory is constant.
+
+References
+----------
+- T. Kroeger, R. Timofte, D. Dai, L. Van Gool: Fast optical flow using dense inverse search.
+  ECCV 2016.
+- A. Owens et al.: Visually indicated sounds. CVPR 2016 (the annotated hits, Greatest Hits).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from svbench.errors import ConfigError, ScoreError
+
+HEIGHT: Final = 180  # px, a multiple of BLOCK
+BLOCK: Final = 12  # px, the side of a place
+RATE: Final = 15.0  # frames / s that are looked at, about
+PEAK: Final = 98  # percentile of a step over the picture that stands for what moves most
+PLACE: Final = 97  # percentile of the same over places
+EPSILON: Final = 1e-6  # s; frames one refractory time apart must not hang on rounding
+USUAL: Final = 90  # percentile of a curve over the clip that it is divided by
+
+STEP_CURVES: Final = (
+    "change",
+    "change-peak",
+    "flow",
+    "flow-peak",
+    "down",
+    "up",
+    "across",
+    "height",
+)
+FRAME_CURVES: Final = (
+    "stop",
+    "start",
+    "stop-peak",
+    "start-peak",
+    "reversal",
+    "persistence",
+    "bounce",
+    "swing",
+    "landing",
+    "skip",
+    "sharpness",
+)
+CURVES: Final = (*STEP_CURVES, *FRAME_CURVES)
+LEVELS: Final = ("height", "sharpness")  # curves that have a level; all others are amounts >= 0
+_GRAY = ("change", "change-peak", "stop", "start", "stop-peak", "start-peak", "skip")
+FLOORS: Final = {name: 0.2 if name in _GRAY else 0.02 for name in CURVES}  # grey levels, px
+
+Curves = NDArray[np.float64]  # (U, len(CURVES))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Motion:
+    """What moves around each frame that is used, neither scaled nor smoothed."""
+
+    times: NDArray[np.float64]  # (U,), s
+    curves: Curves  # (U, K), the `CURVES`
+    fps: float  # of the frames used
+
+
+def measure(video: NDArray[np.uint8], times: NDArray[np.float64], fps: float) -> Motion:
+    """Measure what moves, place by place, around each frame.
+
+    Parameters
+    ----------
+    video : np.ndarray, shape=(T, H, W, 3)
+        RGB frames
+    times : np.ndarray, shape=(T,)
+        when each is shown, in seconds
+    fps : float
+        frames per second
+
+    Raises
+    ------
+    ScoreError
+        if fewer than three frames are used
+    """
+    every = max(1, round(fps / RATE))
+    used = video[::every]
+    if len(used) < 3:
+        raise ScoreError(f"impacts need at least 3 frames {every} apart, got {len(used)}")
+    steps, sharpness, skips = [], [], []
+    before: list[_Frame] = []  # one or two: a clip may be long, and only numbers are kept
+    for picture in used:
+        now = _Frame.of(picture)
+        sharpness.append(now.sharpness)
+        if before:
+            steps.append(_step(before[-1], now))
+            skips.append(now.differs(before[0]))
+        before = [*before[-1:], now]
+    skips.append(before[1].differs(before[0]))
+    found = {name: np.array([step.sums[name] for step in steps]) for name in STEP_CURVES}
+    found = {name: np.append(x[:1], x) for name, x in found.items()}
+    found |= _of_frames(np.stack([s.change for s in steps]), np.stack([s.flow for s in steps]))
+    found |= {"skip": np.array(skips), "sharpness": np.array(sharpness)}
+    curves = np.stack([found[name] for name in CURVES], axis=1)
+    return Motion(times[::every], curves, fps / every)
+
+
+def scaled(curves: Curves) -> Curves:
+    """Divide each curve by what is usual in its clip; amounts become roots, levels deviations."""
+    out = np.empty_like(curves)
+    for k, name in enumerate(CURVES):
+        x = curves[:, k]
+        if name in LEVELS:
+            out[:, k] = (x - np.median(x)) / (x.std() + FLOORS[name])
+        else:
+            out[:, k] = np.sqrt(x / (np.percentile(x, USUAL) + FLOORS[name]))
+    return out
+
+
+def windows(curves: Curves, reach: int) -> NDArray[np.float64]:
+    """Return the scaled curves of `reach` frames to either side of each, (U, K (2 reach + 1))."""
+    padded = np.pad(scaled(curves), ((reach, reach), (0, 0)), mode="edge")
+    around = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1, axis=0)
+    return np.ascontiguousarray(around.reshape(len(curves), -1))
+
+
+@dataclass(frozen=True, slots=True)
+class ImpactModel:
+    """A linear model of hits over the windows of `reach` frames to either side (`impact_fit`)."""
+
+    reach: int
+    weights: tuple[float, ...]  # one for each entry of a window
+    bias: float
+    threshold: float  # log odds that an impact has at least
+    refractory: float  # s that must pass between two impacts
+
+    def __post_init__(self) -> None:
+        entries = len(CURVES) * (2 * self.reach + 1)
+        numbers = (*self.weights, self.bias, self.threshold, self.refractory)
+        whole = len(self.weights) == entries and np.isfinite(numbers).all()
+        if not whole or self.reach < 0 or self.refractory < 0:
+            raise ConfigError(
+                f"an impact model of reach {self.reach} needs {entries} finite weights and a "
+                f"refractory time >= 0, got {len(self.weights)} and {self.refractory}"
+            )
+
+    def trajectory(self, motion: Motion) -> NDArray[np.float64]:
+        """Compute the log odds of a hit at each frame, shape (U,).
+
+        Where the curves say nothing, a frame holds the fewer hits the shorter it lasts.
+        """
+        seen = windows(motion.curves, self.reach) @ np.array(self.weights)
+        return np.asarray(seen + self.bias - math.log(motion.fps / RATE))
+
+    def impacts(
+        self, times: NDArray[np.float64], trajectory: NDArray[np.float64]
+    ) -> NDArray[np.int64]:
+        """Return the frames of impacts, rising.
+
+        Of the frames that reach the threshold the most likely comes first; another counts if it
+        is at least the refractory time away from those before it.
+        """
+        kept: list[int] = []
+        for i in np.argsort(-trajectory, kind="stable"):
+            if trajectory[i] < self.threshold:
+                break
+            if all(abs(times[i] - times[j]) >= self.refractory - EPSILON for j in kept):
+                kept.append(int(i))
+        return np.array(sorted(kept), dtype=np.int64)
+
+
+@cache
+def shipped_model() -> ImpactModel:
+    """Load the model that comes with svbench; `docs/make_impacts.py` fits and tests it."""
+    text = resources.files("svbench.metrics").joinpath("impact_model.json").read_text("utf-8")
+    values = json.loads(text)["model"]
+    return ImpactModel(**{**values, "weights": tuple(values["weights"])})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Frame:
+    gray: NDArray[np.uint8]  # (HEIGHT, W), W a multiple of BLOCK
+    soft: NDArray[np.float32]  # the same without the noise of single pixels
+    sharpness: float  # what moves fast is blurred, what has stopped is not
+
+    @classmethod
+    def of(cls, picture: NDArray[np.uint8]) -> _Frame:
+        import cv2
+
+        height, width = picture.shape[:2]
+        columns = max(1, round(width * HEIGHT / height / BLOCK))
+        how = cv2.INTER_AREA if height > HEIGHT else cv2.INTER_LINEAR
+        gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+        gray = cv2.resize(gray, (columns * BLOCK, HEIGHT), interpolation=how)
+        soft = np.asarray(cv2.GaussianBlur(gray, (5, 5), 1.2), np.float32)
+        sharpness = float(np.log1p(cv2.Laplacian(gray, cv2.CV_32F).var()))
+        return cls(np.asarray(gray, np.uint8), soft, sharpness)
+
+    def differs(self, other: _Frame) -> float:
+        return float(np.abs(self.soft - other.soft).mean(dtype=np.float64))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Step:
+    sums: dict[str, float]  # over the picture, by curve
+    change: NDArray[np.float32]  # by place
+    flow: NDArray[np.float32]  # by place, (rows, columns, 2)
+
+
+def _step(before: _Frame, now: _Frame) -> _Step:
+    """Measure the step from one frame to the next."""
+    import cv2
+
+    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    flow = search.calc(before.gray, now.gray, None)  # type: ignore[call-overload]
+    flow = np.asarray(flow - np.median(flow, axis=(0, 1)), np.float32)  # less the camera's own
+    right, down = flow[..., 0], flow[..., 1]
+    length = np.sqrt(right * right + down * down)
+    change = np.abs(now.soft - before.soft)
+    squared = (change**2).sum(axis=1, dtype=np.float64)
+    sums = {
+        "change": change.mean(dtype=np.float64),
+        "change-peak": np.percentile(change, PEAK),
+        "flow": length.mean(dtype=np.float64),
+        "flow-peak": np.percentile(length, PEAK),
+        "down": np.maximum(down, 0).mean(dtype=np.float64),
+        "up": np.maximum(-down, 0).mean(dtype=np.float64),
+        "across": np.abs(right).mean(dtype=np.float64),
+        "height": squared @ np.linspace(0, 1, HEIGHT) / (squared.sum() + 1e-3),
+    }
+    return _Step({name: float(x) for name, x in sums.items()}, _places(change), _places(flow))
+
+
+def _places(field: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Average a field over places of `BLOCK` x `BLOCK` px."""
+    import cv2
+
+    size = field.shape[1] // BLOCK, HEIGHT // BLOCK
+    return np.asarray(cv2.resize(field, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _of_frames(
+    changes: NDArray[np.float32], steps: NDArray[np.float32]
+) -> dict[str, NDArray[np.float64]]:
+    """Compare the step before each frame with the one after it, at every place."""
+    before, after = _around(changes)
+    slower, faster = np.maximum(before - after, 0), np.maximum(after - before, 0)
+    came, went = _around(steps)
+    along = (came * went).sum(axis=-1)
+    down, later = came[..., 1], went[..., 1]
+    amounts = {
+        "stop": slower,
+        "start": faster,
+        "reversal": np.sqrt(np.maximum(-along, 0)),
+        "persistence": np.sqrt(np.maximum(along, 0)),
+        "bounce": np.maximum(np.minimum(down, -later), 0),
+        "swing": np.maximum(np.minimum(-down, later), 0),
+        "landing": np.maximum(np.maximum(down, 0) - np.maximum(later, 0), 0),
+    }
+    found = {name: x.mean(axis=(1, 2), dtype=np.float64) for name, x in amounts.items()}
+    found["stop-peak"] = np.percentile(slower, PLACE, axis=(1, 2))
+    found["start-peak"] = np.percentile(faster, PLACE, axis=(1, 2))
+    return found
+
+
+def _around(steps: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the step before and the step after each frame."""
+    whole = np.concatenate([steps[:1], steps, steps[-1:]])
+    return whole[:-1], whole[1:]
