@@ -2,7 +2,8 @@
 
 A file is a JSON object with `onsets`, `flow`, `peaks` and `curve`, each an object of settings (see
 `OnsetSettings`, `FlowSettings`, `PeakSettings`, `CurveSettings`; what is left out has its published
-value), or an object that holds such a one as `best`, as `tuned.json` does. Other settings, and
+value), or an object that holds such a one as `best`, as `tuned.json` does. With `impacts`, an
+`ImpactModel`, motion peaks are impacts, and flow, peaks and curve do not matter. Other settings, and
 values of another kind, are an error: a misspelt one would silently judge as published.
 
 The detectors are called by the file's stem and the start of its digest; the whole digest goes on
@@ -22,6 +23,7 @@ from svbench.errors import ConfigError, DataError
 from svbench.files.seals import digest_file
 from svbench.files.text import read_object, shown
 from svbench.metrics.av_events import DETECTORS, Detectors
+from svbench.metrics.impacts import ImpactModel
 from svbench.metrics.motion import CurveSettings, FlowSettings, PeakSettings
 from svbench.metrics.onsets import OnsetSettings
 
@@ -32,6 +34,7 @@ PARTS: Final = {
     "peaks": PeakSettings,
     "curve": CurveSettings,
 }
+IMPACTS: Final = "impacts"  # a model in place of flow, peaks and curve; every value is needed
 SHOWN: Final = 10  # letters of the digest in a name
 
 
@@ -54,14 +57,17 @@ def read_detectors(path: Path) -> Detectors:
     """Read detectors; raise DataError in one line if the file holds anything else."""
     found = read_object(path, WHAT)
     best = found.get("best", found)
-    if not isinstance(best, Mapping) or not PARTS.keys() & best.keys():
+    if not isinstance(best, Mapping) or not {*PARTS, IMPACTS} & best.keys():
         raise DataError(f"{path}: found none of {', '.join(PARTS)}, expected {WHAT}")
-    strange = [name for name in best if name not in (*PARTS, "name")]
+    strange = [name for name in best if name not in (*PARTS, IMPACTS, "name")]
     if strange:
-        raise DataError(f"{path}: found {shown(strange[0])!r}, expected {', '.join(PARTS)} alone")
+        expected = ", ".join((*PARTS, IMPACTS))
+        raise DataError(f"{path}: found {shown(strange[0])!r}, expected {expected} alone")
     digest = _sha256(path)
     stem = re.sub(r"[^\w.-]", "_", path.stem)
     parts = {part: _part(path, part, best[part]) for part in PARTS if part in best}
+    if IMPACTS in best:
+        parts[IMPACTS] = _impacts(path, best[IMPACTS])
     return Detectors(name=f"{stem}-{digest[:SHOWN]}", source=digest, **parts)
 
 
@@ -84,6 +90,25 @@ def _part(path: Path, part: str, values: Any) -> Any:
             )
     try:
         return kind(**values)
+    except ConfigError as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def _impacts(path: Path, values: Any) -> ImpactModel:
+    """Build a model of impacts."""
+    names = [f.name for f in fields(ImpactModel)]
+    if not isinstance(values, Mapping) or set(values) != set(names):
+        raise DataError(f"{path}: impacts: expected an object of {', '.join(names)}")
+    weights, reach = values["weights"], values["reach"]
+    numbers = (
+        [*weights, *(values[n] for n in names if n not in ("weights", "reach"))]
+        if (isinstance(weights, list))
+        else [None]
+    )
+    if not all(_alike(number, 0.0) for number in numbers) or not _alike(reach, 0):
+        raise DataError(f"{path}: impacts: expected finite numbers, and a list of them as weights")
+    try:
+        return ImpactModel(**{**values, "weights": tuple(map(float, weights))})
     except ConfigError as error:
         raise DataError(f"{path}: {error}") from error
 

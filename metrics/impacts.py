@@ -34,17 +34,16 @@ References
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 from typing import Final
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from svbench.errors import ConfigError, ScoreError
+from svbench.types import Clip
 
 HEIGHT: Final = 180  # px, a multiple of BLOCK
 BLOCK: Final = 12  # px, the side of a place
@@ -133,6 +132,16 @@ def measure(video: NDArray[np.uint8], times: NDArray[np.float64], fps: float) ->
     return Motion(times[::every], curves, fps / every)
 
 
+_MEASURED: Final[WeakKeyDictionary[Clip, Motion]] = WeakKeyDictionary()  # forgotten with the clip
+
+
+def motion_of(clip: Clip) -> Motion:
+    """Measure what moves in a clip, once for all that ask."""
+    if clip not in _MEASURED:
+        _MEASURED[clip] = measure(clip.video, clip.frame_times, clip.spec.fps)
+    return _MEASURED[clip]
+
+
 def scaled(curves: Curves) -> Curves:
     """Divide each curve by what is usual in its clip; amounts become roots, levels deviations."""
     out = np.empty_like(curves)
@@ -195,14 +204,6 @@ class ImpactModel:
             if all(abs(times[i] - times[j]) >= self.refractory - EPSILON for j in kept):
                 kept.append(int(i))
         return np.array(sorted(kept), dtype=np.int64)
-
-
-@cache
-def shipped_model() -> ImpactModel:
-    """Load the model that comes with svbench; `docs/make_impacts.py` fits and tests it."""
-    text = resources.files("svbench.metrics").joinpath("impact_model.json").read_text("utf-8")
-    values = json.loads(text)["model"]
-    return ImpactModel(**{**values, "weights": tuple(values["weights"])})
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -66,7 +66,8 @@ from numpy.typing import NDArray
 
 from svbench.errors import ScoreError
 from svbench.intervals import METHOD, Interval, mean_interval
-from svbench.metrics.impacts import ImpactModel, measure, shipped_model
+from svbench.metrics.impact_model import IMPACT_MODEL
+from svbench.metrics.impacts import ImpactModel, motion_of
 from svbench.metrics.onsets import OnsetSettings, onset_strength
 from svbench.types import Better, Clip, ClipScore, Features, Judgement, Score, Values, View
 
@@ -158,7 +159,7 @@ class Synchrony:
     @property
     def extractor(self) -> Trajectories:
         """Return what extracts its trajectories."""
-        return Trajectories(shipped_model(), self.view)
+        return Trajectories(IMPACT_MODEL, self.view)
 
     @property
     def needs_reference(self) -> bool:
@@ -289,7 +290,7 @@ def _block(clip: Clip, model: ImpactModel) -> Values:
     """Extract the rows of one clip."""
     from scipy.ndimage import gaussian_filter1d
 
-    motion = measure(clip.video, clip.frame_times, clip.spec.fps)
+    motion = motion_of(clip)
     rate = clip.spec.sample_rate
     step = ONSETS.hop_length / ONSETS.sample_rate
     rises = np.zeros(0)
