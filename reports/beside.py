@@ -57,7 +57,8 @@ def _line(
         cells.append(Cell(line.cells.get(name, ABSENT)))
         if ours:
             score = None if row is None else row.scores.get(column.metric)
-            cells.append(replace(cell_of(score, 0), count=""))  # n beside it would seem the paper's
+            # n beside it would seem the paper's
+            cells.append(replace(cell_of(score, 0), count="", against=""))
     here = "" if row is None else f"; here: {row.title}"
     return Line(f"paper: {line.method}{here}", reference=False, cells=tuple(cells))
 

@@ -23,7 +23,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Final
 
-from svbench.reports.table import Cell, Line, Sheet, shared_count
+from svbench.reports.table import Cell, Line, Sheet, counts_of
 
 HEADING_WIDTH: Final = 14  # characters of a line in a heading
 NAME_WIDTH: Final = 34  # and in the name of a row
@@ -148,9 +148,8 @@ def _lines(sheet: Sheet) -> Iterator[str]:
 
 def _line(line: Line) -> Iterator[str]:
     """Give the lines of a row: its name, broken, beside values, intervals and counts."""
-    shared = shared_count(line.cells)
+    shared, counts = counts_of(line.cells)
     left = [*map(escape, _broken(line.title, NAME_WIDTH)), *filter(None, [_small(shared)])]
-    counts = ["" if cell.count == shared else cell.count for cell in line.cells]
     right = [list(map(_value, line.cells))]
     right += [list(map(_small, texts)) for texts in ([c.interval for c in line.cells], counts)]
     kept = [texts for texts in right if any(texts)]

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Sequence
 
-from svbench.reports.table import Cell, Line, Sheet, shared_count
+from svbench.reports.table import Cell, Line, Sheet, counts_of
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!$])")
 MODELS_END = "*ceiling and floor*"  # above the rows made of real clips
@@ -53,16 +53,15 @@ def _rows(sheet: Sheet) -> Iterable[Sequence[str]]:
 
 
 def _row(line: Line) -> Sequence[str]:
-    shared = shared_count(line.cells)
+    shared, apart = counts_of(line.cells)
     first = "<br>".join(filter(None, (escape(line.title), escape(shared))))
-    return [first, *(_cell(cell, shared) for cell in line.cells)]
+    return [first, *map(_cell, line.cells, apart)]
 
 
-def _cell(cell: Cell, shared: str) -> str:
+def _cell(cell: Cell, count: str) -> str:
     value = escape(cell.value)
     if cell.place == "best":
         value = f"**{value}**"
     elif cell.place == "second":
         value = f"<u>{value}</u>"
-    count = "" if cell.count == shared else escape(cell.count)
-    return "<br>".join(filter(None, (value, escape(cell.interval), count)))
+    return "<br>".join(filter(None, (value, escape(cell.interval), escape(count))))

@@ -9,18 +9,21 @@ Every medium prints a `Sheet` alike: its title, its protocol and its footnotes m
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from svbench.reports.ranking import EXPLANATION, UNREAD, Place, places
+from svbench.reports.footnotes import FEW as FEW  # which belongs to our face
+from svbench.reports.footnotes import footnotes
+from svbench.reports.ranking import Place, places
 from svbench.results import ClipValues
 from svbench.types import ResultTable, Row, Score
 
 ARROWS = {"higher": "↑", "lower": "↓"}
 ABSENT = "–"
-CAVEAT = "caveat"  # of a column's settings: what a reader must know of every number in it
+VIEW = "view"  # of a column's settings: whether clips were brought to the format of the table
+NATIVE = "every clip at its own size and frame rate"
 RECORDED = ("seed", "real clips")  # what of a run's record stands in the caption
-FEW = 10  # of so few clips an interval says little of what rare clips do
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +32,9 @@ class Cell:
 
     value: str
     interval: str = ""
-    count: str = ""
+    count: str = ""  # of clips it rests on
     place: Place | None = None  # best or second best of the models, where that is known
+    against: str = ""  # the count of real clips that a distance is measured from
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +62,22 @@ def arrange(table: ResultTable, scores: ClipValues | None = None) -> Sheet:
 
     Without `scores`, the values of single clips, no cell is marked best.
     """
-    rows = sorted(table.rows, key=lambda row: row.made_of_real_clips)
+    table = replace(table, rows=tuple(sorted(table.rows, key=lambda r: r.made_of_real_clips)))
     marked = {} if scores is None else places(table, scores)
-    lines = tuple(_line(row, table, marked) for row in rows)
-    notes = _footnotes(table)
-    if sum(not row.made_of_real_clips for row in rows) > 1:
-        notes.append(UNREAD if scores is None else EXPLANATION)
+    lines = tuple(_line(row, table, marked) for row in table.rows)
     return Sheet(
-        title=f"{table.title} ({table.spec})",
+        title=f"{table.title} ({_format(table)})",
         headings=tuple(f"{c.title} {ARROWS[c.better]}" for c in table.columns),
         lines=lines,
-        footnotes=tuple(notes),
+        footnotes=tuple(footnotes(table, marked=bool(marked), known=scores is not None)),
         protocol=_protocol(table),
     )
+
+
+def _format(table: ResultTable) -> str:
+    """Return the format that clips were judged in."""
+    views = {column.settings.get(VIEW) for column in table.columns}
+    return NATIVE if views == {"native"} else str(table.spec)
 
 
 def _protocol(table: ResultTable) -> str:
@@ -95,15 +102,32 @@ def cell_of(score: Score | None, asked: int, place: Place | None = None) -> Cell
     if score is None:
         return Cell(ABSENT)
     interval = "" if score.interval is None else bounds(score.interval)
-    against = "" if score.reference_count is None else f" against {score.reference_count}"
+    against = "" if score.reference_count is None else f"against {score.reference_count}"
     of = "" if score.count == asked else f" of {asked}"
-    return Cell(number(score.value), interval, f"n = {score.count}{of}{against}", place)
+    return Cell(number(score.value), interval, f"n = {score.count}{of}", place, against)
 
 
-def shared_count(cells: Iterable[Cell]) -> str:
-    """Give the count that all cells of a row have in common, to be printed once."""
-    counts = {cell.count for cell in cells if cell.count}
-    return counts.pop() if len(counts) == 1 else ""
+def counts_of(cells: Sequence[Cell]) -> tuple[str, tuple[str, ...]]:
+    """Return the counts that most cells of a row share, and for each cell those it has apart.
+
+    The first are printed once, the others in their cells. An absent cell has none.
+    """
+    counts = Counter(cell.count for cell in cells if cell.count)
+    count = counts.most_common(1)[0][0] if counts else ""
+    compared = {cell.against for cell in cells if cell.against}
+    apart = any(cell.count != count for cell in cells if cell.against)
+    against = "" if apart or len(compared) != 1 else compared.pop()
+    return _joined(count, against), tuple(_apart(cell, count, against) for cell in cells)
+
+
+def _apart(cell: Cell, count: str, against: str) -> str:
+    if cell.count != count:
+        return _joined(cell.count, cell.against)
+    return "" if cell.against == against else cell.against
+
+
+def _joined(*parts: str) -> str:
+    return " ".join(filter(None, parts))
 
 
 def bounds(interval: tuple[float, float]) -> str:
@@ -115,36 +139,3 @@ def number(value: float) -> str:
     """Print three decimals below ten, fewer above: figures that the interval can bear."""
     decimals = 3 if abs(value) < 10 else 1 if abs(value) < 100 else 0
     return f"{value:.{decimals}f}"
-
-
-def _caveats(table: ResultTable) -> list[str]:
-    """Return what holds of every number of a column, once for all columns that it holds of."""
-    of: dict[str, list[str]] = {}
-    for column in table.columns:
-        if CAVEAT in column.settings:
-            of.setdefault(str(column.settings[CAVEAT]), []).append(column.title)
-    return [f"{' and '.join(titles)}: {caveat}" for caveat, titles in of.items()]
-
-
-def _footnotes(table: ResultTable) -> list[str]:
-    notes = list(table.notes)
-    scores = [score for row in table.rows for score in row.scores.values()]
-    if any(score.interval for score in scores):
-        notes.append("brackets: 95 % interval over clips")
-    if any(score.count < FEW for score in scores):
-        notes.append(f"fewer than {FEW} clips: what one clip in ten does may be missing altogether")
-    notes += _caveats(table)
-    said: dict[tuple[str, str], list[str]] = {}  # column and note -> the rows it is said of
-    for row in table.rows:
-        if row.left_out:
-            first = next(iter(row.left_out.values()))
-            notes.append(f"{row.title}: {len(row.left_out)} of {row.asked} left out; {first}")
-        for column in table.columns:
-            score = row.scores.get(column.metric)
-            note = score.note if score is not None else row.absent.get(column.metric, "")
-            if note:
-                said.setdefault((column.title, note), []).append(row.title)
-    for (title, note), rows in said.items():
-        every = len(rows) == len(table.rows) > 1
-        notes.append(f"{title}, {'every row' if every else ' and '.join(rows)}: {note}")
-    return notes
