@@ -209,8 +209,8 @@ def _figures(table: ResultTable, scores: ClipScores, folder: Path) -> list[Figur
         add("gamma", "Scores over gamma", gamma_curve.CAPTION, partial(gamma_curve.draw, table))
     if scores.metrics():
         told = (
-            "Each row is a histogram of the scores of its clips, the tallest bar of each drawn "
-            "equally high; the black line is the mean. Reference rows are grey."
+            "Each row is a histogram of the scores of its clips, all of a panel to one scale; the "
+            "black line is the mean. Reference rows are grey."
         )
         draw = partial(distributions.draw, table, scores)
         add("distributions", "How the scores of single clips are spread", told, draw)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -94,6 +95,29 @@ def test_histograms_share_one_range() -> None:
     shares, edges = distributions.histogram(values, (-0.5, 1.0))
     assert (shares[0], shares[-1], shares.sum()) == (0.25, 0.5, 1.0)
     assert (edges[0], edges[-1], len(edges)) == (-0.5, 1.0, 21)
+
+
+def test_bars_of_all_rows_of_a_panel_have_one_scale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = make_table()
+    spread, heaped = np.linspace(0, 0.999, 20), np.full(20, 0.5)
+    of = {(MODEL, IB): {"value": spread}, (REAL, IB): {"value": heaped}}
+    scores = ClipScores(tuple(map(str, range(20))), of)
+    heights: list[float] = []
+
+    def look(_path: Path, size: tuple[float, float], fill: Any, **_more: Any) -> None:
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=size)
+        fill(figure)
+        for patch in figure.axes[0].patches:
+            values, _, baseline = patch.get_data()
+            heights.append(float(np.max(np.abs(values - baseline))))
+
+    monkeypatch.setattr(distributions, "write", look)
+    distributions.draw(table, scores, tmp_path / "d.svg")
+    assert heights == pytest.approx([distributions.FULL / 20, distributions.FULL])
 
 
 def test_equal_clips_become_one_disc() -> None:
