@@ -101,6 +101,7 @@ def _add_check(app: typer.Typer) -> None:
         """
         from svbench.reports.drift import find_drift
         from svbench.reports.drift_views import (
+            advice,
             headline,
             junit_verdict,
             markdown_verdict,
@@ -124,10 +125,7 @@ def _add_check(app: typer.Typer) -> None:
             put(junit_verdict(verdict, table.title), junit, "--junit")
         show_verdict(verdict)
         if not verdict.passes:
-            raise RegressionError(
-                f"{golden}: {headline(verdict)}; if that is meant, run again with --update "
-                "--reason '...'"
-            )
+            raise RegressionError(f"{golden}: {headline(verdict)}; {advice(verdict)}")
 
 
 def _add_compare(app: typer.Typer) -> None:

@@ -114,8 +114,8 @@ def test_check_leaves_with_5_where_a_value_moved_and_writes_what_ci_reads(
     summary, junit = tmp_path / "summary.md", tmp_path / "junit.xml"
     done = svbench("check", other, "--golden", golden, "--markdown", summary, "--junit", junit)
     assert done.problem(5) == (
-        f"{golden}: out of tolerance: 8 the same, 1 beyond tolerance; if that is meant, run again "
-        "with --update --reason '...'"
+        f"{golden}: out of tolerance: 8 the same, 1 beyond tolerance (cmc-pe-gamma1.5, {ALIGN}); "
+        "look for what moved the values; if it is meant, run again with --update --reason '...'"
     )
     assert "beyond tolerance: worse" in done.out
     assert summary.read_text(encoding="utf-8").startswith("### ❌ Greatest Hits, miniature")
