@@ -10,7 +10,7 @@ Every medium prints a `Sheet` alike: its title, its protocol and its footnotes m
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from svbench.reports.footnotes import FEW as FEW  # which belongs to our face
@@ -23,6 +23,8 @@ ARROWS = {"higher": "↑", "lower": "↓"}
 ABSENT = "–"
 VIEW = "view"  # of a column's settings: whether clips were brought to the format of the table
 NATIVE = "every clip at its own size and frame rate"
+NOT_COMPARABLE = "miniature data, models and networks: not comparable with published figures"
+UNEQUAL = "distances between sets fall with n: compare at equal n only"
 RECORDED = ("seed", "real clips")  # what of a run's record stands in the caption
 
 
@@ -55,6 +57,8 @@ class Sheet:
     lines: tuple[Line, ...]
     footnotes: tuple[str, ...]
     protocol: str = ""  # scale, seed, clips, and the full name of each metric
+    name: str = ""  # a title for where there is little room
+    brief: tuple[str, ...] = ()  # notes that stand even there
 
 
 def arrange(table: ResultTable, scores: ClipValues | None = None) -> Sheet:
@@ -71,6 +75,8 @@ def arrange(table: ResultTable, scores: ClipValues | None = None) -> Sheet:
         lines=lines,
         footnotes=tuple(footnotes(table, marked=bool(marked), known=scores is not None)),
         protocol=_protocol(table),
+        name=table.title,
+        brief=tuple(_brief(table)),
     )
 
 
@@ -78,6 +84,24 @@ def _format(table: ResultTable) -> str:
     """Return the format that clips were judged in."""
     views = {column.settings.get(VIEW) for column in table.columns}
     return NATIVE if views == {"native"} else str(table.spec)
+
+
+def _brief(table: ResultTable) -> Iterator[str]:
+    """Return what must be said of a table wherever it stands."""
+    if table.scale == "mini":
+        yield NOT_COMPARABLE
+    counts = {score.count for row in table.rows for score in row.scores.values()}
+    if counts:
+        least, most = min(counts), max(counts)
+        yield f"n = {least}" if least == most else f"n = {least} to {most}"
+    if any(len(_sizes(table, column.metric)) > 1 for column in table.columns):
+        yield UNEQUAL
+
+
+def _sizes(table: ResultTable, metric: str) -> set[tuple[int, int]]:
+    """Return the counts of clips that the distances of a column rest on."""
+    scores = [row.scores[metric] for row in table.rows if metric in row.scores]
+    return {(s.count, s.reference_count) for s in scores if s.reference_count is not None}
 
 
 def _protocol(table: ResultTable) -> str:

@@ -50,6 +50,12 @@ def _add_report(app: typer.Typer) -> None:
             int | None,
             options.number("gallery", "html: requests shown with clips; default: up to 24."),
         ] = None,
+        compact: Annotated[
+            bool, typer.Option("--compact", help="latex, markdown: no counts, a short caption.")
+        ] = False,
+        intervals: Annotated[
+            bool, typer.Option(help="Beside --compact: intervals in small print, or none.")
+        ] = True,
     ) -> None:
         """Print the table of a run again, as text or for papers, web pages and programs.
 
@@ -57,10 +63,13 @@ def _add_report(app: typer.Typer) -> None:
 
         Example: svbench report runs/greatesthits-mini --format latex --out table.tex
         """
-        from svbench.reports.formats import FORMATS, only, sheets
+        from svbench.reports.formats import COMPACT, FORMATS, compacted, only, sheets
         from svbench.reports.text import save_svg, show
 
         columns = options.names("--metrics", metrics)
+        alone = compact and format not in COMPACT
+        options.check_together("--compact", alone, f"beside --format {' or '.join(COMPACT)}")
+        options.check_together("--no-intervals", not (compact or intervals), "beside --compact")
         if format == "html":  # a folder, not one text
             options.check_together("--svg", svg is not None, "beside other formats than html")
             cli_pages.write_html(run_folder, out, columns, gallery)
@@ -73,6 +82,8 @@ def _add_report(app: typer.Typer) -> None:
         table = only(whole, columns)
         if format == "text" and out is None:
             show(sheets(table, scores))
+        elif compact:
+            put(compacted(format, table, scores, intervals=intervals), out)
         else:
             put(FORMATS[format](table, scores), out)
         if svg is not None:

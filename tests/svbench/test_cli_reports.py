@@ -85,6 +85,24 @@ def test_what_report_cannot_do_is_one_line(svbench: Command, run: Path, tmp_path
     assert "found no column" in svbench("report", run).problem(3)
 
 
+def test_a_compact_table_is_for_papers_and_readme_files(svbench: Command, run: Path) -> None:
+    short = svbench("report", run, "--format", "latex", "--compact").out
+    assert r"{\scriptsize {[}280, 320{]}}" in short
+    assert "n = 16" not in short
+    bare = svbench("report", run, "--format", "markdown", "--compact", "--no-intervals").out
+    assert "280" not in bare
+    assert "not comparable with published figures" in bare
+    text = svbench("report", run, "--compact").problem(2)
+    assert text == (
+        "--compact: found it where it has no effect, expected it only beside --format markdown or "
+        "latex"
+    )
+    page = svbench("report", run, "--format", "html", "--compact").problem(2)
+    assert page == text
+    alone = svbench("report", run, "--format", "latex", "--no-intervals").problem(2)
+    assert alone.endswith("expected it only beside --compact")
+
+
 @pytest.mark.parametrize("command", ["report", "check", "compare"])
 def test_every_command_has_help_with_an_example(svbench: Command, command: str) -> None:
     assert f"Example: svbench {command}" in svbench(command, "--help").out
