@@ -17,6 +17,8 @@ CAVEAT: Final = "caveat"  # of a column's settings: what a reader must know of e
 FEW: Final = 10  # of so few clips an interval says little of what rare clips do
 BRACKETS: Final = "brackets: 95 % interval over clips"
 SPARSE: Final = f"fewer than {FEW} clips: what one clip in ten does may be missing altogether"
+VIEW: Final = "view"  # of a column's settings: whether clips were brought to the table's format
+CONFORMED: Final = "every clip brought to {}"  # as a plan of clips made elsewhere notes it
 REFERENCES: Final = "against: the number of real clips that a distance is measured from"
 
 _FETCH: Final = re.compile(
@@ -66,10 +68,20 @@ def _of_the_table(table: ResultTable) -> Iterable[str]:
         for row in table.rows
         if row.made_of_real_clips
     }
-    for note in table.notes:
+    for note in _of_format(table):
         reason = next((reason for reason in told if note.endswith(f"; {reason}")), None)
         if note not in same:
             yield note if reason is None else note.removesuffix(f"; {reason}")
+
+
+def _of_format(table: ResultTable) -> Iterable[str]:
+    """Return the table's notes; that clips were brought to its format is said of no native one."""
+    native = [column.title for column in table.columns if column.settings.get(VIEW) == "native"]
+    for note in table.notes:
+        if not native or not note.startswith(CONFORMED.format(table.spec)):
+            yield note
+        elif len(native) < len(table.columns):
+            yield f"{note}; not for {' and '.join(native)}: clips as they were made"
 
 
 def _left_out(table: ResultTable) -> Iterable[str]:

@@ -98,7 +98,9 @@ def _of_paper(
     found = []
     for name in printed.columns:
         column = printed.column_of(name, table)
-        if column in columns and (points := curves_of_paper(printed, table, column)):
+        if column is None or column not in columns:
+            continue
+        if points := curves_of_paper(printed, table, column):
             found.append((f"{name} {ARROWS[column.better]}", points))
     return found
 

@@ -14,14 +14,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from svbench.reports.footnotes import FEW as FEW  # which belongs to our face
-from svbench.reports.footnotes import footnotes
+from svbench.reports.footnotes import VIEW, footnotes
 from svbench.reports.ranking import Place, places
 from svbench.results import ClipValues
 from svbench.types import ResultTable, Row, Score
 
 ARROWS = {"higher": "↑", "lower": "↓"}
 ABSENT = "–"
-VIEW = "view"  # of a column's settings: whether clips were brought to the format of the table
 NATIVE = "every clip at its own size and frame rate"
 NOT_COMPARABLE = "miniature data, models and networks: not comparable with published figures"
 UNEQUAL = "distances between sets fall with n: compare at equal n only"

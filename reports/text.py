@@ -33,7 +33,8 @@ STYLES: Mapping[Place, str] = {"best": "bold", "second": "underline"}
 NAMES: Final = 26  # characters that names of rows have at least, where there is room for them,
 NARROW_NAMES: Final = 12  # and where there is little
 WIDE: Final = 120  # characters from which on whole titles stand above narrow columns, too
-HEADING: Final = 14  # characters that a line of a whole title may take
+HEADING: Final = 14  # characters of a line of a title,
+LONG: Final = (28, 20)  # and where there is more room
 Lines = Sequence[tuple[str, str]]  # texts and their styles
 
 
@@ -124,7 +125,7 @@ def _fitting(sheet: Sheet, width: int) -> _Layout:
     longest = max([cell_len(line.title) for line in sheet.lines], default=0)
     names, narrow = min(longest, NAMES), min(longest, NARROW_NAMES)
     layouts = [
-        _Layout(sheet, False, True, longest, heading=width, whole_counts=True),
+        *(_Layout(sheet, False, True, longest, long, whole_counts=True) for long in (width, *LONG)),
         _Layout(sheet, False, True, names, heading=HEADING),
         *([_Layout(sheet, False, False, names)] if width >= WIDE else []),
         _Layout(sheet, True, True, names, heading=HEADING),

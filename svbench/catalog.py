@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from svbench.weights import WeightFile
 
 T = TypeVar("T")
+LISTS = {"metrics": "metrics", "systems": "systems", "dataset": "datasets"}  # by flag
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,5 +391,7 @@ def _columns(
 def known(table: Mapping[str, T], name: str, flag: str) -> T:
     """Look a name up, or say in one line which names there are."""
     if name not in table:
-        raise ConfigError(f"--{flag}: found {name!r}, expected one of {', '.join(table)}")
+        see = LISTS.get(flag.split()[0])
+        listed = f" (see svbench list {see})" if see else ""
+        raise ConfigError(f"--{flag}: found {name!r}, expected one of {', '.join(table)}{listed}")
     return table[name]

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn, cast
 
 import typer
 
+from svbench import cli_listing, cli_pages, cli_reports, cli_sweep, cli_training, cli_weights
 from svbench import cli_options as options
-from svbench import cli_pages, cli_reports, cli_sweep, cli_training, cli_weights
 from svbench._version import __version__
 from svbench.cli_progress import progress_bars
 from svbench.cli_stopping import stoppable
@@ -40,7 +40,7 @@ app = typer.Typer(
 
 Metrics = Annotated[
     str | None,
-    typer.Option(help="Comma-separated, e.g. av-align-corrected@published; default: the usual."),
+    typer.Option(help="METRIC or METRIC@PRESET, comma-separated; see svbench list metrics."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print results.json instead of the table.")]
 AllowMissing = Annotated[
@@ -66,12 +66,16 @@ def _root(
 @app.command()
 def run(
     context: typer.Context,
-    dataset: Annotated[str, typer.Option(help="greatesthits, landscape or vggsound.")],
+    dataset: Annotated[
+        str, typer.Option(help="As in svbench list datasets: greatesthits, landscape or vggsound.")
+    ],
     out: Annotated[
         Path | None, options.path_option("The run folder; default: runs/DATASET-SCALE.")
     ] = None,
     scale: Annotated[str, typer.Option(help="mini (drawn data, a laptop) or paper.")] = "mini",
-    systems: Annotated[str | None, typer.Option(help="Comma-separated; default: all.")] = None,
+    systems: Annotated[
+        str | None, typer.Option(help="Comma-separated; default: all; see svbench list systems.")
+    ] = None,
     metrics: Metrics = None,
     limit: options.Limit = None,
     repeats: options.Repeats = 1,
@@ -329,3 +333,4 @@ cli_sweep.register(app, _walk)
 cli_reports.register(app)
 cli_pages.register(app)
 cli_weights.register(app)
+cli_listing.register(app)

@@ -28,7 +28,9 @@ def register(app: typer.Typer, walk: Callable[..., None]) -> None:
         ] = None,
         scale: Annotated[str, typer.Option(help="mini (drawn data) or paper.")] = "mini",
         systems: Annotated[str, typer.Option(help="Joint models, comma-separated.")] = "cmc-pe",
-        metrics: Annotated[str | None, typer.Option(help="Comma-separated.")] = None,
+        metrics: Annotated[
+            str | None, typer.Option(help="Comma-separated; see svbench list metrics.")
+        ] = None,
         limit: options.Limit = None,
         repeats: options.Repeats = 1,
         seed: options.Seed = 0,

@@ -41,6 +41,7 @@ TRAINS_EXTRACTORS = NOUNS | {
 }
 # What commands share: how options are read, and the result files that most look at.
 COMMANDS = NOUNS | {"svbench.cli_options", "svbench.limits", "svbench.reports", "svbench.results"}
+CLI = ("listing", "pages", "progress", "reports", "stopping", "sweep", "training", "weights")
 ALONE = ("svbench._version", "svbench.cli_progress", "svbench.early_stops", "svbench.errors")
 MAY_IMPORT: Mapping[str, set[str]] = {
     **{name: set() for name in ALONE},
@@ -155,21 +156,16 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "svbench.train_systems",
         "svbench.training_plans",
     },
+    "svbench.cli_listing": {"svbench.listing", "svbench.weights"},
     "svbench.cli_weights": NOUNS | {"svbench.cli_options", "svbench.weights"},
     "svbench.metrics": NOUNS | {"svbench.intervals", "svbench.protocols", "svbench.weights"},
     "svbench.baselines": NOUNS | {"svbench.limits", "svbench.protocols", "svbench.weights"},
     "svbench.reports": NOUNS | {"svbench.clip_view", "svbench.intervals", "svbench.results"},
     "svbench.cli": COMMANDS
+    | {f"svbench.cli_{part}" for part in CLI}
     | {
         "svbench._version",
         "svbench.catalog",
-        "svbench.cli_pages",
-        "svbench.cli_progress",
-        "svbench.cli_reports",
-        "svbench.cli_stopping",
-        "svbench.cli_sweep",
-        "svbench.cli_training",
-        "svbench.cli_weights",
         "svbench.config",
         "svbench.early_stops",
         "svbench.engine",
@@ -179,7 +175,9 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "svbench.tune",
     },
 }
-ANYTHING_BUT = {"svbench.catalog": {"svbench.cli", "svbench.__main__"}}  # the one that knows all
+# the one that knows all, and the one that lists what it knows
+KNOWING = ("svbench.catalog", "svbench.listing")
+ANYTHING_BUT = {name: {"svbench.cli", "svbench.__main__"} for name in KNOWING}
 
 NOWHERE = {
     "torchvision": "it has no build beside a CPU build of torch",

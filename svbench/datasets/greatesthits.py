@@ -51,6 +51,7 @@ from svbench.types import ClipSpec, Example, Recording
 
 SPEC: Final = ClipSpec(32, 8.0, (256, 256), 16000)
 CAPTION: Final = "hitting with a stick"
+CAPTIONS: Final = f"of flist_SPLIT.csv or of --captions; without a list {CAPTION!r}"
 ACTIONS: Final = frozenset({"hit", "scratch", "None"})
 
 VIDEOS: Final = ("_denoised_thumb.mp4", "_denoised.mp4", "_mic.mp4")  # the best first

@@ -44,6 +44,7 @@ from svbench.types import ClipSpec, Example, Recording
 
 SPEC: Final = ClipSpec(16, 4.0, (256, 256), 16000)
 NAME: Final = "Landscape"
+CAPTIONS: Final = "the class of a clip, or of --captions"
 
 
 def load(

@@ -38,6 +38,7 @@ from svbench.types import ClipSpec, Example, Recording
 
 SPEC: Final = ClipSpec(16, 4.0, (256, 256), 16000)
 NAME: Final = "VGGSound"
+CAPTIONS: Final = "the label of a clip, or of --captions"
 LISTING: Final = "vggsound.csv"
 FOLDER: Final = "video"
 YTID: Final = re.compile(r"[\w-]{11}", re.ASCII)

@@ -81,3 +81,16 @@ def test_a_note_may_hold_of_everything() -> None:
     rows = tuple(replace(row(n, absent=absent), scores={}) for n in "ab")
     table = ResultTable("t", "d", "paper", SPEC, one, rows)
     assert footnotes(table, marked=False, known=True) == ["every column, every row: none"]
+
+
+def test_clips_judged_as_they_are_are_not_said_to_be_brought_to_a_format() -> None:
+    note = f"every clip brought to {SPEC}, from its start"
+    native = replace(COLUMNS[2], settings={"view": "native"})
+
+    def said(*columns: Column) -> list[str]:
+        table = ResultTable("t", "d", "paper", SPEC, columns, (row("a"),), (note, "other"))
+        return footnotes(table, marked=False, known=True)
+
+    assert said(native) == ["other", BRACKETS]
+    assert said(COLUMNS[0], native)[0] == f"{note}; not for IB: clips as they were made"
+    assert said(COLUMNS[0])[0] == note

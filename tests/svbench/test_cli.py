@@ -6,9 +6,14 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
+from typer.main import get_command
+from typer.testing import CliRunner
 
 from svbench import __version__, cli, cli_options
 from tests.commands import Command
@@ -39,6 +44,35 @@ def test_help_of_each_command_ends_with_an_example(command: str, svbench: Comman
     assert outcome.code == 0
     assert re.search(rf"Example: svbench {re.escape(command)} \S", outcome.out)
     assert outcome.err == ""
+
+
+def _described(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Give every command below one, with the words that call it."""
+    yield words, command
+    for name, below in getattr(command, "commands", {}).items():
+        yield from _described(below, (*words, name))
+
+
+def test_what_help_texts_say_is_printed_whole(
+    svbench: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What stands in brackets would be taken for markup or for HTML, and vanish."""
+    monkeypatch.setenv("COLUMNS", "400")
+    for words, command in _described(get_command(cli.app)):
+        printed = " ".join(re.sub(r"[│─╭╮╰╯]", " ", svbench(*words, "--help").out).split())
+        for text in (command.help, *(parameter.help for parameter in command.params)):
+            plain = " ".join((text or "").replace("`", "").split())
+            assert plain in printed, f"{words}: {plain}"
+
+
+def test_brackets_of_html_would_vanish_from_a_help_text() -> None:
+    app = typer.Typer(rich_markup_mode="markdown")  # as ours: the test above can fail
+
+    @app.command(help="--metrics <NAME>@x")
+    def command() -> None:
+        pass
+
+    assert "<NAME>" not in CliRunner().invoke(app, ["--help"]).output
 
 
 def test_help_without_a_command_names_all(svbench: Command) -> None:
