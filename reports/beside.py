@@ -25,7 +25,7 @@ FULL_SIZE = (
 
 
 def beside(table: ResultTable) -> Sheet | None:
-    """Arrange the paper's table of this data set; None if it has none in the table's columns."""
+    """Return the paper's table of this data set; None if it has none in the table's columns."""
     known = published(table.dataset)
     found = {} if known is None else {name: known.column_of(name, table) for name in known.columns}
     columns = {name: column for name, column in found.items() if column is not None}

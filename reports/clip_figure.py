@@ -49,7 +49,7 @@ class Panel:
 
 
 def matches(onsets: Times, peaks: Times, fps: float) -> list[tuple[int, int]]:
-    """Give the pairs (place of an onset, place of a peak) that lie less than one frame apart."""
+    """Return the pairs (place of an onset, place of a peak) that lie less than one frame apart."""
     a, v = np.asarray(onsets, np.float64)[:, None], np.asarray(peaks, np.float64)[None]
     found = (v - 1 / fps < a) & (a < v + 1 / fps)
     return [(int(i), int(k)) for i, k in zip(*np.nonzero(found), strict=True)]
@@ -176,6 +176,6 @@ def _join(motion: Axes, sound: Axes, panel: Panel) -> None:
 
 
 def _height(panel: Panel, peak: int) -> float:
-    """Give the motion at a peak."""
+    """Return the motion at a peak."""
     frame = round(panel.peaks[peak] * panel.motion.fps)
     return panel.motion.values[min(frame, len(panel.motion.values) - 1)]

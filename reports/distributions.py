@@ -52,13 +52,13 @@ def draw(table: ResultTable, scores: ClipScores, path: Path, *, dark: bool = Fal
 
 
 def histogram(values: np.ndarray, span: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
-    """Give the share of clips in each of `BINS` equal steps, and the edges between them."""
+    """Return the share of clips in each of `BINS` equal steps, and the edges between them."""
     counts, edges = np.histogram(values, bins=BINS, range=span)
     return counts / max(1, len(values)), edges
 
 
 def span_of(column: Column, rows: list[Row], scores: ClipScores) -> tuple[float, float]:
-    """Give the range that holds every value of a metric; 0..1 where that holds them all."""
+    """Return the range that holds every value of a metric; 0..1 where that holds them all."""
     found = [scores.known(row.system, column.metric) for row in rows]
     values = np.concatenate([*found, np.empty(0)])
     low, high = min(0.0, values.min(initial=0.0)), max(1.0, values.max(initial=1.0))

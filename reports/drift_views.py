@@ -75,7 +75,7 @@ def _failure(verdict: Verdict, finding: Finding) -> str:
 
 
 def markdown_verdict(verdict: Verdict, title: str) -> str:
-    """Give Markdown for the summary of a CI job."""
+    """Return Markdown for the summary of a CI job."""
     sign = "✅" if verdict.passes else "❌"
     text = f"### {sign} {escape(title)}: {escape(headline(verdict))}\n\n"
     if verdict.failures:
@@ -89,7 +89,7 @@ def markdown_verdict(verdict: Verdict, title: str) -> str:
 
 
 def junit_verdict(verdict: Verdict, title: str) -> str:
-    """Give JUnit XML: a test case for each cell, and for each row or column that differs."""
+    """Return JUnit XML: a test case for each cell, and for each row or column that differs."""
     count, failures = str(len(verdict.findings)), str(len(verdict.failures))
     root = ElementTree.Element("testsuites", tests=count, failures=failures)
     suite = ElementTree.SubElement(
@@ -128,7 +128,7 @@ def _line(verdict: Verdict, finding: Finding) -> list[str]:
 
 
 def _moves(verdict: Verdict) -> Iterator[list[str]]:
-    """Give a line for each metric with cells that passed."""
+    """Return a line for each metric with cells that passed."""
     passed = [finding for finding in verdict.findings if finding.passes]
     for metric in dict.fromkeys(finding.metric for finding in passed):
         cells = [finding for finding in passed if finding.metric == metric]

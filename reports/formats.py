@@ -21,7 +21,7 @@ Scores = ClipValues | None  # None: no scores.csv was at hand
 
 
 def sheets(table: ResultTable, scores: Scores) -> list[Sheet]:
-    """Give the table, and the paper's table of this data set below it."""
+    """Return the table, and the paper's table of this data set below it."""
     below = beside(table)
     return [arrange(table, scores), *([] if below is None else [below])]
 

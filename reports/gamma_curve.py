@@ -72,7 +72,7 @@ def draw(table: ResultTable, path: Path, *, dark: bool = False) -> None:
 
 
 def curves_of(table: ResultTable) -> dict[str, list[tuple[float, Row]]]:
-    """Give the rows of each model that has gammas, in the order of gamma."""
+    """Return the rows of each model that has gammas, in the order of gamma."""
     found = defaultdict(list)
     for row in table.rows:
         if "gamma" in row.settings:
@@ -81,7 +81,7 @@ def curves_of(table: ResultTable) -> dict[str, list[tuple[float, Row]]]:
 
 
 def curves_of_paper(printed: PublishedTable, table: ResultTable, column: Column) -> Points:
-    """Give the paper's values of a column of ours by mixer, in the order of gamma."""
+    """Return the paper's values of a column of ours by mixer, in the order of gamma."""
     names = [name for name in printed.columns if printed.column_of(name, table) == column]
     found: dict[str, list[tuple[float, float]]] = {}
     for row in printed.rows:

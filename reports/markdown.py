@@ -21,17 +21,17 @@ MODELS_END = "*ceiling and floor*"  # above the rows made of real clips
 
 
 def markdown(sheets: Sequence[Sheet]) -> str:
-    """Give the tables one below the other, each with its caption."""
+    """Return the tables one below the other, each with its caption."""
     return "\n".join(_sheet(sheet) for sheet in sheets)
 
 
 def escape(text: str) -> str:
-    """Let Markdown show a text as it is, in one line."""
+    """Return a text that Markdown shows as it is, in one line."""
     return SPECIAL.sub(r"\\\1", " ".join(text.split()).replace("&", "&amp;"))
 
 
 def grid(headings: Sequence[str], rows: Iterable[Sequence[str]], numbers: Collection[str]) -> str:
-    """Give a table of cells that are Markdown already; columns of `numbers` are flush right."""
+    """Return a table of cells that are Markdown already; columns of `numbers` are flush right."""
     sides = ["--:" if heading in numbers else ":--" for heading in headings]
     lines = [headings, sides, *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)

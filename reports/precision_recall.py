@@ -54,7 +54,7 @@ def draw(
 
 
 def points(precision: Numbers, recall: Numbers) -> tuple[Numbers, Numbers, Numbers]:
-    """Give the distinct pairs, and how many clips fall on each."""
+    """Return the distinct pairs, and how many clips fall on each."""
     known = ~(np.isnan(precision) | np.isnan(recall))
     pairs = np.column_stack([precision[known], recall[known]])
     distinct, counts = np.unique(pairs, axis=0, return_counts=True)

@@ -61,7 +61,7 @@ class Sheet:
 
 
 def arrange(table: ResultTable, scores: ClipValues | None = None) -> Sheet:
-    """Arrange a table: models first, then reference rows, in their own order.
+    """Return a table as it is printed: models first, then reference rows, in their own order.
 
     Without `scores`, the values of single clips, no cell is marked best.
     """
@@ -104,7 +104,7 @@ def _sizes(table: ResultTable, metric: str) -> set[tuple[int, int]]:
 
 
 def _protocol(table: ResultTable) -> str:
-    """Say at which scale and by what the rows were judged."""
+    """Return at which scale and by what the rows were judged."""
     record = [f"{name}: {table.record[name]}" for name in RECORDED if name in table.record]
     judged = ", ".join(column.metric for column in table.columns)
     return "; ".join(
@@ -121,7 +121,7 @@ def _line(row: Row, table: ResultTable, marked: Mapping[tuple[str, str], Place])
 
 
 def cell_of(score: Score | None, asked: int, place: Place | None = None) -> Cell:
-    """Print one score; `asked` clips were asked for."""
+    """Return one score as it is printed; `asked` clips were asked for."""
     if score is None:
         return Cell(ABSENT)
     interval = "" if score.interval is None else bounds(score.interval)
@@ -154,11 +154,11 @@ def _joined(*parts: str) -> str:
 
 
 def bounds(interval: tuple[float, float]) -> str:
-    """Print an interval."""
+    """Return an interval as it is printed."""
     return f"[{number(interval[0])}, {number(interval[1])}]"
 
 
 def number(value: float) -> str:
-    """Print three decimals below ten, fewer above: figures that the interval can bear."""
+    """Return a number with the decimals that an interval can bear: three below ten, fewer above."""
     decimals = 3 if abs(value) < 10 else 1 if abs(value) < 100 else 0
     return f"{value:.{decimals}f}"

@@ -13,6 +13,7 @@ import io
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
 from typing import Final
@@ -38,7 +39,7 @@ LONG: Final = (28, 20)  # and where there is more room
 Lines = Sequence[tuple[str, str]]  # texts and their styles
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Layout:
     """How a sheet is printed: its titles, and whether an interval takes one line or two."""
 
@@ -49,12 +50,17 @@ class _Layout:
     heading: int = 0  # characters of a title that stand in one line, if it has so many
     whole_counts: bool = False
 
-    @property
+    @cached_property
     def headings(self) -> Sequence[str]:
         """Return what stands above the columns."""
         return short_titles(self.sheet.headings) if self.short else self.sheet.headings
 
-    @property
+    @cached_property
+    def counts(self) -> Mapping[int, tuple[str, tuple[str, ...]]]:
+        """Return what `counts_of` says of each line, by its identity."""
+        return {id(line): counts_of(line.cells) for line in self.sheet.lines}
+
+    @cached_property
     def widths(self) -> list[int]:
         """Return how many characters each column takes."""
         return [
@@ -67,13 +73,13 @@ class _Layout:
         cell = line.cells[column]
         style = "" if cell.place is None else STYLES[cell.place]
         ends = [cell.interval] if self.whole_intervals else cell.interval.split(" ")
-        count = "" if self.short else counts_of(line.cells)[1][column]
+        count = "" if self.short else self.counts[id(line)][1][column]
         lines = [(cell.value, style), *((end, "") for end in ends), (count, "dim")]
         return [(text, style) for text, style in lines if text]
 
     def name(self, line: Line, columns: Sequence[int], room: int) -> Lines:
         """Return the lines beside the cells: the row's name, and counts."""
-        shared, apart = counts_of(line.cells)
+        shared, apart = self.counts[id(line)]
         of: dict[str, list[str]] = {}
         for column in columns if self.short else ():
             if apart[column]:
