@@ -26,7 +26,7 @@ from svbench.errors import ConfigError, StoppedError, SvbenchError
 
 if TYPE_CHECKING:
     from svbench.config import RunConfig, ScoreConfig
-    from svbench.run import Plan
+    from svbench.plans import Plan
     from svbench.types import ResultTable
 
 app = typer.Typer(

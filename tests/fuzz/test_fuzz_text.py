@@ -112,7 +112,7 @@ def drawn_once(folder: Path) -> None:
     drawn.draw_once(folder, refuse, name="x", version=1, seed=0, train=1, test=1)
 
 
-def fill(folder: Path, split: str, clips: int) -> None:
+def fill(folder: Path, split: str, _there: int, clips: int) -> None:
     (folder / f"{split}.txt").write_text(f"{clips}\n")
 
 

@@ -17,11 +17,11 @@ from svbench.files.seals import sealed
 Record = dict[str, Any]
 
 
-def draw(root: Path, fill: Callable[[Path, str, int], None]) -> None:
+def draw(root: Path, fill: Callable[[Path, str, int, int], None]) -> None:
     draw_once(root, fill, name="toys", version=1, seed=0, train=1, test=2)
 
 
-def fill(folder: Path, split: str, clips: int) -> None:
+def fill(folder: Path, split: str, _there: int, clips: int) -> None:
     (folder / f"{split}.txt").write_text(f"{clips}\n")
 
 
