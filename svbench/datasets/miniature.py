@@ -39,7 +39,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -127,12 +127,21 @@ def draw(root: Path, *, seed: int, **clips: int) -> None:
 
 
 def plan(seed: int, split: Split, number: int, segments: int) -> Trial:
-    """Decide what recording `number` of a split shows."""
+    """Decide what recording `number` of a split shows.
+
+    The split `reference` shows other takes of the objects and places of `test`: sets are compared
+    with it, and a perfect model of the test captions would be as far from it as real test clips.
+    """
     rng = np.random.default_rng([seed, SPLITS.index(split), number])
     weights = np.array([material.events for material in MATERIALS], float)
     material = MATERIALS[rng.choice(len(MATERIALS), p=weights / weights.sum())]
     place = PLACES[rng.integers(len(PLACES))]
+    twin = plan(seed, "test", number, segments) if split == "reference" else None
+    if twin is not None:
+        material, place = twin.material, twin.place
     scene = _scene(material, place, rng)
+    if twin is not None:
+        scene = replace(scene, shape=twin.scene.shape)
     made: list[Stroke] = []
     for segment in range(segments):
         if not strokes.is_empty(number * SEGMENTS + segment):

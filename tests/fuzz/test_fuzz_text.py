@@ -45,7 +45,8 @@ LISTED = digest_set(  # of one that `score` was given: its files are empty
     TABLE.spec, [Sample(f"{i}/0", "", Recording(Path(i)), UNREADABLE) for i in "ab"]
 )
 ONE = hashlib.sha256(b"1\n").hexdigest()
-DRAWN = {**drawn._facts("x", 1, 0, 1, 1), "files": {"train.txt": ONE, "test.txt": ONE}}
+COUNTS = {"train": 1, "test": 1, "reference": 0}
+DRAWN = {**drawn._facts("x", 1, 0), **COUNTS, "files": {f"{split}.txt": ONE for split in COUNTS}}
 MARKER = json.dumps(sealed(DRAWN), indent=2)
 HIT = "2015-02-16-16-49-06"
 

@@ -144,6 +144,14 @@ def test_the_same_seed_gives_the_same_bytes(root: Path, tmp_path: Path) -> None:
     assert (tmp_path / "other" / wav).read_bytes() != (root / wav).read_bytes()
 
 
+def test_the_reference_shows_other_takes_of_the_objects_and_places_of_the_test_clips() -> None:
+    for number in range(20):
+        test, other = (miniature.plan(5, split, number, 2) for split in ("test", "reference"))
+        assert (other.material, other.place) == (test.material, test.place)
+        assert other.scene.shape == test.scene.shape
+        assert (other.scene, other.strokes) != (test.scene, test.strokes)
+
+
 @pytest.mark.parametrize("first", [1, 3, 4])
 def test_more_clips_leave_those_that_are_there_as_they_are(first: int, tmp_path: Path) -> None:
     """Whole recordings are drawn, though of an odd number of clips the last shows two."""

@@ -272,6 +272,18 @@ def test_the_same_seed_gives_the_same_bytes(
 
 
 @pytest.mark.parametrize("drawer", [nature, everyday])
+def test_the_reference_shows_other_takes_of_the_classes_of_the_test_clips(
+    drawer: ModuleType,
+) -> None:
+    for number in (0, 11):
+        named = [scenes.label(drawer.SCENES, 5, split, number) for split in ("test", "reference")]
+        assert named[0] == named[1]
+        test, other = (scenes.take(drawer.SCENES, 5, s, number) for s in ("test", "reference"))
+        assert not np.array_equal(test.video, other.video)
+        assert not np.array_equal(test.audio, other.audio)
+
+
+@pytest.mark.parametrize("drawer", [nature, everyday])
 def test_more_clips_leave_those_that_are_there_as_they_are(
     drawer: ModuleType, tmp_path: Path
 ) -> None:
