@@ -5,9 +5,10 @@ shuffled    real pictures with the sound of another real clip: the floor of any 
             whether picture and sound belong together
 lagged      real clips whose sound comes late: how much a score feels a known fault
 
-Their pictures are real, so against the real clips a Fréchet distance would be zero by
-construction; the walk therefore compares them with the half of the real clips that is not
-theirs (`made_of_real_clips`).
+Their pictures are real, so against the same real clips a Fréchet distance would be zero by
+construction; they are compared with real clips that they are not made of (`made_of_real_clips`).
+`shuffled` is one cycle through all clips of a run: where a run grows, its pairs are others, and
+are made again.
 """
 
 from __future__ import annotations

@@ -28,6 +28,7 @@ from svbench.types import Column, ResultTable, Row, Score
 
 SET: Final = "set"  # of a row's settings: the digest of its clips
 REAL: Final = "real set"  # of a table's record: the digest of its real clips
+REFERENCE: Final = "reference set"  # of those that sets are compared with, if they are others
 UNPAIRED: Final = "its real clips are others, so its requests are not paired with those of {}"
 UNSCORED: Final = "no scores of single clips (scores.csv), so nothing of it is paired"
 
@@ -162,7 +163,8 @@ class _Merging:
         if score.reference_count is None:
             return ""
         record, other = self.first.table.record, run.table.record
-        keys = (REAL, "seed") if row.made_of_real_clips else (REAL,)  # a seed draws their halves
+        seed = ("seed",) if row.made_of_real_clips else ()  # it draws their halves
+        keys = (REAL, REFERENCE, *seed)
         differences = settings_differ(*({k: r.get(k) for k in keys} for r in (record, other)))
         alike = [
             entry.read.scores[score.metric]

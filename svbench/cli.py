@@ -26,7 +26,7 @@ from svbench.errors import ConfigError, StoppedError, SvbenchError
 
 if TYPE_CHECKING:
     from svbench.config import RunConfig, ScoreConfig
-    from svbench.run import Plan
+    from svbench.plans import Plan
     from svbench.types import ResultTable
 
 app = typer.Typer(
@@ -85,7 +85,10 @@ def run(
     weights: options.Folders = None,
     preset: Annotated[str, typer.Option(help="paper, or official-code.")] = "paper",
     steps: options.Steps = None,
-    gamma: Annotated[str | None, typer.Option(help="Of Eq. 8; 1,1.5: a row for each.")] = None,
+    gamma: Annotated[
+        str | None,
+        typer.Option(help="Of Eq. 8; 1,1.5: a row for each; default: the paper's table."),
+    ] = None,
     guidance: options.Guided = None,
     device: Annotated[str, typer.Option(help="Of joint models: auto, cpu, cuda:1.")] = "auto",
     dtype: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = "float32",

@@ -31,7 +31,7 @@ from svbench.config import ScoreConfig
 from svbench.datasets import manifest
 from svbench.engine import Engine
 from svbench.errors import DataError
-from svbench.extract import SHARD
+from svbench.feature_store import clip_key
 from svbench.files.seals import digest_file
 from svbench.files.text import read_jsonl
 from svbench.files.writing import replacing, write_bytes, write_text
@@ -72,9 +72,8 @@ def make_gallery(
     sets = find_sets(run, table, engine)
     captions = {s.request_id: s.caption for one in sets.values() for s in one.samples if s.caption}
     places = {name: {s.request_id: i for i, s in enumerate(o.samples)} for name, o in sets.items()}
-    names = tuple(dict.fromkeys(one.name for one in sets.values()))
     wanted = [
-        _Wanted(row.system, sets[row.system], places[row.system][request], _extractors(row), names)
+        _Wanted(row.system, sets[row.system], places[row.system][request], _extractors(row))
         for request in requests
         for row in table.rows
         if request in places[row.system]
@@ -182,9 +181,8 @@ class _Wanted:
 
     system: str
     samples: SampleSet
-    place: int  # in the set: features lie in shards by place
+    place: int  # in the set
     extractors: tuple[str, ...]
-    names: tuple[str, ...]  # of all sets: what was told of an equal clip lies with any of them
 
     @property
     def sample(self) -> Sample:
@@ -199,7 +197,7 @@ def _view(wanted: _Wanted, store: Store, out: Path) -> ClipView:
     base = f"media/{file_name(wanted.system)}/{name}"
     files = (f"{base}.mp4", f"{base}.jpg", f"{base}-strip.jpg")
     record = out / f"{base}.json"
-    found = {key: _motion(wanted, sample, key, store) for key in wanted.extractors}
+    found = {key: _motion(sample, key, store) for key in wanted.extractors}
     motion = {key: curve for key, curve in found.items() if curve is not None}
     before = _kept(record, out)
     whose = (wanted.system, sample.request_id, sample.digest, motion)
@@ -266,18 +264,15 @@ def thumbnails(video: NDArray[np.uint8], count: int = THUMBNAILS) -> NDArray[np.
     return np.concatenate(small, axis=1).astype(np.uint8)
 
 
-def _motion(wanted: _Wanted, sample: Sample, extractor: str, store: Store) -> Motion | None:
+def _motion(sample: Sample, extractor: str, store: Store) -> Motion | None:
     """Read a motion curve from the features of the run; None if it is not kept there."""
-    shard = wanted.place // SHARD
-    for name in dict.fromkeys((wanted.samples.name, *wanted.names)):
-        for key, block in store.load_features(extractor, name, shard).items():
-            # Keys name the clip and, after a hyphen, its caption: see `svbench.extract`.
-            if key.split("-")[0] == sample.digest:
-                owner = np.zeros(len(block), np.int64)
-                (events,) = read_events(Features(extractor, block, owner, (sample.request_id,)))
-                curve = tuple(float(f"{value:.4g}") for value in events.motion[:, 1])
-                return Motion(events.fps, curve)
-    return None
+    block = store.load_features(extractor, clip_key(sample))
+    if block is None:
+        return None
+    owner = np.zeros(len(block), np.int64)
+    (events,) = read_events(Features(extractor, block, owner, (sample.request_id,)))
+    curve = tuple(float(f"{value:.4g}") for value in events.motion[:, 1])
+    return Motion(events.fps, curve)
 
 
 def _even(video: NDArray[np.uint8]) -> NDArray[np.uint8]:

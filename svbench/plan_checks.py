@@ -13,8 +13,8 @@ from typing import Final
 from svbench.config import RunConfig
 from svbench.errors import ConfigError, DataError
 from svbench.limits import flag
+from svbench.plans import Unavailable
 from svbench.protocols import Metric
-from svbench.run import Unavailable
 from svbench.types import Example
 
 WITH_CAPTIONS: Final = ("ib-ta@", "ib-tv@")  # how columns are called that read captions

@@ -39,7 +39,7 @@ class System(Protocol):
     def made_of_real_clips(self) -> bool:
         """Tell whether its clips hold pictures or sound of the real ones.
 
-        Such a system is compared with the half of the real clips that it did not see.
+        Such a system is compared with real clips that it is not made of: see `svbench.judging`.
         """
         ...
 

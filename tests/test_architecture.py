@@ -9,18 +9,12 @@ that is looked at in a process of its own.
 from __future__ import annotations
 
 import ast
-import json
-import subprocess
-import sys
 import tomllib
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
 import pytest
-
-from tests.page_factories import write_page_run
-from tests.result_factories import make_table, write_run
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("metrics", "baselines", "reports")  # links in svbench/ to folders beside it
@@ -54,30 +48,51 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "svbench.processes": {"svbench.early_stops"},
     "svbench.config": NOUNS | {"svbench.limits"},
     "svbench.plan_checks": NOUNS
-    | {"svbench.config", "svbench.limits", "svbench.protocols", "svbench.run"},
+    | {"svbench.config", "svbench.limits", "svbench.plans", "svbench.protocols"},
     "svbench.media": NOUNS,
     "svbench.engine": NOUNS,
     "svbench.weights": NOUNS | {"svbench.files"},
     "svbench.results": NOUNS,
     # numbers from numbers: metrics bound scores by it, reports the differences between rows
     "svbench.intervals": {"svbench.errors"},
-    "svbench.store": NOUNS | {"svbench.media"},
+    "svbench.feature_store": NOUNS,
+    "svbench.store": NOUNS | {"svbench.feature_store", "svbench.media"},
     "svbench.datasets": NOUNS
     | {"svbench.files.folders", "svbench.media", "svbench.store", "svbench.weights"},
     "svbench.generate": NOUNS
     | {"svbench.protocols", "svbench.store", "svbench.media", "svbench.engine"},
     "svbench.extract": NOUNS
-    | {"svbench.protocols", "svbench.store", "svbench.media", "svbench.engine"},
+    | {
+        "svbench.engine",
+        "svbench.feature_store",
+        "svbench.media",
+        "svbench.protocols",
+        "svbench.store",
+    },
+    "svbench.plans": NOUNS | {"svbench.protocols"},
+    "svbench.judging": NOUNS
+    | {
+        "svbench.config",
+        "svbench.engine",
+        "svbench.extract",
+        "svbench.plans",
+        "svbench.protocols",
+        "svbench.store",
+    },
+    "svbench.run_record": NOUNS
+    | {"svbench.config", "svbench.protocols", "svbench.results", "svbench.store"},
     "svbench.run": NOUNS
     | {
         "svbench.config",
-        "svbench.datasets",
         "svbench.engine",
-        "svbench.extract",
+        "svbench.feature_store",
         "svbench.files.holding",
         "svbench.generate",
+        "svbench.judging",
+        "svbench.plans",
         "svbench.protocols",
         "svbench.results",
+        "svbench.run_record",
         "svbench.store",
     },
     "svbench.tune": NOUNS
@@ -127,6 +142,13 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "svbench.train_systems",
     },
     "svbench.class_datasets": NOUNS | {"svbench.config", "svbench.datasets"},
+    "svbench.hits_dataset": NOUNS
+    | {
+        "svbench.class_datasets",
+        "svbench.config",
+        "svbench.datasets",
+        "svbench.plan_checks",
+    },
     "svbench.joint_systems": NOUNS | {"svbench.baselines", "svbench.config", "svbench.protocols"},
     "svbench.clip_view": NOUNS,
     # it shows what was judged, so it must know where `score` found it and how events are kept
@@ -136,7 +158,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "svbench.config",
         "svbench.datasets",
         "svbench.engine",
-        "svbench.extract",
+        "svbench.feature_store",
         "svbench.generate",
         "svbench.media",
         "svbench.metrics.av_events",
@@ -169,6 +191,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "svbench.config",
         "svbench.early_stops",
         "svbench.engine",
+        "svbench.plans",
         "svbench.run",
         "svbench.train_extractors",
         "svbench.train_scenes",
@@ -341,58 +364,3 @@ def test_no_file_is_longer_than_a_reader_can_bear() -> None:
     lines = {file: len(file.read_text(encoding="utf-8").splitlines()) for file in files}
     long = {str(file.relative_to(ROOT)): n for file, n in lines.items() if n > MOST_LINES}
     assert not long
-
-
-RUN_AND_LIST = """
-import json, sys
-from svbench.cli import main
-try:
-    main()
-except SystemExit as leaving:
-    assert not leaving.code, leaving.code
-finally:
-    print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
-"""
-
-
-def loaded_by(*words: str) -> set[str]:
-    """Give the top-level modules that a command has loaded when it is done."""
-    command = [sys.executable, "-c", RUN_AND_LIST, *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
-    return set(json.loads(done.stdout.splitlines()[-1]))
-
-
-def test_help_loads_nothing_that_takes_time() -> None:
-    loaded = loaded_by("--help")
-    assert "typer" in loaded
-    assert loaded.isdisjoint({*HEAVY, "numpy", "pydantic", "matplotlib"})
-
-
-@pytest.mark.parametrize(
-    "name", ["text", "markdown", "latex", "csv", "json", "clips", "model-index"]
-)
-def test_report_loads_no_models_and_no_media(name: str, tmp_path: Path) -> None:
-    run = write_run(tmp_path, make_table())
-    loaded = loaded_by("report", str(run), "--format", name)
-    assert "typer" in loaded
-    assert loaded.isdisjoint(HEAVY)
-
-
-def test_a_page_reads_media_but_loads_no_models(tmp_path: Path) -> None:
-    run = write_page_run(tmp_path)
-    for words in (("report", "--format", "html"), ("clip-figure", "c0/0", "--out", f"{run}/a.svg")):
-        loaded = loaded_by(words[0], str(run), *words[1:])
-        assert {"av", "matplotlib"} <= loaded
-        assert loaded.isdisjoint({"torch", "diffusers", "transformers", "librosa", "numba"})
-
-
-def test_check_loads_no_models_and_no_media(tmp_path: Path) -> None:
-    run, golden = str(write_run(tmp_path / "run", make_table())), str(tmp_path / "golden.json")
-    for words in (("--update", "--reason", "first"), ("--junit", str(tmp_path / "junit.xml"))):
-        loaded = loaded_by("check", run, "--golden", golden, *words)
-        assert loaded.isdisjoint(HEAVY)
-
-
-def test_compare_loads_no_models_and_no_media(tmp_path: Path) -> None:
-    runs = [str(write_run(tmp_path / name, make_table())) for name in ("one", "two")]
-    assert loaded_by("compare", *runs).isdisjoint(HEAVY)

@@ -18,8 +18,10 @@ from svbench.datasets import manifest
 from svbench.engine import Local
 from svbench.errors import ConfigError, DataError, ScoreError
 from svbench.generate import requests_for, seed_for
+from svbench.judging import halves
+from svbench.plans import Plan, Unavailable
 from svbench.results import load_table
-from svbench.run import Plan, Unavailable, halves, walk
+from svbench.run import walk
 from svbench.types import (
     Clip,
     ClipScore,
@@ -224,15 +226,62 @@ def test_each_clip_is_decoded_once_for_all_extractors(
 # --- reference rows ----------------------------------------------------------------------------
 
 
-def test_reference_rows_meet_the_half_that_is_not_theirs(tmp_path: Path, real: tuple) -> None:
+def test_rows_of_real_clips_and_models_meet_halves_of_equal_counts(
+    tmp_path: Path, real: tuple
+) -> None:
     metric = MeanGrey(Levels(), needs_reference=True)
     table = go(tmp_path / "run", plan(real, systems=[Toy(), reference.real], metrics=[metric]))
-    (toy, toy_reference), (ours, theirs) = metric.judged
-    assert len(toy) == len(toy_reference) == 6
-    assert theirs is not None
-    assert (len(ours), len(theirs)) == (3, 3)
-    assert set(ours) | set(theirs) == {f"c{i}/0" for i in range(6)}
-    assert table.rows[1].scores["grey"].reference_count == 3
+    (toy, all_real), (half, other), (ours, theirs) = metric.judged
+    assert len(toy) == len(all_real or ()) == 6
+    assert (len(half), len(other or ())) == (3, 3)
+    assert set(half) | set(other or ()) == {f"c{i}/0" for i in range(6)}
+    assert (ours, theirs) == (half, other)  # the same requests, the same real clips
+    assert [column.metric for column in table.columns] == ["grey", "grey+halves"]
+    model, control = table.rows
+    assert [model.scores[name].reference_count for name in ("grey", "grey+halves")] == [6, 3]
+    assert control.scores["grey+halves"].reference_count == 3
+    assert "see the column of halves" in control.absent["grey"]
+    assert any(note.startswith("halves: a row's clips of one half") for note in table.notes)
+
+
+def test_where_all_rows_are_made_of_real_clips_only_halves_are_shown(
+    tmp_path: Path, real: tuple
+) -> None:
+    metric = MeanGrey(Levels(), needs_reference=True)
+    table = go(tmp_path / "run", plan(real, systems=[reference.real], metrics=[metric]))
+    assert [column.metric for column in table.columns] == ["grey+halves"]
+
+
+def test_a_row_that_answers_other_requests_lends_as_many_clips_as_a_half(
+    tmp_path: Path, real: tuple
+) -> None:
+    write_folder(tmp_path / "mine", 5, first_seed=20)
+    (mine,) = manifest.load(tmp_path / "mine").values()
+    folders = {
+        "mine": tuple(replace(example, id=f"m{i}") for i, example in enumerate(mine)),
+        "few": tuple(replace(example, id=f"m{i}") for i, example in enumerate(mine[:2])),
+    }
+    metric = MeanGrey(Levels(), needs_reference=True)
+    made = replace(plan(real, metrics=[metric]), systems=(), folders=folders)
+    one, few, control = go(tmp_path / "run", made).rows
+    score = one.scores["grey+halves"]
+    assert (score.count, score.reference_count) == (3, 3)
+    assert control.scores["grey+halves"].count == 3
+    assert few.absent["grey+halves"] == "a distance between sets needs at least 4 clips here"
+    assert few.scores["grey"].count == 2
+
+
+def test_with_real_clips_kept_apart_every_row_meets_all_of_them(
+    tmp_path: Path, real: tuple
+) -> None:
+    metric = MeanGrey(Levels(), needs_reference=True)
+    made = plan(real[:3], systems=[Toy(), reference.real], metrics=[metric])
+    table = go(tmp_path / "run", replace(made, reference=real[3:]))
+    (toy, theirs), (ours, same) = metric.judged
+    assert toy == ours == ("c0/0", "c1/0", "c2/0")
+    assert theirs == same == ("c3/0", "c4/0", "c5/0")
+    assert [column.metric for column in table.columns] == ["grey"]
+    assert table.record["reference set"] != table.record["real set"]
 
 
 def test_reference_rows_are_judged_whole_where_no_reference_is_needed(

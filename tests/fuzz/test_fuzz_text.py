@@ -45,7 +45,8 @@ LISTED = digest_set(  # of one that `score` was given: its files are empty
     TABLE.spec, [Sample(f"{i}/0", "", Recording(Path(i)), UNREADABLE) for i in "ab"]
 )
 ONE = hashlib.sha256(b"1\n").hexdigest()
-DRAWN = {**drawn._facts("x", 1, 0, 1, 1), "files": {"train.txt": ONE, "test.txt": ONE}}
+COUNTS = {"train": 1, "test": 1, "reference": 0}
+DRAWN = {**drawn._facts("x", 1, 0), **COUNTS, "files": {f"{split}.txt": ONE for split in COUNTS}}
 MARKER = json.dumps(sealed(DRAWN), indent=2)
 HIT = "2015-02-16-16-49-06"
 
@@ -112,7 +113,7 @@ def drawn_once(folder: Path) -> None:
     drawn.draw_once(folder, refuse, name="x", version=1, seed=0, train=1, test=1)
 
 
-def fill(folder: Path, split: str, clips: int) -> None:
+def fill(folder: Path, split: str, _there: int, clips: int) -> None:
     (folder / f"{split}.txt").write_text(f"{clips}\n")
 
 

@@ -152,6 +152,10 @@ def test_sets_of_other_real_clips_or_counts_are_not_compared() -> None:
         "judged otherwise: real set was c0ffee, is decade"
     )
     assert row(merged, f"{BEST} (second)").scores[ALIGN].value == 0.5
+    apart = joined(make_table(record={**make_table().record, "reference set": "facade"}))
+    assert row(apart, f"{BEST} (second)").absent[FVD] == (
+        "judged otherwise: reference set was absent, is facade"
+    )
     fewer = joined(with_score(make_table(), BEST, FVD, count=12))
     assert row(fewer, f"{BEST} (second)").absent[FVD] == "judged otherwise: clips was 16, is 12"
 

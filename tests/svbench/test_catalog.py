@@ -10,8 +10,8 @@ from svbench import catalog
 from svbench.config import RunConfig, ScoreConfig
 from svbench.datasets import strokes
 from svbench.errors import ConfigError, DataError
+from svbench.plans import Plan, Unavailable
 from svbench.protocols import Metric
-from svbench.run import Plan, Unavailable
 from tests.commands import Command
 from tests.factories import write_folder
 
@@ -114,13 +114,27 @@ def test_clips_too_short_for_i3d_leave_its_column_blank(tmp_path: Path) -> None:
     assert reasons["fvd@stylegan-v-16f"] == "8 frames are judged, I3D needs 16"
 
 
-def test_too_few_real_clips_for_halves_leave_a_cell_blank(svbench: Command, tmp_path: Path) -> None:
+def test_too_few_clips_for_a_distance_leave_a_cell_blank(svbench: Command, tmp_path: Path) -> None:
     outcome = svbench(
-        *("run", "--dataset", "greatesthits", "--limit", 3, "--systems", "real"),
+        *("run", "--dataset", "greatesthits", "--limit", 1, "--systems", "real"),
         *("--metrics", "fad,ib-av", "--out", tmp_path / "out", "--workers", 2),
     )
     assert outcome.code == 0, outcome.err
-    assert "needs at least 4 clips" in outcome.out
+    assert "needs at least 2 clips" in outcome.out
+
+
+@pytest.mark.parametrize("dataset", catalog.DATASETS)
+def test_a_miniature_keeps_as_many_other_clips_apart_where_sets_are_compared(
+    dataset: str, tmp_path: Path
+) -> None:
+    config = RunConfig.of(dataset=dataset, limit=3, systems=("real",), metrics=("fad",))
+    plan = catalog.prepare_run(config, tmp_path)()
+    assert len(plan.real) == len(plan.reference) == 3
+    files = [{e.recording.path.read_bytes() for e in part} for part in (plan.real, plan.reference)]
+    assert not files[0] & files[1]
+    assert not {e.id for e in plan.real} & {e.id for e in plan.reference}
+    alone = config.model_copy(update={"metrics": ("ib-av",)})
+    assert catalog.prepare_run(alone, tmp_path)().reference == ()
 
 
 def test_how_recorded_clips_are_read_is_part_of_the_plan(tmp_path: Path) -> None:

@@ -171,14 +171,14 @@ def test_an_interrupted_run_can_be_gone_on_with(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from svbench import run
+    from svbench import judging
 
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     command = (*words, "--out", tmp_path / "run")
     with monkeypatch.context() as patch:
-        patch.setattr(run, "extract", interrupted)
+        patch.setattr(judging, "extract", interrupted)
         outcome = svbench(*command)
     assert outcome.problem(75) == "stopped by SIGINT; the same command goes on from here"
     assert svbench(*command).code == 0
