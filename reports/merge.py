@@ -165,7 +165,7 @@ class _Merging:
         record, other = self.first.table.record, run.table.record
         seed = ("seed",) if row.made_of_real_clips else ()  # it draws their halves
         keys = (REAL, REFERENCE, *seed)
-        differences = settings_differ(*({k: r.get(k) for k in keys} for r in (record, other)))
+        differences = settings_differ(*({k: r[k] for k in keys if k in r} for r in (record, other)))
         alike = [
             entry.read.scores[score.metric]
             for entry in self.entries
