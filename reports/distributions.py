@@ -68,8 +68,8 @@ def _panel(axis: Axes, column: Column, rows: list[Row], scores: ClipScores) -> N
     span = span_of(column, rows, scores)
     models = 0
     for place, row in enumerate(rows):
-        colour = QUIET if row.made_of_real_clips else hue(models)
-        models += not row.made_of_real_clips
+        colour = hue(models) if row.competes else QUIET
+        models += row.competes
         values = scores.known(row.system, column.metric)
         axis.axhline(place, color=QUIET, linewidth=0.5)
         if not len(values):

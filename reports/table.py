@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from svbench.reports.floors import verdicts
+from svbench.reports.judged import scale_of
 from svbench.reports.ranking import EXPLANATION, UNREAD, Place, places
 from svbench.results import ClipValues
 from svbench.types import ResultTable, Row, Score
@@ -62,7 +64,9 @@ def arrange(table: ResultTable, scores: ClipValues | None = None) -> Sheet:
     marked = {} if scores is None else places(table, scores)
     lines = tuple(_line(row, table, marked) for row in rows)
     notes = _footnotes(table)
-    if sum(not row.made_of_real_clips for row in rows) > 1:
+    if scores is not None:
+        notes += verdicts(table, scores)
+    if sum(row.competes for row in rows) > 1:
         notes.append(UNREAD if scores is None else EXPLANATION)
     return Sheet(
         title=f"{table.title} ({table.spec})",
@@ -77,9 +81,9 @@ def _protocol(table: ResultTable) -> str:
     """Say at which scale and by what the rows were judged."""
     record = [f"{name}: {table.record[name]}" for name in RECORDED if name in table.record]
     judged = ", ".join(column.metric for column in table.columns)
-    return "; ".join(
-        [f"scale: {table.scale}", *record, *([f"judged by {judged}"] if judged else [])]
-    )
+    scale = scale_of(table)
+    made = f"scale: {scale}" if scale == table.scale else scale
+    return "; ".join([made, *record, *([f"judged by {judged}"] if judged else [])])
 
 
 def _line(row: Row, table: ResultTable, marked: Mapping[tuple[str, str], Place]) -> Line:

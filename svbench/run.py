@@ -32,10 +32,10 @@ from svbench.files.writing import write_text
 from svbench.generate import already_at_rate, generate, recorded, requests_for
 from svbench.protocols import Metric, RealClips, System
 from svbench.results import SCORES, dump_scores, dump_table, load_settings
+from svbench.shuffled_floor import ClipLine, floor_row
 from svbench.store import Originals, Store
 from svbench.types import (
     Better,
-    ClipScore,
     ClipSpec,
     Column,
     Example,
@@ -141,7 +141,7 @@ def walk(
             entrants.append(Entrant("real", "real clips", real, made_of_real_clips=True))
         judge = _Judge(config, plan, real, store, engine, progress)
         judge.describe(entrants)
-        judged = [judge.row(entrant) for entrant in entrants]
+        judged = [row for entrant in entrants for row in judge.rows(entrant)]
         scores = dump_scores([line for _, lines in judged for line in lines])
         table = ResultTable(
             title=plan.title,
@@ -277,7 +277,15 @@ class _Judge:
     def _comparing(self) -> tuple[Metric, ...]:
         return tuple(metric for metric in self.plan.metrics if metric.needs_reference)
 
-    def row(self, entrant: Entrant) -> tuple[Row, list[tuple[str, str, ClipScore]]]:
+    def rows(self, entrant: Entrant) -> list[tuple[Row, list[ClipLine]]]:
+        """Give the row, and for clips made elsewhere the floor made from them."""
+        judged = self.row(entrant)
+        if entrant.name not in self.plan.folders:
+            return [judged]
+        features = self._describe(entrant.samples, self.plan.metrics).features
+        return [judged, floor_row(judged[0], self.plan.metrics, features, self.config.seed)]
+
+    def row(self, entrant: Entrant) -> tuple[Row, list[ClipLine]]:
         """Give the row, and a line per clip and metric."""
         described = self._describe(entrant.samples, self.plan.metrics)
         scores, absent, lines = {}, self.plan.unavailable, []
@@ -290,7 +298,13 @@ class _Judge:
             if metric.needs_reference and min(features.count, len(self.real.samples)) < least:
                 absent[metric.name] = f"a distance between sets needs at least {least} clips here"
                 continue
-            judgement = self._judge(metric, entrant, features)
+            try:
+                judgement = self._judge(metric, entrant, features)
+            except ScoreError as error:
+                if self.config.strict:
+                    raise
+                absent[metric.name] = str(error)
+                continue
             scores[metric.name] = judgement.score
             lines += [(entrant.name, metric.name, clip) for clip in judgement.clips]
         settings = {**entrant.settings, "set": entrant.samples.digest}

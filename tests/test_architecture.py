@@ -46,10 +46,10 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     **{name: set() for name in ALONE},
     "svbench": {"svbench._version"},
     "svbench.__main__": {"svbench.cli", "svbench.early_stops"},
-    "svbench.types": {"svbench.errors"},
+    # intervals make numbers from numbers: metrics bound scores by them, reports differences
+    **{f"svbench.{name}": {"svbench.errors"} for name in ("types", "limits", "intervals")},
     "svbench.files": NOUNS,
     "svbench.protocols": {"svbench.types"},
-    "svbench.limits": {"svbench.errors"},
     "svbench.processes": {"svbench.early_stops"},
     "svbench.config": NOUNS | {"svbench.limits"},
     "svbench.plan_checks": NOUNS
@@ -58,8 +58,6 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "svbench.engine": NOUNS,
     "svbench.weights": NOUNS | {"svbench.files"},
     "svbench.results": NOUNS,
-    # numbers from numbers: metrics bound scores by it, reports the differences between rows
-    "svbench.intervals": {"svbench.errors"},
     "svbench.store": NOUNS | {"svbench.media"},
     "svbench.datasets": NOUNS
     | {"svbench.files.folders", "svbench.media", "svbench.store", "svbench.weights"},
@@ -77,8 +75,10 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "svbench.generate",
         "svbench.protocols",
         "svbench.results",
+        "svbench.shuffled_floor",
         "svbench.store",
     },
+    "svbench.shuffled_floor": NOUNS | {"svbench.intervals", "svbench.protocols"},
     "svbench.tune": NOUNS
     | {
         "svbench.limits",
