@@ -15,12 +15,12 @@ Value of a clip The mean over the re-pairings of its picture; the value of the s
                 A re-paired clip that the metric leaves out is left out here.
 Interval        Over clips, of each clip's value plus what its sound scores above the mean of all
                 sounds: pictures and sounds are both draws, and an interval over pictures alone
-                is too narrow (it covers 0.905 at 40 clips in place of 0.95; this one 0.974).
+                is too narrow.
 
 The paired difference between a set and its floor needs no such care. Each sound is used equally
 often on both sides, so a sound that agrees with everything adds nothing to the mean difference,
-only to its interval: with sound independent of the picture, fewer than 1 % of sets of 2 to 40
-clips stand clear of their floor. `tests/svbench/test_shuffled_floor.py` simulates both.
+only to its interval, which errs on the wide side. `tests/svbench/test_shuffled_floor.py` simulates
+both.
 
 References
 ----------

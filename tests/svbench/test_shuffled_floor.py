@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from svbench.errors import ConfigError, ScoreError
-from svbench.intervals import paired_difference
+from svbench.intervals import mean_interval, paired_difference
 from svbench.metrics.adjusted import AdjustedAVAlign
 from svbench.metrics.av_align import AVAlign
 from svbench.metrics.av_events import DETECTORS
@@ -155,7 +155,7 @@ def test_the_interval_counts_pictures_and_sounds() -> None:
 @pytest.mark.parametrize("count", [5, 20])
 def test_the_interval_covers_and_unrelated_sound_does_not_stand_clear(count: int) -> None:
     rng = np.random.default_rng(count)
-    pool, repeats, covered, clear = 100, 300, 0, 0
+    pool, repeats, covered, narrow, clear = 100, 300, 0, 0, 0
     effects = rng.normal(0, 0.08, (2, pool))  # pictures and sounds that agree with everything
     noise = rng.normal(0, 0.12, (pool, pool))
     matrix = np.clip(0.3 + effects[0][:, None] + effects[1] + noise, 0, 1)
@@ -164,11 +164,14 @@ def test_the_interval_covers_and_unrelated_sound_does_not_stand_clear(count: int
         found = shuffled(Lookup(matrix), numbered(drawn.tolist()), seed=repeat)
         low, high = found.score.interval or (0, 0)
         covered += low <= matrix.mean() <= high
+        low, high = mean_interval([clip.value for clip in found.clips], (0, 1)) or (0, 0)
+        narrow += low <= matrix.mean() <= high  # over pictures alone
         own = matrix[drawn[:, 0], drawn[:, 1]]
         gain = paired_difference(own, [clip.value for clip in found.clips], (0, 1))
         assert gain.interval is not None
         clear += gain.interval[0] > 0
     assert covered >= 0.93 * repeats
+    assert covered > narrow
     assert clear <= 0.025 * repeats
 
 
@@ -191,6 +194,26 @@ def test_the_floor_is_that_of_clips_which_are_really_re_paired(kind: Any) -> Non
         expected += [clip.value for clip in metric.score(features(made)).clips]
     assert [clip.value for clip in found.clips] == pytest.approx(expected / 4)
     assert found.score.value > 0.01 or kind is AdjustedAVAlign  # the clips have events to match
+
+
+def test_activity_that_all_clips_share_is_in_the_floor_too() -> None:
+    rng = np.random.default_rng(0)
+    blocks = []
+    for _ in range(30):  # 6 onsets and 6 peaks anywhere in the first half, of nothing in common
+        times = rng.uniform(0, 2, (2, 6))
+        events = [(kind, time, 1.0) for kind, of in zip((1, 2), times, strict=True) for time in of]
+        blocks.append(np.array([(0, 4.0, 8.0), (4, 0.0, 0.5), *events]))
+    owner = np.repeat(np.arange(30), [len(block) for block in blocks])
+    features = Features("events", np.concatenate(blocks), owner, tuple(map(str, range(30))))
+    metric = AdjustedAVAlign("corrected", PUBLISHED)
+    own, floor = metric.score(features), shuffled(metric, features, seed=0)
+    for score in (own.score, floor.score):
+        assert score.interval is not None
+        assert score.interval[0] > 0.1  # which alone would seem alignment
+    values = [[clip.value for clip in judged.clips] for judged in (own, floor)]
+    gain = paired_difference(*values, bounds=(-1, 1)).interval
+    assert gain is not None
+    assert gain[0] < 0 < gain[1]
 
 
 # --- where there is no floor -------------------------------------------------------------------
