@@ -56,13 +56,16 @@ def matches(onsets: Times, peaks: Times, fps: float) -> list[tuple[int, int]]:
 
 
 def rows_of(table: ResultTable, systems: Sequence[str]) -> ResultTable:
-    """Keep the rows of these systems, in the order asked for; all of them if none is named."""
-    rows = {row.system: row for row in table.rows}
+    """Keep the rows of these systems, in the order asked for; all of them if none is named.
+
+    Floors made from the clips of another row have no clips of their own, so none is kept.
+    """
+    rows = {row.system: row for row in table.rows if row.floor_of is None}
     for name in systems:
         if name not in rows:
             known = ", ".join(rows) or "none"
             raise ConfigError(f"--systems: found {name!r}, expected some of {known}")
-    return replace(table, rows=tuple(rows[name] for name in systems)) if systems else table
+    return replace(table, rows=tuple(rows[name] for name in systems or rows))
 
 
 def panels_of(

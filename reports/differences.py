@@ -24,7 +24,7 @@ EXPLANATION: Final = (
 def chosen_row(table: ResultTable, against: str | None) -> Row:
     """Give the row that others are held against: the first model, unless one is named."""
     if against is None:
-        models = [row for row in table.rows if not row.made_of_real_clips]
+        models = [row for row in table.rows if row.competes]
         return (models or list(table.rows))[0]
     for row in table.rows:
         if against in (row.system, row.title):

@@ -72,8 +72,8 @@ def _panel(axis: Axes, column: Column, rows: list[Row], scores: ClipScores) -> N
     highest = max((shares.max() for shares, _ in drawn), default=0.0)
     models = 0
     for place, (row, values, (shares, edges)) in enumerate(zip(rows, found, drawn, strict=True)):
-        colour = QUIET if row.made_of_real_clips else hue(models)
-        models += not row.made_of_real_clips
+        colour = hue(models) if row.competes else QUIET
+        models += row.competes
         axis.axhline(place, color=QUIET, linewidth=0.5)
         if not len(values):
             axis.annotate("not judged", (span[0], place), color=QUIET, fontsize=7, va="bottom")

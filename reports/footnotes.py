@@ -10,7 +10,9 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
+from svbench.reports.floors import verdicts
 from svbench.reports.ranking import EXPLANATION, UNREAD
+from svbench.results import ClipValues
 from svbench.types import ResultTable, Row
 
 CAVEAT: Final = "caveat"  # of a column's settings: what a reader must know of every number in it
@@ -26,7 +28,7 @@ _FETCH: Final = re.compile(
 )
 
 
-def footnotes(table: ResultTable, *, marked: bool, known: bool) -> list[str]:
+def footnotes(table: ResultTable, *, marked: bool, scores: ClipValues | None) -> list[str]:
     """Return the notes of a table.
 
     Parameters
@@ -35,14 +37,15 @@ def footnotes(table: ResultTable, *, marked: bool, known: bool) -> list[str]:
         the table as it is printed
     marked : bool
         whether a cell is printed as best or second best
-    known : bool
-        whether the scores of single clips, by which cells are marked, were at hand
+    scores : ClipValues or None
+        the scores of single clips, by which cells are marked and rows stand clear of floors
     """
     return [
         *_of_the_table(table),
         *_left_out(table),
+        *([] if scores is None else verdicts(table, scores)),
         *_fetched_at_once(_of_cells(table, _absence)),
-        *_reading(table, marked=marked, known=known),
+        *_reading(table, marked=marked, known=scores is not None),
         *_caveats(table),
         *_of_cells(table, _detail),
     ]
@@ -107,7 +110,7 @@ def _reading(table: ResultTable, *, marked: bool, known: bool) -> Iterable[str]:
         yield REFERENCES
     if marked:
         yield EXPLANATION
-    elif not known and sum(not row.made_of_real_clips for row in table.rows) > 1:
+    elif not known and sum(row.competes for row in table.rows) > 1:
         yield UNREAD
 
 
@@ -163,7 +166,7 @@ def _rows(table: ResultTable, systems: Sequence[str]) -> str:
     """Return the rows by title, or the kind that they are all of."""
     kinds = {
         "every row": table.rows,
-        "every model": [row for row in table.rows if not row.made_of_real_clips],
+        "every model": [row for row in table.rows if row.competes],
         "every reference row": [row for row in table.rows if row.made_of_real_clips],
     }
     for name, rows in kinds.items():

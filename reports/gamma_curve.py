@@ -111,7 +111,7 @@ def levels_of(table: ResultTable, column: Column) -> dict[str, float]:
     A distance between sets falls with the number of clips, so its counts must be those of models.
     """
     found = [row for row in table.rows if column.metric in row.scores]
-    counts = {_counts(row, column) for row in found if not row.made_of_real_clips}
+    counts = {_counts(row, column) for row in found if row.competes}
     return {
         row.system: row.scores[column.metric].value
         for row in found

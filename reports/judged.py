@@ -14,6 +14,7 @@ from svbench.types import Column, ResultTable
 
 ABSENT: Final = "absent"
 UNJUDGING: Final = ("seed", "resamples", "interval", "bounds", "caveat")  # no value rests on them
+ELSEWHERE: Final = "elsewhere"  # the scale of `svbench score`, which judges at full size
 LONGEST: Final = 60  # characters of a value that a message shows
 
 
@@ -44,11 +45,16 @@ def _base(table: ResultTable) -> Mapping[str, Any]:
     usual = replace(spec, frame_choice="nearest", channels="mean")
     return {
         "data set": table.dataset,
-        "scale": table.scale,
+        "scale": "paper" if table.scale == ELSEWHERE else table.scale,  # as older tables have it
         "clip format": str(usual),
         "frame choice": spec.frame_choice,
         "channels": spec.channels,
     }
+
+
+def scale_of(table: ResultTable) -> str:
+    """Return at which scale the clips were made, for print: `svbench score` cannot know it."""
+    return "clips made elsewhere" if table.scale == ELSEWHERE else table.scale
 
 
 def shortened(reasons: tuple[str, ...], most: int = 3) -> str:

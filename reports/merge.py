@@ -24,7 +24,7 @@ from typing import Any, Final
 from svbench.errors import DataError
 from svbench.reports.judged import columns_differ, settings_differ, shortened, tables_differ
 from svbench.results import ClipValues, judged_how
-from svbench.types import Column, ResultTable, Row, Score
+from svbench.types import FLOOR_OF, Column, ResultTable, Row, Score
 
 SET: Final = "set"  # of a row's settings: the digest of its clips
 REAL: Final = "real set"  # of a table's record: the digest of its real clips
@@ -126,6 +126,9 @@ class _Merging:
             if times[row.system] > 1:
                 system, title = f"{row.system} ({run.name})", f"{row.title} ({run.name})"
                 row = replace(row, system=system, title=title)
+            if times[row.floor_of or ""] > 1:  # its set is told apart by the name of the run, too
+                settings = {**row.settings, FLOOR_OF: f"{row.floor_of} ({run.name})"}
+                row = replace(row, settings=settings)
             rows.append(row)
             for (system, metric), values in (run.scores or {}).items():
                 if system == entry.read.system and metric in row.scores:

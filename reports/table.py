@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 from svbench.reports.footnotes import FEW as FEW  # which belongs to our face
 from svbench.reports.footnotes import VIEW, footnotes
+from svbench.reports.judged import scale_of
 from svbench.reports.ranking import Place, places
 from svbench.results import ClipValues
 from svbench.types import ResultTable, Row, Score
@@ -72,7 +73,7 @@ def arrange(table: ResultTable, scores: ClipValues | None = None) -> Sheet:
         title=f"{table.title} ({_format(table)})",
         headings=tuple(f"{c.title} {ARROWS[c.better]}" for c in table.columns),
         lines=lines,
-        footnotes=tuple(footnotes(table, marked=bool(marked), known=scores is not None)),
+        footnotes=tuple(footnotes(table, marked=bool(marked), scores=scores)),
         protocol=_protocol(table),
         name=table.title,
         brief=tuple(_brief(table)),
@@ -107,9 +108,9 @@ def _protocol(table: ResultTable) -> str:
     """Return at which scale and by what the rows were judged."""
     record = [f"{name}: {table.record[name]}" for name in RECORDED if name in table.record]
     judged = ", ".join(column.metric for column in table.columns)
-    return "; ".join(
-        [f"scale: {table.scale}", *record, *([f"judged by {judged}"] if judged else [])]
-    )
+    scale = scale_of(table)
+    made = f"scale: {scale}" if scale == table.scale else scale
+    return "; ".join([made, *record, *([f"judged by {judged}"] if judged else [])])
 
 
 def _line(row: Row, table: ResultTable, marked: Mapping[tuple[str, str], Place]) -> Line:

@@ -259,8 +259,7 @@ DEFAULT_METRICS = {
         "fad",
         "ib-av",
         "av-align-corrected@published",
-        "av-align-tempotokens-2023@published",
-        "av-align-tempotokens-2025@published",
+        "av-align-adjusted-corrected@published",
     ),
 }
 # Tables 2 and 3 of the paper: on sounds without hits, AV-Align says nothing.
@@ -305,6 +304,7 @@ def plan_score(config: ScoreConfig, out: Path | None = None) -> Plan:
     from svbench.datasets import manifest
     from svbench.plan_checks import check_captioned, check_captions
     from svbench.plans import Plan
+    from svbench.shuffled_floor import NOTE, check_floor_names
 
     check_captions(config.captions)
     reference = manifest.find(config.reference, out=out)
@@ -325,6 +325,7 @@ def plan_score(config: ScoreConfig, out: Path | None = None) -> Plan:
                     "none of them `real` or `reference`"
                 )
             folders[name] = examples
+    check_floor_names(folders)
     captioned = all(e.caption.strip() for examples in (real, *folders.values()) for e in examples)
     usual = (*DEFAULT_METRICS["score"], *(WITH_CAPTIONS if captioned else ()))
     columns = _columns(config.metrics or usual, config)
@@ -332,12 +333,12 @@ def plan_score(config: ScoreConfig, out: Path | None = None) -> Plan:
     return Plan(
         title=f"Clips against {config.reference.resolve().name}",
         dataset=config.reference.resolve().name,
-        scale="paper",
+        scale="elsewhere",
         spec=config.spec,
         real=real,
         columns=columns,
         folders=folders,
-        notes=(f"every clip brought to {config.spec}, from its start", *passed_over),
+        notes=(f"every clip brought to {config.spec}, from its start", *passed_over, NOTE),
     )
 
 

@@ -161,6 +161,8 @@ def score(
 ) -> None:
     """Score clips made elsewhere; each folder (or `system` in a list) becomes a row.
 
+    Below each stands its floor, the same pictures with the sound of other clips of the set.
+
     Example: svbench score my-model/ --reference test-set/
     """
     from svbench.catalog import plan_score

@@ -76,7 +76,7 @@ def make_gallery(
         _Wanted(row.system, sets[row.system], places[row.system][request], _extractors(row))
         for request in requests
         for row in table.rows
-        if request in places[row.system]
+        if request in places.get(row.system, ())
     ]
     store = Store(run)
 
@@ -100,6 +100,7 @@ def make_gallery(
 def find_sets(run: Path, table: ResultTable, engine: Engine) -> dict[str, SampleSet]:
     """Return the clips of every row, from manifests of the run or from where `score` read them.
 
+    A floor made from the clips of another row has none, and no set.
     Clips that are not those that the numbers of the row were computed from are a DataError.
     """
     elsewhere: Mapping[str, tuple[Path, tuple[Example, ...]]] = {}
@@ -109,7 +110,7 @@ def find_sets(run: Path, table: ResultTable, engine: Engine) -> dict[str, Sample
         config = ScoreConfig.of(**asked["config"])
         elsewhere, pad = _scored(config), config.pad
     sets = {}
-    for row in table.rows:
+    for row in (row for row in table.rows if row.floor_of is None):
         manifest.check_name(row.system, "system", str(run))
         listed = run / "samples" / row.system / "manifest.jsonl"
         if row.system in elsewhere:

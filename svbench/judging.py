@@ -25,8 +25,9 @@ from svbench.errors import DataError, ScoreError
 from svbench.extract import Extraction, extract
 from svbench.plans import Plan, Unavailable
 from svbench.protocols import Extractor, Metric
+from svbench.shuffled_floor import ClipLine, floor_row
 from svbench.store import Store
-from svbench.types import Better, ClipScore, Features, Judgement, Row, SampleSet
+from svbench.types import Better, Features, Judgement, Row, SampleSet
 
 LEAST_COMPARED: Final = 2  # clips of a set that is held against another
 LEAST_HALVED: Final = 4  # real clips, if a half of them is held against the other half
@@ -135,7 +136,15 @@ class Judge:
     def _comparing(self) -> tuple[Metric, ...]:
         return tuple(metric for metric in self.plan.metrics if metric.needs_reference)
 
-    def row(self, entrant: Entrant) -> tuple[Row, list[tuple[str, str, ClipScore]]]:
+    def rows(self, entrant: Entrant) -> list[tuple[Row, list[ClipLine]]]:
+        """Return the row, and for clips made elsewhere the floor made from them."""
+        judged = self.row(entrant)
+        if entrant.name not in self.plan.folders:
+            return [judged]
+        features = self._extracted(entrant.samples, self.plan.metrics).features
+        return [judged, floor_row(judged[0], self.plan.metrics, features, self.config.seed)]
+
+    def row(self, entrant: Entrant) -> tuple[Row, list[ClipLine]]:
         """Return the row, and a line per clip and metric."""
         extracted = self._extracted(entrant.samples, self.plan.metrics)
         scores, absent, lines = {}, self.plan.unavailable, []
@@ -144,7 +153,12 @@ class Judge:
             if features is None:
                 absent[metric.name] = "none of its clips could be described"
                 continue
-            judgement = self._judged(metric, entrant, features)
+            try:
+                judgement = self._judged(metric, entrant, features)
+            except ScoreError as error:
+                if self.config.strict:
+                    raise
+                judgement = str(error)
             if isinstance(judgement, str):
                 absent[metric.name] = judgement
                 continue

@@ -60,7 +60,7 @@ def walk(
         plan = with_halves(plan, entrants, config.seed)
         judge = Judge(config, plan, found.reference, store, engine, progress)
         judge.extract(entrants)
-        judged = [judge.row(entrant) for entrant in entrants]
+        judged = [row for entrant in entrants for row in judge.rows(entrant)]
         scores = dump_scores([line for _, lines in judged for line in lines])
         table = ResultTable(
             title=plan.title,

@@ -77,8 +77,10 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "svbench.extract",
         "svbench.plans",
         "svbench.protocols",
+        "svbench.shuffled_floor",
         "svbench.store",
     },
+    "svbench.shuffled_floor": NOUNS | {"svbench.intervals", "svbench.protocols"},
     "svbench.run_record": NOUNS
     | {"svbench.config", "svbench.protocols", "svbench.results", "svbench.store"},
     "svbench.run": NOUNS

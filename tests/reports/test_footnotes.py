@@ -20,7 +20,7 @@ def row(name: str, note: str = "", *, real: bool = False, **more: object) -> Row
 
 def notes(*rows: Row, **more: object) -> list[str]:
     table = ResultTable("t", "d", "paper", SPEC, COLUMNS, rows, **more)  # type: ignore[arg-type]
-    return footnotes(table, marked=False, known=True)
+    return footnotes(table, marked=False, scores={})
 
 
 def test_a_clip_that_is_left_out_is_told_once() -> None:
@@ -80,7 +80,7 @@ def test_a_note_may_hold_of_everything() -> None:
     absent = {"fvd": "none", "fad": "none"}
     rows = tuple(replace(row(n, absent=absent), scores={}) for n in "ab")
     table = ResultTable("t", "d", "paper", SPEC, one, rows)
-    assert footnotes(table, marked=False, known=True) == ["every column, every row: none"]
+    assert footnotes(table, marked=False, scores={}) == ["every column, every row: none"]
 
 
 def test_clips_judged_as_they_are_are_not_said_to_be_brought_to_a_format() -> None:
@@ -89,7 +89,7 @@ def test_clips_judged_as_they_are_are_not_said_to_be_brought_to_a_format() -> No
 
     def said(*columns: Column) -> list[str]:
         table = ResultTable("t", "d", "paper", SPEC, columns, (row("a"),), (note, "other"))
-        return footnotes(table, marked=False, known=True)
+        return footnotes(table, marked=False, scores={})
 
     assert said(native) == ["other", BRACKETS]
     assert said(COLUMNS[0], native)[0] == f"{note}; not for IB: clips as they were made"

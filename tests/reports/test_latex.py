@@ -133,7 +133,7 @@ def test_title_protocol_and_notes_are_the_caption_in_sentences() -> None:
     for sentence in (
         "Greatest Hits, miniature (32 frames at 8 frames/s, 64 x 64 px, 16000 Hz). Scale: mini;",
         "Miniature: drawn clips, not comparable with published figures.",
-        "only where the two intervals do not overlap.",
+        "only where the two intervals do not overlap and rest on 10 clips or more.",
     ):
         assert sentence in caption[1]
 

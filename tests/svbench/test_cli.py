@@ -100,7 +100,8 @@ def test_json_is_what_the_results_file_holds_and_nothing_else(
     outcome = svbench(*words, "--out", tmp_path / "run", "--json")
     assert outcome.code == 0
     assert outcome.out == (tmp_path / "run" / "results.json").read_text(encoding="utf-8")
-    assert [row["system"] for row in json.loads(outcome.out)["rows"]] == ["mine", "real"]
+    rows = json.loads(outcome.out)["rows"]
+    assert [row["system"] for row in rows] == ["mine", "mine-shuffled", "real"]
 
 
 def test_a_report_prints_what_the_run_printed(
@@ -153,7 +154,9 @@ def test_several_folders_become_several_rows(
     rows = json.loads(outcome.out)["rows"]
     assert [(row["system"], row["asked"]) for row in rows] == [
         ("mine", 2),
+        ("mine-shuffled", 2),
         ("yours", 1),
+        ("yours-shuffled", 1),
         ("real", 2),
     ]
 
