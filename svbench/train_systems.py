@@ -70,9 +70,11 @@ USUAL: Final = TrainSettings(
     batch=16,
     at_once=16,
     trainable="all",
+    optimizer="adamw",
     rate=1.5e-3,
     warm_up=50,
     cosine=True,
+    weight_decay=1e-2,
     ema_decay=0.998,
     save_every=250,
 )
