@@ -22,7 +22,7 @@ OPTIMIZERS: Final[Mapping[str, type[torch.optim.Optimizer]]] = {
     "adam": torch.optim.Adam,
     "adamw": torch.optim.AdamW,
 }
-BETAS: Final = (0.9, 0.999)  # of Adam and AdamW alike; the paper and the released script keep them
+BETAS: Final = (0.9, 0.999)  # Adam's own, as the released script has them; not in the paper
 EPSILON: Final = 1e-8
 # Of a mixer with a single key: they exist in released checkpoints and cannot learn.
 IDLE: Final = (".norm2.", ".attention2.to_q.", ".attention2.to_k.")

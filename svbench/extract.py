@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from svbench.engine import Engine, cut
 from svbench.errors import DataError, ScoreError, StoppedError, SvbenchError
+from svbench.pace import Advance
 from svbench.protocols import Extractor
 from svbench.store import Store, read_sample
 from svbench.types import Clip, Features, Sample, SampleSet, Values, View
@@ -38,7 +39,7 @@ def extract(
     samples: SampleSet,
     store: Store,
     engine: Engine,
-    advance: Callable[[int], None],
+    advance: Advance,
 ) -> Extraction:
     """Describe every clip by every extractor, or say in one line why it could not be.
 
@@ -49,15 +50,16 @@ def extract(
     blocks: dict[str, dict[str, Values]] = defaultdict(dict)
     problems: dict[str, str] = {}
 
-    def describe(shard: _Shard) -> tuple[int, dict[str, dict[str, Values]], dict[str, str]]:
-        return len(shard.samples), *_describe(list(distinct.values()), shard, samples, store)
+    def describe(shard: _Shard) -> tuple[dict[str, dict[str, Values]], dict[str, str]]:
+        found, wrong, fresh = _describe(list(distinct.values()), shard, samples, store)
+        advance(len(shard.samples), len(shard.samples) - fresh)
+        return found, wrong
 
     shards = (_Shard(n, tuple(s)) for n, s in enumerate(cut(samples.samples, SHARD)))
-    for count, found, wrong in engine.map(describe, shards):
+    for found, wrong in engine.map(describe, shards):
         for key, by_request in found.items():
             blocks[key].update(by_request)
         problems |= wrong
-        advance(count)
     features = {key: _join(key, blocks[key]) for key in distinct if blocks[key]}
     return Extraction(features, problems)
 
@@ -69,17 +71,19 @@ def _join(key: str, blocks: dict[str, Values]) -> Features:
 
 def _describe(
     extractors: Sequence[Extractor], shard: _Shard, samples: SampleSet, store: Store
-) -> tuple[dict[str, dict[str, Values]], dict[str, str]]:
-    """Give blocks by extractor and request, and problems by request, of one shard."""
+) -> tuple[dict[str, dict[str, Values]], dict[str, str], int]:
+    """Return blocks by extractor and request, problems by request, and how many clips were read."""
     known = {e.key: store.load_features(e.key, samples.name, shard.number) for e in extractors}
     before = {key: set(blocks) for key, blocks in known.items()}
     found: dict[str, dict[str, Values]] = {}
     problems: dict[str, str] = {}
+    read: set[str] = set()
     for view in dict.fromkeys(e.view for e in extractors):
         asking = [e for e in extractors if e.view == view]
         batches = [shard.samples] if view == "conformed" else [(s,) for s in shard.samples]
         for batch in batches:
             fresh = [s for s in batch if any(_told(s) not in known[e.key] for e in asking)]
+            read.update(s.request_id for s in fresh)
             clips, wrong = _read(fresh, samples, view)
             problems |= wrong
             for extractor in asking:
@@ -95,7 +99,7 @@ def _describe(
         found[extractor.key] = {
             s.request_id: kept[_told(s)] for s in shard.samples if _told(s) in kept
         }
-    return found, problems
+    return found, problems, len(read)
 
 
 def _told(sample: Sample) -> str:

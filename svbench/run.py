@@ -30,6 +30,7 @@ from svbench.files.holding import clear_left_overs, locked
 from svbench.files.text import shown
 from svbench.files.writing import write_text
 from svbench.generate import already_at_rate, generate, recorded, requests_for
+from svbench.pace import Advance, Progress
 from svbench.protocols import Metric, RealClips, System
 from svbench.results import SCORES, dump_scores, dump_table, load_settings
 from svbench.store import Originals, Store
@@ -45,8 +46,6 @@ from svbench.types import (
     Row,
     SampleSet,
 )
-
-Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 
 OUR_FOLDERS = ("samples", "features", "report")  # of a run; `data` is written in one go
 WRITTEN = ("run.json", "results.json", "scores.csv", "data", *OUR_FOLDERS)
@@ -64,9 +63,9 @@ RECORDED_VERSIONS = (
 )
 
 
-def silent(_label: str, _total: int) -> AbstractContextManager[Callable[[int], None]]:
+def silent(_label: str, _total: int) -> AbstractContextManager[Advance]:
     """Show no progress."""
-    return nullcontext(lambda _count: None)
+    return nullcontext(lambda _done, _kept=0, /: None)
 
 
 @dataclass(frozen=True, slots=True)

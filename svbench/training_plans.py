@@ -32,9 +32,10 @@ from svbench.catalog import DATASETS, known
 from svbench.config import RunConfig
 from svbench.errors import ConfigError
 from svbench.files.writing import write_text
+from svbench.pace import Progress
 from svbench.plan_checks import check_data
 from svbench.reports.loss_curves import LossCurves, draw
-from svbench.train import Course, Progress
+from svbench.train import Course
 from svbench.train_systems import Course as Miniature
 
 MINI_CLIPS: Final = 2000  # drawn for a training; as those of the shipped systems
