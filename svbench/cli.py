@@ -244,6 +244,8 @@ def train_extractors(
 ) -> None:
     """Train the miniature I3D, VGGish and ImageBind that svbench ships: some 10 minutes.
 
+    They learn from drawn Greatest Hits; with --scenes, ImageBind from drawn Landscape and VGGSound.
+
     Example: svbench train-extractors --out runs/extractors
     """
     options.check_folder(out)

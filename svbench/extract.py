@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from svbench.engine import Engine, cut
 from svbench.errors import DataError, ScoreError, StoppedError, SvbenchError
 from svbench.feature_store import clip_key
+from svbench.pace import Advance
 from svbench.protocols import Extractor
 from svbench.store import Store, read_sample
 from svbench.types import Clip, Features, Sample, SampleSet, Values, View
@@ -32,7 +33,7 @@ def extract(
     samples: SampleSet,
     store: Store,
     engine: Engine,
-    advance: Callable[[int], None],
+    advance: Advance,
 ) -> Extraction:
     """Describe every clip by every extractor, or say in one line why it could not be.
 
@@ -43,16 +44,15 @@ def extract(
     blocks: dict[str, dict[str, Values]] = defaultdict(dict)
     problems: dict[str, str] = {}
 
-    def describe(
-        shard: Sequence[Sample],
-    ) -> tuple[int, dict[str, dict[str, Values]], dict[str, str]]:
-        return len(shard), *_describe(list(distinct.values()), shard, samples, store)
+    def describe(shard: Sequence[Sample]) -> tuple[dict[str, dict[str, Values]], dict[str, str]]:
+        found, wrong, fresh = _describe(list(distinct.values()), shard, samples, store)
+        advance(len(shard), len(shard) - fresh)
+        return found, wrong
 
-    for count, found, wrong in engine.map(describe, cut(samples.samples, SHARD)):
+    for found, wrong in engine.map(describe, cut(samples.samples, SHARD)):
         for key, by_request in found.items():
             blocks[key].update(by_request)
         problems |= wrong
-        advance(count)
     features = {key: _join(key, blocks[key]) for key in distinct if blocks[key]}
     return Extraction(features, problems)
 
@@ -64,15 +64,17 @@ def _join(key: str, blocks: dict[str, Values]) -> Features:
 
 def _describe(
     extractors: Sequence[Extractor], shard: Sequence[Sample], samples: SampleSet, store: Store
-) -> tuple[dict[str, dict[str, Values]], dict[str, str]]:
-    """Return blocks by extractor and request, and problems by request, of one shard."""
+) -> tuple[dict[str, dict[str, Values]], dict[str, str], int]:
+    """Return blocks by extractor and request, problems by request, and how many clips were read."""
     known = {e.key: _known(e, shard, store) for e in extractors}
     problems: dict[str, str] = {}
+    read: set[str] = set()
     for view in dict.fromkeys(e.view for e in extractors):
         asking = [e for e in extractors if e.view == view]
         batches = [shard] if view == "conformed" else [(s,) for s in shard]
         for batch in batches:
             fresh = [s for s in batch if any(clip_key(s) not in known[e.key] for e in asking)]
+            read.update(s.request_id for s in fresh)
             clips, wrong = _read(fresh, samples, view)
             problems |= wrong
             for extractor in asking:
@@ -86,7 +88,7 @@ def _describe(
         key: {s.request_id: blocks[clip_key(s)] for s in shard if clip_key(s) in blocks}
         for key, blocks in known.items()
     }
-    return found, problems
+    return found, problems, len(read)
 
 
 def _known(extractor: Extractor, shard: Sequence[Sample], store: Store) -> dict[str, Values]:

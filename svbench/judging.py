@@ -20,9 +20,10 @@ from typing import Any, Final
 import numpy as np
 
 from svbench.config import RunConfig, ScoreConfig
-from svbench.engine import Engine, Progress
+from svbench.engine import Engine
 from svbench.errors import DataError, ScoreError
 from svbench.extract import Extraction, extract
+from svbench.pace import Progress
 from svbench.plans import Plan, Unavailable
 from svbench.protocols import Extractor, Metric
 from svbench.shuffled_floor import ClipLine, floor_row

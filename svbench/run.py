@@ -14,12 +14,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from svbench.config import RunConfig, ScoreConfig
-from svbench.engine import Engine, Progress, silent
+from svbench.engine import Engine
 from svbench.feature_store import shared_cache
 from svbench.files.holding import clear_left_overs, locked
 from svbench.files.writing import write_text
 from svbench.generate import already_at_rate, generate, recorded, requests_for
 from svbench.judging import Entrant, Judge, refuse, with_halves
+from svbench.pace import Progress, silent
 from svbench.plans import Plan, Unavailable
 from svbench.protocols import Metric, System
 from svbench.results import SCORES, dump_scores, dump_table

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 ROOMS = ("metrics", "baselines", "reports")  # links in svbench/ to folders beside it
 # the nouns, and the leaves that every room reads its files by
 NOUNS = {"svbench.types", "svbench.errors", "svbench.files.text", "svbench.files.endings"}
-EVERYBODY = {"svbench.files.writing", "svbench.files.seals"}  # files appear whole, known again
+EVERYBODY = {"svbench.files.writing", "svbench.files.seals", "svbench.pace"}  # what all may use
 MOST_LINES = 400
 
 # What a module, or all modules of a package, may import of svbench beside their own package.
@@ -36,9 +36,9 @@ TRAINS_EXTRACTORS = NOUNS | {
 # What commands share: how options are read, and the result files that most look at.
 COMMANDS = NOUNS | {"svbench.cli_options", "svbench.limits", "svbench.reports", "svbench.results"}
 CLI = ("listing", "pages", "progress", "reports", "stopping", "sweep", "training", "weights")
-ALONE = ("svbench._version", "svbench.cli_progress", "svbench.early_stops", "svbench.errors")
+ALONE = ("svbench._version", "svbench.early_stops", "svbench.errors", "svbench.pace")
 MAY_IMPORT: Mapping[str, set[str]] = {
-    **{name: set() for name in ALONE},
+    **{name: set() for name in (*ALONE, "svbench.cli_progress")},
     "svbench": {"svbench._version"},
     "svbench.__main__": {"svbench.cli", "svbench.early_stops"},
     "svbench.types": {"svbench.errors"},

@@ -113,7 +113,7 @@ def real_plan(folder: Path) -> Plan:
 @contextmanager
 def _step(label: str, begins: Callable[[str], None]) -> Iterator[Callable[[int], None]]:
     begins(label)
-    yield lambda _count: None
+    yield lambda *_: None
 
 
 @pytest.mark.parametrize("step", ["lagged: making clips", "mine: describing", "reference: desc"])
