@@ -31,7 +31,16 @@ from svbench.files.text import shown
 from svbench.files.writing import write_text
 from svbench.generate import already_at_rate, generate, recorded, requests_for
 from svbench.protocols import Metric, RealClips, System
-from svbench.results import SCORES, dump_scores, dump_table, load_settings
+from svbench.request_list import dump_requests, identify_requests
+from svbench.results import (
+    REQUESTS,
+    REQUESTS_FILE,
+    SCORES,
+    digest_requests,
+    dump_scores,
+    dump_table,
+    load_settings,
+)
 from svbench.store import Originals, Store
 from svbench.types import (
     Better,
@@ -49,7 +58,7 @@ from svbench.types import (
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 
 OUR_FOLDERS = ("samples", "features", "report")  # of a run; `data` is written in one go
-WRITTEN = ("run.json", "results.json", "scores.csv", "data", *OUR_FOLDERS)
+WRITTEN = ("run.json", "results.json", "scores.csv", REQUESTS_FILE, "data", *OUR_FOLDERS)
 MAY_CHANGE = {"allow_missing", "strict"}  # one may learn on the way what is missing
 LEAST_COMPARED = 2  # clips of a set that is held against another
 LEAST_HALVED = 4  # real clips, if a half of them is held against the other half
@@ -143,6 +152,7 @@ def walk(
         judge.describe(entrants)
         judged = [judge.row(entrant) for entrant in entrants]
         scores = dump_scores([line for _, lines in judged for line in lines])
+        asked = identify_requests(usable, engine)
         table = ResultTable(
             title=plan.title,
             dataset=plan.dataset,
@@ -160,8 +170,10 @@ def walk(
                 "real clips": len(usable),
                 "real set": real.digest,
                 SCORES: hashlib.sha256(scores.encode()).hexdigest(),
+                REQUESTS: digest_requests(asked),
             },
         )
+        write_text(out / REQUESTS_FILE, dump_requests(usable, asked, out))
         write_text(out / "scores.csv", scores)
         write_text(out / "results.json", dump_table(table))
         return table

@@ -42,8 +42,10 @@ TRAINS_EXTRACTORS = NOUNS | {
 # What commands share: how options are read, and the result files that most look at.
 COMMANDS = NOUNS | {"svbench.cli_options", "svbench.limits", "svbench.reports", "svbench.results"}
 ALONE = ("svbench._version", "svbench.cli_progress", "svbench.early_stops", "svbench.errors")
+OF_NOUNS = ("svbench.clip_view", "svbench.engine", "svbench.learning", "svbench.media")
 MAY_IMPORT: Mapping[str, set[str]] = {
     **{name: set() for name in ALONE},
+    **dict.fromkeys(OF_NOUNS, NOUNS),
     "svbench": {"svbench._version"},
     "svbench.__main__": {"svbench.cli", "svbench.early_stops"},
     "svbench.types": {"svbench.errors"},
@@ -54,10 +56,9 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "svbench.config": NOUNS | {"svbench.limits"},
     "svbench.plan_checks": NOUNS
     | {"svbench.config", "svbench.limits", "svbench.protocols", "svbench.run"},
-    "svbench.media": NOUNS,
-    "svbench.engine": NOUNS,
     "svbench.weights": NOUNS | {"svbench.files"},
     "svbench.results": NOUNS,
+    "svbench.request_list": NOUNS | {"svbench.engine", "svbench.results"},
     # numbers from numbers: metrics bound scores by it, reports the differences between rows
     "svbench.intervals": {"svbench.errors"},
     "svbench.store": NOUNS | {"svbench.media"},
@@ -76,6 +77,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "svbench.files.holding",
         "svbench.generate",
         "svbench.protocols",
+        "svbench.request_list",
         "svbench.results",
         "svbench.store",
     },
@@ -88,7 +90,6 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "svbench.metrics.av_events",
         "svbench.metrics.tuning",
     },
-    "svbench.learning": NOUNS,
     # they train the shipped networks, so they must know their classes and what feeds them
     "svbench.train_extractors": TRAINS_EXTRACTORS,
     "svbench.train_scenes": TRAINS_EXTRACTORS | {"svbench.train_extractors"},
@@ -127,7 +128,6 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     },
     "svbench.class_datasets": NOUNS | {"svbench.config", "svbench.datasets"},
     "svbench.joint_systems": NOUNS | {"svbench.baselines", "svbench.config", "svbench.protocols"},
-    "svbench.clip_view": NOUNS,
     # it shows what was judged, so it must know where `score` found it and how events are kept
     "svbench.gallery": NOUNS
     | {
