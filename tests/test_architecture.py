@@ -55,7 +55,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "svbench.processes": {"svbench.early_stops"},
     "svbench.config": NOUNS | {"svbench.limits"},
     "svbench.plan_checks": NOUNS
-    | {"svbench.config", "svbench.limits", "svbench.protocols", "svbench.run"},
+    | {"svbench.config", "svbench.datasets", "svbench.limits", "svbench.protocols", "svbench.run"},
     "svbench.weights": NOUNS | {"svbench.files"},
     "svbench.results": NOUNS,
     "svbench.request_list": NOUNS | {"svbench.engine", "svbench.results"},

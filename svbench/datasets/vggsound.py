@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import Final
 
 from svbench.datasets.clip_lists import check_folder, check_settings, names, reached, read_rows
-from svbench.datasets.manifest import check_ids
+from svbench.datasets.ids import check_ids
 from svbench.errors import DataError
 from svbench.types import ClipSpec, Example, Recording
 
