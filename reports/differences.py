@@ -107,7 +107,7 @@ def _footnotes(
     columns: list[Column], pairs: list[Paired], apart: list[str], against: Row
 ) -> tuple[str, ...]:
     notes = [EXPLANATION]
-    if pairs and not any(pair.stands for pair in pairs):
+    if pairs and not any(pair.excludes_zero for pair in pairs):
         notes.append(NOTHING_CALLED)
     doubtful = {pair.metric for pair in pairs if pair.excludes_zero and not pair.stands}
     if titles := [column.title for column in columns if column.metric in doubtful]:

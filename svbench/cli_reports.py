@@ -136,7 +136,7 @@ def _add_compare(app: typer.Typer) -> None:
         run_folders: Annotated[list[Path], options.path_argument("Two run folders or more.")],
         against: Annotated[
             str | None,
-            typer.Option(help="The row that others are held against; default: the first model."),
+            typer.Option(help="Compare with this row, NAME or RUN:NAME; default: first model."),
         ] = None,
         metrics: Metrics = None,
         format: Annotated[  # noqa: A002

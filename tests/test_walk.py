@@ -18,7 +18,7 @@ from svbench.datasets import manifest
 from svbench.engine import Local
 from svbench.errors import ConfigError, DataError, ScoreError
 from svbench.generate import requests_for, seed_for
-from svbench.results import load_table
+from svbench.results import load_requests, load_table
 from svbench.run import Plan, Unavailable, halves, walk
 from svbench.types import (
     Clip,
@@ -332,6 +332,18 @@ def test_a_seed_depends_on_the_run_and_the_request_alone(real: tuple) -> None:
     assert len(set(more.values())) == 18
     assert seed_for(6, "c0/0") != one["c0/0"]
     assert all(0 <= seed < 2**63 for seed in more.values())
+
+
+def test_a_run_lists_what_was_asked_for(tmp_path: Path, real: tuple) -> None:
+    whole, part = tmp_path / "whole", tmp_path / "part"
+    for out, examples in ((whole, real), (part, real[1:3])):
+        go(out, plan(examples))
+    asked = load_requests(whole)
+    assert asked is not None
+    assert {name: one.caption for name, one in asked.items()} == {e.id: e.caption for e in real}
+    assert load_requests(part) == {e.id: asked[e.id] for e in real[1:3]}
+    ((_, listed),) = manifest.load(whole / "requests.jsonl").items()
+    assert [e.recording.path.resolve() for e in listed] == [e.recording.path for e in real]
 
 
 def test_the_run_folder_tells_what_was_asked_and_with_which_versions(

@@ -19,10 +19,19 @@ from svbench.reports.differences import (
     chosen_row,
     differences,
 )
+from svbench.reports.paired import LEAST_UNBOUNDED
 from svbench.reports.requests import Run
 from svbench.reports.table import Cell, Sheet
 from svbench.results import Asked
-from tests.result_factories import ALIGN, FVD, REQUESTS, clip_values, make_table, with_score
+from tests.result_factories import (
+    ALIGN,
+    FVD,
+    OFFSETS,
+    REQUESTS,
+    clip_values,
+    make_table,
+    with_score,
+)
 
 TABLE = make_table()
 BEST, ONE, CROSS = "cmc-pe-gamma1.5", "cmc-pe-gamma1", "cross-attention-gamma1"
@@ -86,8 +95,11 @@ def test_a_plain_name_of_rows_that_meet_nowhere_is_refused() -> None:
 
 
 def few_pairs(count: int, bounds: object) -> Sheet:
-    """Return the differences of CMC-PE at gamma 1.5 over the first few requests."""
-    values = {key: dict(list(of.items())[:count]) for key, of in clip_values().items()}
+    """Return the differences of CMC-PE at gamma 1.5: +0.375 and +0.125 by turns."""
+    values = {
+        (system, ALIGN): {f"{place}/0": 0.25 + OFFSETS[system][place % 2] for place in range(count)}
+        for system in (BEST, CROSS)
+    }
     columns = (replace(TABLE.columns[1], settings={"bounds": bounds}),)
     rows = tuple(row for row in TABLE.rows if row.system in (BEST, CROSS))
     sheet = differences(make_table(columns=columns, rows=rows), values, rows[0])
@@ -95,20 +107,20 @@ def few_pairs(count: int, bounds: object) -> Sheet:
     return sheet
 
 
-@pytest.mark.parametrize("count", [2, 3, 4, 5, 9])
+@pytest.mark.parametrize("count", [2, 3, 4, 5, 9, 40])
 def test_few_pairs_are_called_only_where_the_interval_carries_it(count: int) -> None:
-    ((cell,),) = (line.cells for line in few_pairs(count, [0.0, 1.0]).lines)
-    # +0.375 and +0.125 by turns: with so few pairs a range of -1..1 leaves room for 0
-    assert (cell.place == "best") == ("[+" in cell.interval)
-    assert (NOTHING_CALLED in few_pairs(count, [0.0, 1.0]).footnotes) == (cell.place is None)
+    sheet = few_pairs(count, [0.0, 1.0])
+    ((cell,),) = (line.cells for line in sheet.lines)
+    assert (cell.place == "best") == cell.interval.startswith("[+")
+    assert (NOTHING_CALLED in sheet.footnotes) == (cell.place is None)
+    assert (cell.place is None) == (count <= 5)  # of so few a range of -1..1 leaves room for 0
 
 
-def test_without_a_range_a_difference_is_called_from_ten_pairs_on() -> None:
-    few, enough = few_pairs(9, None), few_pairs(10, None)
+def test_without_a_range_a_difference_is_called_from_forty_pairs_on() -> None:
+    few, enough = few_pairs(LEAST_UNBOUNDED - 1, None), few_pairs(LEAST_UNBOUNDED, None)
     assert few.lines[0].cells[0].interval.startswith("[+")  # it excludes 0, which is not enough
     assert few.lines[0].cells[0].place is None
-    assert few.footnotes[-1].endswith(TOO_FEW)
-    assert NOTHING_CALLED in few.footnotes
+    assert few.footnotes == (EXPLANATION, f"{TABLE.columns[1].title}: {TOO_FEW}")
     assert enough.lines[0].cells[0].place == "best"
     assert enough.footnotes == (EXPLANATION,)
 
