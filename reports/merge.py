@@ -37,6 +37,7 @@ from svbench.results import REQUESTS, ClipValues, judged_how
 from svbench.types import Column, ResultTable, Row, Score
 
 SET: Final = "set"  # of a row's settings: the digest of its clips
+REFERENCE: Final = "reference set"  # of a record: clips that sets are compared with, if others
 MINIATURE: Final = "mini"  # the scale of figures that are not comparable with published ones
 
 
@@ -189,7 +190,8 @@ class _Merging:
         if score.reference_count is None:
             return ""
         record, other = self.first.table.record, run.table.record
-        keys = [REAL, "seed"] if row.made_of_real_clips else [REAL]  # a seed draws their halves
+        seed = ["seed"] if row.made_of_real_clips else []  # it draws their halves
+        keys = [REAL, REFERENCE, *seed]
         if self._read_otherwise(run) and record.get(REQUESTS) == other.get(REQUESTS) is not None:
             keys.remove(REAL)  # the same files, and a column that does not fit was refused above
         differences = settings_differ(*({k: r.get(k) for k in keys} for r in (record, other)))
