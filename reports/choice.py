@@ -35,7 +35,7 @@ class Choice:
 
 
 def headline_column(table: ResultTable, scores: ClipScores) -> Column | None:
-    """Give the column a reader should look at first: AV-Align if there is one, by clip."""
+    """Return the column a reader should look at first: AV-Align if there is one, by clip."""
     told = set(scores.metrics())
     columns = [column for column in table.columns if column.metric in told]
     aligned = [column for column in columns if column.metric.startswith(AV_ALIGN)]
@@ -43,7 +43,7 @@ def headline_column(table: ResultTable, scores: ClipScores) -> Column | None:
 
 
 def ranked_rows(rows: Sequence[Row]) -> tuple[Row, ...]:
-    """Give the models among rows, or all of them where there is none."""
+    """Return the models among rows, or all of them where there is none."""
     models = tuple(row for row in rows if not row.made_of_real_clips)
     return models or tuple(rows)
 
@@ -79,7 +79,7 @@ def choose(table: ResultTable, scores: ClipScores, count: int | None = None) -> 
 
 
 def _mean(scores: ClipScores, systems: tuple[str, ...], column: Column) -> Numbers:
-    """Give the mean over rows by request, so signed that more is better."""
+    """Return the mean over rows by request, so signed that more is better."""
     sign = 1.0 if column.better == "higher" else -1.0
     found = [scores.numbers[system, column.metric][VALUE] for system in systems]
     with warnings.catch_warnings():
@@ -88,5 +88,5 @@ def _mean(scores: ClipScores, systems: tuple[str, ...], column: Column) -> Numbe
 
 
 def _spaced(length: int, count: int) -> list[int]:
-    """Give `count` places at equal steps of `length`, each in the middle of its step."""
+    """Return `count` places at equal steps of `length`, each in the middle of its step."""
     return [int((i + 0.5) * length / count) for i in range(count)]

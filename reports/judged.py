@@ -22,12 +22,12 @@ LONGEST: Final = 60  # characters of a value that a message shows
 
 
 def settings_differ(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
-    """Name every setting that is not the same in both, by its dotted place."""
+    """Return every setting that is not the same in both, by its dotted place."""
     return tuple(_walk(before, now, ""))
 
 
 def columns_differ(before: Column, now: Column) -> tuple[str, ...]:
-    """Name what values of two columns rest on and differs; how intervals are formed is not."""
+    """Return what values of two columns rest on and differs; how intervals are formed is not."""
     one, other = (
         {"better": c.better, **{k: v for k, v in c.settings.items() if k not in UNJUDGING}}
         for c in (before, now)
@@ -81,7 +81,7 @@ def _reading(spec: ClipSpec) -> dict[str, Any]:
 
 
 def shortened(reasons: tuple[str, ...], most: int = 3) -> str:
-    """Say the first of several reasons in one line, and how many more there are."""
+    """Return the first of several reasons in one line, and how many more there are."""
     more = len(reasons) - most
     return "; ".join(reasons[:most]) + (f"; and {more} more" if more > 0 else "")
 

@@ -123,7 +123,7 @@ class _Merging:
         return True
 
     def _unfit(self, run: Run) -> dict[str, str]:
-        """Return by column why a run's values cannot stand beside those merged so far, or ""."""
+        """Return by column why a run's values cannot stand beside the others; "" if they can."""
         filled = {metric for row in run.table.rows for metric in row.scores}
         unfit = {}
         for column in run.table.columns:
@@ -186,7 +186,7 @@ class _Merging:
         return True
 
     def _set_differs(self, run: Run, row: Row, score: Score) -> str:
-        """Say why a distance between sets cannot stand beside those merged so far, or nothing."""
+        """Return why a distance between sets cannot stand beside the others; "" if it can."""
         if score.reference_count is None:
             return ""
         record, other = self.first.table.record, run.table.record

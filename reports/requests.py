@@ -40,7 +40,7 @@ class SharedRequests:
     runs: list[Run] = field(default_factory=list)
 
     def add(self, run: Run) -> None:
-        """Name the requests of one more run."""
+        """Add the requests of one more run."""
         like = self._like(run)
         named = {} if like is None else self.names[like.name]
         for example in _examples(run):

@@ -48,7 +48,7 @@ class Asked:
 
 
 def dump_table(table: ResultTable) -> str:
-    """Give the text of results.json."""
+    """Return the text of results.json."""
     record = TypeAdapter(ResultTable).dump_python(table, mode="json")
     return json.dumps({"schema": SCHEMA, **record}, indent=2, ensure_ascii=False) + "\n"
 
@@ -85,7 +85,7 @@ def load_settings(run: Path) -> Mapping[str, Any]:
 
 
 def dump_scores(rows: Sequence[tuple[str, str, ClipScore]]) -> str:
-    """Give the text of scores.csv: one line per (system, metric, clip).
+    """Return the text of scores.csv: one line per (system, metric, clip).
 
     Beside the score itself stand the numbers it came from; several numbers in one field (onset
     times, in seconds) are separated by blanks.

@@ -309,7 +309,7 @@ def _event(path: Path, number: int, line: str) -> Event:
 def _onsets(
     events: Sequence[Event] | None, number: int, actions: Collection[str], min_gap: float
 ) -> tuple[float, ...] | None:
-    """Give the times of the wanted events within a segment, from the segment's start."""
+    """Return the times of the wanted events within a segment, from the segment's start."""
     if events is None:
         return None
     begin = number * SPEC.duration

@@ -172,7 +172,7 @@ def _refuse_run(folder: Path, out: Path | None) -> None:
 
 
 def _run_notes(name: str, folder: Path, tree: Tree, out: Path | None) -> tuple[str, ...]:
-    """Name the folders of runs that are not judged; the one to come, too: notes stay the same."""
+    """Return the runs that are not judged; the one to come, too: notes stay the same."""
     runs = {run.relative_to(folder) for run in tree.runs}
     coming = None if out is None else _below(folder, out)
     if coming is not None and not any(part.startswith(".") for part in coming.parts):

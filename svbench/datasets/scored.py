@@ -119,7 +119,7 @@ def _shared_captions(sets: Sequence[Set]) -> list[Set]:
 
 
 def _pair_by_caption(real: Set, folders: dict[str, Set], unnamed: Iterable[str]) -> list[str]:
-    """Give ids of other sets to clips that have none of their own; return notes on it."""
+    """Set ids of other sets where clips have none of their own; return notes on it."""
     notes = []
     bases = {REFERENCE: real}
     for name, examples in folders.items():

@@ -91,7 +91,7 @@ def load(
 
 
 def _videos(folder: Path) -> set[str]:
-    """Give the names of a folder's clips: one look for a list of many thousands."""
+    """Return the names of a folder's clips: one look for a list of many thousands."""
     if not folder.is_dir():
         return set()
     return {path.stem for path in folder.iterdir() if path.suffix == ".mp4"}
@@ -119,7 +119,7 @@ def _of_split(path: Path, split: str) -> list[tuple[str, str]]:
 
 
 def _told(row: Sequence[str]) -> tuple[str, str, str] | None:
-    """Give name, label and split (empty: of any) of a row, or None if it cannot be read."""
+    """Return name, label and split (empty: of any) of a row, or None if it cannot be read."""
     fields = [field.strip() for field in row]
     if len(fields) == 2 and (named := CLIP.fullmatch(fields[0])) and fields[1]:
         return named[1], fields[1], ""
