@@ -35,7 +35,7 @@ class Choice:
 
 
 def headline_column(table: ResultTable, scores: ClipScores) -> Column | None:
-    """Give the column a reader should look at first: AV-Align if there is one, by clip.
+    """Return the column a reader should look at first: AV-Align if there is one, by clip.
 
     Corrected for chance where it is: plain AV-Align is mostly chance on general clips.
     """
@@ -47,7 +47,7 @@ def headline_column(table: ResultTable, scores: ClipScores) -> Column | None:
 
 
 def ranked_rows(rows: Sequence[Row]) -> tuple[Row, ...]:
-    """Give the models among rows, or all of them where there is none."""
+    """Return the models among rows, or all of them where there is none."""
     models = tuple(row for row in rows if row.competes)
     return models or tuple(rows)
 
@@ -83,7 +83,7 @@ def choose(table: ResultTable, scores: ClipScores, count: int | None = None) -> 
 
 
 def _mean(scores: ClipScores, systems: tuple[str, ...], column: Column) -> Numbers:
-    """Give the mean over rows by request, so signed that more is better."""
+    """Return the mean over rows by request, so signed that more is better."""
     sign = 1.0 if column.better == "higher" else -1.0
     found = [scores.numbers[system, column.metric][VALUE] for system in systems]
     with warnings.catch_warnings():
@@ -92,5 +92,5 @@ def _mean(scores: ClipScores, systems: tuple[str, ...], column: Column) -> Numbe
 
 
 def _spaced(length: int, count: int) -> list[int]:
-    """Give `count` places at equal steps of `length`, each in the middle of its step."""
+    """Return `count` places at equal steps of `length`, each in the middle of its step."""
     return [int((i + 0.5) * length / count) for i in range(count)]

@@ -95,7 +95,7 @@ def _compare(
             return Comparison(column.metric, place, first.system, second.system, False)
         # where rows lack clips, the common requests may say the opposite of the whole sets
         agrees = (evidence.value > 0) == (column.better == "higher")
-        stands = evidence.excludes_zero and agrees
+        stands = evidence.stands and agrees
     return Comparison(column.metric, place, first.system, second.system, stands, evidence)
 
 

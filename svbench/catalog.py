@@ -265,7 +265,7 @@ DEFAULT_METRICS = {
 # Tables 2 and 3 of the paper: on sounds without hits, AV-Align says nothing.
 TABLES_2_AND_3 = ("fvd", "ib-tv", "fad", "ib-ta", "ib-av")
 DATASET_METRICS = {"landscape": TABLES_2_AND_3, "vggsound": TABLES_2_AND_3}  # before the scale's
-WITH_CAPTIONS = ("ib-ta", "ib-tv")  # joined to those of `svbench score` if every clip has one
+WITH_CAPTIONS = ("ib-ta", "ib-tv")  # joined to those of `svbench score` if clips have one
 
 # --- plans -------------------------------------------------------------------------------------
 
@@ -301,51 +301,29 @@ def prepare_run(config: RunConfig, out: Path) -> Callable[[], Plan]:
 
 def plan_score(config: ScoreConfig, out: Path | None = None) -> Plan:
     """Put together what `svbench score` walks through, to write it into `out`."""
-    from svbench.datasets import manifest
-    from svbench.plan_checks import check_captioned, check_captions
+    from svbench.datasets.scored import load_scored
+    from svbench.plan_checks import check_captioned, check_captions, usual_of_captions
     from svbench.plans import Plan
     from svbench.shuffled_floor import NOTE, check_floor_names
 
     check_captions(config.captions)
-    reference = manifest.find(config.reference, out=out)
-    (real,) = _one_set(reference.sets, config.reference)
-    if config.captions is not None:  # real clips of the same ids are told alike
-        said = manifest.read_captions(config.captions)
-        real = tuple(replace(e, caption=said.get(e.id, e.caption)) for e in real)
-    folders: dict[str, tuple[Example, ...]] = {}
-    passed_over = dict.fromkeys(reference.notes)
-    for path in config.generated:
-        found = manifest.find(path, config.captions, out)
-        passed_over |= dict.fromkeys(found.notes)
-        for name, examples in found.sets.items():
-            if name in folders or name in ("real", "reference"):
-                raise ConfigError(
-                    f"{path}: found a second set of clips called {name!r}, expected distinct "
-                    "names (a folder's own name, or `system` in a list), "
-                    "none of them `real` or `reference`"
-                )
-            folders[name] = examples
-    check_floor_names(folders)
-    captioned = all(e.caption.strip() for examples in (real, *folders.values()) for e in examples)
-    usual = (*DEFAULT_METRICS["score"], *(WITH_CAPTIONS if captioned else ()))
-    columns = _columns(config.metrics or usual, config)
-    check_captioned(columns, {**folders, "the reference": real})
+    found = load_scored(config.generated, config.reference, config.captions, out)
+    check_floor_names(found.folders)
+    columns, notes = _columns(config.metrics or DEFAULT_METRICS["score"], config), found.notes
+    if not config.metrics:
+        captioned, more = usual_of_captions(_columns(WITH_CAPTIONS, config), found, config.strict)
+        columns, notes = (*columns, *captioned), (*notes, *more)
+    check_captioned(columns, {**found.folders, "the reference": found.real})
     return Plan(
         title=f"Clips against {config.reference.resolve().name}",
         dataset=config.reference.resolve().name,
         scale="elsewhere",
         spec=config.spec,
-        real=real,
+        real=found.real,
         columns=columns,
-        folders=folders,
-        notes=(f"every clip brought to {config.spec}, from its start", *passed_over, NOTE),
+        folders=found.folders,
+        notes=(f"every clip brought to {config.spec}, from its start", *notes, NOTE),
     )
-
-
-def _one_set(sets: dict[str, tuple[Example, ...]], path: Path) -> tuple[tuple[Example, ...]]:
-    if len(sets) != 1:
-        raise ConfigError(f"--reference {path}: found {len(sets)} systems in it, expected one set")
-    return (next(iter(sets.values())),)
 
 
 def _columns(

@@ -145,7 +145,7 @@ def _add_compare(app: typer.Typer) -> None:
         run_folders: Annotated[list[Path], options.path_argument("Two run folders or more.")],
         against: Annotated[
             str | None,
-            typer.Option(help="The row that others are held against; default: the first model."),
+            typer.Option(help="Compare with this row, NAME or RUN:NAME; default: first model."),
         ] = None,
         metrics: Metrics = None,
         format: Annotated[  # noqa: A002
@@ -159,8 +159,9 @@ def _add_compare(app: typer.Typer) -> None:
         """
         from svbench.reports.comparison import FORMATS
         from svbench.reports.comparison import compare as compare_runs
-        from svbench.reports.merge import Run
+        from svbench.reports.requests import Run
         from svbench.reports.text import show
+        from svbench.results import load_requests
 
         if format not in FORMATS:
             raise ConfigError(f"--format: found {format!r}, expected one of {', '.join(FORMATS)}")
@@ -171,7 +172,8 @@ def _add_compare(app: typer.Typer) -> None:
         stems = [Path(os.path.realpath(folder)).name for folder in run_folders]
         apart = len(set(stems)) == len(stems)
         run_names = stems if apart else list(map(str, run_folders))
-        runs = [Run(n, *read_run(f)) for n, f in zip(run_names, run_folders, strict=True)]
+        named = zip(run_names, run_folders, strict=True)
+        runs = [Run(n, *read_run(f), load_requests(f)) for n, f in named]
         found = compare_runs(runs, columns, against)
         if format == "text" and out is None:
             show(found.sheets)

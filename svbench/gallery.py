@@ -17,7 +17,7 @@ read becomes a line in `Gallery.problems`, which the report prints in its place.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,8 @@ from numpy.typing import NDArray
 from svbench import media
 from svbench.clip_view import ClipView, Gallery, Motion, dump_view, load_view
 from svbench.config import ScoreConfig
-from svbench.datasets import manifest
+from svbench.datasets.ids import check_name
+from svbench.datasets.scored import load_scored
 from svbench.engine import Engine
 from svbench.errors import DataError
 from svbench.feature_store import clip_key
@@ -111,7 +112,7 @@ def find_sets(run: Path, table: ResultTable, engine: Engine) -> dict[str, Sample
         elsewhere, pad = _scored(config), config.pad
     sets = {}
     for row in (row for row in table.rows if row.floor_of is None):
-        manifest.check_name(row.system, "system", str(run))
+        check_name(row.system, "system", str(run))
         listed = run / "samples" / row.system / "manifest.jsonl"
         if row.system in elsewhere:
             where, examples = elsewhere[row.system]
@@ -133,15 +134,9 @@ def _changed(where: Path) -> DataError:
 
 def _scored(config: ScoreConfig) -> dict[str, tuple[Path, tuple[Example, ...]]]:
     """Read the folders and lists of `svbench score` again, as its plan does; by row, with where."""
-    (real,) = manifest.load(config.reference).values()
-    if config.captions is not None:
-        said = manifest.read_captions(config.captions)
-        real = tuple(replace(e, caption=said.get(e.id, e.caption)) for e in real)
-    found = {REAL: (config.reference, real)}
-    for path in config.generated:
-        made = manifest.load(path, config.captions)
-        found |= {name: (path, examples) for name, examples in made.items()}
-    return found
+    found = load_scored(config.generated, config.reference, config.captions)
+    made = {name: (found.places[name], examples) for name, examples in found.folders.items()}
+    return {REAL: (config.reference, found.real), **made}
 
 
 def _made(listed: Path, system: str, spec: ClipSpec) -> SampleSet:
@@ -153,7 +148,7 @@ def _made(listed: Path, system: str, spec: ClipSpec) -> SampleSet:
             seals.append((entry["sealed"], entry.get("count")))
             continue
         name, caption, file, made = (_text(entry, key, where) for key in CLIP_KEYS)
-        manifest.check_name(file, "file", where)
+        check_name(file, "file", where)
         samples.append(Sample(name, caption, Recording(listed.parent / file), made))
     digest = digest_set(spec, samples)
     if seals != [(digest, len(samples))]:

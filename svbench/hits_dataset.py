@@ -27,7 +27,8 @@ def find(config: RunConfig, out: Path, clips: int, *, compared: bool = False) ->
         return _miniature(config, out / "data", clips, compared=compared)
     root, split, captions = real_root(config), config.split, config.captions
     examples = greatesthits.load(root, split=split, captions=captions, limit=config.limit)
-    return TITLE, greatesthits.SPEC, examples, (), ()
+    notes = greatesthits.notes(root, split, captions)
+    return TITLE, greatesthits.SPEC, examples, notes, ()
 
 
 def _miniature(config: RunConfig, root: Path, clips: int, *, compared: bool) -> Found:

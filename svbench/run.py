@@ -23,13 +23,21 @@ from svbench.judging import Entrant, Judge, refuse, with_halves
 from svbench.pace import Progress, silent
 from svbench.plans import Plan, Unavailable
 from svbench.protocols import Metric, System
-from svbench.results import SCORES, dump_scores, dump_table
+from svbench.request_list import dump_requests, identify_requests
+from svbench.results import (
+    REQUESTS,
+    REQUESTS_FILE,
+    SCORES,
+    digest_requests,
+    dump_scores,
+    dump_table,
+)
 from svbench.run_record import open_record
 from svbench.store import Originals, Store
 from svbench.types import ClipSpec, Column, Example, ResultTable, SampleSet
 
 OUR_FOLDERS = ("samples", "features", "report")  # of a run; `data` is written in one go
-WRITTEN = ("run.json", "results.json", "scores.csv", "data", *OUR_FOLDERS)
+WRITTEN = ("run.json", "results.json", "scores.csv", REQUESTS_FILE, "data", *OUR_FOLDERS)
 
 
 def walk(
@@ -63,6 +71,7 @@ def walk(
         judge.extract(entrants)
         judged = [row for entrant in entrants for row in judge.rows(entrant)]
         scores = dump_scores([line for _, lines in judged for line in lines])
+        asked = identify_requests(usable, engine)
         table = ResultTable(
             title=plan.title,
             dataset=plan.dataset,
@@ -81,8 +90,10 @@ def walk(
                 "real set": found.real.digest,
                 **({"reference set": found.reference.digest} if plan.reference else {}),
                 SCORES: hashlib.sha256(scores.encode()).hexdigest(),
+                REQUESTS: digest_requests(asked),
             },
         )
+        write_text(out / REQUESTS_FILE, dump_requests(usable, asked, out))
         write_text(out / "scores.csv", scores)
         write_text(out / "results.json", dump_table(table))
         return table

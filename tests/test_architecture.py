@@ -37,8 +37,10 @@ TRAINS_EXTRACTORS = NOUNS | {
 COMMANDS = NOUNS | {"svbench.cli_options", "svbench.limits", "svbench.reports", "svbench.results"}
 CLI = ("listing", "pages", "progress", "reports", "stopping", "sweep", "training", "weights")
 ALONE = ("svbench._version", "svbench.early_stops", "svbench.errors", "svbench.pace")
+OF_NOUNS = ("svbench.clip_view", "svbench.engine", "svbench.learning", "svbench.media")
 MAY_IMPORT: Mapping[str, set[str]] = {
     **{name: set() for name in (*ALONE, "svbench.cli_progress")},
+    **dict.fromkeys(OF_NOUNS, NOUNS),
     "svbench": {"svbench._version"},
     "svbench.__main__": {"svbench.cli", "svbench.early_stops"},
     "svbench.types": {"svbench.errors"},
@@ -48,11 +50,16 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "svbench.processes": {"svbench.early_stops"},
     "svbench.config": NOUNS | {"svbench.limits"},
     "svbench.plan_checks": NOUNS
-    | {"svbench.config", "svbench.limits", "svbench.plans", "svbench.protocols"},
-    "svbench.media": NOUNS,
-    "svbench.engine": NOUNS,
+    | {
+        "svbench.config",
+        "svbench.datasets",
+        "svbench.limits",
+        "svbench.plans",
+        "svbench.protocols",
+    },
     "svbench.weights": NOUNS | {"svbench.files"},
     "svbench.results": NOUNS,
+    "svbench.request_list": NOUNS | {"svbench.engine", "svbench.results"},
     # numbers from numbers: metrics bound scores by it, reports the differences between rows
     "svbench.intervals": {"svbench.errors"},
     "svbench.feature_store": NOUNS,
@@ -93,6 +100,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "svbench.judging",
         "svbench.plans",
         "svbench.protocols",
+        "svbench.request_list",
         "svbench.results",
         "svbench.run_record",
         "svbench.store",
@@ -106,7 +114,6 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "svbench.metrics.av_events",
         "svbench.metrics.tuning",
     },
-    "svbench.learning": NOUNS,
     # they train the shipped networks, so they must know their classes and what feeds them
     "svbench.train_extractors": TRAINS_EXTRACTORS,
     "svbench.train_scenes": TRAINS_EXTRACTORS | {"svbench.train_extractors"},
@@ -152,7 +159,6 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "svbench.plan_checks",
     },
     "svbench.joint_systems": NOUNS | {"svbench.baselines", "svbench.config", "svbench.protocols"},
-    "svbench.clip_view": NOUNS,
     # it shows what was judged, so it must know where `score` found it and how events are kept
     "svbench.gallery": NOUNS
     | {

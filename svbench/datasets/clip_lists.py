@@ -51,6 +51,6 @@ def read_rows(path: Path) -> list[tuple[int, list[str]]]:
 
 
 def names(given: Sequence[str]) -> str:
-    """Spell out the first few names."""
+    """Return the first few names as text."""
     more = f" and {len(given) - SHOWN} more" if len(given) > SHOWN else ""
     return ", ".join(map(shown, given[:SHOWN])) + more

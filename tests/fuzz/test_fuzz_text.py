@@ -20,7 +20,7 @@ from svbench import gallery
 from svbench.baselines import checkpoint
 from svbench.baselines import miniature as systems
 from svbench.clip_view import ClipView, Motion, dump_view, load_view
-from svbench.datasets import drawn, greatesthits, landscape, manifest, vggsound
+from svbench.datasets import captions, drawn, greatesthits, landscape, manifest, vggsound
 from svbench.engine import Local
 from svbench.errors import SvbenchError
 from svbench.files.seals import sealed, unsealed
@@ -156,12 +156,12 @@ SPECIMENS = {
     "captions as JSON": Specimen(
         "c.jsonl",
         jsonl({"id": "a", "caption": "a dog"}, {"file": "b.mp4", "text": "rain"}),
-        lambda folder: manifest.read_captions(folder / "c.jsonl"),
+        lambda folder: captions.read_captions(folder / "c.jsonl"),
     ),
     "captions as CSV": Specimen(
         "c.csv",
         'a.mp4,"a dog, barking"\nb,"two\nlines"\n',
-        lambda folder: manifest.read_captions(folder / "c.csv"),
+        lambda folder: captions.read_captions(folder / "c.csv"),
     ),
     "run.json": Specimen("run.json", json.dumps(SCORE, indent=2), scored_run, ("real/a.mp4",)),
     "results.json": Specimen("results.json", dump_table(TABLE), results),

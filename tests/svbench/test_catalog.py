@@ -101,12 +101,35 @@ def test_strict_makes_an_absent_weight_an_error(tmp_path: Path) -> None:
     del tmp_path
 
 
+def names(plan: Plan) -> list[str]:
+    return [column.name.partition("@")[0] for column in plan.columns]
+
+
 def test_scores_that_read_captions_are_usual_only_where_there_are_some(tmp_path: Path) -> None:
-    bare = [c.name.partition("@")[0] for c in score_plan(tmp_path / "bare").columns]
-    assert "ib-av" in bare
-    assert "ib-ta" not in bare
+    bare = score_plan(tmp_path / "bare")
+    assert "ib-av" in names(bare)
+    assert "ib-ta" not in names(bare)
+    said = "no clip has a caption (see --captions), so IB-TA and IB-TV are not judged"
+    assert said in bare.notes
     told = score_plan(tmp_path / "told", captions=tmp_path / "captions.csv")
-    assert {"ib-ta", "ib-tv"} <= {c.name.partition("@")[0] for c in told.columns}
+    assert {"ib-ta", "ib-tv"} <= set(names(told))
+    assert said not in told.notes
+
+
+def test_where_some_clips_have_captions_the_columns_say_what_is_missing(tmp_path: Path) -> None:
+    paths = write_folder(tmp_path / "clips", 4)
+    paths[0].with_suffix(".txt").write_text("a stick")
+    clips = tmp_path / "clips"
+    config = ScoreConfig(generated=(clips,), reference=clips, frames=8)
+    plan = catalog.plan_score(config)
+    assert {"ib-ta", "ib-tv"} <= set(names(plan))
+    reason = (
+        "no caption of 3 of 4 clips of clips (c1, c2, c3) and 3 of 4 clips of the reference "
+        "(c1, c2, c3)"
+    )
+    assert plan.unavailable["ib-ta@published"] == plan.unavailable["ib-tv@published"] == reason
+    only = config.model_copy(update={"metrics": ("av-align-corrected",)})
+    assert names(catalog.plan_score(only)) == ["av-align-corrected"]
 
 
 def test_clips_too_short_for_i3d_leave_its_column_blank(tmp_path: Path) -> None:

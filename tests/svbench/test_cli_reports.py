@@ -209,7 +209,7 @@ def test_runs_of_the_same_folder_name_are_told_apart(
 def test_what_compare_cannot_do_is_one_line(svbench: Command, run: Path, tmp_path: Path) -> None:
     alone = svbench("compare", run).problem(2)
     assert alone == f"{run}: found one run folder, expected two or more"
-    other = write_run(tmp_path / "other", make_table(scale="paper"))
+    other = write_run(tmp_path / "other", make_table(scale="paper", record={"real set": "decade"}))
     assert svbench("compare", run, other).problem(3) == ("other left out: scale was mini, is paper")
     unknown = svbench("compare", run, run, "--against", "x").problem(2)
     assert unknown.startswith("--against: found 'x', expected one of real, shuffled")
