@@ -5,9 +5,10 @@ shuffled    real pictures with the sound of another real clip: the floor of any 
             whether picture and sound belong together
 lagged      real clips whose sound comes late: how much a score feels a known fault
 
-Their pictures are real, so against the real clips a Fréchet distance would be zero by
-construction; the walk therefore compares them with the half of the real clips that is not
-theirs (`made_of_real_clips`).
+Their pictures are real, so against the same real clips a Fréchet distance would be zero by
+construction; they are compared with real clips that they are not made of (`made_of_real_clips`).
+`shuffled` is one cycle through all clips of a run: where a run grows, its pairs are others, and
+are made again.
 """
 
 from __future__ import annotations
@@ -23,6 +24,12 @@ from svbench.protocols import RealClips
 from svbench.types import Clip, ClipSpec, Request
 
 LAG = 0.25  # s; two frames at 8 frames/s, twice the window of AV-Align
+LATE = "real clips, sound {:g} s late"
+TITLES = {
+    "real": "real clips (ceiling)",
+    "shuffled": "real pictures, another clip's sound (floor)",
+    "lagged": LATE.format(LAG),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +59,7 @@ def real(clips: RealClips) -> Reference:
     def sources(example: str) -> Mapping[str, str]:
         return {"clip": clips.digest(example)}
 
-    return Reference("real", "real clips (ceiling)", {}, clips.read, sources)
+    return Reference("real", TITLES["real"], {}, clips.read, sources)
 
 
 def shuffled(clips: RealClips, seed: int) -> Reference:
@@ -68,8 +75,7 @@ def shuffled(clips: RealClips, seed: int) -> Reference:
 
     pairs = hashlib.sha256(repr(sorted(partner.items())).encode()).hexdigest()[:16]
     settings = {"pairs": f"one seeded cycle, {pairs}"}
-    title = "real pictures, another clip's sound (floor)"
-    return Reference("shuffled", title, settings, answer, sources)
+    return Reference("shuffled", TITLES["shuffled"], settings, answer, sources)
 
 
 def lagged(clips: RealClips, lag: float = LAG) -> Reference:
@@ -87,7 +93,7 @@ def lagged(clips: RealClips, lag: float = LAG) -> Reference:
     def sources(example: str) -> Mapping[str, str]:
         return {**settings, "clip": clips.digest(example)}
 
-    return Reference("lagged", f"real clips, sound {lag:g} s late", settings, answer, sources)
+    return Reference("lagged", LATE.format(lag), settings, answer, sources)
 
 
 def partners(examples: Sequence[str], seed: int) -> dict[str, str]:

@@ -13,8 +13,8 @@ Beside the weights, their moving average is kept; it is what is sampled from, an
 
 References
 ----------
-M. Ishii et al., section 4.1 and appendix A; the released code's script for what they leave open
-(AdamW with its weight decay, gradients cut to length 1, the moving average).
+- M. Ishii et al., section 4.1 and appendix A; the released code's script for what they leave open
+  (gradients cut to length 1, the moving average); see `training_presets`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -37,14 +37,10 @@ from svbench.baselines.ddim import NoiseSchedule
 from svbench.baselines.joint_unet import JointUNet
 from svbench.baselines.modal import Modal
 from svbench.baselines.training_loss import Draw, base_loss, draw, joint_loss, without_captions
-from svbench.baselines.training_settings import BASES, Trainable, TrainSettings
+from svbench.baselines.training_parameters import choose, make_optimizer
+from svbench.baselines.training_settings import BASES, TrainSettings
 from svbench.baselines.training_state import TrainState
 from svbench.errors import ConfigError
-
-BETAS: Final = (0.9, 0.999)  # AdamW's memory
-EPSILON: Final = 1e-8
-# Of a mixer with a single key: they exist in released checkpoints and cannot learn.
-IDLE: Final = (".norm2.", ".attention2.to_q.", ".attention2.to_k.")
 
 
 class Lessons(Protocol):
@@ -134,9 +130,7 @@ def train(
     accelerator = _accelerator(settings, cpu)
     trained = choose(joint.train(), settings.trainable)
     _trade_memory(joint, settings.checkpointing)
-    optimizer = torch.optim.AdamW(
-        trained.values(), settings.rate, BETAS, EPSILON, settings.weight_decay, fused=True
-    )
+    optimizer = make_optimizer(trained, settings)
     model, optimizer = accelerator.prepare(joint, optimizer)
     course = _Course(
         accelerator,
@@ -164,7 +158,7 @@ def train(
                 optimizer.step()
                 optimizer.zero_grad()
             seen.append(torch.stack([loss.detach() for loss in losses.values()]))
-        course.average.step(trained.values())
+        course.average.step(course.averaging.values())
         mean = accelerator.reduce(torch.stack(seen).mean(0), "mean").tolist()
         told = dict(zip(losses, mean, strict=True))
         both = Modal(told.get("audio"), told.get("video"))
@@ -180,32 +174,6 @@ def train(
                     watch.preview(step + 1, joint)
             accelerator.wait_for_everyone()
     return course.finish()
-
-
-def choose(joint: JointUNet, trainable: Trainable) -> dict[str, nn.Parameter]:
-    """Freeze what is not trained; give what is, by name.
-
-    paper   connectors, mixers, and the video U-Net's motion modules
-    joint   connectors and mixers
-    all     everything
-    audio   the U-Net of the sound alone: it hears nothing of the other
-    video   that of the video
-
-    Parameters of single-key mixers that cannot learn (see `cross_attention`) stay frozen.
-    """
-    chosen = {}
-    for name, parameter in joint.named_parameters():
-        base = name.startswith("unets.")
-        moves = name.startswith("unets.video.") and "motion_modules" in name
-        learns = not base or trainable == "all" or (trainable == "paper" and moves)
-        if trainable in BASES:
-            learns = name.startswith(f"unets.{trainable}.")
-        if joint.config.mixer == "cross-attention" and name.startswith("mixers."):
-            learns = not any(part in name for part in IDLE)
-        parameter.requires_grad_(learns)
-        if learns:
-            chosen[name] = parameter
-    return chosen
 
 
 def order(count: int, seed: int, places: range) -> list[int]:
@@ -241,11 +209,11 @@ class _Course:
             self.optimizer.load_state_dict(state.optimizer["optimizer"])
             if self.accelerator.scaler is not None:
                 self.accelerator.scaler.load_state_dict(state.optimizer["scaler"])
-        self.average = EMAModel(self.trained.values(), decay=self._decay(), foreach=True)
+        self.average = EMAModel(self.averaging.values(), decay=self._decay(), foreach=True)
         if state is None:
             return 0
         self.average.optimization_step = state.step
-        for kept, name in zip(self.average.shadow_params, self.trained, strict=True):
+        for kept, name in zip(self.average.shadow_params, self.averaging, strict=True):
             kept.copy_(state.averaged[name])
         return state.step
 
@@ -262,14 +230,14 @@ class _Course:
     @contextmanager
     def averaged(self) -> Iterator[None]:
         """Put the averaged weights into the model for a while."""
-        self.average.store(self.trained.values())
-        self.average.copy_to(self.trained.values())
+        self.average.store(self.averaging.values())
+        self.average.copy_to(self.averaging.values())
         self.joint.eval()
         try:
             yield
         finally:
             self.joint.train()
-            self.average.restore(self.trained.values())
+            self.average.restore(self.averaging.values())
 
     def finish(self) -> Path:
         """Write the result."""
@@ -280,8 +248,19 @@ class _Course:
         self.accelerator.wait_for_everyone()
         return result
 
+    @property
+    def averaging(self) -> dict[str, nn.Parameter]:
+        """Return the trained weights that are averaged, by name."""
+        if self.made_by["ema_of"] == "trained":
+            return self.trained
+        return {n: p for n, p in self.trained.items() if not n.startswith("unets.")}
+
     def _averages(self) -> dict[str, Tensor]:
-        return dict(zip(self.trained, self.average.shadow_params, strict=True))
+        """Return the trained weights, by name: averaged, or as they are where they are not."""
+        return {
+            **self.trained,
+            **dict(zip(self.averaging, self.average.shadow_params, strict=True)),
+        }
 
     def _decay(self) -> float:
         return float(self.made_by["ema_decay"])
@@ -297,6 +276,16 @@ def check_batch(settings: TrainSettings, cpu: bool) -> int:
             f"({processes} processes, {settings.at_once} clips at once)"
         )
     return share
+
+
+def check_precision(settings: TrainSettings, cpu: bool) -> None:
+    """Refuse half precision with a loss scale where there is no GPU that computes in it."""
+    kind = PartialState(cpu=cpu).device.type
+    if settings.precision == "fp16" and kind == "cpu":
+        raise ConfigError(
+            "--precision: found fp16 on a CPU, expected a GPU, or --precision no (or bf16) beside "
+            "the other settings"
+        )
 
 
 def _accelerator(settings: TrainSettings, cpu: bool) -> Accelerator:

@@ -36,6 +36,8 @@ RECORD: Final = "record.json"
 TRAINED: Final = "trained.safetensors"
 OPTIMIZER: Final = "optimizer.pt"
 JOINT: Final = "joint"
+# What was done before there was a choice, without a word in the record.
+UNRECORDED: Final = {"optimizer": "adamw", "ema_of": "trained"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,7 +87,7 @@ def load(folder: Path, made_by: Mapping[str, Any]) -> TrainState | None:
     try:
         record = read_object(path / RECORD, "the record of a checkpoint")
         optimizer = torch.load(path / OPTIMIZER, map_location="cpu", weights_only=True)
-        step, then = int(record["step"]), dict(record["made_by"])
+        step, then = int(record["step"]), UNRECORDED | dict(record["made_by"])
     except Exception as error:  # torch raises many kinds; all mean the same here
         raise DataError(
             f"{path}: found no readable checkpoint ({_line(error)}); "

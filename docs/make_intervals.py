@@ -3,8 +3,9 @@
     python docs/make_intervals.py [--samples 20000] [--only NAMES]
 
 Samples of known mean are drawn (seeded), an interval is formed from each, and it is counted how
-often it holds that mean. What is measured goes between `<!-- begin NAME -->` and
-`<!-- end NAME -->` of the page. Methods that resample see a fifth of the samples. A few minutes.
+often it holds that mean. What is measured goes into docs/data/intervals.json, and from there into
+the blocks of the page (see `page_blocks`). Methods that resample see a fifth of the samples. A few
+minutes.
 
 `tests/svbench/test_intervals_cover.py` runs the same simulation in short.
 """
@@ -12,16 +13,16 @@ often it holds that mean. What is measured goes between `<!-- begin NAME -->` an
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import product
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from page_blocks import head, line, load, put, save
 from scipy import special, stats
 
 from svbench.intervals import LEVEL, Interval, mean_intervals
@@ -35,7 +36,11 @@ Sampler = Callable[[np.random.Generator, tuple[int, int]], Array]
 Method = Callable[[Array, Interval | None], Array]  # samples (R, N) -> intervals (R, 2)
 Quantiles = Callable[[Array], Array]  # of uniform numbers
 
+Measured = Any  # what JSON holds
+
 PAGE: Final = Path(__file__).with_name("intervals.md")
+NAME: Final = "intervals"  # of the data
+FEW: Final = (2, 3, 4, 5, 10, 20, 40, 100)  # pairs
 COUNTS: Final = (5, 8, 10, 20, 40, 100)  # clips
 DRAWS: Final = 1000  # of methods that resample
 GRID: Final = np.linspace(0, 1, 4001)
@@ -133,6 +138,15 @@ UNLIKE: Final[Mapping[str, Kind]] = {
 UNBOUNDED: Final[Mapping[str, Kind]] = {
     "lognormal, sigma 1": Kind(lambda rng, shape: rng.lognormal(0, 1, shape), np.exp(0.5), None),
 }
+UNRANGED: Final[Mapping[str, Kind]] = {  # differences whose range nobody knows
+    "normal, no range": Kind(lambda rng, shape: rng.normal(0, 1, shape), 0.0, None),
+    "of two exponentials, no range": Kind(
+        lambda rng, shape: rng.exponential(1, shape) - rng.exponential(1, shape), 0.0, None
+    ),
+    "an exponential less its mean, no range": Kind(
+        lambda rng, shape: rng.exponential(1, shape) - 1, 0.0, None
+    ),
+}
 
 
 def student(samples: Array, bounds: Interval | None) -> Array:
@@ -222,30 +236,70 @@ def _measured(kind: Kind, count: int, name: str, samples: int) -> tuple[float, f
     return measured(kind, count, METHODS[name], samples // (5 if name in RESAMPLING else 1))
 
 
-def methods_block(samples: int) -> str:
+def measure_methods(samples: int) -> Measured:
     """Compare methods: the least coverage over all bounded kinds, and the mean width."""
     kinds = [*SCORES.values(), *ALIKE.values(), *UNLIKE.values()]
-    lines = [_line("method", *(f"N = {n}" for n in COUNTS)), _line(*["---"] * (1 + len(COUNTS)))]
-    for name in METHODS:
-        cells = []
-        for count in COUNTS:
-            found = [_measured(kind, count, name, samples) for kind in kinds]
-            least = min(coverage for coverage, _ in found)
-            cells.append(f"{least:.3f}, {np.mean([width for _, width in found]):.2f}")
-        lines.append(_line(name, *cells))
+    found: dict[str, dict[str, tuple[float, float]]] = {}
+    for name, count in product(METHODS, COUNTS):
+        each = [_measured(kind, count, name, samples) for kind in kinds]
+        least = min(coverage for coverage, _ in each)
+        found.setdefault(name, {})[f"N = {count}"] = (least, float(np.mean([w for _, w in each])))
+    return found
+
+
+def methods_block(found: Measured) -> str:
+    """Return the table of `measure_methods`."""
+    lines = head("method", *next(iter(found.values())))
+    return "\n".join([*lines, *(line(name, *_pairs(cells)) for name, cells in found.items())])
+
+
+def measure_kinds(kinds: Mapping[str, Kind], samples: int) -> Measured:
+    """Measure coverage and width of each kind of clips, before and now."""
+    return {
+        title: {
+            name: {f"N = {n}": _measured(kind, n, name, samples) for n in COUNTS}
+            for name in (BEFORE, OURS)
+        }
+        for title, kind in kinds.items()
+    }
+
+
+def kinds_block(found: Measured) -> str:
+    """Return the table of `measure_kinds`."""
+    lines = head("clips", "interval", *next(iter(found.values()))[OURS])
+    for title, methods in found.items():
+        names = (title, *[""] * (len(methods) - 1))
+        lines += [line(t, m, *_pairs(methods[m])) for t, m in zip(names, methods, strict=True)]
     return "\n".join(lines)
 
 
-def kinds_block(kinds: Mapping[str, Kind], samples: int) -> str:
-    """Show coverage and width of each kind of clips, before and now."""
-    heads = [f"N = {n}" for n in COUNTS]
-    lines = [_line("clips", "interval", *heads), _line(*["---"] * (2 + len(heads)))]
-    for title, kind in kinds.items():
-        for i, name in enumerate((BEFORE, OURS)):
-            found = [_measured(kind, count, name, samples) for count in COUNTS]
-            cells = [f"{coverage:.3f}, {width:.2f}" for coverage, width in found]
-            lines.append(_line("" if i else title, name, *cells))
-    return "\n".join(lines)
+def _pairs(cells: Mapping[str, tuple[float, float]]) -> list[str]:
+    return [f"{coverage:.3f}, {width:.2f}" for coverage, width in cells.values()]
+
+
+def false_calls(kind: Kind, count: int, samples: int) -> float:
+    """Return the share of samples whose interval excludes the mean difference of 0."""
+    rng = np.random.default_rng(count)
+    ends = mean_intervals(kind.draw(rng, (samples, count)), kind.bounds)
+    return float(((ends[:, 0] > 0) | (ends[:, 1] < 0)).mean())
+
+
+def measure_few(samples: int) -> Measured:
+    """Measure false calls at few pairs, with and without a known range."""
+    kinds = {**ALIKE, **UNRANGED}
+    return {
+        title: {f"N = {n}": false_calls(kind, n, samples) for n in FEW}
+        for title, kind in kinds.items()
+    }
+
+
+def few_block(found: Measured) -> str:
+    """Return the table of `measure_few`: the worst of all kinds that have a range, and the rest."""
+    counts = list(next(iter(found.values())))
+    worst = {n: max(found[title][n] for title in ALIKE) for n in counts}
+    rows = {"any of the above, range known": worst, **{t: found[t] for t in UNRANGED}}
+    shown = (line(t, *(f"{100 * row[n]:.1f} %" for n in counts)) for t, row in rows.items())
+    return "\n".join([*head("pairs of two alike", *counts), *shown])
 
 
 def adjusted(events: int, clips: int, active: float) -> tuple[float, float]:
@@ -264,13 +318,20 @@ def adjusted(events: int, clips: int, active: float) -> tuple[float, float]:
     return float(np.mean([one_clip.adjusted for one_clip in found])), low
 
 
-def adjusted_block(samples: int) -> str:
+def measure_adjusted(samples: int) -> Measured:
     """Measure adjusted AV-Align of sounds that know nothing of their pictures."""
-    lines = [_line("where events fall", "", *map(str, EVENTS)), _line(*["---"] * 8)]
-    for title, active in (("anywhere", DURATION), ("in the first half", DURATION / 2)):
-        found = [adjusted(events, samples // 10, active) for events in EVENTS]
-        lines.append(_line(title, "mean", *(f"{mean:+.3f}" for mean, _ in found)))
-        lines.append(_line("", "p < 0.05", *(f"{100 * low:.1f} %" for _, low in found)))
+    return {
+        title: {str(events): adjusted(events, samples // 10, active) for events in EVENTS}
+        for title, active in (("anywhere", DURATION), ("in the first half", DURATION / 2))
+    }
+
+
+def adjusted_block(found: Measured) -> str:
+    """Return the table of `measure_adjusted`."""
+    lines = head("where events fall", "", *next(iter(found.values())))
+    for title, cells in found.items():
+        lines.append(line(title, "mean", *(f"{mean:+.3f}" for mean, _ in cells.values())))
+        lines.append(line("", "p < 0.05", *(f"{100 * low:.1f} %" for _, low in cells.values())))
     return "\n".join(lines)
 
 
@@ -305,47 +366,56 @@ def frechet(count: int, width: int, gap: float, sets: int) -> tuple[float, float
     return mean, coverage[0], coverage[1]
 
 
-def frechet_block(samples: int) -> str:
+def measure_frechet(samples: int) -> Measured:
     """Measure what the intervals of Fréchet distances cover."""
+    return [
+        {
+            **dict(zip(("clips", "features", "gap"), setting, strict=True)),
+            **dict(zip(MEASURED, frechet(*setting, samples // 100), strict=True)),
+        }
+        for setting in product((10, 40), (8, 64), (0.0, 0.5))
+    ]
+
+
+def frechet_block(found: Measured) -> str:
+    """Return the table of `measure_frechet`."""
     heads = ("clips", "features", "distance of populations", "covered")
-    lines = [_line(*heads, "expected of such sets", "covered"), _line(*["---"] * 6)]
-    for count, width, gap in product((10, 40), (8, 64), (0.0, 0.5)):
-        mean, expected, population = frechet(count, width, gap, samples // 100)
-        cells = (f"{width * gap**2:.1f}", f"{population:.2f}", f"{mean:.1f}", f"{expected:.2f}")
-        lines.append(_line(str(count), str(width), *cells))
+    lines = head(*heads, "expected of such sets", "covered")
+    for one in found:
+        mean, expected, population = (one[name] for name in MEASURED)
+        cells = (f"{one['features'] * one['gap'] ** 2:.1f}", f"{population:.2f}", f"{mean:.1f}")
+        lines.append(line(one["clips"], one["features"], *cells, f"{expected:.2f}"))
     return "\n".join(lines)
 
 
-def _line(*cells: str) -> str:
-    return "| " + " | ".join(cells) + " |"
-
-
-BLOCKS: Final[Mapping[str, Callable[[int], str]]] = {
-    "methods": methods_block,
-    "scores": partial(kinds_block, SCORES),
-    "alike": partial(kinds_block, ALIKE),
-    "unlike": partial(kinds_block, UNLIKE),
-    "unbounded": partial(kinds_block, UNBOUNDED),
-    "frechet": frechet_block,
-    "adjusted": adjusted_block,
+MEASURED: Final = ("mean distance", "it is covered", "populations' is covered")
+BLOCKS: Final[Mapping[str, tuple[Callable[[int], Measured], Callable[[Measured], str]]]] = {
+    "methods": (measure_methods, methods_block),
+    "scores": (partial(measure_kinds, SCORES), kinds_block),
+    "alike": (partial(measure_kinds, ALIKE), kinds_block),
+    "few": (measure_few, few_block),
+    "unlike": (partial(measure_kinds, UNLIKE), kinds_block),
+    "unbounded": (partial(measure_kinds, UNBOUNDED), kinds_block),
+    "frechet": (measure_frechet, frechet_block),
+    "adjusted": (measure_adjusted, adjusted_block),
 }
 
 
+def rendered(name: str) -> str:
+    """Return a block of the page, from the data that are kept."""
+    return BLOCKS[name][1](load(NAME)[name]["measured"])
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, and rewrite the page's blocks."""
+    """Measure, keep the data, and rewrite the page's blocks."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--samples", type=int, default=20_000)
     parser.add_argument("--only", default=",".join(BLOCKS))
     asked = parser.parse_args(arguments)
     for name in asked.only.split(","):
-        block = BLOCKS[name](asked.samples)
-        page = PAGE.read_text(encoding="utf-8")
-        start, end = f"<!-- begin {name} -->\n", f"<!-- end {name} -->"
-        if not re.search(f"{start}.*{end}", page, re.DOTALL):
-            raise SystemExit(f"{PAGE}: found no block {name!r}")
-        before, _, rest = page.partition(start)
-        after = rest.partition(end)[2]
-        PAGE.write_text(f"{before}{start}\n{block}\n\n{end}{after}", encoding="utf-8")
+        command = f"python docs/make_intervals.py --samples {asked.samples}"
+        save(NAME, command, {name: BLOCKS[name][0](asked.samples)})
+        put(PAGE, name, rendered(name))
 
 
 if __name__ == "__main__":

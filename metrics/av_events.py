@@ -154,6 +154,17 @@ class AVEvents:
         del captions
         return [_block(clip, self.detectors) for clip in clips]
 
+    def joined(self, picture: Values, sound: Values) -> Values:
+        """Return the events of a clip with the motion of one block and the sound of another.
+
+        As if extracted from the re-paired clip, for clips of equal length (the conformed view).
+        """
+        parts = (
+            *((picture, Kind.CLIP), (sound, Kind.LEVEL), (sound, Kind.ONSET)),
+            *((picture, Kind.PEAK), (picture, Kind.FLOW)),
+        )
+        return np.concatenate([rows[rows[:, 0] == kind] for rows, kind in parts])
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClipEvents:

@@ -126,6 +126,11 @@ class ImageBindEmbeddings:
         """Give one block of rows per clip: pictures, sound and, if there is one, caption."""
         return [self._block(clip, caption) for clip, caption in zip(clips, captions, strict=True)]
 
+    def joined(self, picture: Values, sound: Values) -> Values:
+        """Return the embeddings of one clip's picture and caption, and of another clip's sound."""
+        parts = ((picture, Kind.VIDEO), (sound, Kind.AUDIO), (picture, Kind.TEXT))
+        return np.concatenate([rows[rows[:, 0] == kind] for rows, kind in parts])
+
     def _block(self, clip: Clip, caption: str) -> Values:
         """Embed one clip."""
         crops, which = video_crops(clip.video, clip.spec.fps, self.protocol, self.config)

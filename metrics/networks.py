@@ -1,8 +1,9 @@
 """What the networks of this room share: checkpoints read strictly, and one thread at a time.
 
 A network is large and slow to load, so an extractor holds one that is made at its first use.
-Threads of an engine then share it: each waits for its turn, and the network itself uses every
-core. Sent to another process, what is not yet made is made there.
+Threads of an engine then share it: each waits for its turn, and computes on as many cores as the
+engine gives a worker (`svbench.engine`). Sent to another process, what is not yet made is made
+there.
 
 What is said of a clip must not depend on the company it is read in, but a batch of another size
 makes the library choose kernels that round otherwise (I3D: 5e-5 in a logit). So a batch always

@@ -25,7 +25,7 @@ FULL_SIZE = (
 
 
 def beside(table: ResultTable) -> Sheet | None:
-    """Arrange the paper's table of this data set; None if it has none in the table's columns."""
+    """Return the paper's table of this data set; None if it has none in the table's columns."""
     known = published(table.dataset)
     found = {} if known is None else {name: known.column_of(name, table) for name in known.columns}
     columns = {name: column for name, column in found.items() if column is not None}
@@ -42,6 +42,7 @@ def beside(table: ResultTable) -> Sheet | None:
         ),
         lines=tuple(_line(line, row, columns, ours=ours) for line, row in lines),
         footnotes=_footnotes(known, table, columns, ours=ours),
+        brief=_footnotes(known, table, {}, ours=False),
     )
 
 
@@ -57,7 +58,8 @@ def _line(
         cells.append(Cell(line.cells.get(name, ABSENT)))
         if ours:
             score = None if row is None else row.scores.get(column.metric)
-            cells.append(replace(cell_of(score, 0), count=""))  # n beside it would seem the paper's
+            # n beside it would seem the paper's
+            cells.append(replace(cell_of(score, 0), count="", against=""))
     here = "" if row is None else f"; here: {row.title}"
     return Line(f"paper: {line.method}{here}", reference=False, cells=tuple(cells))
 

@@ -20,7 +20,7 @@ from svbench.reports.clip_scores import VALUE, ClipScores, Numbers
 from svbench.types import Column, ResultTable, Row
 
 Why = Literal["best", "between", "worst", "all"]
-AV_ALIGN = "av-align"
+AV_ALIGN, ADJUSTED = "av-align", "av-align-adjusted"
 USUAL = 24  # requests
 MOST_CLIPS = 120  # copies that are made unasked: at 256 x 256 px some 25 MB, and half a minute
 
@@ -35,16 +35,20 @@ class Choice:
 
 
 def headline_column(table: ResultTable, scores: ClipScores) -> Column | None:
-    """Give the column a reader should look at first: AV-Align if there is one, by clip."""
+    """Return the column a reader should look at first: AV-Align if there is one, by clip.
+
+    Corrected for chance where it is: plain AV-Align is mostly chance on general clips.
+    """
     told = set(scores.metrics())
     columns = [column for column in table.columns if column.metric in told]
+    adjusted = [column for column in columns if column.metric.startswith(ADJUSTED)]
     aligned = [column for column in columns if column.metric.startswith(AV_ALIGN)]
-    return next(iter([*aligned, *columns]), None)
+    return next(iter([*adjusted, *aligned, *columns]), None)
 
 
 def ranked_rows(rows: Sequence[Row]) -> tuple[Row, ...]:
-    """Give the models among rows, or all of them where there is none."""
-    models = tuple(row for row in rows if not row.made_of_real_clips)
+    """Return the models among rows, or all of them where there is none."""
+    models = tuple(row for row in rows if row.competes)
     return models or tuple(rows)
 
 
@@ -79,7 +83,7 @@ def choose(table: ResultTable, scores: ClipScores, count: int | None = None) -> 
 
 
 def _mean(scores: ClipScores, systems: tuple[str, ...], column: Column) -> Numbers:
-    """Give the mean over rows by request, so signed that more is better."""
+    """Return the mean over rows by request, so signed that more is better."""
     sign = 1.0 if column.better == "higher" else -1.0
     found = [scores.numbers[system, column.metric][VALUE] for system in systems]
     with warnings.catch_warnings():
@@ -88,5 +92,5 @@ def _mean(scores: ClipScores, systems: tuple[str, ...], column: Column) -> Numbe
 
 
 def _spaced(length: int, count: int) -> list[int]:
-    """Give `count` places at equal steps of `length`, each in the middle of its step."""
+    """Return `count` places at equal steps of `length`, each in the middle of its step."""
     return [int((i + 0.5) * length / count) for i in range(count)]

@@ -1,7 +1,8 @@
 """One clip as Figure 4 of the paper shows it: frames, motion with its peaks, sound with onsets.
 
 A line joins a peak of the motion and an onset of the sound that match, and full marks are events
-with a match, hollow ones without: what precision and recall count can be seen.
+with a match, hollow ones without: what precision and recall count can be seen. All clips of a
+figure share one scale of motion and one of loudness.
 
 Conventions
 -----------
@@ -48,20 +49,23 @@ class Panel:
 
 
 def matches(onsets: Times, peaks: Times, fps: float) -> list[tuple[int, int]]:
-    """Give the pairs (place of an onset, place of a peak) that lie less than one frame apart."""
+    """Return the pairs (place of an onset, place of a peak) that lie less than one frame apart."""
     a, v = np.asarray(onsets, np.float64)[:, None], np.asarray(peaks, np.float64)[None]
     found = (v - 1 / fps < a) & (a < v + 1 / fps)
     return [(int(i), int(k)) for i, k in zip(*np.nonzero(found), strict=True)]
 
 
 def rows_of(table: ResultTable, systems: Sequence[str]) -> ResultTable:
-    """Keep the rows of these systems, in the order asked for; all of them if none is named."""
-    rows = {row.system: row for row in table.rows}
+    """Keep the rows of these systems, in the order asked for; all of them if none is named.
+
+    Floors made from the clips of another row have no clips of their own, so none is kept.
+    """
+    rows = {row.system: row for row in table.rows if row.floor_of is None}
     for name in systems:
         if name not in rows:
             known = ", ".join(rows) or "none"
             raise ConfigError(f"--systems: found {name!r}, expected some of {known}")
-    return replace(table, rows=tuple(rows[name] for name in systems)) if systems else table
+    return replace(table, rows=tuple(rows[name] for name in systems or rows))
 
 
 def panels_of(
@@ -101,6 +105,9 @@ def draw(panels: Sequence[Panel], folder: Path, path: Path) -> None:
     if not panels:
         raise ConfigError(f"{path}: found no clip to draw, expected at least one")
 
+    fastest = max(max(panel.motion.values, default=0.0) for panel in panels)
+    loudest = max(float(np.abs(panel.view.envelope).max()) for panel in panels)
+
     def fill(figure: Figure) -> None:
         heights = [ratio for _ in panels for ratio in (1.3, 1.0, 1.0)]
         axes = figure.subplots(len(heights), 1, height_ratios=heights)
@@ -108,8 +115,8 @@ def draw(panels: Sequence[Panel], folder: Path, path: Path) -> None:
             frames, motion, sound = axes[3 * place : 3 * place + 3]
             frames.set_title(wrapped(panel.title, 110), fontsize=9)
             _frames(frames, panel, folder)
-            _motion(motion, panel)
-            _sound(sound, panel)
+            _motion(motion, panel, max(1e-6, fastest))  # a still picture has a curve, too
+            _sound(sound, panel, max(0.01, loudest))  # silence stays flat
             _join(motion, sound, panel)
 
     write(path, (7.0, 3.2 * len(panels)), fill)
@@ -127,7 +134,7 @@ def _frames(axis: Axes, panel: Panel, folder: Path) -> None:
     axis.set_axis_off()
 
 
-def _motion(axis: Axes, panel: Panel) -> None:
+def _motion(axis: Axes, panel: Panel, fastest: float) -> None:
     values = np.asarray(panel.motion.values)
     times = np.arange(len(values)) / panel.motion.fps
     axis.plot(times, values, color=FLOW, linewidth=1.2)
@@ -135,20 +142,19 @@ def _motion(axis: Axes, panel: Panel) -> None:
     for place, time in enumerate(panel.peaks):
         fill = FLOW if place in matched else PAPER
         axis.plot(time, _height(panel, place), "o", color=FLOW, markerfacecolor=fill, markersize=5)
-    axis.set_ylim(0, max(1e-6, values.max(initial=0.0)) * 1.2)  # a still picture has a curve too
+    axis.set_ylim(0, fastest * 1.2)
     axis.set_xlim(0, panel.view.duration)
     axis.tick_params(axis="x", labelbottom=False)
     axis.set_ylabel("motion\npx/frame", fontsize=8)
 
 
-def _sound(axis: Axes, panel: Panel) -> None:
+def _sound(axis: Axes, panel: Panel, loudest: float) -> None:
     low, high = np.asarray(panel.view.envelope).T
     times = (np.arange(len(low)) + 0.5) * panel.view.duration / len(low)
     axis.fill_between(times, low, high, color=SOUND, linewidth=0)
     matched = {onset for onset, _ in matches(panel.onsets, panel.peaks, panel.motion.fps)}
     for place, time in enumerate(panel.onsets):
         axis.axvline(time, color=INK, linewidth=1.0, linestyle="-" if place in matched else ":")
-    loudest = max(0.01, float(np.abs(panel.view.envelope).max()))  # silence stays flat
     axis.set_ylim(-1.1 * loudest, 1.1 * loudest)
     axis.set_xlim(0, panel.view.duration)
     axis.set_yticks([])
@@ -173,6 +179,6 @@ def _join(motion: Axes, sound: Axes, panel: Panel) -> None:
 
 
 def _height(panel: Panel, peak: int) -> float:
-    """Give the motion at a peak."""
+    """Return the motion at a peak."""
     frame = round(panel.peaks[peak] * panel.motion.fps)
     return panel.motion.values[min(frame, len(panel.motion.values) - 1)]

@@ -12,8 +12,9 @@ from svbench.reports.exports import table_csv, table_json
 from svbench.reports.formats import only
 from svbench.reports.latex import latex
 from svbench.reports.markdown import markdown
-from svbench.reports.merge import Run, merge
+from svbench.reports.merge import merge
 from svbench.reports.paired import Paired
+from svbench.reports.requests import Run
 from svbench.reports.table import Sheet, arrange
 from svbench.reports.text import text
 from svbench.results import ClipValues
@@ -33,10 +34,10 @@ class Comparison:
 def compare(
     runs: Sequence[Run], metrics: tuple[str, ...] = (), against: str | None = None
 ) -> Comparison:
-    """Merge runs, keep some columns (or all), and hold every row against one of them."""
+    """Merge runs, keep some columns (or all), and compare every row with one of them."""
     merged = merge(runs)
     table = only(merged.table, metrics)
-    row = chosen_row(table, against)
+    row = chosen_row(table, against, merged.scores, merged.called)
     below = differences(table, merged.scores, row)
     sheets = (arrange(table, merged.scores), *(() if below is None else (below,)))
     return Comparison(table, merged.scores, sheets, all_differences(table, merged.scores, row))

@@ -1,7 +1,8 @@
 """How the scores of single clips are spread: a histogram for each row, one panel a metric.
 
 A mean hides whether all clips are middling or half of them perfect, so each row is drawn as a
-histogram over one common range, models above and reference rows below, with its mean.
+histogram over one common range and to one scale of height, models above and reference rows below,
+with its mean.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 BINS = 20
 ACROSS = 3  # panels side by side
 HEIGHT = 0.42  # inches for a row
-FULL = 0.85  # of a row's height that the highest bar of the row takes
+FULL = 0.85  # of a row's height that the highest bar of the panel takes
 
 
 def draw(table: ResultTable, scores: ClipScores, path: Path, *, dark: bool = False) -> None:
@@ -51,13 +52,13 @@ def draw(table: ResultTable, scores: ClipScores, path: Path, *, dark: bool = Fal
 
 
 def histogram(values: np.ndarray, span: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
-    """Give the share of clips in each of `BINS` equal steps, and the edges between them."""
+    """Return the share of clips in each of `BINS` equal steps, and the edges between them."""
     counts, edges = np.histogram(values, bins=BINS, range=span)
     return counts / max(1, len(values)), edges
 
 
 def span_of(column: Column, rows: list[Row], scores: ClipScores) -> tuple[float, float]:
-    """Give the range that holds every value of a metric; 0..1 where that holds them all."""
+    """Return the range that holds every value of a metric; 0..1 where that holds them all."""
     found = [scores.known(row.system, column.metric) for row in rows]
     values = np.concatenate([*found, np.empty(0)])
     low, high = min(0.0, values.min(initial=0.0)), max(1.0, values.max(initial=1.0))
@@ -66,17 +67,18 @@ def span_of(column: Column, rows: list[Row], scores: ClipScores) -> tuple[float,
 
 def _panel(axis: Axes, column: Column, rows: list[Row], scores: ClipScores) -> None:
     span = span_of(column, rows, scores)
+    found = [scores.known(row.system, column.metric) for row in rows]
+    drawn = [histogram(values, span) for values in found]
+    highest = max((shares.max() for shares, _ in drawn), default=0.0)
     models = 0
-    for place, row in enumerate(rows):
-        colour = QUIET if row.made_of_real_clips else hue(models)
-        models += not row.made_of_real_clips
-        values = scores.known(row.system, column.metric)
+    for place, (row, values, (shares, edges)) in enumerate(zip(rows, found, drawn, strict=True)):
+        colour = hue(models) if row.competes else QUIET
+        models += row.competes
         axis.axhline(place, color=QUIET, linewidth=0.5)
         if not len(values):
             axis.annotate("not judged", (span[0], place), color=QUIET, fontsize=7, va="bottom")
             continue
-        shares, edges = histogram(values, span)
-        heights = place - FULL * shares / shares.max()
+        heights = place - FULL * shares / highest
         axis.stairs(heights, edges, baseline=place, fill=True, color=colour, alpha=0.75)
         mean = float(values.mean())
         axis.plot([mean, mean], [place - FULL, place], color=INK, linewidth=1.2)

@@ -115,14 +115,14 @@ def _settle(figure: Figure) -> None:
 
 
 def darkened(svg: str) -> str:
-    """Exchange the colours of the light palette for those of the dark one."""
+    """Return an SVG with the colours of the dark palette in place of the light one's."""
     for light, deep in DARK.items():
         svg = svg.replace(light, deep)
     return svg
 
 
 def hue(place: int) -> str:
-    """Give the colour of the so-manieth model; there are seven, then they come again."""
+    """Return the colour of the model at a place; there are seven, then they come again."""
     return HUES[place % len(HUES)]
 
 

@@ -36,6 +36,7 @@ WORDS: Final[Mapping[Outcome, str]] = {
     "missing": "missing",
     "added": "added",
 }
+SHOWN: Final = 3  # rows and columns that a summary names of each outcome
 PASSES: Final[frozenset[Outcome]] = frozenset({"same", "within"})
 
 
@@ -98,10 +99,19 @@ class Verdict:
 
     @property
     def summary(self) -> str:
-        """Count the outcomes in one line."""
+        """Count the outcomes in one line, and name the rows and columns that did not pass."""
         counts = Counter(finding.outcome for finding in self.findings)
-        said = [f"{counts[outcome]} {words}" for outcome, words in WORDS.items() if counts[outcome]]
+        said = [
+            f"{counts[outcome]} {words}{self._places(outcome)}"
+            for outcome, words in WORDS.items()
+            if counts[outcome]
+        ]
         return ", ".join(said) or "nothing to compare"
+
+    def _places(self, outcome: Outcome) -> str:
+        places = [finding.place for finding in self.failures if finding.outcome == outcome]
+        more = f"; and {len(places) - SHOWN} more" if len(places) > SHOWN else ""
+        return f" ({'; '.join(places[:SHOWN])}{more})" if places else ""
 
     def direction(self, finding: Finding) -> str:
         """Say whether a value that moved is better or worse."""

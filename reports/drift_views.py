@@ -1,7 +1,8 @@
 """What `svbench check` found, for a terminal, for the summary of a CI job, and as JUnit XML.
 
 What failed stands first and in full; what passed is counted, metric by metric, with the largest
-move and what was allowed.
+move and what was allowed. A terminal shows lines and no table: names of rows and metrics are longer
+than a narrow one has room for, and none is broken.
 
 References
 ----------
@@ -12,7 +13,7 @@ References
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Final
 from xml.etree import ElementTree
 
@@ -20,41 +21,61 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from svbench.reports.drift import WORDS, Finding, Verdict
+from svbench.reports.drift import WORDS, Finding, Outcome, Verdict
 from svbench.reports.markdown import escape, grid
 
 HEADINGS: Final = ("row", "metric", "golden", "now", "change", "allowed", "verdict")
 MOVES: Final = ("metric", "cells within", "largest change", "allowed")
 NUMBERS: Final = frozenset({"golden", "now", "change", "cells within", "largest change"})
+ADVICE: Final[Mapping[Outcome, str]] = {
+    "left": "look for what moved the values",
+    "unlike": "run what was judged otherwise with the settings of the golden table",
+    "missing": "run again with the rows and columns of the golden table",
+    "added": "run again with the rows and columns of the golden table",
+}
 _NOT_IN_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def show_verdict(verdict: Verdict, console: Console | None = None) -> None:
     """Print what was found."""
     parts: list[RenderableType] = []
-    if verdict.failures:
-        failed = _grid(HEADINGS, "red")
-        for finding in verdict.failures:
-            failed.add_row(*map(Text, _line(verdict, finding)))
-        parts.append(failed)
-    moves = list(_moves(verdict))
-    if moves:
-        passed = _grid(MOVES, "green")
-        for move in moves:
-            passed.add_row(*map(Text, move))
-        parts.append(passed)
-    parts += [Text(f"· {note}", style="dim") for note in verdict.notes]
+    lines = Table.grid(padding=(0, 1))
+    for finding in verdict.failures:
+        lines.add_row(Text("✗", style="red"), Text(_failure(verdict, finding), overflow="fold"))
+    for metric, cells, change, allowed in _moves(verdict):
+        said = f"{metric}: {cells} cells within, largest change {change}, allowed {allowed}"
+        lines.add_row(Text("✓", style="green"), Text(said, overflow="fold"))
+    for note in verdict.notes:
+        lines.add_row(Text("·", style="dim"), Text(note, style="dim", overflow="fold"))
+    parts.append(lines)
     parts.append(Text(headline(verdict), style="bold green" if verdict.passes else "bold red"))
     (console or Console()).print(Group(*parts))
 
 
 def headline(verdict: Verdict) -> str:
-    """Say in one line how it came out."""
-    return f"{'within' if verdict.passes else 'out of'} tolerance: {verdict.summary}"
+    """Return in one line how it came out, and which rows and columns failed."""
+    failed = {finding.outcome for finding in verdict.failures}
+    kept = "out of tolerance" if "left" in failed else "not comparable with the golden table"
+    return f"{'within tolerance' if verdict.passes else kept}: {verdict.summary}"
+
+
+def advice(verdict: Verdict) -> str:
+    """Return what to do about what failed."""
+    failed = {finding.outcome for finding in verdict.failures}
+    said = dict.fromkeys(ADVICE[outcome] for outcome in ADVICE if outcome in failed)
+    return "; ".join([*said, "if it is meant, run again with --update --reason '...'"])
+
+
+def _failure(verdict: Verdict, finding: Finding) -> str:
+    """Return what is wrong in one cell, row or column."""
+    *_, golden, now, change, allowed, said = _line(verdict, finding)
+    values = [f"golden {golden}"] * bool(golden) + [f"now {now}"] * bool(now)
+    moved = [f"change {change}"] * bool(change) + [f"allowed {allowed}"] * bool(allowed)
+    return f"{finding.place}: {', '.join([said, *values, *moved])}"
 
 
 def markdown_verdict(verdict: Verdict, title: str) -> str:
-    """Give Markdown for the summary of a CI job."""
+    """Return Markdown for the summary of a CI job."""
     sign = "✅" if verdict.passes else "❌"
     text = f"### {sign} {escape(title)}: {escape(headline(verdict))}\n\n"
     if verdict.failures:
@@ -68,7 +89,7 @@ def markdown_verdict(verdict: Verdict, title: str) -> str:
 
 
 def junit_verdict(verdict: Verdict, title: str) -> str:
-    """Give JUnit XML: a test case for each cell, and for each row or column that differs."""
+    """Return JUnit XML: a test case for each cell, and for each row or column that differs."""
     count, failures = str(len(verdict.findings)), str(len(verdict.failures))
     root = ElementTree.Element("testsuites", tests=count, failures=failures)
     suite = ElementTree.SubElement(
@@ -92,14 +113,6 @@ def junit_verdict(verdict: Verdict, title: str) -> str:
     return xml.decode("utf-8") + "\n"
 
 
-def _grid(headings: Sequence[str], colour: str) -> Table:
-    table = Table(header_style=colour)
-    for heading in headings:
-        justify = "right" if heading in NUMBERS else "left"
-        table.add_column(heading, justify=justify, overflow="fold")  # type: ignore[arg-type]
-    return table
-
-
 def _line(verdict: Verdict, finding: Finding) -> list[str]:
     said = [WORDS[finding.outcome]]
     if finding.outcome == "left":
@@ -115,7 +128,7 @@ def _line(verdict: Verdict, finding: Finding) -> list[str]:
 
 
 def _moves(verdict: Verdict) -> Iterator[list[str]]:
-    """Give a line for each metric with cells that passed."""
+    """Return a line for each metric with cells that passed."""
     passed = [finding for finding in verdict.findings if finding.passes]
     for metric in dict.fromkeys(finding.metric for finding in passed):
         cells = [finding for finding in passed if finding.metric == metric]

@@ -18,6 +18,7 @@ from typing import Any
 
 from svbench.errors import DataError
 from svbench.files.text import csv_text
+from svbench.reports.judged import scale_of
 from svbench.reports.published import published
 from svbench.reports.ranking import compare_places, places
 from svbench.reports.table import number
@@ -86,14 +87,14 @@ def model_index(table: ResultTable) -> str:
                 metric_args=_behind(column, row),
             )
             for column in table.columns
-            if not row.made_of_real_clips and column.metric in row.scores
+            if row.competes and column.metric in row.scores
         ]
         if results:
             entries += eval_results_to_model_index(row.title, results)
     if not entries:
         raise DataError(
             f"{table.title}: found no model with a score, expected one (rows made of real clips "
-            "belong on no model card)"
+            "and floors belong on no model card)"
         )
     card = CardData()
     card["model-index"] = entries
@@ -101,7 +102,7 @@ def model_index(table: ResultTable) -> str:
 
 
 def _judged_on(table: ResultTable, row: Row) -> dict[str, Any]:
-    judged = {"scale": table.scale, "format": str(table.spec), "notes": list(table.notes)}
+    judged = {"scale": scale_of(table), "format": str(table.spec), "notes": list(table.notes)}
     return {**judged, **judged_how(table.record), "made by": dict(row.settings)}
 
 
@@ -114,6 +115,7 @@ def _behind(column: Column, row: Row) -> dict[str, Any]:
         "interval, 95 %": None if score.interval is None else list(score.interval),
         "extractor": score.extractor or None,
         "note": score.note or None,
+        "caveat": column.settings.get("caveat"),
     }
     return {name: value for name, value in told.items() if value is not None}
 
@@ -121,7 +123,7 @@ def _behind(column: Column, row: Row) -> dict[str, Any]:
 def _cells(table: ResultTable, scores: ClipValues | None) -> Iterator[Sequence[object]]:
     marked = {} if scores is None else places(table, scores)
     for row in table.rows:
-        kind = "reference" if row.made_of_real_clips else "model"
+        kind = "model" if row.competes else "reference" if row.made_of_real_clips else "floor"
         for column in table.columns:
             head = [kind, row.system, row.title, column.metric, column.title, column.better]
             score = row.scores.get(column.metric)

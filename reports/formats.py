@@ -8,6 +8,7 @@ from typing import Final
 
 from svbench.errors import ConfigError, DataError
 from svbench.reports.beside import beside
+from svbench.reports.compact import compact
 from svbench.reports.exports import clips_csv, model_index, table_csv, table_json
 from svbench.reports.latex import latex
 from svbench.reports.markdown import markdown
@@ -20,7 +21,7 @@ Scores = ClipValues | None  # None: no scores.csv was at hand
 
 
 def sheets(table: ResultTable, scores: Scores) -> list[Sheet]:
-    """Give the table, and the paper's table of this data set below it."""
+    """Return the table, and the paper's table of this data set below it."""
     below = beside(table)
     return [arrange(table, scores), *([] if below is None else [below])]
 
@@ -40,6 +41,18 @@ FORMATS: Final[Mapping[str, Callable[[ResultTable, Scores], str]]] = {
     "clips": _clips,
     "model-index": lambda table, _scores: model_index(table),
 }
+
+
+COMPACT: Final[Mapping[str, Callable[[list[Sheet], str], str]]] = {
+    "markdown": lambda sheets, _label: markdown(sheets),
+    "latex": latex,
+}
+
+
+def compacted(name: str, table: ResultTable, scores: Scores, *, intervals: bool = True) -> str:
+    """Return the tables as a paper shows them, in one of the formats of `COMPACT`."""
+    short = [compact(sheet, intervals=intervals) for sheet in sheets(table, scores)]
+    return COMPACT[name](short, f"svbench-{table.dataset}")
 
 
 def only(table: ResultTable, metrics: tuple[str, ...]) -> ResultTable:

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,7 +31,8 @@ from svbench.types import ResultTable, Score
 
 SCHEMA: Final = 1
 EVERY: Final = "all"  # in place of a metric's name: every column
-MAY_DIFFER: Final = ("set", "real set", "torch")
+REFERENCE: Final = "reference set"  # of a table's record, where real clips are kept apart
+MAY_DIFFER: Final = ("set", "real set", REFERENCE, "torch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,10 @@ def updated(
     tolerances = {**usual, **every, **{m: named[m] for m in metrics if m in named}}
     if old is None:
         return Golden(table, tolerances, (entry,))
-    return replace(old, results=table, tolerances=tolerances, history=(*old.history, entry))
+    new = REFERENCE in table.record and REFERENCE not in {*old.results.record, *old.may_differ}
+    may_differ = (*old.may_differ, *((REFERENCE,) if new else ()))
+    history = (*old.history, entry)
+    return Golden(table, tolerances, history, may_differ)
 
 
 def parse_tolerances(texts: Sequence[str]) -> dict[str, Tolerance]:

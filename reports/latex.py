@@ -23,7 +23,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Final
 
-from svbench.reports.table import Cell, Line, Sheet, shared_count
+from svbench.reports.table import Cell, Line, Sheet, counts_of
 
 HEADING_WIDTH: Final = 14  # characters of a line in a heading
 NAME_WIDTH: Final = 34  # and in the name of a row
@@ -81,14 +81,14 @@ _LATIN: Final = "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝßàá�
 
 
 def latex(sheets: Sequence[Sheet], label: str = "svbench") -> str:
-    r"""Give the tables, to be read by \input; `label` is what \ref names them by."""
+    r"""Return the tables, to be read by \input; `label` is what \ref names them by."""
     needs = "% \\usepackage{booktabs,graphicx}\n"
     labels = [label if not place else f"{label}-{place + 1}" for place in range(len(sheets))]
     return needs + "\n".join(map(_sheet, sheets, labels))
 
 
 def escape(text: str) -> str:
-    """Let LaTeX print a text as it is, in one line."""
+    """Return a text that LaTeX prints as it is, in one line."""
     return "".join(map(_character, " ".join(text.split())))
 
 
@@ -133,7 +133,7 @@ def _broken(text: str, width: int) -> list[str]:
 
 
 def _sentence(note: str) -> str:
-    """Make a sentence of a note, which begins with a capital unless it begins with a name."""
+    """Return a note as a sentence, which begins with a capital unless it begins with a name."""
     first = note.split(maxsplit=1)[0].rstrip(":,;")
     begun = note[:1].upper() + note[1:] if first.isalpha() else note
     return f"{escape(begun).rstrip('.')}."
@@ -147,10 +147,9 @@ def _lines(sheet: Sheet) -> Iterator[str]:
 
 
 def _line(line: Line) -> Iterator[str]:
-    """Give the lines of a row: its name, broken, beside values, intervals and counts."""
-    shared = shared_count(line.cells)
+    """Return the lines of a row: its name, broken, beside values, intervals and counts."""
+    shared, counts = counts_of(line.cells)
     left = [*map(escape, _broken(line.title, NAME_WIDTH)), *filter(None, [_small(shared)])]
-    counts = ["" if cell.count == shared else cell.count for cell in line.cells]
     right = [list(map(_value, line.cells))]
     right += [list(map(_small, texts)) for texts in ([c.interval for c in line.cells], counts)]
     kept = [texts for texts in right if any(texts)]

@@ -14,24 +14,24 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Sequence
 
-from svbench.reports.table import Cell, Line, Sheet, shared_count
+from svbench.reports.table import Cell, Line, Sheet, counts_of
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!$])")
 MODELS_END = "*ceiling and floor*"  # above the rows made of real clips
 
 
 def markdown(sheets: Sequence[Sheet]) -> str:
-    """Give the tables one below the other, each with its caption."""
+    """Return the tables one below the other, each with its caption."""
     return "\n".join(_sheet(sheet) for sheet in sheets)
 
 
 def escape(text: str) -> str:
-    """Let Markdown show a text as it is, in one line."""
+    """Return a text that Markdown shows as it is, in one line."""
     return SPECIAL.sub(r"\\\1", " ".join(text.split()).replace("&", "&amp;"))
 
 
 def grid(headings: Sequence[str], rows: Iterable[Sequence[str]], numbers: Collection[str]) -> str:
-    """Give a table of cells that are Markdown already; columns of `numbers` are flush right."""
+    """Return a table of cells that are Markdown already; columns of `numbers` are flush right."""
     sides = ["--:" if heading in numbers else ":--" for heading in headings]
     lines = [headings, sides, *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
@@ -53,16 +53,15 @@ def _rows(sheet: Sheet) -> Iterable[Sequence[str]]:
 
 
 def _row(line: Line) -> Sequence[str]:
-    shared = shared_count(line.cells)
+    shared, apart = counts_of(line.cells)
     first = "<br>".join(filter(None, (escape(line.title), escape(shared))))
-    return [first, *(_cell(cell, shared) for cell in line.cells)]
+    return [first, *map(_cell, line.cells, apart)]
 
 
-def _cell(cell: Cell, shared: str) -> str:
+def _cell(cell: Cell, count: str) -> str:
     value = escape(cell.value)
     if cell.place == "best":
         value = f"**{value}**"
     elif cell.place == "second":
         value = f"<u>{value}</u>"
-    count = "" if cell.count == shared else escape(cell.count)
-    return "<br>".join(filter(None, (value, escape(cell.interval), count)))
+    return "<br>".join(filter(None, (value, escape(cell.interval), escape(count))))

@@ -1,17 +1,19 @@
 """One table of several runs: only what was judged alike stands side by side.
 
-The first run sets the measure. A run of another data set, scale or clip format is left out. A
-column is taken from a run if it was judged by the same settings (detectors, protocol, extractor,
-weights); seeds and counts of bootstrap draws may differ, as they decide intervals alone. Metrics
-that compare sets (FVD, FAD) also need the same real clips and equal counts, as their values shrink
-with the number of clips. A cell that does not fit is empty, with the reason; a row without any
-cell that fits is left out, with the reason among the notes.
+The first run sets the measure. A run of another clip format is left out, and so is one of another
+data set or scale that shares no request with it. A column is taken from a run if it was judged by
+the same settings (detectors, protocol, extractor, weights), on clips that were read alike as far
+as the metric reads them (frame choice, channels); seeds and counts of bootstrap draws may differ,
+as they decide intervals alone. Metrics that compare sets (FVD, FAD) also need the same real clips
+and equal counts, as their values shrink with the number of clips. A cell that does not fit is
+empty, with the reason; a row without any cell that fits is left out, with the reason among the
+notes.
 
 Rows that are equal in every figure (the ceilings of two runs on the same clips) become one. Other
 rows of the same name are told apart by the name of their run.
 
-Requests of two runs are the same where both were asked on the same real clips: then an id names
-one caption in both. Otherwise each run's ids get its name, so that nothing is ever paired.
+Which requests of two runs are the same, `svbench.reports.requests` decides; the others get the name
+of their run, so that they are never paired.
 """
 
 from __future__ import annotations
@@ -22,23 +24,21 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from svbench.errors import DataError
-from svbench.reports.judged import columns_differ, settings_differ, shortened, tables_differ
-from svbench.results import ClipValues, judged_how
-from svbench.types import Column, ResultTable, Row, Score
+from svbench.reports.judged import (
+    columns_differ,
+    data_differ,
+    formats_differ,
+    reading_differs,
+    settings_differ,
+    shortened,
+)
+from svbench.reports.requests import REAL, Run, SharedRequests
+from svbench.results import REQUESTS, ClipValues, judged_how
+from svbench.types import FLOOR_OF, Column, ResultTable, Row, Score
 
 SET: Final = "set"  # of a row's settings: the digest of its clips
-REAL: Final = "real set"  # of a table's record: the digest of its real clips
-UNPAIRED: Final = "its real clips are others, so its requests are not paired with those of {}"
-UNSCORED: Final = "no scores of single clips (scores.csv), so nothing of it is paired"
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A run as it was read; `scores` is None if no scores.csv was at hand."""
-
-    name: str
-    table: ResultTable
-    scores: ClipValues | None
+REFERENCE: Final = "reference set"  # of a record: clips that sets are compared with, if others
+MINIATURE: Final = "mini"  # the scale of figures that are not comparable with published ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,7 @@ class Merged:
 
     table: ResultTable
     scores: ClipValues
+    called: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # system -> run, its name
 
 
 def merge(runs: Sequence[Run]) -> Merged:
@@ -62,18 +63,20 @@ def merge(runs: Sequence[Run]) -> Merged:
         for key, value in judged_how(first.table.record).items()
         if all(table.record.get(key) == value for table in tables)
     }
-    rows, scores = merging.named()
+    rows, scores, called = merging.named()
     notes = dict.fromkeys(note for table in tables for note in table.notes)
     return Merged(
         replace(
             first.table,
             title=f"{first.table.title}: {', '.join(run.name for run in joined)}",
+            scale=next((t.scale for t in tables if t.scale == MINIATURE), first.table.scale),
             columns=tuple(merging.columns.values()),
             rows=rows,
             notes=(*notes, *merging.notes),
             record=shared,
         ),
         scores,
+        called,
     )
 
 
@@ -95,13 +98,32 @@ class _Merging:
     filled: set[str] = field(default_factory=set)  # columns that some row has a score in
     entries: list[_Entry] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    requests: SharedRequests = field(default_factory=SharedRequests)
 
     def add(self, run: Run) -> bool:
-        """Add the rows of a run that fit; tell whether any did."""
-        unlike = tables_differ(self.first.table, run.table)
+        """Add the rows of a run that fit; return whether any did."""
+        first = self.first
+        self.requests.add(run)
+        unlike = formats_differ(first.table, run.table)
+        apart = not self.requests.shared(run, first)
+        if apart:
+            unlike = (*data_differ(first.table, run.table), *unlike)
         if unlike:
             self.notes.append(f"{run.name} left out: {shortened(unlike)}")
             return False
+        unfit = self._unfit(run)
+        before = list(self.notes)
+        refused: dict[str, dict[str, None]] = {}  # why a cell does not fit -> its columns
+        added = [self._add_row(run, row, unfit, refused) for row in run.table.rows]
+        if not any(added):
+            self.notes = [*before, _left_out(run, refused)]
+            return False
+        if run is not first and (said := self.requests.note(run, first)):
+            self.notes.append(said)
+        return True
+
+    def _unfit(self, run: Run) -> dict[str, str]:
+        """Return by column why a run's values cannot stand beside the others; "" if they can."""
         filled = {metric for row in run.table.rows for metric in row.scores}
         unfit = {}
         for column in run.table.columns:
@@ -109,42 +131,51 @@ class _Merging:
             if name not in self.columns or (name in filled and name not in self.filled):
                 self.columns[name] = column  # an empty one has no settings to hold others to
             known = columns_differ(self.columns[name], column) if name in filled else ()
-            unfit[name] = shortened(known)
+            reading = reading_differs(self.first.table.spec, run.table.spec, name)
+            unfit[name] = shortened((*reading, *known)) if name in filled else ""
         self.filled |= filled
-        added = [self._add_row(run, row, unfit) for row in run.table.rows]
-        if run is not self.first and any(added):
-            self._say_what_is_not_paired(run)
-        return any(added)
+        return unfit
 
-    def named(self) -> tuple[tuple[Row, ...], dict[tuple[str, str], Mapping[str, float]]]:
-        """Give rows and scores of clips; rows of one name are told apart by their run's."""
+    def named(self) -> tuple[tuple[Row, ...], ClipValues, Mapping[str, tuple[str, str]]]:
+        """Return rows, scores of clips, and what a row is called in its run.
+
+        Rows of one name are told apart by their run's.
+        """
         times = Counter(entry.read.system for entry in self.entries)
-        rows, scores = [], {}
+        rows, scores, called = [], {}, {}
         for entry in self.entries:
             row, run = entry.kept, entry.run
             if times[row.system] > 1:
                 system, title = f"{row.system} ({run.name})", f"{row.title} ({run.name})"
                 row = replace(row, system=system, title=title)
+            if times[row.floor_of or ""] > 1:  # its set is told apart by the name of the run, too
+                settings = {**row.settings, FLOOR_OF: f"{row.floor_of} ({run.name})"}
+                row = replace(row, settings=settings)
             rows.append(row)
+            called[row.system] = (run.name, entry.read.system)
             for (system, metric), values in (run.scores or {}).items():
                 if system == entry.read.system and metric in row.scores:
-                    scores[row.system, metric] = self._by_request(run, values)
-        return tuple(rows), scores
+                    scores[row.system, metric] = self.requests.named(run, values)
+        return tuple(rows), scores, called
 
-    def _add_row(self, run: Run, row: Row, unfit: Mapping[str, str]) -> bool:
+    def _add_row(
+        self, run: Run, row: Row, unfit: Mapping[str, str], refused: dict[str, dict[str, None]]
+    ) -> bool:
         reasons = {
             metric: reason
             for metric, score in row.scores.items()
             if (reason := unfit.get(metric) or self._set_differs(run, row, score))
         }
+        for metric, reason in reasons.items():
+            refused.setdefault(reason, {})[metric] = None
         kept = {metric: s for metric, s in row.scores.items() if metric not in reasons}
         if row.scores and not kept:
             said = shortened(tuple(dict.fromkeys(reasons.values())))
             self.notes.append(f"{row.title} of {run.name} left out, judged otherwise: {said}")
             return False
         others = [entry for entry in self.entries if entry.read.system == row.system]
-        same = (row.settings, kept)  # what two runs say alike of the same clips stands there once
-        if any((entry.read.settings, entry.kept.scores) == same for entry in others):
+        # what two runs say alike of the same clips stands there once
+        if any(_alike(entry.read, row) and entry.kept.scores == kept for entry in others):
             return True
         for entry in others[:1]:
             made = [{k: v for k, v in r.settings.items() if k != SET} for r in (entry.read, row)]
@@ -158,12 +189,15 @@ class _Merging:
         return True
 
     def _set_differs(self, run: Run, row: Row, score: Score) -> str:
-        """Say why a distance between sets cannot stand beside those merged so far, or nothing."""
+        """Return why a distance between sets cannot stand beside the others; "" if it can."""
         if score.reference_count is None:
             return ""
         record, other = self.first.table.record, run.table.record
-        keys = (REAL, "seed") if row.made_of_real_clips else (REAL,)  # a seed draws their halves
-        differences = settings_differ(*({k: r.get(k) for k in keys} for r in (record, other)))
+        seed = ["seed"] if row.made_of_real_clips else []  # it draws their halves
+        keys = [REAL, REFERENCE, *seed]
+        if self._read_otherwise(run) and record.get(REQUESTS) == other.get(REQUESTS) is not None:
+            keys.remove(REAL)  # the same files, and a column that does not fit was refused above
+        differences = settings_differ(*({k: r[k] for k in keys if k in r} for r in (record, other)))
         alike = [
             entry.read.scores[score.metric]
             for entry in self.entries
@@ -174,21 +208,31 @@ class _Merging:
             differences = settings_differ(_counts(alike[0]), _counts(score))
         return shortened(differences)
 
-    def _by_request(self, run: Run, values: Mapping[str, float]) -> Mapping[str, float]:
-        """Give values by request; ids that need not name the same request get the run's name."""
-        if self._paired(run):
-            return values
-        return {f"{run.name}: {request}": value for request, value in values.items()}
+    def _read_otherwise(self, run: Run) -> bool:
+        """Return whether clips were read otherwise; real sets then have other digests."""
+        one, other = self.first.table.spec, run.table.spec
+        return (one.frame_choice, one.channels) != (other.frame_choice, other.channels)
 
-    def _paired(self, run: Run) -> bool:
-        real = self.first.table.record.get(REAL)
-        return run is self.first or (real is not None and real == run.table.record.get(REAL))
 
-    def _say_what_is_not_paired(self, run: Run) -> None:
-        if run.scores is None:
-            self.notes.append(f"{run.name}: {UNSCORED}")
-        elif not self._paired(run):
-            self.notes.append(f"{run.name}: {UNPAIRED.format(self.first.name)}")
+def _alike(one: Row, other: Row) -> bool:
+    """Return whether two rows of one name were made alike.
+
+    Real clips have another digest where they lie as they are than where a run keeps copies.
+    """
+    real = one.made_of_real_clips and other.made_of_real_clips
+    unsaid = {SET} if real else set()
+    kept = ({k: v for k, v in r.settings.items() if k not in unsaid} for r in (one, other))
+    return not settings_differ(*kept)
+
+
+def _left_out(run: Run, refused: Mapping[str, Mapping[str, None]]) -> str:
+    """Return why no cell of a run fits: each setting that differs, with its columns."""
+    titles = {column.metric: column.title for column in run.table.columns}
+    said = [
+        f"{reason} (in {', '.join(titles[name] for name in titles if name in metrics)})"
+        for reason, metrics in refused.items()
+    ]
+    return f"{run.name} left out, judged otherwise: {'; '.join(said) or 'it has no row'}"
 
 
 def _counts(score: Score) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from svbench.reports import distributions, gamma_curve, precision_recall
 from svbench.reports.beside import beside
 from svbench.reports.choice import Choice, choose
 from svbench.reports.clip_scores import ClipScores, read_clip_scores
+from svbench.reports.judged import scale_of
 from svbench.reports.page_data import event_groups, in_order, write_data
 from svbench.reports.summary import summarise
 from svbench.reports.table import ARROWS, Cell, Sheet, arrange
@@ -152,7 +153,7 @@ def _html(
         arrows=ARROWS,
         record={
             "data set": table.dataset,
-            "scale": table.scale,
+            "scale": scale_of(table),
             "format": str(table.spec),
             **table.record,
         },
@@ -209,8 +210,8 @@ def _figures(table: ResultTable, scores: ClipScores, folder: Path) -> list[Figur
         add("gamma", "Scores over gamma", gamma_curve.CAPTION, partial(gamma_curve.draw, table))
     if scores.metrics():
         told = (
-            "Each row is a histogram of the scores of its clips, the tallest bar of each drawn "
-            "equally high; the black line is the mean. Reference rows are grey."
+            "Each row is a histogram of the scores of its clips, all of a panel to one scale; the "
+            "black line is the mean. Reference rows and floors are grey."
         )
         draw = partial(distributions.draw, table, scores)
         add("distributions", "How the scores of single clips are spread", told, draw)

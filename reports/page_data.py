@@ -115,7 +115,13 @@ def _meta(
     first = headline_column(table, scores)
     return {
         "rows": [
-            {"system": r.system, "title": r.title, "reference": r.made_of_real_clips} for r in rows
+            {
+                "system": r.system,
+                "title": r.title,
+                "reference": r.made_of_real_clips,
+                "floor": r.floor_of is not None,  # it has numbers, but no clips
+            }
+            for r in rows
         ],
         "columns": [
             {

@@ -13,7 +13,7 @@ in the mean, and `Paired` says how many there were. Metrics that look at a whole
 have no value for a clip, so no paired difference of theirs exists: that is a `DataError`.
 
 Two run folders are paired by request id alone. Whether the same id names the same request in
-both, `svbench.reports.compare` finds out before it asks.
+both, `svbench.reports.requests` decides before.
 
 References
 ----------
@@ -25,11 +25,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from svbench.errors import DataError
 from svbench.intervals import Interval, paired_difference
 from svbench.results import ClipValues, load_scores, load_table
 from svbench.types import Column
+
+LEAST_UNBOUNDED: Final = 40  # pairs on which values without a known range can differ
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +47,23 @@ class Paired:
     count: int  # requests that were paired
     first_alone: int = 0  # requests that only one row was scored on
     second_alone: int = 0
+    bounded: bool = True  # whether the range of a clip's value is known
 
     @property
     def excludes_zero(self) -> bool:
-        """Tell whether the interval lies on one side of 0."""
+        """Return whether the interval lies on one side of 0."""
         return self.interval is not None and not self.interval[0] <= 0 <= self.interval[1]
 
+    @property
+    def stands(self) -> bool:
+        """Return whether the rows may be said to differ.
+
+        Without a range, intervals of few pairs exclude 0 too often (`docs/intervals.md`).
+        """
+        return self.excludes_zero and (self.bounded or self.count >= LEAST_UNBOUNDED)
+
     def __str__(self) -> str:
-        """Say it in one line."""
+        """Return it as one line."""
         bounds = (
             "no interval"
             if self.interval is None
@@ -112,6 +124,7 @@ def paired(
         count=found.count,
         first_alone=len(left) - len(shared),
         second_alone=len(right) - len(shared),
+        bounded=bounds is not None,
     )
 
 
@@ -140,7 +153,7 @@ def bounds_of(column: Column) -> Interval | None:
 
 
 def _values(scores: ClipValues, metric: str, system: str) -> dict[str, float]:
-    """Give the values of one row by request, or say what is missing."""
+    """Return the values of one row by request."""
     values = scores.get((system, metric))
     if values:
         return dict(values)

@@ -31,7 +31,7 @@ def draw(
     table: ResultTable, scores: ClipScores, metric: str, path: Path, *, dark: bool = False
 ) -> None:
     """Draw every row that has precision and recall by this metric."""
-    rows = [r for r in table.rows if (r.system, metric) in scores.numbers]
+    rows = [r for r in table.rows if PRECISION in scores.numbers.get((r.system, metric), {})]
     rows = sorted(rows, key=lambda row: row.made_of_real_clips)
     if not rows or metric not in scores.metrics(PRECISION):
         raise DataError(f"{metric}: found no precision of single clips, expected an AV-Align")
@@ -54,7 +54,7 @@ def draw(
 
 
 def points(precision: Numbers, recall: Numbers) -> tuple[Numbers, Numbers, Numbers]:
-    """Give the distinct pairs, and how many clips fall on each."""
+    """Return the distinct pairs, and how many clips fall on each."""
     known = ~(np.isnan(precision) | np.isnan(recall))
     pairs = np.column_stack([precision[known], recall[known]])
     distinct, counts = np.unique(pairs, axis=0, return_counts=True)

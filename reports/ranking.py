@@ -1,12 +1,14 @@
 """Which cells of a column are marked best and second best, and what that rests on.
 
-Only models compete: a reference row made of real clips is a ceiling or a floor. The models of a
+Only models compete: a reference row made of real clips is a ceiling or a floor, and so is a row
+made by shuffling the clips of another. The models of a
 column are put in order by their values, and a place is marked only where it is known to be one:
 
 - metrics with a value for each clip: where the paired difference from the next row excludes 0
   (95 %, over the requests that both rows have; see `svbench.reports.paired`);
 - metrics of whole sets (FVD, FAD), for which no paired value exists: where the two intervals do
-  not overlap, and both rest on equally many clips. This asks for more than a test at 5 % would.
+  not overlap, and both rest on equally many clips, at least `LEAST`. This asks for more than a
+  test at 5 % would; the bootstrap of fewer clips is too narrow to carry a place.
 
 The best is held against the second, the second against the third; the last row of a column is
 held against nothing and never marked. Many such comparisons are made in one table, and nothing
@@ -30,8 +32,10 @@ PLACES: Final[Sequence[Place]] = ("best", "second")
 EXPLANATION: Final = (
     "bold: the best of the models, underlined: the second best, each only where the interval of "
     "its paired difference from the next row excludes 0 (95 %, over requests); where a "
-    "metric has no value per clip (FVD, FAD), only where the two intervals do not overlap"
+    "metric has no value per clip (FVD, FAD), only where the two intervals do not overlap and rest "
+    "on 10 clips or more"
 )
+LEAST: Final = 10  # clips of either set that intervals of whole sets must rest on
 UNREAD: Final = "nothing is marked best: no scores of single clips (scores.csv) were at hand"
 
 
@@ -64,9 +68,7 @@ def places(table: ResultTable, scores: ClipValues) -> Mapping[tuple[str, str], P
 
 
 def _in_order(table: ResultTable, column: Column) -> list[Row]:
-    models = [
-        row for row in table.rows if not row.made_of_real_clips and column.metric in row.scores
-    ]
+    models = [row for row in table.rows if row.competes and column.metric in row.scores]
     return sorted(
         models,
         key=lambda row: row.scores[column.metric].value,
@@ -93,13 +95,14 @@ def _compare(
             return Comparison(column.metric, place, first.system, second.system, False)
         # where rows lack clips, the common requests may say the opposite of the whole sets
         agrees = (evidence.value > 0) == (column.better == "higher")
-        stands = evidence.excludes_zero and agrees
+        stands = evidence.stands and agrees
     return Comparison(column.metric, place, first.system, second.system, stands, evidence)
 
 
 def _apart(one: Score, other: Score) -> bool:
-    """Tell whether two intervals of equally large sets do not overlap."""
+    """Check whether two intervals of equally large sets do not overlap."""
     alike = (one.count, one.reference_count) == (other.count, other.reference_count)
-    if one.interval is None or other.interval is None or not alike:
+    enough = min(one.count, LEAST if one.reference_count is None else one.reference_count) >= LEAST
+    if one.interval is None or other.interval is None or not (alike and enough):
         return False
     return one.interval[1] < other.interval[0] or other.interval[1] < one.interval[0]

@@ -9,18 +9,23 @@ Every medium prints a `Sheet` alike: its title, its protocol and its footnotes m
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from svbench.reports.ranking import EXPLANATION, UNREAD, Place, places
+from svbench.reports.footnotes import FEW as FEW  # which belongs to our face
+from svbench.reports.footnotes import VIEW, footnotes
+from svbench.reports.judged import scale_of
+from svbench.reports.ranking import Place, places
 from svbench.results import ClipValues
 from svbench.types import ResultTable, Row, Score
 
 ARROWS = {"higher": "↑", "lower": "↓"}
 ABSENT = "–"
-CAVEAT = "caveat"  # of a column's settings: what a reader must know of every number in it
+NATIVE = "every clip at its own size and frame rate"
+NOT_COMPARABLE = "miniature data, models and networks: not comparable with published figures"
+UNEQUAL = "distances between sets fall with n: compare at equal n only"
 RECORDED = ("seed", "real clips")  # what of a run's record stands in the caption
-FEW = 10  # of so few clips an interval says little of what rare clips do
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +34,9 @@ class Cell:
 
     value: str
     interval: str = ""
-    count: str = ""
+    count: str = ""  # of clips it rests on
     place: Place | None = None  # best or second best of the models, where that is known
+    against: str = ""  # the count of real clips that a distance is measured from
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,35 +57,60 @@ class Sheet:
     lines: tuple[Line, ...]
     footnotes: tuple[str, ...]
     protocol: str = ""  # scale, seed, clips, and the full name of each metric
+    name: str = ""  # a title for where there is little room
+    brief: tuple[str, ...] = ()  # notes that stand even there
 
 
 def arrange(table: ResultTable, scores: ClipValues | None = None) -> Sheet:
-    """Arrange a table: models first, then reference rows, in their own order.
+    """Return a table as it is printed: models first, then reference rows, in their own order.
 
     Without `scores`, the values of single clips, no cell is marked best.
     """
-    rows = sorted(table.rows, key=lambda row: row.made_of_real_clips)
+    table = replace(table, rows=tuple(sorted(table.rows, key=lambda r: r.made_of_real_clips)))
     marked = {} if scores is None else places(table, scores)
-    lines = tuple(_line(row, table, marked) for row in rows)
-    notes = _footnotes(table)
-    if sum(not row.made_of_real_clips for row in rows) > 1:
-        notes.append(UNREAD if scores is None else EXPLANATION)
+    lines = tuple(_line(row, table, marked) for row in table.rows)
     return Sheet(
-        title=f"{table.title} ({table.spec})",
+        title=f"{table.title} ({_format(table)})",
         headings=tuple(f"{c.title} {ARROWS[c.better]}" for c in table.columns),
         lines=lines,
-        footnotes=tuple(notes),
+        footnotes=tuple(footnotes(table, marked=bool(marked), scores=scores)),
         protocol=_protocol(table),
+        name=table.title,
+        brief=tuple(_brief(table)),
     )
+
+
+def _format(table: ResultTable) -> str:
+    """Return the format that clips were judged in."""
+    views = {column.settings.get(VIEW) for column in table.columns}
+    return NATIVE if views == {"native"} else str(table.spec)
+
+
+def _brief(table: ResultTable) -> Iterator[str]:
+    """Return what must be said of a table wherever it stands."""
+    if table.scale == "mini":
+        yield NOT_COMPARABLE
+    counts = {score.count for row in table.rows for score in row.scores.values()}
+    if counts:
+        least, most = min(counts), max(counts)
+        yield f"n = {least}" if least == most else f"n = {least} to {most}"
+    if any(len(_sizes(table, column.metric)) > 1 for column in table.columns):
+        yield UNEQUAL
+
+
+def _sizes(table: ResultTable, metric: str) -> set[tuple[int, int]]:
+    """Return the counts of clips that the distances of a column rest on."""
+    scores = [row.scores[metric] for row in table.rows if metric in row.scores]
+    return {(s.count, s.reference_count) for s in scores if s.reference_count is not None}
 
 
 def _protocol(table: ResultTable) -> str:
-    """Say at which scale and by what the rows were judged."""
+    """Return at which scale and by what the rows were judged."""
     record = [f"{name}: {table.record[name]}" for name in RECORDED if name in table.record]
     judged = ", ".join(column.metric for column in table.columns)
-    return "; ".join(
-        [f"scale: {table.scale}", *record, *([f"judged by {judged}"] if judged else [])]
-    )
+    scale = scale_of(table)
+    made = f"scale: {scale}" if scale == table.scale else scale
+    return "; ".join([made, *record, *([f"judged by {judged}"] if judged else [])])
 
 
 def _line(row: Row, table: ResultTable, marked: Mapping[tuple[str, str], Place]) -> Line:
@@ -91,60 +122,44 @@ def _line(row: Row, table: ResultTable, marked: Mapping[tuple[str, str], Place])
 
 
 def cell_of(score: Score | None, asked: int, place: Place | None = None) -> Cell:
-    """Print one score; `asked` clips were asked for."""
+    """Return one score as it is printed; `asked` clips were asked for."""
     if score is None:
         return Cell(ABSENT)
     interval = "" if score.interval is None else bounds(score.interval)
-    against = "" if score.reference_count is None else f" against {score.reference_count}"
+    against = "" if score.reference_count is None else f"against {score.reference_count}"
     of = "" if score.count == asked else f" of {asked}"
-    return Cell(number(score.value), interval, f"n = {score.count}{of}{against}", place)
+    return Cell(number(score.value), interval, f"n = {score.count}{of}", place, against)
 
 
-def shared_count(cells: Iterable[Cell]) -> str:
-    """Give the count that all cells of a row have in common, to be printed once."""
-    counts = {cell.count for cell in cells if cell.count}
-    return counts.pop() if len(counts) == 1 else ""
+def counts_of(cells: Sequence[Cell]) -> tuple[str, tuple[str, ...]]:
+    """Return the counts that most cells of a row share, and for each cell those it has apart.
+
+    The first are printed once, the others in their cells. An absent cell has none.
+    """
+    counts = Counter(cell.count for cell in cells if cell.count)
+    count = counts.most_common(1)[0][0] if counts else ""
+    compared = {cell.against for cell in cells if cell.against}
+    apart = any(cell.count != count for cell in cells if cell.against)
+    against = "" if apart or len(compared) != 1 else compared.pop()
+    return _joined(count, against), tuple(_apart(cell, count, against) for cell in cells)
+
+
+def _apart(cell: Cell, count: str, against: str) -> str:
+    if cell.count != count:
+        return _joined(cell.count, cell.against)
+    return "" if cell.against == against else cell.against
+
+
+def _joined(*parts: str) -> str:
+    return " ".join(filter(None, parts))
 
 
 def bounds(interval: tuple[float, float]) -> str:
-    """Print an interval."""
+    """Return an interval as it is printed."""
     return f"[{number(interval[0])}, {number(interval[1])}]"
 
 
 def number(value: float) -> str:
-    """Print three decimals below ten, fewer above: figures that the interval can bear."""
+    """Return a number with the decimals that an interval can bear: three below ten, fewer above."""
     decimals = 3 if abs(value) < 10 else 1 if abs(value) < 100 else 0
     return f"{value:.{decimals}f}"
-
-
-def _caveats(table: ResultTable) -> list[str]:
-    """Return what holds of every number of a column, once for all columns that it holds of."""
-    of: dict[str, list[str]] = {}
-    for column in table.columns:
-        if CAVEAT in column.settings:
-            of.setdefault(str(column.settings[CAVEAT]), []).append(column.title)
-    return [f"{' and '.join(titles)}: {caveat}" for caveat, titles in of.items()]
-
-
-def _footnotes(table: ResultTable) -> list[str]:
-    notes = list(table.notes)
-    scores = [score for row in table.rows for score in row.scores.values()]
-    if any(score.interval for score in scores):
-        notes.append("brackets: 95 % interval over clips")
-    if any(score.count < FEW for score in scores):
-        notes.append(f"fewer than {FEW} clips: what one clip in ten does may be missing altogether")
-    notes += _caveats(table)
-    said: dict[tuple[str, str], list[str]] = {}  # column and note -> the rows it is said of
-    for row in table.rows:
-        if row.left_out:
-            first = next(iter(row.left_out.values()))
-            notes.append(f"{row.title}: {len(row.left_out)} of {row.asked} left out; {first}")
-        for column in table.columns:
-            score = row.scores.get(column.metric)
-            note = score.note if score is not None else row.absent.get(column.metric, "")
-            if note:
-                said.setdefault((column.title, note), []).append(row.title)
-    for (title, note), rows in said.items():
-        every = len(rows) == len(table.rows) > 1
-        notes.append(f"{title}, {'every row' if every else ' and '.join(rows)}: {note}")
-    return notes

@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from svbench.config import RunConfig, ScoreConfig
     from svbench.metrics.av_align import Variant
     from svbench.metrics.imagebind_scores import IBKind
+    from svbench.plans import Plan, Unavailable
     from svbench.protocols import Metric, RealClips, System
-    from svbench.run import Plan, Unavailable
     from svbench.weights import WeightFile
 
 T = TypeVar("T")
+LISTS = {"metrics": "metrics", "systems": "systems", "dataset": "datasets"}  # by flag
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Dataset:
     spec: ClipSpec
     examples: tuple[Example, ...]
     notes: tuple[str, ...] = ()
+    reference: tuple[Example, ...] = ()  # real clips kept apart, to compare sets with
 
 
 # --- data sets ---------------------------------------------------------------------------------
@@ -41,41 +43,20 @@ class Dataset:
 MINI_CLIPS = 40  # test clips of a miniature run: with all systems some 4 minutes on two cores
 
 
-def _greatesthits(config: RunConfig, out: Path) -> Dataset:
-    from svbench.datasets import greatesthits, miniature, strokes
-    from svbench.plan_checks import check_data, real_root
+def _greatesthits(config: RunConfig, out: Path, *, compared: bool = False) -> Dataset:
+    from svbench.hits_dataset import find
 
-    check_data(config)
-    if config.scale == "mini":
-        root = out / "data"
-        clips = config.limit or MINI_CLIPS
-        judged = config.split == "test"
-        drawn = strokes.drawn_for(clips) if judged else clips
-        miniature.draw(root, seed=config.seed, **{config.split: drawn})
-        examples = greatesthits.load(root, split=config.split)
-        if judged:  # AV-Align of a clip in which nothing happens is 0 for everybody
-            examples = tuple(example for example in examples if example.onsets)
-        return Dataset(
-            "Greatest Hits, miniature",
-            miniature.SPEC,
-            examples[:clips],
-            (
-                "miniature: drawn and synthesised clips, not comparable with published figures",
-                "segments without a stroke are left out",
-            ),
-        )
-    root, split, captions = real_root(config), config.split, config.captions
-    examples = greatesthits.load(root, split=split, captions=captions, limit=config.limit)
-    return Dataset("Greatest Hits", greatesthits.SPEC, examples)
+    return Dataset(*find(config, out, config.limit or MINI_CLIPS, compared=compared))
 
 
-def _of_classes(config: RunConfig, out: Path) -> Dataset:
+def _of_classes(config: RunConfig, out: Path, *, compared: bool = False) -> Dataset:
     from svbench.class_datasets import find
 
-    return Dataset(*find(config, out, config.limit or MINI_CLIPS))
+    return Dataset(*find(config, out, config.limit or MINI_CLIPS, compared=compared))
 
 
-DATASETS: dict[str, Callable[[RunConfig, Path], Dataset]] = {
+# `compared`: whether sets of clips are compared, for which a miniature keeps real clips apart
+DATASETS: dict[str, Callable[..., Dataset]] = {
     "greatesthits": _greatesthits,
     "landscape": _of_classes,
     "vggsound": _of_classes,
@@ -192,7 +173,7 @@ def _weights(*names: str) -> list[WeightFile] | str:
 
 def _fvd(option: str, config: RunConfig | ScoreConfig) -> Metric | Unavailable:
     from svbench.metrics import fvd, miniature
-    from svbench.run import Unavailable
+    from svbench.plans import Unavailable
 
     protocol, small = _protocol(option, miniature.FVD_USUAL, config)
     chosen = known(fvd.PROTOCOLS, protocol, "metrics fvd")
@@ -210,7 +191,7 @@ def _fvd(option: str, config: RunConfig | ScoreConfig) -> Metric | Unavailable:
 
 def _fad(option: str, config: RunConfig | ScoreConfig) -> Metric | Unavailable:
     from svbench.metrics import fad, miniature
-    from svbench.run import Unavailable
+    from svbench.plans import Unavailable
 
     protocol, small = _protocol(option, miniature.FAD_USUAL, config)
     known(fad.PROTOCOLS, protocol, "metrics fad")
@@ -227,7 +208,7 @@ def _ib(kind: IBKind) -> Build:
     def build(option: str, config: RunConfig | ScoreConfig) -> Metric | Unavailable:
         from svbench.metrics import imagebind_inputs, imagebind_scores, miniature
         from svbench.metrics.imagebind_text import ClipTokenizer
-        from svbench.run import Unavailable
+        from svbench.plans import Unavailable
 
         name, small = _protocol(option, miniature.IB_USUAL, config)
         protocol = known(imagebind_inputs.PROTOCOLS, name, f"metrics {kind}")
@@ -278,14 +259,13 @@ DEFAULT_METRICS = {
         "fad",
         "ib-av",
         "av-align-corrected@published",
-        "av-align-tempotokens-2023@published",
-        "av-align-tempotokens-2025@published",
+        "av-align-adjusted-corrected@published",
     ),
 }
 # Tables 2 and 3 of the paper: on sounds without hits, AV-Align says nothing.
 TABLES_2_AND_3 = ("fvd", "ib-tv", "fad", "ib-ta", "ib-av")
 DATASET_METRICS = {"landscape": TABLES_2_AND_3, "vggsound": TABLES_2_AND_3}  # before the scale's
-WITH_CAPTIONS = ("ib-ta", "ib-tv")  # joined to those of `svbench score` if every clip has one
+WITH_CAPTIONS = ("ib-ta", "ib-tv")  # joined to those of `svbench score` if clips have one
 
 # --- plans -------------------------------------------------------------------------------------
 
@@ -296,20 +276,22 @@ def prepare_run(config: RunConfig, out: Path) -> Callable[[], Plan]:
     A miniature is drawn into the run folder, so its data have to wait until that is held.
     """
     from svbench.plan_checks import check_captioned, check_data
-    from svbench.run import Plan
+    from svbench.plans import Plan, Unavailable
 
     find = known(DATASETS, config.dataset, "dataset")
     check_data(config)
     usual = DATASET_METRICS.get(config.dataset, DEFAULT_METRICS[config.scale])
     columns = _columns(config.metrics or usual, config)
     systems = _systems(config)
+    compared = any(not isinstance(c, Unavailable) and c.needs_reference for c in columns)
 
     def plan() -> Plan:
-        data = find(config, out)
+        data = find(config, out, compared=compared)
         check_captioned(columns, {config.dataset: data.examples})
         called = (data.title, config.dataset, config.scale)
         spec = replace(data.spec, frame_choice=config.frame_choice, channels=config.channels)
-        return Plan(*called, spec, data.examples, columns, systems, notes=data.notes)
+        made = Plan(*called, spec, data.examples, columns, systems, notes=data.notes)
+        return replace(made, reference=data.reference)
 
     if config.scale == "mini":
         return plan
@@ -319,49 +301,29 @@ def prepare_run(config: RunConfig, out: Path) -> Callable[[], Plan]:
 
 def plan_score(config: ScoreConfig, out: Path | None = None) -> Plan:
     """Put together what `svbench score` walks through, to write it into `out`."""
-    from svbench.datasets import manifest
-    from svbench.plan_checks import check_captioned, check_captions
-    from svbench.run import Plan
+    from svbench.datasets.scored import load_scored
+    from svbench.plan_checks import check_captioned, check_captions, usual_of_captions
+    from svbench.plans import Plan
+    from svbench.shuffled_floor import NOTE, check_floor_names
 
     check_captions(config.captions)
-    reference = manifest.find(config.reference, out=out)
-    (real,) = _one_set(reference.sets, config.reference)
-    if config.captions is not None:  # real clips of the same ids are told alike
-        said = manifest.read_captions(config.captions)
-        real = tuple(replace(e, caption=said.get(e.id, e.caption)) for e in real)
-    folders: dict[str, tuple[Example, ...]] = {}
-    passed_over = dict.fromkeys(reference.notes)
-    for path in config.generated:
-        found = manifest.find(path, config.captions, out)
-        passed_over |= dict.fromkeys(found.notes)
-        for name, examples in found.sets.items():
-            if name in folders or name in ("real", "reference"):
-                raise ConfigError(
-                    f"{path}: found a second set of clips called {name!r}, expected distinct "
-                    "names (a folder's own name, or `system` in a list), "
-                    "none of them `real` or `reference`"
-                )
-            folders[name] = examples
-    captioned = all(e.caption.strip() for examples in (real, *folders.values()) for e in examples)
-    usual = (*DEFAULT_METRICS["score"], *(WITH_CAPTIONS if captioned else ()))
-    columns = _columns(config.metrics or usual, config)
-    check_captioned(columns, {**folders, "the reference": real})
+    found = load_scored(config.generated, config.reference, config.captions, out)
+    check_floor_names(found.folders)
+    columns, notes = _columns(config.metrics or DEFAULT_METRICS["score"], config), found.notes
+    if not config.metrics:
+        captioned, more = usual_of_captions(_columns(WITH_CAPTIONS, config), found, config.strict)
+        columns, notes = (*columns, *captioned), (*notes, *more)
+    check_captioned(columns, {**found.folders, "the reference": found.real})
     return Plan(
         title=f"Clips against {config.reference.resolve().name}",
         dataset=config.reference.resolve().name,
-        scale="paper",
+        scale="elsewhere",
         spec=config.spec,
-        real=real,
+        real=found.real,
         columns=columns,
-        folders=folders,
-        notes=(f"every clip brought to {config.spec}, from its start", *passed_over),
+        folders=found.folders,
+        notes=(f"every clip brought to {config.spec}, from its start", *notes, NOTE),
     )
-
-
-def _one_set(sets: dict[str, tuple[Example, ...]], path: Path) -> tuple[tuple[Example, ...]]:
-    if len(sets) != 1:
-        raise ConfigError(f"--reference {path}: found {len(sets)} systems in it, expected one set")
-    return (next(iter(sets.values())),)
 
 
 def _columns(
@@ -369,7 +331,7 @@ def _columns(
 ) -> tuple[Metric | Unavailable, ...]:
     """Build the metrics; with --strict, one that cannot be built is an error."""
     from svbench.limits import check_distinct
-    from svbench.run import Unavailable
+    from svbench.plans import Unavailable
 
     columns = []
     for name in names:
@@ -390,5 +352,7 @@ def _columns(
 def known(table: Mapping[str, T], name: str, flag: str) -> T:
     """Look a name up, or say in one line which names there are."""
     if name not in table:
-        raise ConfigError(f"--{flag}: found {name!r}, expected one of {', '.join(table)}")
+        see = LISTS.get(flag.split()[0])
+        listed = f" (see svbench list {see})" if see else ""
+        raise ConfigError(f"--{flag}: found {name!r}, expected one of {', '.join(table)}{listed}")
     return table[name]

@@ -35,12 +35,14 @@ SOURCES: Final = {
 }
 
 
-def find(
-    config: RunConfig, out: Path, clips: int
-) -> tuple[str, ClipSpec, tuple[Example, ...], tuple[str, ...]]:
-    """Give title, format, examples and notes of the data set that a run asks for.
+Found = tuple[str, ClipSpec, tuple[Example, ...], tuple[str, ...], tuple[Example, ...]]
 
-    A miniature has `clips` clips.
+
+def find(config: RunConfig, out: Path, clips: int, *, compared: bool = False) -> Found:
+    """Return title, format, examples, notes and reference of the data set that a run asks for.
+
+    A miniature has `clips` clips, and as many for reference if sets of clips are `compared`. For
+    the real data sets there is no reference apart.
     """
     source = SOURCES[config.dataset]
     if config.scale == "mini":
@@ -50,9 +52,11 @@ def find(
                 "expected no data; for the real data set add --scale paper"
             )
         small = drawn(config.dataset)
-        small.draw(out / "data", seed=config.seed, **{config.split: clips})
-        examples = small.load(out / "data", split=config.split)
-        return f"{source.title}, miniature", small.spec, examples, (NOTE,)
+        root, splits = out / "data", (config.split, *(("reference",) if compared else ()))
+        small.draw(root, seed=config.seed, **dict.fromkeys(splits, clips))
+        examples, *reference = (small.load(root, split=split, limit=clips) for split in splits)
+        title = f"{source.title}, miniature"
+        return title, small.spec, examples, (NOTE,), reference[0] if reference else ()
     if config.data_root is None:
         raise ConfigError(
             f"--data-root: not given, expected the folder of the {source.title} data set "
@@ -65,4 +69,4 @@ def find(
         listing=config.captions,
         allow_missing=config.allow_missing,
     )
-    return source.title, source.spec, examples, ()
+    return source.title, source.spec, examples, (), ()

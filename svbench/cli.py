@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn, cast
 
 import typer
 
+from svbench import cli_listing, cli_pages, cli_reports, cli_sweep, cli_training, cli_weights
 from svbench import cli_options as options
-from svbench import cli_pages, cli_reports, cli_sweep, cli_training, cli_weights
 from svbench._version import __version__
 from svbench.cli_progress import progress_bars
 from svbench.cli_stopping import stoppable
@@ -26,7 +26,7 @@ from svbench.errors import ConfigError, StoppedError, SvbenchError
 
 if TYPE_CHECKING:
     from svbench.config import RunConfig, ScoreConfig
-    from svbench.run import Plan
+    from svbench.plans import Plan
     from svbench.types import ResultTable
 
 app = typer.Typer(
@@ -40,7 +40,7 @@ app = typer.Typer(
 
 Metrics = Annotated[
     str | None,
-    typer.Option(help="Comma-separated, e.g. av-align-corrected@published; default: the usual."),
+    typer.Option(help="METRIC or METRIC@PRESET, comma-separated; see svbench list metrics."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print results.json instead of the table.")]
 AllowMissing = Annotated[
@@ -66,12 +66,16 @@ def _root(
 @app.command()
 def run(
     context: typer.Context,
-    dataset: Annotated[str, typer.Option(help="greatesthits, landscape or vggsound.")],
+    dataset: Annotated[
+        str, typer.Option(help="As in svbench list datasets: greatesthits, landscape or vggsound.")
+    ],
     out: Annotated[
         Path | None, options.path_option("The run folder; default: runs/DATASET-SCALE.")
     ] = None,
     scale: Annotated[str, typer.Option(help="mini (drawn data, a laptop) or paper.")] = "mini",
-    systems: Annotated[str | None, typer.Option(help="Comma-separated; default: all.")] = None,
+    systems: Annotated[
+        str | None, typer.Option(help="Comma-separated; default: all; see svbench list systems.")
+    ] = None,
     metrics: Metrics = None,
     limit: options.Limit = None,
     repeats: options.Repeats = 1,
@@ -81,7 +85,10 @@ def run(
     weights: options.Folders = None,
     preset: Annotated[str, typer.Option(help="paper, or official-code.")] = "paper",
     steps: options.Steps = None,
-    gamma: Annotated[str | None, typer.Option(help="Of Eq. 8; 1,1.5: a row for each.")] = None,
+    gamma: Annotated[
+        str | None,
+        typer.Option(help="Of Eq. 8; 1,1.5: a row for each; default: the paper's table."),
+    ] = None,
     guidance: options.Guided = None,
     device: Annotated[str, typer.Option(help="Of joint models: auto, cpu, cuda:1.")] = "auto",
     dtype: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = "float32",
@@ -153,6 +160,8 @@ def score(
     json: Json = False,
 ) -> None:
     """Score clips made elsewhere; each folder (or `system` in a list) becomes a row.
+
+    Below each stands its floor, the same pictures with the sound of other clips of the set.
 
     Example: svbench score my-model/ --reference test-set/
     """
@@ -234,6 +243,8 @@ def train_extractors(
     ] = False,
 ) -> None:
     """Train the miniature I3D, VGGish and ImageBind that svbench ships: some 10 minutes.
+
+    They learn from drawn Greatest Hits; with --scenes, ImageBind from drawn Landscape and VGGSound.
 
     Example: svbench train-extractors --out runs/extractors
     """
@@ -329,3 +340,4 @@ cli_sweep.register(app, _walk)
 cli_reports.register(app)
 cli_pages.register(app)
 cli_weights.register(app)
+cli_listing.register(app)

@@ -67,7 +67,7 @@ def read_number(text: str, allowed: Range) -> float:
 
 
 # What a run keeps in its folder and other commands never write; `report` is for pages.
-OWN_FILES: Final = ("run.json", "results.json", "scores.csv", ".lock")
+OWN_FILES: Final = ("run.json", "results.json", "scores.csv", "requests.jsonl", ".lock")
 OWN_FOLDERS: Final = ("data", "samples", "features")
 SHORT: Final = {str(SEED.high): "2^63-1"}
 Workers = Annotated[int, number("workers", "Threads; they never change the result.")]

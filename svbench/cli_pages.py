@@ -6,6 +6,7 @@ They read media to make copies a browser plays, but load no model: torch stays a
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -73,9 +74,10 @@ def register(app: typer.Typer) -> None:
         if request not in scores.requests:
             first = ", ".join(scores.requests[:3]) or "none at all"
             raise ConfigError(f"REQUEST: found {request!r}, expected one of the run's, as {first}")
-        folder = run_folder / FOLDER
-        views = make_gallery(run_folder, table, [request], folder, Local(options.CORES))
-        if views.problems:
-            raise DataError.of(list(views.problems.values()))
-        draw(panels_of(table, scores, views, request, metric), folder, out)
+        with TemporaryDirectory(prefix="svbench-") as name:  # nothing but the picture is kept
+            folder = Path(name)
+            views = make_gallery(run_folder, table, [request], folder, Local(options.CORES))
+            if views.problems:
+                raise DataError.of(list(views.problems.values()))
+            draw(panels_of(table, scores, views, request, metric), folder, out)
         typer.echo(f"figure: {out}", err=True)

@@ -50,6 +50,12 @@ def _add_report(app: typer.Typer) -> None:
             int | None,
             options.number("gallery", "html: requests shown with clips; default: up to 24."),
         ] = None,
+        compact: Annotated[
+            bool, typer.Option("--compact", help="latex, markdown: no counts, a short caption.")
+        ] = False,
+        intervals: Annotated[
+            bool, typer.Option(help="Beside --compact: intervals in small print, or none.")
+        ] = True,
     ) -> None:
         """Print the table of a run again, as text or for papers, web pages and programs.
 
@@ -57,10 +63,13 @@ def _add_report(app: typer.Typer) -> None:
 
         Example: svbench report runs/greatesthits-mini --format latex --out table.tex
         """
-        from svbench.reports.formats import FORMATS, only, sheets
+        from svbench.reports.formats import COMPACT, FORMATS, compacted, only, sheets
         from svbench.reports.text import save_svg, show
 
         columns = options.names("--metrics", metrics)
+        alone = compact and format not in COMPACT
+        options.check_together("--compact", alone, f"beside --format {' or '.join(COMPACT)}")
+        options.check_together("--no-intervals", not (compact or intervals), "beside --compact")
         if format == "html":  # a folder, not one text
             options.check_together("--svg", svg is not None, "beside other formats than html")
             cli_pages.write_html(run_folder, out, columns, gallery)
@@ -73,6 +82,8 @@ def _add_report(app: typer.Typer) -> None:
         table = only(whole, columns)
         if format == "text" and out is None:
             show(sheets(table, scores))
+        elif compact:
+            put(compacted(format, table, scores, intervals=intervals), out)
         else:
             put(FORMATS[format](table, scores), out)
         if svg is not None:
@@ -101,6 +112,7 @@ def _add_check(app: typer.Typer) -> None:
         """
         from svbench.reports.drift import find_drift
         from svbench.reports.drift_views import (
+            advice,
             headline,
             junit_verdict,
             markdown_verdict,
@@ -124,10 +136,7 @@ def _add_check(app: typer.Typer) -> None:
             put(junit_verdict(verdict, table.title), junit, "--junit")
         show_verdict(verdict)
         if not verdict.passes:
-            raise RegressionError(
-                f"{golden}: {headline(verdict)}; if that is meant, run again with --update "
-                "--reason '...'"
-            )
+            raise RegressionError(f"{golden}: {headline(verdict)}; {advice(verdict)}")
 
 
 def _add_compare(app: typer.Typer) -> None:
@@ -136,7 +145,7 @@ def _add_compare(app: typer.Typer) -> None:
         run_folders: Annotated[list[Path], options.path_argument("Two run folders or more.")],
         against: Annotated[
             str | None,
-            typer.Option(help="The row that others are held against; default: the first model."),
+            typer.Option(help="Compare with this row, NAME or RUN:NAME; default: first model."),
         ] = None,
         metrics: Metrics = None,
         format: Annotated[  # noqa: A002
@@ -150,8 +159,9 @@ def _add_compare(app: typer.Typer) -> None:
         """
         from svbench.reports.comparison import FORMATS
         from svbench.reports.comparison import compare as compare_runs
-        from svbench.reports.merge import Run
+        from svbench.reports.requests import Run
         from svbench.reports.text import show
+        from svbench.results import load_requests
 
         if format not in FORMATS:
             raise ConfigError(f"--format: found {format!r}, expected one of {', '.join(FORMATS)}")
@@ -162,7 +172,8 @@ def _add_compare(app: typer.Typer) -> None:
         stems = [Path(os.path.realpath(folder)).name for folder in run_folders]
         apart = len(set(stems)) == len(stems)
         run_names = stems if apart else list(map(str, run_folders))
-        runs = [Run(n, *read_run(f)) for n, f in zip(run_names, run_folders, strict=True)]
+        named = zip(run_names, run_folders, strict=True)
+        runs = [Run(n, *read_run(f), load_requests(f)) for n, f in named]
         found = compare_runs(runs, columns, against)
         if format == "text" and out is None:
             show(found.sheets)

@@ -21,14 +21,18 @@ def register(app: typer.Typer, walk: Callable[..., None]) -> None:
     def sweep_gamma(
         context: typer.Context,
         dataset: Annotated[str, typer.Option(help="greatesthits, landscape or vggsound.")],
-        gammas: Annotated[str, typer.Option(help="Comma-separated [0.01 to 100 each].")] = GAMMAS,
+        gammas: Annotated[
+            str, typer.Option(help="Of Eq. 8, comma-separated [0.01 to 100 each].")
+        ] = GAMMAS,
         out: Annotated[
             Path | None,
             options.path_option("The run folder; default: runs/DATASET-SCALE-gamma."),
         ] = None,
         scale: Annotated[str, typer.Option(help="mini (drawn data) or paper.")] = "mini",
         systems: Annotated[str, typer.Option(help="Joint models, comma-separated.")] = "cmc-pe",
-        metrics: Annotated[str | None, typer.Option(help="Comma-separated.")] = None,
+        metrics: Annotated[
+            str | None, typer.Option(help="Comma-separated; see svbench list metrics.")
+        ] = None,
         limit: options.Limit = None,
         repeats: options.Repeats = 1,
         seed: options.Seed = 0,
@@ -44,7 +48,10 @@ def register(app: typer.Typer, walk: Callable[..., None]) -> None:
         workers: options.Workers = 2,
         json: Annotated[bool, typer.Option("--json", help="Print results.json.")] = False,
     ) -> None:
-        """Sample the same requests at several gammas; real and shuffled clips frame the curve.
+        """Sample the same requests at several gammas, for a table and a curve over gamma.
+
+        Real and shuffled clips frame the curve; the default gammas are those of the paper's
+        Table 1, which `run` makes with all its rows.
 
         Example: svbench sweep-gamma --dataset greatesthits
         """

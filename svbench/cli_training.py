@@ -47,7 +47,20 @@ def register(app: typer.Typer) -> None:
         data_root: options.DataRoot = None,
         captions: options.Captions = None,
         limit: options.Limit = None,
-        steps: Annotated[int | None, _number("steps", "Default: as the scale has it.")] = None,
+        preset: Annotated[
+            str | None,
+            typer.Option(
+                help="paper or official-code; default: paper at --scale paper, at mini the "
+                "miniature's own settings. Options beside it win."
+            ),
+        ] = None,
+        epochs: Annotated[
+            int | None,
+            options.number(
+                "epochs", "Times every clip is seen; default: the preset's for the data set.", COUNT
+            ),
+        ] = None,
+        steps: Annotated[int | None, _number("steps", "In place of --epochs.")] = None,
         batch: Annotated[int | None, _number("batch", "Clips a step, all processes.")] = None,
         at_once: Annotated[
             int | None, _number("at_once", "Clips a process takes at once; divides --batch.")
@@ -60,12 +73,18 @@ def register(app: typer.Typer) -> None:
             float | None, _number("self_conditioning", "Share of guesses.")
         ] = None,
         caption_drop: Annotated[float | None, _number("caption_drop", "Share of captions.")] = None,
+        optimizer: Annotated[str | None, typer.Option(help="adam or adamw.")] = None,
         rate: Annotated[float | None, _number("rate", "Learning rate.")] = None,
         warm_up: Annotated[int | None, _number("warm_up", "Steps of a rising rate.")] = None,
         cosine: Annotated[bool | None, typer.Option(help="Let the rate fall to 0.")] = None,
-        weight_decay: Annotated[float | None, _number("weight_decay", "Of AdamW.")] = None,
+        weight_decay: Annotated[
+            float | None, _number("weight_decay", "Decoupled (adamw), or L2 (adam).")
+        ] = None,
         clip: Annotated[float | None, _number("clip", "Longest gradient.")] = None,
         ema_decay: Annotated[float | None, _number("ema_decay", "Of averaged weights.")] = None,
+        ema_of: Annotated[
+            str | None, typer.Option(help="What is averaged: trained (all of it) or joint.")
+        ] = None,
         precision: Annotated[str | None, typer.Option(help="no, bf16 or fp16.")] = None,
         checkpointing: Annotated[bool | None, typer.Option(help="Time for memory.")] = None,
         save_every: Annotated[int | None, _number("save_every", "Steps.")] = None,
@@ -74,6 +93,8 @@ def register(app: typer.Typer) -> None:
         cpu: Cpu = False,
     ) -> None:
         """Train connectors, mixers and motion modules; on many GPUs: accelerate launch -m svbench.
+
+        Data sets: greatesthits, landscape and vggsound, real (--scale paper) or drawn (mini).
 
         Example: svbench train --dataset greatesthits --out runs/my-model
         """
@@ -85,7 +106,8 @@ def register(app: typer.Typer) -> None:
         root = options.data_root(context, scale, data_root)
         where = (dataset, scale, mixer, base or [], root, captions, limit, given, out)
         with progress_bars() as bars:
-            result = learn(plan_training(*where, cpu=cpu), out, bars, typer.echo, cpu=cpu)
+            planned = plan_training(*where, cpu=cpu, preset=preset, epochs=epochs)
+            result = learn(planned, out, bars, typer.echo, cpu=cpu)
         typer.echo(f"joint weights: {result}   losses: {out / 'loss.csv'}")
 
     @app.command("loss-over-time")
@@ -147,6 +169,9 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Train the miniature's systems from nothing; the same command goes on.
 
+        Codecs, text encoder, base models and joint models of one drawn data set: greatesthits,
+        landscape or vggsound.
+
         Example: svbench train-systems --out runs/systems
         """
         wanted, drawn_from = options.names("--mixers", mixers), options.seeds(seeds)
@@ -175,6 +200,6 @@ def register(app: typer.Typer) -> None:
 
 _SETTINGS = (
     "steps", "batch", "at_once", "trainable", "timesteps", "self_conditioning", "caption_drop",
-    "rate", "warm_up", "cosine", "weight_decay", "clip", "ema_decay", "precision",
-    "checkpointing", "save_every", "preview_every", "seed",
+    "optimizer", "rate", "warm_up", "cosine", "weight_decay", "clip", "ema_decay", "ema_of",
+    "precision", "checkpointing", "save_every", "preview_every", "seed",
 )  # fmt: skip

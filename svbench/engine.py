@@ -20,6 +20,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
+# Opens a bar for a label and a number of steps; what it yields is called with steps that are done.
 class Engine(Protocol):
     """Runs the shards of one job."""
 

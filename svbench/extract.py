@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from svbench.engine import Engine, cut
 from svbench.errors import DataError, ScoreError, StoppedError, SvbenchError
+from svbench.feature_store import clip_key
+from svbench.pace import Advance
 from svbench.protocols import Extractor
 from svbench.store import Store, read_sample
 from svbench.types import Clip, Features, Sample, SampleSet, Values, View
@@ -27,18 +28,12 @@ class Extraction:
     problems: dict[str, str] = field(default_factory=dict)  # request id -> one line
 
 
-@dataclass(frozen=True, slots=True)
-class _Shard:
-    number: int
-    samples: tuple[Sample, ...]
-
-
 def extract(
     extractors: Sequence[Extractor],
     samples: SampleSet,
     store: Store,
     engine: Engine,
-    advance: Callable[[int], None],
+    advance: Advance,
 ) -> Extraction:
     """Describe every clip by every extractor, or say in one line why it could not be.
 
@@ -49,15 +44,15 @@ def extract(
     blocks: dict[str, dict[str, Values]] = defaultdict(dict)
     problems: dict[str, str] = {}
 
-    def describe(shard: _Shard) -> tuple[int, dict[str, dict[str, Values]], dict[str, str]]:
-        return len(shard.samples), *_describe(list(distinct.values()), shard, samples, store)
+    def describe(shard: Sequence[Sample]) -> tuple[dict[str, dict[str, Values]], dict[str, str]]:
+        found, wrong, fresh = _describe(list(distinct.values()), shard, samples, store)
+        advance(len(shard), len(shard) - fresh)
+        return found, wrong
 
-    shards = (_Shard(n, tuple(s)) for n, s in enumerate(cut(samples.samples, SHARD)))
-    for count, found, wrong in engine.map(describe, shards):
+    for found, wrong in engine.map(describe, cut(samples.samples, SHARD)):
         for key, by_request in found.items():
             blocks[key].update(by_request)
         problems |= wrong
-        advance(count)
     features = {key: _join(key, blocks[key]) for key in distinct if blocks[key]}
     return Extraction(features, problems)
 
@@ -68,41 +63,38 @@ def _join(key: str, blocks: dict[str, Values]) -> Features:
 
 
 def _describe(
-    extractors: Sequence[Extractor], shard: _Shard, samples: SampleSet, store: Store
-) -> tuple[dict[str, dict[str, Values]], dict[str, str]]:
-    """Give blocks by extractor and request, and problems by request, of one shard."""
-    known = {e.key: store.load_features(e.key, samples.name, shard.number) for e in extractors}
-    before = {key: set(blocks) for key, blocks in known.items()}
-    found: dict[str, dict[str, Values]] = {}
+    extractors: Sequence[Extractor], shard: Sequence[Sample], samples: SampleSet, store: Store
+) -> tuple[dict[str, dict[str, Values]], dict[str, str], int]:
+    """Return blocks by extractor and request, problems by request, and how many clips were read."""
+    known = {e.key: _known(e, shard, store) for e in extractors}
     problems: dict[str, str] = {}
+    read: set[str] = set()
     for view in dict.fromkeys(e.view for e in extractors):
         asking = [e for e in extractors if e.view == view]
-        batches = [shard.samples] if view == "conformed" else [(s,) for s in shard.samples]
+        batches = [shard] if view == "conformed" else [(s,) for s in shard]
         for batch in batches:
-            fresh = [s for s in batch if any(_told(s) not in known[e.key] for e in asking)]
+            fresh = [s for s in batch if any(clip_key(s) not in known[e.key] for e in asking)]
+            read.update(s.request_id for s in fresh)
             clips, wrong = _read(fresh, samples, view)
             problems |= wrong
             for extractor in asking:
-                asked = [(s, c) for s, c in clips if _told(s) not in known[extractor.key]]
-                said, wrong = _ask(extractor, asked)
-                known[extractor.key] |= said
+                asked = [(s, c) for s, c in clips if clip_key(s) not in known[extractor.key]]
+                measured, wrong = _ask(extractor, asked)
+                known[extractor.key] |= measured
                 problems |= wrong
-    for extractor in extractors:
-        now = {told: known[extractor.key].get(told) for told in map(_told, shard.samples)}
-        kept = {digest: block for digest, block in now.items() if block is not None}
-        if not before[extractor.key].issuperset(kept):
-            store.save_features(extractor.key, samples.name, shard.number, kept)
-        found[extractor.key] = {
-            s.request_id: kept[_told(s)] for s in shard.samples if _told(s) in kept
-        }
-    return found, problems
+                for clip, block in measured.items():
+                    store.save_features(extractor.key, clip, block)
+    found = {
+        key: {s.request_id: blocks[clip_key(s)] for s in shard if clip_key(s) in blocks}
+        for key, blocks in known.items()
+    }
+    return found, problems, len(read)
 
 
-def _told(sample: Sample) -> str:
-    """Name all that an extractor is told of a clip: its arrays, and its caption if it has one."""
-    if not sample.caption:
-        return sample.digest
-    return f"{sample.digest}-{hashlib.sha256(sample.caption.encode()).hexdigest()[:16]}"
+def _known(extractor: Extractor, shard: Sequence[Sample], store: Store) -> dict[str, Values]:
+    """Return what the store holds of the clips of a shard."""
+    found = {clip: store.load_features(extractor.key, clip) for clip in map(clip_key, shard)}
+    return {clip: block for clip, block in found.items() if block is not None}
 
 
 def _read(
@@ -129,7 +121,7 @@ def _ask(
     try:
         blocks = extractor([c for _, c in asked], [s.caption for s, _ in asked])
         pairs = zip(asked, map(_whole, blocks), strict=True)
-        return {_told(sample): block for (sample, _), block in pairs}, {}
+        return {clip_key(sample): block for (sample, _), block in pairs}, {}
     except (DataError, ScoreError) as error:
         problem = str(error)
     except Exception as error:

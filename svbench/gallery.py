@@ -17,7 +17,7 @@ read becomes a line in `Gallery.problems`, which the report prints in its place.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +28,11 @@ from numpy.typing import NDArray
 from svbench import media
 from svbench.clip_view import ClipView, Gallery, Motion, dump_view, load_view
 from svbench.config import ScoreConfig
-from svbench.datasets import manifest
+from svbench.datasets.ids import check_name
+from svbench.datasets.scored import load_scored
 from svbench.engine import Engine
 from svbench.errors import DataError
-from svbench.extract import SHARD
+from svbench.feature_store import clip_key
 from svbench.files.seals import digest_file
 from svbench.files.text import read_jsonl
 from svbench.files.writing import replacing, write_bytes, write_text
@@ -72,12 +73,11 @@ def make_gallery(
     sets = find_sets(run, table, engine)
     captions = {s.request_id: s.caption for one in sets.values() for s in one.samples if s.caption}
     places = {name: {s.request_id: i for i, s in enumerate(o.samples)} for name, o in sets.items()}
-    names = tuple(dict.fromkeys(one.name for one in sets.values()))
     wanted = [
-        _Wanted(row.system, sets[row.system], places[row.system][request], _extractors(row), names)
+        _Wanted(row.system, sets[row.system], places[row.system][request], _extractors(row))
         for request in requests
         for row in table.rows
-        if request in places[row.system]
+        if request in places.get(row.system, ())
     ]
     store = Store(run)
 
@@ -101,6 +101,7 @@ def make_gallery(
 def find_sets(run: Path, table: ResultTable, engine: Engine) -> dict[str, SampleSet]:
     """Return the clips of every row, from manifests of the run or from where `score` read them.
 
+    A floor made from the clips of another row has none, and no set.
     Clips that are not those that the numbers of the row were computed from are a DataError.
     """
     elsewhere: Mapping[str, tuple[Path, tuple[Example, ...]]] = {}
@@ -110,8 +111,8 @@ def find_sets(run: Path, table: ResultTable, engine: Engine) -> dict[str, Sample
         config = ScoreConfig.of(**asked["config"])
         elsewhere, pad = _scored(config), config.pad
     sets = {}
-    for row in table.rows:
-        manifest.check_name(row.system, "system", str(run))
+    for row in (row for row in table.rows if row.floor_of is None):
+        check_name(row.system, "system", str(run))
         listed = run / "samples" / row.system / "manifest.jsonl"
         if row.system in elsewhere:
             where, examples = elsewhere[row.system]
@@ -133,15 +134,9 @@ def _changed(where: Path) -> DataError:
 
 def _scored(config: ScoreConfig) -> dict[str, tuple[Path, tuple[Example, ...]]]:
     """Read the folders and lists of `svbench score` again, as its plan does; by row, with where."""
-    (real,) = manifest.load(config.reference).values()
-    if config.captions is not None:
-        said = manifest.read_captions(config.captions)
-        real = tuple(replace(e, caption=said.get(e.id, e.caption)) for e in real)
-    found = {REAL: (config.reference, real)}
-    for path in config.generated:
-        made = manifest.load(path, config.captions)
-        found |= {name: (path, examples) for name, examples in made.items()}
-    return found
+    found = load_scored(config.generated, config.reference, config.captions)
+    made = {name: (found.places[name], examples) for name, examples in found.folders.items()}
+    return {REAL: (config.reference, found.real), **made}
 
 
 def _made(listed: Path, system: str, spec: ClipSpec) -> SampleSet:
@@ -153,7 +148,7 @@ def _made(listed: Path, system: str, spec: ClipSpec) -> SampleSet:
             seals.append((entry["sealed"], entry.get("count")))
             continue
         name, caption, file, made = (_text(entry, key, where) for key in CLIP_KEYS)
-        manifest.check_name(file, "file", where)
+        check_name(file, "file", where)
         samples.append(Sample(name, caption, Recording(listed.parent / file), made))
     digest = digest_set(spec, samples)
     if seals != [(digest, len(samples))]:
@@ -182,9 +177,8 @@ class _Wanted:
 
     system: str
     samples: SampleSet
-    place: int  # in the set: features lie in shards by place
+    place: int  # in the set
     extractors: tuple[str, ...]
-    names: tuple[str, ...]  # of all sets: what was told of an equal clip lies with any of them
 
     @property
     def sample(self) -> Sample:
@@ -199,7 +193,7 @@ def _view(wanted: _Wanted, store: Store, out: Path) -> ClipView:
     base = f"media/{file_name(wanted.system)}/{name}"
     files = (f"{base}.mp4", f"{base}.jpg", f"{base}-strip.jpg")
     record = out / f"{base}.json"
-    found = {key: _motion(wanted, sample, key, store) for key in wanted.extractors}
+    found = {key: _motion(sample, key, store) for key in wanted.extractors}
     motion = {key: curve for key, curve in found.items() if curve is not None}
     before = _kept(record, out)
     whose = (wanted.system, sample.request_id, sample.digest, motion)
@@ -266,18 +260,15 @@ def thumbnails(video: NDArray[np.uint8], count: int = THUMBNAILS) -> NDArray[np.
     return np.concatenate(small, axis=1).astype(np.uint8)
 
 
-def _motion(wanted: _Wanted, sample: Sample, extractor: str, store: Store) -> Motion | None:
+def _motion(sample: Sample, extractor: str, store: Store) -> Motion | None:
     """Read a motion curve from the features of the run; None if it is not kept there."""
-    shard = wanted.place // SHARD
-    for name in dict.fromkeys((wanted.samples.name, *wanted.names)):
-        for key, block in store.load_features(extractor, name, shard).items():
-            # Keys name the clip and, after a hyphen, its caption: see `svbench.extract`.
-            if key.split("-")[0] == sample.digest:
-                owner = np.zeros(len(block), np.int64)
-                (events,) = read_events(Features(extractor, block, owner, (sample.request_id,)))
-                curve = tuple(float(f"{value:.4g}") for value in events.motion[:, 1])
-                return Motion(events.fps, curve)
-    return None
+    block = store.load_features(extractor, clip_key(sample))
+    if block is None:
+        return None
+    owner = np.zeros(len(block), np.int64)
+    (events,) = read_events(Features(extractor, block, owner, (sample.request_id,)))
+    curve = tuple(float(f"{value:.4g}") for value in events.motion[:, 1])
+    return Motion(events.fps, curve)
 
 
 def _even(video: NDArray[np.uint8]) -> NDArray[np.uint8]:

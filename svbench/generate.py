@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from svbench import media
 from svbench.engine import Engine, cut
 from svbench.errors import DataError
+from svbench.pace import Advance
 from svbench.protocols import System
 from svbench.store import Kept, Store, digest_set, identify
 from svbench.types import ClipSpec, Example, Request, Sample, SampleSet
@@ -46,9 +47,12 @@ def generate(
     run_seed: int,
     store: Store,
     engine: Engine,
-    advance: Callable[[int], None],
+    advance: Advance,
 ) -> SampleSet:
-    """Make the samples that the store does not hold whole, and seal the set."""
+    """Make the samples that the store does not hold whole, and seal the set.
+
+    `advance` is called for each clip as soon as it lies in the store, from the workers' threads.
+    """
     sealed = store.sealed(system.name)
     how = {request.id: made_by(system, request, spec, run_seed) for request in requests}
 
@@ -56,21 +60,20 @@ def generate(
         return store.find(system.name, how[request.id], request, spec, sealed)
 
     def make(shard: Sequence[Request]) -> list[Kept]:
-        clips = system.generate(shard, spec)
-        kept = [
-            store.put(system.name, how[request.id], request, clip)
-            for request, clip in zip(shard, clips, strict=False)
-        ]
+        kept = []
+        for request, clip in zip(shard, system.generate(shard, spec), strict=False):
+            kept.append(store.put(system.name, how[request.id], request, clip))
+            advance(1)
         if len(kept) != len(shard):
             raise DataError(f"{system.name}: gave {len(kept)} clips, expected {len(shard)}")
         return kept
 
     found = dict(zip(how, engine.map(find, requests), strict=True))
     missing = [request for request in requests if found[request.id] is None]
-    advance(len(requests) - len(missing))
+    there = len(requests) - len(missing)
+    advance(there, there)
     for kept in engine.map(make, cut(missing, SHARD)):
         found |= {one.sample.request_id: one for one in kept}
-        advance(len(kept))
     return store.seal(system.name, spec, [one for one in found.values() if one is not None])
 
 

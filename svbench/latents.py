@@ -11,7 +11,7 @@ Broken clips are all named, one line each, after the others were encoded: nothin
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -27,6 +27,7 @@ from svbench.baselines.model import JointModel
 from svbench.engine import cut
 from svbench.errors import DataError
 from svbench.files.writing import replacing
+from svbench.pace import Advance
 from svbench.types import ClipSpec, Example
 
 SHARD: Final = 32  # clips in a file
@@ -113,7 +114,7 @@ def encode(
     spec: ClipSpec,
     cache: Cache,
     share: tuple[int, int],
-    advance: Callable[[int], None],
+    advance: Advance,
 ) -> None:
     """Encode what a cache lacks.
 
@@ -127,19 +128,20 @@ def encode(
         as planned
     share : tuple of int
         number of this process, and how many there are: each encodes a part
-    advance : callable
-        told how many clips are done
+    advance : Advance
+        is called with every file: its clips, and how many of them were there already
     """
     problems: list[str] = []
     if share[0] == 0 and not _usable(cache.nothing):
         _write(cache.nothing, _named(model.captions([""]), [0]))
     for shard in cache.shards[share[0] :: share[1]]:
-        if not _usable(shard.path):
+        kept = _usable(shard.path)
+        if not kept:
             try:
                 _write(shard.path, _encoded(model, shard.examples, spec))
             except DataError as error:
                 problems.append(str(error))
-        advance(len(shard.examples))
+        advance(len(shard.examples), len(shard.examples) if kept else 0)
     if problems:
         raise DataError.of(problems)
 

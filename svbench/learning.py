@@ -30,6 +30,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from svbench.pace import Pace, time_left
+
 Tell = Callable[[str], None]
 T = TypeVar("T")
 Answered = tuple[Tensor, Tensor, Tensor]  # logits, the right kinds, what happens
@@ -137,6 +139,7 @@ def learn(
     network.train()
     rates = [group["lr"] for group in optimiser.param_groups]
     seen: list[float] = []
+    pace = Pace(steps)
     for step, (rng, batch) in enumerate(lessons):
         for group, rate in zip(optimiser.param_groups, rates, strict=True):
             group["lr"] = rate * _share(step / steps)
@@ -146,8 +149,10 @@ def learn(
         nn.utils.clip_grad_norm_(network.parameters(), STEEPEST)
         optimiser.step()
         seen.append(float(value.detach()))
+        pace.advance(1)
         if (step + 1) % max(1, steps // SPOKEN) == 0:
-            tell(f"{name}: step {step + 1} of {steps}, loss {np.mean(seen[-SPOKEN:]):.4f}")
+            left = f", {time_left(pace.left)}" if pace.left else ""
+            tell(f"{name}: step {step + 1} of {steps}, loss {np.mean(seen[-SPOKEN:]):.4f}{left}")
     tenth = max(1, steps // 10)
     return {
         "first": round(float(np.mean(seen[:tenth])), 4),

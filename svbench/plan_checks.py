@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Final
 
 from svbench.config import RunConfig
+from svbench.datasets.scored import REFERENCE, Scored, missing_captions
 from svbench.errors import ConfigError, DataError
 from svbench.limits import flag
+from svbench.plans import Unavailable
 from svbench.protocols import Metric
-from svbench.run import Unavailable
 from svbench.types import Example
 
 WITH_CAPTIONS: Final = ("ib-ta@", "ib-tv@")  # how columns are called that read captions
@@ -92,6 +93,26 @@ def check_captioned(
             )
     if problems:
         raise DataError.of(problems)
+
+
+def usual_of_captions(
+    columns: Sequence[Metric | Unavailable], found: Scored, strict: bool
+) -> tuple[tuple[Metric | Unavailable, ...], tuple[str, ...]]:
+    """Return the columns that read captions, as far as clips have them, and notes.
+
+    Where some clips have one and others do not, the columns stay empty with the reason; where none
+    has, there are no such columns, and a note says so.
+    """
+    sets = {**found.folders, REFERENCE: found.real}
+    missing = missing_captions(sets)
+    if not missing:
+        return tuple(columns), ()
+    if not any(example.caption.strip() for examples in sets.values() for example in examples):
+        titles = " and ".join(column.name.partition("@")[0].upper() for column in columns)
+        return (), (f"no clip has a caption (see --captions), so {titles} are not judged",)
+    if strict:
+        raise DataError(f"--strict: {columns[0].title} cannot be computed: {missing}")
+    return tuple(Unavailable(c.name, c.title, c.better, missing) for c in columns), ()
 
 
 def _shown(value: object) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from svbench.types import (
     Better,
@@ -39,7 +39,7 @@ class System(Protocol):
     def made_of_real_clips(self) -> bool:
         """Tell whether its clips hold pictures or sound of the real ones.
 
-        Such a system is compared with the half of the real clips that it did not see.
+        Such a system is compared with real clips that it is not made of: see `svbench.judging`.
         """
         ...
 
@@ -88,6 +88,22 @@ class Extractor(Protocol):
 
     def __call__(self, clips: Sequence[Clip], captions: Sequence[str]) -> list[Values]:
         """Give one (k, D) block per clip, k >= 1; the answer must not depend on the batch."""
+        ...
+
+
+@runtime_checkable
+class PairedExtractor(Extractor, Protocol):
+    """Measures the picture and the sound of a clip apart, so that clips can be re-paired.
+
+    Optional: metrics whose extractor is one get a floor made from the judged clips themselves.
+    """
+
+    def joined(self, picture: Values, sound: Values) -> Values:
+        """Return the features of a clip made of one clip's picture and another's sound.
+
+        Both are features of this extractor, of conformed clips (which are equally long). Equal to
+        extracting features of the re-paired clip; a caption stays with the picture.
+        """
         ...
 
 

@@ -1,4 +1,4 @@
-"""`results.json` and `scores.csv`: the two files that reports read.
+"""`results.json`, `scores.csv` and `requests.jsonl`: the files that reports read.
 
 The nouns of `svbench.types` are the schema; a file is validated whenever it is read. It holds
 nothing that changes from run to run of the same work (no times, no paths), so the same work
@@ -11,25 +11,44 @@ import itertools
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from svbench.errors import DataError
-from svbench.files.seals import digest_file
-from svbench.files.text import REASON, csv_text, read_json, read_object, read_table, shown
+from svbench.files.seals import digest_file, seal_of
+from svbench.files.text import (
+    REASON,
+    csv_text,
+    read_json,
+    read_jsonl,
+    read_object,
+    read_table,
+    shown,
+)
 from svbench.types import ClipScore, ResultTable
 
 ClipValues = Mapping[tuple[str, str], Mapping[str, float]]  # (system, metric) -> request -> value
 
 SCORES = "scores"  # of a table's record: the digest of the scores.csv written with it
+REQUESTS = "requests"  # and of what the requests.jsonl written with it holds
+REQUESTS_FILE = "requests.jsonl"
 FIXED = ("system", "request", "metric", "value")  # columns of scores.csv that are always there
 SCHEMA = 1  # raised when a reader of the old form would misread the new one
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What decides an example of a data set: requests of two runs are the same where it is."""
+
+    caption: str  # "" where none is known
+    source: str  # digest of the real clip's files and start, whatever format it is judged in
+
+
 def dump_table(table: ResultTable) -> str:
-    """Give the text of results.json."""
+    """Return the text of results.json."""
     record = TypeAdapter(ResultTable).dump_python(table, mode="json")
     return json.dumps({"schema": SCHEMA, **record}, indent=2, ensure_ascii=False) + "\n"
 
@@ -66,7 +85,7 @@ def load_settings(run: Path) -> Mapping[str, Any]:
 
 
 def dump_scores(rows: Sequence[tuple[str, str, ClipScore]]) -> str:
-    """Give the text of scores.csv: one line per (system, metric, clip).
+    """Return the text of scores.csv: one line per (system, metric, clip).
 
     Beside the score itself stand the numbers it came from; several numbers in one field (onset
     times, in seconds) are separated by blanks.
@@ -92,6 +111,42 @@ def load_scores(path: Path) -> ClipValues:
                 f"{line['value']!r:.60}, expected each request once, with a finite number"
             )
         values[line["request"]] = value
+    return found
+
+
+def digest_requests(asked: Mapping[str, Asked]) -> str:
+    """Hash what was asked for, by example id; the order does not count."""
+    return seal_of({name: [one.caption, one.source] for name, one in asked.items()})
+
+
+def load_requests(path: Path) -> dict[str, Asked] | None:
+    """Load what a run was asked for, by example id; None in a run folder without requests.jsonl.
+
+    `path` is the run folder, or its results.json. Raises DataError where the file is malformed, or
+    is another than the one written with results.json.
+    """
+    folder = path if path.is_dir() else path.parent
+    file = folder / REQUESTS_FILE
+    if not file.exists():
+        return None
+    found = {}
+    for number, entry in read_jsonl(file, "the requests of a run"):
+        fields = [entry.get(key) for key in ("id", "caption", "source")]
+        match fields:
+            case [str() as name, str() as caption, str() as source] if name not in found:
+                found[name] = Asked(caption, source)
+            case _:
+                raise DataError(
+                    f"{file}, line {number}: found id {fields[0]!r:.60}, expected each id once, "
+                    "with a caption and a source"
+                )
+    results = path / "results.json" if path.is_dir() else path
+    wanted = load_table(results).record.get(REQUESTS) if results.exists() else None
+    if wanted is not None and wanted != digest_requests(found):
+        raise DataError(
+            f"{file}: found other requests than were written with results.json, expected digest "
+            f"{str(wanted)[:12]}; run the same command again"
+        )
     return found
 
 
@@ -123,7 +178,7 @@ def _sha256(file: Path) -> str:
 
 def judged_how(record: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a table's record says of how it was judged, without what came out."""
-    return {name: value for name, value in record.items() if name != SCORES}
+    return {name: value for name, value in record.items() if name not in (SCORES, REQUESTS)}
 
 
 def _finite(text: str) -> float | None:

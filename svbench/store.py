@@ -3,13 +3,13 @@
     <run>/run.json                              what was asked for (see `svbench.run`)
     <run>/samples/<system>/<ab>/<name>.mkv      lossless clips
     <run>/samples/<system>/manifest.jsonl       written when the set is complete: it is sealed
-    <run>/features/<extractor>/<set>-<n>.npz    what extractors said of the clips
+    <run>/features/<extractor>/<ab>/<clip>.npz  what extractors measured: see `feature_store`
 
 Every file appears whole or not at all (see `svbench.files.writing`), so a run that is killed
 at any moment leaves a store that the same command completes. Each clip carries its request,
 its digest and the digest of how it was made in its header; the manifest of a sealed set carries
-the digests of the files; features carry the digests of the clips they describe, and a seal over
-all that their file holds and whose it is. Nothing is trusted because of its name alone.
+the digests of the files. Nothing is trusted because of its name alone. A clip is looked for by its
+system and request, so a set may grow at any place; clips that are not asked for stay.
 
 Clips recorded elsewhere may change while a run goes on. Their digest is that of the bytes that
 are decoded: a file is looked at before and after it is hashed or decoded, and one that changed
@@ -27,11 +27,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from svbench import media
 from svbench.errors import ConfigError, DataError, StoppedError
-from svbench.files.seals import SEAL, digest_file
+from svbench.feature_store import FeatureStore
+from svbench.files.seals import digest_file
 from svbench.files.text import read_jsonl
 from svbench.files.writing import replacing, write_text
 from svbench.types import (
@@ -46,7 +46,6 @@ from svbench.types import (
 )
 
 MANIFEST = "manifest.jsonl"
-FEATURE_ARRAYS = ("digests", "counts", "values")  # of a file of features, beside its seal
 NAME_LENGTH = 80  # characters of a request id that a file name shows
 NAME_BYTES = 200  # of them at most: file systems allow 255, and temporary names are longer
 
@@ -88,6 +87,7 @@ class Store:
     """The samples and features of one run folder."""
 
     root: Path
+    cache: FeatureStore | None = None  # of features, shared with other runs
 
     # --- samples -----------------------------------------------------------------------------
 
@@ -133,16 +133,28 @@ class Store:
 
     def sealed(self, system: str) -> dict[str, tuple[int, str]]:
         """Return size and digest of the files that a set's manifest names; {} without one."""
+        try:
+            return {e["file"]: (e["size"], e["sha256"]) for e in self._manifest(system)}
+        except (KeyError, TypeError):
+            return {}  # of an older form or damaged: clips are decoded instead
+
+    def captions(self, system: str) -> dict[str, str]:
+        """Return the captions by request of a set's manifest; {} without one."""
+        try:
+            return {e["id"]: e["caption"] for e in self._manifest(system)}
+        except (KeyError, TypeError):
+            return {}
+
+    def _manifest(self, system: str) -> list[dict[str, Any]]:
+        """Read the lines of a manifest that is whole; [] if there is none."""
         listed = self.root / "samples" / system / MANIFEST
         try:
             if not listed.is_file():
-                return {}
+                return []
             *lines, last = (entry for _, entry in read_jsonl(listed, "a manifest of samples"))
-            if last["count"] != len(lines):
-                return {}
-            return {line["file"]: (line["size"], line["sha256"]) for line in lines}
+            return lines if last["count"] == len(lines) else []
         except (OSError, ValueError, KeyError, TypeError):
-            return {}  # none yet, of an older form or damaged: clips are decoded instead
+            return []
 
     def seal(self, name: str, spec: ClipSpec, kept: Sequence[Kept]) -> SampleSet:
         """Close a complete set: write its manifest and return it with its digest."""
@@ -175,51 +187,24 @@ class Store:
 
     # --- features ----------------------------------------------------------------------------
 
-    def load_features(self, extractor: str, set_name: str, shard: int) -> dict[str, Values]:
-        """Return what an extractor said of the clips of a shard, by clip digest.
+    def load_features(self, extractor: str, clip: str) -> Values | None:
+        """Return the features (k, D) of a clip, from the run or from the shared cache; or None."""
+        found = self._features.load(extractor, clip)
+        if found is not None or self.cache is None:
+            return found
+        found = self.cache.load(extractor, clip)
+        if found is not None:
+            self._features.save(extractor, clip, found)
+        return found
 
-        Only a file that is as it was saved, for these clips, counts: any other is as none.
-        """
-        path = self._features_path(extractor, set_name, shard)
-        try:
-            if not path.is_file():  # a pipe would be waited for
-                return {}
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                found = {name: arrays[name] for name in FEATURE_ARRAYS}
-                if str(arrays[SEAL]) != _seal_of_features(extractor, set_name, shard, found):
-                    return {}
-            blocks = np.split(found["values"], np.cumsum(found["counts"])[:-1])
-            return dict(zip(map(str, found["digests"]), blocks, strict=True))
-        except Exception:  # whatever NumPy makes of a damaged file: extracted again
-            return {}
+    def save_features(self, extractor: str, clip: str, values: Values) -> None:
+        """Keep the features of a clip, in the run and in the shared cache."""
+        for place in filter(None, (self._features, self.cache)):
+            place.save(extractor, clip, values)
 
-    def save_features(
-        self, extractor: str, set_name: str, shard: int, blocks: Mapping[str, Values]
-    ) -> None:
-        """Keep what an extractor said of the clips of a shard, by clip digest."""
-        path = self._features_path(extractor, set_name, shard)
-        digests = np.array(list(blocks))
-        counts = np.array([len(block) for block in blocks.values()])
-        values = np.concatenate(list(blocks.values()))
-        arrays = {"digests": digests, "counts": counts, "values": values}
-        seal = np.array(_seal_of_features(extractor, set_name, shard, arrays))
-        with replacing(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, digests=digests, counts=counts, values=values, seal=seal)
-
-    def _features_path(self, extractor: str, set_name: str, shard: int) -> Path:
-        return self.root / "features" / extractor / f"{file_name(set_name)}-{shard:05d}.npz"
-
-
-def _seal_of_features(
-    extractor: str, set_name: str, shard: int, arrays: Mapping[str, NDArray[Any]]
-) -> str:
-    """Hash whose features these are, and every array with its type and shape."""
-    whole = hashlib.sha256(json.dumps([extractor, set_name, shard]).encode())
-    for name in FEATURE_ARRAYS:
-        array = arrays[name]
-        whole.update(f"\n{name} {array.dtype.str} {array.shape}\n".encode())
-        whole.update(array.tobytes())
-    return whole.hexdigest()
+    @property
+    def _features(self) -> FeatureStore:
+        return FeatureStore(self.root / "features")
 
 
 # --- reading clips -------------------------------------------------------------------------------

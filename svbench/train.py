@@ -39,9 +39,9 @@ from svbench.files.holding import clear_left_overs, locked
 from svbench.files.text import read_lines
 from svbench.files.writing import replacing, write_text, writing_to
 from svbench.media import write_mp4
+from svbench.pace import Advance, Pace, Progress, time_left
 from svbench.types import ClipSpec, Example
 
-Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 Tell = Callable[[str], None]
 
 COLUMNS: Final = ("step", "loss_audio", "loss_video", "lr", "seconds")
@@ -92,8 +92,8 @@ def train(course: Course, out: Path, progress: Progress, tell: Tell, *, cpu: boo
         )
 
 
-def _quiet() -> AbstractContextManager[Callable[[int], None]]:
-    return nullcontext(lambda _count: None)
+def _quiet() -> AbstractContextManager[Advance]:
+    return nullcontext(lambda _done, _kept=0, /: None)
 
 
 class Log(Watch):
@@ -131,7 +131,9 @@ class Log(Watch):
             self._tell(f"going on after step {step}")
         steps = self._course.settings.steps
         self._advance = self._open.enter_context(self._progress("training", steps))
-        self._advance(step)
+        self._pace = Pace(steps)
+        for advance in (self._advance, self._pace.advance):
+            advance(step, step)
 
     def report(self, report: Report) -> None:
         """Write a line."""
@@ -144,13 +146,16 @@ class Log(Watch):
                 if value is not None:
                     self._board.add_scalar(name, value, report.step)
         self._advance(1)
+        self._pace.advance(1)
         steps = self._course.settings.steps
         if report.step % max(1, steps // SPOKEN) == 0 or report.step == steps:
             said = {"sound": losses.audio, "video": losses.video}.items()
             known = ", ".join(f"{name} {loss:.4f}" for name, loss in said if loss is not None)
-            self._tell(
-                f"step {report.step} of {steps}: loss {known}, {report.seconds:.2f} s a step"
-            )
+            self._tell(f"step {report.step} of {steps}: loss {known}{self._speed(report)}")
+
+    def _speed(self, report: Report) -> str:
+        left = self._pace.left if report.step < self._course.settings.steps else None
+        return f", {report.seconds:.2f} s a step" + (f", {time_left(left)}" if left else "")
 
     def preview(self, step: int, joint: JointUNet) -> None:
         """Sample some clips from the captions of the first ones, always from the same noise."""

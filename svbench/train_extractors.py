@@ -184,12 +184,12 @@ def train(out: Path, course: Course, tell: Tell = print) -> None:
 def draw(root: Path, split: Literal["train", "test"], course: Course) -> list[Lesson]:
     """Draw the clips of a course, and read those of one split as any data set is read."""
     miniature.draw(root, seed=course.seed, train=course.clips, test=course.held_out)
-    examples = greatesthits.load(root, split=split)
+    clips = course.clips if split == "train" else course.held_out
+    examples = greatesthits.load(root, split=split, limit=clips)
     lessons = []
     for n, example in enumerate(examples):
         number, segment = divmod(n, miniature.SEGMENTS)
-        segments = min(miniature.SEGMENTS, len(examples) - number * miniature.SEGMENTS)
-        trial = miniature.plan(course.seed, split, number, segments)
+        trial = miniature.plan(course.seed, split, number, miniature.SEGMENTS)
         begin = segment * miniature.SPEC.duration
         strokes = tuple(
             Stroke(stroke.time - begin, stroke.action)

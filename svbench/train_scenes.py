@@ -71,6 +71,6 @@ def draw(out: Path, split: Literal["train", "test"], course: Course) -> list[Sce
         source, root = drawn(name), out / "data" / name
         train, test = (count // len(DATASETS) for count in (course.clips, course.held_out))
         source.draw(root, seed=course.seed, train=train, test=test)
-        for example in source.load(root, split=split):
+        for example in source.load(root, split=split, limit=test if split == "test" else train):
             scenes.append(Scene(media.read(example.recording, source.spec), example.caption))
     return scenes

@@ -53,8 +53,9 @@ from svbench.files.text import REASON, read_table, shown
 from svbench.files.writing import write_text
 from svbench.learning import Tell, calculator
 from svbench.limits import COUNT, check
+from svbench.pace import Progress
 from svbench.processes import end_with
-from svbench.train import COLUMNS, Progress
+from svbench.train import COLUMNS
 from svbench.train import Course as Training
 from svbench.train import train as train_joint
 from svbench.train_codecs import CodecCourse, audio_codec, text_encoder, video_codec
@@ -70,9 +71,11 @@ USUAL: Final = TrainSettings(
     batch=16,
     at_once=16,
     trainable="all",
+    optimizer="adamw",
     rate=1.5e-3,
     warm_up=50,
     cosine=True,
+    weight_decay=1e-2,
     ema_decay=0.998,
     save_every=250,
 )
@@ -275,7 +278,7 @@ def _trained_apart(job: Job) -> None:
     def tell(line: str) -> None:
         print(f"{job.folder.name}: {line}", flush=True)
 
-    _trained(job, lambda _label, _total: nullcontext(lambda _count: None), tell)
+    _trained(job, lambda _label, _total: nullcontext(lambda _done, _kept=0, /: None), tell)
 
 
 def _trained(job: Job, progress: Progress, tell: Tell) -> None:

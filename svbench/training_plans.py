@@ -2,7 +2,8 @@
 
 At `--scale mini` the model is the miniature's, its codecs and text encoder as shipped, and all of
 the joint model is trained; at `--scale paper` the base models are read from disk, and trained is
-what the paper trains. Paper: section 4.1. Miniature: as `train_systems` has it.
+what the paper trains. Settings are those of a preset (see `svbench.baselines.training_presets`);
+without one, the paper's at `--scale paper`, and at `--scale mini` as `train_systems` has them.
 """
 
 from __future__ import annotations
@@ -24,15 +25,17 @@ from svbench.baselines.mixers import MixerKind, mixer_kind
 from svbench.baselines.model import JointModel
 from svbench.baselines.released import PAPER_BASES, find_bases
 from svbench.baselines.sampling import SamplerSettings
-from svbench.baselines.training import check_batch
+from svbench.baselines.training import check_batch, check_precision
+from svbench.baselines.training_presets import preset_settings, steps_of
 from svbench.baselines.training_settings import TrainSettings
 from svbench.catalog import DATASETS, known
 from svbench.config import RunConfig
 from svbench.errors import ConfigError
 from svbench.files.writing import write_text
+from svbench.pace import Progress
 from svbench.plan_checks import check_data
 from svbench.reports.loss_curves import LossCurves, draw
-from svbench.train import Course, Progress
+from svbench.train import Course
 from svbench.train_systems import Course as Miniature
 
 MINI_CLIPS: Final = 2000  # drawn for a training; as those of the shipped systems
@@ -52,6 +55,8 @@ def plan_training(
     out: Path,
     *,
     cpu: bool,
+    preset: str | None = None,
+    epochs: int | None = None,
 ) -> Course:
     """Put together a training; `given` are the settings that a user changed.
 
@@ -59,8 +64,8 @@ def plan_training(
     stopped before its first checkpoint begins again alike.
     """
     kind = mixer_kind(mixer)
-    usual = MINI if scale == "mini" else TrainSettings()
-    settings = replace(usual, **{name: value for name, value in given.items() if value is not None})
+    find = known(DATASETS, dataset, "dataset")
+    settings, epochs = _settings(dataset, scale, preset, epochs, given)
     config = RunConfig.of(
         dataset=dataset,
         scale=scale,
@@ -70,15 +75,41 @@ def plan_training(
         captions=captions,
         limit=(MINI_CLIPS if scale == "mini" else None) if limit is None else limit,
     )
-    find = known(DATASETS, dataset, "dataset")
     check_data(config)
     named = check_bases(scale, bases)
     check_batch(settings, cpu)
+    check_precision(settings, cpu)
     found = find(config, out)
+    if epochs is not None:
+        steps = steps_of(epochs, len(found.examples), settings.batch)
+        settings = replace(settings, steps=steps)
     torch.manual_seed(settings.seed)
     model = base_model(scale, kind, named, cpu=cpu)
     sampler = SamplerSettings(gamma=1.0, guidance=miniature.GUIDANCE) if scale == "mini" else None
     return Course(model, found.examples, found.spec, settings, sampler or SamplerSettings())
+
+
+def _settings(
+    dataset: str,
+    scale: str,
+    preset: str | None,
+    epochs: int | None,
+    given: Mapping[str, Any],
+) -> tuple[TrainSettings, int | None]:
+    """Return the settings of a training, and its epochs unless its steps are fixed."""
+    changed = {name: value for name, value in given.items() if value is not None}
+    if epochs is not None and "steps" in changed:
+        raise ConfigError(
+            f"--epochs: found {epochs} beside --steps {changed['steps']}, expected one of the two"
+        )
+    if preset is None and scale == "mini":
+        return replace(MINI, **changed), epochs
+    usual, length = preset_settings(preset or "paper", dataset)
+    if scale == "mini":  # its base models are fresh, so they learn too
+        usual = replace(usual, trainable="all")
+    if epochs is None and "steps" not in changed:
+        epochs = length
+    return replace(usual, **changed), epochs
 
 
 def draw_loss(

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
@@ -34,9 +33,9 @@ from svbench.limits import check, check_clip
 from svbench.metrics import tuning
 from svbench.metrics.av_events import DETECTORS, Detectors
 from svbench.metrics.tuning import Counts, Observed
+from svbench.pace import Progress
 from svbench.types import ClipSpec, Example
 
-Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 Split = Literal["train", "test"]
 
 FPS: Final = 15.0  # frames/s that real clips are read at, unless asked otherwise

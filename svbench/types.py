@@ -184,6 +184,8 @@ class SampleSet:
     pad: bool = False  # a recorded clip that is too short is filled up instead of refused
 
 
+FLOOR_OF = "floor of"  # of a row's settings: the system whose clips a floor is made from
+
 Values = NDArray[np.float32] | NDArray[np.float64]
 
 
@@ -268,6 +270,16 @@ class Row:
     absent: Mapping[str, str] = field(default_factory=dict)  # metric -> why the cell is empty
     left_out: Mapping[str, str] = field(default_factory=dict)  # request -> why it is not judged
 
+    @property
+    def floor_of(self) -> str | None:
+        """Return the system whose clips this floor is made from; None if it is no such floor."""
+        return self.settings.get(FLOOR_OF)
+
+    @property
+    def competes(self) -> bool:
+        """Check whether it is a model: neither a reference row nor the floor of another row."""
+        return not self.made_of_real_clips and self.floor_of is None
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -287,7 +299,7 @@ class ResultTable:
 
     title: str
     dataset: str
-    scale: str  # "mini": not comparable with published figures
+    scale: str  # "mini": not comparable with published figures; "paper"; "elsewhere": of `score`
     spec: ClipSpec
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]

@@ -64,7 +64,7 @@ def test_av_align_against_the_reference_loop(benchmark: BenchmarkFixture, tmp_pa
     def ours(folder: Path) -> list[float]:
         engine = Local(2)
         samples, _ = recorded("clips", examples, SPEC, engine)
-        found = extract([metric.extractor], samples, Store(folder), engine, lambda _n: None)
+        found = extract([metric.extractor], samples, Store(folder), engine, lambda *_: None)
         judged = metric.score(found.features[metric.extractor.key], None)
         return [clip.value for clip in judged.clips]
 
@@ -140,7 +140,7 @@ def test_all_metrics_in_one_pass(benchmark: BenchmarkFixture, tmp_path: Path) ->
 
     def judge(folder: Path, together: list[Metric]) -> list[float]:
         extractors = [metric.extractor for metric in together]
-        found = extract(extractors, samples, Store(folder), engine, lambda _n: None).features
+        found = extract(extractors, samples, Store(folder), engine, lambda *_: None).features
         pairs = [(m, found[m.extractor.key]) for m in together]
         judged = [m.score(f, f if m.needs_reference else None) for m, f in pairs]
         return [judgement.score.value for judgement in judged]

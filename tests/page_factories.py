@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from svbench import media
+from svbench.feature_store import clip_key
 from svbench.results import dump_scores, dump_table
 from svbench.store import Store, digest_clip, digest_set
 from svbench.types import (
@@ -106,8 +107,9 @@ def write_page_run(folder: Path) -> Path:
             detail = {"precision": precision, "recall": recall, **times}
             lines.append((system, ALIGN, ClipScore(request_id, value, detail)))
         samples = store.seal(system, SPEC, kept).samples
-        blocks = {s.digest: _block(told(system, s.request_id)) for s in samples}
-        store.save_features(EVENTS, system, 0, blocks)
+        for sample in samples:
+            block = _block(told(system, sample.request_id))
+            store.save_features(EVENTS, clip_key(sample), block)
         lines += [(system, IB, ClipScore(r, 0.5 + 0.1 * i)) for i, r in enumerate(CAPTIONS)]
     asked = {"command": "run", "config": {"seed": 3}, "versions": {"svbench": "0.0.test"}}
     (folder / "run.json").write_text(json.dumps(asked), encoding="utf-8")

@@ -9,9 +9,6 @@ that is looked at in a process of its own.
 from __future__ import annotations
 
 import ast
-import json
-import subprocess
-import sys
 import tomllib
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -19,14 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.page_factories import write_page_run
-from tests.result_factories import make_table, write_run
-
 ROOT = Path(__file__).parent.parent
 ROOMS = ("metrics", "baselines", "reports")  # links in svbench/ to folders beside it
 # the nouns, and the leaves that every room reads its files by
 NOUNS = {"svbench.types", "svbench.errors", "svbench.files.text", "svbench.files.endings"}
-EVERYBODY = {"svbench.files.writing", "svbench.files.seals"}  # files appear whole, known again
+EVERYBODY = {"svbench.files.writing", "svbench.files.seals", "svbench.pace"}  # what all may use
 MOST_LINES = 400
 
 # What a module, or all modules of a package, may import of svbench beside their own package.
@@ -41,9 +35,12 @@ TRAINS_EXTRACTORS = NOUNS | {
 }
 # What commands share: how options are read, and the result files that most look at.
 COMMANDS = NOUNS | {"svbench.cli_options", "svbench.limits", "svbench.reports", "svbench.results"}
-ALONE = ("svbench._version", "svbench.cli_progress", "svbench.early_stops", "svbench.errors")
+CLI = ("listing", "pages", "progress", "reports", "stopping", "sweep", "training", "weights")
+ALONE = ("svbench._version", "svbench.early_stops", "svbench.errors", "svbench.pace")
+OF_NOUNS = ("svbench.clip_view", "svbench.engine", "svbench.learning", "svbench.media")
 MAY_IMPORT: Mapping[str, set[str]] = {
-    **{name: set() for name in ALONE},
+    **{name: set() for name in (*ALONE, "svbench.cli_progress")},
+    **dict.fromkeys(OF_NOUNS, NOUNS),
     "svbench": {"svbench._version"},
     "svbench.__main__": {"svbench.cli", "svbench.early_stops"},
     "svbench.types": {"svbench.errors"},
@@ -53,30 +50,59 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "svbench.processes": {"svbench.early_stops"},
     "svbench.config": NOUNS | {"svbench.limits"},
     "svbench.plan_checks": NOUNS
-    | {"svbench.config", "svbench.limits", "svbench.protocols", "svbench.run"},
-    "svbench.media": NOUNS,
-    "svbench.engine": NOUNS,
+    | {
+        "svbench.config",
+        "svbench.datasets",
+        "svbench.limits",
+        "svbench.plans",
+        "svbench.protocols",
+    },
     "svbench.weights": NOUNS | {"svbench.files"},
     "svbench.results": NOUNS,
+    "svbench.request_list": NOUNS | {"svbench.engine", "svbench.results"},
     # numbers from numbers: metrics bound scores by it, reports the differences between rows
     "svbench.intervals": {"svbench.errors"},
-    "svbench.store": NOUNS | {"svbench.media"},
+    "svbench.feature_store": NOUNS,
+    "svbench.store": NOUNS | {"svbench.feature_store", "svbench.media"},
     "svbench.datasets": NOUNS
     | {"svbench.files.folders", "svbench.media", "svbench.store", "svbench.weights"},
     "svbench.generate": NOUNS
     | {"svbench.protocols", "svbench.store", "svbench.media", "svbench.engine"},
     "svbench.extract": NOUNS
-    | {"svbench.protocols", "svbench.store", "svbench.media", "svbench.engine"},
+    | {
+        "svbench.engine",
+        "svbench.feature_store",
+        "svbench.media",
+        "svbench.protocols",
+        "svbench.store",
+    },
+    "svbench.plans": NOUNS | {"svbench.protocols"},
+    "svbench.judging": NOUNS
+    | {
+        "svbench.config",
+        "svbench.engine",
+        "svbench.extract",
+        "svbench.plans",
+        "svbench.protocols",
+        "svbench.shuffled_floor",
+        "svbench.store",
+    },
+    "svbench.shuffled_floor": NOUNS | {"svbench.intervals", "svbench.protocols"},
+    "svbench.run_record": NOUNS
+    | {"svbench.config", "svbench.protocols", "svbench.results", "svbench.store"},
     "svbench.run": NOUNS
     | {
         "svbench.config",
-        "svbench.datasets",
         "svbench.engine",
-        "svbench.extract",
+        "svbench.feature_store",
         "svbench.files.holding",
         "svbench.generate",
+        "svbench.judging",
+        "svbench.plans",
         "svbench.protocols",
+        "svbench.request_list",
         "svbench.results",
+        "svbench.run_record",
         "svbench.store",
     },
     "svbench.tune": NOUNS
@@ -88,7 +114,6 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "svbench.metrics.av_events",
         "svbench.metrics.tuning",
     },
-    "svbench.learning": NOUNS,
     # they train the shipped networks, so they must know their classes and what feeds them
     "svbench.train_extractors": TRAINS_EXTRACTORS,
     "svbench.train_scenes": TRAINS_EXTRACTORS | {"svbench.train_extractors"},
@@ -126,8 +151,14 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "svbench.train_systems",
     },
     "svbench.class_datasets": NOUNS | {"svbench.config", "svbench.datasets"},
+    "svbench.hits_dataset": NOUNS
+    | {
+        "svbench.class_datasets",
+        "svbench.config",
+        "svbench.datasets",
+        "svbench.plan_checks",
+    },
     "svbench.joint_systems": NOUNS | {"svbench.baselines", "svbench.config", "svbench.protocols"},
-    "svbench.clip_view": NOUNS,
     # it shows what was judged, so it must know where `score` found it and how events are kept
     "svbench.gallery": NOUNS
     | {
@@ -135,7 +166,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "svbench.config",
         "svbench.datasets",
         "svbench.engine",
-        "svbench.extract",
+        "svbench.feature_store",
         "svbench.generate",
         "svbench.media",
         "svbench.metrics.av_events",
@@ -155,31 +186,29 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "svbench.train_systems",
         "svbench.training_plans",
     },
+    "svbench.cli_listing": {"svbench.listing", "svbench.weights"},
     "svbench.cli_weights": NOUNS | {"svbench.cli_options", "svbench.weights"},
     "svbench.metrics": NOUNS | {"svbench.intervals", "svbench.protocols", "svbench.weights"},
     "svbench.baselines": NOUNS | {"svbench.limits", "svbench.protocols", "svbench.weights"},
     "svbench.reports": NOUNS | {"svbench.clip_view", "svbench.intervals", "svbench.results"},
     "svbench.cli": COMMANDS
+    | {f"svbench.cli_{part}" for part in CLI}
     | {
         "svbench._version",
         "svbench.catalog",
-        "svbench.cli_pages",
-        "svbench.cli_progress",
-        "svbench.cli_reports",
-        "svbench.cli_stopping",
-        "svbench.cli_sweep",
-        "svbench.cli_training",
-        "svbench.cli_weights",
         "svbench.config",
         "svbench.early_stops",
         "svbench.engine",
+        "svbench.plans",
         "svbench.run",
         "svbench.train_extractors",
         "svbench.train_scenes",
         "svbench.tune",
     },
 }
-ANYTHING_BUT = {"svbench.catalog": {"svbench.cli", "svbench.__main__"}}  # the one that knows all
+# the one that knows all, and the one that lists what it knows
+KNOWING = ("svbench.catalog", "svbench.listing")
+ANYTHING_BUT = {name: {"svbench.cli", "svbench.__main__"} for name in KNOWING}
 
 NOWHERE = {
     "torchvision": "it has no build beside a CPU build of torch",
@@ -343,58 +372,3 @@ def test_no_file_is_longer_than_a_reader_can_bear() -> None:
     lines = {file: len(file.read_text(encoding="utf-8").splitlines()) for file in files}
     long = {str(file.relative_to(ROOT)): n for file, n in lines.items() if n > MOST_LINES}
     assert not long
-
-
-RUN_AND_LIST = """
-import json, sys
-from svbench.cli import main
-try:
-    main()
-except SystemExit as leaving:
-    assert not leaving.code, leaving.code
-finally:
-    print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
-"""
-
-
-def loaded_by(*words: str) -> set[str]:
-    """Give the top-level modules that a command has loaded when it is done."""
-    command = [sys.executable, "-c", RUN_AND_LIST, *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
-    return set(json.loads(done.stdout.splitlines()[-1]))
-
-
-def test_help_loads_nothing_that_takes_time() -> None:
-    loaded = loaded_by("--help")
-    assert "typer" in loaded
-    assert loaded.isdisjoint({*HEAVY, "numpy", "pydantic", "matplotlib"})
-
-
-@pytest.mark.parametrize(
-    "name", ["text", "markdown", "latex", "csv", "json", "clips", "model-index"]
-)
-def test_report_loads_no_models_and_no_media(name: str, tmp_path: Path) -> None:
-    run = write_run(tmp_path, make_table())
-    loaded = loaded_by("report", str(run), "--format", name)
-    assert "typer" in loaded
-    assert loaded.isdisjoint(HEAVY)
-
-
-def test_a_page_reads_media_but_loads_no_models(tmp_path: Path) -> None:
-    run = write_page_run(tmp_path)
-    for words in (("report", "--format", "html"), ("clip-figure", "c0/0", "--out", f"{run}/a.svg")):
-        loaded = loaded_by(words[0], str(run), *words[1:])
-        assert {"av", "matplotlib"} <= loaded
-        assert loaded.isdisjoint({"torch", "diffusers", "transformers", "librosa", "numba"})
-
-
-def test_check_loads_no_models_and_no_media(tmp_path: Path) -> None:
-    run, golden = str(write_run(tmp_path / "run", make_table())), str(tmp_path / "golden.json")
-    for words in (("--update", "--reason", "first"), ("--junit", str(tmp_path / "junit.xml"))):
-        loaded = loaded_by("check", run, "--golden", golden, *words)
-        assert loaded.isdisjoint(HEAVY)
-
-
-def test_compare_loads_no_models_and_no_media(tmp_path: Path) -> None:
-    runs = [str(write_run(tmp_path / name, make_table())) for name in ("one", "two")]
-    assert loaded_by("compare", *runs).isdisjoint(HEAVY)

@@ -24,14 +24,14 @@ def test_every_command_and_flag_in_the_readme_exists() -> None:
     blocks = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
     names = (
         "run|score|report|check|compare|clip-figure|train|sweep-gamma|loss-over-time|"
-        "weights (?:list|fetch|import)"
+        "weights (?:list|fetch|import)|list (?:metrics|systems|datasets)"
     )
     command = rf"svbench ((?:{names})\b[^\n#]*)"
     calls = re.findall(command, "\n".join(blocks))
     assert calls
     for call in calls:
         words = call.split()
-        asked = words[: 2 if words[0] == "weights" else 1]
+        asked = words[: 2 if words[0] in ("weights", "list") else 1]
         known = CliRunner().invoke(app, [*asked, "--help"], env={"COLUMNS": "300"}).output
         for flag in re.findall(r"--[a-z-]+", call):
             assert flag in known, f"svbench {call}"

@@ -25,8 +25,8 @@ MOMENTS: list[Callable[[Path], bool]] = [
     lambda out: len(list(out.glob("samples/real/*/*.mkv"))) >= 4,
     lambda out: (out / "samples/real/manifest.jsonl").exists(),
     lambda out: any(out.glob(f"samples/lagged/*/.*{MARK}")),
-    lambda out: any(out.glob("features/*/*")),
-    lambda out: len(list(out.glob("features/*/*.npz"))) >= 3,
+    lambda out: any(out.glob("features/*/*/*")),
+    lambda out: len(list(out.glob("features/*/*/*.npz"))) >= 3,
     lambda out: (out / "scores.csv").exists(),
 ]
 

@@ -20,7 +20,8 @@ from svbench.config import RunConfig, ScoreConfig
 from svbench.datasets import manifest
 from svbench.engine import Local
 from svbench.errors import StoppedError
-from svbench.run import Plan, walk
+from svbench.plans import Plan
+from svbench.run import walk
 from tests.commands import Command
 from tests.factories import SPEC, make_clip, write_clip, write_folder
 
@@ -62,7 +63,8 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for number in range(3):
         write_clip(tmp_path / f"set/c{number}.mp4", make_clip(number, SPEC))
 
-    def data(*_: object) -> catalog.Dataset:
+    def data(*_: object, compared: bool) -> catalog.Dataset:
+        assert not compared
         return catalog.Dataset("tiny", SPEC, manifest.load(tmp_path / "set")["set"])
 
     monkeypatch.setitem(catalog.DATASETS, "greatesthits", data)
@@ -111,7 +113,7 @@ def real_plan(folder: Path) -> Plan:
 @contextmanager
 def _step(label: str, begins: Callable[[str], None]) -> Iterator[Callable[[int], None]]:
     begins(label)
-    yield lambda _count: None
+    yield lambda *_: None
 
 
 @pytest.mark.parametrize("step", ["lagged: making clips", "mine: describing", "reference: desc"])
@@ -199,14 +201,14 @@ def break_a_clip(run: Path) -> None:
 
 
 def break_features(run: Path) -> None:
-    next(run.glob("features/*/*.npz")).write_bytes(b"PK")
+    next(run.glob("features/*/*/*.npz")).write_bytes(b"PK")
 
 
-def permute_features(run: Path) -> None:
-    path = next(run.glob("features/*/*.npz"))
+def edit_features(run: Path) -> None:
+    path = next(run.glob("features/*/*/*.npz"))
     with np.load(path) as found:
         arrays = dict(found)
-    arrays["digests"] = arrays["digests"][::-1]
+    arrays["values"] = arrays["values"][::-1]
     with path.open("wb") as file:
         np.savez(file, **arrays)
 
@@ -237,7 +239,7 @@ def cut_scores(run: Path) -> None:
         of_an_older_version,
         break_a_clip,
         break_features,
-        permute_features,
+        edit_features,
         hide_changed_hits,
         nest_the_manifest,
         cut_scores,

@@ -1,4 +1,4 @@
-"""The whole walk on toys: order, resume, halves, counts, and the same bits however it is done."""
+"""The whole walk on toys: order, resume, counts, and the same bits however it is done."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from svbench.baselines import reference
 from svbench.config import RunConfig
 from svbench.datasets import manifest
 from svbench.engine import Local
-from svbench.errors import ConfigError, DataError, ScoreError
+from svbench.errors import ConfigError, DataError
 from svbench.generate import requests_for, seed_for
-from svbench.results import load_table
-from svbench.run import Plan, Unavailable, halves, walk
+from svbench.plans import Plan, Unavailable
+from svbench.results import load_requests, load_table
+from svbench.run import walk
 from svbench.types import (
     Clip,
     ClipScore,
@@ -224,46 +225,6 @@ def test_each_clip_is_decoded_once_for_all_extractors(
 # --- reference rows ----------------------------------------------------------------------------
 
 
-def test_reference_rows_meet_the_half_that_is_not_theirs(tmp_path: Path, real: tuple) -> None:
-    metric = MeanGrey(Levels(), needs_reference=True)
-    table = go(tmp_path / "run", plan(real, systems=[Toy(), reference.real], metrics=[metric]))
-    (toy, toy_reference), (ours, theirs) = metric.judged
-    assert len(toy) == len(toy_reference) == 6
-    assert theirs is not None
-    assert (len(ours), len(theirs)) == (3, 3)
-    assert set(ours) | set(theirs) == {f"c{i}/0" for i in range(6)}
-    assert table.rows[1].scores["grey"].reference_count == 3
-
-
-def test_reference_rows_are_judged_whole_where_no_reference_is_needed(
-    tmp_path: Path, real: tuple
-) -> None:
-    table = go(tmp_path / "run", plan(real, systems=[reference.real]))
-    assert table.rows[0].scores["grey"].count == 6
-
-
-def test_reference_rows_are_asked_once_however_many_repeats(tmp_path: Path, real: tuple) -> None:
-    toy = Toy()
-    config = RunConfig(dataset="toys", repeats=2)
-    table = go(tmp_path / "run", plan(real, systems=[toy, reference.real]), config)
-    assert [row.asked for row in table.rows] == [12, 6]
-    assert len(set(toy.made)) == 12
-
-
-def test_halves_are_disjoint_seeded_and_whole() -> None:
-    names = [f"c{i}/0" for i in range(9)]
-    one, other = halves(names, 0)
-    assert (len(one), len(other)) == (4, 5)
-    assert one | other == set(names)
-    assert halves(names, 0) == (one, other)
-    assert halves(names, 1) != (one, other)
-    with pytest.raises(ScoreError, match="at least 4 real clips, got 3"):
-        halves(names[:3], 0)
-
-
-# --- missing clips -----------------------------------------------------------------------------
-
-
 def test_a_clip_that_cannot_be_judged_stops_the_table_but_not_the_work(
     tmp_path: Path, real: tuple
 ) -> None:
@@ -332,6 +293,18 @@ def test_a_seed_depends_on_the_run_and_the_request_alone(real: tuple) -> None:
     assert len(set(more.values())) == 18
     assert seed_for(6, "c0/0") != one["c0/0"]
     assert all(0 <= seed < 2**63 for seed in more.values())
+
+
+def test_a_run_lists_what_was_asked_for(tmp_path: Path, real: tuple) -> None:
+    whole, part = tmp_path / "whole", tmp_path / "part"
+    for out, examples in ((whole, real), (part, real[1:3])):
+        go(out, plan(examples))
+    asked = load_requests(whole)
+    assert asked is not None
+    assert {name: one.caption for name, one in asked.items()} == {e.id: e.caption for e in real}
+    assert load_requests(part) == {e.id: asked[e.id] for e in real[1:3]}
+    ((_, listed),) = manifest.load(whole / "requests.jsonl").items()
+    assert [e.recording.path.resolve() for e in listed] == [e.recording.path for e in real]
 
 
 def test_the_run_folder_tells_what_was_asked_and_with_which_versions(

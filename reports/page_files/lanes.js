@@ -83,7 +83,11 @@ svbench.lanes = (() => {
     const judged = meta.columns.some((_, c) => values[c] && values[c][place] !== null);
     const view = views ? views[row] : null;
     if (!judged && !view) return null; // this row was not asked for the request
-    const { title, reference } = meta.rows[row];
+    const { title, reference, floor } = meta.rows[row];
+    if (floor) {
+      const kind = el("h4", {}, title, el("span", { class: "tag" }, "floor"));
+      return el("section", { class: "lane silent" }, [kind, numbers(values, place, state, group)]);
+    }
     const found = events && events[row];
     const offset = place % meta.stretch;
     const seen = found && { onsets: times(found[0][offset]), peaks: times(found[1][offset]) };

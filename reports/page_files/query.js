@@ -8,10 +8,11 @@
 svbench.query = (() => {
   const { meta, load } = svbench;
   const MEAN = "mean";
+  const withClips = meta.rows.flatMap((row, place) => (row.floor ? [] : [place]));
 
   /** Give the column that ranks the list at first: the headline's, or none. */
   const usual = () => ({
-    systems: meta.rows.map((_, place) => place), // rows shown side by side
+    systems: withClips, // rows shown side by side
     word: "",
     by: meta.headline, // column
     of: MEAN, // row that is ranked and filtered, or the mean of those shown
@@ -46,7 +47,7 @@ svbench.query = (() => {
   function write(state) {
     const asked = new URLSearchParams();
     const plain = usual();
-    if (state.systems.length < meta.rows.length)
+    if (String(state.systems) !== String(withClips))
       asked.set("systems", state.systems.map((row) => meta.rows[row].system).join(" "));
     if (state.by !== plain.by && state.by !== null) asked.set("by", meta.columns[state.by].metric);
     if (state.of !== MEAN) asked.set("row", meta.rows[state.of].system);

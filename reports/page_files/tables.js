@@ -1,7 +1,8 @@
 /* Tables that a click on a heading sorts, or Enter on it; and what is opened for print.
  *
  * The first click puts the best first (or the alphabet in order), the second turns that round.
- * Rows without a number stay at the end; reference rows stay below models.
+ * Rows without a number stay at the end; reference rows stay below models, and the floor made from
+ * a row's clips stays below that row.
  */
 "use strict";
 
@@ -11,7 +12,14 @@
   function sortable(table) {
     const headings = [...table.tHead.rows[0].cells];
     const body = table.tBodies[0];
-    const first = [...body.rows];
+    const isFloor = (row) => row.classList.contains("floor");
+    const first = [...body.rows].filter((row) => !isFloor(row));
+    const floors = new Map(first.map((row) => [row, []])); // row -> its floors
+    for (let row of body.rows) {
+      const floor = row;
+      while (isFloor(row) && row.previousElementSibling) row = row.previousElementSibling;
+      if (floors.has(row) && row !== floor) floors.get(row).push(floor);
+    }
 
     function key(row, column) {
       const cell = row.cells[column];
@@ -28,7 +36,7 @@
         if (a === null || b === null) return (a === null) - (b === null);
         return sign * (a < b ? -1 : a > b ? 1 : 0);
       });
-      body.append(...ordered);
+      body.append(...ordered.flatMap((row) => [row, ...floors.get(row)]));
       headings.forEach((heading, place) => {
         if (place === column) heading.setAttribute("aria-sort", ascending ? "ascending" : "descending");
         else heading.removeAttribute("aria-sort");

@@ -29,6 +29,7 @@ from svbench.types import Better, Column, ResultTable, Row
 
 FOLDER: Final = Path(__file__).parent
 SOURCE: Final = "Ishii et al., arXiv:2409.17550"
+HALVES: Final = "+halves"  # behind the name of a distance of half of the clips
 BETTER: Final[Mapping[str, Better]] = {
     "FVD": "lower",
     "FAD": "lower",
@@ -93,8 +94,9 @@ class PublishedTable:
         return f"Table {self.number} of {SOURCE}"
 
     def column_of(self, name: str, table: ResultTable) -> Column | None:
-        """Give the column of ours that is the printed one, the first if several are."""
-        return next((c for c in table.columns if c.metric.startswith(OURS[name])), None)
+        """Return the column of ours that is the printed one, the first if several are."""
+        whole = (c for c in table.columns if not c.metric.endswith(HALVES))
+        return next((c for c in whole if c.metric.startswith(OURS[name])), None)
 
 
 CAPTIONS: Final[Mapping[str, tuple[int, str]]] = {  # data set -> table, what is printed above it

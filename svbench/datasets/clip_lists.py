@@ -12,13 +12,16 @@ from svbench.errors import ConfigError, DataError
 from svbench.files.text import read_csv, shown
 
 SHOWN: Final = 5  # names spelled out in one message
+SPLITS: Final = ("train", "test")  # what every data set has
 PLAIN: Final = re.compile(r"[\w-]+")  # no separators and no dots: a split becomes a file name
 
 
 def check_settings(split: str, limit: int | None) -> None:
     """Raise ConfigError if a split or limit is none."""
     if not PLAIN.fullmatch(split):
-        raise ConfigError(f"split: got {split!r}, expected a plain name such as train or test")
+        raise ConfigError(
+            f"split: got {split!r}, expected a plain name such as {' or '.join(SPLITS)}"
+        )
     if limit is not None and limit < 1:
         raise ConfigError(f"limit: got {limit}, expected at least 1")
 
@@ -48,6 +51,6 @@ def read_rows(path: Path) -> list[tuple[int, list[str]]]:
 
 
 def names(given: Sequence[str]) -> str:
-    """Spell out the first few names."""
+    """Return the first few names as text."""
     more = f" and {len(given) - SHOWN} more" if len(given) > SHOWN else ""
     return ", ".join(map(shown, given[:SHOWN])) + more

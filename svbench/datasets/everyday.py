@@ -51,23 +51,24 @@ SCENES: Final[Mapping[str, Scene]] = {
 }
 
 
-def draw(root: Path, *, seed: int, train: int = 0, test: int = 0) -> None:
-    """Draw `train` and `test` clips of 4 s into the folder `root`.
+def draw(root: Path, *, seed: int, **clips: int) -> None:
+    """Draw so many clips of 4 s of each split (train, test, reference) into the folder `root`.
 
-    The folder appears when it is complete. One that is there already is kept if it was drawn
-    alike, and refused otherwise.
+    One that is there already is kept, grown or mended if it was drawn by this seed, and refused
+    otherwise: see `draw_once`.
     """
     fill = partial(_draw_split, seed=seed)
-    draw_once(root, fill, name="VGGSound", version=VERSION, seed=seed, train=train, test=test)
+    draw_once(root, fill, name="VGGSound", version=VERSION, seed=seed, **clips)
 
 
-def _draw_split(folder: Path, split: Split, clips: int, *, seed: int) -> None:
+def _draw_split(folder: Path, split: Split, there: int, clips: int, *, seed: int) -> None:
     (folder / "video").mkdir(exist_ok=True)
     with (folder / "vggsound.csv").open("a", encoding="utf-8", newline="") as file:
         lines = csv.writer(file, lineterminator="\n")
         for number in range(clips):
-            ytid = f"{split:-<5}{number:06d}"  # as long as a real one
+            ytid = f"{split[:5]:-<5}{number:06d}"  # as long as a real one
             label = scenes.label(SCENES, seed, split, number)
             lines.writerow((ytid, START, label, split))
-            made = scenes.take(SCENES, seed, split, number)
-            scenes.write(folder / "video" / f"{ytid}_{START:06d}.mp4", made)
+            if number >= there:
+                made = scenes.take(SCENES, seed, split, number)
+                scenes.write(folder / "video" / f"{ytid}_{START:06d}.mp4", made)

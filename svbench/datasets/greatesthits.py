@@ -51,6 +51,7 @@ from svbench.types import ClipSpec, Example, Recording
 
 SPEC: Final = ClipSpec(32, 8.0, (256, 256), 16000)
 CAPTION: Final = "hitting with a stick"
+CAPTIONS: Final = f"of flist_SPLIT.csv or of --captions; without a list {CAPTION!r}"
 ACTIONS: Final = frozenset({"hit", "scratch", "None"})
 
 VIDEOS: Final = ("_denoised_thumb.mp4", "_denoised.mp4", "_mic.mp4")  # the best first
@@ -113,8 +114,23 @@ def load(
     return examples
 
 
+def notes(root: Path, split: str = "test", captions: Path | None = None) -> tuple[str, ...]:
+    """Return what a reader must know of the captions: that no list gives them."""
+    if captions is not None or _listing(root, split).is_file():
+        return ()
+    return (
+        f"no caption list (--captions, or {_listing(root, split).name} in the data folder): every "
+        f'clip has the caption "{CAPTION}", as in the protocol of ASVA; the paper\'s are '
+        "descriptions of each clip",
+    )
+
+
+def _listing(root: Path, split: str) -> Path:
+    return root / f"flist_{split}.csv"
+
+
 def _segments(root: Path, split: str, captions: Path | None) -> Iterator[Segment]:
-    listed = captions or root / f"flist_{split}.csv"
+    listed = captions or _listing(root, split)
     if captions is not None or listed.is_file():
         return iter(_listed_segments(root, split, listed))
     return _whole_segments(root, _read_ids(root, split))
@@ -294,7 +310,7 @@ def _event(path: Path, number: int, line: str) -> Event:
 def _onsets(
     events: Sequence[Event] | None, number: int, actions: Collection[str], min_gap: float
 ) -> tuple[float, ...] | None:
-    """Give the times of the wanted events within a segment, from the segment's start."""
+    """Return the times of the wanted events within a segment, from the segment's start."""
     if events is None:
         return None
     begin = number * SPEC.duration

@@ -36,7 +36,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from svbench.datasets.clip_lists import check_folder, check_settings, names, reached, read_rows
-from svbench.datasets.manifest import check_ids
+from svbench.datasets.ids import check_ids
 from svbench.errors import DataError
 from svbench.files.endings import is_video
 from svbench.files.folders import Stems
@@ -44,6 +44,7 @@ from svbench.types import ClipSpec, Example, Recording
 
 SPEC: Final = ClipSpec(16, 4.0, (256, 256), 16000)
 NAME: Final = "Landscape"
+CAPTIONS: Final = "the class of a clip, or of --captions"
 
 
 def load(

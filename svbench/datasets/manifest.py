@@ -19,22 +19,26 @@ endings are videos and sounds, in any case of letters, is said in `svbench.files
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import dropwhile
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
+from svbench.datasets.captions import LISTS, beside, is_caption, with_captions
+from svbench.datasets.ids import (
+    CAPTION_KEYS,
+    FILE_KEYS,
+    check_ids,
+    check_name,
+    inside,
+    text_field,
+)
 from svbench.errors import ConfigError, DataError
 from svbench.files.endings import VIDEO_ENDINGS, is_sound, is_video
 from svbench.files.folders import Stems, Tree, is_run, walk
-from svbench.files.text import is_plain, read_csv, read_jsonl, shown
+from svbench.files.text import is_plain, read_jsonl, shown
 from svbench.types import Example, Recording
 
-FILE_KEYS: Final = ("file", "file_name", "path", "video")
-CAPTION_KEYS: Final = ("caption", "prompt", "text")
-LONGEST_NAME: Final = 1000  # characters of an id or the name of a system
 NAMED: Final = 5  # files spelled out in a note
 LIST: Final = "a list of clips, one JSON object a line"
 
@@ -47,6 +51,7 @@ class Found:
 
     sets: dict[str, tuple[Example, ...]]  # by system
     notes: tuple[str, ...] = ()
+    named: frozenset[str] = frozenset()  # systems whose list gives an id to some clip
 
 
 def load(path: Path, captions: Path | None = None) -> dict[str, tuple[Example, ...]]:
@@ -68,47 +73,27 @@ def find(path: Path, captions: Path | None = None, out: Path | None = None) -> F
     for name, examples in found.sets.items():
         check_name(name, "system", str(path))
         check_ids((example.id for example in examples), f"{path} ({name})")
-    return found if captions is None else replace(found, sets=_with_captions(found.sets, captions))
+    return found if captions is None else replace(found, sets=with_captions(found.sets, captions))
 
 
 def _found(path: Path, captions: Path | None, out: Path | None) -> Found:
     if path.suffix.lower() == ".jsonl":
-        return Found(_from_list(path))
+        return _from_list(path)
     if path.is_dir():
         name = path.resolve().name
         _refuse_run(path, out)
         tree = walk(path, out)
+        examples, told = _from_folder(path, tree), tuple[str, ...]()
+        if captions is None:
+            examples, told = beside(path, examples)
         notes = (*_notes(name, path, tree, captions), *_run_notes(name, path, tree, out))
-        return Found({name: _from_folder(path, tree)}, notes)
+        return Found({name: examples}, (*(f"{shown(name)}: {note}" for note in told), *notes))
     if is_video(path) and path.exists():
         return Found({path.stem: (Example(path.stem, "", _recording(path, Stems())),)})
     raise DataError(
         f"{path}: found {'no such thing' if not path.exists() else 'another kind of file'}, "
         "expected a folder of clips, a .jsonl list or a video"
     )
-
-
-# --- names -------------------------------------------------------------------------------------
-
-
-def check_ids(ids: Iterable[str], where: str) -> None:
-    """Raise DataError if an id appears twice or could lead out of a folder."""
-    counts = Counter(ids)
-    for name, count in counts.items():
-        if count > 1:
-            raise DataError(f"{where}: found the id {name!r:.60} {count} times, expected once")
-        check_name(name, "id", where)
-
-
-def check_name(name: str, what: str, where: str) -> None:
-    """Raise DataError if a name could lead out of a folder, or cannot be printed."""
-    parts = PurePosixPath(name).parts
-    stays = bool(parts) and not name.startswith("/") and ".." not in parts
-    if not (stays and name.strip() and is_plain(name) and len(name) <= LONGEST_NAME):
-        raise DataError(
-            f"{where}: found the {what} {name!r:.60}, expected a name that stays inside its "
-            f"folder, of at most {LONGEST_NAME:,} printable characters"
-        )
 
 
 # --- folders -----------------------------------------------------------------------------------
@@ -145,12 +130,15 @@ def _id_of(file: Path, folder: Path) -> str:
 def _notes(name: str, folder: Path, tree: Tree, captions: Path | None) -> tuple[str, ...]:
     """Return what of a folder is not judged."""
     videos = {file.with_suffix("") for file in tree.files if is_video(file)}
-    used = None if captions is None else os.path.realpath(captions)
+    used = {folder / name for name in LISTS} if captions is None else {captions}
+    real = set(map(os.path.realpath, used))
     sounds, others = list[Path](), list[Path]()
     for file in tree.files:
         if is_sound(file) and file.with_suffix("") not in videos:
             sounds.append(file)
-        elif not is_sound(file) and not is_video(file) and os.path.realpath(file) != used:
+        elif captions is None and is_caption(file) and file.with_suffix("") in videos:
+            continue
+        elif not is_sound(file) and not is_video(file) and os.path.realpath(file) not in real:
             others.append(file)
     kinds = (
         ("of other endings", others),
@@ -184,7 +172,7 @@ def _refuse_run(folder: Path, out: Path | None) -> None:
 
 
 def _run_notes(name: str, folder: Path, tree: Tree, out: Path | None) -> tuple[str, ...]:
-    """Name the folders of runs that are not judged; the one to come, too: notes stay the same."""
+    """Return the runs that are not judged; the one to come, too: notes stay the same."""
     runs = {run.relative_to(folder) for run in tree.runs}
     coming = None if out is None else _below(folder, out)
     if coming is not None and not any(part.startswith(".") for part in coming.parts):
@@ -229,24 +217,26 @@ def _recording(
 # --- lists -------------------------------------------------------------------------------------
 
 
-def _from_list(path: Path) -> dict[str, tuple[Example, ...]]:
+def _from_list(path: Path) -> Found:
     sets: dict[str, list[Example]] = {}
-    stems = Stems()
+    stems, named = Stems(), set[str]()
     for number, entry in read_jsonl(path, LIST):
         where = f"{path}, line {number}"
-        system = _text(entry, ("system",), where)
+        system = text_field(entry, ("system",), where)
         if system is None:
             system = path.parent.resolve().name
         else:
             check_name(system, "system", where)
         sets.setdefault(system, []).append(_example(entry, path.parent, stems, where))
+        if entry.get("id") is not None:
+            named.add(system)
     if not sets:
         raise DataError(f"{path}: found no line in it, expected one JSON object per clip")
-    return {name: tuple(examples) for name, examples in sets.items()}
+    return Found({name: tuple(e) for name, e in sets.items()}, named=frozenset(named))
 
 
 def _example(entry: Mapping[str, Any], folder: Path, stems: Stems, where: str) -> Example:
-    file, sound = _text(entry, FILE_KEYS, where), _text(entry, ("audio",), where)
+    file, sound = text_field(entry, FILE_KEYS, where), text_field(entry, ("audio",), where)
     for key, value in (("file", file), ("audio", sound)):
         if not is_plain(value or ""):
             raise DataError(f"{where}: found {key} {value!r:.60}, expected a name of one line")
@@ -256,84 +246,9 @@ def _example(entry: Mapping[str, Any], folder: Path, stems: Stems, where: str) -
     start = 0.0 if start is None else start
     if isinstance(start, bool) or not isinstance(start, int | float) or not 0 <= start < 1e6:
         raise DataError(f"{where}: found start {start!r:.60}, expected seconds, 0 or more")
-    identifier = _text(entry, ("id",), where)
+    identifier = text_field(entry, ("id",), where)
     return Example(
-        _inside(PurePosixPath(file).with_suffix("")) if identifier is None else identifier,
-        _text(entry, CAPTION_KEYS, where) or "",
+        inside(PurePosixPath(file).with_suffix("")) if identifier is None else identifier,
+        text_field(entry, CAPTION_KEYS, where) or "",
         _recording(folder / file, stems, float(start), folder / sound if sound else None),
     )
-
-
-def _inside(name: PurePosixPath) -> str:
-    """Return a name as an id, which stays inside a folder: from where the path leads down."""
-    parts = dropwhile(lambda part: part in (name.root, ".."), name.parts)
-    return "/".join(parts) or str(name)  # which names no file, and is refused as an id
-
-
-def _text(entry: Mapping[str, Any], keys: Sequence[str], where: str) -> str | None:
-    """Return the first of these fields that is there and not null; a whole number is text too."""
-    for key in keys:
-        value = entry.get(key)
-        if isinstance(value, bool) or not isinstance(value, str | int | None):
-            raise DataError(f"{where}: found {key} {value!r:.60}, expected text")
-        if value is not None:
-            return str(value)
-    return None
-
-
-# --- captions ----------------------------------------------------------------------------------
-
-
-def _with_captions(sets: Sets, path: Path) -> dict[str, tuple[Example, ...]]:
-    """Put captions to examples; a caption without clip is an error, and the reverse too."""
-    captions = read_captions(path)
-    ids = {example.id for examples in sets.values() for example in examples}
-    absent = sorted(captions.keys() - ids)
-    if absent:
-        raise DataError(
-            f"{path}: found captions of {len(absent)} clips that are not there "
-            f"(first: {absent[0]!r:.60}), expected only ids of the given clips"
-        )
-    bare = sorted(ids - captions.keys())
-    if bare:
-        raise DataError(
-            f"{path}: found no caption of {len(bare)} clips (first: {bare[0]!r:.60}), expected all"
-        )
-    return {
-        name: tuple(replace(e, caption=captions[e.id]) for e in examples)
-        for name, examples in sets.items()
-    }
-
-
-def read_captions(path: Path) -> dict[str, str]:
-    """Read captions by clip id from JSONL (`id` or `file`, `caption`) or CSV (file, caption)."""
-    of_lines = path.suffix.lower() == ".jsonl"
-    found = list(_caption_lines(path) if of_lines else _caption_rows(path))
-    check_ids((name for name, _ in found), str(path))
-    return dict(found)
-
-
-def _caption_lines(path: Path) -> Iterator[tuple[str, str]]:
-    for number, entry in read_jsonl(path, "a list of captions, one JSON object a line"):
-        where = f"{path}, line {number}"
-        name, caption = _text(entry, ("id", *FILE_KEYS), where), _text(entry, CAPTION_KEYS, where)
-        if name is None or caption is None:
-            missing = "id or file" if name is None else "caption"
-            raise DataError(f"{where}: found no {missing}, expected an id or file, and a caption")
-        given = entry.get("id") is not None
-        yield (name if given else _inside(PurePosixPath(_without_ending(name)))), caption
-
-
-def _caption_rows(path: Path) -> Iterator[tuple[str, str]]:
-    for number, row in read_csv(path, "rows of file and caption"):
-        if len(row) != 2:
-            raise DataError(
-                f"{path}, line {number}: found {len(row)} fields, expected file and caption"
-            )
-        yield _without_ending(row[0]), row[1]
-
-
-def _without_ending(name: str) -> str:
-    """Return a video's name without its ending; other points belong to the name."""
-    path = PurePosixPath(name)
-    return path.with_suffix("").as_posix() if is_video(path) else name

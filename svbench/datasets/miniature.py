@@ -15,6 +15,8 @@ of the 39,950 real annotations (see `strokes`). The miniature departs from them 
 - no stroke falls in the first `FIRST` or after the last `LAST` seconds of a segment;
 - a recording shows one object, whatever happens; the real ones walk from object to object;
 - the eight most frequent materials stand for all seventeen;
+- a recording always has two segments; where an odd number of clips is asked for, the second one
+  of the last recording is not listed, so that files do not depend on how many clips there are;
 - segments without a stroke are spread evenly: the first n of a split hold floor(0.142 n) of them;
 - times are not on the 1/15-s grid of the real annotations;
 - whether an event is labelled is decided for each one alone; every object gives way or is
@@ -23,8 +25,8 @@ of the 39,950 real annotations (see `strokes`). The miniature departs from them 
 On disk
 -------
 `<id>_denoised_thumb.mp4` (64 x 64 px, 8 frames/s, H.264, silent), `<id>_denoised.wav` (16 kHz,
-mono), `<id>_times.txt`, `train.txt`, `test.txt`, `flist_train.csv`, `flist_test.csv`, and
-`MINIATURE.json`, which tells who drew the folder and how.
+mono), `<id>_times.txt`, for each split (train, test, reference) `<split>.txt` and
+`flist_<split>.csv`, and `MINIATURE.json`, which tells who drew the folder and how.
 
 References
 ----------
@@ -36,7 +38,8 @@ from __future__ import annotations
 
 import csv
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -52,7 +55,8 @@ from svbench.datasets.percussion import Timbre
 from svbench.types import ClipSpec
 
 SPEC: Final = ClipSpec(32, 8.0, (64, 64), 16000)
-VERSION: Final = 1  # raise it when the same seed would give other files
+VERSION: Final = 2  # raise it when the same seed would give other files
+MONTHS: Final[Mapping[Split, int]] = {"train": 1, "test": 7, "reference": 4}  # in their names
 SEGMENTS: Final = 2  # 4-s segments in one recording; the real ones have 2 to 30
 
 
@@ -112,23 +116,32 @@ class Trial:
     segments: int
 
 
-def draw(root: Path, *, seed: int, train: int = 0, test: int = 0) -> None:
-    """Draw `train` and `test` clips of 4 s into the folder `root`.
+def draw(root: Path, *, seed: int, **clips: int) -> None:
+    """Draw so many clips of 4 s of each split (train, test, reference) into the folder `root`.
 
-    The folder appears when it is complete. One that is there already is kept if it was drawn
-    alike, and refused otherwise.
+    One that is there already is kept, grown or mended if it was drawn by this seed, and refused
+    otherwise: see `draw_once`.
     """
     fill = partial(_draw_split, seed=seed)
-    draw_once(root, fill, name="Greatest Hits", version=VERSION, seed=seed, train=train, test=test)
+    draw_once(root, fill, name="Greatest Hits", version=VERSION, seed=seed, **clips)
 
 
 def plan(seed: int, split: Split, number: int, segments: int) -> Trial:
-    """Decide what recording `number` of a split shows."""
+    """Decide what recording `number` of a split shows.
+
+    The split `reference` shows other takes of the objects and places of `test`: sets are compared
+    with it, and a perfect model of the test captions would be as far from it as real test clips.
+    """
     rng = np.random.default_rng([seed, SPLITS.index(split), number])
     weights = np.array([material.events for material in MATERIALS], float)
     material = MATERIALS[rng.choice(len(MATERIALS), p=weights / weights.sum())]
     place = PLACES[rng.integers(len(PLACES))]
+    twin = plan(seed, "test", number, segments) if split == "reference" else None
+    if twin is not None:
+        material, place = twin.material, twin.place
     scene = _scene(material, place, rng)
+    if twin is not None:
+        scene = replace(scene, shape=twin.scene.shape)
     made: list[Stroke] = []
     for segment in range(segments):
         if not strokes.is_empty(number * SEGMENTS + segment):
@@ -166,24 +179,26 @@ def _scene(material: Material, place: Place, rng: np.random.Generator) -> Scene:
 # --- on disk -----------------------------------------------------------------------------------
 
 
-def _draw_split(folder: Path, split: Split, clips: int, *, seed: int) -> None:
+def _draw_split(folder: Path, split: Split, there: int, clips: int, *, seed: int) -> None:
     ids: list[str] = []
     rows: list[tuple[str, str]] = []
     for number in range(math.ceil(clips / SEGMENTS)):
-        trial = plan(seed, split, number, min(SEGMENTS, clips - number * SEGMENTS))
+        trial = plan(seed, split, number, SEGMENTS)
         name = _id(split, number)
-        _write(folder, name, trial, np.random.default_rng([seed, SPLITS.index(split), number, 1]))
+        if number >= math.ceil(there / SEGMENTS):
+            rng = np.random.default_rng([seed, SPLITS.index(split), number, 1])
+            _write(folder, name, trial, rng)
         ids.append(name)
-        for segment in range(trial.segments):
+        for segment in range(min(SEGMENTS, clips - number * SEGMENTS)):
             rows.append((f"{name}_denoised_thumb-{segment:03d}.mp4", caption(trial, segment)))
     (folder / f"{split}.txt").write_text("".join(f"{name}\n" for name in ids), encoding="utf-8")
     with (folder / f"flist_{split}.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows(rows)
 
 
-def _id(split: str, number: int) -> str:
-    """Give a name in the real form; training and test recordings lie half a year apart."""
-    begin = datetime(2000, 1 if split == "train" else 7, 1)
+def _id(split: Split, number: int) -> str:
+    """Return a name in the real form; recordings of the splits lie months apart."""
+    begin = datetime(2000, MONTHS[split], 1)
     return (begin + timedelta(seconds=number)).strftime("%Y-%m-%d-%H-%M-%S")
 
 

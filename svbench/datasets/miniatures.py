@@ -48,7 +48,7 @@ def drawn(name: str) -> Drawn:
 
 
 def training_clips(name: str, root: Path, *, seed: int, clips: int) -> tuple[Example, ...]:
-    """Draw the clips to learn from, unless they are there, and give them."""
+    """Draw the clips to learn from, unless they are there, and return them."""
     source = drawn(name)
     source.draw(root, seed=seed, train=clips)
-    return source.load(root, split="train")
+    return source.load(root, split="train", limit=clips)

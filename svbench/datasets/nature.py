@@ -22,7 +22,8 @@ What drives picture and sound (see `scenes`)
 On disk
 -------
 `videos/<split>/<class>/<id>.mp4` (64 x 64 px, 4 frames/s, H.264 and AAC, 16 kHz mono),
-`train.txt` and `test.txt` (a line: `<class>/<id>.mp4`, in the order drawn), and `MINIATURE.json`.
+`<split>.txt` (a line: `<class>/<id>.mp4`, in the order drawn) for train, test and reference, and
+`MINIATURE.json`.
 """
 
 from __future__ import annotations
@@ -51,22 +52,23 @@ SCENES: Final[Mapping[str, Scene]] = {
 }
 
 
-def draw(root: Path, *, seed: int, train: int = 0, test: int = 0) -> None:
-    """Draw `train` and `test` clips of 4 s into the folder `root`.
+def draw(root: Path, *, seed: int, **clips: int) -> None:
+    """Draw so many clips of 4 s of each split (train, test, reference) into the folder `root`.
 
-    The folder appears when it is complete. One that is there already is kept if it was drawn
-    alike, and refused otherwise.
+    One that is there already is kept, grown or mended if it was drawn by this seed, and refused
+    otherwise: see `draw_once`.
     """
     fill = partial(_draw_split, seed=seed)
-    draw_once(root, fill, name="Landscape", version=VERSION, seed=seed, train=train, test=test)
+    draw_once(root, fill, name="Landscape", version=VERSION, seed=seed, **clips)
 
 
-def _draw_split(folder: Path, split: Split, clips: int, *, seed: int) -> None:
+def _draw_split(folder: Path, split: Split, there: int, clips: int, *, seed: int) -> None:
     lines = []
     for number in range(clips):
         name = scenes.label(SCENES, seed, split, number).replace(" ", "_")
         lines.append(f"{name}/{split}-{number:06d}.mp4")
-        path = folder / "videos" / split / lines[-1]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        scenes.write(path, scenes.take(SCENES, seed, split, number))
+        if number >= there:
+            path = folder / "videos" / split / lines[-1]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            scenes.write(path, scenes.take(SCENES, seed, split, number))
     (folder / f"{split}.txt").write_text("".join(f"{n}\n" for n in lines), encoding="utf-8")

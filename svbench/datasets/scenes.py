@@ -47,9 +47,13 @@ Scene = Callable[[np.random.Generator], Take]
 
 
 def label(scenes: Mapping[str, Scene], seed: int, split: Split, number: int) -> str:
-    """Tell the class of clip `number`: n clips in a row show each of n classes once."""
+    """Return the class of clip `number`: n clips in a row show each of n classes once.
+
+    The split `reference` shows other takes of the classes of `test`, one by one.
+    """
     lap, place = divmod(number, len(scenes))
-    rng = np.random.default_rng([seed, SPLITS.index(split), lap, _ORDER])
+    of = SPLITS.index("test" if split == "reference" else split)
+    rng = np.random.default_rng([seed, of, lap, _ORDER])
     return list(scenes)[int(rng.permutation(len(scenes))[place])]
 
 

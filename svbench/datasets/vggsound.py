@@ -32,12 +32,13 @@ from pathlib import Path
 from typing import Final
 
 from svbench.datasets.clip_lists import check_folder, check_settings, names, reached, read_rows
-from svbench.datasets.manifest import check_ids
+from svbench.datasets.ids import check_ids
 from svbench.errors import DataError
 from svbench.types import ClipSpec, Example, Recording
 
 SPEC: Final = ClipSpec(16, 4.0, (256, 256), 16000)
 NAME: Final = "VGGSound"
+CAPTIONS: Final = "the label of a clip, or of --captions"
 LISTING: Final = "vggsound.csv"
 FOLDER: Final = "video"
 YTID: Final = re.compile(r"[\w-]{11}", re.ASCII)
@@ -91,7 +92,7 @@ def load(
 
 
 def _videos(folder: Path) -> set[str]:
-    """Give the names of a folder's clips: one look for a list of many thousands."""
+    """Return the names of a folder's clips: one look for a list of many thousands."""
     if not folder.is_dir():
         return set()
     return {path.stem for path in folder.iterdir() if path.suffix == ".mp4"}
@@ -119,7 +120,7 @@ def _of_split(path: Path, split: str) -> list[tuple[str, str]]:
 
 
 def _told(row: Sequence[str]) -> tuple[str, str, str] | None:
-    """Give name, label and split (empty: of any) of a row, or None if it cannot be read."""
+    """Return name, label and split (empty: of any) of a row, or None if it cannot be read."""
     fields = [field.strip() for field in row]
     if len(fields) == 2 and (named := CLIP.fullmatch(fields[0])) and fields[1]:
         return named[1], fields[1], ""

@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -76,18 +77,31 @@ def _of_system(error: Exception) -> tuple[int | None, str]:
 
 
 @contextmanager
-def replacing(path: Path, flag: str = "") -> Iterator[Path]:
+def replacing(path: Path, flag: str = "", *, wait: bool = True) -> Iterator[Path]:
     """Write a file whole or not at all: yield a temporary path, then rename it to `path`.
 
-    A link is replaced, not written through.
+    A link is replaced, not written through. Any number of threads and machines may write the same
+    file: the last one stays.
+
+    Parameters
+    ----------
+    path : Path
+        the file
+    flag : str
+        the option that named it (Default value = "": none did)
+    wait : bool
+        wait until the disk has it, so that a power cut leaves no empty file under this name;
+        what carries a seal needs no wait (Default value = True)
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{MARK}")
+    unique = f"{os.getpid()}-{secrets.token_hex(4)}"
+    temporary = path.with_name(f".{path.name}.{unique}{MARK}")
     try:
         with writing_to(path, flag):
             path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
-            with temporary.open("rb") as file:
-                os.fsync(file.fileno())
+            if wait:
+                with temporary.open("rb") as file:
+                    os.fsync(file.fileno())
             temporary.replace(path)
     finally:
         with suppress(OSError):

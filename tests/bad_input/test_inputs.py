@@ -64,7 +64,10 @@ CAPTIONS = {
     "semicolons": Kind("c0;a dog\n", ", line 1: found 1 fields, expected file and", "c.csv"),
     "Latin-1 captions": Kind("c0,é\n".encode("latin-1"), ", line 1: found the byte 0xe9", "c.csv"),
     "nothing": Kind("", ": found no caption of 6 clips", "c.csv"),
-    "a heading": Kind("file,caption\n", ": found captions of 1 clips that are not", "c.csv"),
+    "a heading alone": Kind("file,caption\n", ": found no caption of 6 clips", "c.csv"),
+    "a heading of other words": Kind(
+        "clip,words\n", ": found captions of 1 clips that are not", "c.csv"
+    ),
     "a caption of a number": Kind(
         '{"id": "c0", "caption": 1.5}', ", line 1: found caption 1.5, expected text", "c.jsonl"
     ),

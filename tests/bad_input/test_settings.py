@@ -216,7 +216,9 @@ def test_an_unknown_system_is_one_line(
     monkeypatch.setitem(catalog.DATASETS, "tiny", data)
     words = ("run", "--dataset", "tiny", "--systems", "reel", "--out", tmp_path / "run")
     names = ", ".join(catalog.SYSTEMS)
-    assert refused(*words) == f"--systems: found 'reel', expected one of {names}"
+    assert refused(*words) == (
+        f"--systems: found 'reel', expected one of {names} (see svbench list systems)"
+    )
 
 
 def test_an_environment_that_names_real_data_is_not_meant_for_a_miniature(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import subprocess
 import sys
@@ -21,8 +22,9 @@ from svbench.baselines.ddim import PAPER_SCHEDULES
 from svbench.baselines.joint_unet import JointUNet
 from svbench.baselines.mixers import MixerKind
 from svbench.baselines.modal import Modal
-from svbench.baselines.training import Report, Watch, choose, generator, order, train
+from svbench.baselines.training import Report, Watch, generator, order, train
 from svbench.baselines.training_loss import draw, joint_loss
+from svbench.baselines.training_parameters import choose
 from svbench.baselines.training_settings import TrainSettings
 from svbench.baselines.training_state import last_step
 from svbench.errors import ConfigError, DataError
@@ -236,6 +238,77 @@ def test_other_settings_do_not_go_on_from_a_checkpoint(tmp_path: Path) -> None:
         learn(tmp_path, made_by={"mixer": "another"})
 
 
+def first_step(folder: Path, **changes: Any) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Return the trained weights before and after one step."""
+    before = {n: w.clone() for n, w in tiny_joint("cmc-pe", fresh=True).state_dict().items()}
+    _, joint = learn(folder, replace(SHORT, steps=1, **changes))
+    return before, joint.state_dict()
+
+
+def test_adam_adds_its_decay_to_the_gradient_and_adamw_beside_it(tmp_path: Path) -> None:
+    plain = first_step(tmp_path / "adam", optimizer="adam", weight_decay=0.0)[1]
+    other = first_step(tmp_path / "adamw", optimizer="adamw", weight_decay=0.0)[1]
+    assert all(torch.equal(plain[name], other[name]) for name in plain)
+    before, decayed = first_step(tmp_path / "decay", optimizer="adamw", weight_decay=0.1)
+    for name in (n for n, _ in tiny_joint("cmc-pe", fresh=True).named_parameters()):
+        shrunk = plain[name] - SHORT.rate * 0.1 * before[name]
+        torch.testing.assert_close(decayed[name], shrunk, rtol=0, atol=1e-6)
+    # Adam's first step is the sign of gradient and L2 term, times the rate, however large they are
+    l2 = first_step(tmp_path / "l2", optimizer="adam", weight_decay=10.0)[1]
+    moved = l2["unets.audio.conv_in.weight"] - before["unets.audio.conv_in.weight"]
+    assert moved.abs().max() <= 1.001 * SHORT.rate
+
+
+def test_an_average_of_the_joint_parts_leaves_the_others_as_they_are(tmp_path: Path) -> None:
+    settings = replace(SHORT, steps=3, ema_of="joint", trainable="paper", rate=1e-2)
+    _, joint = learn(tmp_path, settings)
+    result = tiny_joint("cmc-pe", fresh=True)
+    load_joint(tmp_path / "joint", result)
+    learned, kept = joint.state_dict(), result.state_dict()
+    trained = set(choose(joint, "paper"))
+    moving = {name for name in trained if name.startswith("unets.")}
+    assert moving
+    assert all(torch.equal(learned[name], kept[name]) for name in moving)
+    assert any(not torch.equal(learned[name], kept[name]) for name in trained - moving)
+
+
+def test_a_training_averages_the_same_when_it_goes_on(tmp_path: Path) -> None:
+    settings = replace(SHORT, ema_of="joint", optimizer="adamw", trainable="paper")
+    learn(tmp_path / "whole", replace(settings, steps=4))
+    learn(tmp_path / "parts", replace(settings, steps=2))
+    learn(tmp_path / "parts", replace(settings, steps=4))
+    whole, parts = (tmp_path / n / "joint" / "joint.safetensors" for n in ("whole", "parts"))
+    assert whole.read_bytes() == parts.read_bytes()
+
+
+def test_the_record_of_a_checkpoint_holds_the_optimizer(tmp_path: Path) -> None:
+    learn(tmp_path, replace(SHORT, steps=1, optimizer="adamw"))
+    record = tmp_path / "checkpoints" / "00000001" / "record.json"
+    made_by = json.loads(record.read_text(encoding="utf-8"))["made_by"]
+    assert made_by["optimizer"] == "adamw"
+    with pytest.raises(ConfigError, match="trained with optimizer 'adamw', found 'adam'"):
+        learn(tmp_path, replace(SHORT, steps=2))
+
+
+def test_a_checkpoint_older_than_the_choice_of_optimizer_is_one_of_adamw(tmp_path: Path) -> None:
+    settings = replace(SHORT, steps=1, optimizer="adamw")
+    learn(tmp_path, settings)
+    path = tmp_path / "checkpoints" / "00000001" / "record.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    for name in ("optimizer", "ema_of"):
+        del record["made_by"][name]
+    path.write_text(json.dumps(record), encoding="utf-8")
+    with pytest.raises(ConfigError, match="trained with optimizer 'adamw', found 'adam'"):
+        learn(tmp_path, replace(settings, optimizer="adam"))
+    notes, _ = learn(tmp_path, replace(settings, steps=2))
+    assert notes.first == [1]
+
+
+def test_an_average_of_joint_parts_needs_joint_parts() -> None:
+    with pytest.raises(ConfigError, match="--ema-of: found 'joint' beside --trainable audio"):
+        replace(SHORT, trainable="audio", ema_of="joint")
+
+
 def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
     learn(tmp_path, replace(SHORT, steps=1))
     (tmp_path / "checkpoints" / "00000001" / "optimizer.pt").write_bytes(b"no")
@@ -258,7 +331,7 @@ def test_a_loss_that_is_no_number_stops_the_training(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("setting", "value"),
     [("steps", 0), ("rate", 0.0), ("rate", math.nan), ("caption_drop", 1.5), ("trainable", "some"),
-     ("precision", "fp8"), ("seed", -1)],
+     ("optimizer", "sgd"), ("ema_of", "none"), ("precision", "fp8"), ("seed", -1)],
 )  # fmt: skip
 def test_a_wrong_setting_is_one_line(setting: str, value: Any) -> None:
     with pytest.raises(ConfigError, match=f"--{setting.replace('_', '-')}: found") as caught:

@@ -20,7 +20,7 @@ from svbench import gallery
 from svbench.baselines import checkpoint
 from svbench.baselines import miniature as systems
 from svbench.clip_view import ClipView, Motion, dump_view, load_view
-from svbench.datasets import drawn, greatesthits, landscape, manifest, vggsound
+from svbench.datasets import captions, drawn, greatesthits, landscape, manifest, vggsound
 from svbench.engine import Local
 from svbench.errors import SvbenchError
 from svbench.files.seals import sealed, unsealed
@@ -45,7 +45,8 @@ LISTED = digest_set(  # of one that `score` was given: its files are empty
     TABLE.spec, [Sample(f"{i}/0", "", Recording(Path(i)), UNREADABLE) for i in "ab"]
 )
 ONE = hashlib.sha256(b"1\n").hexdigest()
-DRAWN = {**drawn._facts("x", 1, 0, 1, 1), "files": {"train.txt": ONE, "test.txt": ONE}}
+COUNTS = {"train": 1, "test": 1, "reference": 0}
+DRAWN = {**drawn._facts("x", 1, 0), **COUNTS, "files": {f"{split}.txt": ONE for split in COUNTS}}
 MARKER = json.dumps(sealed(DRAWN), indent=2)
 HIT = "2015-02-16-16-49-06"
 
@@ -112,7 +113,7 @@ def drawn_once(folder: Path) -> None:
     drawn.draw_once(folder, refuse, name="x", version=1, seed=0, train=1, test=1)
 
 
-def fill(folder: Path, split: str, clips: int) -> None:
+def fill(folder: Path, split: str, _there: int, clips: int) -> None:
     (folder / f"{split}.txt").write_text(f"{clips}\n")
 
 
@@ -155,12 +156,12 @@ SPECIMENS = {
     "captions as JSON": Specimen(
         "c.jsonl",
         jsonl({"id": "a", "caption": "a dog"}, {"file": "b.mp4", "text": "rain"}),
-        lambda folder: manifest.read_captions(folder / "c.jsonl"),
+        lambda folder: captions.read_captions(folder / "c.jsonl"),
     ),
     "captions as CSV": Specimen(
         "c.csv",
         'a.mp4,"a dog, barking"\nb,"two\nlines"\n',
-        lambda folder: manifest.read_captions(folder / "c.csv"),
+        lambda folder: captions.read_captions(folder / "c.csv"),
     ),
     "run.json": Specimen("run.json", json.dumps(SCORE, indent=2), scored_run, ("real/a.mp4",)),
     "results.json": Specimen("results.json", dump_table(TABLE), results),

@@ -33,6 +33,7 @@ from svbench.metrics.motion import (
 )
 from svbench.metrics.onsets import OnsetSettings, onset_times
 from svbench.types import Clip, ClipSpec, Features
+from tests.factories import make_clip
 
 PUBLISHED = DETECTORS["published"]
 
@@ -51,6 +52,19 @@ def as_features(blocks: list[NDArray[np.float64]]) -> Features:
     owner = np.repeat(np.arange(len(blocks)), [len(block) for block in blocks])
     names = tuple(f"clip{i}/0" for i in range(len(blocks)))
     return Features("events", np.concatenate(blocks), owner, names)
+
+
+@pytest.mark.parametrize("name", sorted(DETECTORS))
+def test_joined_events_are_those_of_the_re_paired_clip(name: str) -> None:
+    extractor = AVEvents(DETECTORS[name])
+    clips = [make_clip(seed, ClipSpec(32, 8.0, (48, 48), 16000)) for seed in range(3)]
+    clips.append(make_clip(3, clips[0].spec, silent=True))
+    blocks = extractor(clips, [""] * 4)
+    assert len({len(block) for block in blocks}) > 1  # events differ, so swapping them shows
+    for picture, block in zip(clips, blocks, strict=True):
+        for sound, other in zip(clips, blocks, strict=True):
+            (expected,) = extractor([Clip(picture.video, sound.audio, picture.spec)], [""])
+            assert np.array_equal(extractor.joined(block, other), expected)
 
 
 def test_rows_hold_what_was_found() -> None:

@@ -22,7 +22,7 @@ from svbench.metrics.imagebind_scores import (
     read_embeddings,
     read_small,
 )
-from svbench.types import ClipSpec, Features, Values
+from svbench.types import Clip, ClipSpec, Features, Values
 from tests.factories import make_clip
 from tests.metrics.small_imagebind import SMALL, WORDS, random_weights, small_extractor
 
@@ -74,6 +74,17 @@ def test_one_extractor_serves_all(tmp_path: Path) -> None:
     for metric in metrics:
         json.dumps(metric.settings)
         assert not metric.needs_reference
+
+
+def test_joined_embeddings_are_those_of_the_re_paired_clip(tmp_path: Path) -> None:
+    extractor = small_extractor(tmp_path)
+    captions = [*CAPTIONS[:3], ""]  # the last clip has none
+    blocks = extractor(CLIPS, captions)
+    for picture, caption, block_ in zip(CLIPS, captions, blocks, strict=True):
+        for sound, other in zip(CLIPS, blocks, strict=True):
+            clip = Clip(picture.video, sound.audio, SPEC)
+            (expected,) = extractor([clip], [caption])
+            assert np.array_equal(extractor.joined(block_, other), expected)
 
 
 def test_a_clip_without_caption_has_sound_and_pictures(tmp_path: Path) -> None:

@@ -9,7 +9,13 @@ from xml.etree import ElementTree
 from rich.console import Console
 
 from svbench.reports.drift import Verdict, find_drift
-from svbench.reports.drift_views import headline, junit_verdict, markdown_verdict, show_verdict
+from svbench.reports.drift_views import (
+    advice,
+    headline,
+    junit_verdict,
+    markdown_verdict,
+    show_verdict,
+)
 from svbench.reports.golden import Golden, Tolerance
 from tests.result_factories import ALIGN, FVD, make_table, with_score
 
@@ -41,8 +47,37 @@ def test_a_terminal_shows_failures_first_then_what_passed_and_the_sum() -> None:
     assert "judged otherwise: lag was absent, is 0.5 s" in text
     assert text.index(BEST) < text.index("cells within")
     assert text.splitlines()[-1].strip() == (
-        "out of tolerance: 6 the same, 1 beyond tolerance, 1 judged otherwise"
+        f"out of tolerance: 6 the same, 1 beyond tolerance ({BEST}, {ALIGN}), "
+        "1 judged otherwise (row real)"
     )
+
+
+def test_names_stay_whole_on_a_narrow_terminal() -> None:
+    for verdict in (failed(), PASSED):
+        file = io.StringIO()
+        show_verdict(verdict, Console(file=file, width=60))
+        lines = file.getvalue().splitlines()
+        assert max(map(len, lines)) <= 60
+        for finding in verdict.failures:
+            assert any(finding.metric in line for line in lines)
+            assert any(finding.system in line for line in lines)
+        assert any(ALIGN in line for line in lines)
+
+
+def test_what_cannot_be_compared_is_not_called_out_of_tolerance_and_says_what_to_do() -> None:
+    columns = tuple(replace(c, settings={**c.settings, "window": 9}) for c in make_table().columns)
+    verdict = find_drift(GOLDEN, make_table(columns=columns))
+    assert headline(verdict) == (
+        f"not comparable with the golden table: 2 judged otherwise (column {FVD}; column {ALIGN})"
+    )
+    assert advice(verdict) == (
+        "run what was judged otherwise with the settings of the golden table; "
+        "if it is meant, run again with --update --reason '...'"
+    )
+    fewer = find_drift(GOLDEN, make_table(rows=make_table().rows[:1]))
+    assert "4 missing (row shuffled; " in headline(fewer)
+    assert headline(fewer).endswith("; and 1 more)")
+    assert advice(fewer).startswith("run again with the rows and columns of the golden table; if")
 
 
 def test_a_terminal_says_of_what_passed_how_far_it_moved() -> None:

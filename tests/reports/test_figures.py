@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -96,6 +98,29 @@ def test_histograms_share_one_range() -> None:
     assert (edges[0], edges[-1], len(edges)) == (-0.5, 1.0, 21)
 
 
+def test_bars_of_all_rows_of_a_panel_have_one_scale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = make_table()
+    spread, heaped = np.linspace(0, 0.999, 20), np.full(20, 0.5)
+    of = {(MODEL, IB): {"value": spread}, (REAL, IB): {"value": heaped}}
+    scores = ClipScores(tuple(map(str, range(20))), of)
+    heights: list[float] = []
+
+    def look(_path: Path, size: tuple[float, float], fill: Any, **_more: Any) -> None:
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=size)
+        fill(figure)
+        for patch in figure.axes[0].patches:
+            values, _, baseline = patch.get_data()
+            heights.append(float(np.max(np.abs(values - baseline))))
+
+    monkeypatch.setattr(distributions, "write", look)
+    distributions.draw(table, scores, tmp_path / "d.svg")
+    assert heights == pytest.approx([distributions.FULL / 20, distributions.FULL])
+
+
 def test_equal_clips_become_one_disc() -> None:
     nan = float("nan")
     p, r = np.array([1, 0.5, 1, nan]), np.array([1, 0.25, 1, nan])
@@ -134,6 +159,30 @@ def test_a_panel_holds_what_the_metric_saw(run: Path, scores: ClipScores, tmp_pa
     assert (panel.onsets, panel.peaks) == FOUND["c2/0"][:2]
     assert panel.motion == Motion(8.0, MOTION)
     assert other.view.system == REAL
+
+
+def test_clips_of_a_figure_share_one_scale(
+    run: Path, scores: ClipScores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = clip_figure.rows_of(make_table(), [MODEL, REAL])
+    gallery = make_gallery(run, table, ["c2/0"], tmp_path, Local())
+    one, other = clip_figure.panels_of(table, scores, gallery, "c2/0", ALIGN)
+    faster = replace(other.motion, values=[4 * value for value in other.motion.values])
+    louder = replace(other.view, envelope=[[-1.0, 1.0] for _ in other.view.envelope])
+    limits: list[tuple[float, float]] = []
+
+    def look(_path: Path, size: tuple[float, float], fill: Any, **_more: Any) -> None:
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=size)
+        fill(figure)
+        limits.extend(axis.get_ylim() for axis in figure.axes)
+
+    monkeypatch.setattr(clip_figure, "write", look)
+    panels = [one, replace(other, motion=faster, view=louder)]
+    clip_figure.draw(panels, tmp_path, tmp_path / "c.svg")
+    assert limits[1] == limits[4] == pytest.approx((0, 1.2 * max(faster.values)))
+    assert limits[2] == limits[5] == pytest.approx((-1.1, 1.1))
 
 
 def test_unknown_rows_metrics_and_pictures_are_named(scores: ClipScores, tmp_path: Path) -> None:

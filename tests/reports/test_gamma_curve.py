@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from svbench.errors import DataError
-from svbench.reports.gamma_curve import curves_of, curves_of_paper, draw
+from svbench.reports import gamma_curve
+from svbench.reports.gamma_curve import curves_of, curves_of_paper, draw, levels_of
 from svbench.reports.published import published
 from svbench.types import ClipSpec, Column, ResultTable, Row, Score
 
@@ -49,7 +51,7 @@ def test_a_picture_is_drawn_alike_each_time(tmp_path: Path) -> None:
     assert "FVD" not in one  # no row has it
 
 
-def test_the_papers_curve_stands_beside_ours_on_its_own_axis(tmp_path: Path) -> None:
+def test_the_papers_curve_has_a_panel_of_its_own(tmp_path: Path) -> None:
     columns = (Column("av-align-corrected@published", "AV-Align", "higher"), *SWEEP.columns)
     rows = tuple(
         replace(r, scores={**r.scores, columns[0].metric: r.scores["av"]}) for r in SWEEP.rows
@@ -64,8 +66,9 @@ def test_the_papers_curve_stands_beside_ours_on_its_own_axis(tmp_path: Path) -> 
     assert curves_of_paper(printed, both, columns[1]) == {}  # a column the paper does not have
     draw(both, tmp_path / "with.svg")
     picture = (tmp_path / "with.svg").read_text()
-    assert "paper, Table 1 (own scale)" in picture
-    assert "paper: cmc-pe (right axis)" in picture
+    assert "AV-Align ↑ as printed in the paper's Table 1" in picture
+    assert "paper: cmc-pe" in picture
+    assert picture.count("AV-Align ↑") == 3  # our two columns, and one of the paper's
     draw(replace(both, dataset="mine"), tmp_path / "without.svg")
     assert "paper" not in (tmp_path / "without.svg").read_text()
 
@@ -73,3 +76,40 @@ def test_the_papers_curve_stands_beside_ours_on_its_own_axis(tmp_path: Path) -> 
 def test_a_table_without_gammas_has_no_curve(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="a sweep: found no row with a gamma"):
         draw(table(row("real", 0.9)), tmp_path / "curve.svg")
+
+
+@pytest.mark.parametrize(
+    ("counts", "against", "drawn"),
+    [
+        ((8, 8), (None, None), True),  # means over clips, whatever their number
+        ((8, 4), (None, None), True),
+        ((8, 8), (8, 8), True),
+        ((8, 4), (8, 4), False),  # half against half
+        ((8, 8), (8, 4), False),
+    ],
+)
+def test_a_ceiling_is_drawn_where_it_may_be_compared(
+    counts: tuple[int, int], against: tuple[int | None, int | None], drawn: bool
+) -> None:
+    model, real = (
+        replace(r, scores={"av": replace(r.scores["av"], count=n, reference_count=m)})
+        for r, n, m in zip((SWEEP.rows[1], SWEEP.rows[0]), counts, against, strict=True)
+    )
+    assert levels_of(table(real, model), SWEEP.columns[0]) == ({"real": 0.9} if drawn else {})
+
+
+def test_every_axis_holds_zero(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits: list[tuple[float, float]] = []
+    written = gamma_curve.write
+
+    def look(path: Path, size: tuple[float, float], fill: Any, **more: Any) -> None:
+        def filled(figure: Any) -> None:
+            fill(figure)
+            limits.extend(axis.get_ylim() for axis in figure.axes if axis.axison)
+
+        written(path, size, filled, **more)
+
+    monkeypatch.setattr(gamma_curve, "write", look)
+    draw(SWEEP, tmp_path / "curve.svg")
+    assert len(limits) == 1
+    assert all(low <= 0 <= high for low, high in limits)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from svbench.errors import ConfigError, DataError
 from svbench.reports.golden import (
+    REFERENCE,
     USUAL,
     Entry,
     Golden,
@@ -137,6 +139,17 @@ def test_an_update_keeps_tolerances_and_history() -> None:
     assert new.tolerances == {FVD: Tolerance(0.5), ALIGN: Tolerance(0.25)}
     assert updated(old, table, {}, second).tolerances == old.tolerances
     assert new.history == (FIRST, second)
+
+
+def test_real_clips_kept_apart_may_differ_once_the_table_has_some() -> None:
+    """As the real clips may: an encoder of another version draws other bytes."""
+    before = replace(updated(None, make_table(), {}, FIRST), may_differ=("torch",))
+    assert updated(before, make_table(), {}, FIRST).may_differ == ("torch",)
+    table = replace(make_table(), record={**make_table().record, REFERENCE: "c0ffee"})
+    after = updated(before, table, {}, FIRST)
+    assert after.may_differ == ("torch", REFERENCE)
+    chosen = replace(after, may_differ=("torch",))
+    assert updated(chosen, table, {}, FIRST).may_differ == ("torch",)
 
 
 def test_a_tolerance_of_no_column_is_refused() -> None:

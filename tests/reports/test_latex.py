@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from svbench.reports.formats import sheets
+from svbench.reports.formats import compacted, sheets
 from svbench.reports.latex import escape, latex
 from svbench.reports.table import Cell, Line, Sheet, arrange
 from svbench.types import Column, Row
@@ -72,13 +72,41 @@ def test_pdflatex_takes_it(kind: str, tmp_path: Path) -> None:
     program = shutil.which("pdflatex")
     if program is None:
         pytest.skip("pdflatex is not installed; the syntax is looked at by the test above")
-    text = DOCUMENT % latex(sheets(TABLES[kind], clip_values()))
+    tables = (
+        latex(sheets(TABLES[kind], clip_values())),
+        compacted("latex", TABLES[kind], clip_values()),
+    )
+    text = DOCUMENT % "\n".join(tables)
     (tmp_path / "table.tex").write_text(text, encoding="utf-8")
     command = [program, "-interaction=nonstopmode", "-halt-on-error", "table.tex"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=120, check=False)
     said = done.stdout.decode(errors="replace")
     assert done.returncode == 0, said[-2000:]
     assert "Overfull" not in said or kind == "odd"
+
+
+def test_a_compact_table_has_no_counts_and_a_short_caption() -> None:
+    text = compacted("latex", make_table(dataset="mine"), clip_values())
+    caption = re.search(r"\\caption{(.*)}\n", text)
+    assert caption is not None
+    assert caption[1] == (
+        "Greatest Hits, miniature. Miniature data, models and networks: not comparable with "
+        "published figures. N = 8 to 16. Distances between sets fall with n: compare at equal n "
+        r"only. Brackets: 95 \% intervals. Bold: the best of the models, underlined: the second "
+        r"best, where 95 \% intervals tell. --: not computed."
+    )
+    assert "n = " not in text.replace(caption[0], "")  # which stands below names else
+    assert text.count(r"{\scriptsize {[}280, 320{]}}") == 1
+    assert all(rule in text for rule in (r"\toprule", r"\midrule", r"\bottomrule"))
+
+
+def test_a_compact_table_without_intervals_has_a_line_for_each_row() -> None:
+    text = compacted("latex", make_table(dataset="mine"), clip_values(), intervals=False)
+    body = text.partition(r"\toprule")[2].partition(r"\bottomrule")[0]
+    names = [line.partition(" & ")[0] for line in body.splitlines() if line.endswith(r" \\")][1:]
+    assert [name for name in names if "gamma" in name] == names[:3]
+    assert "scriptsize" not in text
+    assert "intervals." not in text  # no brackets, nothing to say of them
 
 
 def test_marks_arrows_and_sections() -> None:
@@ -105,7 +133,7 @@ def test_title_protocol_and_notes_are_the_caption_in_sentences() -> None:
     for sentence in (
         "Greatest Hits, miniature (32 frames at 8 frames/s, 64 x 64 px, 16000 Hz). Scale: mini;",
         "Miniature: drawn clips, not comparable with published figures.",
-        "only where the two intervals do not overlap.",
+        "only where the two intervals do not overlap and rest on 10 clips or more.",
     ):
         assert sentence in caption[1]
 

@@ -114,6 +114,16 @@ def test_published_figures_stand_in_a_table_of_their_own_beside_ours() -> None:
     assert f"FVD is {FVD}" in sheet.footnotes[-1]
 
 
+def test_distances_of_half_of_the_clips_are_not_the_printed_ones() -> None:
+    table = make_table()
+    halves = tuple(replace(column, metric=f"{column.metric}+halves") for column in table.columns)
+    known = published("greatesthits")
+    assert known is not None
+    both = replace(table, columns=(*halves, *table.columns))
+    assert known.column_of("FVD", both) == known.column_of("FVD", table)
+    assert known.column_of("FVD", replace(table, columns=halves)) is None
+
+
 def test_without_a_row_of_ours_only_the_paper_speaks() -> None:
     rows = tuple(row for row in make_table().rows if row.made_of_real_clips)
     sheet = beside(make_table(rows=rows, scale="paper"))

@@ -40,7 +40,11 @@ def test_two_models_are_held_against_each_other_and_the_floor(scores: ClipScores
     assert second.endswith(
         "clip by clip over 16 clips in both: more than the draw of clips explains."
     )
-    assert said.headline[2].startswith("Against real pictures, sound of another clip (floor)")
+    assert said.headline[2].startswith(
+        "Clear of their floors in AV-Align (corrected, published detectors): "
+    )
+    for gain in ("cross-attention, gamma 1 +0.125 [", "gamma 1 +0.125 [", "gamma 1.5 +0.375 ["):
+        assert gain in said.headline[2]
     assert said.headline[3] == "Real clips (ceiling): 0.750 [0.700, 0.800]."
 
 
@@ -49,8 +53,10 @@ def test_what_cannot_be_told_apart_is_said_so(scores: ClipScores) -> None:
     table = without(result_factories.make_table(), "cmc-pe-gamma1.5", "real", "shuffled")
     said = summarise(table, scores)
     assert said.judged.startswith("2 models, 16 clips each")
-    assert ": +0.000 [−0." in said.headline[1]
-    assert said.headline[1].endswith("this run does not tell them apart.")
+    (line,) = said.headline
+    assert "no model is told apart as the best. Between cross-attention, gamma 1, 0.250 [" in line
+    assert ": +0.000 [−0." in line
+    assert line.endswith("this run does not tell them apart.")
 
 
 def test_without_models_the_ceiling_is_held_against_the_floor(scores: ClipScores) -> None:
@@ -68,11 +74,22 @@ def test_without_models_the_ceiling_is_held_against_the_floor(scores: ClipScores
     )
 
 
-def test_a_metric_of_sets_alone_names_its_best_row() -> None:
+def test_a_metric_of_sets_alone_names_the_best_where_its_interval_carries_that() -> None:
     table = result_factories.make_table()
-    said = summarise(replace(table, columns=table.columns[:1]), ClipScores((), {}))
+    table = replace(table, columns=table.columns[:1])
+    said = summarise(table, ClipScores((), {}))
     assert said.headline == (
-        "FVD (miniature I3D), lower is better: the best row is cmc-pe, gamma 1.5, 300 [280, 320].",
+        "FVD (miniature I3D), lower is better: the best of the models is cmc-pe, gamma 1.5, "
+        "300 [280, 320].",
+        "Against cross-attention, gamma 1, 379 [350, 400]: their intervals do not overlap.",
+    )
+    (line,) = summarise(without(table, "cmc-pe-gamma1.5"), ClipScores((), {})).headline
+    assert "no model is told apart as the best. Between cross-attention, gamma 1, 379 [" in line
+    assert line.endswith("overlap, or rest on unequal counts or fewer than 10 clips.")
+    models = ("cross-attention-gamma1", "cmc-pe-gamma1", "cmc-pe-gamma1.5")
+    (line,) = summarise(without(table, *models), ClipScores((), {})).headline
+    assert line == (
+        "FVD (miniature I3D), lower is better: real clips (ceiling), 70.0 [0.000, 140]."
     )
     assert summarise(replace(table, rows=()), ClipScores((), {})).headline == ()
 

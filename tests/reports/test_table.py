@@ -6,14 +6,16 @@ from dataclasses import replace
 
 import pytest
 
+from svbench.reports.footnotes import REFERENCES
 from svbench.reports.ranking import EXPLANATION, UNREAD
-from svbench.reports.table import ABSENT, Cell, arrange, number
+from svbench.reports.table import ABSENT, Cell, arrange, counts_of, number
 from svbench.types import ClipSpec, Column, ResultTable, Row, Score
 from tests.result_factories import clip_values, make_table
 
 SPEC = ClipSpec(8, 8.0, (32, 48), 16000)
 ALIGN = Column("align", "AV-Align", "higher")
 FVD = Column("fvd", "FVD", "lower")
+ALIGN_NAME = "av-align-corrected@published"
 
 
 def score(value: float, count: int = 20, **more: object) -> Score:
@@ -73,7 +75,9 @@ def test_a_count_that_differs_from_what_was_asked_says_of_how_many() -> None:
 def test_a_comparison_says_with_how_many_real_clips() -> None:
     against = score(0.5, 10, reference_count=11)
     sheet = arrange(table(row("real", 21, made_of_real_clips=True, scores={"align": against})))
-    assert sheet.lines[0].cells[0].count == "n = 10 of 21 against 11"
+    cell = sheet.lines[0].cells[0]
+    assert (cell.count, cell.against) == ("n = 10 of 21", "against 11")
+    assert REFERENCES in sheet.footnotes
 
 
 def test_an_absent_cell_is_a_dash_and_its_reason_a_footnote() -> None:
@@ -107,8 +111,8 @@ def test_notes_of_table_and_scores_are_all_printed_those_of_the_table_first() ->
     )
     assert sheet.footnotes == (
         "miniature: not comparable",
-        "AV-Align, the a: 2 of 20 clips are silent",
         UNREAD,
+        "AV-Align, the a: 2 of 20 clips are silent",
     )
 
 
@@ -166,7 +170,36 @@ def test_what_holds_of_a_whole_column_is_said_once() -> None:
     column = replace(ALIGN, settings={"caveat": "compare at equal N"})
     two = (row("a", scores={"align": score(0.5)}), row("b", scores={"align": score(0.25)}))
     other = replace(FVD, settings=column.settings)
+    two = tuple(replace(r, scores={**r.scores, "fvd": score(300.0)}) for r in two)
     sheet = arrange(table(*two, columns=(column, other)))
     assert [note for note in sheet.footnotes if "equal N" in note] == [
         "AV-Align and FVD: compare at equal N"
     ]
+
+
+def test_where_nothing_is_marked_no_mark_is_explained() -> None:
+    alike = {key: dict.fromkeys(values, 0.25) for key, values in clip_values().items()}
+    rows = tuple(replace(r, scores={ALIGN_NAME: r.scores[ALIGN_NAME]}) for r in make_table().rows)
+    sheet = arrange(make_table(rows=rows), alike)
+    assert not any(cell.place for line in sheet.lines for cell in line.cells)
+    assert not any("bold" in note for note in sheet.footnotes)
+
+
+def test_counts_that_most_cells_share_stand_once_and_others_in_their_cells() -> None:
+    plain, far = Cell("1", count="n = 20"), Cell("2", count="n = 20", against="against 40")
+    half = Cell("3", count="n = 10", against="against 10")
+    assert counts_of([plain, plain]) == ("n = 20", ("", ""))
+    assert counts_of([plain, far, far]) == ("n = 20 against 40", ("", "", ""))
+    assert counts_of([plain, plain, half]) == ("n = 20", ("", "", "n = 10 against 10"))
+    other = replace(far, against="against 30")
+    assert counts_of([far, other]) == ("n = 20", ("against 40", "against 30"))
+    assert counts_of([Cell("–"), Cell("–")]) == ("", ("", ""))
+
+
+def test_clips_in_their_own_format_are_not_said_to_be_in_another() -> None:
+    native = replace(ALIGN, settings={"view": "native"})
+    conformed = replace(FVD, settings={"view": "conformed"})
+    assert arrange(table(columns=(native,))).title == (
+        "Greatest Hits (every clip at its own size and frame rate)"
+    )
+    assert "8 frames" in arrange(table(columns=(native, conformed))).title

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -146,17 +147,87 @@ def test_a_table_can_be_saved_as_a_picture(tmp_path: Path) -> None:
         save_svg([arrange(TABLE)], tmp_path / "nowhere" / "table.svg")
 
 
-def test_columns_that_do_not_fit_go_into_further_tables() -> None:
-    names = [f"metric {i}" for i in range(7)]
-    columns = tuple(Column(name, name, "higher") for name in names)
-    scores = {name: score(name, 0.1 * i, 0.0, 1.0) for i, name in enumerate(names)}
-    wide = ResultTable("t", "d", "mini", SPEC, columns, (Row("r", "mine", 19, scores=scores),))
-    lines = printed(80, wide).splitlines()
-    notes = next(i for i, line in enumerate(lines) if line.startswith("·"))
-    headings = [line.split() for line in lines[:notes] if "metric" in line]
-    assert [len([w for w in words if w == "metric"]) for words in headings] == [3, 3, 1]
-    assert sum("mine" in line for line in lines) == 3
-    assert printed(200, wide).count("mine") == 1
+def mini_table(rows: int = 3) -> ResultTable:
+    """Give a table of the columns of a miniature, filled with numbers that all differ."""
+    titles = (
+        "FVD (miniature I3D)",
+        "FAD (miniature VGGish)",
+        "IB-AV (miniature ImageBind)",
+        "IB-TA (miniature ImageBind)",
+        "IB-TV (miniature ImageBind)",
+        "AV-Align (corrected, miniature detectors)",
+        "AV-Align (corrected, published detectors)",
+        "AV-Align (adjusted, corrected, miniature detectors)",
+    )
+    columns = tuple(Column(f"metric-{i}", title, "higher") for i, title in enumerate(titles))
+    names = ("cross-attention over time, gamma 1", "my/very_long-model_name-of_step-100000", "b")
+
+    def scores(row: int) -> dict[str, Score]:
+        at = {c.metric: 0.1 + (row * len(columns) + i) / 1000 for i, c in enumerate(columns)}
+        return {
+            name: replace(score(name, value, value - 0.09, value + 0.5), reference_count=12)
+            for name, value in at.items()
+        }
+
+    made = [Row(f"r{i}", names[i % 3], 19, i == 2, {}, scores(i)) for i in range(rows)]
+    return ResultTable("t", "d", "mini", SPEC, columns, tuple(made))
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 79, 80, 100, 120, 160, 300])
+def test_every_number_stands_once_in_its_row_whatever_the_width(width: int) -> None:
+    table = mini_table()
+    lines = printed(width, table).splitlines()
+    assert max(map(len, lines)) <= width
+    body = lines[: next(i for i, line in enumerate(lines) if line.startswith("·"))]
+    words = " ".join(body).replace("[", " ").replace("]", " ").replace(",", " ").split()
+    for line in arrange(table).lines:
+        for cell in line.cells:
+            assert words.count(cell.value) == 1
+    joined = "".join("".join(body).split())
+    assert "…" not in joined
+    first = [line[: min(map(len, body))] for line in body]  # the names stand in front
+    assert all(word in " ".join(first) for word in ("cross-", "very_"))
+
+
+@pytest.mark.parametrize(("count", "width"), [(8, 80), (6, 80), (8, 120), (5, 60)])
+def test_the_usual_columns_fit_into_one_table(count: int, width: int) -> None:
+    table = mini_table()
+    kept = replace(table, columns=table.columns[-count:])
+    text = printed(width, kept)
+    assert text.count("100000") == 1
+    assert text.count("cross-") == 1
+
+
+def test_columns_that_do_not_fit_go_into_further_tables_without_a_number_lost() -> None:
+    text = printed(45, mini_table())
+    assert text.count("cross-") == 2
+    assert text.count("· FVD: FVD (miniature I3D)") == 1  # the legend, once for all of them
+
+
+def test_short_titles_have_a_legend_and_notes_call_columns_as_the_table_does() -> None:
+    column = Column("m", "AV-Align (adjusted, published detectors)", "higher", {"caveat": "odd"})
+    table = mini_table()
+    scores = {**table.rows[0].scores, "m": score("m", 0.5, 0.25, 0.75)}
+    rows = (replace(table.rows[0], scores=scores),)
+    text = printed(80, replace(table, columns=(*table.columns[:6], column), rows=rows))
+    lines = text.splitlines()
+    assert "· AV-A adj publ: AV-Align (adjusted, published detectors)" in map(str.rstrip, lines)
+    assert "· AV-A adj publ: odd" in map(str.rstrip, lines)
+    assert "AV-Align (adjusted, published" not in text.replace("publ: AV-Align (adjusted", "")
+    assert "· FVD" not in printed(400, table)  # whole titles need no legend
+
+
+def test_counts_that_differ_from_the_rows_stand_once_for_their_columns() -> None:
+    table = mini_table(1)
+    scores = dict(table.rows[0].scores)
+    for name in ("metric-0", "metric-1"):
+        scores[name] = replace(scores[name], count=7)
+    text = printed(80, replace(table, rows=(replace(table.rows[0], scores=scores),)))
+    heading = next(line for line in text.splitlines() if "FVD ↑" in line)
+    room = heading.index("FVD ↑") - 2  # the column is as wide as [0.010,
+    words = " ".join(line[:room].strip() for line in text.splitlines())
+    assert "n = 19" in words
+    assert "FVD, FAD: n = 7 of 19 against 12" in words
 
 
 def test_the_best_is_bold_and_the_second_underlined_on_a_terminal() -> None:

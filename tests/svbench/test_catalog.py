@@ -10,8 +10,8 @@ from svbench import catalog
 from svbench.config import RunConfig, ScoreConfig
 from svbench.datasets import strokes
 from svbench.errors import ConfigError, DataError
+from svbench.plans import Plan, Unavailable
 from svbench.protocols import Metric
-from svbench.run import Plan, Unavailable
 from tests.commands import Command
 from tests.factories import write_folder
 
@@ -101,12 +101,35 @@ def test_strict_makes_an_absent_weight_an_error(tmp_path: Path) -> None:
     del tmp_path
 
 
+def names(plan: Plan) -> list[str]:
+    return [column.name.partition("@")[0] for column in plan.columns]
+
+
 def test_scores_that_read_captions_are_usual_only_where_there_are_some(tmp_path: Path) -> None:
-    bare = [c.name.partition("@")[0] for c in score_plan(tmp_path / "bare").columns]
-    assert "ib-av" in bare
-    assert "ib-ta" not in bare
+    bare = score_plan(tmp_path / "bare")
+    assert "ib-av" in names(bare)
+    assert "ib-ta" not in names(bare)
+    said = "no clip has a caption (see --captions), so IB-TA and IB-TV are not judged"
+    assert said in bare.notes
     told = score_plan(tmp_path / "told", captions=tmp_path / "captions.csv")
-    assert {"ib-ta", "ib-tv"} <= {c.name.partition("@")[0] for c in told.columns}
+    assert {"ib-ta", "ib-tv"} <= set(names(told))
+    assert said not in told.notes
+
+
+def test_where_some_clips_have_captions_the_columns_say_what_is_missing(tmp_path: Path) -> None:
+    paths = write_folder(tmp_path / "clips", 4)
+    paths[0].with_suffix(".txt").write_text("a stick")
+    clips = tmp_path / "clips"
+    config = ScoreConfig(generated=(clips,), reference=clips, frames=8)
+    plan = catalog.plan_score(config)
+    assert {"ib-ta", "ib-tv"} <= set(names(plan))
+    reason = (
+        "no caption of 3 of 4 clips of clips (c1, c2, c3) and 3 of 4 clips of the reference "
+        "(c1, c2, c3)"
+    )
+    assert plan.unavailable["ib-ta@published"] == plan.unavailable["ib-tv@published"] == reason
+    only = config.model_copy(update={"metrics": ("av-align-corrected",)})
+    assert names(catalog.plan_score(only)) == ["av-align-corrected"]
 
 
 def test_clips_too_short_for_i3d_leave_its_column_blank(tmp_path: Path) -> None:
@@ -114,13 +137,27 @@ def test_clips_too_short_for_i3d_leave_its_column_blank(tmp_path: Path) -> None:
     assert reasons["fvd@stylegan-v-16f"] == "8 frames are judged, I3D needs 16"
 
 
-def test_too_few_real_clips_for_halves_leave_a_cell_blank(svbench: Command, tmp_path: Path) -> None:
+def test_too_few_clips_for_a_distance_leave_a_cell_blank(svbench: Command, tmp_path: Path) -> None:
     outcome = svbench(
-        *("run", "--dataset", "greatesthits", "--limit", 3, "--systems", "real"),
+        *("run", "--dataset", "greatesthits", "--limit", 1, "--systems", "real"),
         *("--metrics", "fad,ib-av", "--out", tmp_path / "out", "--workers", 2),
     )
     assert outcome.code == 0, outcome.err
-    assert "needs at least 4 clips" in outcome.out
+    assert "needs at least 2 clips" in outcome.out
+
+
+@pytest.mark.parametrize("dataset", catalog.DATASETS)
+def test_a_miniature_keeps_as_many_other_clips_apart_where_sets_are_compared(
+    dataset: str, tmp_path: Path
+) -> None:
+    config = RunConfig.of(dataset=dataset, limit=3, systems=("real",), metrics=("fad",))
+    plan = catalog.prepare_run(config, tmp_path)()
+    assert len(plan.real) == len(plan.reference) == 3
+    files = [{e.recording.path.read_bytes() for e in part} for part in (plan.real, plan.reference)]
+    assert not files[0] & files[1]
+    assert not {e.id for e in plan.real} & {e.id for e in plan.reference}
+    alone = config.model_copy(update={"metrics": ("ib-av",)})
+    assert catalog.prepare_run(alone, tmp_path)().reference == ()
 
 
 def test_how_recorded_clips_are_read_is_part_of_the_plan(tmp_path: Path) -> None:

@@ -34,8 +34,8 @@ def test_the_real_set_is_read_from_its_folder(name: str, tmp_path: Path) -> None
     draw = {"landscape": nature.draw, "vggsound": everyday.draw}[name]
     draw(tmp_path / "data", seed=0, test=3)  # in the real form on disk
     config = RunConfig(dataset=name, scale="paper", data_root=tmp_path / "data", limit=2)
-    title, spec, examples, notes = find(config, tmp_path / "out", clips=64)
-    assert (title.lower(), spec, len(examples), notes) == (name, WHOLE, 2, ())
+    title, spec, examples, *rest = find(config, tmp_path / "out", clips=64, compared=True)
+    assert (title.lower(), spec, len(examples), rest) == (name, WHOLE, 2, [(), ()])
     assert not (tmp_path / "out").exists()
 
 

@@ -6,9 +6,14 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
+from typer.main import get_command
+from typer.testing import CliRunner
 
 from svbench import __version__, cli, cli_options
 from tests.commands import Command
@@ -41,6 +46,35 @@ def test_help_of_each_command_ends_with_an_example(command: str, svbench: Comman
     assert outcome.err == ""
 
 
+def _described(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Give every command below one, with the words that call it."""
+    yield words, command
+    for name, below in getattr(command, "commands", {}).items():
+        yield from _described(below, (*words, name))
+
+
+def test_what_help_texts_say_is_printed_whole(
+    svbench: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What stands in brackets would be taken for markup or for HTML, and vanish."""
+    monkeypatch.setenv("COLUMNS", "400")
+    for words, command in _described(get_command(cli.app)):
+        printed = " ".join(re.sub(r"[│─╭╮╰╯]", " ", svbench(*words, "--help").out).split())
+        for text in (command.help, *(parameter.help for parameter in command.params)):
+            plain = " ".join((text or "").replace("`", "").split())
+            assert plain in printed, f"{words}: {plain}"
+
+
+def test_brackets_of_html_would_vanish_from_a_help_text() -> None:
+    app = typer.Typer(rich_markup_mode="markdown")  # as ours: the test above can fail
+
+    @app.command(help="--metrics <NAME>@x")
+    def command() -> None:
+        pass
+
+    assert "<NAME>" not in CliRunner().invoke(app, ["--help"]).output
+
+
 def test_help_without_a_command_names_all(svbench: Command) -> None:
     outcome = svbench("--help")
     assert outcome.code == 0
@@ -66,7 +100,8 @@ def test_json_is_what_the_results_file_holds_and_nothing_else(
     outcome = svbench(*words, "--out", tmp_path / "run", "--json")
     assert outcome.code == 0
     assert outcome.out == (tmp_path / "run" / "results.json").read_text(encoding="utf-8")
-    assert [row["system"] for row in json.loads(outcome.out)["rows"]] == ["mine", "real"]
+    rows = json.loads(outcome.out)["rows"]
+    assert [row["system"] for row in rows] == ["mine", "mine-shuffled", "real"]
 
 
 def test_a_report_prints_what_the_run_printed(
@@ -119,7 +154,9 @@ def test_several_folders_become_several_rows(
     rows = json.loads(outcome.out)["rows"]
     assert [(row["system"], row["asked"]) for row in rows] == [
         ("mine", 2),
+        ("mine-shuffled", 2),
         ("yours", 1),
+        ("yours-shuffled", 1),
         ("real", 2),
     ]
 
@@ -137,14 +174,14 @@ def test_an_interrupted_run_can_be_gone_on_with(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from svbench import run
+    from svbench import judging
 
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     command = (*words, "--out", tmp_path / "run")
     with monkeypatch.context() as patch:
-        patch.setattr(run, "extract", interrupted)
+        patch.setattr(judging, "extract", interrupted)
         outcome = svbench(*command)
     assert outcome.problem(75) == "stopped by SIGINT; the same command goes on from here"
     assert svbench(*command).code == 0

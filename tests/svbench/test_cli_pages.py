@@ -95,9 +95,12 @@ def test_clips_that_changed_since_the_run_are_not_shown_beside_its_numbers(
 
 def test_a_clip_becomes_figure_4(svbench: Command, run: Path, tmp_path: Path) -> None:
     out = tmp_path / "new" / "figure4.pdf"
+    before = sorted(run.rglob("*"))
     done = svbench("clip-figure", run, "c2/0", "--out", out, "--systems", f"real,{MODEL}")
     assert done.code == 0, done.err
     assert out.read_bytes().startswith(b"%PDF")
+    assert list(out.parent.iterdir()) == [out]
+    assert sorted(run.rglob("*")) == before  # no copy of a clip is left anywhere
     wrong = svbench("clip-figure", run, "c9/0", "--out", out)
     said = "REQUEST: found 'c9/0', expected one of the run's, as c0/0, c1/0, c2/0"
     assert wrong.problem(2) == said

@@ -85,6 +85,24 @@ def test_what_report_cannot_do_is_one_line(svbench: Command, run: Path, tmp_path
     assert "found no column" in svbench("report", run).problem(3)
 
 
+def test_a_compact_table_is_for_papers_and_readme_files(svbench: Command, run: Path) -> None:
+    short = svbench("report", run, "--format", "latex", "--compact").out
+    assert r"{\scriptsize {[}280, 320{]}}" in short
+    assert "n = 16" not in short
+    bare = svbench("report", run, "--format", "markdown", "--compact", "--no-intervals").out
+    assert "280" not in bare
+    assert "not comparable with published figures" in bare
+    text = svbench("report", run, "--compact").problem(2)
+    assert text == (
+        "--compact: found it where it has no effect, expected it only beside --format markdown or "
+        "latex"
+    )
+    page = svbench("report", run, "--format", "html", "--compact").problem(2)
+    assert page == text
+    alone = svbench("report", run, "--format", "latex", "--no-intervals").problem(2)
+    assert alone.endswith("expected it only beside --compact")
+
+
 @pytest.mark.parametrize("command", ["report", "check", "compare"])
 def test_every_command_has_help_with_an_example(svbench: Command, command: str) -> None:
     assert f"Example: svbench {command}" in svbench(command, "--help").out
@@ -114,8 +132,8 @@ def test_check_leaves_with_5_where_a_value_moved_and_writes_what_ci_reads(
     summary, junit = tmp_path / "summary.md", tmp_path / "junit.xml"
     done = svbench("check", other, "--golden", golden, "--markdown", summary, "--junit", junit)
     assert done.problem(5) == (
-        f"{golden}: out of tolerance: 8 the same, 1 beyond tolerance; if that is meant, run again "
-        "with --update --reason '...'"
+        f"{golden}: out of tolerance: 8 the same, 1 beyond tolerance (cmc-pe-gamma1.5, {ALIGN}); "
+        "look for what moved the values; if it is meant, run again with --update --reason '...'"
     )
     assert "beyond tolerance: worse" in done.out
     assert summary.read_text(encoding="utf-8").startswith("### ❌ Greatest Hits, miniature")
@@ -191,7 +209,7 @@ def test_runs_of_the_same_folder_name_are_told_apart(
 def test_what_compare_cannot_do_is_one_line(svbench: Command, run: Path, tmp_path: Path) -> None:
     alone = svbench("compare", run).problem(2)
     assert alone == f"{run}: found one run folder, expected two or more"
-    other = write_run(tmp_path / "other", make_table(scale="paper"))
+    other = write_run(tmp_path / "other", make_table(scale="paper", record={"real set": "decade"}))
     assert svbench("compare", run, other).problem(3) == ("other left out: scale was mini, is paper")
     unknown = svbench("compare", run, run, "--against", "x").problem(2)
     assert unknown.startswith("--against: found 'x', expected one of real, shuffled")

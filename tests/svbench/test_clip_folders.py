@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from svbench.datasets.manifest import find, load, read_captions
+from svbench.datasets.captions import read_captions
+from svbench.datasets.manifest import find, load
 from svbench.errors import ConfigError, DataError
 from tests.clip_lists import listed, touch
 

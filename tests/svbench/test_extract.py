@@ -38,7 +38,7 @@ class Letters:
 
 def counted(letters: Letters, examples: Sequence[Example], store: Store) -> list[float]:
     samples, _ = recorded("real", examples, SPEC, Local(1))
-    found = extract([letters], samples, store, Local(1), lambda _count: None)
+    found = extract([letters], samples, store, Local(1), lambda *_: None)
     return [float(value) for value in found.features[letters.key].values[:, 0]]
 
 
@@ -95,7 +95,7 @@ def samples(tmp_path: Path) -> SampleSet:
 
 def described(error: Exception, samples: SampleSet, folder: Path) -> Extraction:
     store = Store(folder / "run")
-    return extract([Failing(error, 30.0)], samples, store, Local(1), lambda _count: None)
+    return extract([Failing(error, 30.0)], samples, store, Local(1), lambda *_: None)
 
 
 FOREIGN = [
@@ -149,7 +149,7 @@ def test_features_that_are_no_numbers_are_not_kept(block: object, tmp_path: Path
     (examples,) = manifest.load(tmp_path / "real").values()
     clips, _ = recorded("real", examples, SPEC, Local(1))
     store = Store(tmp_path / "run")
-    found = extract([Odd()], clips, store, Local(1), lambda _count: None)
+    found = extract([Odd()], clips, store, Local(1), lambda *_: None)
     assert list(found.problems) == ["c0/0", "c1/0"]
     assert not (tmp_path / "run/features").exists()
 
@@ -165,7 +165,7 @@ def test_what_reading_a_clip_raises_is_its_problem(
         return read(sample, *rest)
 
     monkeypatch.setattr(module, "read_sample", failing)
-    found = extract([Letters()], samples, Store(tmp_path / "run"), Local(1), lambda _count: None)
+    found = extract([Letters()], samples, Store(tmp_path / "run"), Local(1), lambda *_: None)
     assert found.problems == {
         "c1/0": f"{tmp_path / 'real/c1.mp4'}: found error (resize: empty), expected a clip that "
         "can be described"

@@ -10,7 +10,7 @@ import pytest
 
 from svbench import media
 from svbench.datasets import greatesthits
-from svbench.datasets.greatesthits import load
+from svbench.datasets.greatesthits import CAPTION, load, notes
 from svbench.errors import ConfigError, DataError
 from svbench.types import Recording
 
@@ -116,6 +116,16 @@ def test_a_caption_list_decides_segments_and_order(root: Path) -> None:
     assert (last.id, last.caption) == (f"{B}-001", "wood, then metal")
     assert last.recording == Recording(root / f"{B}_denoised_thumb.mp4", 4.0)
     assert first.onsets == pytest.approx((0.5, 0.7, 3.9999))
+
+
+def test_captions_that_no_list_gives_are_said(root: Path, tmp_path: Path) -> None:
+    (note,) = notes(root)
+    assert note.startswith("no caption list (--captions, or flist_test.csv in the data folder)")
+    assert f'every clip has the caption "{CAPTION}"' in note
+    assert {example.caption for example in load(root)} == {CAPTION}
+    assert notes(root, captions=tmp_path / "mine.csv") == ()
+    (root / "flist_test.csv").touch()
+    assert notes(root) == ()
 
 
 def test_the_folders_own_list_is_found(root: Path) -> None:

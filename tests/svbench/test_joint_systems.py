@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from svbench import joint_systems
+from svbench.baselines.mixers import MixerKind
 from svbench.config import RunConfig
 from svbench.errors import ConfigError, DataError
 from svbench.joint_systems import GAMMAS
 from tests.baselines.test_miniature_systems import untrained
+from tests.model_folders import write_parts
 
 
 @pytest.fixture(autouse=True)
@@ -31,6 +33,23 @@ def names(*asked: str, **settings: object) -> list[str]:
 def test_the_usual_rows_are_the_papers_table() -> None:
     swept = [f"cmc-pe-gamma{gamma:g}" for gamma in GAMMAS]
     assert names() == ["cross-attention-gamma1", *swept]
+
+
+@pytest.mark.parametrize("preset", ["paper", "official-code"])
+def test_at_paper_scale_the_usual_rows_are_those_of_the_papers_tables(
+    preset: str, tmp_path: Path
+) -> None:
+    """Table 1: cross-attention at gamma 1, CMC-PE at five; Tables 2 and 3: CMC-PE at 1.5."""
+    mixers: tuple[MixerKind, ...] = ("cmc-pe", "cross-attention")
+    folders = [str(write_parts(tmp_path / "full-size" / mixer, mixer)) for mixer in mixers]
+    asked = {"scale": "paper", "weights": folders, "device": "cpu", "preset": preset}
+    swept = [f"cmc-pe-gamma{gamma}" for gamma in ("1", "1.25", "1.5", "1.75", "2")]
+    assert names(**asked) == ["cross-attention-gamma1", *swept]
+    assert names(**asked, gamma=(1.5,)) == ["cross-attention-gamma1.5", "cmc-pe-gamma1.5"]
+    for dataset in ("landscape", "vggsound"):
+        config = RunConfig.of(dataset=dataset, **{**asked, "weights": folders[:1]})
+        rows = [system.name for system in joint_systems.joint_systems(config, ["cmc-pe"])]
+        assert rows == ["cmc-pe-gamma1.5"]
 
 
 def test_a_gamma_gives_a_row_for_each_model() -> None:

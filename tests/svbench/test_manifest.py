@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from svbench.datasets.manifest import check_ids, load, read_captions
+from svbench.datasets.captions import read_captions
+from svbench.datasets.ids import check_ids
+from svbench.datasets.manifest import load
 from svbench.errors import DataError
 from svbench.types import Example, Recording
 from tests.clip_lists import listed, touch

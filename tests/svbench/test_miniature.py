@@ -144,6 +144,30 @@ def test_the_same_seed_gives_the_same_bytes(root: Path, tmp_path: Path) -> None:
     assert (tmp_path / "other" / wav).read_bytes() != (root / wav).read_bytes()
 
 
+def test_the_reference_shows_other_takes_of_the_objects_and_places_of_the_test_clips() -> None:
+    for number in range(20):
+        test, other = (miniature.plan(5, split, number, 2) for split in ("test", "reference"))
+        assert (other.material, other.place) == (test.material, test.place)
+        assert other.scene.shape == test.scene.shape
+        assert (other.scene, other.strokes) != (test.scene, test.strokes)
+
+
+@pytest.mark.parametrize("first", [1, 3, 4])
+def test_more_clips_leave_those_that_are_there_as_they_are(first: int, tmp_path: Path) -> None:
+    """Whole recordings are drawn, though of an odd number of clips the last shows two."""
+    miniature.draw(tmp_path / "grown", seed=0, test=first)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "grown").glob("2000-*")}
+    examples = greatesthits.load(tmp_path / "grown")
+    assert len(examples) == first
+    miniature.draw(tmp_path / "grown", seed=0, test=5, reference=2)
+    miniature.draw(tmp_path / "fresh", seed=0, test=5, reference=2)
+    names = [path.name for path in (tmp_path / "fresh").iterdir()]
+    after = {name: (tmp_path / "grown" / name).read_bytes() for name in names}
+    assert after == {name: (tmp_path / "fresh" / name).read_bytes() for name in names}
+    assert before.items() <= after.items()
+    assert greatesthits.load(tmp_path / "grown")[:first] == examples
+
+
 def test_a_folder_drawn_alike_is_kept(tmp_path: Path) -> None:
     miniature.draw(tmp_path / "data", seed=0, test=1)
     before = {p: p.stat().st_mtime_ns for p in (tmp_path / "data").iterdir()}

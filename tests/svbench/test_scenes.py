@@ -271,6 +271,32 @@ def test_the_same_seed_gives_the_same_bytes(
     assert not ours & {path.read_bytes() for path in (tmp_path / "other").rglob("*.mp4")}
 
 
+@pytest.mark.parametrize("drawer", [nature, everyday])
+def test_the_reference_shows_other_takes_of_the_classes_of_the_test_clips(
+    drawer: ModuleType,
+) -> None:
+    for number in (0, 11):
+        named = [scenes.label(drawer.SCENES, 5, split, number) for split in ("test", "reference")]
+        assert named[0] == named[1]
+        test, other = (scenes.take(drawer.SCENES, 5, s, number) for s in ("test", "reference"))
+        assert not np.array_equal(test.video, other.video)
+        assert not np.array_equal(test.audio, other.audio)
+
+
+@pytest.mark.parametrize("drawer", [nature, everyday])
+def test_more_clips_leave_those_that_are_there_as_they_are(
+    drawer: ModuleType, tmp_path: Path
+) -> None:
+    drawer.draw(tmp_path / "grown", seed=0, test=2)
+    drawer.draw(tmp_path / "grown", seed=0, train=1, test=3, reference=1)
+    drawer.draw(tmp_path / "fresh", seed=0, train=1, test=3, reference=1)
+    files = [path for path in (tmp_path / "fresh").rglob("*") if path.is_file()]
+    assert len(list((tmp_path / "fresh").rglob("*.mp4"))) == 5
+    for path in files:
+        there = tmp_path / "grown" / path.relative_to(tmp_path / "fresh")
+        assert there.read_bytes() == path.read_bytes()
+
+
 def test_a_folder_drawn_alike_is_kept_and_another_refused(tmp_path: Path) -> None:
     nature.draw(tmp_path / "data", seed=0, test=1)
     before = {p: p.stat().st_mtime_ns for p in (tmp_path / "data").rglob("*")}

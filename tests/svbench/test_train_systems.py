@@ -44,7 +44,7 @@ def _alone() -> Iterator[None]:
 
 @contextmanager
 def no_bar(_label: str, _total: int) -> Iterator[Callable[[int], None]]:
-    yield lambda _count: None
+    yield lambda *_: None
 
 
 def losses(folder: Path) -> list[str]:

@@ -1,0 +1,86 @@
+"""Short titles of columns, for tables that have no room for whole ones.
+
+A title is a name and, in brackets, what tells it apart: `AV-Align (adjusted, corrected, published
+detectors)`. Of the brackets only what the columns of one name do not share is kept, and each part
+of it by its first word, abbreviated: `AV-A adj`, where another column is `AV-A`. Nothing is known
+of particular metrics, so columns of a plug-in are shortened likewise; what people usually
+abbreviate in a certain way is in `USUAL`. Titles that differ have short titles that differ.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+USUAL: Final[Mapping[str, str]] = {
+    "AV-Align": "AV-A",
+    "adjusted": "adj",
+    "corrected": "corr",
+    "miniature": "mini",
+    "tempotokens-2023": "TT-23",
+    "tempotokens-2025": "TT-25",
+}
+LONGEST: Final = 7  # characters of a word that stands as it is; as wide as a number's interval
+KEPT: Final = 4  # characters of a longer one
+_TITLE: Final = re.compile(r"(?P<name>.+?)(?: \((?P<parts>[^()]+)\))?(?P<tail> [↑↓].*)?", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class _Title:
+    name: str
+    parts: tuple[str, ...] = ()
+    tail: str = ""  # an arrow, mostly
+
+
+def short_titles(titles: Sequence[str]) -> tuple[str, ...]:
+    """Return a short title for each title, in their order; equal ones for equal titles alone.
+
+    Parameters
+    ----------
+    titles : Sequence[str]
+        titles as printed, with or without an arrow behind them
+    """
+    read = {title: _read(title) for title in titles}
+    short = {title: _short(of, list(read.values())) for title, of in read.items()}
+    return tuple(_numbered(short)[title] for title in titles)
+
+
+def _read(title: str) -> _Title:
+    found = _TITLE.fullmatch(title)
+    if found is None:  # an empty title
+        return _Title(title)
+    parts = tuple(found["parts"].split(", ")) if found["parts"] else ()
+    return _Title(found["name"], parts, found["tail"] or "")
+
+
+def _short(title: _Title, titles: Sequence[_Title]) -> str:
+    alike = [set(other.parts) for other in titles if other.name == title.name]
+    shared = set.intersection(*alike) if len(alike) > 1 else set(title.parts)
+    told = [_abbreviated(part.split(" ")[0]) for part in title.parts if part not in shared]
+    name = " ".join(map(_abbreviated, title.name.split(" ")))
+    return " ".join([name, *told]) + title.tail
+
+
+def _abbreviated(word: str) -> str:
+    if len(word) <= LONGEST and word not in USUAL:
+        return word
+    return USUAL.get(word, word[:KEPT])
+
+
+def _numbered(short: Mapping[str, str]) -> Mapping[str, str]:
+    """Tell apart by a number what would be called alike."""
+    times = Counter(short.values())
+    taken = set(short.values())
+    found: dict[str, str] = {}
+    for title, name in short.items():
+        if times[name] > 1:
+            words = name.split(" ")
+            number = 1
+            while (name := " ".join([words[0] + f"-{number}", *words[1:]])) in taken:
+                number += 1
+            taken.add(name)
+        found[title] = name
+    return found

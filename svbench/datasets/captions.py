@@ -1,0 +1,130 @@
+"""Captions of other people's clips: from a list that is named, or from files beside the clips.
+
+A list            JSONL (`id` or `file`, and `caption`, `prompt` or `text`) or CSV of two columns
+                  (file or id, caption), with or without a heading of these names. `--captions`
+                  names one, which then has a caption for every clip and for no other.
+Beside the clips  `captions.jsonl`, `captions.csv` or `metadata.jsonl` (the form of Hugging Face's
+                  folders) at the top of a folder, and for each clip a `.txt` file of its stem.
+                  They may leave clips out; a clip that is in the list takes its caption from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from svbench.datasets.ids import CAPTION_KEYS, FILE_KEYS, check_ids, inside, text_field
+from svbench.errors import DataError
+from svbench.files.endings import is_video
+from svbench.files.text import read_csv, read_jsonl, read_lines
+from svbench.types import Example
+
+LISTS: Final = ("captions.jsonl", "captions.csv", "metadata.jsonl")  # read unasked
+
+Sets = Mapping[str, tuple[Example, ...]]
+
+
+def beside(
+    folder: Path, examples: Sequence[Example]
+) -> tuple[tuple[Example, ...], tuple[str, ...]]:
+    """Return the clips of a folder with the captions that lie beside them, and notes on these.
+
+    Raises DataError where a list is malformed, or there are several.
+    """
+    listed = [folder / name for name in LISTS if (folder / name).is_file()]
+    if len(listed) > 1:
+        raise DataError(
+            f"{folder}: found {' and '.join(file.name for file in listed)} in it, expected one "
+            "list of captions; or name one by --captions"
+        )
+    known = dict(_listed(listed[0], every=False)) if listed else {}
+    of_text = {e.id: text for e in examples if e.id not in known and (text := _text_beside(e))}
+    told = tuple(replace(e, caption=known.get(e.id) or of_text.get(e.id, "")) for e in examples)
+    notes = []
+    if listed:
+        count = sum(example.id in known for example in examples)
+        more = len(known) - count
+        absent = f", which has captions of {more} clips that are not there" if more else ""
+        notes.append(f"captions of {count} of {len(examples)} clips from {listed[0].name}{absent}")
+    if of_text:
+        notes.append(f"captions of {len(of_text)} of {len(examples)} clips from .txt beside them")
+    return told, tuple(notes)
+
+
+def is_caption(file: Path) -> bool:
+    """Return whether a file holds the caption of a clip, if one of its stem lies beside it."""
+    return file.suffix == ".txt" and file.is_file()
+
+
+def _text_beside(example: Example) -> str:
+    """Return what the text file of a clip's stem says, in one line; "" without one."""
+    file = example.recording.path.with_suffix(".txt")
+    if not is_caption(file):
+        return ""
+    return " ".join(line.strip() for _, line in read_lines(file, "a caption")).strip()
+
+
+def with_captions(sets: Sets, path: Path) -> dict[str, tuple[Example, ...]]:
+    """Put captions to examples; a caption without clip is an error, and the reverse too."""
+    captions = read_captions(path)
+    ids = {example.id for examples in sets.values() for example in examples}
+    absent = sorted(captions.keys() - ids)
+    if absent:
+        raise DataError(
+            f"{path}: found captions of {len(absent)} clips that are not there "
+            f"(first: {absent[0]!r:.60}), expected only ids of the given clips"
+        )
+    bare = sorted(ids - captions.keys())
+    if bare:
+        raise DataError(
+            f"{path}: found no caption of {len(bare)} clips (first: {bare[0]!r:.60}), expected all"
+        )
+    return {
+        name: tuple(replace(e, caption=captions[e.id]) for e in examples)
+        for name, examples in sets.items()
+    }
+
+
+def read_captions(path: Path) -> dict[str, str]:
+    """Read captions by clip id from JSONL (`id` or `file`, `caption`) or CSV (file, caption)."""
+    return dict(_listed(path, every=True))
+
+
+def _listed(path: Path, *, every: bool) -> list[tuple[str, str]]:
+    """Read id and caption of each line; unless `every` has one, lines without are left out."""
+    of_lines = path.suffix.lower() == ".jsonl"
+    found = list(_caption_lines(path, every=every) if of_lines else _caption_rows(path))
+    check_ids((name for name, _ in found), str(path))
+    return found
+
+
+def _caption_lines(path: Path, *, every: bool) -> Iterator[tuple[str, str]]:
+    for number, entry in read_jsonl(path, "a list of captions, one JSON object a line"):
+        where = f"{path}, line {number}"
+        name = text_field(entry, ("id", *FILE_KEYS), where)
+        caption = text_field(entry, CAPTION_KEYS, where)
+        if caption is None and not every:
+            continue
+        if name is None or caption is None:
+            missing = "id or file" if name is None else "caption"
+            raise DataError(f"{where}: found no {missing}, expected an id or file, and a caption")
+        given = entry.get("id") is not None
+        yield (name if given else inside(PurePosixPath(_without_ending(name)))), caption
+
+
+def _caption_rows(path: Path) -> Iterator[tuple[str, str]]:
+    for number, row in read_csv(path, "rows of file and caption"):
+        if len(row) != 2:
+            raise DataError(
+                f"{path}, line {number}: found {len(row)} fields, expected file and caption"
+            )
+        if not (number == 1 and row[0] in ("id", *FILE_KEYS) and row[1] in CAPTION_KEYS):
+            yield _without_ending(row[0]), row[1]
+
+
+def _without_ending(name: str) -> str:
+    """Return a video's name without its ending; other points belong to the name."""
+    path = PurePosixPath(name)
+    return path.with_suffix("").as_posix() if is_video(path) else name

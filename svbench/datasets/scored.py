@@ -1,0 +1,196 @@
+"""The clips that `svbench score` judges: a reference, sets of generated clips, and their captions.
+
+Captions
+--------
+A clip without a caption takes that of the clips of its id in the other sets, if those agree: it
+answers the same request. `missing_captions` counts and names those that still have none.
+
+Ids
+---
+Rows are compared in pairs by id. Where the ids of a set come from its paths alone, and name no clip
+of another set or clips of other captions, the k-th clip of a caption is taken for the k-th clip of
+that caption in the reference, or else in the first set that has it: it gets that clip's id, and a
+note says so. Where that cannot be done a note says why.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from svbench.datasets.captions import read_captions
+from svbench.datasets.manifest import Found, find
+from svbench.errors import ConfigError
+from svbench.files.text import shown
+from svbench.types import Example
+
+REFERENCE: Final = "the reference"
+RESERVED: Final = ("real", "reference")  # names of rows
+NAMED: Final = 5  # clips spelled out in a note
+
+Set = tuple[Example, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What is judged; `places` says where each generated set was found."""
+
+    real: Set
+    folders: dict[str, Set]
+    places: dict[str, Path]
+    notes: tuple[str, ...]
+
+
+def load_scored(
+    generated: Sequence[Path], reference: Path, captions: Path | None, out: Path | None = None
+) -> Scored:
+    """Load all sets of clips, with captions and ids brought together.
+
+    `out` is the folder of the run that asks. Raises ConfigError where sets are called alike, or the
+    reference holds several; DataError where a list or folder cannot be read.
+    """
+    real_found = find(reference, out=out)
+    real = _one_set(real_found, reference)
+    if captions is not None:  # real clips of the same ids have the same captions
+        known = read_captions(captions)
+        real = tuple(replace(e, caption=known.get(e.id, e.caption)) for e in real)
+    folders, places, notes = dict[str, Set](), dict[str, Path](), dict.fromkeys(real_found.notes)
+    unnamed = set[str]()
+    for path in generated:
+        found = find(path, captions, out)
+        notes |= dict.fromkeys(found.notes)
+        unnamed |= found.sets.keys() - found.named
+        for name, examples in found.sets.items():
+            _check_new(name, path, folders)
+            folders[name], places[name] = examples, path
+    real, *sets = _shared_captions([real, *folders.values()])
+    folders = dict(zip(folders, sets, strict=True))
+    notes |= dict.fromkeys(_pair_by_caption(real, folders, unnamed))
+    return Scored(real, folders, places, tuple(notes))
+
+
+def missing_captions(sets: Mapping[str, Sequence[Example]]) -> str:
+    """Return how many clips of which sets have no caption, and the first few; "" if none."""
+    parts = []
+    for name, examples in sets.items():
+        bare = [example.id for example in examples if not example.caption.strip()]
+        if bare:
+            parts.append(f"{len(bare)} of {len(examples)} clips of {name} ({_some(bare)})")
+    return f"no caption of {' and '.join(parts)}" if parts else ""
+
+
+def _one_set(found: Found, path: Path) -> Set:
+    if len(found.sets) != 1:
+        count = len(found.sets)
+        raise ConfigError(f"--reference {path}: found {count} systems in it, expected one set")
+    return next(iter(found.sets.values()))
+
+
+def _check_new(name: str, path: Path, folders: Mapping[str, Set]) -> None:
+    if name in folders or name in RESERVED:
+        raise ConfigError(
+            f"{path}: found a second set of clips called {name!r}, expected distinct names (a "
+            "folder's own name, or `system` in a list), none of them `real` or `reference`"
+        )
+
+
+# --- captions ----------------------------------------------------------------------------------
+
+
+def _shared_captions(sets: Sequence[Set]) -> list[Set]:
+    """Fill a missing caption from clips of the same id, where those agree."""
+    known: dict[str, set[str]] = {}
+    for example in (e for examples in sets for e in examples if e.caption.strip()):
+        known.setdefault(example.id, set()).add(example.caption)
+    agreed = {name: next(iter(found)) for name, found in known.items() if len(found) == 1}
+
+    def told(example: Example) -> Example:
+        if example.caption.strip() or example.id not in agreed:
+            return example
+        return replace(example, caption=agreed[example.id])
+
+    return [tuple(map(told, examples)) for examples in sets]
+
+
+# --- ids ---------------------------------------------------------------------------------------
+
+
+def _pair_by_caption(real: Set, folders: dict[str, Set], unnamed: Iterable[str]) -> list[str]:
+    """Set ids of other sets where clips have none of their own; return notes on it."""
+    notes = []
+    bases = {REFERENCE: real}
+    for name, examples in folders.items():
+        others = [base for base in bases.values() if _meet(base, examples)]
+        clashes = [base for base in others if _clash(base, examples)]
+        if name in unnamed and (clashes or not others):
+            folders[name], note = _renamed(name, examples, bases)
+            notes += [note] if note else []
+        elif clashes:
+            ids = sorted(_clash(clashes[0], examples))
+            notes.append(
+                f"{shown(name)}: {len(ids)} clips have other captions than clips of the same ids "
+                f"in another set ({_some(ids)}); they are paired by id all the same"
+            )
+        bases[name] = folders[name]
+    return notes
+
+
+def _renamed(name: str, examples: Set, bases: Mapping[str, Set]) -> tuple[Set, str]:
+    keys = _places(examples)
+    for base, others in bases.items():
+        ids = {key: example.id for key, example in zip(_places(others), others, strict=True) if key}
+        new = tuple(
+            replace(example, id=ids[key]) if key in ids else example
+            for example, key in zip(examples, keys, strict=True)
+        )
+        count = sum(key in ids for key in keys)
+        if not count:
+            continue
+        if len({example.id for example in new}) == len(new):
+            return new, (
+                f"{shown(name)}: {count} of {len(new)} clips paired with those of {shown(base)} by "
+                "caption and place (the k-th clip of a caption), as their ids are paths alone"
+            )
+        return examples, (
+            f"{shown(name)}: not paired with {shown(base)} by caption, as its other clips have ids "
+            "of clips there; give each clip an `id` in a list"
+        )
+    if len(bases) == 1:
+        return examples, ""  # nothing to be paired with but real clips
+    return examples, (
+        f"{shown(name)}: no clip has an id or a caption of another set, so nothing of it is "
+        "paired; give each clip an `id` in a list"
+    )
+
+
+def _places(examples: Set) -> list[tuple[str, int] | None]:
+    """Return caption and how many clips before have it; None for a clip without caption."""
+    seen: Counter[str] = Counter()
+    keys: list[tuple[str, int] | None] = []
+    for example in examples:
+        caption = example.caption.strip()
+        keys.append((caption, seen[caption]) if caption else None)
+        seen[caption] += 1
+    return keys
+
+
+def _meet(one: Set, other: Set) -> bool:
+    return not {e.id for e in one}.isdisjoint(e.id for e in other)
+
+
+def _clash(one: Set, other: Set) -> set[str]:
+    """Return the ids that have another caption in either set."""
+    known = {e.id: e.caption.strip() for e in one}
+    return {
+        e.id
+        for e in other
+        if e.caption.strip() and known.get(e.id, "") not in ("", e.caption.strip())
+    }
+
+
+def _some(ids: Sequence[str]) -> str:
+    more = [f"and {len(ids) - NAMED} more"] if len(ids) > NAMED else []
+    return ", ".join([*map(shown, ids[:NAMED]), *more])

@@ -1,0 +1,105 @@
+"""How long some work will still take, judged by what was done since it began.
+
+Work is counted in items: clips, steps. Items that lie in a store from an earlier run count as done,
+but say nothing of how long the others take.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Final, Protocol
+
+SECOND: Final = 1.0
+LATER: Final = 0.5  # of the mean time of an item: what follows sooner came in the same batch
+
+
+class Advance(Protocol):
+    """Reports progress."""
+
+    def __call__(self, done: int, kept: int = 0, /) -> None:
+        """Count `done` further items, of which `kept` were there already."""
+        ...
+
+
+Progress = Callable[[str, int], AbstractContextManager[Advance]]
+
+
+def silent(_label: str, _total: int) -> AbstractContextManager[Advance]:
+    """Show no progress."""
+    return nullcontext(lambda _done, _kept=0, /: None)
+
+
+class Pace:
+    """Estimates the time left from the mean time of the items made so far.
+
+    Parameters
+    ----------
+    total : int
+        items
+    clock : callable
+        seconds (Default value = time.monotonic)
+    """
+
+    def __init__(self, total: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self.total, self.done, self._clock = total, 0, clock
+        self._made = 0
+        self._began = self._last = clock()
+
+    def advance(self, done: int, kept: int = 0, /) -> None:
+        """Count `done` further items, of which `kept` were there already."""
+        self.done += done
+        self._made += done - kept
+        if not self._made:
+            self._began = self._clock()  # looking for what is kept is no work
+        if done > kept or not self._made:
+            self._last = self._clock()
+
+    @property
+    def each(self) -> float | None:
+        """Return the mean time of an item in seconds, or None before the first."""
+        return (self._last - self._began) / self._made if self._made else None
+
+    @property
+    def left(self) -> float | None:
+        """Return the estimated time left in seconds, or None where nothing is known yet."""
+        if self.each is None:
+            return None
+        return max(0.0, (self.total - self.done) * self.each - (self._clock() - self._last))
+
+    @property
+    def elapsed(self) -> float:
+        """Return the seconds since the work began."""
+        return self._clock() - self._began
+
+    @property
+    def between_batches(self) -> bool:
+        """Return whether the last batch is over: its items come one right behind the other.
+
+        Within a batch the mean time of an item is too long: the batch was waited for as a whole.
+        """
+        return self.each is not None and self._clock() - self._last >= LATER * self.each
+
+    def __str__(self) -> str:
+        """Return how far the work is, such as "8 of 40, 5 s each, about 3 min left"."""
+        each, left = self.each, self.left
+        if each is None or left is None:
+            return f"{self.done} of {self.total}"
+        return f"{self.done} of {self.total}, {duration(each)} each, {time_left(left)}"
+
+
+def time_left(seconds: float) -> str:
+    """Return the time left in words, such as "about 3 min left"."""
+    return f"about {duration(max(SECOND, round(seconds)))} left"
+
+
+def duration(seconds: float) -> str:
+    """Return a duration to two or three digits, such as "0.31 s", "5 s", "3 min" or "2.5 h"."""
+    if round(seconds, 1) < 10:
+        return f"{seconds:.2g} s"
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    if seconds < 100 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.1f} days"
