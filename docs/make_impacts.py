@@ -9,8 +9,8 @@ F of motion peaks and of onsets, within 1/15 s or one frame, at the clips' own r
 threshold and all. With --write the model goes to metrics/impact_model.py and the tables between
 `<!-- begin impacts -->` and `<!-- end impacts -->` of docs/av-align.md.
 
-Each clip is seen in four versions: at its own rate and size, and squeezed to 256 x 256 px, each also
-at 8 frames/s. They are the pictures that the native and the conformed view show.
+Each clip is seen in four versions: at its own rate and size, and squeezed to 256 x 256 px, each
+also at 8 frames/s. They are the pictures that the native and the conformed view show.
 """
 
 from __future__ import annotations
@@ -62,12 +62,12 @@ def main() -> None:
         for v in VERSIONS
         for s, clip in zip(sources, seen[v], strict=True)
     ]
-    left_out = impact_fit.leave_one_out(versions)
+    left_out = impact_fit.left_out(versions)
     lines = list(_tables(sources, seen, left_out))
     tables = "\n".join(lines)
     print(tables)
     if asked.write:
-        _write_model(impact_fit.fit(versions), sources)
+        _write_model(impact_fit.fit(versions)[0], sources)
         before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
         after = rest.partition(END)[2]
         PAGE.write_text(f"{before}{BEGIN}{tables}\n{END}{after}", encoding="utf-8")
@@ -124,7 +124,8 @@ def _tables(
     yield "| onsets | F (precision, recall) |"
     yield "|---|---|"
     for name in ("published", "tuned-2"):
-        yield f"| `{name}` | {_cell(sources, seen[VERSIONS[0]], [DETECTORS[name]] * len(sources), 'onsets')} |"
+        chosen = [DETECTORS[name]] * len(sources)
+        yield f"| `{name}` | {_cell(sources, seen[VERSIONS[0]], chosen, 'onsets')} |"
 
 
 def _cell(

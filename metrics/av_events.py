@@ -20,8 +20,8 @@ A frame's time is its time stamp in the native view, and i / fps in the conforme
 
 Seconds do not depend on the clip's size, motion does: magnitudes compare at equal sizes only,
 and between detectors of equal curve settings only (`tuned` measures how fast motion ends). For
-detectors by impacts (`tuned-2`) the strength of PEAK and FLOW is the model's probability of a hit, and
-FLOW has one row for each frame that the model looks at.
+detectors by impacts (`tuned-2`) the strength of PEAK and FLOW is the model's probability of a hit,
+and FLOW has one row for each frame that the model looks at.
 """
 
 from __future__ import annotations

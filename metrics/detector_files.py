@@ -3,8 +3,8 @@
 A file is a JSON object with `onsets`, `flow`, `peaks` and `curve`, each an object of settings (see
 `OnsetSettings`, `FlowSettings`, `PeakSettings`, `CurveSettings`; what is left out has its published
 value), or an object that holds such a one as `best`, as `tuned.json` does. With `impacts`, an
-`ImpactModel`, motion peaks are impacts, and flow, peaks and curve do not matter. Other settings, and
-values of another kind, are an error: a misspelt one would silently judge as published.
+`ImpactModel`, motion peaks are impacts, and flow, peaks and curve do not matter. Other settings,
+and values of another kind, are an error: a misspelt one would silently judge as published.
 
 The detectors are called by the file's stem and the start of its digest; the whole digest goes on
 record with the column, and into the key of what was extracted.

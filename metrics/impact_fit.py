@@ -3,8 +3,9 @@
 The model (`impacts.ImpactModel`) is a ridge logistic regression: does a hit fall on this frame? The
 frames with a hit weigh as much, all together, as those without. Its penalty and reach are fixed
 here; its threshold is chosen by the F of hits over the training clips, each judged by a model that
-was fitted without it. `leave_one_out` repeats all of that without each clip in turn, so the figure
-it gives has seen the clip nowhere, not even in the choice of the threshold.
+was fitted without it. `left_out` repeats all of that without each clip in turn (or each of `FOLDS`
+groups), so a figure by its models has seen the clip nowhere, not even in the choice of the
+threshold.
 
 A clip may be given in several versions (native rate, 8 frames/s); they share an id, are left out
 together, and weigh as much together as a clip given once.
@@ -30,6 +31,7 @@ from svbench.metrics.tuning import EPSILON, TOLERANCE, Counts, matched
 
 REACH: Final = 2  # frames of about 1/15 s to either side
 RIDGE: Final = 100.0  # penalty on the squared weights of standardised entries
+FOLDS: Final = 10  # groups of clips that are left out in turn, at most
 REFRACTORY: Final = 0.2  # s; real hits are further apart (`datasets.strokes`)
 THRESHOLDS: Final = tuple(round(-1 + 0.1 * k, 1) for k in range(31))  # log odds
 
@@ -51,34 +53,48 @@ class Annotated:
         return np.asarray(away <= 0.5 / self.motion.fps + 1e-3)
 
 
-def fit(clips: Sequence[Annotated], threshold: float | None = None) -> ImpactModel:
-    """Fit a model; without `threshold`, choose it by leaving each training clip out.
+def fit(clips: Sequence[Annotated]) -> tuple[ImpactModel, float]:
+    """Fit a model, and choose its threshold on training clips that are left out.
+
+    Returns
+    -------
+    model : ImpactModel
+    f : float
+        of the hits of clips left out, at this threshold: optimistic by the choice of one number
 
     Raises
     ------
     ScoreError
-        if none of the clips has a hit, or (to choose a threshold) if there is only one clip
+        if there are fewer than two clips, or none of those that are left has a hit
     """
-    model = _weighted(clips)
-    if threshold is not None:
-        return replace(model, threshold=threshold)
-    names = list(dict.fromkeys(clip.id for clip in clips))
-    if len(names) < 2:
+    groups = _groups(clips)
+    if len(groups) < 2:
         raise ScoreError("a threshold is chosen on clips left out: at least 2 are needed, got 1")
     found: list[tuple[Annotated, NDArray[np.float64]]] = []
-    for name in names:
-        without = _weighted([clip for clip in clips if clip.id != name])
-        found += [(clip, without.trajectory(clip.motion)) for clip in clips if clip.id == name]
+    for group in groups:
+        without = fit_weights([clip for clip in clips if clip.id not in group])
+        found += [(c, without.trajectory(c.motion)) for c in clips if c.id in group]
+    model = fit_weights(clips)
     tried = [(_f(found, replace(model, threshold=value)), value) for value in THRESHOLDS]
     best = max(f for f, _ in tried)
     tops = [value for f, value in tried if f >= best - 1e-9]
-    return replace(model, threshold=tops[len(tops) // 2])
+    return replace(model, threshold=tops[len(tops) // 2]), best
 
 
-def leave_one_out(clips: Sequence[Annotated]) -> dict[str, ImpactModel]:
-    """Return for each clip the model that is fitted, threshold and all, on the others."""
+def left_out(clips: Sequence[Annotated]) -> dict[str, ImpactModel]:
+    """Return for each clip the model that is fitted, threshold and all, without its group."""
+    return {
+        name: model
+        for group in _groups(clips)
+        for model in [fit([clip for clip in clips if clip.id not in group])[0]]
+        for name in group
+    }
+
+
+def _groups(clips: Sequence[Annotated]) -> list[list[str]]:
+    """Return the ids in groups that are left out together: one by one if there are few."""
     names = list(dict.fromkeys(clip.id for clip in clips))
-    return {name: fit([clip for clip in clips if clip.id != name]) for name in names}
+    return [names[k :: min(FOLDS, len(names))] for k in range(min(FOLDS, len(names)))]
 
 
 def counts(clips: Sequence[Annotated], models: Sequence[ImpactModel]) -> Counts:
@@ -113,8 +129,8 @@ def _f(found: Sequence[tuple[Annotated, NDArray[np.float64]]], model: ImpactMode
     return 2 * right / max(1, moments)
 
 
-def _weighted(clips: Sequence[Annotated]) -> ImpactModel:
-    """Fit the weights alone."""
+def fit_weights(clips: Sequence[Annotated]) -> ImpactModel:
+    """Fit the weights alone; the threshold is 0."""
     from scipy.optimize import minimize
 
     versions = Counter(clip.id for clip in clips)

@@ -73,6 +73,7 @@ from svbench.types import Better, Clip, ClipScore, Features, Judgement, Score, V
 
 # Part of the cache key: raise it whenever the code gives other numbers for equal settings.
 CODE_VERSION: Final = 1
+PRESETS: Final = ("impacts",)  # what stands behind the @: where the trajectory of motion is from
 GRID: Final = 0.02  # s, of both trajectories
 ONSETS: Final = OnsetSettings(hop_length=220)  # 10 ms; the rest as published
 SMOOTHING: Final = 0.05  # s, standard deviation of a Gaussian over the onset strength
@@ -132,6 +133,15 @@ class Trajectories:
         """Extract one block of rows (kind, time, value) per clip; captions do not matter."""
         del captions
         return [_block(clip, self.model) for clip in clips]
+
+    def joined(self, picture: Values, sound: Values) -> Values:
+        """Return the rows of a clip made of one clip's picture and another's sound.
+
+        Both are of conformed clips, whose pictures and sounds last equally long.
+        """
+        return np.concatenate(
+            [picture[picture[:, 0] != Kind.RISE], sound[sound[:, 0] == Kind.RISE]]
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,16 +303,17 @@ def _block(clip: Clip, model: ImpactModel) -> Values:
     motion = motion_of(clip)
     rate = clip.spec.sample_rate
     step = ONSETS.hop_length / ONSETS.sample_rate
-    rises = np.zeros(0)
+    rises = np.empty(0)
     if clip.audio.size:
-        strength = onset_strength(clip.audio, rate, ONSETS).astype(np.float64)
-        rises = gaussian_filter1d(strength, SMOOTHING / step, mode="constant")
+        strength = onset_strength(clip.audio, rate, ONSETS)
+        smooth = gaussian_filter1d(np.float64(strength), SMOOTHING / step, mode="constant")
+        rises = np.asarray(smooth, np.float64)
     picture = float(clip.frame_times[-1]) + 1 / clip.spec.fps
     return np.concatenate(
         [
             np.array([[Kind.CLIP, picture, clip.audio.size / rate]]),
             _rows(Kind.IMPACT, motion.times, model.trajectory(motion)),
-            _rows(Kind.RISE, np.arange(len(rises)) * step, rises),
+            _rows(Kind.RISE, np.arange(len(rises), dtype=np.float64) * step, rises),
         ]
     )
 

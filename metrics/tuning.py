@@ -39,6 +39,7 @@ from numpy.typing import NDArray
 
 from svbench.intervals import RESAMPLES, Interval, percentile_interval, resampled
 from svbench.metrics.av_events import Detectors
+from svbench.metrics.impacts import Motion, motion_of
 from svbench.metrics.motion import (
     CurveSettings,
     FlowSettings,
@@ -87,14 +88,25 @@ class Observed:
     fps: float
     motion: dict[tuple[FlowSettings, CurveSettings], NDArray[np.float64]] = field(repr=False)
     strength: dict[Analysis, NDArray[np.float32]] = field(repr=False)
+    seen: Motion = field(repr=False)  # as models of impacts look at it
 
     def curve(self, detectors: Detectors) -> NDArray[np.float64]:
-        """Give the motion curve of these detectors."""
+        """Return the motion curve of these detectors: motion, or the probability of an impact."""
+        if detectors.impacts is not None:
+            return np.asarray(1 / (1 + np.exp(-detectors.impacts.trajectory(self.seen))))
         raw = replace(detectors.curve, deceleration=False, smoothing=0.0)
         return shaped_curve(self.motion[detectors.flow, raw], self.fps, detectors.curve)
 
+    def times(self, detectors: Detectors) -> NDArray[np.float64]:
+        """Return the times of that curve, in seconds."""
+        whole = self.motion[next(iter(self.motion))]
+        return self.seen.times if detectors.impacts else np.arange(len(whole)) / self.fps
+
     def peaks(self, detectors: Detectors) -> NDArray[np.float64]:
-        """Give the motion peaks that these detectors find, in seconds."""
+        """Return the motion peaks that these detectors find, in seconds."""
+        if detectors.impacts is not None:
+            odds = detectors.impacts.trajectory(self.seen)
+            return self.seen.times[detectors.impacts.impacts(self.seen.times, odds)]
         return peak_indices(self.curve(detectors), detectors.peaks, self.fps) / self.fps
 
     def onsets(self, detectors: Detectors) -> NDArray[np.float64]:
@@ -138,7 +150,7 @@ def observe(name: str, clip: Clip, hits: Moments) -> Observed:
     rate = clip.spec.sample_rate
     strength = {_analysis(a): onset_strength(clip.audio, rate, a) for a in ANALYSES}
     times = tuple(sorted(float(hit) for hit in hits))
-    return Observed(name, times, clip.spec.fps, motion, strength)
+    return Observed(name, times, clip.spec.fps, motion, strength, motion_of(clip))
 
 
 def matched(hits: Moments, found: Moments, tolerance: float) -> int:

@@ -83,6 +83,12 @@ def _lagged(_config: RunConfig, clips: RealClips) -> System:
     return reference.lagged(clips)
 
 
+def _forgiven(_config: RunConfig, clips: RealClips) -> System:
+    from svbench.baselines import reference
+
+    return reference.lagged(clips, reference.FORGIVEN_LAG)
+
+
 def _codec(config: RunConfig, clips: RealClips) -> System:
     from svbench.joint_systems import coded
 
@@ -94,6 +100,7 @@ REFERENCES: dict[str, Callable[[RunConfig, RealClips], System]] = {
     "codec": _codec,
     "shuffled": _shuffled,
     "lagged": _lagged,
+    "lagged-0.25": _forgiven,
 }
 USUAL_REFERENCES = ("real", "shuffled", "lagged")  # beside whatever joint weights are at hand
 JOINT = ("cross-attention", "cross-attention-sequence", "cmc-pe")
@@ -147,6 +154,14 @@ def _av_align(variant: Variant, *, adjusted: bool = False) -> Build:
         )
 
     return build
+
+
+def _synchrony(option: str, config: RunConfig | ScoreConfig) -> Metric:
+    del config  # nothing of it decides the score of a clip
+    from svbench.metrics.synchrony import PRESETS, Synchrony
+
+    known(dict.fromkeys(PRESETS), option.removesuffix(NATIVE) or PRESETS[0], "metrics synchrony")
+    return Synchrony("native" if option.endswith(NATIVE) else "conformed")
 
 
 NATIVE = "+native"  # behind detectors: clips as they were made
@@ -237,6 +252,7 @@ METRICS: dict[str, Build] = {
     "av-align-adjusted-corrected": _av_align("corrected", adjusted=True),
     "av-align-adjusted-tempotokens-2023": _av_align("tempotokens-2023", adjusted=True),
     "av-align-adjusted-tempotokens-2025": _av_align("tempotokens-2025", adjusted=True),
+    "synchrony": _synchrony,
     "ib-av": _ib("ib-av"),
     "ib-ta": _ib("ib-ta"),
     "ib-tv": _ib("ib-tv"),

@@ -78,7 +78,7 @@ def metrics() -> list[MetricEntry]:
 
 def presets(metric: str) -> Mapping[str, Sequence[str]]:
     """Return the presets of a metric of the catalog, each with the weights that it needs."""
-    from svbench.metrics import av_events, fad, fvd, imagebind_inputs
+    from svbench.metrics import av_events, fad, fvd, imagebind_inputs, synchrony
 
     if metric == "fvd":
         return {name: (protocol.weights,) for name, protocol in fvd.PROTOCOLS.items()}
@@ -89,7 +89,7 @@ def presets(metric: str) -> Mapping[str, Sequence[str]]:
         return dict.fromkeys(imagebind_inputs.PROTOCOLS, ("imagebind", *words))
     if metric.startswith("av-align-"):
         return dict.fromkeys(av_events.DETECTORS, ())
-    return {}
+    return dict.fromkeys(synchrony.PRESETS, ()) if metric == "synchrony" else {}
 
 
 def systems() -> list[SystemEntry]:
@@ -141,7 +141,8 @@ def _metric(name: str, found: Mapping[str, str]) -> MetricEntry:
     usual = _usual(name)
     column = _column(name, found)
     shown = presets(name)
-    also = NETWORKS if any(shown.values()) else {**OWN, **VIEWS}
+    own = OWN if name.startswith("av-align-") else {}
+    also = NETWORKS if any(shown.values()) else {**own, **VIEWS}
     return MetricEntry(
         name,
         column.title,
@@ -161,9 +162,10 @@ def _metric(name: str, found: Mapping[str, str]) -> MetricEntry:
 
 def _usual(metric: str) -> str:
     """Return the preset that is taken where none is named."""
-    from svbench.metrics import miniature
+    from svbench.metrics import miniature, synchrony
 
     protocols = {"fvd": miniature.FVD_USUAL, "fad": miniature.FAD_USUAL}
+    protocols["synchrony"] = synchrony.PRESETS[0]
     detectors = "published" if metric.startswith("av-align-") else miniature.IB_USUAL
     return protocols.get(metric, detectors)
 
@@ -172,7 +174,7 @@ def _column(name: str, found: Mapping[str, str]) -> Any:
     """Return a metric, or what stands in its place while weights are absent."""
     wrong = any(state not in ("here", "absent") for state in found.values())
     # a file that is wrong would stop the full-size network, whose column is called likewise
-    option = f"{_usual(name)}{catalog.MINIATURE}" if wrong and not name.startswith("av-") else ""
+    option = f"{_usual(name)}{catalog.MINIATURE}" if wrong and any(presets(name).values()) else ""
     return catalog.METRICS[name](option, NO_CLIPS)
 
 

@@ -20,18 +20,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
+
+import numpy as np
 
 from svbench import media
 from svbench.datasets import degrade, greatesthits
 from svbench.engine import Engine
-from svbench.errors import ConfigError, DataError
+from svbench.errors import ConfigError, DataError, ScoreError
 from svbench.files.writing import replacing, write_text
 from svbench.limits import check, check_clip
 from svbench.metrics import tuning
 from svbench.metrics.av_events import DETECTORS, Detectors
+from svbench.metrics.impact_fit import Annotated, fit
+from svbench.metrics.impacts import ImpactModel
 from svbench.metrics.tuning import Counts, Observed
 from svbench.pace import Progress
 from svbench.types import ClipSpec, Example
@@ -91,9 +95,12 @@ def tune(asked: Asked, out: Path, engine: Engine, progress: Progress) -> str:
         advance(1)
         onset = tuning.ranked_onsets(seen["train"], asked.tolerance)
         advance(1)
-    best = Detectors(
-        "best here", onset[0][1].onsets, motion[0][1].flow, motion[0][1].peaks, motion[0][1].curve
-    )
+    best = replace(motion[0][1], name="best here", onsets=onset[0][1].onsets)
+    with progress("fitting impacts", 1) as advance:
+        impacts = _impacts(seen["train"], motion[0][0])
+        advance(1)
+    if impacts is not None:
+        best = replace(best, impacts=impacts)
     lines = _lines([*DETECTORS.values(), best], seen["test"], asked)
     facts = _facts(asked, seen, best, lines, {"motion": motion[0][0], "onset": onset[0][0]})
     write_text(out / "tuned.json", json.dumps(facts, indent=2) + "\n", "--out")
@@ -145,6 +152,19 @@ def _annotated(root: Path, split: Split, actions: Collection[str], limit: int) -
             f"({bare[0]} is one), expected <id>_times.txt for each recording"
         )
     return examples
+
+
+def _impacts(clips: Sequence[Observed], rival: float) -> ImpactModel | None:
+    """Fit a model of impacts; None unless it beats the best thresholds, on clips left out.
+
+    The thresholds are judged on the very clips that chose them: the comparison favours the plainer.
+    """
+    annotated = [Annotated(clip.id, clip.seen, clip.hits) for clip in clips]
+    try:
+        model, f = fit(annotated)
+    except ScoreError:  # too few clips with hits
+        return None
+    return model if f > rival else None
 
 
 # --- figures -----------------------------------------------------------------------------------
@@ -228,14 +248,15 @@ def draw_worst(
     axes = figure.subplots(len(worst), 1, squeeze=False)[:, 0]
     for axis, i in zip(axes, worst, strict=True):
         clip, curve = clips[i], clips[i].curve(detectors)
+        times = clip.times(detectors)
         top = max(float(curve.max()), 1e-3)
-        axis.plot([k / clip.fps for k in range(len(curve))], curve, color="0.4", linewidth=1)
+        axis.plot(times, curve, color="0.4", linewidth=1)
         axis.vlines(clip.hits, 0, 1.3 * top, color="tab:green", linewidth=4, alpha=0.3)
         onsets = clip.onsets(detectors)
         axis.plot(onsets, [1.2 * top] * len(onsets), "|", color="tab:blue", markersize=12)
-        axis.plot(peaks[i], curve[(peaks[i] * clip.fps).round().astype(int)], "v", color="tab:red")
+        axis.plot(peaks[i], np.interp(peaks[i], times, curve), "v", color="tab:red")
         axis.set_title(f"{clip.id}, {clip.fps:g} frames/s: {wrong[i]} wrong", fontsize=9)
-        axis.set_ylabel("motion", fontsize=8)
+        axis.set_ylabel("motion" if detectors.impacts is None else "P(impact)", fontsize=8)
     axes[-1].set_xlabel("s (green: hits, blue: onsets, red: motion peaks, grey: motion curve)")
     with replacing(path, "--out") as temporary:
         figure.savefig(temporary, format="svg", metadata={"Date": None})

@@ -112,6 +112,8 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "svbench.engine",
         "svbench.media",
         "svbench.metrics.av_events",
+        "svbench.metrics.impact_fit",
+        "svbench.metrics.impacts",
         "svbench.metrics.tuning",
     },
     # they train the shipped networks, so they must know their classes and what feeds them

@@ -184,7 +184,7 @@ def test_the_key_names_the_libraries(package: str, monkeypatch: pytest.MonkeyPat
 
 
 def test_detectors_are_named_as_in_the_list() -> None:
-    assert tuple(DETECTORS) == ("published", "miniature", "tuned")
+    assert tuple(DETECTORS) == ("published", "miniature", "tuned", "tuned-2")
     assert Detectors("published") == PUBLISHED
     keys = {AVEvents(detectors).key for detectors in DETECTORS.values()}
     assert len(keys) == len(DETECTORS)  # no two of them find the same events under one key

@@ -14,6 +14,8 @@ from svbench.metrics.av_align import AVAlign
 from svbench.metrics.av_events import DETECTORS, AVEvents
 from svbench.metrics.detector_files import read_detectors
 
+IMPACTS = dict(DETECTORS["tuned-2"].settings["impacts"])
+
 
 def write(path: Path, values: Any) -> Path:
     path.write_text(json.dumps(values))
@@ -29,7 +31,7 @@ def test_what_was_written_comes_back(name: str, wrapped: bool, tmp_path: Path) -
     found = read_detectors(path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     assert (found.name, found.source) == (f"my_best-{digest[:10]}", digest)
-    for part in ("onsets", "flow", "peaks", "curve"):
+    for part in ("onsets", "flow", "peaks", "curve", "impacts"):
         assert getattr(found, part) == getattr(chosen, part)
 
 
@@ -52,7 +54,14 @@ def test_the_digest_is_on_record_and_in_the_key(tmp_path: Path) -> None:
     [
         ({}, "found none of onsets, flow, peaks, curve, expected the detectors of AV-Align"),
         ({"best": 3}, "found none of onsets, flow, peaks, curve"),
-        ({"onsets": {}, "peak": {}}, "found 'peak', expected onsets, flow, peaks, curve alone"),
+        (
+            {"onsets": {}, "peak": {}},
+            "found 'peak', expected onsets, flow, peaks, curve, impacts alone",
+        ),
+        ({"impacts": {"reach": 1}}, "impacts: expected an object of reach, weights, bias"),
+        ({"impacts": IMPACTS | {"weights": 1}}, "impacts: expected finite numbers, and a list of"),
+        ({"impacts": IMPACTS | {"bias": "a"}}, "impacts: expected finite numbers, and a list of"),
+        ({"impacts": IMPACTS | {"reach": 1}}, "an impact model of reach 1 needs 57 finite weights"),
         ({"peaks": 1}, "peaks: found 1, expected an object"),
         ({"onsets": {"detla": 1}}, "onsets: found 'detla', expected some of sample_rate, hop_"),
         ({"onsets": {"n_fft": 1.5}}, "onsets.n_fft: found 1.5, expected a value of type int"),

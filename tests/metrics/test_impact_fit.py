@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from svbench.errors import ScoreError
-from svbench.metrics.impact_fit import Annotated, counts, fit, leave_one_out
+from svbench.metrics.impact_fit import FOLDS, Annotated, counts, fit, fit_weights, left_out
 from svbench.metrics.impacts import CURVES, Motion
 
 FPS = 15.0
@@ -27,29 +27,41 @@ def clip(number: int, *, visible: bool = True, name: str = "") -> Annotated:
     )
 
 
-def left_out(clips: list[Annotated]) -> float:
-    models = leave_one_out(clips)
+def f_left_out(clips: list[Annotated]) -> float:
+    models = left_out(clips)
     return counts(clips, [models[c.id] for c in clips]).f
 
 
 def test_a_visible_hit_is_found_on_clips_left_out() -> None:
-    assert left_out([clip(n) for n in range(6)]) > 0.95
+    assert f_left_out([clip(n) for n in range(6)]) > 0.95
 
 
 def test_hits_that_nothing_shows_are_found_by_chance_alone() -> None:
-    assert left_out([clip(n, visible=False) for n in range(6)]) < 0.6
+    assert f_left_out([clip(n, visible=False) for n in range(6)]) < 0.6
 
 
 def test_versions_of_a_clip_weigh_as_much_as_the_clip() -> None:
     clips = [clip(n) for n in range(3)]
-    once, thrice = fit(clips, 0.0), fit([*clips, *clips, *clips], 0.0)
+    once, thrice = fit_weights(clips), fit_weights([*clips, *clips, *clips])
     np.testing.assert_allclose(once.weights, thrice.weights, rtol=1e-3, atol=1e-4)
     assert once.bias == pytest.approx(thrice.bias, abs=1e-2)
 
 
 def test_versions_of_a_clip_are_left_out_together() -> None:
     clips = [clip(0), clip(1), clip(2, name="clip-0")]
-    assert list(leave_one_out([*clips, clip(3)])) == ["clip-0", "clip-1", "clip-3"]
+    assert list(left_out([*clips, clip(3)])) == ["clip-0", "clip-1", "clip-3"]
+
+
+def test_many_clips_are_left_out_in_groups() -> None:
+    models = left_out([clip(n) for n in range(FOLDS + 2)])
+    assert len(models) == FOLDS + 2
+    assert len(set(models.values())) == FOLDS
+    assert models["clip-0"] == models[f"clip-{FOLDS}"]
+
+
+def test_the_figure_beside_a_model_is_that_of_clips_left_out() -> None:
+    assert fit([clip(n) for n in range(4)])[1] > 0.95
+    assert fit([clip(n, visible=False) for n in range(4)])[1] < 0.6
 
 
 def test_a_hit_between_two_frames_labels_the_nearest() -> None:
@@ -61,6 +73,6 @@ def test_a_hit_between_two_frames_labels_the_nearest() -> None:
 def test_what_cannot_be_fitted_is_refused() -> None:
     bare = Annotated("bare", clip(0).motion, ())
     with pytest.raises(ScoreError, match="found none on the training clips"):
-        fit([bare], 0.0)
+        fit_weights([bare])
     with pytest.raises(ScoreError, match="at least 2 are needed"):
         fit([clip(0)])

@@ -87,7 +87,7 @@ def test_of_near_impacts_the_likelier_counts() -> None:
 def test_a_model_of_the_wrong_size_is_refused() -> None:
     with pytest.raises(ConfigError, match=f"needs {3 * len(CURVES)} finite weights"):
         ImpactModel(1, (0.0,), 0.0, 0.0, 0.2)
-    with pytest.raises(ConfigError, match="refractory time >= 0, got .* -1"):
+    with pytest.raises(ConfigError, match=r"refractory time >= 0, got .* -1"):
         replace(IMPACT_MODEL, refractory=-1.0)
 
 

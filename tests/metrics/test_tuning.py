@@ -15,6 +15,7 @@ from mir_eval.onset import f_measure
 from svbench import media
 from svbench.metrics import tuning
 from svbench.metrics.av_events import DETECTORS, AVEvents, Detectors, read_events
+from svbench.metrics.impacts import CURVES, Motion
 from svbench.metrics.motion import FlowSettings
 from svbench.metrics.onsets import OnsetSettings
 from svbench.metrics.tuning import Counts, Observed, judged, matched, observe
@@ -25,8 +26,11 @@ from tests.golden import golden, real_clips
 times = st.lists(st.integers(0, 300).map(lambda i: i / 75), max_size=12, unique=True).map(sorted)
 
 
+UNSEEN = Motion(np.empty(0), np.empty((0, len(CURVES))), 15.0)
+
+
 def bare(hits: list[float], fps: float = 15.0) -> Observed:
-    return Observed("c", tuple(hits), fps, {}, {})
+    return Observed("c", tuple(hits), fps, {}, {}, UNSEEN)
 
 
 def counted(matched: list[int], hits: list[int], found: list[int]) -> Counts:
@@ -97,7 +101,7 @@ def test_the_best_is_taken_and_of_equal_ones_the_plainest() -> None:
     curve[[10, 20, 30]] = 5  # hits
     curve[[5, 15]] = 1  # something else
     raw: dict[Any, Any] = {(flow, c): curve for flow in tuning.FLOWS for c in tuning.CURVES}
-    clips = [Observed("c", (10 / 15, 20 / 15, 30 / 15), 15.0, raw, {})]
+    clips = [Observed("c", (10 / 15, 20 / 15, 30 / 15), 15.0, raw, {}, UNSEEN)]
     f, best = tuning.ranked_motion(clips)[0]
     assert f == 1
     assert best.flow == FlowSettings()
