@@ -1,13 +1,12 @@
 """Fit the model of impacts that svbench ships, and judge it on clips it has not seen.
 
-    python docs/make_impacts.py --annotated FOLDER [--and CLIP.mp4 HITS.json] [--write]
+    python docs/make_impacts.py --annotated FOLDER [--and CLIP.mp4 HITS.json]
 
 FOLDER holds annotated clips: `hits.json`, a list of {clip, hits: [[time in s, what], ...]}, and
-`<clip>.mp4` for each. `--and` adds one more clip with a JSON object that has such `hits`. Printed:
-F of motion peaks and of onsets, within 1/15 s or one frame, at the clips' own rate and at
-8 frames/s: of the published and tuned presets, and of impacts when each clip in turn is left out,
-threshold and all. With --write the model goes to metrics/impact_model.py and the tables between
-`<!-- begin impacts -->` and `<!-- end impacts -->` of docs/av-align.md.
+`<clip>.mp4` for each. `--and` adds one more clip with a JSON object that has such `hits`. Measured:
+F of motion peaks and of onsets, within 1/15 s or one frame, of the published and tuned presets, and
+of impacts when each clip in turn is left out, threshold and all. Written: data/impacts.json, from
+there the table of the page, and the model to metrics/impact_model.py.
 
 Each clip is seen in four versions: at its own rate and size, and squeezed to 256 x 256 px, each
 also at 8 frames/s. They are the pictures that the native and the conformed view show.
@@ -17,23 +16,26 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+from page_blocks import head, line, load, put, save
 
 from svbench import media
 from svbench.metrics import impact_fit, tuning
 from svbench.metrics.av_events import DETECTORS, AVEvents, Detectors, read_events
 from svbench.metrics.impact_fit import Annotated
-from svbench.metrics.impacts import measure
+from svbench.metrics.impacts import ImpactModel, measure
 from svbench.types import Clip, ClipSpec, Features, Recording
 
 PAGE = Path(__file__).parent / "av-align.md"
 MODEL = Path(__file__).parents[1] / "metrics" / "impact_model.py"
-BEGIN, END = "<!-- begin impacts -->\n", "<!-- end impacts -->"
+BLOCK = NAME = "impacts"  # of the page, and of the data
+COMMAND = "python docs/make_impacts.py --annotated FOLDER --and CLIP.mp4 HITS.json"
 JUDGED = 8.0  # frames/s
 SQUARE = (256, 256)  # px
 VERSIONS = ("own rate", "own rate, 256 x 256 px", "8 frames/s", "8 frames/s, 256 x 256 px")
@@ -49,28 +51,57 @@ class Source:
 
 
 def main() -> None:
-    """Fit, judge, print, and write if asked."""
+    """Fit, judge, keep the figures, and write the model and the page's block."""
     parser = argparse.ArgumentParser(description=__doc__)
+    add_annotated(parser)
+    asked = parser.parse_args()
+    sources = list(annotated(asked))
+    seen = {v: [_version(s, v) for s in sources] for v in VERSIONS}
+    versions = fitted_on(sources, seen)
+    save(NAME, COMMAND, {BLOCK: _measured(sources, seen, impact_fit.left_out(versions))})
+    put(PAGE, BLOCK, rendered())
+    _write_model(impact_fit.fit(versions)[0], sources)
+
+
+def add_annotated(parser: argparse.ArgumentParser) -> None:
+    """Add the options that name annotated clips."""
     parser.add_argument("--annotated", type=Path, required=True)
     parser.add_argument("--and", dest="more", type=Path, nargs=2, action="append", default=[])
-    parser.add_argument("--write", action="store_true")
-    asked = parser.parse_args()
-    sources = [*_annotated(asked.annotated), *(_one(*pair) for pair in asked.more)]
-    seen = {v: [_version(s, v) for s in sources] for v in VERSIONS}
-    versions = [
+
+
+def annotated(asked: argparse.Namespace) -> Iterator[Source]:
+    """Yield the annotated clips that were named."""
+    yield from _annotated(asked.annotated)
+    yield from (_one(*pair) for pair in asked.more)
+
+
+def fitted_on(
+    sources: Sequence[Source], seen: Mapping[str, Sequence[Clip]] | None = None
+) -> list[Annotated]:
+    """Return all versions of annotated clips, as the shipped model is fitted on them."""
+    seen = seen or {v: [_version(s, v) for s in sources] for v in VERSIONS}
+    return [
         Annotated(s.id, measure(clip.video, clip.frame_times, clip.spec.fps), s.hits)
         for v in VERSIONS
         for s, clip in zip(sources, seen[v], strict=True)
     ]
-    left_out = impact_fit.left_out(versions)
-    lines = list(_tables(sources, seen, left_out))
-    tables = "\n".join(lines)
-    print(tables)
-    if asked.write:
-        _write_model(impact_fit.fit(versions)[0], sources)
-        before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-        after = rest.partition(END)[2]
-        PAGE.write_text(f"{before}{BEGIN}{tables}\n{END}{after}", encoding="utf-8")
+
+
+def rendered() -> str:
+    """Return the block of the page, from the data that are kept."""
+    found = load(NAME)[BLOCK]["measured"]
+    lines = [
+        f"{found['clips']} annotated real clips, {found['hits']} hits; F (precision, recall).",
+        "",
+    ]
+    lines += head("motion peaks", *VERSIONS)
+    lines += [line(name, *map(_shown, cells)) for name, cells in found["peaks"].items()]
+    lines += ["", *head("onsets", "F (precision, recall)")]
+    return "\n".join([*lines, *(line(n, _shown(cell)) for n, cell in found["onsets"].items())])
+
+
+def _shown(cell: Sequence[float]) -> str:
+    return "{:.3f} ({:.2f}, {:.2f})".format(*cell)
 
 
 def _annotated(folder: Path) -> Iterator[Source]:
@@ -101,37 +132,31 @@ def _version(source: Source, version: str) -> Clip:
     return Clip(np.ascontiguousarray(video), clip.audio, spec, times)
 
 
-def _tables(
-    sources: Sequence[Source], seen: dict[str, list[Clip]], left_out: dict[str, object]
-) -> Iterator[str]:
-    hits = sum(len(s.hits) for s in sources)
-    yield f"{len(sources)} annotated real clips, {hits} hits; F (precision, recall)."
-    yield ""
-    yield f"| motion peaks | {' | '.join(VERSIONS)} |"
-    yield "|---|" + "---|" * len(VERSIONS)
-    for name in ("published", "tuned"):
-        cells = [
-            _cell(sources, seen[v], [DETECTORS[name]] * len(sources), "peaks") for v in VERSIONS
-        ]
-        yield f"| `{name}` | {' | '.join(cells)} |"
-    models = [
-        Detectors(f"without-{s.id}", impacts=left_out[s.id])
-        for s in sources  # type: ignore[arg-type]
-    ]
-    cells = [_cell(sources, seen[v], models, "peaks") for v in VERSIONS]
-    yield f"| impacts, each clip left out | {' | '.join(cells)} |"
-    yield ""
-    yield "| onsets | F (precision, recall) |"
-    yield "|---|---|"
-    for name in ("published", "tuned-2"):
-        chosen = [DETECTORS[name]] * len(sources)
-        yield f"| `{name}` | {_cell(sources, seen[VERSIONS[0]], chosen, 'onsets')} |"
+def _measured(
+    sources: Sequence[Source],
+    seen: Mapping[str, Sequence[Clip]],
+    left_out: Mapping[str, ImpactModel],
+) -> dict[str, Any]:
+    """Measure presets, and the models that were fitted without each clip."""
+    models = [Detectors(f"without-{s.id}", impacts=left_out[s.id]) for s in sources]
+    chosen = {f"`{n}`": [DETECTORS[n]] * len(sources) for n in ("published", "tuned", "tuned-2")}
+    motion = {**chosen, "impacts, each clip left out": models}
+    del motion["`tuned-2`"]  # which has seen them all
+    own = seen[VERSIONS[0]]
+    return {
+        "clips": len(sources),
+        "hits": sum(len(s.hits) for s in sources),
+        "peaks": {
+            n: [_cell(sources, seen[v], of, "peaks") for v in VERSIONS] for n, of in motion.items()
+        },
+        "onsets": {n: _cell(sources, own, of, "onsets") for n, of in chosen.items()},
+    }
 
 
 def _cell(
     sources: Sequence[Source], clips: Sequence[Clip], detectors: Sequence[Detectors], what: str
-) -> str:
-    """Return F (precision, recall) over clips, each by its own detectors."""
+) -> tuple[float, float, float]:
+    """Return F, precision and recall over clips, each by its own detectors."""
     matched = hits = found = 0
     for source, clip, chosen in zip(sources, clips, detectors, strict=True):
         block = AVEvents(chosen)([clip], [""])[0]
@@ -140,17 +165,13 @@ def _cell(
         tolerance = max(tuning.TOLERANCE, 1 / clip.spec.fps if what == "peaks" else 0)
         matched += tuning.matched(source.hits, times, tolerance + tuning.EPSILON)
         hits, found = hits + len(source.hits), found + len(times)
-    f = 2 * matched / max(1, hits + found)
-    return f"{f:.3f} ({matched / max(1, found):.2f}, {matched / max(1, hits):.2f})"
+    return 2 * matched / max(1, hits + found), matched / max(1, found), matched / max(1, hits)
 
 
-def _write_model(model: object, sources: Sequence[Source]) -> None:
+def _write_model(model: ImpactModel, sources: Sequence[Source]) -> None:
     """Write the module that holds the model's numbers."""
-    values = replace(
-        model,  # type: ignore[type-var]
-        weights=tuple(float(f"{w:.5g}") for w in model.weights),  # type: ignore[attr-defined]
-        bias=float(f"{model.bias:.5g}"),  # type: ignore[attr-defined]
-    )
+    weights = tuple(float(f"{weight:.5g}") for weight in model.weights)
+    values = replace(model, weights=weights, bias=float(f"{model.bias:.5g}"))
     text = (
         f'"""The model of impacts that svbench ships, fitted by docs/make_impacts.py.\n\n'
         f"Fitted on {len(sources)} annotated real clips of Greatest Hits with "

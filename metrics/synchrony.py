@@ -298,24 +298,23 @@ def _lag(p: NDArray[np.float64], e: NDArray[np.float64]) -> tuple[float, Interva
 
 def _block(clip: Clip, model: ImpactModel) -> Values:
     """Extract the rows of one clip."""
+    motion = motion_of(clip)
+    picture = float(clip.frame_times[-1]) + 1 / clip.spec.fps
+    lengths = np.array([[Kind.CLIP, picture, clip.audio.size / clip.spec.sample_rate]])
+    impacts = _rows(Kind.IMPACT, motion.times, model.trajectory(motion))
+    return np.concatenate([lengths, impacts, rise_rows(clip.audio, clip.spec.sample_rate)])
+
+
+def rise_rows(audio: NDArray[np.float32], sample_rate: int) -> NDArray[np.float64]:
+    """Extract the rows of kind RISE of a sound: its smoothed onset strength over time."""
     from scipy.ndimage import gaussian_filter1d
 
-    motion = motion_of(clip)
-    rate = clip.spec.sample_rate
+    if not audio.size:
+        return np.empty((0, 3))
     step = ONSETS.hop_length / ONSETS.sample_rate
-    rises = np.empty(0)
-    if clip.audio.size:
-        strength = onset_strength(clip.audio, rate, ONSETS)
-        smooth = gaussian_filter1d(np.float64(strength), SMOOTHING / step, mode="constant")
-        rises = np.asarray(smooth, np.float64)
-    picture = float(clip.frame_times[-1]) + 1 / clip.spec.fps
-    return np.concatenate(
-        [
-            np.array([[Kind.CLIP, picture, clip.audio.size / rate]]),
-            _rows(Kind.IMPACT, motion.times, model.trajectory(motion)),
-            _rows(Kind.RISE, np.arange(len(rises), dtype=np.float64) * step, rises),
-        ]
-    )
+    strength = np.asarray(onset_strength(audio, sample_rate, ONSETS), np.float64)
+    smooth = gaussian_filter1d(strength, SMOOTHING / step, mode="constant")
+    return _rows(Kind.RISE, np.arange(len(smooth), dtype=np.float64) * step, np.asarray(smooth))
 
 
 def _rows(

@@ -1,0 +1,323 @@
+"""Measure which scores of synchrony to believe, for docs/av-align.md.
+
+    python docs/make_synchrony.py --annotated FOLDER [--and CLIP.mp4 HITS.json] \
+        --real FOLDER --generated FOLDER
+
+Annotated clips are those of make_impacts.py; the other folders hold clips as they are, and clips of
+`--real` that are annotated are not used twice. Scores that rest on impacts judge an annotated clip
+by the model that was fitted without it, and all others by the shipped one, which has seen none of
+them.
+
+- true and shuffled: the mean over clips, and over all pairs of a picture with another clip's sound;
+  p, the share of random assignments of sounds to pictures that score as high as the true one.
+- people: the mean score at each shift of the sound (turned round the clip), and its Spearman
+  correlation with the mean ratings of PEAVS at these shifts, 95 % by a bootstrap over clips.
+- generated: value, lag and p of every clip, and a picture of both trajectories.
+
+Conformed clips are the first 4 s (or all, if they are shorter), 8 frames/s, 256 x 256 px.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from make_impacts import PAGE, Source, add_annotated, annotated, fitted_on
+from numpy.typing import NDArray
+from page_blocks import head, line, load, put, save
+from scipy.stats import spearmanr
+
+from svbench import media
+from svbench.datasets import greatesthits
+from svbench.errors import DataError
+from svbench.metrics import impact_fit, synchrony
+from svbench.metrics.adjusted import AdjustedAVAlign
+from svbench.metrics.av_align import AVAlign
+from svbench.metrics.av_events import DETECTORS, AVEvents, Detectors, Kind
+from svbench.metrics.impact_model import IMPACT_MODEL
+from svbench.metrics.impacts import ImpactModel
+from svbench.metrics.onsets import onset_times
+from svbench.types import Clip, Features, Recording
+
+NAME: Final = "synchrony"
+COMMAND: Final = (
+    "python docs/make_synchrony.py --annotated FOLDER --and CLIP.mp4 HITS.json --real FOLDER "
+    "--generated FOLDER"
+)
+PICTURE: Final = Path(__file__).parent / "synchrony-generated.svg"
+# Shift (s, negative: the sound is late) -> mean rating of 5 (PEAVS, condition audio_shift).
+RATED: Final = {
+    **{1.0: 1.695, 0.5: 1.869, 0.125: 4.138, -0.045: 4.613, -0.1: 4.619},
+    **{-0.125: 4.566, -0.25: 4.078, -0.5: 1.868, -1.0: 1.640, -2.0: 1.596},
+}
+DRAWS: Final = 2000
+ASSIGNMENTS: Final = 20000
+
+Block = NDArray[np.float64]
+Sound = Callable[[NDArray[np.float32], int], Block]  # rows of a sound
+
+
+@dataclass(frozen=True)
+class Form:
+    """A score of one clip's picture with any sound."""
+
+    title: str
+    view: str
+    picture: Callable[[Clip, ImpactModel], Block]
+    sound: Sound
+    value: Callable[[Block, Block, ImpactModel], float]
+
+
+def main() -> None:
+    """Measure, keep the data, and rewrite the page's blocks and picture."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_annotated(parser)
+    parser.add_argument("--real", type=Path, required=True)
+    parser.add_argument("--generated", type=Path, required=True)
+    asked = parser.parse_args()
+    sources = list(annotated(asked))
+    left_out = impact_fit.left_out(fitted_on(sources))
+    sets = {
+        "annotated hits": [_both(_path(asked, s), left_out[s.id]) for s in sources],
+        "other real clips": list(_others(asked.real, {s.id for s in sources})),
+    }
+    measured = {
+        name: {form.title: _measured(form, clips) for form in FORMS} for name, clips in sets.items()
+    }
+    counts = {name: len(clips) for name, clips in sets.items()}
+    made = [_both(path, IMPACT_MODEL) for path in sorted(asked.generated.glob("*.mp4"))]
+    save(NAME, COMMAND, {"believe": {"clips": counts, "forms": measured}, "generated": _each(made)})
+    for block in BLOCKS:
+        put(PAGE, block, rendered(block))
+    _draw(made)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A clip in both views, and the model that may judge it."""
+
+    id: str
+    views: Mapping[str, Clip]
+    model: ImpactModel
+
+
+def _path(asked: argparse.Namespace, source: Source) -> Path:
+    return next(
+        path
+        for path in (asked.annotated / f"{source.id}.mp4", *(clip for clip, _ in asked.more))
+        if path.stem == source.id and path.exists()
+    )
+
+
+def _both(path: Path, model: ImpactModel) -> Seen:
+    native = media.read_native(Recording(path))
+    seconds = min(4.0, float(native.frame_times[-1]), native.audio.size / native.spec.sample_rate)
+    spec = replace(greatesthits.SPEC, frames=int(seconds * greatesthits.SPEC.fps))
+    return Seen(
+        path.stem, {"native": native, "conformed": media.read(Recording(path), spec)}, model
+    )
+
+
+def _others(folder: Path, known: set[str]) -> Iterator[Seen]:
+    for path in sorted(folder.glob("*.mp4")):
+        try:
+            if path.stem not in known:
+                yield _both(path, IMPACT_MODEL)
+        except DataError as error:
+            print(f"left out: {str(error).replace(str(folder), '').lstrip('/')}")
+
+
+# --- scores --------------------------------------------------------------------------------------
+
+
+def _events(detectors: Detectors) -> tuple[Callable[[Clip, ImpactModel], Block], Sound]:
+    def by(model: ImpactModel) -> Detectors:
+        return detectors if detectors.impacts is None else replace(detectors, impacts=model)
+
+    def picture(clip: Clip, model: ImpactModel) -> Block:
+        return np.asarray(AVEvents(by(model))([clip], [""])[0])
+
+    def sound(audio: NDArray[np.float32], rate: int) -> Block:
+        times, strengths = onset_times(audio, rate, detectors.onsets)
+        return np.column_stack([np.full(len(times), float(Kind.ONSET)), times, strengths])
+
+    return picture, sound
+
+
+def _aligned(
+    metric: AVAlign | AdjustedAVAlign, picture: Block, sound: Block, _model: ImpactModel
+) -> float:
+    rows = np.concatenate([picture[picture[:, 0] != Kind.ONSET], sound])
+    features = Features("", rows, np.zeros(len(rows), np.int64), ("clip",))
+    return metric.score(features).score.value
+
+
+def _synchronous(picture: Block, sound: Block, _model: ImpactModel) -> float:
+    rows = np.concatenate([picture[picture[:, 0] != synchrony.Kind.RISE], sound])
+    metric = synchrony.Synchrony()
+    features = Features("", rows, np.zeros(len(rows), np.int64), ("clip",))
+    return metric.score(features).score.value
+
+
+def _trajectories(clip: Clip, model: ImpactModel) -> Block:
+    return np.asarray(synchrony.Trajectories(model)([clip], [""])[0])
+
+
+def _align_forms() -> Iterator[Form]:
+    for adjusted, preset in ((False, "published"), (True, "published"), (True, "tuned-2")):
+        detectors = DETECTORS[preset]
+        kind = AdjustedAVAlign if adjusted else AVAlign
+        title = f"`av-align-{'adjusted-' if adjusted else ''}corrected@{preset}`"
+        metric = kind("corrected", detectors)
+        yield Form(title, "conformed", *_events(detectors), partial(_aligned, metric))
+
+
+FORMS: Final = (
+    *_align_forms(),
+    Form("`synchrony@impacts`", "conformed", _trajectories, synchrony.rise_rows, _synchronous),
+    Form("`synchrony@impacts+native`", "native", _trajectories, synchrony.rise_rows, _synchronous),
+)
+
+
+def _measured(form: Form, clips: Sequence[Seen]) -> dict[str, Any]:
+    """Measure one form on one set."""
+    seen = [clip.views[form.view] for clip in clips]
+    models = [clip.model for clip in clips]
+    pictures = [form.picture(clip, model) for clip, model in zip(seen, models, strict=True)]
+    sounds = [form.sound(clip.audio, clip.spec.sample_rate) for clip in seen]
+    pairs = np.array(
+        [[form.value(p, s, m) for s in sounds] for p, m in zip(pictures, models, strict=True)]
+    )
+    shifted = np.array(
+        [
+            [form.value(p, _shifted(form, clip, shift), m) for shift in RATED]
+            for p, clip, m in zip(pictures, seen, models, strict=True)
+        ]
+    )
+    true, n = float(np.diag(pairs).mean()), len(clips)
+    rng = np.random.default_rng(0)
+    assigned = np.array(
+        [pairs[np.arange(n), rng.permutation(n)].mean() for _ in range(ASSIGNMENTS)]
+    )
+    drawn = [_followed(shifted[rng.integers(0, n, n)]) for _ in range(DRAWS)]
+    return {
+        "true": true,
+        "shuffled": float(pairs[~np.eye(n, dtype=bool)].mean()),
+        "p": float((assigned >= true - 1e-12).mean()),
+        "rank": 1 + len([k for k in range(1, n) if _turned(pairs, k) > true]),
+        "shifts": dict(zip(map(str, RATED), shifted.mean(axis=0).tolist(), strict=True)),
+        "spearman": _followed(shifted),
+        "interval": np.nanquantile(drawn, [0.025, 0.975]).tolist(),
+    }
+
+
+def _turned(pairs: NDArray[np.float64], places: int) -> float:
+    """Return the mean over pictures, each with the sound some places further on."""
+    order = np.arange(len(pairs))
+    return float(pairs[order, (order + places) % len(pairs)].mean())
+
+
+def _shifted(form: Form, clip: Clip, shift: float) -> Block:
+    rate = clip.spec.sample_rate
+    return form.sound(np.roll(clip.audio, -round(shift * rate)), rate)
+
+
+def _followed(shifted: NDArray[np.float64]) -> float:
+    """Return the Spearman correlation of the means over clips with those of people."""
+    return float(spearmanr(shifted.mean(axis=0), list(RATED.values()))[0])
+
+
+def _each(clips: Sequence[Seen]) -> list[dict[str, Any]]:
+    """Judge generated clips one by one, as they were made."""
+    found = []
+    for clip in clips:
+        rows = _trajectories(clip.views["native"], clip.model)
+        features = Features("", rows, np.zeros(len(rows), np.int64), (clip.id,))
+        (judged,) = synchrony.Synchrony("native").score(features).clips
+        found.append({"clip": clip.id, "value": judged.value, **judged.detail})
+    return found
+
+
+# --- the page ------------------------------------------------------------------------------------
+
+BLOCKS: Final = ("believe", "people", "generated")
+
+
+def rendered(block: str) -> str:
+    """Return a block of the page, from the data that are kept."""
+    found = load(NAME)
+    if block == "generated":
+        return "\n".join(_generated(found["generated"]["measured"]))
+    return "\n".join({"believe": _believe, "people": _people}[block](found["believe"]["measured"]))
+
+
+def _believe(found: Mapping[str, Any]) -> Iterator[str]:
+    for name, forms in found["forms"].items():
+        yield f"**{name}** ({found['clips'][name]} clips)"
+        yield ""
+        yield from head("score", "true", "shuffled", "p", "rank", "follows people (Spearman)")
+        for title, of in forms.items():
+            low, high = of["interval"]
+            follows = f"{of['spearman']:.2f} [{low:.2f}, {high:.2f}]"
+            p = f"{of['p']:.4f}" if of["p"] >= 1e-4 else "< 0.0001"
+            rank = f"{of['rank']} of {found['clips'][name]}"
+            yield line(title, f"{of['true']:.3f}", f"{of['shuffled']:.3f}", p, rank, follows)
+        yield ""
+
+
+def _people(found: Mapping[str, Any]) -> Iterator[str]:
+    order = sorted(RATED, reverse=True)
+    labels = [f"{abs(s):g} {'early' if s > 0 else 'late'}" for s in order]
+    yield from head("", *labels)
+    yield line("people, of 5", *(f"{RATED[s]:.2f}" for s in order))
+    for name, forms in found["forms"].items():
+        for title, of in forms.items():
+            yield line(f"{title}, {name}", *(f"{of['shifts'][str(s)]:.2f}" for s in order))
+
+
+def _generated(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    yield from head("clip", "synchrony", "p", "sound is late by, s", "90 % interval")
+    for of in found:
+        low, high = of.get("lag_interval", (float("nan"),) * 2)
+        lag = of.get("lag", float("nan"))
+        yield line(
+            of["clip"],
+            f"{of['value']:.3f}",
+            f"{of['p']:.3f}",
+            f"{lag:+.2f}",
+            f"{low:+.2f} to {high:+.2f}",
+        )
+
+
+def _draw(clips: Sequence[Seen]) -> None:
+    """Draw both trajectories of every generated clip."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    mpl.rcParams["svg.hashsalt"] = "svbench"
+    figure = Figure(figsize=(9, 1.5 * len(clips)), layout="constrained")
+    axes = figure.subplots(len(clips), 1, squeeze=False)[:, 0]
+    for axis, clip, of in zip(axes, clips, load(NAME)["generated"]["measured"], strict=True):
+        rows = _trajectories(clip.views["native"], clip.model)
+        for kind, colour, label in (
+            (synchrony.Kind.IMPACT, "tab:red", "impacts, log odds"),
+            (synchrony.Kind.RISE, "tab:blue", "onset strength"),
+        ):
+            times, values = rows[rows[:, 0] == kind, 1:].T
+            axis.plot(
+                times, (values - values.mean()) / (values.std() + 1e-9), color=colour, label=label
+            )
+        axis.set_title(f"{clip.id}: synchrony {of['value']:.2f}, p {of['p']:.2f}", fontsize=9)
+        axis.set_yticks([])
+    axes[0].legend(fontsize=7, loc="upper right")
+    axes[-1].set_xlabel("s")
+    figure.savefig(PICTURE, metadata={"Date": None})
+
+
+if __name__ == "__main__":
+    main()
