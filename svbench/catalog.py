@@ -326,10 +326,11 @@ def plan_score(config: ScoreConfig, out: Path | None = None) -> Plan:
     found = load_scored(config.generated, config.reference, config.captions, out)
     check_floor_names(found.folders)
     columns, notes = _columns(config.metrics or DEFAULT_METRICS["score"], config), found.notes
-    if not config.metrics:
+    if config.metrics:
+        check_captioned(columns, found.folders)
+    else:
         captioned, more = usual_of_captions(_columns(WITH_CAPTIONS, config), found, config.strict)
         columns, notes = (*columns, *captioned), (*notes, *more)
-    check_captioned(columns, {**found.folders, "the reference": found.real})
     return Plan(
         title=f"Clips against {config.reference.resolve().name}",
         dataset=config.reference.resolve().name,

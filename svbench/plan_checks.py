@@ -100,12 +100,14 @@ def usual_of_captions(
 ) -> tuple[tuple[Metric | Unavailable, ...], tuple[str, ...]]:
     """Return the columns that read captions, as far as clips have them, and notes.
 
-    Where some clips have one and others do not, the columns stay empty with the reason; where none
-    has, there are no such columns, and a note says so.
+    A row of clips that all have one is judged, whatever others lack: their cells are absent, with
+    the reason. Where there is no such row the columns stay empty; where no clip has a caption,
+    there are no such columns, and a note says so.
     """
     sets = {**found.folders, REFERENCE: found.real}
     missing = missing_captions(sets)
-    if not missing:
+    whole = any(not missing_captions({name: clips}) for name, clips in found.folders.items())
+    if not missing or (whole and not strict):
         return tuple(columns), ()
     if not any(example.caption.strip() for examples in sets.values() for example in examples):
         titles = " and ".join(column.name.partition("@")[0].upper() for column in columns)

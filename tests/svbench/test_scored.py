@@ -9,6 +9,8 @@ import pytest
 from svbench.datasets.manifest import find
 from svbench.datasets.scored import Scored, load_scored, missing_captions
 from svbench.errors import ConfigError, DataError
+from svbench.plan_checks import usual_of_captions
+from svbench.plans import Unavailable
 from tests.clip_lists import listed, touch
 
 # --- captions beside the clips -----------------------------------------------------------------
@@ -140,6 +142,24 @@ def test_clips_without_caption_are_counted_and_the_first_few_named(tmp_path: Pat
         "no caption of 7 of 8 clips of m (1, 2, 3, 4, 5, and 2 more)"
     )
     assert missing_captions({"m": examples[:1]}) == ""
+
+
+def test_a_set_with_captions_is_judged_by_them_whatever_the_others_lack(tmp_path: Path) -> None:
+    whole = touch(tmp_path / "whole", "a.mp4")
+    (whole / "captions.csv").write_text("a,rain\n")
+    bare = touch(tmp_path / "bare", "b.mp4")
+    columns = (Unavailable("ib-ta@published", "IB-TA", "higher", "no weights"),)
+
+    def kept(*folders: Path, strict: bool = False) -> tuple[str, ...]:
+        found = load_scored(folders, bare, None, None)
+        named, notes = usual_of_captions(columns, found, strict)
+        return (*(c.reason for c in named if isinstance(c, Unavailable)), *notes)
+
+    assert kept(whole) == ("no weights",)
+    with pytest.raises(DataError, match="--strict: IB-TA cannot be computed: no caption of 1 of 1"):
+        kept(whole, strict=True)
+    other = touch(tmp_path / "other", "c.mp4")
+    assert kept(other) == ("no clip has a caption (see --captions), so IB-TA are not judged",)
 
 
 # --- ids ---------------------------------------------------------------------------------------
