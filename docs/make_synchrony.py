@@ -86,6 +86,7 @@ def main() -> None:
         "annotated hits": [_both(_path(asked, s), left_out[s.id]) for s in sources],
         "other real clips": list(_others(asked.real, {s.id for s in sources})),
     }
+    sets["all of these"] = [clip for clips in sets.values() for clip in clips]
     measured = {
         name: {form.title: _measured(form, clips) for form in FORMS} for name, clips in sets.items()
     }
@@ -283,8 +284,7 @@ def _people(found: Mapping[str, Any]) -> Iterator[str]:
 def _generated(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield from head("clip", "synchrony", "p", "sound is late by, s", "90 % interval")
     for of in found:
-        low, high = of.get("lag_interval", (float("nan"),) * 2)
-        lag = of.get("lag", float("nan"))
+        lag, low, high = (of.get(name, float("nan")) for name in ("lag", "lag_low", "lag_high"))
         yield line(
             of["clip"],
             f"{of['value']:.3f}",

@@ -154,6 +154,11 @@ class AVEvents:
         del captions
         return [_block(clip, self.detectors) for clip in clips]
 
+    @property
+    def joins_any_length(self) -> bool:
+        """A clip's picture and its sound have to last equally long."""
+        return False
+
     def joined(self, picture: Values, sound: Values) -> Values:
         """Return the events of a clip with the motion of one block and the sound of another.
 

@@ -126,6 +126,11 @@ class ImageBindEmbeddings:
         """Give one block of rows per clip: pictures, sound and, if there is one, caption."""
         return [self._block(clip, caption) for clip, caption in zip(clips, captions, strict=True)]
 
+    @property
+    def joins_any_length(self) -> bool:
+        """A clip's picture and its sound have to last equally long."""
+        return False
+
     def joined(self, picture: Values, sound: Values) -> Values:
         """Return the embeddings of one clip's picture and caption, and of another clip's sound."""
         parts = ((picture, Kind.VIDEO), (sound, Kind.AUDIO), (picture, Kind.TEXT))

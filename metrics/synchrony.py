@@ -73,7 +73,7 @@ from svbench.types import Better, Clip, ClipScore, Features, Judgement, Score, V
 
 # Part of the cache key: raise it whenever the code gives other numbers for equal settings.
 CODE_VERSION: Final = 1
-PRESETS: Final = ("impacts",)  # what stands behind the @: where the trajectory of motion is from
+PRESETS: Final = ("impacts", "impacts+native")  # behind the @: model of motion, and view
 GRID: Final = 0.02  # s, of both trajectories
 ONSETS: Final = OnsetSettings(hop_length=220)  # 10 ms; the rest as published
 SMOOTHING: Final = 0.05  # s, standard deviation of a Gaussian over the onset strength
@@ -134,14 +134,17 @@ class Trajectories:
         del captions
         return [_block(clip, self.model) for clip in clips]
 
-    def joined(self, picture: Values, sound: Values) -> Values:
-        """Return the rows of a clip made of one clip's picture and another's sound.
+    @property
+    def joins_any_length(self) -> bool:
+        """Picture and sound are compared as far as both last."""
+        return True
 
-        Both are of conformed clips, whose pictures and sounds last equally long.
-        """
-        return np.concatenate(
-            [picture[picture[:, 0] != Kind.RISE], sound[sound[:, 0] == Kind.RISE]]
-        )
+    def joined(self, picture: Values, sound: Values) -> Values:
+        """Return the rows of a clip made of one clip's picture and another's sound."""
+        clip = picture[picture[:, 0] == Kind.CLIP].copy()
+        clip[:, 2] = sound[sound[:, 0] == Kind.CLIP, 2]
+        seen, heard = picture[picture[:, 0] == Kind.IMPACT], sound[sound[:, 0] == Kind.RISE]
+        return np.concatenate([clip, seen, heard])
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,19 +269,16 @@ def _correlations(p: NDArray[np.float64], e: NDArray[np.float64]) -> NDArray[np.
     return np.asarray(np.fft.irfft(np.conj(np.fft.rfft(p)) * np.fft.rfft(e), n) / n, np.float64)
 
 
-def _signed(n: int) -> NDArray[np.int64]:
-    """Return the lags of n entries round the circle, the short way: 0, 1, ..., -2, -1."""
-    lags = np.arange(n)
-    return np.where(lags <= n // 2, lags, lags - n)
-
-
 def _reached(fit: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return s(d) for every shift d."""
-    centred = fit - fit.mean()
-    lags = _signed(len(fit))
-    shares = np.interp(lags * GRID, list(TOLERANCE), list(TOLERANCE.values()), left=0, right=0)
-    felt = np.flatnonzero(shares > 0)
-    return np.asarray(np.max([shares[k] * np.roll(centred, -lags[k]) for k in felt], axis=0))
+    n, centred = len(fit), fit - fit.mean()
+    reach = min(round(max(TOLERANCE) / GRID) - 1, (n - 1) // 2)  # beyond, the share is 0
+    shares = np.interp(
+        np.arange(-reach, reach + 1) * GRID, list(TOLERANCE), list(TOLERANCE.values())
+    )
+    around = np.concatenate([centred[n - reach :], centred, centred[:reach]])
+    windows = np.lib.stride_tricks.sliding_window_view(around, 2 * reach + 1)
+    return np.asarray((windows * shares).max(axis=1), np.float64)
 
 
 def _lag(p: NDArray[np.float64], e: NDArray[np.float64]) -> tuple[float, Interval]:
@@ -333,9 +333,10 @@ def _judge(request: str, rows: NDArray[np.float64]) -> ClipScore | None:
     if _standard(impacts) is None and _standard(rises) is None:
         return None
     found = synchrony(impacts, rises)
-    detail: dict[str, float | tuple[float, ...]] = {"p": found.p}
+    detail = {"p": found.p}
     if found.lag is not None and found.lag_interval is not None:
-        detail |= {"lag": found.lag, "lag_interval": found.lag_interval}
+        low, high = found.lag_interval
+        detail |= {"lag": found.lag, "lag_low": low, "lag_high": high}
     return ClipScore(request, found.value, detail)
 
 

@@ -160,7 +160,7 @@ def _synchrony(option: str, config: RunConfig | ScoreConfig) -> Metric:
     del config  # nothing of it decides the score of a clip
     from svbench.metrics.synchrony import PRESETS, Synchrony
 
-    known(dict.fromkeys(PRESETS), option.removesuffix(NATIVE) or PRESETS[0], "metrics synchrony")
+    known(dict.fromkeys(PRESETS), option or PRESETS[0], "metrics synchrony")
     return Synchrony("native" if option.endswith(NATIVE) else "conformed")
 
 
@@ -269,13 +269,22 @@ DEFAULT_METRICS = {
         "av-align-corrected@published",
         "av-align-adjusted-corrected@miniature",
     ),
-    "paper": ("fvd", "fad", "ib-av", "ib-ta", "ib-tv", "av-align-corrected@published"),
+    "paper": (
+        "fvd",
+        "fad",
+        "ib-av",
+        "ib-ta",
+        "ib-tv",
+        "av-align-corrected@published",
+        "synchrony@impacts",
+    ),
     "score": (
         "fvd",
         "fad",
         "ib-av",
         "av-align-corrected@published",
         "av-align-adjusted-corrected@published",
+        "synchrony@impacts+native",
     ),
 }
 # Tables 2 and 3 of the paper: on sounds without hits, AV-Align says nothing.

@@ -14,6 +14,10 @@ from svbench.datasets import greatesthits, miniature, strokes
 from svbench.plan_checks import check_data, real_root
 
 TITLE = "Greatest Hits"
+TUNABLE = (
+    "the data folder holds annotated hits: `svbench tune-avalign --data-root` chooses detectors of "
+    "AV-Align on them"
+)
 
 
 def find(config: RunConfig, out: Path, clips: int, *, compared: bool = False) -> Found:
@@ -28,6 +32,8 @@ def find(config: RunConfig, out: Path, clips: int, *, compared: bool = False) ->
     root, split, captions = real_root(config), config.split, config.captions
     examples = greatesthits.load(root, split=split, captions=captions, limit=config.limit)
     notes = greatesthits.notes(root, split, captions)
+    if any(example.onsets for example in examples):
+        notes = (*notes, TUNABLE)
     return TITLE, greatesthits.SPEC, examples, notes, ()
 
 

@@ -141,8 +141,8 @@ def _metric(name: str, found: Mapping[str, str]) -> MetricEntry:
     usual = _usual(name)
     column = _column(name, found)
     shown = presets(name)
-    own = OWN if name.startswith("av-align-") else {}
-    also = NETWORKS if any(shown.values()) else {**own, **VIEWS}
+    free = {**OWN, **VIEWS} if name.startswith("av-align-") else {}
+    also = NETWORKS if any(shown.values()) else free
     return MetricEntry(
         name,
         column.title,

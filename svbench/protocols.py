@@ -98,11 +98,17 @@ class PairedExtractor(Extractor, Protocol):
     Optional: metrics whose extractor is one get a floor made from the judged clips themselves.
     """
 
+    @property
+    def joins_any_length(self) -> bool:
+        """Return whether picture and sound of unequal lengths can be joined (native clips)."""
+        ...
+
     def joined(self, picture: Values, sound: Values) -> Values:
         """Return the features of a clip made of one clip's picture and another's sound.
 
-        Both are features of this extractor, of conformed clips (which are equally long). Equal to
-        extracting features of the re-paired clip; a caption stays with the picture.
+        Both are features of this extractor, of conformed clips (which are equally long) unless it
+        `joins_any_length`. Equal to extracting features of the re-paired clip; a caption stays
+        with the picture.
         """
         ...
 

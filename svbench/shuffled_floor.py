@@ -119,10 +119,10 @@ def shuffled(metric: Metric, features: Features, seed: int) -> Judgement:
         raise ScoreError(WHOLE)
     if "audio" not in metric.settings.get("compares", ("audio",)):
         raise ScoreError(SOUNDLESS)
-    if extractor.view == "native":
-        raise ScoreError(NATIVE)
     if not isinstance(extractor, PairedExtractor):
         raise ScoreError(UNPAIRED)
+    if extractor.view == "native" and not extractor.joins_any_length:
+        raise ScoreError(NATIVE)
     if features.count < 2:
         raise ScoreError(ALONE)
     sounds = re_pairings(features.count, seed)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from svbench.errors import ScoreError
+from svbench.metrics.impact_model import IMPACT_MODEL
 from svbench.metrics.synchrony import (
     GRID,
     Synchrony,
@@ -139,6 +142,17 @@ def test_the_answer_does_not_depend_on_the_batch() -> None:
     alone = [metric.extractor([c], [""])[0] for c in clips]
     for one, other in zip(together, alone, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_joined_rows_are_those_of_the_re_paired_clip() -> None:
+    extractor = Trajectories(IMPACT_MODEL, "native")
+    assert extractor.joins_any_length
+    whole, spec = clip("moves sounds"), replace(SPEC, frames=20)
+    other = Clip(whole.video[:20], clip("sounds").audio[: spec.samples], spec)
+    rows = extractor([whole, other], ["", ""])
+    made = Clip(whole.video, other.audio, SPEC, whole.frame_times)
+    (expected,) = extractor([made], [""])
+    np.testing.assert_array_equal(extractor.joined(rows[0], rows[1]), expected)
 
 
 def test_views_are_other_metrics() -> None:

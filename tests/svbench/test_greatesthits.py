@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from svbench import media
+from svbench.config import RunConfig
 from svbench.datasets import greatesthits
 from svbench.datasets.greatesthits import CAPTION, load, notes
 from svbench.errors import ConfigError, DataError
+from svbench.hits_dataset import TUNABLE, find
 from svbench.types import Recording
 
 A, B = "2015-02-16-16-49-06", "2015-09-23-16-13-51-97"
@@ -116,6 +118,14 @@ def test_a_caption_list_decides_segments_and_order(root: Path) -> None:
     assert (last.id, last.caption) == (f"{B}-001", "wood, then metal")
     assert last.recording == Recording(root / f"{B}_denoised_thumb.mp4", 4.0)
     assert first.onsets == pytest.approx((0.5, 0.7, 3.9999))
+
+
+def test_a_run_says_that_detectors_can_be_chosen_on_annotated_hits(root: Path) -> None:
+    config = RunConfig(dataset="greatesthits", scale="paper", data_root=root)
+    assert TUNABLE in find(config, root, 4)[3]
+    for times in root.glob("*_times.txt"):
+        times.unlink()
+    assert TUNABLE not in find(config, root, 4)[3]
 
 
 def test_captions_that_no_list_gives_are_said(root: Path, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from tests.factories import SPEC, make_clip, write_clip, write_folder
 
 SMALL = ("--frames", 8, "--fps", 8, "--size", 32)
 PLAIN, ADJUSTED = "av-align-corrected@published", "av-align-adjusted-corrected@published"
+SYNCHRONY = "synchrony@impacts+native"
 
 
 @pytest.fixture(autouse=True)
@@ -44,11 +45,12 @@ def rows(run: Path) -> Mapping[str, Any]:
 
 def test_a_floor_stands_below_the_set_it_is_made_from(scored: Path) -> None:
     table = load_table(scored)
-    assert [column.metric for column in table.columns][2:] == ["ib-av@published", PLAIN, ADJUSTED]
+    names = [column.metric for column in table.columns]
+    assert names[2:] == ["ib-av@published", PLAIN, ADJUSTED, SYNCHRONY]
     assert [row.system for row in table.rows] == ["mine", "mine-shuffled", "real"]
     mine, floor, _ = table.rows
     assert floor.floor_of == "mine"
-    assert set(floor.scores) == set(mine.scores) == {PLAIN, ADJUSTED}
+    assert set(floor.scores) == set(mine.scores) == {PLAIN, ADJUSTED, SYNCHRONY}
     assert floor.absent == mine.absent  # for want of weights
     scores = load_scores(scored)
     for metric, score in floor.scores.items():
@@ -104,7 +106,9 @@ def test_one_clip_alone_is_judged_without_a_floor(svbench: Command, tmp_path: Pa
     words = (tmp_path / "mine", "--reference", tmp_path / "mine", "--out", tmp_path / "run")
     done = svbench("score", *words, *SMALL)
     assert done.code == 0, done.err
-    assert {rows(tmp_path / "run")["mine-shuffled"].absent[m] for m in (PLAIN, ADJUSTED)} == {ALONE}
+    assert {
+        rows(tmp_path / "run")["mine-shuffled"].absent[m] for m in (PLAIN, ADJUSTED, SYNCHRONY)
+    } == {ALONE}
     assert ALONE in done.out
 
 

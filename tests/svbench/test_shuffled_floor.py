@@ -50,6 +50,7 @@ class Numbers:
     """Leaves a clip's number as its picture and its sound: rows (picture, sound)."""
 
     view: View = "conformed"
+    joins_any_length: bool = False
     key: str = "numbers"
 
     def __call__(self, clips: Sequence[Clip], captions: Sequence[str]) -> list[Values]:
