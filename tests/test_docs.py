@@ -21,6 +21,8 @@ from tests.golden import REPOSITORY
 DOCS = REPOSITORY / "docs"
 INTERVALS: ModuleType = importlib.import_module("make_intervals")
 AV_ALIGN: ModuleType = importlib.import_module("make_av_align")
+IMPACTS: ModuleType = importlib.import_module("make_impacts")
+SYNCHRONY: ModuleType = importlib.import_module("make_synchrony")
 
 
 def made(path: str) -> dict[str, Any]:
@@ -44,15 +46,33 @@ def test_the_page_on_av_align_shows_what_was_measured() -> None:
     assert page_blocks.block(AV_ALIGN.PAGE, AV_ALIGN.BLOCK) == AV_ALIGN.rendered()
 
 
+@pytest.mark.parametrize("name", SYNCHRONY.BLOCKS)
+def test_the_page_shows_what_was_measured_of_synchrony(name: str) -> None:
+    assert page_blocks.block(SYNCHRONY.PAGE, name) == SYNCHRONY.rendered(name).strip("\n")
+
+
+def test_the_page_shows_what_was_measured_of_impacts() -> None:
+    assert page_blocks.block(IMPACTS.PAGE, IMPACTS.BLOCK) == IMPACTS.rendered()
+
+
+def test_the_shipped_impacts_meet_what_is_promised_of_them() -> None:
+    found = page_blocks.load("impacts")["impacts"]["measured"]
+    left_out, *_ = found["peaks"]["impacts, each clip left out"]
+    published, *_ = found["peaks"]["`published`"]
+    assert left_out[0] >= max(0.55, published[0] + 0.15)
+    assert found["onsets"]["`tuned-2`"][0] >= 0.93
+
+
 def test_every_block_of_these_pages_has_data() -> None:
-    for module, names in ((INTERVALS, set(INTERVALS.BLOCKS)), (AV_ALIGN, {AV_ALIGN.BLOCK})):
+    blocks = {AV_ALIGN.BLOCK, IMPACTS.BLOCK, *SYNCHRONY.BLOCKS}
+    for module, names in ((INTERVALS, set(INTERVALS.BLOCKS)), (AV_ALIGN, blocks)):
         page = module.PAGE.read_text(encoding="utf-8")
         assert set(re.findall(r"<!-- begin (\w+) -->", page)) == names
 
 
 def test_kept_data_say_what_measured_them() -> None:
     files = sorted(page_blocks.DATA.glob("*.json"))
-    assert [file.stem for file in files] == ["av-align", "intervals"]
+    assert [file.stem for file in files] == ["av-align", "impacts", "intervals", "synchrony"]
     for file in files:
         for name, of in page_blocks.load(file.stem).items():
             assert of["command"].startswith(f"python docs/make_{file.stem.replace('-', '_')}"), name
