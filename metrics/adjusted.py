@@ -39,7 +39,7 @@ from typing import Any, Final
 import numpy as np
 
 from svbench.errors import ScoreError
-from svbench.intervals import METHOD, Interval, mean_interval
+from svbench.intervals import METHOD, Interval, example_means, mean_interval
 from svbench.metrics.av_align import TEMPOTOKENS_2025_FLOOR, WINDOW, Variant
 from svbench.metrics.av_events import AVEvents, ClipEvents, Detectors, read_events
 from svbench.metrics.chance import chance
@@ -119,13 +119,14 @@ class AdjustedAVAlign:
                 "expected at least one clip with events"
             )
         values = np.array([clip.value for clip in clips])
+        requests = [clip.request_id for clip in clips]
         return Judgement(
             Score(
                 metric=self.name,
                 value=float(values.mean()),
                 better=self.better,
                 count=len(clips),
-                interval=mean_interval(values, BOUNDS),
+                interval=mean_interval(example_means(requests, values), BOUNDS),
                 extractor=generated.extractor,
                 note=_note(clips, len(judged)),
             ),

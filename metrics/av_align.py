@@ -60,7 +60,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svbench.errors import ScoreError
-from svbench.intervals import METHOD, Interval, mean_interval
+from svbench.intervals import METHOD, Interval, example_means, mean_interval
 from svbench.metrics.av_events import DETECTORS, AVEvents, ClipEvents, Detectors, read_events
 from svbench.types import Better, ClipScore, Features, Judgement, Score, View
 
@@ -197,13 +197,14 @@ class AVAlign:
         found = read_events(generated)
         clips = tuple(map(self._judge, found))
         values = np.array([clip.value for clip in clips])
+        requests = [clip.request_id for clip in clips]
         return Judgement(
             Score(
                 metric=self.name,
                 value=float(values.mean()),
                 better=self.better,
                 count=len(clips),
-                interval=mean_interval(values, BOUNDS),
+                interval=mean_interval(example_means(requests, values), BOUNDS),
                 extractor=generated.extractor,
                 note=_note(found, clips),
             ),

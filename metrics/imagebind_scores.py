@@ -41,7 +41,7 @@ from numpy.typing import NDArray
 
 from svbench.errors import ConfigError, DataError, ScoreError
 from svbench.files.text import REASON, read_object, shown
-from svbench.intervals import METHOD, Interval, mean_interval
+from svbench.intervals import METHOD, Interval, example_means, mean_interval
 from svbench.metrics.imagebind import HEARD, HUGE, Heard, ImageBind, ImageBindConfig, load
 from svbench.metrics.imagebind_inputs import InputProtocol, spectrograms, video_crops
 from svbench.metrics.imagebind_text import Tokenizer, WordTokenizer
@@ -289,12 +289,13 @@ class IB:
             for request, rows in zip(generated.requests, found, strict=True)
         )
         values = np.array([clip.value for clip in clips])
+        requests = [clip.request_id for clip in clips]
         score = Score(
             metric=self.name,
             value=float(values.mean()),
             better=self.better,
             count=len(clips),
-            interval=mean_interval(values, BOUNDS),
+            interval=mean_interval(example_means(requests, values), BOUNDS),
             extractor=generated.extractor,
         )
         return Judgement(score, clips)

@@ -65,7 +65,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svbench.errors import ScoreError
-from svbench.intervals import METHOD, Interval, mean_interval
+from svbench.intervals import METHOD, Interval, example_means, mean_interval
 from svbench.metrics.impact_model import IMPACT_MODEL
 from svbench.metrics.impacts import ImpactModel, motion_of
 from svbench.metrics.onsets import OnsetSettings, onset_strength
@@ -207,13 +207,14 @@ class Synchrony:
                 f"{self.name}: none of {len(judged)} clips moves or sounds, expected at least one"
             )
         values = np.array([clip.value for clip in clips])
+        requests = [clip.request_id for clip in clips]
         return Judgement(
             Score(
                 metric=self.name,
                 value=float(values.mean()),
                 better=self.better,
                 count=len(clips),
-                interval=mean_interval(values, BOUNDS),
+                interval=mean_interval(example_means(requests, values), BOUNDS),
                 extractor=generated.extractor,
                 note=_note(clips, len(judged)),
             ),

@@ -8,6 +8,7 @@ Many intervals are read at once here; one in twenty that says nothing excludes 0
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from math import isclose
 from typing import Final
 
@@ -19,7 +20,7 @@ from svbench.types import Column, ResultTable, Row
 
 EXPLANATION: Final = (
     "each cell: the row's mean minus that of the row in the title, over the requests that both "
-    "have, with its 95 % interval over requests; bold: the interval excludes 0"
+    "have, with its 95 % interval over requests; rows differ where it excludes 0 (bold)"
 )
 NOTHING_CALLED: Final = "no interval excludes 0: these pairs do not tell the rows apart"
 TOO_FEW: Final = (
@@ -85,11 +86,16 @@ def differences(table: ResultTable, scores: ClipValues, against: Row) -> Sheet |
     if not columns or not others:
         return None
     apart: dict[str, None] = {}  # rows that share no request with the chosen one
-    lines, pairs = [], []
+    lines, pairs, equal = [], [], []
     for row in sorted(others, key=lambda row: row.made_of_real_clips):
         cells = []
+        same = _agree(scores, row, against)
+        if same:
+            equal.append(row.title)
         for column in columns:
             found = _difference(scores, row, against, column)
+            if found is not None and same:  # an interval would speak of other clips
+                found = replace(found, interval=None)
             if found is None and column.metric in row.scores:
                 apart[row.title] = None
             cells.append(_cell(found))
@@ -99,8 +105,13 @@ def differences(table: ResultTable, scores: ClipValues, against: Row) -> Sheet |
         title=f"Paired differences from {against.title}",
         headings=tuple(f"{column.title} {ARROWS[column.better]}" for column in columns),
         lines=tuple(lines),
-        footnotes=_footnotes(columns, pairs, list(apart), against),
+        footnotes=(*_footnotes(columns, pairs, list(apart), against), *_equal(equal, against)),
     )
+
+
+def _equal(rows: list[str], against: Row) -> list[str]:
+    named = " and ".join(rows)
+    return [f"{named}: the same values as {against.title} on every request of both"] if rows else []
 
 
 def _footnotes(

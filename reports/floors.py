@@ -59,7 +59,7 @@ def clearances(table: ResultTable, column: Column, scores: ClipValues) -> tuple[
         except DataError:  # no scores of single clips, or none of the same clip
             continue
         better = (gain.value > 0) == (column.better == "higher")
-        found.append(Clearance(row, floor, gain, gain.excludes_zero and better))
+        found.append(Clearance(row, floor, gain, gain.stands and better))
     return tuple(found)
 
 

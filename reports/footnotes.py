@@ -21,7 +21,7 @@ BRACKETS: Final = "brackets: 95 % interval over clips"
 SPARSE: Final = f"fewer than {FEW} clips: what one clip in ten does may be missing altogether"
 VIEW: Final = "view"  # of a column's settings: whether clips were brought to the table's format
 CONFORMED: Final = "every clip brought to {}"  # as a plan of clips made elsewhere notes it
-REFERENCES: Final = "against: the number of real clips that a distance is measured from"
+REFERENCES: Final = "vs: the number of real clips that a distance is measured from"
 
 _FETCH: Final = re.compile(
     "(?P<title>.+), (?P<rows>every row): (?P<reason>.+: svbench weights fetch) (?P<names>.+)"

@@ -145,6 +145,9 @@ class _Merging:
         rows, scores, called = [], {}, {}
         for entry in self.entries:
             row, run = entry.kept, entry.run
+            unjudged = self.columns.keys() - row.scores.keys() - row.absent.keys()
+            absent = {**row.absent, **dict.fromkeys(unjudged, f"not judged in {run.name}")}
+            row = replace(row, absent=absent)
             if times[row.system] > 1:
                 system, title = f"{row.system} ({run.name})", f"{row.title} ({run.name})"
                 row = replace(row, system=system, title=title)

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Final
 
 from svbench.errors import DataError
-from svbench.intervals import Interval, paired_difference
+from svbench.intervals import Interval, example_means, paired_difference
 from svbench.results import ClipValues, load_scores, load_table
 from svbench.types import Column
 
@@ -112,16 +112,15 @@ def paired(
             f"{min(left)!r}) and {second!r} ({len(right)}, e.g. {min(right)!r}), expected at "
             "least one"
         )
-    found = paired_difference(
-        [left[request] for request in shared], [right[request] for request in shared], bounds
-    )
+    one, two = (example_means(shared, [of[r] for r in shared]) for of in (left, right))
+    found = paired_difference(one, two, bounds)
     return Paired(
         metric=metric,
         first=first,
         second=second,
         value=found.value,
         interval=found.interval,
-        count=found.count,
+        count=len(shared),
         first_alone=len(left) - len(shared),
         second_alone=len(right) - len(shared),
         bounded=bounds is not None,

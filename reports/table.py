@@ -126,7 +126,7 @@ def cell_of(score: Score | None, asked: int, place: Place | None = None) -> Cell
     if score is None:
         return Cell(ABSENT)
     interval = "" if score.interval is None else bounds(score.interval)
-    against = "" if score.reference_count is None else f"against {score.reference_count}"
+    against = "" if score.reference_count is None else f"vs {score.reference_count}"
     of = "" if score.count == asked else f" of {asked}"
     return Cell(number(score.value), interval, f"n = {score.count}{of}", place, against)
 

@@ -367,6 +367,12 @@ def _columns(
                 f"--metrics: found {name!r}, expected a preset behind the @; without the @, the "
                 "usual one is taken"
             )
+        plain, plus, view = base.partition("+")
+        if plus and plain in METRICS:
+            raise ConfigError(
+                f"--metrics: found {name!r}, expected a preset before the +, such as "
+                f"{plain}@PRESET+{view} (see svbench list metrics)"
+            )
         column = known(METRICS, base, "metrics")(option, config)
         if isinstance(column, Unavailable) and config.strict:
             raise DataError(f"--strict: {column.title} cannot be computed: {column.reason}")

@@ -23,7 +23,10 @@ RunFolder = Annotated[Path, options.path_argument("A run folder, or its results.
 Metrics = Annotated[
     str | None, typer.Option(help="Only these columns, comma-separated, in this order.")
 ]
-Out = Annotated[Path | None, options.path_option("Write to this file (html: folder) instead.")]
+Out = Annotated[
+    Path | None,
+    options.path_option("Write to this file instead (a folder, if it is a page)."),
+]
 
 
 def register(app: typer.Typer) -> None:

@@ -111,6 +111,32 @@ def mean_interval(
     return (low, high) if math.isfinite(high - low) else None
 
 
+def example_means(requests: Sequence[str], values: Sequence[float] | Array) -> Array:
+    """Average values over the samples of each example, for an interval of the mean.
+
+    With several samples for one caption (`--repeats`) clips are not independent: an interval over
+    single clips would be far too narrow, as with any clustered sample (E. Miller: Adding error
+    bars to evals. arXiv:2411.00640).
+
+    Parameters
+    ----------
+    requests : sequence of str, shape=(N,)
+        ids, "<example>/<repeat>"
+    values : sequence of float, shape=(N,)
+
+    Returns
+    -------
+    means : np.ndarray, shape=(M,)
+        one per example; the values themselves where no example has two
+    """
+    array = np.asarray(values, np.float64)
+    examples = [request.rpartition("/")[0] or request for request in requests]
+    _, place, counts = np.unique(examples, return_inverse=True, return_counts=True)
+    if len(counts) == len(examples):
+        return array
+    return np.asarray(np.bincount(place, weights=array) / counts, np.float64)
+
+
 def mean_intervals(samples: Array, bounds: Interval | None = None, level: float = LEVEL) -> Array:
     """Bound the means of many samples (R, N), N >= 2, each as `mean_interval` does: (R, 2)."""
     rows = np.sort(samples, axis=1)  # sums then depend on the values alone, not on their order

@@ -212,9 +212,13 @@ def _judged_by_halves(
     one, other = halves(reference.requests, metric.seed)
     half = features.only(one)
     if half.count < len(one) and not entrant.made_of_real_clips:
-        if features.count < len(one):
-            return f"has {features.count} clips, fewer than half of the real ones ({len(one)})"
-        half = _drawn(features, len(one), metric.seed)  # it answers other requests
+        apart = features.only({r for r in features.requests if r not in other})
+        if apart.count < len(one):
+            return (
+                f"has {apart.count} clips of other requests than those of one half of the real "
+                f"clips, fewer than the other half ({len(one)})"
+            )
+        half = _drawn(apart, len(one), metric.seed)  # some of it answers other requests
     if half.count < LEAST_COMPARED:
         return TOO_FEW.format(LEAST_COMPARED)
     return metric.score(half, reference.only(other))

@@ -180,7 +180,11 @@ def _column(name: str, found: Mapping[str, str]) -> Any:
 
 def _defaults(metric: str, preset: str, usual: str) -> list[str]:
     """Return the commands that take a preset where no metrics are named."""
-    taken = {f"run --scale {scale}": catalog.DEFAULT_METRICS[scale] for scale in ("mini", "paper")}
+    plain = ", ".join(sorted(catalog.DATASETS.keys() - catalog.DATASET_METRICS.keys()))
+    taken = {
+        f"run --dataset {plain} --scale {scale}": catalog.DEFAULT_METRICS[scale]
+        for scale in ("mini", "paper")
+    }
     taken |= {f"run --dataset {name}": of for name, of in catalog.DATASET_METRICS.items()}
     taken |= {"score": catalog.DEFAULT_METRICS["score"]}
     taken |= {"score with captions": catalog.WITH_CAPTIONS}

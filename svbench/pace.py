@@ -46,6 +46,7 @@ class Pace:
         self.total, self.done, self._clock = total, 0, clock
         self._made = 0
         self._began = self._last = clock()
+        self._longest = 0.0  # s from one batch to the next
 
     def advance(self, done: int, kept: int = 0, /) -> None:
         """Count `done` further items, of which `kept` were there already."""
@@ -53,6 +54,8 @@ class Pace:
         self._made += done - kept
         if not self._made:
             self._began = self._clock()  # looking for what is kept is no work
+        if done > kept:
+            self._longest = max(self._longest, self._clock() - self._last)
         if done > kept or not self._made:
             self._last = self._clock()
 
@@ -66,7 +69,8 @@ class Pace:
         """Return the estimated time left in seconds, or None where nothing is known yet."""
         if self.each is None:
             return None
-        return max(0.0, (self.total - self.done) * self.each - (self._clock() - self._last))
+        waited = min(self._clock() - self._last, self._longest)  # a stall shortens nothing
+        return max(0.0, (self.total - self.done) * self.each - waited)
 
     @property
     def elapsed(self) -> float:

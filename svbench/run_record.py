@@ -122,7 +122,11 @@ def open_record(config: RunConfig | ScoreConfig, out: Path) -> RunRecord:
     there = load_settings(out)
     before = {**_defaults(config), **there["config"]}
     made = there.get(MADE)
+    if isinstance(made, dict) and not all(isinstance(of, dict) for of in made.values()):
+        made = None  # damaged, or of another version
     free = {*GROWS, *(SAMPLING if isinstance(made, dict) else ())}
+    if command == there["command"] == "score" and not (out / "results.json").exists():
+        free |= now.keys()  # a first try that came to no table; features are known by their clips
     if command == "run":
         free.add(CAPTIONS)
     was, asked = ({"command": c, **s} for c, s in ((there["command"], before), (command, now)))

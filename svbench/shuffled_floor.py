@@ -65,11 +65,17 @@ def check_floor_names(systems: Iterable[str]) -> None:
     """Raise ConfigError where a set of clips is called like the floor of another."""
     names = set(systems)
     for name in sorted(names):
-        if floor_name(name) in names:
-            raise ConfigError(
-                f"GENERATED: found a set called {floor_name(name)!r:.80}, which is what the floor "
-                f"of {name!r:.80} is called, expected another name"
-            )
+        for floor in (floor_name(name), floor_title(name)):
+            if floor in names:
+                raise ConfigError(
+                    f"GENERATED: found a set called {floor!r:.80}, which is what the floor of "
+                    f"{name!r:.80} is called, expected another name"
+                )
+
+
+def floor_title(title: str) -> str:
+    """Return how a floor is printed."""
+    return f"{title}, shuffled (floor)"
 
 
 def floor_row(
@@ -103,7 +109,7 @@ def floor_row(
     made = {FLOOR_OF: own.system, "re-pairings": f"up to {RE_PAIRINGS}, drawn by the seed"}
     row = Row(
         system=name,
-        title=f"{own.title}, shuffled (floor)",
+        title=floor_title(own.title),
         asked=own.asked,
         settings={**made, "set": own.settings["set"]},
         scores=scores,

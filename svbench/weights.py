@@ -271,6 +271,11 @@ def _passed(
         raise DataError(
             f"{shown}: found sha256 {digest}, expected {published.sha256}... ({published.name})"
         )
+    if twin := _twin(published, digest):
+        raise DataError(
+            f"{shown}: found the file of {twin}, expected other weights of the same structure "
+            f"({published.name}); published numbers of one do not rest on the other"
+        )
     if digest != published.others:
         structures.check_structure(published.name, path, shown)
     if known and known.sha256 != digest:
@@ -280,6 +285,16 @@ def _passed(
         )
     first = known.first if known else time.strftime("%Y-%m-%d")
     return record.Entry(digest, stamp, first, structures.VERSION)
+
+
+def _twin(published: Published, digest: str) -> str:
+    """Return which other weights these bytes are, by their makers, by others or on record here."""
+    there = record.read(folder())
+    for other in (p for p in PUBLISHED.values() if p.name != published.name):
+        known = there.get(other.file)
+        if digest in (other.sha256, other.others) or (known and known.sha256 == digest):
+            return other.name
+    return ""
 
 
 def _checked(published: Published, found: record.Entry, known: record.Entry | None) -> Checked:

@@ -64,6 +64,23 @@ def test_a_row_that_answers_other_requests_lends_as_many_clips_as_a_half(
     assert few.scores["grey"].count == 2
 
 
+def test_clips_of_the_other_half_never_meet_their_own_real_clips(
+    tmp_path: Path, real: tuple
+) -> None:
+    one, other = halves([f"{example.id}/0" for example in real], 0)
+    write_folder(tmp_path / "mine", 6, first_seed=20)
+    (mine,) = manifest.load(tmp_path / "mine").values()
+    asked = [*sorted(other), *sorted(one)[:2]]  # two of its half, and all of the other
+    folder = tuple(
+        replace(example, id=request.removesuffix("/0"))
+        for example, request in zip(mine, asked, strict=False)
+    )
+    metric = MeanGrey(Levels(), needs_reference=True)
+    made = replace(plan(real, metrics=[metric]), systems=(), folders={"mine": folder})
+    row = next(row for row in go(tmp_path / "run", made).rows if row.system == "mine")
+    assert row.absent["grey+halves"].startswith("has 2 clips of other requests than those of one")
+
+
 def test_with_real_clips_kept_apart_every_row_meets_all_of_them(
     tmp_path: Path, real: tuple
 ) -> None:

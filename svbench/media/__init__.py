@@ -203,7 +203,7 @@ def _too_short(path: Path, what: str, end: Fraction, recording: Recording, spec:
     return (
         f"{path}: {what} ends at {float(end):.3f} s, "
         f"expected {recording.start + spec.duration:.3f} s "
-        f"({spec}); is it truncated? To judge short clips, ask for fewer frames or for padding"
+        f"({spec}); is it truncated? To judge short clips, add --frames with fewer frames, or --pad"
     )
 
 

@@ -29,7 +29,7 @@ def test_headings_carry_arrows_and_every_line_has_as_many_cells() -> None:
 
 def test_the_best_is_bold_with_interval_and_count_below() -> None:
     row = next(row for row in rows(TEXT) if "gamma 1.5" in row[0])
-    assert row[0].endswith("<br>n = 16 against 16")  # once for both columns
+    assert row[0].endswith("<br>n = 16 vs 16")  # once for both columns
     assert row[1] == r"**300**<br>\[280, 320\]"
     assert row[2] == r"**0.500**<br>\[0.450, 0.550\]"
 

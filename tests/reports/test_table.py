@@ -76,7 +76,7 @@ def test_a_comparison_says_with_how_many_real_clips() -> None:
     against = score(0.5, 10, reference_count=11)
     sheet = arrange(table(row("real", 21, made_of_real_clips=True, scores={"align": against})))
     cell = sheet.lines[0].cells[0]
-    assert (cell.count, cell.against) == ("n = 10 of 21", "against 11")
+    assert (cell.count, cell.against) == ("n = 10 of 21", "vs 11")
     assert REFERENCES in sheet.footnotes
 
 
@@ -186,13 +186,13 @@ def test_where_nothing_is_marked_no_mark_is_explained() -> None:
 
 
 def test_counts_that_most_cells_share_stand_once_and_others_in_their_cells() -> None:
-    plain, far = Cell("1", count="n = 20"), Cell("2", count="n = 20", against="against 40")
-    half = Cell("3", count="n = 10", against="against 10")
+    plain, far = Cell("1", count="n = 20"), Cell("2", count="n = 20", against="vs 40")
+    half = Cell("3", count="n = 10", against="vs 10")
     assert counts_of([plain, plain]) == ("n = 20", ("", ""))
-    assert counts_of([plain, far, far]) == ("n = 20 against 40", ("", "", ""))
-    assert counts_of([plain, plain, half]) == ("n = 20", ("", "", "n = 10 against 10"))
-    other = replace(far, against="against 30")
-    assert counts_of([far, other]) == ("n = 20", ("against 40", "against 30"))
+    assert counts_of([plain, far, far]) == ("n = 20 vs 40", ("", "", ""))
+    assert counts_of([plain, plain, half]) == ("n = 20", ("", "", "n = 10 vs 10"))
+    other = replace(far, against="vs 30")
+    assert counts_of([far, other]) == ("n = 20", ("vs 40", "vs 30"))
     assert counts_of([Cell("–"), Cell("–")]) == ("", ("", ""))
 
 

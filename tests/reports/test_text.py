@@ -227,7 +227,7 @@ def test_counts_that_differ_from_the_rows_stand_once_for_their_columns() -> None
     room = heading.index("FVD ↑") - 2  # the column is as wide as [0.010,
     words = " ".join(line[:room].strip() for line in text.splitlines())
     assert "n = 19" in words
-    assert "FVD, FAD: n = 7 of 19 against 12" in words
+    assert "FVD, FAD: n = 7 of 19 vs 12" in words
 
 
 def test_the_best_is_bold_and_the_second_underlined_on_a_terminal() -> None:

@@ -55,7 +55,7 @@ def test_the_preset_that_is_listed_as_usual_is_taken_where_none_is_named(metric:
 def test_all_defaults_of_all_commands_are_listed() -> None:
     of = [(e.name, p) for e in listing.metrics() for p in e.presets]
     for command, names in {
-        "run --scale mini": catalog.DEFAULT_METRICS["mini"],
+        "run --dataset greatesthits --scale mini": catalog.DEFAULT_METRICS["mini"],
         "score": catalog.DEFAULT_METRICS["score"],
         "run --dataset vggsound": catalog.DATASET_METRICS["vggsound"],
     }.items():

@@ -12,7 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from svbench.errors import ScoreError
-from svbench.intervals import mean_interval, paired_difference, resampled, student_quantile
+from svbench.intervals import (
+    example_means,
+    mean_interval,
+    paired_difference,
+    resampled,
+    student_quantile,
+)
 
 
 def test_one_clip_has_no_interval() -> None:
@@ -182,3 +188,19 @@ def test_many_clips_stay_within_memory() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 5e6
+
+
+def test_samples_of_one_example_count_once_in_an_interval() -> None:
+    requests = [f"{i}/{repeat}" for i in range(6) for repeat in range(4)]
+    examples = np.random.default_rng(0).uniform(size=6)
+    repeated = np.repeat(examples, 4)  # samples that say nothing new
+    means = example_means(requests, repeated)
+    np.testing.assert_allclose(np.sort(means), np.sort(examples))
+    assert mean_interval(means, (0, 1)) == pytest.approx(mean_interval(examples, (0, 1)))
+    assert mean_interval(repeated, (0, 1)) != pytest.approx(mean_interval(examples, (0, 1)))
+
+
+def test_without_repeats_values_stay_as_they_are() -> None:
+    values = np.array([0.3, 0.1, 0.2])
+    np.testing.assert_array_equal(example_means(["b/0", "a/0", "a/b/0"], values), values)
+    np.testing.assert_array_equal(example_means(["b", "a", "c"], values), values)

@@ -220,6 +220,23 @@ def test_what_trust_rests_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.usefixtures("published")
+def test_one_file_is_not_two_networks_of_one_structure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = write_state(tmp_path / "a.pt").read_bytes()
+    entry = weights.PUBLISHED["net"]
+    twin = replace(entry, name="twin", file="twin.pt")
+    monkeypatch.setitem(weights.PUBLISHED, "twin", twin)
+    by_hand("net", content)
+    assert weights.verify("net") is not None
+    by_hand("twin", content)
+    with pytest.raises(
+        DataError, match="found the file of net, expected other weights of the same"
+    ):
+        weights.verify("twin")
+
+
+@pytest.mark.usefixtures("published")
 def test_a_digest_that_others_record_needs_no_known_structure(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
