@@ -227,6 +227,8 @@ def test_one_file_is_not_two_networks_of_one_structure(
     entry = weights.PUBLISHED["net"]
     twin = replace(entry, name="twin", file="twin.pt")
     monkeypatch.setitem(weights.PUBLISHED, "twin", twin)
+    (lists,) = tmp_path.glob("*/lists")
+    (lists / "twin.json").write_text((lists / "net.json").read_text())
     by_hand("net", content)
     assert weights.verify("net") is not None
     by_hand("twin", content)
