@@ -32,6 +32,7 @@ from svbench.files import weight_record as record
 from svbench.files import weight_structure as structures
 from svbench.files.published_weights import PUBLISHED as PUBLISHED  # which belong to our face
 from svbench.files.published_weights import Published as Published
+from svbench.files.published_weights import twin_of
 from svbench.files.seals import digest_file
 from svbench.files.text import is_plain
 from svbench.files.weight_download import CHUNK, Part, Size, download
@@ -271,7 +272,8 @@ def _passed(
         raise DataError(
             f"{shown}: found sha256 {digest}, expected {published.sha256}... ({published.name})"
         )
-    if twin := _twin(published, digest):
+    recorded = {file: of.sha256 for file, of in record.read(folder()).items()}
+    if twin := twin_of(published, digest, recorded, PUBLISHED.values()):
         raise DataError(
             f"{shown}: found the file of {twin}, expected other weights of the same structure "
             f"({published.name}); published numbers of one do not rest on the other"
@@ -285,16 +287,6 @@ def _passed(
         )
     first = known.first if known else time.strftime("%Y-%m-%d")
     return record.Entry(digest, stamp, first, structures.VERSION)
-
-
-def _twin(published: Published, digest: str) -> str:
-    """Return which other weights these bytes are, by their makers, by others or on record here."""
-    there = record.read(folder())
-    for other in (p for p in PUBLISHED.values() if p.name != published.name):
-        known = there.get(other.file)
-        if digest in (other.sha256, other.others) or (known and known.sha256 == digest):
-            return other.name
-    return ""
 
 
 def _checked(published: Published, found: record.Entry, known: record.Entry | None) -> Checked:

@@ -7,6 +7,7 @@ the name. A file of another digest is therefore not refused if its structure is 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 
@@ -91,3 +92,17 @@ PUBLISHED: dict[str, Published] = {
         ),
     )
 }
+
+
+def twin_of(
+    published: Published, digest: str, recorded: Mapping[str, str], known: Iterable[Published]
+) -> str:
+    """Return which other weights have a digest, by their makers, by others or by a record.
+
+    `recorded` holds digests by file; "" if no other weights have it.
+    """
+    for other in known:
+        digests = (other.sha256, other.others, recorded.get(other.file))
+        if other.name != published.name and digest in digests:
+            return other.name
+    return ""

@@ -66,7 +66,7 @@ CAPTIONS = {
     "nothing": Kind("", ": found no caption of 6 clips", "c.csv"),
     "a heading alone": Kind("file,caption\n", ": found no caption of 6 clips", "c.csv"),
     "a heading of other words": Kind(
-        "clip,words\n", ": found captions of 1 clips that are not", "c.csv"
+        "clip,words\n", ": found no caption of 6 clips (first: 'c0'), expected all", "c.csv"
     ),
     "a caption of a number": Kind(
         '{"id": "c0", "caption": 1.5}', ", line 1: found caption 1.5, expected text", "c.jsonl"
