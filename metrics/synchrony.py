@@ -115,7 +115,7 @@ class Trajectories:
 
     @property
     def key(self) -> str:
-        """Name the model, the view, this code and the two libraries that do the work."""
+        """Return what decides the features: model, view, code version and two libraries."""
         import cv2
 
         decides = {
@@ -143,8 +143,8 @@ class Trajectories:
         """Return the rows of a clip made of one clip's picture and another's sound."""
         clip = picture[picture[:, 0] == Kind.CLIP].copy()
         clip[:, 2] = sound[sound[:, 0] == Kind.CLIP, 2]
-        seen, heard = picture[picture[:, 0] == Kind.IMPACT], sound[sound[:, 0] == Kind.RISE]
-        return np.concatenate([clip, seen, heard])
+        impacts, rises = picture[picture[:, 0] == Kind.IMPACT], sound[sound[:, 0] == Kind.RISE]
+        return np.concatenate([clip, impacts, rises])
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +155,12 @@ class Synchrony:
 
     @property
     def name(self) -> str:
-        """Name the model and the view: each makes another metric."""
+        """Return the name, with the view: each makes another metric."""
         return "synchrony@impacts" + ("" if self.view == "conformed" else f"+{self.view}")
 
     @property
     def title(self) -> str:
-        """Name it as a column of a table."""
+        """Return the title of its column."""
         view = "" if self.view == "conformed" else f", {self.view} clips"
         return f"Synchrony (impacts{view})"
 

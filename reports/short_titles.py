@@ -71,7 +71,7 @@ def _abbreviated(word: str) -> str:
 
 
 def _numbered(short: Mapping[str, str]) -> Mapping[str, str]:
-    """Tell apart by a number what would be called alike."""
+    """Distinguish by a number what would be called alike."""
     times = Counter(short.values())
     taken = set(short.values())
     found: dict[str, str] = {}

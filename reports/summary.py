@@ -86,7 +86,7 @@ def _headline(table: ResultTable, scores: ClipScores, column: Column) -> tuple[s
 def _first(
     table: ResultTable, column: Column, models: Sequence[Row], scores: ClipValues
 ) -> list[str]:
-    """Name the best of the models where its interval carries that, as the table marks it."""
+    """Return the best of the models where its interval carries that, as the table marks it."""
     opening = f"{column.title}, {column.better} is better"
     if len(models) == 1:
         return [f"{opening}: {_named(models[0], column)}."]
@@ -135,7 +135,7 @@ def _controls(
 
 
 def _set_level(table: ResultTable) -> tuple[str, ...]:
-    """Say what came out in the first column, where no metric tells anything of single clips."""
+    """Return what came out in the first column, where no metric tells anything of single clips."""
     for column in table.columns:
         rows = ranked_rows([row for row in table.rows if column.metric in row.scores])
         sign = -1 if column.better == "higher" else 1

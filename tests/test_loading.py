@@ -26,7 +26,7 @@ finally:
 
 
 def loaded_by(*words: str) -> set[str]:
-    """Give the top-level modules that a command has loaded when it is done."""
+    """Return the top-level modules that a command has loaded when it is done."""
     command = [sys.executable, "-c", RUN_AND_LIST, *words]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     return set(json.loads(done.stdout.splitlines()[-1]))

@@ -148,7 +148,7 @@ def test_a_table_can_be_saved_as_a_picture(tmp_path: Path) -> None:
 
 
 def mini_table(rows: int = 3) -> ResultTable:
-    """Give a table of the columns of a miniature, filled with numbers that all differ."""
+    """Return a table of the columns of a miniature, filled with numbers that all differ."""
     titles = (
         "FVD (miniature I3D)",
         "FAD (miniature VGGish)",

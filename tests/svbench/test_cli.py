@@ -47,7 +47,7 @@ def test_help_of_each_command_ends_with_an_example(command: str, svbench: Comman
 
 
 def _described(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Give every command below one, with the words that call it."""
+    """Return every command below one, with the words that call it."""
     yield words, command
     for name, below in getattr(command, "commands", {}).items():
         yield from _described(below, (*words, name))
