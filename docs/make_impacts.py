@@ -81,7 +81,12 @@ def fitted_on(
     """Return all versions of annotated clips, as the shipped model is fitted on them."""
     seen = seen or {v: [_version(s, v) for s in sources] for v in VERSIONS}
     return [
-        Annotated(s.id, measure(clip.video, clip.frame_times, clip.spec.fps), s.hits)
+        Annotated(
+            s.id,
+            measure(clip.video, clip.frame_times, clip.spec.fps),
+            s.hits,
+            max(tuning.TOLERANCE, 1 / clip.spec.fps) + tuning.EPSILON,
+        )
         for v in VERSIONS
         for s, clip in zip(sources, seen[v], strict=True)
     ]

@@ -43,6 +43,7 @@ class Annotated:
     id: str
     motion: Motion
     hits: tuple[float, ...]  # s, rising
+    tolerance: float = TOLERANCE + EPSILON  # s, within which an impact is a hit
 
     @property
     def labels(self) -> NDArray[np.bool_]:
@@ -104,14 +105,10 @@ def counts(clips: Sequence[Annotated], models: Sequence[ImpactModel]) -> Counts:
         for clip, model in zip(clips, models, strict=True)
     ]
     return Counts(
-        np.array([matched(c.hits, found, _tolerance(c)) for c, found in pairs], np.int64),
+        np.array([matched(c.hits, found, c.tolerance) for c, found in pairs], np.int64),
         np.array([len(c.hits) for c, _ in pairs], np.int64),
         np.array([len(found) for _, found in pairs], np.int64),
     )
-
-
-def _tolerance(clip: Annotated) -> float:
-    return max(TOLERANCE, 1 / clip.motion.fps) + EPSILON
 
 
 def _found(
@@ -124,7 +121,7 @@ def _f(found: Sequence[tuple[Annotated, NDArray[np.float64]]], model: ImpactMode
     right = moments = 0
     for clip, trajectory in found:
         times = _found(clip, model, trajectory)
-        right += matched(clip.hits, times, _tolerance(clip))
+        right += matched(clip.hits, times, clip.tolerance)
         moments += len(clip.hits) + len(times)
     return 2 * right / max(1, moments)
 

@@ -23,7 +23,8 @@ What happens at the edges
 -------------------------
 - Fewer than three frames used: no trajectory is defined, a ScoreError.
 - The first and the last step stand in for those before and after the clip.
-- A still picture: every curve lies below its floor (`FLOORS`), the trajectory is constant.
+- A still picture, which changes by less than `STILL` from step to step: the trajectory is constant.
+- A frame rate so high that fewer than three frames would be used: smaller steps are taken.
 
 References
 ----------
@@ -46,6 +47,10 @@ from svbench.errors import ConfigError, ScoreError
 from svbench.types import Clip
 
 HEIGHT: Final = 180  # px, a multiple of BLOCK
+WIDEST: Final = 48  # places side by side; wider pictures are squeezed
+STILL: Final = 0.05  # grey levels; a step that changes less is noise of a codec
+FROZEN: Final = 4  # frames of a frozen end that are looked at
+LARGEST: Final = 1e6  # of a model's numbers
 BLOCK: Final = 12  # px, the side of a place
 RATE: Final = 15.0  # frames / s that are looked at, about
 PEAK: Final = 98  # percentile of a step over the picture that stands for what moves most
@@ -110,10 +115,10 @@ def measure(video: NDArray[np.uint8], times: NDArray[np.float64], fps: float) ->
     ScoreError
         if fewer than three frames are used
     """
-    every = max(1, round(fps / RATE))
+    every = max(1, min(round(fps / RATE), (len(video) - 1) // 2))
     used = video[::every]
     if len(used) < 3:
-        raise ScoreError(f"impacts need at least 3 frames {every} apart, got {len(used)}")
+        raise ScoreError(f"impacts need at least 3 frames, got {len(used)}")
     steps, sharpness, skips = [], [], []
     before: list[_Frame] = []  # one or two: a clip may be long, and only numbers are kept
     for picture in used:
@@ -136,10 +141,24 @@ _MEASURED: Final[WeakKeyDictionary[Clip, Motion]] = WeakKeyDictionary()  # forgo
 
 
 def motion_of(clip: Clip) -> Motion:
-    """Measure what moves in a clip, once for all that ask."""
+    """Measure what moves in a clip, once for all that ask.
+
+    Of an end that is frozen bit for bit (padding, say) only its first frames are looked at: they
+    show that motion stops, and more of them would only change what is usual in the clip.
+    """
     if clip not in _MEASURED:
-        _MEASURED[clip] = measure(clip.video, clip.frame_times, clip.spec.fps)
+        shown = last_change(clip.video) + FROZEN + 1
+        times = clip.frame_times[:shown]
+        _MEASURED[clip] = measure(clip.video[:shown], times, clip.spec.fps)
     return _MEASURED[clip]
+
+
+def last_change(video: NDArray[np.uint8]) -> int:
+    """Return the last frame that differs from the one before it; 0 if none does."""
+    last = len(video) - 1
+    while last and np.array_equal(video[last], video[last - 1]):
+        last -= 1
+    return last
 
 
 def scaled(curves: Curves) -> Curves:
@@ -174,7 +193,7 @@ class ImpactModel:
     def __post_init__(self) -> None:
         entries = len(CURVES) * (2 * self.reach + 1)
         numbers = (*self.weights, self.bias, self.threshold, self.refractory)
-        whole = len(self.weights) == entries and np.isfinite(numbers).all()
+        whole = len(self.weights) == entries and np.all(np.abs(numbers) <= LARGEST)
         if not whole or self.reach < 0 or self.refractory < 0:
             raise ConfigError(
                 f"an impact model of reach {self.reach} needs {entries} finite weights and a "
@@ -184,8 +203,11 @@ class ImpactModel:
     def trajectory(self, motion: Motion) -> NDArray[np.float64]:
         """Compute the log odds of a hit at each frame, shape (U,).
 
-        Where the curves say nothing, a frame holds the fewer hits the shorter it lasts.
+        Where the curves say nothing, a frame holds the fewer hits the shorter it lasts. A still
+        picture has a constant one.
         """
+        if motion.curves[:, CURVES.index("change")].max() < STILL:
+            return np.full(len(motion.times), self.threshold - 1)
         seen = windows(motion.curves, self.reach) @ np.array(self.weights)
         return np.asarray(seen + self.bias - math.log(motion.fps / RATE))
 
@@ -217,7 +239,7 @@ class _Frame:
         import cv2
 
         height, width = picture.shape[:2]
-        columns = max(1, round(width * HEIGHT / height / BLOCK))
+        columns = min(max(1, round(width * HEIGHT / height / BLOCK)), WIDEST)
         how = cv2.INTER_AREA if height > HEIGHT else cv2.INTER_LINEAR
         gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
         gray = cv2.resize(gray, (columns * BLOCK, HEIGHT), interpolation=how)

@@ -13,11 +13,12 @@ of `GRID` over the clip (a circle of n entries, as in `chance`), and
     c(l)   the correlation of p(t) with e(t + l): how well they fit if the sound is l late,
     w(l)   the share of synchrony that people feel at lag l (`TOLERANCE`),
     s(d)   = max over l of w(l) (c(l + d) - mean c),
-    value  = (s(0) - mean s) / (max s - mean s),
+    value  = (s(0) - mean s) / max(max s - mean s, mean s - min s),
     p      = share of all shifts d with s(d) >= s(0).
 
 s(d) is what the clip would reach if its sound came d earlier. So 1 says that no shift of the
-sound would fit better, 0 is chance, below 0 is worse than chance.
+sound would fit better, 0 is chance, -1 that none would fit worse. (In a strict rhythm the worst
+shift may lie further from the mean than the best, which is then less than 1.)
 
 *Chance is 0.* Let the sound be independent of the picture and as likely in any turn of the circle
 as in any other. Then the observed value is that of a uniformly drawn turn; mean s and max s do not
@@ -25,7 +26,9 @@ change with the turn, so its mean is 0, exactly, and P(p <= x) <= x.
 
 The *lag* is where c is largest within `LAGS` (positive: the sound is late). Its interval is what
 remains of it when the clip is put together anew from its own blocks of `BLOCK`: 90 % of `DRAWS`
-draws with replacement lie in it. It is as wide as `LAGS` where the clip says nothing of its lag.
+draws with replacement lie in it. It is all of `LAGS` where the clip says nothing of its lag: where
+c reaches as much in more than `LUCK` of the windows of equal width that do not overlap this one
+(clips of 2 s and less have no such window).
 
 What people tolerate
 --------------------
@@ -43,6 +46,7 @@ What happens at the edges
 | both                                          | left out of the mean, as in `adjusted` |
 | fewer than three frames used                  | ScoreError, from `impacts`             |
 | sound longer than the picture, or the reverse | judged as far as both last             |
+| an end that is frozen and silent (`--pad`)    | left out: both stopping there is no synchrony |
 
 References
 ----------
@@ -67,7 +71,7 @@ from numpy.typing import NDArray
 from svbench.errors import ScoreError
 from svbench.intervals import METHOD, Interval, example_means, mean_interval
 from svbench.metrics.impact_model import IMPACT_MODEL
-from svbench.metrics.impacts import ImpactModel, motion_of
+from svbench.metrics.impacts import ImpactModel, last_change, motion_of
 from svbench.metrics.onsets import OnsetSettings, onset_strength
 from svbench.types import Better, Clip, ClipScore, Features, Judgement, Score, Values, View
 
@@ -94,7 +98,8 @@ BLOCK: Final = 0.5  # s
 DRAWS: Final = 200
 LEVEL: Final = 0.9  # of the interval of a lag
 SIGNIFICANT: Final = 0.05
-BOUNDS: Final[Interval] = (-1.0, 1.0)  # rarely below: a clip whose sound fits nowhere as badly
+BOUNDS: Final[Interval] = (-1.0, 1.0)
+LUCK: Final = 0.1
 NULL: Final = "all circular shifts of the sound within the clip"
 
 
@@ -104,6 +109,7 @@ class Kind(IntEnum):
     CLIP = 0  # once: length of picture and of sound, s
     IMPACT = 1  # one per frame used: its time, log odds of a hit
     RISE = 2  # one per 10 ms of sound: time, onset strength, smoothed
+    END = 3  # once: when the picture changes last, and the sound, s
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,10 +147,10 @@ class Trajectories:
 
     def joined(self, picture: Values, sound: Values) -> Values:
         """Return the rows of a clip made of one clip's picture and another's sound."""
-        clip = picture[picture[:, 0] == Kind.CLIP].copy()
-        clip[:, 2] = sound[sound[:, 0] == Kind.CLIP, 2]
+        once = picture[np.isin(picture[:, 0], (Kind.CLIP, Kind.END))].copy()
+        once[:, 2] = sound[np.isin(sound[:, 0], (Kind.CLIP, Kind.END)), 2]
         impacts, rises = picture[picture[:, 0] == Kind.IMPACT], sound[sound[:, 0] == Kind.RISE]
-        return np.concatenate([clip, impacts, rises])
+        return np.concatenate([once, impacts, rises])
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,12 +256,13 @@ def synchrony(impacts: NDArray[np.float64], rises: NDArray[np.float64]) -> Found
         return Found(0.0, 1.0)
     fit = _correlations(p, e)
     reached = _reached(fit)
-    spread = reached.max() - reached.mean()
+    spread = max(reached.max() - reached.mean(), reached.mean() - reached.min())
     if spread < 1e-12:
         return Found(0.0, 1.0)
     value = float((reached[0] - reached.mean()) / spread)
     chance = float((reached >= reached[0] - 1e-12).mean())
-    return Found(value, chance, *_lag(p, e))
+    lag, interval = _lag(p, e)
+    return Found(value, chance, lag, interval if _tells(fit) else (-LAGS, LAGS))
 
 
 def _standard(x: NDArray[np.float64]) -> NDArray[np.float64] | None:
@@ -282,6 +289,17 @@ def _reached(fit: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray((windows * shares).max(axis=1), np.float64)
 
 
+def _tells(fit: NDArray[np.float64]) -> bool:
+    """Return whether the best fit within `LAGS` stands out from those of other such windows."""
+    n, reach = len(fit), round(LAGS / GRID)
+    apart = np.arange(2 * reach + 1, n - 2 * reach)  # centres of windows that do not overlap it
+    if not len(apart):
+        return False
+    around = np.concatenate([fit[-reach:], fit, fit[:reach]])
+    best = np.lib.stride_tricks.sliding_window_view(around, 2 * reach + 1).max(axis=1)
+    return bool((best[apart] >= best[0]).mean() <= LUCK)
+
+
 def _lag(p: NDArray[np.float64], e: NDArray[np.float64]) -> tuple[float, Interval]:
     """Return the lag at which both fit best, and its interval by a bootstrap over blocks."""
     n, reach = len(p), min(round(LAGS / GRID), (len(p) - 1) // 2)
@@ -300,10 +318,19 @@ def _lag(p: NDArray[np.float64], e: NDArray[np.float64]) -> tuple[float, Interva
 def _block(clip: Clip, model: ImpactModel) -> Values:
     """Extract the rows of one clip."""
     motion = motion_of(clip)
+    rate = clip.spec.sample_rate
     picture = float(clip.frame_times[-1]) + 1 / clip.spec.fps
-    lengths = np.array([[Kind.CLIP, picture, clip.audio.size / clip.spec.sample_rate]])
+    once = np.array([[Kind.CLIP, picture, clip.audio.size / rate], [Kind.END, *_ends(clip)]])
     impacts = _rows(Kind.IMPACT, motion.times, model.trajectory(motion))
-    return np.concatenate([lengths, impacts, rise_rows(clip.audio, clip.spec.sample_rate)])
+    return np.concatenate([once, impacts, rise_rows(clip.audio, rate)])
+
+
+def _ends(clip: Clip) -> tuple[float, float]:
+    """Return when the picture changes last and when the last sound is over; 0 if never."""
+    last = last_change(clip.video)
+    sounding = np.flatnonzero(clip.audio)
+    seen = float(clip.frame_times[last]) + 1 / clip.spec.fps if last else 0.0
+    return seen, (sounding[-1] + 1) / clip.spec.sample_rate if len(sounding) else 0.0
 
 
 def rise_rows(audio: NDArray[np.float32], sample_rate: int) -> NDArray[np.float64]:
@@ -326,10 +353,12 @@ def _rows(
 
 def _judge(request: str, rows: NDArray[np.float64]) -> ClipScore | None:
     """Judge one clip; None where nothing moves and nothing sounds."""
-    lengths = rows[rows[:, 0] == Kind.CLIP, 1:]
-    if rows.shape[1] != 3 or len(lengths) != 1:
-        raise ScoreError(f"{request}: expected rows of 3 and one of kind CLIP, got {rows.shape}")
-    grid = np.arange(0.0, lengths.min(), GRID)
+    lengths, ends = (rows[rows[:, 0] == kind, 1:] for kind in (Kind.CLIP, Kind.END))
+    if rows.shape[1] != 3 or (len(lengths), len(ends)) != (1, 1):
+        raise ScoreError(
+            f"{request}: expected rows of 3, one each of kind CLIP and END, got {rows.shape}"
+        )
+    grid = np.arange(0.0, min(lengths.min(), ends.max() or lengths.min()), GRID)
     impacts, rises = (_on(grid, rows[rows[:, 0] == kind, 1:]) for kind in (Kind.IMPACT, Kind.RISE))
     if _standard(impacts) is None and _standard(rises) is None:
         return None

@@ -97,7 +97,7 @@ def tune(asked: Asked, out: Path, engine: Engine, progress: Progress) -> str:
         advance(1)
     best = replace(motion[0][1], name="best here", onsets=onset[0][1].onsets)
     with progress("fitting impacts", 1) as advance:
-        impacts = _impacts(seen["train"], motion[0][0])
+        impacts = _impacts(seen["train"], motion[0][0], asked.tolerance)
         advance(1)
     if impacts is not None:
         best = replace(best, impacts=impacts)
@@ -154,12 +154,15 @@ def _annotated(root: Path, split: Split, actions: Collection[str], limit: int) -
     return examples
 
 
-def _impacts(clips: Sequence[Observed], rival: float) -> ImpactModel | None:
+def _impacts(clips: Sequence[Observed], rival: float, tolerance: float) -> ImpactModel | None:
     """Fit a model of impacts; None unless it beats the best thresholds, on clips left out.
 
     The thresholds are judged on the very clips that chose them: the comparison favours the plainer.
     """
-    annotated = [Annotated(clip.id, clip.seen, clip.hits) for clip in clips]
+    annotated = [
+        Annotated(clip.id, clip.seen, clip.hits, tuning.tolerance_of(clip, tolerance))
+        for clip in clips
+    ]
     try:
         model, f = fit(annotated)
     except ScoreError:  # too few clips with hits
