@@ -40,7 +40,7 @@ from numpy.typing import NDArray
 
 from svbench.errors import ScoreError
 from svbench.metrics.impact_model import IMPACT_MODEL
-from svbench.metrics.impacts import ImpactModel, motion_of
+from svbench.metrics.impacts import MOTION_VERSION, ImpactModel, motion_of
 from svbench.metrics.motion import (
     CurveSettings,
     FlowSettings,
@@ -143,6 +143,8 @@ class AVEvents:
             "librosa": _minor(version("librosa")),
             "opencv": _minor(cv2.getVersionString()),
         }
+        if self.detectors.impacts is not None:
+            decides["motion"] = MOTION_VERSION
         if self.view == "native":  # frames have time stamps of their own
             decides["times"] = NATIVE_VERSION
         digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()

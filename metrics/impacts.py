@@ -46,6 +46,8 @@ from numpy.typing import NDArray
 from svbench.errors import ConfigError, ScoreError
 from svbench.types import Clip
 
+# Part of cache keys: raise it whenever the code gives other numbers for equal settings.
+MOTION_VERSION: Final = 2
 HEIGHT: Final = 180  # px, a multiple of BLOCK
 WIDEST: Final = 48  # places side by side; wider pictures are squeezed
 STILL: Final = 0.05  # grey levels; a step that changes less is noise of a codec

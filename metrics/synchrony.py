@@ -71,12 +71,12 @@ from numpy.typing import NDArray
 from svbench.errors import ScoreError
 from svbench.intervals import METHOD, Interval, example_means, mean_interval
 from svbench.metrics.impact_model import IMPACT_MODEL
-from svbench.metrics.impacts import ImpactModel, last_change, motion_of
+from svbench.metrics.impacts import MOTION_VERSION, ImpactModel, last_change, motion_of
 from svbench.metrics.onsets import OnsetSettings, onset_strength
 from svbench.types import Better, Clip, ClipScore, Features, Judgement, Score, Values, View
 
 # Part of the cache key: raise it whenever the code gives other numbers for equal settings.
-CODE_VERSION: Final = 1
+CODE_VERSION: Final = 2
 PRESETS: Final = ("impacts", "impacts+native")  # behind the @: model of motion, and view
 GRID: Final = 0.02  # s, of both trajectories
 ONSETS: Final = OnsetSettings(hop_length=220)  # 10 ms; the rest as published
@@ -127,7 +127,7 @@ class Trajectories:
         decides = {
             "model": repr(self.model),
             "view": self.view,
-            "code": CODE_VERSION,
+            "code": [CODE_VERSION, MOTION_VERSION],
             "onsets": repr(ONSETS),
             "librosa": ".".join(version("librosa").split(".")[:2]),
             "opencv": ".".join(cv2.getVersionString().split(".")[:2]),
