@@ -36,14 +36,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import numpy as np
-
 from svbench.errors import ScoreError
-from svbench.intervals import METHOD, Interval, example_means, mean_interval
+from svbench.intervals import METHOD, Interval
 from svbench.metrics.av_align import TEMPOTOKENS_2025_FLOOR, WINDOW, Variant
 from svbench.metrics.av_events import AVEvents, ClipEvents, Detectors, read_events
 from svbench.metrics.chance import chance
-from svbench.types import Better, ClipScore, Features, Judgement, Score, View
+from svbench.metrics.per_clip import mean_of_clips
+from svbench.types import Better, ClipScore, Features, Judgement, View
 
 SIGNIFICANT: Final = 0.05  # the usual level; no correction for the number of clips
 BOUNDS: Final[Interval] = (-1.0, 1.0)  # rarely below: where chance alone matches over half
@@ -118,20 +117,7 @@ class AdjustedAVAlign:
                 f"{self.name}: none of {len(judged)} clips has an onset or a motion peak, "
                 "expected at least one clip with events"
             )
-        values = np.array([clip.value for clip in clips])
-        requests = [clip.request_id for clip in clips]
-        return Judgement(
-            Score(
-                metric=self.name,
-                value=float(values.mean()),
-                better=self.better,
-                count=len(clips),
-                interval=mean_interval(example_means(requests, values), BOUNDS),
-                extractor=generated.extractor,
-                note=_note(clips, len(judged)),
-            ),
-            clips,
-        )
+        return mean_of_clips(self, clips, generated.extractor, BOUNDS, _note(clips, len(judged)))
 
     @property
     def _floor(self) -> float:

@@ -60,9 +60,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svbench.errors import ScoreError
-from svbench.intervals import METHOD, Interval, example_means, mean_interval
+from svbench.intervals import METHOD, Interval
 from svbench.metrics.av_events import DETECTORS, AVEvents, ClipEvents, Detectors, read_events
-from svbench.types import Better, ClipScore, Features, Judgement, Score, View
+from svbench.metrics.per_clip import mean_of_clips
+from svbench.types import Better, ClipScore, Features, Judgement, View
 
 __all__ = [
     "DETECTORS",
@@ -196,20 +197,7 @@ class AVAlign:
             raise ScoreError(f"{self.name} needs at least one clip, got none")
         found = read_events(generated)
         clips = tuple(map(self._judge, found))
-        values = np.array([clip.value for clip in clips])
-        requests = [clip.request_id for clip in clips]
-        return Judgement(
-            Score(
-                metric=self.name,
-                value=float(values.mean()),
-                better=self.better,
-                count=len(clips),
-                interval=mean_interval(example_means(requests, values), BOUNDS),
-                extractor=generated.extractor,
-                note=_note(found, clips),
-            ),
-            clips,
-        )
+        return mean_of_clips(self, clips, generated.extractor, BOUNDS, _note(found, clips))
 
     @property
     def _floor(self) -> float:

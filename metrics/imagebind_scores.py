@@ -41,12 +41,13 @@ from numpy.typing import NDArray
 
 from svbench.errors import ConfigError, DataError, ScoreError
 from svbench.files.text import REASON, read_object, shown
-from svbench.intervals import METHOD, Interval, example_means, mean_interval
+from svbench.intervals import METHOD, Interval
 from svbench.metrics.imagebind import HEARD, HUGE, Heard, ImageBind, ImageBindConfig, load
 from svbench.metrics.imagebind_inputs import InputProtocol, spectrograms, video_crops
 from svbench.metrics.imagebind_text import Tokenizer, WordTokenizer
 from svbench.metrics.networks import Once, digest, dtype_of, inference
-from svbench.types import Better, Clip, ClipScore, Features, Judgement, Score, Values, View
+from svbench.metrics.per_clip import mean_of_clips
+from svbench.types import Better, Clip, ClipScore, Features, Judgement, Values, View
 from svbench.weights import WeightFile
 from svbench.weights import load as load_weights
 
@@ -288,17 +289,7 @@ class IB:
             ClipScore(request, cosine(rows[first], rows[second]))
             for request, rows in zip(generated.requests, found, strict=True)
         )
-        values = np.array([clip.value for clip in clips])
-        requests = [clip.request_id for clip in clips]
-        score = Score(
-            metric=self.name,
-            value=float(values.mean()),
-            better=self.better,
-            count=len(clips),
-            interval=mean_interval(example_means(requests, values), BOUNDS),
-            extractor=generated.extractor,
-        )
-        return Judgement(score, clips)
+        return mean_of_clips(self, clips, generated.extractor, BOUNDS)
 
     def _check(
         self, requests: Sequence[str], found: Sequence[Mapping[Kind, NDArray[np.float32]]]

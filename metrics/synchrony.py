@@ -69,11 +69,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svbench.errors import ScoreError
-from svbench.intervals import METHOD, Interval, example_means, mean_interval
+from svbench.intervals import METHOD, Interval
 from svbench.metrics.impact_model import IMPACT_MODEL
 from svbench.metrics.impacts import MOTION_VERSION, ImpactModel, last_change, motion_of
 from svbench.metrics.onsets import OnsetSettings, onset_strength
-from svbench.types import Better, Clip, ClipScore, Features, Judgement, Score, Values, View
+from svbench.metrics.per_clip import mean_of_clips
+from svbench.types import Better, Clip, ClipScore, Features, Judgement, Values, View
 
 # Part of the cache key: raise it whenever the code gives other numbers for equal settings.
 CODE_VERSION: Final = 2
@@ -212,20 +213,7 @@ class Synchrony:
             raise ScoreError(
                 f"{self.name}: none of {len(judged)} clips moves or sounds, expected at least one"
             )
-        values = np.array([clip.value for clip in clips])
-        requests = [clip.request_id for clip in clips]
-        return Judgement(
-            Score(
-                metric=self.name,
-                value=float(values.mean()),
-                better=self.better,
-                count=len(clips),
-                interval=mean_interval(example_means(requests, values), BOUNDS),
-                extractor=generated.extractor,
-                note=_note(clips, len(judged)),
-            ),
-            clips,
-        )
+        return mean_of_clips(self, clips, generated.extractor, BOUNDS, _note(clips, len(judged)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
