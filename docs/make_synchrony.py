@@ -64,13 +64,18 @@ Sound = Callable[[NDArray[np.float32], int], Block]  # rows of a sound
 
 @dataclass(frozen=True)
 class Form:
-    """A score of one clip's picture with any sound."""
+    """A score, and what it looks at."""
 
     title: str
-    view: str
-    picture: Callable[[Clip, ImpactModel], Block]
-    sound: Sound
-    value: Callable[[Block, Block, ImpactModel], float]
+    metric: AVAlign | AdjustedAVAlign | synchrony.Synchrony
+    extractor: Callable[[ImpactModel], AVEvents | synchrony.Trajectories]
+    sound: Sound  # rows that stand for a sound in a block
+    kind: int  # of these rows
+
+    def value(self, block: Block) -> float:
+        """Return the score of one clip."""
+        features = Features("", block, np.zeros(len(block), np.int64), ("clip",))
+        return self.metric.score(features).score.value
 
 
 def main() -> None:
@@ -136,68 +141,46 @@ def _others(folder: Path, known: set[str]) -> Iterator[Seen]:
 # --- scores --------------------------------------------------------------------------------------
 
 
-def _events(detectors: Detectors) -> tuple[Callable[[Clip, ImpactModel], Block], Sound]:
-    def by(model: ImpactModel) -> Detectors:
-        return detectors if detectors.impacts is None else replace(detectors, impacts=model)
-
-    def picture(clip: Clip, model: ImpactModel) -> Block:
-        return np.asarray(AVEvents(by(model))([clip], [""])[0])
-
-    def sound(audio: NDArray[np.float32], rate: int) -> Block:
-        times, strengths = onset_times(audio, rate, detectors.onsets)
-        return np.column_stack([np.full(len(times), float(Kind.ONSET)), times, strengths])
-
-    return picture, sound
+def _onset_rows(detectors: Detectors, audio: NDArray[np.float32], rate: int) -> Block:
+    times, strengths = onset_times(audio, rate, detectors.onsets)
+    return np.column_stack([np.full(len(times), float(Kind.ONSET)), times, strengths])
 
 
-def _aligned(
-    metric: AVAlign | AdjustedAVAlign, picture: Block, sound: Block, _model: ImpactModel
-) -> float:
-    rows = np.concatenate([picture[picture[:, 0] != Kind.ONSET], sound])
-    features = Features("", rows, np.zeros(len(rows), np.int64), ("clip",))
-    return metric.score(features).score.value
+def _events(detectors: Detectors, model: ImpactModel) -> AVEvents:
+    return AVEvents(detectors if detectors.impacts is None else replace(detectors, impacts=model))
 
 
-def _synchronous(picture: Block, sound: Block, _model: ImpactModel) -> float:
-    rows = np.concatenate([picture[picture[:, 0] != synchrony.Kind.RISE], sound])
-    metric = synchrony.Synchrony()
-    features = Features("", rows, np.zeros(len(rows), np.int64), ("clip",))
-    return metric.score(features).score.value
-
-
-def _trajectories(clip: Clip, model: ImpactModel) -> Block:
-    return np.asarray(synchrony.Trajectories(model)([clip], [""])[0])
-
-
-def _align_forms() -> Iterator[Form]:
+def _forms() -> Iterator[Form]:
     for adjusted, preset in ((False, "published"), (True, "published"), (True, "tuned-2")):
         detectors = DETECTORS[preset]
-        kind = AdjustedAVAlign if adjusted else AVAlign
-        title = f"`av-align-{'adjusted-' if adjusted else ''}corrected@{preset}`"
-        metric = kind("corrected", detectors)
-        yield Form(title, "conformed", *_events(detectors), partial(_aligned, metric))
+        metric = (AdjustedAVAlign if adjusted else AVAlign)("corrected", detectors)
+        extractor, sound = partial(_events, detectors), partial(_onset_rows, detectors)
+        yield Form(f"`{metric.name}`", metric, extractor, sound, Kind.ONSET)
+    for view in ("conformed", "native"):
+        judge = synchrony.Synchrony(view)
+        extractor = partial(synchrony.Trajectories, view=view)
+        kind = synchrony.Kind.RISE
+        yield Form(f"`{judge.name}`", judge, extractor, synchrony.rise_rows, kind)
 
 
-FORMS: Final = (
-    *_align_forms(),
-    Form("`synchrony@impacts`", "conformed", _trajectories, synchrony.rise_rows, _synchronous),
-    Form("`synchrony@impacts+native`", "native", _trajectories, synchrony.rise_rows, _synchronous),
-)
+FORMS: Final = tuple(_forms())
 
 
 def _measured(form: Form, clips: Sequence[Seen]) -> dict[str, Any]:
     """Measure one form on one set."""
-    seen = [clip.views[form.view] for clip in clips]
-    models = [clip.model for clip in clips]
-    pictures = [form.picture(clip, model) for clip, model in zip(seen, models, strict=True)]
-    sounds = [form.sound(clip.audio, clip.spec.sample_rate) for clip in seen]
+    seen = [clip.views[form.metric.view] for clip in clips]
+    extractors = [form.extractor(clip.model) for clip in clips]
+    blocks = [np.asarray(of([clip], [""])[0]) for of, clip in zip(extractors, seen, strict=True)]
     pairs = np.array(
-        [[form.value(p, s, m) for s in sounds] for p, m in zip(pictures, models, strict=True)]
+        [
+            [form.value(np.asarray(of.joined(picture, sound))) for sound in blocks]
+            for of, picture in zip(extractors, blocks, strict=True)
+        ]
     )
     shifted = np.array(
         [
-            [form.value(p, _shifted(form, clip, shift), m) for shift in RATED]
-            for p, clip, m in zip(pictures, seen, models, strict=True)
+            [form.value(_shifted(form, block, clip, shift)) for shift in RATED]
+            for block, clip in zip(blocks, seen, strict=True)
         ]
     )
     true, n = float(np.diag(pairs).mean()), len(clips)
@@ -223,9 +206,10 @@ def _turned(pairs: NDArray[np.float64], places: int) -> float:
     return float(pairs[order, (order + places) % len(pairs)].mean())
 
 
-def _shifted(form: Form, clip: Clip, shift: float) -> Block:
+def _shifted(form: Form, block: Block, clip: Clip, shift: float) -> Block:
     rate = clip.spec.sample_rate
-    return form.sound(np.roll(clip.audio, -round(shift * rate)), rate)
+    sound = form.sound(np.roll(clip.audio, -round(shift * rate)), rate)
+    return np.concatenate([block[block[:, 0] != form.kind], sound])
 
 
 def _followed(shifted: NDArray[np.float64]) -> float:
@@ -233,11 +217,15 @@ def _followed(shifted: NDArray[np.float64]) -> float:
     return float(spearmanr(shifted.mean(axis=0), list(RATED.values()))[0])
 
 
+def _rows(clip: Seen) -> Block:
+    return np.asarray(synchrony.Trajectories(clip.model, "native")([clip.views["native"]], [""])[0])
+
+
 def _each(clips: Sequence[Seen]) -> list[dict[str, Any]]:
     """Judge generated clips one by one, as they were made."""
     found = []
     for clip in clips:
-        rows = _trajectories(clip.views["native"], clip.model)
+        rows = _rows(clip)
         features = Features("", rows, np.zeros(len(rows), np.int64), (clip.id,))
         (judged,) = synchrony.Synchrony("native").score(features).clips
         found.append({"clip": clip.id, "value": judged.value, **judged.detail})
@@ -303,7 +291,7 @@ def _draw(clips: Sequence[Seen]) -> None:
     figure = Figure(figsize=(9, 1.5 * len(clips)), layout="constrained")
     axes = figure.subplots(len(clips), 1, squeeze=False)[:, 0]
     for axis, clip, of in zip(axes, clips, load(NAME)["generated"]["measured"], strict=True):
-        rows = _trajectories(clip.views["native"], clip.model)
+        rows = _rows(clip)
         for kind, colour, label in (
             (synchrony.Kind.IMPACT, "tab:red", "impacts, log odds"),
             (synchrony.Kind.RISE, "tab:blue", "onset strength"),
