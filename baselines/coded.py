@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from svbench.baselines.model import JointModel
+from svbench.baselines.joint.model import JointModel
 from svbench.protocols import RealClips
 from svbench.types import Clip, ClipSpec, Request
 

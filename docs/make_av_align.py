@@ -25,13 +25,14 @@ from typing import Any
 import numpy as np
 from page_blocks import line, load, put, save
 
-from svbench import media
-from svbench.datasets import greatesthits, miniature
+from svbench.datasets import greatesthits
 from svbench.errors import DataError
-from svbench.metrics.adjusted import SIGNIFICANT, AdjustedAVAlign
-from svbench.metrics.av_align import AVAlign, Variant
-from svbench.metrics.av_events import DETECTORS, AVEvents, Detectors, Kind
-from svbench.metrics.onsets import onset_times
+from svbench.files import media
+from svbench.metrics.avalign.adjusted import SIGNIFICANT, AdjustedAVAlign
+from svbench.metrics.avalign.events import DETECTORS, AVEvents, Detectors, Kind
+from svbench.metrics.avalign.onsets import onset_times
+from svbench.metrics.avalign.score import AVAlign, Variant
+from svbench.miniature import greatesthits as miniature
 from svbench.types import Clip, Features, Recording
 
 LAGS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # s

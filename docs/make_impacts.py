@@ -6,7 +6,7 @@ FOLDER holds annotated clips: `hits.json`, a list of {clip, hits: [[time in s, w
 `<clip>.mp4` for each. `--and` adds one more clip with a JSON object that has such `hits`. Measured:
 F of motion peaks and of onsets, within 1/15 s or one frame, of the published and tuned presets, and
 of impacts when each clip in turn is left out, threshold and all. Written: data/impacts.json, from
-there the table of the page, and the model to metrics/impact_model.py.
+there the table of the page, and the model to metrics/avalign/impact_model.py.
 
 Each clip is seen in four versions: at its own rate and size, and squeezed to 256 x 256 px, each
 also at 8 frames/s. They are the pictures that the native and the conformed view show.
@@ -25,15 +25,15 @@ import cv2
 import numpy as np
 from page_blocks import head, line, load, put, save
 
-from svbench import media
-from svbench.metrics import impact_fit, tuning
-from svbench.metrics.av_events import DETECTORS, AVEvents, Detectors, read_events
-from svbench.metrics.impact_fit import Annotated
-from svbench.metrics.impacts import ImpactModel, measure
+from svbench.files import media
+from svbench.metrics.avalign import impact_fit, tuning
+from svbench.metrics.avalign.events import DETECTORS, AVEvents, Detectors, read_events
+from svbench.metrics.avalign.impact_fit import Annotated
+from svbench.metrics.avalign.impacts import ImpactModel, measure
 from svbench.types import Clip, ClipSpec, Features, Recording
 
 PAGE = Path(__file__).parent / "av-align.md"
-MODEL = Path(__file__).parents[1] / "metrics" / "impact_model.py"
+MODEL = Path(__file__).parents[1] / "metrics" / "avalign" / "impact_model.py"
 BLOCK = NAME = "impacts"  # of the page, and of the data
 COMMAND = "python docs/make_impacts.py --annotated FOLDER --and CLIP.mp4 HITS.json"
 JUDGED = 8.0  # frames/s
@@ -182,7 +182,7 @@ def _write_model(model: ImpactModel, sources: Sequence[Source]) -> None:
         f"Fitted on {len(sources)} annotated real clips of Greatest Hits with "
         f"{sum(len(s.hits) for s in sources)} hits\n(A. Owens et al.: Visually indicated sounds. "
         f'CVPR 2016), each in four versions.\n"""\n\n'
-        "from typing import Final\n\nfrom svbench.metrics.impacts import ImpactModel\n\n"
+        "from typing import Final\n\nfrom svbench.metrics.avalign.impacts import ImpactModel\n\n"
         f"IMPACT_MODEL: Final = {values!r}\n"
     )
     MODEL.write_text(text, encoding="utf-8")

@@ -25,9 +25,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from svbench.reports.paired import paired_runs
-from svbench.reports.table import number
-from svbench.results import load_table
+from svbench.files.results import load_table
+from svbench.reports.tables.paired import paired_runs
+from svbench.reports.tables.table import number
 from svbench.types import ResultTable, Row, Score
 
 PAGE: Final = Path(__file__).with_name("miniature-study.md")

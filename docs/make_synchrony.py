@@ -32,16 +32,16 @@ from numpy.typing import NDArray
 from page_blocks import head, line, load, put, save
 from scipy.stats import spearmanr
 
-from svbench import media
 from svbench.datasets import greatesthits
 from svbench.errors import DataError
-from svbench.metrics import impact_fit, synchrony
-from svbench.metrics.adjusted import AdjustedAVAlign
-from svbench.metrics.av_align import AVAlign
-from svbench.metrics.av_events import DETECTORS, AVEvents, Detectors, Kind
-from svbench.metrics.impact_model import IMPACT_MODEL
-from svbench.metrics.impacts import ImpactModel
-from svbench.metrics.onsets import onset_times
+from svbench.files import media
+from svbench.metrics.avalign import impact_fit, synchrony
+from svbench.metrics.avalign.adjusted import AdjustedAVAlign
+from svbench.metrics.avalign.events import DETECTORS, AVEvents, Detectors, Kind
+from svbench.metrics.avalign.impact_model import IMPACT_MODEL
+from svbench.metrics.avalign.impacts import ImpactModel
+from svbench.metrics.avalign.onsets import onset_times
+from svbench.metrics.avalign.score import AVAlign
 from svbench.types import Clip, Features, Recording
 
 NAME: Final = "synchrony"

@@ -2,7 +2,7 @@
 
 What a command measured lies in `docs/data/NAME.json`, with the version of svbench and the command.
 Tables stand between `<!-- begin BLOCK -->` and `<!-- end BLOCK -->` of a page and are made from
-these data alone; `tests/test_docs.py` makes them again and compares.
+these data alone; `tests/house/test_docs.py` makes them again and compares.
 """
 
 from __future__ import annotations

@@ -41,12 +41,12 @@ import torch
 from numpy.typing import NDArray
 
 from svbench.errors import ConfigError, ScoreError
-from svbench.metrics import vggish
+from svbench.files.weights import WeightFile
+from svbench.files.weights import load as load_weights
 from svbench.metrics.frechet import Frechet
-from svbench.metrics.networks import Once, digest, dtype_of, inference, loaded
+from svbench.metrics.networks import vggish
+from svbench.metrics.networks.loading import Once, digest, dtype_of, inference, loaded
 from svbench.types import Clip, Values, View
-from svbench.weights import WeightFile
-from svbench.weights import load as load_weights
 
 # Part of the cache key: raise it whenever the code gives other numbers for equal settings.
 CODE_VERSION: Final = 1

@@ -72,12 +72,19 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from svbench.errors import ConfigError, ScoreError
-from svbench.metrics import i3d
+from svbench.files.weights import PUBLISHED, WeightFile, check_is, load_script
+from svbench.files.weights import load as load_weights
 from svbench.metrics.frechet import Frechet
-from svbench.metrics.networks import Once, digest, dtype_of, in_full_batches, inference, loaded
+from svbench.metrics.networks import i3d
+from svbench.metrics.networks.loading import (
+    Once,
+    digest,
+    dtype_of,
+    in_full_batches,
+    inference,
+    loaded,
+)
 from svbench.types import Clip, Features, Judgement, Values, View
-from svbench.weights import PUBLISHED, WeightFile, check_is, load_script
-from svbench.weights import load as load_weights
 
 # Part of the cache key: raise it whenever the code gives other numbers for equal settings.
 CODE_VERSION: Final = 1

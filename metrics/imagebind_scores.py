@@ -41,15 +41,15 @@ from numpy.typing import NDArray
 
 from svbench.errors import ConfigError, DataError, ScoreError
 from svbench.files.text import REASON, read_object, shown
+from svbench.files.weights import WeightFile
+from svbench.files.weights import load as load_weights
 from svbench.intervals import METHOD, Interval
-from svbench.metrics.imagebind import HEARD, HUGE, Heard, ImageBind, ImageBindConfig, load
-from svbench.metrics.imagebind_inputs import InputProtocol, spectrograms, video_crops
-from svbench.metrics.imagebind_text import Tokenizer, WordTokenizer
-from svbench.metrics.networks import Once, digest, dtype_of, inference
+from svbench.metrics.networks.imagebind import HEARD, HUGE, Heard, ImageBind, ImageBindConfig, load
+from svbench.metrics.networks.imagebind_inputs import InputProtocol, spectrograms, video_crops
+from svbench.metrics.networks.imagebind_text import Tokenizer, WordTokenizer
+from svbench.metrics.networks.loading import Once, digest, dtype_of, inference
 from svbench.metrics.per_clip import mean_of_clips
 from svbench.types import Better, Clip, ClipScore, Features, Judgement, Values, View
-from svbench.weights import WeightFile
-from svbench.weights import load as load_weights
 
 IBKind = Literal["ib-av", "ib-ta", "ib-tv"]
 

@@ -6,7 +6,7 @@ from svbench.early_stops import end_on_signals
 def main() -> None:
     """Run the command line."""
     end_on_signals()
-    from svbench.cli import main as command
+    from svbench.cli.app import main as command
 
     command()
 

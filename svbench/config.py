@@ -45,7 +45,7 @@ class _Config(BaseModel):
     resamples: Annotated[int, _limited("resamples")] = 1000  # of the bootstrap of FVD and FAD
     allow_missing: bool = False
     strict: bool = False  # a column that cannot be filled is an error
-    # How recorded clips are brought to the judged format: see `svbench.media`.
+    # How recorded clips are brought to the judged format: see `svbench.files.media`.
     frame_choice: FrameChoice = "nearest"
     channels: Channels = "mean"
 

@@ -2,7 +2,7 @@
 
 Importing the command line takes some tenths of a second, in which Python would answer SIGINT with
 a traceback, and SIGTERM and SIGHUP without a word. What is imported here has to be loaded before
-that is mended, so it is next to nothing. `svbench.cli_stopping` takes over as soon as it can.
+that is mended, so it is next to nothing. `svbench.cli.stopping` takes over as soon as it can.
 """
 
 from __future__ import annotations

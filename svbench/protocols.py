@@ -39,7 +39,8 @@ class System(Protocol):
     def made_of_real_clips(self) -> bool:
         """Tell whether its clips hold pictures or sound of the real ones.
 
-        Such a system is compared with real clips that it is not made of: see `svbench.judging`.
+        Such a system is compared with real clips that it is not made of: see
+        `svbench.walk.judging`.
         """
         ...
 

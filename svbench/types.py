@@ -33,7 +33,7 @@ class ClipSpec:
     fps: float  # frames / s
     size: tuple[int, int]  # (height, width), pixels
     sample_rate: int  # audio samples / s
-    # How recorded clips are brought to it (see `svbench.media`):
+    # How recorded clips are brought to it (see `svbench.files.media`):
     frame_choice: FrameChoice = "nearest"
     channels: Channels = "mean"
 

@@ -18,12 +18,12 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
-from svbench.baselines.ddim import PAPER_SCHEDULES
-from svbench.baselines.mixers import MixerKind
-from svbench.baselines.modal import Modal
-from svbench.baselines.sampling import SamplerSettings, sample
-from tests.joint_factories import CAPTION, WORDS, tiny_joint
-from tests.straightforward_joint import plainly, sample_plainly
+from svbench.baselines.joint.ddim import PAPER_SCHEDULES
+from svbench.baselines.joint.mixers import MixerKind
+from svbench.baselines.joint.pair import Modal
+from svbench.baselines.joint.sampling import SamplerSettings, sample
+from tests.alternatives.straightforward_joint import plainly, sample_plainly
+from tests.factories.joint import CAPTION, WORDS, tiny_joint
 
 FRAMES, ROWS, SIZE = 8, 24, 8  # latents of a short, small clip
 SETTINGS = SamplerSettings(25, 1.5, "official")
@@ -64,7 +64,7 @@ def test_25_steps(benchmark: BenchmarkFixture, mixer: MixerKind) -> None:
 MEASURED = """
 import sys
 from tests.bench_joint import PAPER_SCHEDULES, SETTINGS, inputs, plainly, sample, sample_plainly
-from tests.joint_factories import tiny_joint
+from tests.factories.joint import tiny_joint
 joint, told = tiny_joint(sys.argv[1]), inputs()
 if sys.argv[2] == "plain":
     joint = plainly(joint)

@@ -11,7 +11,7 @@ from typing import Any
 import av
 import pytest
 
-from tests import movies
+from tests.factories import movies
 
 HOUR = 3600  # s
 BOUND = 300e6  # bytes that reading 4 s of an hour of 1920 x 1080 px may take

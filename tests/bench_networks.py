@@ -16,8 +16,8 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
-from svbench.metrics.i3d import I3D, prepared
-from tests.metrics.seeded import seeded_i3d
+from svbench.metrics.networks.i3d import I3D, prepared
+from tests.factories.seeded_networks import seeded_i3d
 
 CLIPS = 8
 FRAMES = 16

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from svbench.metrics.av_events import DETECTORS, AVEvents
-from svbench.metrics.impact_model import IMPACT_MODEL
-from svbench.metrics.synchrony import Trajectories
+from svbench.metrics.avalign.events import DETECTORS, AVEvents
+from svbench.metrics.avalign.impact_model import IMPACT_MODEL
+from svbench.metrics.avalign.synchrony import Trajectories
 from svbench.protocols import Extractor
 from svbench.types import Clip, ClipSpec, Values
 

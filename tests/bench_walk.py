@@ -16,20 +16,21 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from svbench import media
-from svbench.catalog import DEFAULT_METRICS, METRICS
+from svbench.catalog.plans import DEFAULT_METRICS, METRICS
 from svbench.config import RunConfig
-from svbench.datasets import greatesthits, miniature
-from svbench.engine import Local
-from svbench.extract import extract
-from svbench.generate import recorded
-from svbench.metrics.av_align import DETECTORS, AVAlign
+from svbench.datasets import greatesthits
+from svbench.engines.local import Local
+from svbench.files import media
+from svbench.files.store import Store
+from svbench.metrics.avalign.score import DETECTORS, AVAlign
+from svbench.miniature import greatesthits as miniature
 from svbench.protocols import Metric
-from svbench.store import Store
 from svbench.types import ClipSpec, Example, Recording
-from tests.factories import make_clip
-from tests.golden import golden_root
-from tests.reference_loop import av_align
+from svbench.walk.extract import extract
+from svbench.walk.generate import recorded
+from tests.alternatives.av_align_loop import av_align
+from tests.factories.clips import make_clip
+from tests.goldens.places import golden_root
 
 SPEC = ClipSpec(32, 8.0, (256, 256), 16000)
 CLIPS = 30
@@ -88,7 +89,7 @@ def test_av_align_against_the_reference_loop(benchmark: BenchmarkFixture, tmp_pa
 # A child's rusage would also count its parent's memory at the fork, so it tells its own peak.
 MEASURED = """
 import sys
-from svbench.cli import main
+from svbench.cli.app import main
 try:
     main()
 finally:

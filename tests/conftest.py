@@ -1,4 +1,4 @@
-"""Fixtures shared by all tests; what needs no fixture lies in `tests.factories`."""
+"""Fixtures shared by all tests; what needs no fixture lies in `tests.factories.clips`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from svbench import cli, weights
-from svbench.files import weight_structure
-from tests.commands import Command, Outcome
-from tests.weight_factories import publish, write_state
-from tests.weight_server import Server, serving
+from svbench.cli import app as cli
+from svbench.files import weights
+from svbench.files.weights import structure
+from tests.factories.commands import Command, Outcome
+from tests.factories.weight_server import Server, serving
+from tests.factories.weights import publish, write_state
 
 
 @pytest.fixture
@@ -38,10 +39,10 @@ def svbench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
 @pytest.fixture
 def published(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """Put a small network in place of all published weights (see `tests.weight_factories`)."""
+    """Put a small network in place of all published weights (see `tests.factories.weights`)."""
     publish(monkeypatch, tmp_path / "published")
     yield
-    weight_structure.structure.cache_clear()
+    structure.structure.cache_clear()
 
 
 @pytest.fixture

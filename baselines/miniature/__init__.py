@@ -25,17 +25,17 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from svbench.baselines.joint.mixers import MixerKind
+from svbench.baselines.joint.model import JointModel
+from svbench.baselines.joint.pair import Modal
 from svbench.baselines.miniature.audio_codec import AudioCodec
 from svbench.baselines.miniature.captions import Captioner
 from svbench.baselines.miniature.nets import SCHEDULES, Design, joint_unet
 from svbench.baselines.miniature.video_codec import codec_for
-from svbench.baselines.mixers import MixerKind
-from svbench.baselines.modal import Modal
-from svbench.baselines.model import JointModel
 from svbench.errors import DataError
 from svbench.files.text import REASON, read_json, read_object, shown
+from svbench.files.weights import load_state, sha256
 from svbench.files.writing import write_text
-from svbench.weights import load_state, sha256
 
 FOLDER: Final = Path(__file__).parent
 RECORD: Final = "MADE.json"

@@ -5,8 +5,8 @@ tell 40 ms of the autoencoder's latents.
 
 Conventions
 -----------
-As in `svbench.baselines.model`. Spectrograms are AudioLDM's: 64 mel bands of 0 to 8000 Hz, 10 ms a
-row, natural logarithm of magnitudes, (rows, 64).
+As in `svbench.baselines.joint.model`. Spectrograms are AudioLDM's: 64 mel bands of 0 to 8000 Hz, 10
+ms a row, natural logarithm of magnitudes, (rows, 64).
 
 References
 ----------

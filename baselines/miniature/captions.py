@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from svbench.baselines.joint.pair import Modal
 from svbench.baselines.miniature.nets import WORDS, text_encoder
-from svbench.baselines.modal import Modal
 
 FILLER, BEGIN, END, UNKNOWN = range(4)
 SPECIAL: Final = 4  # numbers that are no words

@@ -35,10 +35,10 @@ from diffusers import AutoencoderKL, UNet2DConditionModel, UNetMotionModel
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 
-from svbench.baselines.ddim import NoiseSchedule
-from svbench.baselines.joint_unet import JointConfig, JointUNet
-from svbench.baselines.mixers import MixerKind
-from svbench.baselines.modal import Modal
+from svbench.baselines.joint.ddim import NoiseSchedule
+from svbench.baselines.joint.mixers import MixerKind
+from svbench.baselines.joint.pair import Modal
+from svbench.baselines.joint.unet import JointConfig, JointUNet
 
 GROUPS: Final = 8  # of group norms that see more than one place
 ALONE: Final = 1  # of those that see a single place: with more, each would see but a few numbers

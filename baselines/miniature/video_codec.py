@@ -5,7 +5,7 @@ are those of what stands still and of what moves (`CourseCodec`, `FrameCodec`).
 
 Conventions
 -----------
-As in `svbench.baselines.model`.
+As in `svbench.baselines.joint.model`.
 """
 
 from __future__ import annotations

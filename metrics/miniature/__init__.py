@@ -22,13 +22,13 @@ from typing import Final
 
 from svbench.errors import ConfigError, DataError
 from svbench.files.text import REASON, read_object, shown
+from svbench.files.weights import WeightFile, sha256
 from svbench.metrics import fad as fads
 from svbench.metrics import fvd as fvds
 from svbench.metrics.frechet import Frechet
 from svbench.metrics.fvd import FVD
-from svbench.metrics.imagebind_inputs import PROTOCOLS as IB_PROTOCOLS
 from svbench.metrics.imagebind_scores import IB, IBKind, ImageBindEmbeddings, read_small
-from svbench.weights import WeightFile, sha256
+from svbench.metrics.networks.imagebind_inputs import PROTOCOLS as IB_PROTOCOLS
 
 FOLDER: Final = Path(__file__).parent
 SCENES: Final = FOLDER / "scenes"

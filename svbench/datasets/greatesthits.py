@@ -43,9 +43,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from svbench import media
-from svbench.datasets.clip_lists import check_folder, check_settings, names, reached, read_rows
+from svbench.datasets.lists import check_folder, check_settings, names, reached, read_rows
 from svbench.errors import ConfigError, DataError
+from svbench.files import media
 from svbench.files.text import read_lines
 from svbench.types import ClipSpec, Example, Recording
 

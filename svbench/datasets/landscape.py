@@ -35,8 +35,8 @@ from itertools import chain, zip_longest
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from svbench.datasets.clip_lists import check_folder, check_settings, names, reached, read_rows
 from svbench.datasets.ids import check_ids
+from svbench.datasets.lists import check_folder, check_settings, names, reached, read_rows
 from svbench.errors import DataError
 from svbench.files.endings import is_video
 from svbench.files.folders import Stems

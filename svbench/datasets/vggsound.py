@@ -31,8 +31,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from svbench.datasets.clip_lists import check_folder, check_settings, names, reached, read_rows
 from svbench.datasets.ids import check_ids
+from svbench.datasets.lists import check_folder, check_settings, names, reached, read_rows
 from svbench.errors import DataError
 from svbench.types import ClipSpec, Example, Recording
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from svbench import extract
 from svbench.types import Clip
-from tests.commands import Command, Outcome
-from tests.factories import write_folder
+from svbench.walk import extract
+from tests.factories.clips import write_folder
+from tests.factories.commands import Command, Outcome
 
 
 @pytest.fixture(scope="session")

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from svbench import media
+from svbench.files import media
 from svbench.types import Clip, ClipSpec
-from tests.commands import Command, hint
-from tests.factories import SPEC, make_clip, write_clip
+from tests.factories.clips import SPEC, make_clip, write_clip
+from tests.factories.commands import Command, hint
 
 
 def half(path: Path, suffix: str = ".mp4") -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from svbench.files.writing import MARK
-from tests.commands import Command
-from tests.full_disks import files_of_at_most
-from tests.page_factories import write_page_run
+from tests.factories.commands import Command
+from tests.factories.full_disks import files_of_at_most
+from tests.factories.pages import write_page_run
 
 COMMANDS = {
     # words -> bytes that still fit into a file, the file that is blamed

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import Command
-from tests.result_factories import ALIGN, make_table, write_run
+from tests.factories.commands import Command
+from tests.factories.results import ALIGN, make_table, write_run
 
 CLIP = '{"file": "made/c0.mp4"'
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import Command, hint
+from tests.factories.commands import Command, hint
 
 
 def test_a_missing_folder(score: Command, tmp_path: Path, made: Path) -> None:

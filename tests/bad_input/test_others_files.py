@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from svbench.files.writing import MARK
-from tests.commands import Command, hint
-from tests.factories import write_clip, write_folder
+from tests.factories.clips import write_clip, write_folder
+from tests.factories.commands import Command, hint
 
 
 def everything(root: Path) -> dict[str, bytes]:

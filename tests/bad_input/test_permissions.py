@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import Command, hint
-from tests.factories import write_clip
+from tests.factories.clips import write_clip
+from tests.factories.commands import Command, hint
 
 
 @contextmanager

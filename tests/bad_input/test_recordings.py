@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from svbench import media
 from svbench.datasets import manifest
 from svbench.errors import DataError
-from tests import movies
-from tests.commands import Command
-from tests.factories import SPEC, make_clip, write_clip
+from svbench.files import media
+from tests.factories import movies
+from tests.factories.clips import SPEC, make_clip, write_clip
+from tests.factories.commands import Command
 
 Make = Callable[[Path], object]
 SIZE = (24, 32)

@@ -11,8 +11,8 @@ import pytest
 
 from svbench.files.holding import locked
 from svbench.files.writing import MARK
-from tests.commands import Command
-from tests.full_disks import files_of_at_most
+from tests.factories.commands import Command
+from tests.factories.full_disks import files_of_at_most
 
 THREE = ",".join(
     f"av-align-{variant}@published"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import Command
+from tests.factories.commands import Command
 
 
 def test_the_same_command_gives_the_same_table_behind_a_page(

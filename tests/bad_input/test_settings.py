@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from svbench import catalog
+from svbench.catalog import plans as catalog
 from svbench.datasets import manifest
-from tests.commands import Command
-from tests.factories import SPEC
+from tests.factories.clips import SPEC
+from tests.factories.commands import Command
 
 RUN = "run --dataset greatesthits"
 PAPER = f"{RUN} --scale paper --data-root {{data}}"

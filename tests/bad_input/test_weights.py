@@ -19,9 +19,9 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from svbench import weights
-from tests.commands import Command
-from tests.weight_factories import MOST, make_state, placed, write_state
+from svbench.files import weights
+from tests.factories.commands import Command
+from tests.factories.weights import MOST, make_state, placed, write_state
 
 pytestmark = pytest.mark.usefixtures("published")
 

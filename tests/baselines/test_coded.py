@@ -7,10 +7,10 @@ import torch
 
 from svbench.baselines import miniature
 from svbench.baselines.coded import Coded
-from svbench.baselines.model import JointModel
-from svbench.datasets.miniature import SPEC
+from svbench.baselines.joint.model import JointModel
+from svbench.miniature.greatesthits import SPEC
 from svbench.types import Clip, ClipSpec, Request
-from tests.baselines.test_miniature_systems import a_clip
+from tests.baselines.miniature.test_systems import a_clip
 
 
 class Numbered:

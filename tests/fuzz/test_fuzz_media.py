@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from svbench import media
 from svbench.errors import DataError
+from svbench.files import media
 from svbench.types import ClipSpec, Recording
-from tests import movies
+from tests.factories import movies
 from tests.fuzz.mutations import count, mutants
 
 USUAL = 25  # variants of each specimen

@@ -16,26 +16,27 @@ from typing import Any
 
 import pytest
 
-from svbench import gallery
-from svbench.baselines import checkpoint
 from svbench.baselines import miniature as systems
-from svbench.clip_view import ClipView, Motion, dump_view, load_view
-from svbench.datasets import captions, drawn, greatesthits, landscape, manifest, vggsound
-from svbench.engine import Local
+from svbench.baselines.checkpoints import ours as checkpoint
+from svbench.datasets import captions, greatesthits, landscape, manifest, vggsound
+from svbench.engines.local import Local
 from svbench.errors import SvbenchError
+from svbench.files.clip_view import ClipView, Motion, dump_view, load_view
+from svbench.files.results import dump_scores, dump_table, load_scores, load_settings, load_table
 from svbench.files.seals import sealed, unsealed
+from svbench.files.store import digest_set
 from svbench.files.text import is_plain, read_object
-from svbench.generate import UNREADABLE
 from svbench.metrics import miniature as networks
 from svbench.metrics.imagebind_scores import read_small
-from svbench.reports.clip_scores import read_clip_scores
-from svbench.reports.golden import Entry, Golden, Tolerance, dump_golden, load_golden
-from svbench.results import dump_scores, dump_table, load_scores, load_settings, load_table
-from svbench.store import digest_set
-from svbench.train_systems import curve
+from svbench.miniature.drawing import folders
+from svbench.reports.compare.golden import Entry, Golden, Tolerance, dump_golden, load_golden
+from svbench.reports.tables.clip_scores import read_clip_scores
+from svbench.training.miniature.systems import curve
 from svbench.types import ClipScore, ClipSpec, Recording, ResultTable, Sample
+from svbench.walk import gallery
+from svbench.walk.generate import UNREADABLE
+from tests.factories.results import make_table
 from tests.fuzz.mutations import count, mutants
-from tests.result_factories import make_table
 
 USUAL = 60  # variants of each specimen
 TABLE = make_table()
@@ -46,7 +47,11 @@ LISTED = digest_set(  # of one that `score` was given: its files are empty
 )
 ONE = hashlib.sha256(b"1\n").hexdigest()
 COUNTS = {"train": 1, "test": 1, "reference": 0}
-DRAWN = {**drawn._facts("x", 1, 0), **COUNTS, "files": {f"{split}.txt": ONE for split in COUNTS}}
+DRAWN = {
+    **folders._facts("x", 1, 0),
+    **COUNTS,
+    "files": {f"{split}.txt": ONE for split in COUNTS},
+}
 MARKER = json.dumps(sealed(DRAWN), indent=2)
 HIT = "2015-02-16-16-49-06"
 
@@ -109,8 +114,8 @@ def clips(read: Callable[[Path], Any]) -> Callable[[Path], Any]:
 
 def drawn_once(folder: Path) -> None:
     """Take a folder for drawn, mend it, or refuse it; what is not whole is drawn again."""
-    drawn.draw_once(folder, fill, name="x", version=1, seed=0, train=1, test=1)
-    drawn.draw_once(folder, refuse, name="x", version=1, seed=0, train=1, test=1)
+    folders.draw_once(folder, fill, name="x", version=1, seed=0, train=1, test=1)
+    folders.draw_once(folder, refuse, name="x", version=1, seed=0, train=1, test=1)
 
 
 def fill(folder: Path, split: str, _there: int, clips: int) -> None:

@@ -13,11 +13,11 @@ import torch
 from numpy.typing import NDArray
 
 from svbench.errors import ConfigError, ScoreError
+from svbench.files.weights import WeightFile
 from svbench.metrics.fad import PROTOCOLS, VGGishEmbeddings, examples, fad
-from svbench.metrics.vggish import VGGish
+from svbench.metrics.networks.vggish import VGGish
 from svbench.types import Clip, ClipSpec, Features
-from svbench.weights import WeightFile
-from tests.metrics.seeded import seeded_vggish, write_weights
+from tests.factories.seeded_networks import seeded_vggish, write_weights
 
 SPEC = ClipSpec(frames=16, fps=8.0, size=(8, 8), sample_rate=16000)  # 2 s: two examples
 WIDTH = 1 / 32

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch.nn import functional as F  # noqa: N812
 
 from svbench.errors import ConfigError, ScoreError
+from svbench.files.weights import WeightFile
 from svbench.metrics.fvd import (
     FVD,
     PROTOCOLS,
@@ -25,10 +26,9 @@ from svbench.metrics.fvd import (
     squared,
     window_starts,
 )
-from svbench.metrics.i3d import I3D
+from svbench.metrics.networks.i3d import I3D
 from svbench.types import Clip, ClipSpec, Features
-from svbench.weights import WeightFile
-from tests.metrics.seeded import seeded_i3d, write_weights
+from tests.factories.seeded_networks import seeded_i3d, write_weights
 
 CLASSES, WIDTH, SIZE = 8, 1 / 16, 32
 SPEC = ClipSpec(frames=36, fps=8.0, size=(24, 32), sample_rate=800)

@@ -16,12 +16,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from svbench import weights as store
 from svbench.errors import ConfigError, DataError, ScoreError
+from svbench.files import weights as store
+from svbench.files.weights import PUBLISHED, WeightFile, load_script, sha256
 from svbench.metrics.fvd import PROTOCOLS, SCRIPTED, STYLEGAN_V_SPREAD, fvd
-from svbench.metrics.i3d import I3D
-from svbench.weights import PUBLISHED, WeightFile, load_script, sha256
-from tests.metrics.seeded import seeded_i3d, write_weights
+from svbench.metrics.networks.i3d import I3D
+from tests.factories.seeded_networks import seeded_i3d, write_weights
 from tests.metrics.test_fvd import CLASSES, SIZE, WIDTH, clip, described
 
 I3DS = ("i3d", "i3d-torchscript", "i3d-pretrained-400")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from svbench.errors import ScoreError
 from svbench.metrics.frechet import distance, stats
-from tests.golden import golden
+from tests.goldens.places import golden
 
 # Implementations whose covariance is divided by N; the others divide by N - 1.
 POPULATION = ("styleganv_FeatureStats", "cdfvd_FeatureStats")

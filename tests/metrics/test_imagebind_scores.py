@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from svbench.errors import ConfigError, DataError, ScoreError
-from svbench.metrics.imagebind_inputs import PROTOCOLS
 from svbench.metrics.imagebind_scores import (
     IB,
     IBKind,
@@ -22,9 +21,10 @@ from svbench.metrics.imagebind_scores import (
     read_embeddings,
     read_small,
 )
+from svbench.metrics.networks.imagebind_inputs import PROTOCOLS
 from svbench.types import Clip, ClipSpec, Features, Values
-from tests.factories import make_clip
-from tests.metrics.small_imagebind import SMALL, WORDS, random_weights, small_extractor
+from tests.factories.clips import make_clip
+from tests.factories.small_imagebind import SMALL, WORDS, random_weights, small_extractor
 
 SPEC = ClipSpec(32, 8.0, (32, 48), 16000)
 CLIPS = [make_clip(seed, SPEC) for seed in range(4)]

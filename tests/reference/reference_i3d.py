@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from svbench.metrics import i3d
 from svbench.metrics.frechet import distance, stats
 from svbench.metrics.fvd import PROTOCOLS, I3DLogits
+from svbench.metrics.networks import i3d
 from svbench.types import Clip, ClipSpec
-from tests.metrics.seeded import seeded_i3d, write_weights
+from tests.factories.seeded_networks import seeded_i3d, write_weights
 from tests.reference.packages import Compare, importable
 
 SPEC = ClipSpec(frames=16, fps=8.0, size=(64, 96), sample_rate=16000)

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from svbench.metrics.imagebind import ImageBindConfig, load
-from svbench.metrics.imagebind_inputs import fbank
-from svbench.metrics.imagebind_parts import Size
-from svbench.metrics.imagebind_text import ClipTokenizer
-from svbench.weights import WeightFile, sha256
-from tests.metrics.small_imagebind import random_state
+from svbench.files.weights import WeightFile, sha256
+from svbench.metrics.networks.imagebind import ImageBindConfig, load
+from svbench.metrics.networks.imagebind_inputs import fbank
+from svbench.metrics.networks.imagebind_parts import Size
+from svbench.metrics.networks.imagebind_text import ClipTokenizer
+from tests.factories.small_imagebind import random_state
 from tests.reference.packages import Compare
 
 PACKAGE = "imagebind-unofficial"

@@ -10,11 +10,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from svbench.metrics import vggish
 from svbench.metrics.fad import PROTOCOLS, VGGishEmbeddings
 from svbench.metrics.frechet import distance, stats
+from svbench.metrics.networks import vggish
 from svbench.types import Clip, ClipSpec
-from tests.metrics.seeded import seeded_vggish, write_weights
+from tests.factories.seeded_networks import seeded_vggish, write_weights
 from tests.reference.packages import Compare, importable
 
 SPEC = ClipSpec(frames=32, fps=8.0, size=(8, 8), sample_rate=16000)

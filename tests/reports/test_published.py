@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from svbench.reports.beside import MINIATURE, beside
 from svbench.reports.published import published
+from svbench.reports.tables.beside import MINIATURE, beside
 from svbench.types import Column
-from tests.result_factories import ALIGN, FVD, make_table
+from tests.factories.results import ALIGN, FVD, make_table
 
 GAP = None
 PRINTED = {  # method's first word, or gamma -> cells in the order of the paper's columns

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from svbench import early_stops
-from svbench.cli_stopping import stoppable
+from svbench.cli.stopping import stoppable
 from svbench.early_stops import EXIT_CODE, STOPS, end_on_signals, handler_without, stopped
 from svbench.errors import StoppedError
 

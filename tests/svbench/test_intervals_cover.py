@@ -10,8 +10,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from svbench.metrics.adjusted import CAVEAT
-from tests.golden import REPOSITORY
+from svbench.metrics.avalign.adjusted import CAVEAT
+from tests.goldens.places import REPOSITORY
 
 SAMPLES = 3000
 COUNTS = (5, 8, 20)

@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from svbench.cli_progress import FIRST_LINE, LONGEST, plain_lines
+from svbench.cli.progress import FIRST_LINE, LONGEST, plain_lines
 from svbench.datasets import manifest
-from svbench.engine import Local
-from svbench.extract import extract
-from svbench.generate import generate, recorded
+from svbench.engines.local import Local
+from svbench.files.store import Store
 from svbench.pace import Pace, duration, time_left
-from svbench.store import Store
 from svbench.types import Clip, ClipSpec, Request
-from tests.factories import SPEC, make_clip, write_folder
-from tests.svbench.test_extract import Letters
+from svbench.walk.extract import extract
+from svbench.walk.generate import generate, recorded
+from tests.factories.clips import SPEC, make_clip, write_folder
+from tests.svbench.walk.test_extract import Letters
 
 
 class Clock:

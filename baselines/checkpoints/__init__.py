@@ -1,0 +1,1 @@
+"""Joint models on disk: the forms of a folder, and its components."""

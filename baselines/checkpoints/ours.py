@@ -1,0 +1,83 @@
+"""Our form of the joint weights on disk: `config.json` beside `joint.safetensors`.
+
+The safetensors file holds `JointUNet.added` (connectors and mixers) under our names and, if it
+was trained, what was trained of the base models under the names `unets.audio.*`, `unets.video.*`.
+
+What is read is checked name by name before anything is loaded.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from safetensors.torch import save_file
+from torch import Tensor
+
+from svbench.baselines.joint.pair import Modal
+from svbench.baselines.joint.unet import JointConfig, JointUNet
+from svbench.errors import DataError
+from svbench.files.text import REASON, read_object, shown
+from svbench.files.weights import load_state
+from svbench.files.writing import write_text
+
+CONFIG: Final = "config.json"
+WEIGHTS: Final = "joint.safetensors"
+FORMAT: Final = "svbench-joint-1"
+
+
+def save_joint(folder: Path, joint: JointUNet, state: Mapping[str, Tensor] | None = None) -> None:
+    """Write connectors and mixers, or the weights in `state`, by their names in `JointUNet`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    whole = joint.state_dict() if state is None else state
+    kept = {k: v for k, v in whole.items() if state is not None or not k.startswith("unets.")}
+    save_file({k: v.detach().cpu().contiguous() for k, v in kept.items()}, folder / WEIGHTS)
+    record = {"format": FORMAT, **asdict(joint.config)}
+    record |= {k: _by_name(record[k]) for k in ("multiples", "head_size")}
+    write_text(folder / CONFIG, json.dumps(record, indent=2) + "\n")
+
+
+def _by_name(pair: Modal[Any]) -> dict[str, Any]:
+    """Give a pair as it is written in JSON."""
+    return {"audio": pair[0], "video": pair[1]}
+
+
+def load_config(folder: Path) -> JointConfig:
+    """Read which mixer and widths a folder holds."""
+    path = folder / CONFIG
+    record = read_object(path, f"the format {FORMAT}")
+    found = record.pop("format", None)
+    if found != FORMAT:
+        raise DataError(f"{path}: found format {found!r:.60}, expected {FORMAT!r}")
+    try:
+        multiples = Modal(**{k: tuple(v) for k, v in record.pop("multiples").items()})
+        head_size = Modal(**record.pop("head_size"))
+        return JointConfig(multiples=multiples, head_size=head_size, **record)
+    except (KeyError, TypeError, AttributeError) as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else shown(error, REASON)
+        raise DataError(f"{path}: found {reason}, expected settings of a joint model") from error
+
+
+def load_joint(folder: Path, joint: JointUNet) -> None:
+    """Give a joint model the weights of a folder; connectors and mixers must all be there."""
+    path = folder / WEIGHTS
+    state = load_state(path)
+    wanted = joint.state_dict()
+    needed = {name for name in wanted if not name.startswith("unets.")}
+    unknown, missing = set(state) - set(wanted), needed - set(state)
+    if unknown or missing:
+        raise DataError(
+            f"{path}: found {len(state)} weights, expected connectors and mixers of "
+            f"{joint.config.mixer}; missing {min(missing, default='none')}, "
+            f"unexpected {min(unknown, default='none')}"
+        )
+    for name, tensor in state.items():
+        if tensor.shape != wanted[name].shape:
+            raise DataError(
+                f"{path}: {name} has shape {tuple(tensor.shape)}, "
+                f"expected {tuple(wanted[name].shape)}"
+            )
+    joint.load_state_dict(state, strict=False)

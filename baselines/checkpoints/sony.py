@@ -1,0 +1,186 @@
+"""The released checkpoints of SVG_baseline, read and written by name.
+
+Their joint weights (`unet_svg`) hold the same numbers under other names, and 1 x 1 convolutions
+where this room has linear layers. `from_released` and `to_released` translate both ways, key for
+key; nothing of their code is imported or run.
+
+References
+----------
+github.com/SonyResearch/SVG_baseline, commit e8ebd06 (names and shapes only).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from torch import Tensor
+
+from svbench.baselines.joint.mixers import MixerKind
+from svbench.baselines.joint.pair import Modal
+from svbench.baselines.joint.unet import JointConfig
+from svbench.errors import DataError
+
+# The released name of each mixer.
+MIXERS: Final[Mapping[MixerKind, str]] = {"cmc-pe": "additive", "cross-attention": "attn"}
+
+# Inside a mixer: ours -> theirs.
+_TRANSFORMER: Final = "transformer_blocks.0."
+_SHARED: Final = {
+    "norm": "norm",
+    "proj_in": "proj_in",
+    "proj_out": "proj_out",
+    "norm1": f"{_TRANSFORMER}norm1",
+    "norm2": f"{_TRANSFORMER}norm2",
+    "norm3": f"{_TRANSFORMER}norm3",
+    "feed_forward": f"{_TRANSFORMER}ff",
+}
+_INSIDE: Final[Mapping[MixerKind, Mapping[str, str]]] = {
+    "cmc-pe": _SHARED
+    | {
+        "widen": f"{_TRANSFORMER}attn_c.proj_c",
+        "widen_norm": f"{_TRANSFORMER}attn_c.norm",
+        "attention1": f"{_TRANSFORMER}attn_c",
+        "attention2": f"{_TRANSFORMER}attn_s",
+    },
+    "cross-attention": _SHARED
+    | {"attention1": f"{_TRANSFORMER}attn1", "attention2": f"{_TRANSFORMER}attn2"},
+}
+_RES_BLOCK: Final = {
+    "norm1": "in_layers.0",
+    "conv1": "in_layers.2",
+    "level": "emb_layers.1",
+    "norm2": "out_layers.0",
+    "conv2": "out_layers.3",
+    "skip": "skip_connection",
+}
+_TIME: Final = {
+    "attention.gain": "temporal_attn.norm.g",
+    "attention.to_q": "temporal_attn.to_q",
+    "attention.to_kv": "temporal_attn.to_kv",
+    "attention.to_out": "temporal_attn.to_out",
+    "attention.distance.0": "temporal_rel_pos_bias.net.0.0",
+    "attention.distance.2": "temporal_rel_pos_bias.net.1.0",
+    "attention.distance.4": "temporal_rel_pos_bias.net.2",
+    "mix.inward": "ff.proj_in.0",
+    "mix.gain": "ff.proj_out.0.g",
+    "mix.outward": "ff.proj_out.1",
+    "shift.norm": "frameshiftblock.out_layers.0",
+    "shift.conv": "frameshiftblock.out_layers.2",
+}
+_MIXER_KEY: Final = re.compile(r"mixers\.(\w+)\.(down|up)(\d+)\.(\w+)(.*)")
+_CONNECTOR_KEY: Final = re.compile(r"connectors\.(\w+)\.(\w+)(?:\.(\d+))?\.(.+)")
+
+
+def released_name(key: str, mixer: MixerKind, levels: Modal[int]) -> str:
+    """Give the released name of one of our weights."""
+    found = _MIXER_KEY.fullmatch(key)
+    if found:
+        modality, way, block, layer, rest = found.groups()
+        side = 0 if way == "down" else 1
+        inside = _INSIDE[mixer][layer] + rest
+        return f"connector_in_{modality}.{side}.{block}.0.{inside}"
+    found = _CONNECTOR_KEY.fullmatch(key)
+    if found is None:
+        raise KeyError(key)
+    modality, part, level, rest = found.groups()
+    video = modality == "video"
+    last = 2 * getattr(levels, modality)
+    if part == "blocks":
+        pair = "0.0" if video else "0"
+        layer, leaf = rest.rsplit(".", 1)
+        inside = f"{1 + 2 * int(level)}.{pair}.{_RES_BLOCK[layer]}.{leaf}"
+    elif part == "times":
+        layer, _, leaf = rest.rpartition(".")
+        name = _TIME[rest] if rest in _TIME else f"{_TIME[layer]}.{leaf}"
+        inside = f"{1 + 2 * int(level)}.0.1.{name}"
+    elif part == "downs":
+        inside = f"{2 + 2 * int(level)}.0.op.{rest}"
+    else:
+        inside = {"stem": "0.0", "norm": f"{last}.0", "out": f"{last}.2"}[part] + f".{rest}"
+    return f"connector_out_{modality}.{inside}"
+
+
+def from_released(
+    theirs: Mapping[str, Tensor], wanted: Mapping[str, Tensor], config: JointConfig, source: str
+) -> dict[str, Tensor]:
+    """Give released joint weights under our names.
+
+    Parameters
+    ----------
+    theirs : mapping
+        the released state dict of `unet_svg`
+    wanted : mapping
+        our state dict (`JointUNet.added`), for names and shapes
+    config : JointConfig
+        mixer and connector levels
+    source : str
+        named in errors
+    """
+    names = _names(wanted, config)
+    missing, extra = set(names.values()) - set(theirs), set(theirs) - set(names.values())
+    if missing or extra:
+        raise DataError(
+            f"{source}: found {len(theirs)} weights, expected {len(names)}; "
+            f"missing {_first(missing)}, unexpected {_first(extra)}"
+        )
+    found = {}
+    for ours, name in names.items():
+        shape = wanted[ours].shape
+        if theirs[name].numel() != shape.numel() or theirs[name].shape[:1] != shape[:1]:
+            raise DataError(
+                f"{source}: {name} has shape {tuple(theirs[name].shape)}, expected {tuple(shape)}"
+            )
+        found[ours] = theirs[name].reshape(shape)
+    return found
+
+
+def to_released(ours: Mapping[str, Tensor], config: JointConfig) -> dict[str, Tensor]:
+    """Give our joint weights under their released names and shapes."""
+    return {
+        name: ours[key].reshape(_released_shape(name, tuple(ours[key].shape)))
+        for key, name in _names(ours, config).items()
+    }
+
+
+def read_config(config: Mapping[str, Any], source: str) -> JointConfig:
+    """Read the configuration of a released `unet_svg`."""
+    sides = Modal(config["connector_audio_config"], config["connector_video_config"])
+    kinds = {side["connector_in_type"] for side in sides}
+    known = {theirs: ours for ours, theirs in MIXERS.items()}
+    if len(kinds) != 1 or not kinds <= set(known):
+        raise DataError(f"{source}: found connector_in_type {sorted(kinds)}, expected {MIXERS}")
+    wanted: dict[str, Any] = {"with_connector": [False, False, True, True]}
+    wanted |= {"connector_out_input": "x_pred", "num_blocks_connector": [1, 1]}
+    for side in sides:
+        for key, value in wanted.items():
+            if side[key] != value:
+                raise DataError(f"{source}: found {key} {side[key]!r}, expected {value!r}")
+    return JointConfig(
+        mixer=known[kinds.pop()],
+        condition_channels=int(sides.audio["connector_channel"]),
+        multiples=sides.map(lambda side: tuple(side["channel_mult_connector"])),
+        head_size=Modal(
+            int(config["unet_audio_config"]["attention_head_dim"]),
+            int(config["unet_video_config"]["attention_head_dim"]),
+        ),
+    )
+
+
+def _names(ours: Iterable[str], config: JointConfig) -> dict[str, str]:
+    levels = config.multiples.map(len)
+    return {key: released_name(key, config.mixer, levels) for key in ours}
+
+
+def _released_shape(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Give a linear layer the shape of the convolution that it was."""
+    if name.endswith(("proj_in.weight", "proj_out.weight")):
+        return (*shape, 1, 1)
+    if name.endswith(("ff.proj_in.0.weight", "ff.proj_out.1.weight")):
+        return (*shape, 1, 1, 1)
+    return (*shape, 1, 1, 1) if name.endswith("ff.proj_out.0.g") else shape
+
+
+def _first(names: set[str]) -> str:
+    return min(names, default="none")

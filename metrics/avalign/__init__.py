@@ -1,0 +1,1 @@
+"""AV-Align and synchrony, with the events they compare."""

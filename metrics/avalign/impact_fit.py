@@ -1,0 +1,158 @@
+"""Fitting the model of impacts to annotated hits, and judging it on clips it has not seen.
+
+The model (`impacts.ImpactModel`) is a ridge logistic regression: does a hit fall on this frame? The
+frames with a hit weigh as much, all together, as those without. Its penalty and reach are fixed
+here; its threshold is chosen by the F of hits over the training clips, each judged by a model that
+was fitted without it. `left_out` repeats all of that without each clip in turn (or each of `FOLDS`
+groups), so a figure by its models has seen the clip nowhere, not even in the choice of the
+threshold.
+
+A clip may be given in several versions (native rate, 8 frames/s); they share an id, are left out
+together, and weigh as much together as a clip given once.
+
+References
+----------
+- C. Raffel et al.: mir_eval. ISMIR 2014 (what counts as found; see `tuning`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from svbench.errors import ScoreError
+from svbench.metrics.avalign.impacts import RATE, ImpactModel, Motion, windows
+from svbench.metrics.avalign.tuning import EPSILON, TOLERANCE, Counts, matched
+
+REACH: Final = 2  # frames of about 1/15 s to either side
+RIDGE: Final = 100.0  # penalty on the squared weights of standardised entries
+FOLDS: Final = 10  # groups of clips that are left out in turn, at most
+REFRACTORY: Final = 0.2  # s; real hits are further apart (`datasets.strokes`)
+THRESHOLDS: Final = tuple(round(-1 + 0.1 * k, 1) for k in range(31))  # log odds
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Annotated:
+    """One version of a clip with known hits."""
+
+    id: str
+    motion: Motion
+    hits: tuple[float, ...]  # s, rising
+    tolerance: float = TOLERANCE + EPSILON  # s, within which an impact is a hit
+
+    @property
+    def labels(self) -> NDArray[np.bool_]:
+        """Return which frames a hit falls on: the nearest to it, within half a step."""
+        if not self.hits:
+            return np.zeros(len(self.motion.times), bool)
+        away = np.abs(self.motion.times[:, None] - np.array(self.hits)).min(axis=1)
+        return np.asarray(away <= 0.5 / self.motion.fps + 1e-3)
+
+
+def fit(clips: Sequence[Annotated]) -> tuple[ImpactModel, float]:
+    """Fit a model, and choose its threshold on training clips that are left out.
+
+    Returns
+    -------
+    model : ImpactModel
+    f : float
+        of the hits of clips left out, at this threshold: optimistic by the choice of one number
+
+    Raises
+    ------
+    ScoreError
+        if there are fewer than two clips, or none of those that are left has a hit
+    """
+    groups = _groups(clips)
+    if len(groups) < 2:
+        raise ScoreError("a threshold is chosen on clips left out: at least 2 are needed, got 1")
+    found: list[tuple[Annotated, NDArray[np.float64]]] = []
+    for group in groups:
+        without = fit_weights([clip for clip in clips if clip.id not in group])
+        found += [(c, without.trajectory(c.motion)) for c in clips if c.id in group]
+    model = fit_weights(clips)
+    tried = [(_f(found, replace(model, threshold=value)), value) for value in THRESHOLDS]
+    best = max(f for f, _ in tried)
+    tops = [value for f, value in tried if f >= best - 1e-9]
+    return replace(model, threshold=tops[len(tops) // 2]), best
+
+
+def left_out(clips: Sequence[Annotated]) -> dict[str, ImpactModel]:
+    """Return for each clip the model that is fitted, threshold and all, without its group."""
+    return {
+        name: model
+        for group in _groups(clips)
+        for model in [fit([clip for clip in clips if clip.id not in group])[0]]
+        for name in group
+    }
+
+
+def _groups(clips: Sequence[Annotated]) -> list[list[str]]:
+    """Return the ids in groups that are left out together: one by one if there are few."""
+    names = list(dict.fromkeys(clip.id for clip in clips))
+    return [names[k :: min(FOLDS, len(names))] for k in range(min(FOLDS, len(names)))]
+
+
+def counts(clips: Sequence[Annotated], models: Sequence[ImpactModel]) -> Counts:
+    """Hold the impacts that a model finds in each clip against its hits (`tuning`)."""
+    pairs = [
+        (clip, _found(clip, model, model.trajectory(clip.motion)))
+        for clip, model in zip(clips, models, strict=True)
+    ]
+    return Counts(
+        np.array([matched(c.hits, found, c.tolerance) for c, found in pairs], np.int64),
+        np.array([len(c.hits) for c, _ in pairs], np.int64),
+        np.array([len(found) for _, found in pairs], np.int64),
+    )
+
+
+def _found(
+    clip: Annotated, model: ImpactModel, trajectory: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    return clip.motion.times[model.impacts(clip.motion.times, trajectory)]
+
+
+def _f(found: Sequence[tuple[Annotated, NDArray[np.float64]]], model: ImpactModel) -> float:
+    right = moments = 0
+    for clip, trajectory in found:
+        times = _found(clip, model, trajectory)
+        right += matched(clip.hits, times, clip.tolerance)
+        moments += len(clip.hits) + len(times)
+    return 2 * right / max(1, moments)
+
+
+def fit_weights(clips: Sequence[Annotated]) -> ImpactModel:
+    """Fit the weights alone; the threshold is 0."""
+    from scipy.optimize import minimize
+
+    versions = Counter(clip.id for clip in clips)
+    x = np.concatenate([windows(clip.motion.curves, REACH) for clip in clips])
+    hit = np.concatenate([clip.labels for clip in clips])
+    weight = np.concatenate([np.full(len(c.motion.times), 1 / versions[c.id]) for c in clips])
+    if not hit.any():
+        raise ScoreError("impacts are fitted on annotated hits: found none on the training clips")
+    weight = np.where(hit, weight * weight[~hit].sum() / weight[hit].sum(), weight)
+    mean, scale = x.mean(axis=0), x.std(axis=0) + 1e-6
+    z, sign = (x - mean) / scale, np.where(hit, 1.0, -1.0)
+
+    # The prior of each frame is known; the rest is fitted.
+    offset = np.concatenate(
+        [np.full(len(c.motion.times), -np.log(c.motion.fps / RATE)) for c in clips]
+    )
+
+    def loss(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        margin = sign * (z @ values[:-1] + values[-1] + offset)
+        slope = -sign * weight / (1 + np.exp(np.clip(margin, -30, 30)))
+        gradient = np.append(z.T @ slope + RIDGE * values[:-1], slope.sum())
+        value = weight @ np.logaddexp(0, -margin) + RIDGE / 2 * (values[:-1] @ values[:-1])
+        return float(value), gradient
+
+    found = minimize(loss, np.zeros(z.shape[1] + 1), jac=True, method="L-BFGS-B").x
+    weights = found[:-1] / scale
+    bias = float(found[-1] - mean @ weights)
+    return ImpactModel(REACH, tuple(weights.tolist()), bias, 0.0, REFRACTORY)

@@ -1,0 +1,266 @@
+"""What ImageBind sees and hears of a clip: short windows, spread over it.
+
+Pictures: five windows of 2 s, the first and the last frame of each, the short side brought to
+224 px, three square crops along the long side. Sound: three windows of 2 s at 16 kHz, each a
+log-mel spectrogram of Kaldi's making. Sentences are cut into tokens by `imagebind_text`.
+
+Conventions
+-----------
+Times are seconds. Pictures come as uint8 (T, H, W, 3), leave as float32 (crops, 3, F, S, S).
+Sound comes as float32 (samples,), leaves as float32 (windows, 1, bins, frames).
+
+Where windows start
+-------------------
+A window starts at i * last / (n - 1), the last start being the clip's length minus 2 s: so it
+is in the release of pytorchvideo that ImageBind names. Release 0.1.5, which others install,
+starts at i * last / n, so the end of a clip is never seen. The start is a fraction of two
+whole numbers until it meets a frame rate; a window holds the frames ceil(fps * start) to
+ceil(fps * end) - 1, or the samples int(rate * start) to int(rate * end) - 1.
+
+A clip shorter than 2 s is one window, seen as often as the protocol has windows; this is what
+the published code does. Its spectrogram is filled up with zeros before it is normalised. A
+clip shorter than 25 ms has no spectrogram and is refused; there the published code stops.
+
+Channels
+--------
+Published code makes its spectrogram of the first channel alone. Clips come here as mono: the mean
+of the channels, or the first one where a run says `--channels first`.
+
+What leaks
+----------
+The published code subtracts each window's mean from the sound it was cut from, not from a
+copy, so a window that overlaps an earlier one hears sound that was already moved (up to 0.06
+in a normalised spectrogram). Only protocols called leaky do so.
+
+References
+----------
+- ImageBind's data loading: https://github.com/facebookresearch/ImageBind (described in its
+  paper, arXiv:2305.05665, appendix B; no code of it is used).
+- Kaldi's filter bank: https://kaldi-asr.org/doc/feat.html; computed in the order of
+  torchaudio.compliance.kaldi in float32, because the narrow lowest filters feel every rounding.
+- Resampling by a windowed sinc: J. O. Smith, https://ccrma.stanford.edu/~jos/resample/, with
+  the width and roll-off that torchaudio.functional.resample has by default.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from functools import cache
+from typing import Any, Final, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+from svbench.errors import ConfigError, ScoreError
+from svbench.metrics.networks.imagebind import ImageBindConfig
+
+Starts = Literal["first-to-last", "first-to-before-last"]
+
+SAMPLE_RATE: Final = 16000  # 1 / s
+# Of the pictures CLIP was trained on, per channel, 0..1.
+PIXEL_MEAN: Final = (0.48145466, 0.4578275, 0.40821073)
+PIXEL_SPREAD: Final = (0.26862954, 0.26130258, 0.27577711)
+# Of the spectrograms ImageBind was trained on.
+MEL_MEAN: Final = -4.268
+MEL_SPREAD: Final = 9.138
+# Kaldi's defaults at 16 kHz.
+WINDOW: Final = 400  # samples: 25 ms
+HOP: Final = 160  # samples: 10 ms
+FFT: Final = 512  # samples: the next power of two
+PREEMPHASIS: Final = 0.97
+LOWEST: Final = 20.0  # Hz; the highest is half the sample rate
+FLOOR: Final = torch.finfo(torch.float32).eps  # of mel energies
+# torchaudio's defaults for resampling.
+SINC_WIDTH: Final = 6  # zero crossings on either side
+SINC_ROLLOFF: Final = 0.99  # of half the lower sample rate
+
+
+@dataclass(frozen=True, slots=True)
+class InputProtocol:
+    """How windows are taken of a clip."""
+
+    name: str
+    starts: Starts = "first-to-last"
+    leaky: bool = False  # whether a window's mean is taken from the sound all windows share
+    video_windows: int = 5
+    audio_windows: int = 3
+    seconds: float = 2.0  # length of a window
+    crops: int = 3  # squares along a frame's long side; 1 is the middle one
+
+    def __post_init__(self) -> None:
+        if min(self.video_windows, self.audio_windows) < 1 or self.seconds <= 0:
+            raise ConfigError(f"ImageBind needs windows of some length, got {self}")
+        if self.crops not in (1, 3):
+            raise ConfigError(f"ImageBind takes 1 crop or 3 of a frame, got {self.crops}")
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Give every value, as plain numbers and text."""
+        return asdict(self)
+
+
+PROTOCOLS: Final[Mapping[str, InputProtocol]] = {
+    protocol.name: protocol
+    for protocol in (
+        InputProtocol("published"),
+        InputProtocol("published-leaky", leaky=True),  # bit for bit what the code published does
+        InputProtocol("pytorchvideo-0.1.5", "first-to-before-last"),
+        InputProtocol("pytorchvideo-0.1.5-leaky", "first-to-before-last", leaky=True),
+        InputProtocol("miniature"),  # the same windows, for the small network
+    )
+}
+
+
+def windows(
+    length: float, count: int, seconds: float, starts: Starts
+) -> list[tuple[Fraction, Fraction]]:
+    """Give the start and end (s) of each window of a clip of `length` s."""
+    last = Fraction(max(length - seconds, 0))
+    step = last / (max(count - 1, 1) if starts == "first-to-last" else count)
+    return [(step * i, step * i + Fraction(seconds)) for i in range(count)]
+
+
+# --- pictures ----------------------------------------------------------------------------------
+
+
+def frame_indices(
+    count: int, fps: float, protocol: InputProtocol, frames: int
+) -> list[tuple[int, ...]]:
+    """Give, for each window, the frames that are seen: its first, its last, evenly between."""
+    return [
+        tuple(_spread(math.ceil(fps * start), min(math.ceil(fps * end), count), frames, fps))
+        for start, end in windows(
+            count / fps, protocol.video_windows, protocol.seconds, protocol.starts
+        )
+    ]
+
+
+def _spread(first: int, end: int, frames: int, fps: float) -> Sequence[int]:
+    """Give that many frames from the first to the one before the end."""
+    if end <= first:
+        raise ScoreError(
+            f"ImageBind's windows hold no frame at {fps:g} frames/s, expected a higher rate"
+        )
+    return [int(i) for i in first + np.linspace(0, end - first - 1, frames)]
+
+
+def video_crops(
+    video: NDArray[np.uint8], fps: float, protocol: InputProtocol, config: ImageBindConfig
+) -> tuple[Tensor, NDArray[np.int64]]:
+    """Give the different crops of a video, and for each crop of the protocol which one it is.
+
+    Crops that show the same pixels come once: of a square video, one of the three. The full
+    input, window by window and in each the crops from left (or top), is crops[which].
+    """
+    seen = frame_indices(len(video), fps, protocol, config.frames)
+    corners = _corners(*_resized(video.shape[1:3], config.image), config.image, protocol.crops)
+    wanted = [(frames, corner) for frames in seen for corner in corners]
+    distinct = list(dict.fromkeys(wanted))
+    number = {frame: i for i, frame in enumerate(sorted({f for frames in seen for f in frames}))}
+    pictures = _pictures(video[list(number)], config.image)
+    side = config.image
+    crops = [
+        pictures[:, [number[f] for f in frames], y : y + side, x : x + side]
+        for frames, (y, x) in distinct
+    ]
+    return torch.stack(crops), np.array([distinct.index(one) for one in wanted])
+
+
+def _pictures(frames: NDArray[np.uint8], side: int) -> Tensor:
+    """Resize to a short side and normalise: (T, H, W, 3) -> (3, T, h, w)."""
+    pixels = torch.from_numpy(np.ascontiguousarray(frames.transpose(3, 0, 1, 2))).float() / 255.0
+    size = _resized(frames.shape[1:3], side)
+    pixels = F.interpolate(pixels, size=size, mode="bilinear", align_corners=False)
+    mean, spread = (torch.tensor(v).view(-1, 1, 1, 1) for v in (PIXEL_MEAN, PIXEL_SPREAD))
+    return (pixels - mean) / spread
+
+
+def _resized(size: Sequence[int], side: int) -> tuple[int, int]:
+    """Give the size (height, width) whose short side is `side`, the long side rounded down."""
+    height, width = size
+    if width < height:
+        return math.floor(height / width * side), side
+    return side, math.floor(width / height * side)
+
+
+def _corners(height: int, width: int, side: int, crops: int) -> list[tuple[int, int]]:
+    """Give (y, x) of each square crop: left, middle, right, or top, middle, bottom."""
+    middle = math.ceil((height - side) / 2), math.ceil((width - side) / 2)
+    if crops == 1:
+        return [middle]
+    if height > width:
+        return [(0, middle[1]), middle, (height - side, middle[1])]
+    return [(middle[0], 0), middle, (middle[0], width - side)]
+
+
+# --- sound -------------------------------------------------------------------------------------
+
+
+def spectrograms(
+    audio: NDArray[np.float32], rate: int, protocol: InputProtocol, config: ImageBindConfig
+) -> Tensor:
+    """Give the normalised log-mel spectrogram of each window: (windows, 1, bins, frames)."""
+    sound = resample(torch.from_numpy(np.array(audio, np.float32)), rate, SAMPLE_RATE)
+    if len(sound) < WINDOW:
+        raise ScoreError(
+            f"ImageBind hears nothing in {len(sound)} samples at {SAMPLE_RATE} Hz, "
+            f"expected at least {WINDOW} (25 ms)"
+        )
+    found = []
+    length = len(sound) / SAMPLE_RATE
+    for start, end in windows(length, protocol.audio_windows, protocol.seconds, protocol.starts):
+        part = sound[int(start * SAMPLE_RATE) : int(end * SAMPLE_RATE)]
+        if not protocol.leaky:
+            part = part.clone()
+        part -= part.mean()
+        mels = fbank(part, config.bins).T[:, : config.bin_frames]
+        padded = F.pad(mels, (0, config.bin_frames - mels.shape[1]))
+        found.append((padded - MEL_MEAN) / MEL_SPREAD)
+    return torch.stack(found).unsqueeze(1)
+
+
+def fbank(sound: Tensor, bins: int) -> Tensor:
+    """Give Kaldi's log-mel energies: (samples,) -> (frames, bins); no dither, no energy."""
+    frames = sound.unfold(0, WINDOW, HOP)
+    frames = frames - frames.mean(dim=1, keepdim=True)
+    before = F.pad(frames.unsqueeze(0), (1, 0), mode="replicate").squeeze(0)[:, :-1]
+    frames = (frames - PREEMPHASIS * before) * torch.hann_window(WINDOW, periodic=False)
+    power = torch.fft.rfft(F.pad(frames, (0, FFT - WINDOW))).abs().pow(2.0)
+    energies: Tensor = power @ _filters(bins).T
+    return energies.clamp(min=FLOOR).log()
+
+
+@cache
+def _filters(bins: int) -> Tensor:
+    """Give Kaldi's triangles, straight in mel: (bins, frequencies); none hears the highest."""
+    low, high = (1127.0 * math.log(1.0 + f / 700.0) for f in (LOWEST, SAMPLE_RATE / 2))
+    step = (high - low) / (bins + 1)
+    number = torch.arange(bins).unsqueeze(1)
+    left, centre, right = (low + (number + i) * step for i in (0.0, 1.0, 2.0))
+    mel = 1127.0 * (1.0 + SAMPLE_RATE / FFT * torch.arange(FFT // 2) / 700.0).log().unsqueeze(0)
+    rising, falling = (mel - left) / (centre - left), (right - mel) / (right - centre)
+    return F.pad(torch.minimum(rising, falling).clamp(min=0.0), (0, 1))
+
+
+def resample(sound: Tensor, rate: int, wanted: int) -> Tensor:
+    """Change the sample rate by a sinc under a Hann window; equal rates change nothing."""
+    if rate == wanted:
+        return sound
+    common = math.gcd(rate, wanted)
+    old, new = rate // common, wanted // common
+    cutoff = min(old, new) * SINC_ROLLOFF
+    width = math.ceil(SINC_WIDTH * old / cutoff)
+    places = torch.arange(-width, width + old, dtype=torch.float32) / old
+    times = torch.arange(0, -new, -1, dtype=torch.float32)[:, None] / new + places
+    times = (times * cutoff).clamp(-SINC_WIDTH, SINC_WIDTH)
+    taper = torch.cos(times * math.pi / SINC_WIDTH / 2) ** 2
+    kernels = torch.sinc(times) * taper * (cutoff / old)
+    padded = F.pad(sound, (width, width + old))
+    found = F.conv1d(padded[None, None], kernels[:, None], stride=old)[0]
+    return found.T.flatten()[: math.ceil(new * len(sound) / old)]

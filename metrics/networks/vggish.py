@@ -1,0 +1,193 @@
+"""VGGish: a network that knows kinds of sound, whose embeddings describe a sound for FAD.
+
+Sound is cut into examples of 0.96 s; each becomes a picture of 96 frames x 64 mel bands, which
+a small VGG maps to 128 numbers.
+
+Conventions
+-----------
+Sound is (S,), mono, at 16 kHz, -1..1. Log-mel examples are float32 (n, 96, 64), embeddings
+(n, 128). Examples follow each other without overlap; what is left at the end is dropped, so
+n = floor(frames / 96) with frames = 1 + floor((S - 400) / 160): the first example needs 15600
+samples, 240 more than 0.96 s.
+
+- Spectrum: 25 ms window (periodic Hann), 10 ms hop, FFT of 512, magnitude (not power), no
+  padding at either end.
+- Mel: HTK's scale, 64 triangles from 125 to 7500 Hz that are linear in mel, DC left out; then
+  log(x + 0.01). torchaudio's HTK filters are linear in Hz and differ by 4e-3.
+
+The names of the parameters are torchvggish's. Embeddings are those before the last ReLU, as
+audioldm_eval (and so the paper's FAD) takes them. AudioSet's post-processing is an option:
+ReLU, PCA with whitening, clipped to +-2 and rounded to 256 steps.
+
+References
+----------
+- S. Hershey et al.: CNN architectures for large-scale audio classification. ICASSP 2017.
+- https://github.com/tensorflow/models/tree/master/research/audioset/vggish
+- https://github.com/harritaylor/torchvggish
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from svbench.errors import DataError, ScoreError
+from svbench.files.weights import load_state
+
+SAMPLE_RATE: Final = 16000  # Hz
+WINDOW: Final = 400  # samples, 25 ms
+HOP: Final = 160  # samples, 10 ms
+FFT: Final = 512  # the next power of two
+BANDS: Final = 64
+LOWEST, HIGHEST = 125.0, 7500.0  # Hz, edges of the first and the last triangle
+OFFSET: Final = 0.01  # keeps the logarithm of silence finite
+FRAMES: Final = 96  # per example, 0.96 s
+LEAST_SAMPLES: Final = WINDOW + (FRAMES - 1) * HOP  # what one example reads
+EMBEDDING: Final = 128
+
+_ROUND: Final = 4  # channels are a multiple of this at any width
+_CHANNELS: Final = ((64,), (128,), (256, 256), (512, 512))  # a pool follows each group
+_HIDDEN: Final = 4096
+_CLIP: Final = 2.0  # whitened values are clipped to +-2 ...
+_STEPS: Final = 255.0  # ... and spread over 8 bits
+_PCA_SHAPES: Final = {
+    "pca_eigen_vectors": ((EMBEDDING, EMBEDDING),),
+    "pca_means": ((EMBEDDING, 1), (EMBEDDING,)),
+}
+_NUMPY_HOMES: Final = "numpy.core", "numpy._core"  # where a pickled array says it comes from
+
+Spectrum = NDArray[np.float64]
+
+
+def mel_matrix() -> Spectrum:
+    """Give the weights (257, 64) of each frequency of the FFT in each band."""
+
+    def mel(hertz: Spectrum) -> Spectrum:
+        return 1127.0 * np.log1p(hertz / 700.0)
+
+    lowest, highest = mel(np.array([LOWEST, HIGHEST]))
+    edges = np.linspace(lowest, highest, BANDS + 2)
+    places = mel(np.linspace(0.0, SAMPLE_RATE / 2, FFT // 2 + 1))[:, None]
+    lower, centre, upper = edges[:-2], edges[1:-1], edges[2:]
+    rising = (places - lower) / (centre - lower)
+    falling = (upper - places) / (upper - centre)
+    weights: Spectrum = np.maximum(0.0, np.minimum(rising, falling))
+    weights[0] = 0.0
+    return weights
+
+
+def log_mel(sound: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Cut sound into examples (n, 96, 64).
+
+    Parameters
+    ----------
+    sound : np.ndarray, shape=(S,)
+        mono, at 16 kHz; fewer than 15600 samples give no example
+    """
+    count = max(0, (len(sound) - LEAST_SAMPLES) // (FRAMES * HOP) + 1)
+    if count == 0:
+        return np.zeros((0, FRAMES, BANDS), np.float32)
+    frames = sliding_window_view(sound.astype(np.float64), WINDOW)[::HOP][: count * FRAMES]
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)
+    magnitude = np.abs(np.fft.rfft(frames * hann, FFT))
+    mel = np.log(magnitude @ mel_matrix() + OFFSET)
+    return mel.reshape(count, FRAMES, BANDS).astype(np.float32)
+
+
+class VGGish(nn.Module):
+    """The network.
+
+    Parameters
+    ----------
+    width : float
+        factor for channels and hidden units (Default value = 1, the published network)
+    """
+
+    def __init__(self, width: float = 1.0) -> None:
+        super().__init__()
+
+        def scaled(channels: int) -> int:
+            return max(_ROUND, round(channels * width / _ROUND) * _ROUND)
+
+        features: list[nn.Module] = []
+        channels = 1
+        for group in _CHANNELS:
+            for wanted in group:
+                features += [nn.Conv2d(channels, scaled(wanted), 3, padding=1), nn.ReLU(True)]
+                channels = scaled(wanted)
+            features.append(nn.MaxPool2d(2))
+        self.features = nn.Sequential(*features)
+        places = (FRAMES >> len(_CHANNELS)) * (BANDS >> len(_CHANNELS))
+        hidden = scaled(_HIDDEN)
+        self.embeddings = nn.Sequential(
+            nn.Linear(places * channels, hidden),
+            nn.ReLU(True),
+            nn.Linear(hidden, hidden),
+            nn.ReLU(True),
+            nn.Linear(hidden, EMBEDDING),
+        )
+
+    def forward(self, examples: Tensor) -> Tensor:
+        """Give embeddings (n, 128) of log-mel examples (n, 96, 64), before the last ReLU."""
+        if examples.shape[1:] != (FRAMES, BANDS):
+            raise ScoreError(
+                f"VGGish reads examples (n, {FRAMES}, {BANDS}), got shape {tuple(examples.shape)}"
+            )
+        maps = self.features(examples[:, None])
+        # the published weights count places first, channels last
+        embeddings: Tensor = self.embeddings(maps.permute(0, 2, 3, 1).flatten(1))
+        return embeddings
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PostProcessing:
+    """AudioSet's PCA with whitening, and its 8 bits."""
+
+    vectors: NDArray[np.float32]  # (128, 128), one component per row
+    means: NDArray[np.float32]  # (128,)
+
+    def __call__(self, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Give whole numbers 0..255 (n, 128) of embeddings (n, 128) before the last ReLU."""
+        whitened = (np.maximum(embeddings, 0.0) - self.means) @ self.vectors.T
+        steps = (np.clip(whitened, -_CLIP, _CLIP) + _CLIP) * (_STEPS / (2 * _CLIP))
+        whole: NDArray[np.float32] = np.round(steps).astype(np.float32)
+        return whole
+
+
+def read_post_processing(path: Path) -> PostProcessing:
+    """Read the two arrays of torchvggish's PCA file, `pca_eigen_vectors` and `pca_means`."""
+    state = load_state(path) if path.suffix == ".safetensors" else _read_arrays(path)
+    arrays = {}
+    for name, shapes in _PCA_SHAPES.items():
+        if name not in state:
+            raise DataError(f"{path}: found {sorted(state)}, expected an array {name!r}")
+        arrays[name] = np.asarray(state[name], dtype=np.float32)
+        if arrays[name].shape not in shapes:
+            raise DataError(f"{path}: {name} has shape {arrays[name].shape}, expected {shapes[0]}")
+    return PostProcessing(arrays["pca_eigen_vectors"], arrays["pca_means"].reshape(-1))
+
+
+def _read_arrays(path: Path) -> Mapping[str, Any]:
+    """Read a torch file of NumPy arrays; nothing but arrays is unpickled."""
+    rebuild = np.empty(0).__reduce__()[0]
+    allowed: list[Any] = [(rebuild, f"{home}.multiarray._reconstruct") for home in _NUMPY_HOMES]
+    allowed += [np.ndarray, np.dtype, type(np.dtype(np.float32)), type(np.dtype(np.float64))]
+    try:
+        with torch.serialization.safe_globals(allowed):
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds; all mean the same here
+        raise DataError(
+            f"{path}: found no readable arrays ({type(error).__name__}), expected "
+            f"{' and '.join(_PCA_SHAPES)}"
+        ) from error
+    if not isinstance(state, dict):
+        raise DataError(f"{path}: found {type(state).__name__}, expected a dict of arrays")
+    return state

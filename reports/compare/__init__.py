@@ -1,0 +1,1 @@
+"""Tables of several runs, and tables against golden ones."""

@@ -1,0 +1,58 @@
+"""What `svbench compare` prints: the table of several runs, and paired differences from one row."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Final
+
+from svbench.files.results import ClipValues
+from svbench.reports.compare.merge import merge
+from svbench.reports.compare.requests import Run
+from svbench.reports.tables.differences import all_differences, chosen_row, differences
+from svbench.reports.tables.exports import table_csv, table_json
+from svbench.reports.tables.formats import only
+from svbench.reports.tables.latex import latex
+from svbench.reports.tables.markdown import markdown
+from svbench.reports.tables.paired import Paired
+from svbench.reports.tables.table import Sheet, arrange
+from svbench.reports.tables.text import text
+from svbench.types import ResultTable
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Several runs as one table, and what their rows differ by."""
+
+    table: ResultTable
+    scores: ClipValues
+    sheets: tuple[Sheet, ...]
+    pairs: tuple[Paired, ...]
+
+
+def compare(
+    runs: Sequence[Run], metrics: tuple[str, ...] = (), against: str | None = None
+) -> Comparison:
+    """Merge runs, keep some columns (or all), and compare every row with one of them."""
+    merged = merge(runs)
+    table = only(merged.table, metrics)
+    row = chosen_row(table, against, merged.scores, merged.called)
+    below = differences(table, merged.scores, row)
+    sheets = (arrange(table, merged.scores), *(() if below is None else (below,)))
+    return Comparison(table, merged.scores, sheets, all_differences(table, merged.scores, row))
+
+
+def _json(found: Comparison) -> str:
+    record = json.loads(table_json(found.table, found.scores))
+    record["differences"] = [asdict(pair) for pair in found.pairs]
+    return json.dumps(record, indent=2, ensure_ascii=False) + "\n"
+
+
+FORMATS: Final[Mapping[str, Callable[[Comparison], str]]] = {
+    "text": lambda found: text(found.sheets),
+    "markdown": lambda found: markdown(found.sheets),
+    "latex": lambda found: latex(found.sheets, f"svbench-{found.table.dataset}-runs"),
+    "csv": lambda found: table_csv(found.table, found.scores),
+    "json": _json,
+}

@@ -1,0 +1,212 @@
+"""What the scripts of a page read: numbers, times and views of clips, loaded when needed.
+
+A page that is opened from disk may not fetch files, but it may load scripts; so every file below
+`data/` is a script of one call, `svbench.put(name, value)`.
+
+    requests.js          ids and captions of all requests, and which of them have views
+    row-<r>.js           every number of every clip of one row, by field
+    events-<g>-<c>.js    onsets and peaks of a stretch of requests, in all rows, as one group of
+                         metrics saw them
+    view-<i>.js          views of one request: paths of media, sound envelope, motion curves
+
+Conventions
+-----------
+Arrays go over requests, null where a row was not judged. A field is named "<column>" (the value
+of a metric) or "<column>.<name>" (a number behind it). Metrics of equal extractor and floor see
+equal events; such a group is stored once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from svbench.files.clip_view import ClipView, Gallery
+from svbench.files.writing import write_text
+from svbench.reports.page.choice import Choice, headline_column
+from svbench.reports.tables.clip_scores import ONSETS, PEAKS, VALUE, ClipScores, Numbers
+from svbench.types import Column, ResultTable, Row
+
+STRETCH = 250  # requests in a file of events
+FIGURES = 5  # significant ones of a number that is printed with three decimals
+
+
+@dataclass(frozen=True, slots=True)
+class EventGroup:
+    """Metrics that see the same onsets and peaks."""
+
+    columns: tuple[int, ...]
+    metric: str  # the one whose times are stored
+    extractor: str
+    fps: float | None  # frames / s; None: each clip has its own
+
+
+def write_data(
+    out: Path, table: ResultTable, scores: ClipScores, choice: Choice, gallery: Gallery
+) -> dict[str, Any]:
+    """Write the files below `out`, and give what a page must hold of them from the start."""
+    rows = in_order(table)
+    groups = event_groups(table, scores)
+    shown = {request: place for place, request in enumerate(scores.requests)}
+    chosen = [shown[request] for request in choice.why]
+    _put(
+        out,
+        "requests",
+        {
+            "ids": scores.requests,
+            "captions": [gallery.captions.get(request, "") for request in scores.requests],
+            "views": {shown[request]: why for request, why in choice.why.items()},
+        },
+    )
+    for place, row in enumerate(rows):
+        _put_text(out, f"row-{place}", _row_text(table, scores, row))
+    for number, group in enumerate(groups):
+        for stretch, first in enumerate(range(0, len(scores.requests), STRETCH)):
+            told = [_events(scores, row, group, first) for row in rows]
+            _put(out, f"events-{number}-{stretch}", told)
+    views = {(view.system, view.request_id): view for view in gallery.views}
+    for place in chosen:
+        request = scores.requests[place]
+        told_views = [_view(views, gallery, row, request, groups) for row in rows]
+        _put(out, f"view-{place}", told_views)
+    return _meta(table, scores, rows, groups, choice)
+
+
+def in_order(table: ResultTable) -> tuple[Row, ...]:
+    """Give the rows as they are printed: models first."""
+    return tuple(sorted(table.rows, key=lambda row: row.made_of_real_clips))
+
+
+def event_groups(table: ResultTable, scores: ClipScores) -> tuple[EventGroup, ...]:
+    """Group the columns that see equal events; only groups whose times are known."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for place, column in enumerate(table.columns):
+        extractor = extractor_of(table, column)
+        if extractor and "floor" in column.settings:
+            found.setdefault((extractor, str(column.settings["floor"])), []).append(place)
+    told = {metric for (_, metric) in scores.times}
+    groups = []
+    for (extractor, _), columns in found.items():
+        metrics = [m for m in (table.columns[c].metric for c in columns) if m in told]
+        if metrics:
+            native = table.columns[columns[0]].settings.get("view") == "native"
+            fps = None if native else table.spec.fps
+            groups.append(EventGroup(tuple(columns), metrics[0], extractor, fps))
+    return tuple(groups)
+
+
+def extractor_of(table: ResultTable, column: Column) -> str:
+    """Give the extractor behind a column, or "" if no row has a score there."""
+    keys = (r.scores[column.metric].extractor for r in table.rows if column.metric in r.scores)
+    return next(keys, "")
+
+
+def _meta(
+    table: ResultTable,
+    scores: ClipScores,
+    rows: Sequence[Row],
+    groups: Sequence[EventGroup],
+    choice: Choice,
+) -> dict[str, Any]:
+    places = {column.metric: place for place, column in enumerate(table.columns)}
+    first = headline_column(table, scores)
+    return {
+        "rows": [
+            {
+                "system": r.system,
+                "title": r.title,
+                "reference": r.made_of_real_clips,
+                "floor": r.floor_of is not None,  # it has numbers, but no clips
+            }
+            for r in rows
+        ],
+        "columns": [
+            {
+                "metric": column.metric,
+                "title": column.title,
+                "better": column.better,
+                "fields": _fields(scores, column),
+            }
+            for column in table.columns
+        ],
+        "headline": None if first is None else places[first.metric],
+        "groups": [
+            {"columns": g.columns, "column": places[g.metric], "fps": g.fps} for g in groups
+        ],
+        "stretch": STRETCH,
+        "count": len(scores.requests),
+        "views": len(choice.why),
+        "duration": table.spec.duration,
+        "shape": [table.spec.size[1], table.spec.size[0]],
+        "ranked": {
+            "column": None if choice.metric is None else places[choice.metric],
+            "rows": [place for place, row in enumerate(rows) if row.system in choice.rows],
+        },
+    }
+
+
+def _fields(scores: ClipScores, column: Column) -> list[str]:
+    """Name the numbers behind a metric of clips; empty if it says nothing of single ones."""
+    told = [fields for (_, metric), fields in scores.numbers.items() if metric == column.metric]
+    return list(dict.fromkeys(name for fields in told for name in fields))
+
+
+def _row_text(table: ResultTable, scores: ClipScores, row: Row) -> str:
+    parts = []
+    for place, column in enumerate(table.columns):
+        for name, values in scores.numbers.get((row.system, column.metric), {}).items():
+            key = str(place) if name == VALUE else f"{place}.{name}"
+            parts.append(f"{json.dumps(key)}:{_array(values)}")
+    return "{" + ",\n".join(parts) + "}"
+
+
+def _array(values: Numbers) -> str:
+    form = f"%.{FIGURES}g"
+    texts = ("null" if value != value else form % value for value in values.tolist())
+    return f"[{','.join(texts)}]"
+
+
+def _events(
+    scores: ClipScores, row: Row, group: EventGroup, first: int
+) -> list[Sequence[str]] | None:
+    texts = scores.times.get((row.system, group.metric))
+    if texts is None:
+        return None
+    return [list(texts[name][first : first + STRETCH]) for name in (ONSETS, PEAKS)]
+
+
+def _view(
+    views: Mapping[tuple[str, str], ClipView],
+    gallery: Gallery,
+    row: Row,
+    request: str,
+    groups: Sequence[EventGroup],
+) -> dict[str, Any] | None:
+    """Tell one clip of a request; None where the row was not asked for it."""
+    if problem := gallery.problems.get((row.system, request)):
+        return {"problem": problem}
+    view = views.get((row.system, request))
+    if view is None:
+        return None
+    motion = [view.motion.get(group.extractor) for group in groups]
+    return {
+        "video": view.video,
+        "poster": view.poster,
+        "strip": view.strip,
+        "thumbnails": view.thumbnails,
+        "duration": view.duration,
+        "envelope": view.envelope,
+        "motion": [m and {"fps": m.fps, "values": m.values} for m in motion],
+    }
+
+
+def _put(out: Path, name: str, value: Any) -> None:
+    _put_text(out, name, json.dumps(value, separators=(",", ":")))
+
+
+def _put_text(out: Path, name: str, text: str) -> None:
+    call = f"svbench.put({json.dumps(name)},\n{text});\n"
+    write_text(out / f"{name}.js", call)

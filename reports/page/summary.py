@@ -1,0 +1,207 @@
+"""A run in plain words: what was judged, what came out, and what a reader must not conclude.
+
+Sentences are made from numbers of the table alone; each names its count and its interval. The
+headline is a comparison, since a score means little alone: the two best models, clip by clip;
+which models stand clear of their floor; and where there is no model, the ceiling against the floor.
+No model is called the best unless the table marks it so (`svbench.reports.tables.ranking`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from svbench.errors import DataError
+from svbench.files.results import ClipValues
+from svbench.reports.page.choice import headline_column, ranked_rows
+from svbench.reports.tables.clip_scores import ClipScores
+from svbench.reports.tables.floors import SHUFFLED, verdict
+from svbench.reports.tables.footnotes import CAVEAT, FEW
+from svbench.reports.tables.paired import Paired, bounds_of, paired
+from svbench.reports.tables.ranking import LEAST, compare_places
+from svbench.reports.tables.table import number
+from svbench.types import Column, ResultTable, Row, Score
+
+CEILING = "real"  # the reference row of real clips
+APART = "their intervals do not overlap."
+TOGETHER = f"their intervals overlap, or rest on unequal counts or fewer than {LEAST} clips."
+NOT_COMPARABLE = "miniature: not comparable with published figures"
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a page says before its first table."""
+
+    judged: str  # what was judged
+    headline: tuple[str, ...]  # what came out; empty if nothing was
+    cautions: tuple[str, ...]  # what a reader must know first
+
+
+def summarise(table: ResultTable, scores: ClipScores) -> Summary:
+    """Say in words what a table says in numbers."""
+    column = headline_column(table, scores)
+    said = () if column is None else _headline(table, scores, column)
+    return Summary(_judged(table), said or _set_level(table), _cautions(table))
+
+
+def _judged(table: ResultTable) -> str:
+    models = [row for row in table.rows if row.competes]
+    floors = [row for row in table.rows if row.floor_of is not None]
+    others = len(table.rows) - len(models) - len(floors)
+    parts = [_counted(len(models), "model") if models else "No model"]
+    if floors:
+        whose = "its" if len(models) == 1 else "their"
+        parts.append(f"{_counted(len(floors), 'floor')} made from {whose} clips")
+    if others:
+        parts.append(f"{_counted(others, 'reference row')} made of real clips")
+    counts = sorted({row.asked for row in table.rows})
+    if not counts:
+        return "No row was judged."
+    clips = f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
+    metrics = _counted(len(table.columns), "metric")
+    each = f"{clips} clip{'' if counts == [1] else 's'} each"
+    seconds = f"{table.spec.duration:g} s"
+    return f"{_and(parts)}, {each}, judged by {metrics}. A clip lasts {seconds}: {table.spec}."
+
+
+def _headline(table: ResultTable, scores: ClipScores, column: Column) -> tuple[str, ...]:
+    rows = [row for row in table.rows if scores.values(row.system, column.metric) is not None]
+    sign = -1 if column.better == "higher" else 1
+    order = sorted(rows, key=lambda row: sign * row.scores[column.metric].value)
+    models = [row for row in order if row.competes]
+    named = {row.system: row for row in rows if row.made_of_real_clips}
+    if models:
+        by_request = scores.by_request()
+        said = [
+            *_first(table, column, models, by_request),
+            _against_floors(table, column, by_request),
+            _ceiling(named.get(CEILING), column),
+        ]
+    else:
+        said = _controls(column, order, named, scores.by_request())
+    caveat = str(column.settings.get(CAVEAT, ""))
+    return tuple(filter(None, (*said, caveat and f"{_first_up(caveat)}.")))
+
+
+def _first(
+    table: ResultTable, column: Column, models: Sequence[Row], scores: ClipValues
+) -> list[str]:
+    """Return the best of the models where its interval carries that, as the table marks it."""
+    opening = f"{column.title}, {column.better} is better"
+    if len(models) == 1:
+        return [f"{opening}: {_named(models[0], column)}."]
+    place, *_ = compare_places(replace(table, columns=(column,)), scores)
+    named = {row.system: _named(row, column) for row in table.rows if column.metric in row.scores}
+    first, second = named[place.system], named[place.following]
+    if place.evidence is not None:
+        gap = _gap(place.evidence, stands=place.stands)
+    elif scores:
+        gap = "no clip in both."
+    else:
+        gap = APART if place.stands else TOGETHER
+    if place.stands:
+        return [f"{opening}: the best of the models is {first}.", f"Against {second}: {gap}"]
+    return [f"{opening}: no model is told apart as the best. Between {first}, and {second}: {gap}"]
+
+
+def _against_floors(table: ResultTable, column: Column, scores: ClipValues) -> str:
+    """Return which rows stand clear of their floors, or why a floor made from a row is absent."""
+    if said := verdict(table, column, scores):
+        return f"{said}."
+    absent = [row.absent.get(column.metric) for row in table.rows if row.floor_of is not None]
+    reason = next(filter(None, absent), "")
+    return f"No row has a floor in {column.title}: {reason}." if reason else ""
+
+
+def _ceiling(ceiling: Row | None, column: Column) -> str:
+    return "" if ceiling is None else f"{_first_up(ceiling.title)}: {_score(ceiling, column)}."
+
+
+def _controls(
+    column: Column, order: Sequence[Row], named: Mapping[str, Row], scores: ClipValues
+) -> list[str]:
+    """Return what is said where no model was judged: of ceiling and floor, or of each row."""
+    opening = f"{column.title}, {column.better} is better"
+    floor, ceiling = named.get(SHUFFLED), named.get(CEILING)
+    if floor is None or ceiling is None:
+        return [f"{opening}: {'; '.join(_named(row, column) for row in order)}."] if order else []
+    said = [f"{opening}. {_first_up(_named(ceiling, column))}; {_named(floor, column)}."]
+    try:
+        gain = paired(scores, column.metric, ceiling.system, floor.system, bounds=bounds_of(column))
+    except DataError:
+        return said
+    between = f"Between the two: {_gap(gain, stands=gain.excludes_zero)}"
+    return [*said, between, "A model's score is worth what it gains on the floor."]
+
+
+def _set_level(table: ResultTable) -> tuple[str, ...]:
+    """Return what came out in the first column, where no metric tells anything of single clips."""
+    for column in table.columns:
+        rows = ranked_rows([row for row in table.rows if column.metric in row.scores])
+        sign = -1 if column.better == "higher" else 1
+        order = sorted(rows, key=lambda row: sign * row.scores[column.metric].value)
+        if order and order[0].competes:
+            return tuple(_first(table, column, order, {}))
+        if order:
+            return tuple(_controls(column, order, {}, {}))
+    return ()
+
+
+def _gap(found: Paired, *, stands: bool) -> str:
+    """Return by how much one row lies above another, on the clips that both were judged on."""
+    pairs = f"over {_counted(found.count, 'clip')} in both"
+    if found.interval is None:
+        return f"{_signed(found.value)} {pairs}."
+    low, high = map(_signed, found.interval)
+    told = "more than the draw of clips explains" if stands else "this run does not tell them apart"
+    return f"{_signed(found.value)} [{low}, {high}], clip by clip {pairs}: {told}."
+
+
+def _cautions(table: ResultTable) -> tuple[str, ...]:
+    said = []
+    if table.scale == "mini":
+        said.append(NOT_COMPARABLE)
+    counts = [score.count for row in table.rows for score in row.scores.values()]
+    few = min(counts, default=FEW)
+    if few < FEW:
+        said.append(f"some scores rest on {_counted(few, 'clip')} only: read them as a trial")
+    left = [f"{len(row.left_out)} of {row.asked} clips of {row.title}" for row in _leaving(table)]
+    if left:
+        said.append(f"left out, as they could not be judged: {'; '.join(left)}")
+    empty = [c.title for c in table.columns if all(c.metric in row.absent for row in table.rows)]
+    if empty and table.rows:
+        said.append(f"not computed here: {', '.join(empty)}; the notes below say why")
+    return tuple(said)
+
+
+def _leaving(table: ResultTable) -> Sequence[Row]:
+    return [row for row in table.rows if row.left_out]
+
+
+def _score(row: Row, column: Column) -> str:
+    score: Score = row.scores[column.metric]
+    if score.interval is None:
+        return number(score.value)
+    low, high = score.interval
+    return f"{number(score.value)} [{number(low)}, {number(high)}]"
+
+
+def _named(row: Row, column: Column) -> str:
+    return f"{row.title}, {_score(row, column)}"
+
+
+def _and(parts: Sequence[str]) -> str:
+    *first, last = parts
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _signed(value: float) -> str:
+    return f"{'+' if value >= 0 else '−'}{number(abs(value))}"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def _first_up(text: str) -> str:
+    return text[:1].upper() + text[1:]

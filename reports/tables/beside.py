@@ -1,0 +1,76 @@
+"""The paper's published figures, as a table of their own beside the rows they speak of.
+
+Published and own figures never share a table: a line here is a line of the paper, its cells are
+the printed text, and each column says whose it is. Where a line describes a model of ours (by
+mixer and gamma, in Table 1 alone), that row's own value stands in the column marked "here".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from svbench.reports.published import BETTER, CAVEATS, PublishedRow, PublishedTable, published
+from svbench.reports.tables.table import ABSENT, ARROWS, Cell, Line, Sheet, cell_of
+from svbench.types import Column, ResultTable, Row
+
+MINIATURE = (
+    "miniature figures (scale: mini) come from other data, models and networks: they are not "
+    "comparable with the paper's"
+)
+FULL_SIZE = (
+    "the paper's figures rest on its own training, clips and counts: compare at equal counts, "
+    "frame rate, frame times (--frame-choice) and detectors only"
+)
+
+
+def beside(table: ResultTable) -> Sheet | None:
+    """Return the paper's table of this data set; None if it has none in the table's columns."""
+    known = published(table.dataset)
+    found = {} if known is None else {name: known.column_of(name, table) for name in known.columns}
+    columns = {name: column for name, column in found.items() if column is not None}
+    if known is None or not columns:
+        return None
+    lines = [(line, _match(line, table)) for line in known.rows]
+    ours = any(row is not None for _, row in lines)
+    return Sheet(
+        title=f"{known.source}: {known.caption}",
+        headings=tuple(
+            f"{name} {ARROWS[BETTER[name]]}, {whose}"
+            for name in columns
+            for whose in (("paper", "here") if ours else ("paper",))
+        ),
+        lines=tuple(_line(line, row, columns, ours=ours) for line, row in lines),
+        footnotes=_footnotes(known, table, columns, ours=ours),
+        brief=_footnotes(known, table, {}, ours=False),
+    )
+
+
+def _match(line: PublishedRow, table: ResultTable) -> Row | None:
+    return next((row for row in table.rows if line.speaks_of(row)), None)
+
+
+def _line(
+    line: PublishedRow, row: Row | None, columns: Mapping[str, Column], *, ours: bool
+) -> Line:
+    cells = []
+    for name, column in columns.items():
+        cells.append(Cell(line.cells.get(name, ABSENT)))
+        if ours:
+            score = None if row is None else row.scores.get(column.metric)
+            # n beside it would seem the paper's
+            cells.append(replace(cell_of(score, 0), count="", against=""))
+    here = "" if row is None else f"; here: {row.title}"
+    return Line(f"paper: {line.method}{here}", reference=False, cells=tuple(cells))
+
+
+def _footnotes(
+    known: PublishedTable, table: ResultTable, columns: Mapping[str, Column], *, ours: bool
+) -> tuple[str, ...]:
+    notes = [MINIATURE if table.scale == "mini" else FULL_SIZE]
+    notes.append(f"paper: as printed in {known.source}; a dash is a gap in that table")
+    notes += [f"{name}: {CAVEATS[name]}" for name in columns if name in CAVEATS]
+    if ours:
+        said = ", ".join(f"{name} is {column.metric}" for name, column in columns.items())
+        notes.append(f"here: rows of this run of equal mixer and gamma; {said}")
+    return tuple(notes)

@@ -1,0 +1,187 @@
+"""Everything in scores.csv, by clip, as arrays: what figures and pages draw.
+
+A large run has two million lines, so they are read once, a block of one row and metric at a
+time, and kept as arrays over requests.
+
+Conventions
+-----------
+Requests stand in the order in which the file first names them. NaN in an array says that the row
+was not judged there: no number of scores.csv is NaN, as a score is finite. Times stay the text
+they are in the file, seconds separated by blanks, until a clip is drawn.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from svbench.errors import DataError
+from svbench.files.results import FIXED, ClipValues, scores_file
+from svbench.files.text import NUMBER, REASON, read_csv, shown
+
+ONSETS, PEAKS = "onset_times", "motion_peak_times"
+LISTS = (ONSETS, PEAKS)  # fields of several numbers each
+TIMES = re.compile(rf"({NUMBER.pattern}( {NUMBER.pattern})*)?", re.ASCII)
+VALUE = "value"
+PRECISION, RECALL = "precision", "recall"
+
+Numbers = NDArray[np.float64]
+Key = tuple[str, str]  # (system, metric)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClipScores:
+    """The numbers of every clip of a run."""
+
+    requests: tuple[str, ...]
+    numbers: Mapping[Key, Mapping[str, Numbers]]  # -> field -> (R,); `value` is always there
+    times: Mapping[Key, Mapping[str, Sequence[str]]] = field(default_factory=dict)
+    # -> ONSETS or PEAKS -> R texts; "" without any, and where the row was not judged
+
+    def values(self, system: str, metric: str) -> Numbers | None:
+        """Give the scores of a row, or None if this metric says nothing of single clips."""
+        found = self.numbers.get((system, metric))
+        return None if found is None else found[VALUE]
+
+    def known(self, system: str, metric: str, name: str = VALUE) -> Numbers:
+        """Give one field of a row where it was judged; empty if it never was."""
+        found = self.numbers.get((system, metric), {}).get(name)
+        return np.empty(0) if found is None else found[~np.isnan(found)]
+
+    def by_request(self) -> ClipValues:
+        """Return the scores as `load_scores` does, each row read when it is asked for."""
+        return _ByRequest(self)
+
+    def metrics(self, name: str = VALUE) -> tuple[str, ...]:
+        """Give the metrics that tell this field of clips, in the order of the file."""
+        return tuple(dict.fromkeys(m for (_, m), fields in self.numbers.items() if name in fields))
+
+
+class _ByRequest(Mapping[Key, Mapping[str, float]]):
+    """A view of scores by request that holds no copy of them."""
+
+    def __init__(self, scores: ClipScores) -> None:
+        self._scores = scores
+
+    def __getitem__(self, key: Key) -> Mapping[str, float]:
+        values = self._scores.numbers[key][VALUE].tolist()
+        pairs = zip(self._scores.requests, values, strict=True)
+        return {request: value for request, value in pairs if not math.isnan(value)}
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._scores.numbers)
+
+    def __len__(self) -> int:
+        return len(self._scores.numbers)
+
+
+def times_of(text: str) -> tuple[float, ...]:
+    """Give the seconds in a field of scores.csv."""
+    return tuple(map(float, text.split()))
+
+
+def read_clip_scores(path: Path) -> ClipScores:
+    """Read a scores.csv, or the one in a run folder."""
+    file = scores_file(path)
+    return _read(read_csv(file, "scores per clip", escaped=True), file)
+
+
+def _read(rows: Iterator[tuple[int, list[str]]], file: Path) -> ClipScores:
+    _, heading = next(rows, (0, []))
+    if tuple(heading[: len(FIXED)]) != FIXED:
+        raise DataError(
+            f"{file}: found the columns {heading[:4]!r:.80}, expected {list(FIXED)} first"
+        )
+    if len(set(heading)) != len(heading):
+        raise DataError(f"{file}: found a column twice in its heading, expected each once")
+    places: dict[str, int] = {}  # request -> place
+    blocks: dict[Key, tuple[list[int], dict[str, Numbers], dict[str, list[str]]]] = {}
+    lines = _of_length(rows, len(heading), file)
+    for (system, metric), group in itertools.groupby(lines, key=lambda line: (line[0], line[2])):
+        block = list(group)
+        if (system, metric) in blocks:
+            raise DataError(
+                f"{file}: found lines of {shown(metric)} of {shown(system)} in two places, "
+                "expected them together"
+            )
+        columns = dict(zip(heading, zip(*block, strict=True), strict=True))
+        at = [places.setdefault(request, len(places)) for request in columns["request"]]
+        if len(set(at)) != len(at):
+            raise DataError(
+                f"{file}: found a request of {shown(system)}, {shown(metric)} twice, expected once"
+            )
+        names = [n for n in heading if n not in FIXED and any(columns[n])]
+        told = [VALUE, *(name for name in names if name not in LISTS)]
+        numbers = {name: _numbers(columns[name], file, name) for name in told}
+        whole = PRECISION in names and set(LISTS) <= columns.keys()
+        texts = {name: _times(columns[name], file, name) for name in LISTS if whole}
+        blocks[system, metric] = at, numbers, texts
+    count = len(places)
+    return ClipScores(
+        tuple(places),
+        {
+            key: {name: _spread(values, at, count) for name, values in numbers.items()}
+            for key, (at, numbers, _) in blocks.items()
+        },
+        {
+            key: {name: _spread_text(words, at, count) for name, words in texts.items()}
+            for key, (at, _, texts) in blocks.items()
+            if texts
+        },
+    )
+
+
+def _of_length(
+    rows: Iterator[tuple[int, list[str]]], length: int, file: Path
+) -> Iterator[list[str]]:
+    for number, row in rows:
+        if len(row) != length:
+            raise DataError(
+                f"{file}, line {number}: found {len(row)} fields, expected {length} as in its "
+                "heading"
+            )
+        yield row
+
+
+def _numbers(words: Sequence[str], file: Path, name: str) -> Numbers:
+    try:
+        found = np.array([word or "nan" for word in words], dtype=np.float64)
+    except ValueError as error:
+        raise DataError(
+            f"{file}: column {shown(name)}: {shown(error, REASON)}, expected numbers"
+        ) from error
+    given = np.array([word != "" for word in words])
+    if not np.isfinite(found[given]).all() or (name == VALUE and not given.all()):
+        raise DataError(f"{file}: column {shown(name)}: found no finite number, expected numbers")
+    return found
+
+
+def _times(words: Sequence[str], file: Path, name: str) -> list[str]:
+    wrong = next((word for word in words if not TIMES.fullmatch(word)), None)
+    if wrong is not None:
+        raise DataError(
+            f"{file}: column {name}: found {wrong!r:.60}, expected seconds, separated by blanks"
+        )
+    return list(words)
+
+
+def _spread(values: Numbers, at: Sequence[int], count: int) -> Numbers:
+    spread = np.full(count, np.nan)
+    spread[at] = values
+    return spread
+
+
+def _spread_text(words: Sequence[str], at: Sequence[int], count: int) -> Sequence[str]:
+    if list(at) == list(range(count)):
+        return words
+    spread = [""] * count
+    for place, word in zip(at, words, strict=True):
+        spread[place] = word
+    return spread

@@ -1,0 +1,153 @@
+"""Paired differences of all rows from one of them, as a table.
+
+Each cell is the mean of a row minus the chosen one, over the requests that both were scored on,
+with its 95 % interval (`svbench.reports.tables.paired`). Bold are differences that the interval
+carries. Many intervals are read at once here; one in twenty that says nothing excludes 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from math import isclose
+from typing import Final
+
+from svbench.errors import ConfigError, DataError
+from svbench.files.results import ClipValues
+from svbench.reports.tables.paired import LEAST_UNBOUNDED, Paired, bounds_of, paired
+from svbench.reports.tables.table import ABSENT, ARROWS, Cell, Line, Sheet, number
+from svbench.types import Column, ResultTable, Row
+
+EXPLANATION: Final = (
+    "each cell: the row's mean minus that of the row in the title, over the requests that both "
+    "have, with its 95 % interval over requests; rows differ where it excludes 0 (bold)"
+)
+NOTHING_CALLED: Final = "no interval excludes 0: these pairs do not tell the rows apart"
+TOO_FEW: Final = (
+    f"never bold below {LEAST_UNBOUNDED} pairs, as its values have no known range and intervals of "
+    "so few hold less often than they say"
+)
+SAME: Final = 1e-5  # share by which equal values of two runs may be rounded apart
+
+Called = Mapping[str, tuple[str, str]]  # merged system -> its run, and its name there
+
+
+def chosen_row(
+    table: ResultTable,
+    against: str | None,
+    scores: ClipValues | None = None,
+    called: Called | None = None,
+) -> Row:
+    """Return the row that others are held against: the first model, unless one is named.
+
+    A name is that of the system, the printed title, or RUN:SYSTEM; of rows that two runs call
+    alike, the plain name of the system is enough where they agree on every request of both.
+    Raises ConfigError where no row is called so, or several rows that differ.
+    """
+    if against is None:
+        models = [row for row in table.rows if row.competes]
+        return (models or list(table.rows))[0]
+    runs = called or {}
+    for row in table.rows:
+        if against in (row.system, row.title, ":".join(runs.get(row.system, ()))):
+            return row
+    plain = [row for row in table.rows if runs.get(row.system, ("", ""))[1] == against]
+    if plain and all(_agree(scores or {}, plain[0], row) for row in plain[1:]):
+        return max(plain, key=lambda row: row.asked)
+    names = ", ".join(row.system for row in plain or table.rows)
+    which = f", which {len(plain)} runs call rows that differ" if plain else ""
+    raise ConfigError(f"--against: found {against!r}{which}, expected one of {names}")
+
+
+def _agree(scores: ClipValues, one: Row, other: Row) -> bool:
+    """Return whether two rows have the same values on every request that both have, and some."""
+    metrics = one.scores.keys() & other.scores.keys()
+    pairs = [
+        (value, scores[other.system, metric][request])
+        for metric in metrics
+        for request, value in scores.get((one.system, metric), {}).items()
+        if request in scores.get((other.system, metric), {})
+    ]
+    return bool(pairs) and all(isclose(a, b, rel_tol=SAME, abs_tol=SAME) for a, b in pairs)
+
+
+def all_differences(table: ResultTable, scores: ClipValues, against: Row) -> tuple[Paired, ...]:
+    """Return every paired difference from a row that exists."""
+    found = [
+        _difference(scores, row, against, column) for row in table.rows for column in table.columns
+    ]
+    return tuple(difference for difference in found if difference is not None)
+
+
+def differences(table: ResultTable, scores: ClipValues, against: Row) -> Sheet | None:
+    """Return the differences from a row as a table; None if no metric has values of clips."""
+    columns = [c for c in table.columns if (against.system, c.metric) in scores]
+    others = [row for row in table.rows if row.system != against.system]
+    if not columns or not others:
+        return None
+    apart: dict[str, None] = {}  # rows that share no request with the chosen one
+    lines, pairs, equal = [], [], []
+    for row in sorted(others, key=lambda row: row.made_of_real_clips):
+        cells = []
+        same = _agree(scores, row, against)
+        if same:
+            equal.append(row.title)
+        for column in columns:
+            found = _difference(scores, row, against, column)
+            if found is not None and same:  # an interval would speak of other clips
+                found = replace(found, interval=None)
+            if found is None and column.metric in row.scores:
+                apart[row.title] = None
+            cells.append(_cell(found))
+            pairs += [] if found is None else [found]
+        lines.append(Line(row.title, row.made_of_real_clips, tuple(cells)))
+    return Sheet(
+        title=f"Paired differences from {against.title}",
+        headings=tuple(f"{column.title} {ARROWS[column.better]}" for column in columns),
+        lines=tuple(lines),
+        footnotes=(*_footnotes(columns, pairs, list(apart), against), *_equal(equal, against)),
+    )
+
+
+def _equal(rows: list[str], against: Row) -> list[str]:
+    named = " and ".join(rows)
+    return [f"{named}: the same values as {against.title} on every request of both"] if rows else []
+
+
+def _footnotes(
+    columns: list[Column], pairs: list[Paired], apart: list[str], against: Row
+) -> tuple[str, ...]:
+    notes = [EXPLANATION]
+    if pairs and not any(pair.excludes_zero for pair in pairs):
+        notes.append(NOTHING_CALLED)
+    doubtful = {pair.metric for pair in pairs if pair.excludes_zero and not pair.stands}
+    if titles := [column.title for column in columns if column.metric in doubtful]:
+        notes.append(f"{', '.join(titles)}: {TOO_FEW}")
+    if apart:
+        notes.append(f"no request in common with {against.title}: {', '.join(apart)}")
+    return tuple(notes)
+
+
+def _difference(scores: ClipValues, row: Row, against: Row, column: Column) -> Paired | None:
+    """Return a difference; None where a cell is empty or no request is in both rows."""
+    if row.system == against.system or column.metric not in row.scores:
+        return None
+    try:
+        return paired(scores, column.metric, row.system, against.system, bounds=bounds_of(column))
+    except DataError:
+        return None
+
+
+def _cell(found: Paired | None) -> Cell:
+    if found is None:
+        return Cell(ABSENT)
+    interval = ""
+    if found.interval is not None:
+        interval = f"[{', '.join(map(_signed, found.interval))}]"
+    count = f"{found.count} pair{'' if found.count == 1 else 's'}"
+    return Cell(_signed(found.value), interval, count, "best" if found.stands else None)
+
+
+def _signed(value: float) -> str:
+    text = number(value)
+    return f"+{text}" if value > 0 else text

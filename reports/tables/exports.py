@@ -1,0 +1,156 @@
+"""Tables for other programs: CSV, JSON, one line per clip, and model cards on Hugging Face.
+
+Numbers are written in full, as they were measured; what a reader of tables sees stands beside
+them as `printed`. An absent value is an empty field with its reason in `note`, never a made-up
+number. The paper's published figures have lines of their own, of kind "published".
+
+References
+----------
+- Hugging Face Hub, model cards, `model-index`: https://github.com/huggingface/hub-docs/blob/main/modelcard.md
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from svbench.errors import DataError
+from svbench.files.results import ClipValues, dump_table, judged_how
+from svbench.files.text import csv_text
+from svbench.reports.published import published
+from svbench.reports.tables.judged import scale_of
+from svbench.reports.tables.ranking import compare_places, places
+from svbench.reports.tables.table import number
+from svbench.types import Column, ResultTable, Row
+
+HEADINGS = (
+    *("kind", "system", "title", "metric", "column", "better", "printed", "value", "low", "high"),
+    *("count", "asked", "reference_count", "place", "note"),
+)
+TASK = "text-to-video"  # the nearest of Hugging Face's tasks; none is named after both
+TASK_NAME = "Sounding video generation"
+
+
+def table_csv(table: ResultTable, scores: ClipValues | None = None) -> str:
+    """Give one line per cell: models, reference rows, and the paper's cells."""
+    return csv_text([HEADINGS, *_cells(table, scores), *_published_cells(table)])
+
+
+def table_json(table: ResultTable, scores: ClipValues | None = None) -> str:
+    """Give results.json, what its marked places rest on, and the paper's table."""
+    known = published(table.dataset)
+    paper = None
+    if known is not None:
+        rows = [asdict(row) for row in known.rows]
+        paper = {"source": known.source, "caption": known.caption, "rows": rows}
+    record = {
+        "results": json.loads(dump_table(table)),
+        "places": None if scores is None else [asdict(c) for c in compare_places(table, scores)],
+        "published": paper,
+    }
+    return json.dumps(record, indent=2, ensure_ascii=False) + "\n"
+
+
+def clips_csv(table: ResultTable, scores: ClipValues) -> str:
+    """Give one line per row and request, with a column for each metric that has clips."""
+    known = {metric for _, metric in scores}
+    metrics = [column.metric for column in table.columns if column.metric in known]
+    lines = []
+    for row in table.rows:
+        values = {metric: scores.get((row.system, metric), {}) for metric in metrics}
+        requests = dict.fromkeys(request for of in values.values() for request in of)
+        for request in requests:
+            found = [values[metric].get(request) for metric in metrics]
+            lines.append([row.system, row.title, request, *found])
+    return csv_text([("system", "title", "request", *metrics), *lines])
+
+
+def model_index(table: ResultTable) -> str:
+    """Give YAML for the head of a model card: an entry for each model of the table."""
+    from huggingface_hub import CardData, EvalResult
+    from huggingface_hub.repocard_data import eval_results_to_model_index
+
+    entries: list[dict[str, Any]] = []
+    for row in table.rows:
+        results = [
+            EvalResult(
+                task_type=TASK,
+                task_name=TASK_NAME,
+                dataset_type=table.dataset,
+                dataset_name=table.title,
+                dataset_args=_judged_on(table, row),
+                metric_type=column.metric,
+                metric_name=column.title,
+                metric_value=row.scores[column.metric].value,
+                metric_args=_behind(column, row),
+            )
+            for column in table.columns
+            if row.competes and column.metric in row.scores
+        ]
+        if results:
+            entries += eval_results_to_model_index(row.title, results)
+    if not entries:
+        raise DataError(
+            f"{table.title}: found no model with a score, expected one (rows made of real clips "
+            "and floors belong on no model card)"
+        )
+    card = CardData()
+    card["model-index"] = entries
+    return card.to_yaml() + "\n"
+
+
+def _judged_on(table: ResultTable, row: Row) -> dict[str, Any]:
+    judged = {"scale": scale_of(table), "format": str(table.spec), "notes": list(table.notes)}
+    return {**judged, **judged_how(table.record), "made by": dict(row.settings)}
+
+
+def _behind(column: Column, row: Row) -> dict[str, Any]:
+    score = row.scores[column.metric]
+    told = {
+        "better": column.better,
+        "count": score.count,
+        "reference count": score.reference_count,
+        "interval, 95 %": None if score.interval is None else list(score.interval),
+        "extractor": score.extractor or None,
+        "note": score.note or None,
+        "caveat": column.settings.get("caveat"),
+    }
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _cells(table: ResultTable, scores: ClipValues | None) -> Iterator[Sequence[object]]:
+    marked = {} if scores is None else places(table, scores)
+    for row in table.rows:
+        kind = "model" if row.competes else "reference" if row.made_of_real_clips else "floor"
+        for column in table.columns:
+            head = [kind, row.system, row.title, column.metric, column.title, column.better]
+            score = row.scores.get(column.metric)
+            if score is None:
+                yield [*head, *[""] * 5, row.asked, "", "", row.absent.get(column.metric, "")]
+                continue
+            low, high = score.interval or (None, None)
+            yield [
+                *head,
+                number(score.value),
+                *(score.value, low, high, score.count, row.asked, score.reference_count),
+                marked.get((row.system, column.metric), ""),
+                score.note,
+            ]
+
+
+def _published_cells(table: ResultTable) -> Iterator[Sequence[object]]:
+    known = published(table.dataset)
+    if known is None:
+        return
+    for row in known.rows:
+        for name in known.columns:
+            column = known.column_of(name, table)
+            ours = "" if column is None else column.metric
+            better = "" if column is None else column.better
+            printed = row.cells.get(name, "")
+            yield [
+                *("published", "", row.method, ours, name, better),
+                *(printed, "", "", "", "", "", "", "", known.source),
+            ]

@@ -1,0 +1,100 @@
+"""What stands clear of its floor: what rows gain on it, clip by clip.
+
+A score of agreement means little alone, so a row is held against its floor: its own pictures with
+the sound of other clips of the set (`svbench score`, see `svbench.walk.shuffled_floor`), or else
+the control `shuffled` of the whole table. A row stands clear where the interval of the paired
+difference lies on the better side of 0 (95 %, over the clips that both have). Each row is tested by
+itself; nothing corrects for their number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from svbench.errors import DataError
+from svbench.files.results import ClipValues
+from svbench.reports.tables.paired import Paired, bounds_of, paired
+from svbench.types import Column, ResultTable, Row
+
+SHUFFLED: Final = "shuffled"  # the floor of all rows of `svbench run`
+NAMED: Final = 4  # rows that a sentence names
+
+
+@dataclass(frozen=True, slots=True)
+class Clearance:
+    """A row held against its floor."""
+
+    row: Row
+    floor: Row
+    gain: Paired  # row minus floor
+    clear: bool  # better than the floor by more than the draw of clips explains
+
+    def __str__(self) -> str:
+        """Return the gain in words."""
+        title = f"{self.row.title} {_signed(self.gain.value)}"
+        if self.gain.interval is None:
+            return f"{title} on a single clip"
+        low, high = map(_signed, self.gain.interval)
+        return f"{title} [{low}, {high}] over {self.gain.count} clips"
+
+
+def floor_of(table: ResultTable, row: Row) -> Row | None:
+    """Return the floor of a row: the one made from its clips, or else that of the table."""
+    own = [one for one in table.rows if one.floor_of == row.system]
+    shared = [one for one in table.rows if one.made_of_real_clips and one.system == SHUFFLED]
+    return next(iter([*own, *shared]), None)
+
+
+def clearances(table: ResultTable, column: Column, scores: ClipValues) -> tuple[Clearance, ...]:
+    """Hold every model of a column against its floor, where both have scores of single clips."""
+    found = []
+    for row in table.rows:
+        floor = floor_of(table, row)
+        if not row.competes or floor is None:
+            continue
+        try:
+            gain = paired(scores, column.metric, row.system, floor.system, bounds=bounds_of(column))
+        except DataError:  # no scores of single clips, or none of the same clip
+            continue
+        better = (gain.value > 0) == (column.better == "higher")
+        found.append(Clearance(row, floor, gain, gain.stands and better))
+    return tuple(found)
+
+
+def verdict(table: ResultTable, column: Column, scores: ClipValues) -> str:
+    """Return in a sentence which rows stand clear of their floors; nothing where none has one."""
+    found = clearances(table, column, scores)
+    clear = [one for one in found if one.clear]
+    others = [one for one in found if not one.clear]
+    if not found:
+        return ""
+    if not clear:
+        return f"No row stands clear of its floor in {column.title}: {_listed(others)}"
+    rest = f"; not clear: {_listed(others)}" if others else ""
+    if len(clear) == 1:
+        _, _, gain = str(clear[0]).partition(f"{clear[0].row.title} ")
+        verb = f"stands clear of its {_kind(clear[0])}floor"
+        return f"{clear[0].row.title} {verb} in {column.title}: {gain}{rest}"
+    return f"Clear of their floors in {column.title}: {_listed(clear)}{rest}"
+
+
+def verdicts(table: ResultTable, scores: ClipValues) -> list[str]:
+    """Return the verdicts of all columns, for a table whose rows have floors of their own."""
+    if all(row.floor_of is None for row in table.rows):
+        return []
+    return [said for column in table.columns if (said := verdict(table, column, scores))]
+
+
+def _kind(found: Clearance) -> str:
+    return "shuffled " if found.floor.floor_of is not None else ""
+
+
+def _listed(found: Sequence[Clearance]) -> str:
+    more = [f"and {len(found) - NAMED} more"] if len(found) > NAMED else []
+    return ", ".join([*map(str, found[:NAMED]), *more])
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3f}".replace("-", "−")

@@ -1,0 +1,75 @@
+"""The formats of `svbench report` that are one text, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Final
+
+from svbench.errors import ConfigError, DataError
+from svbench.files.results import ClipValues
+from svbench.reports.tables.beside import beside
+from svbench.reports.tables.compact import compact
+from svbench.reports.tables.exports import clips_csv, model_index, table_csv, table_json
+from svbench.reports.tables.latex import latex
+from svbench.reports.tables.markdown import markdown
+from svbench.reports.tables.table import Sheet, arrange
+from svbench.reports.tables.text import text
+from svbench.types import ResultTable
+
+Scores = ClipValues | None  # None: no scores.csv was at hand
+
+
+def sheets(table: ResultTable, scores: Scores) -> list[Sheet]:
+    """Return the table, and the paper's table of this data set below it."""
+    below = beside(table)
+    return [arrange(table, scores), *([] if below is None else [below])]
+
+
+def _clips(table: ResultTable, scores: Scores) -> str:
+    if scores is None:
+        raise DataError(f"--format clips: {table.title}: found no scores.csv beside the results")
+    return clips_csv(table, scores)
+
+
+FORMATS: Final[Mapping[str, Callable[[ResultTable, Scores], str]]] = {
+    "text": lambda table, scores: text(sheets(table, scores)),
+    "markdown": lambda table, scores: markdown(sheets(table, scores)),
+    "latex": lambda table, scores: latex(sheets(table, scores), f"svbench-{table.dataset}"),
+    "csv": table_csv,
+    "json": table_json,
+    "clips": _clips,
+    "model-index": lambda table, _scores: model_index(table),
+}
+
+
+COMPACT: Final[Mapping[str, Callable[[list[Sheet], str], str]]] = {
+    "markdown": lambda sheets, _label: markdown(sheets),
+    "latex": latex,
+}
+
+
+def compacted(name: str, table: ResultTable, scores: Scores, *, intervals: bool = True) -> str:
+    """Return the tables as a paper shows them, in one of the formats of `COMPACT`."""
+    short = [compact(sheet, intervals=intervals) for sheet in sheets(table, scores)]
+    return COMPACT[name](short, f"svbench-{table.dataset}")
+
+
+def only(table: ResultTable, metrics: tuple[str, ...]) -> ResultTable:
+    """Keep the columns of these metrics, in the order asked for; all of them if none is named."""
+    columns = {column.metric: column for column in table.columns}
+    for name in metrics:
+        if name not in columns:
+            known = ", ".join(columns) or "none"
+            raise ConfigError(f"--metrics: found {name!r}, expected some of {known}")
+    if not metrics:
+        return table
+    rows = tuple(
+        replace(
+            row,
+            scores={name: score for name, score in row.scores.items() if name in metrics},
+            absent={name: why for name, why in row.absent.items() if name in metrics},
+        )
+        for row in table.rows
+    )
+    return replace(table, columns=tuple(columns[name] for name in metrics), rows=rows)

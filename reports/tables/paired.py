@@ -1,0 +1,170 @@
+"""What two rows differ by on the same requests, from the scores of single clips.
+
+Two rows of one run (or of two) are asked for the same requests, and a request that is hard for one
+system is mostly hard for the other. Therefore the values of one metric are paired by request id,
+and the interval is that of the mean difference, each pair being one value: it is narrower
+than what two intervals side by side suggest.
+
+Conventions
+-----------
+A difference is the first row minus the second, in the metric's own unit; whether more is better
+is for the reader of the column to say. Requests that only one row was scored on are not counted
+in the mean, and `Paired` says how many there were. Metrics that look at a whole set (FVD, FAD)
+have no value for a clip, so no paired difference of theirs exists: that is a `DataError`.
+
+Two run folders are paired by request id alone. Whether the same id names the same request in
+both, `svbench.reports.compare.requests` decides before.
+
+References
+----------
+- `svbench.intervals`, which forms the interval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from svbench.errors import DataError
+from svbench.files.results import ClipValues, load_scores, load_table
+from svbench.intervals import Interval, example_means, paired_difference
+from svbench.types import Column
+
+LEAST_UNBOUNDED: Final = 40  # pairs on which values without a known range can differ
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """The mean difference of two rows in one metric, over the requests that both have."""
+
+    metric: str
+    first: str  # system names, as in scores.csv
+    second: str
+    value: float  # mean of first minus second
+    interval: Interval | None  # 95 % over requests; None for a single pair
+    count: int  # requests that were paired
+    first_alone: int = 0  # requests that only one row was scored on
+    second_alone: int = 0
+    bounded: bool = True  # whether the range of a clip's value is known
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Return whether the interval lies on one side of 0."""
+        return self.interval is not None and not self.interval[0] <= 0 <= self.interval[1]
+
+    @property
+    def stands(self) -> bool:
+        """Return whether the rows may be said to differ.
+
+        Without a range, intervals of few pairs exclude 0 too often (`docs/intervals.md`).
+        """
+        return self.excludes_zero and (self.bounded or self.count >= LEAST_UNBOUNDED)
+
+    def __str__(self) -> str:
+        """Return it as one line."""
+        bounds = (
+            "no interval"
+            if self.interval is None
+            else f"95 % [{self.interval[0]:+.4f}, {self.interval[1]:+.4f}]"
+        )
+        alone = self.first_alone + self.second_alone
+        left = f", {alone} scored in one row only" if alone else ""
+        return (
+            f"{self.metric}: {self.first} - {self.second} = {self.value:+.4f} ({bounds}, "
+            f"{self.count} request{'' if self.count == 1 else 's'} paired{left})"
+        )
+
+
+def paired(
+    scores: ClipValues,
+    metric: str,
+    first: str,
+    second: str,
+    other: ClipValues | None = None,
+    bounds: Interval | None = None,
+) -> Paired:
+    """Pair two rows by request id.
+
+    Parameters
+    ----------
+    scores : ClipValues
+        of the run that holds `first`, from `svbench.files.results.load_scores`
+    metric, first, second : str
+        names as in scores.csv
+    other : ClipValues or None
+        of the run that holds `second`; None if it is the same run (Default value = None)
+    bounds : (float, float) or None
+        lowest and highest value of a clip, as `bounds_of` a column (Default value = None)
+
+    Raises
+    ------
+    DataError
+        where the metric has no values per clip in one of the rows, or no request is in both
+    """
+    left = _values(scores, metric, first)
+    right = _values(scores if other is None else other, metric, second)
+    shared = sorted(left.keys() & right.keys())  # sorted, so that the order of files says nothing
+    if not shared:
+        raise DataError(
+            f"{metric}: found no request scored in both {first!r} ({len(left)} requests, e.g. "
+            f"{min(left)!r}) and {second!r} ({len(right)}, e.g. {min(right)!r}), expected at "
+            "least one"
+        )
+    one, two = (example_means(shared, [of[r] for r in shared]) for of in (left, right))
+    found = paired_difference(one, two, bounds)
+    return Paired(
+        metric=metric,
+        first=first,
+        second=second,
+        value=found.value,
+        interval=found.interval,
+        count=len(shared),
+        first_alone=len(left) - len(shared),
+        second_alone=len(right) - len(shared),
+        bounded=bounds is not None,
+    )
+
+
+def paired_runs(
+    run: Path, metric: str, first: str, second: str, other: Path | None = None
+) -> Paired:
+    """Pair two rows of one run folder, or of two, as `paired` does."""
+    scores = load_scores(run)
+    known = {column.metric: bounds_of(column) for column in load_table(run).columns}
+    return paired(
+        scores,
+        metric,
+        first,
+        second,
+        None if other is None else load_scores(other),
+        known.get(metric),
+    )
+
+
+def bounds_of(column: Column) -> Interval | None:
+    """Return the lowest and highest value of a clip; None if the metric did not record them."""
+    match column.settings.get("bounds"):
+        case [float() | int() as low, float() | int() as high] if low < high:
+            return float(low), float(high)
+    return None
+
+
+def _values(scores: ClipValues, metric: str, system: str) -> dict[str, float]:
+    """Return the values of one row by request."""
+    values = scores.get((system, metric))
+    if values:
+        return dict(values)
+    systems = _names([s for s, _ in scores])
+    if system not in {s for s, _ in scores}:
+        raise DataError(f"{metric}: found no row {system!r} with scores per clip, only {systems}")
+    metrics = _names([m for s, m in scores if s == system])
+    raise DataError(
+        f"{metric}: found no scores per clip of {system!r}, so no paired difference exists (FVD "
+        f"and FAD look at whole sets); per clip there are {metrics}"
+    )
+
+
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(dict.fromkeys(names)) or "none"

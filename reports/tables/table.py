@@ -1,0 +1,165 @@
+"""A result table arranged for print: what stands in each cell, whatever the medium.
+
+Models and reference rows (real clips, and what is made of them) are set apart: a ceiling is not
+a competitor. An absent cell is a dash, and its reason becomes a footnote. Which cells are marked
+best and second best, `svbench.reports.tables.ranking` decides.
+
+Every medium prints a `Sheet` alike: its title, its protocol and its footnotes make the caption.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from svbench.files.results import ClipValues
+from svbench.reports.tables.footnotes import FEW as FEW  # which belongs to our face
+from svbench.reports.tables.footnotes import VIEW, footnotes
+from svbench.reports.tables.judged import scale_of
+from svbench.reports.tables.ranking import Place, places
+from svbench.types import ResultTable, Row, Score
+
+ARROWS = {"higher": "↑", "lower": "↓"}
+ABSENT = "–"
+NATIVE = "every clip at its own size and frame rate"
+NOT_COMPARABLE = "miniature data, models and networks: not comparable with published figures"
+UNEQUAL = "distances between sets fall with n: compare at equal n only"
+RECORDED = ("seed", "real clips")  # what of a run's record stands in the caption
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One printed cell."""
+
+    value: str
+    interval: str = ""
+    count: str = ""  # of clips it rests on
+    place: Place | None = None  # best or second best of the models, where that is known
+    against: str = ""  # the count of real clips that a distance is measured from
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One printed row."""
+
+    title: str
+    reference: bool
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A printed table: headings, rows and footnotes."""
+
+    title: str
+    headings: tuple[str, ...]
+    lines: tuple[Line, ...]
+    footnotes: tuple[str, ...]
+    protocol: str = ""  # scale, seed, clips, and the full name of each metric
+    name: str = ""  # a title for where there is little room
+    brief: tuple[str, ...] = ()  # notes that stand even there
+
+
+def arrange(table: ResultTable, scores: ClipValues | None = None) -> Sheet:
+    """Return a table as it is printed: models first, then reference rows, in their own order.
+
+    Without `scores`, the values of single clips, no cell is marked best.
+    """
+    table = replace(table, rows=tuple(sorted(table.rows, key=lambda r: r.made_of_real_clips)))
+    marked = {} if scores is None else places(table, scores)
+    lines = tuple(_line(row, table, marked) for row in table.rows)
+    return Sheet(
+        title=f"{table.title} ({_format(table)})",
+        headings=tuple(f"{c.title} {ARROWS[c.better]}" for c in table.columns),
+        lines=lines,
+        footnotes=tuple(footnotes(table, marked=bool(marked), scores=scores)),
+        protocol=_protocol(table),
+        name=table.title,
+        brief=tuple(_brief(table)),
+    )
+
+
+def _format(table: ResultTable) -> str:
+    """Return the format that clips were judged in."""
+    views = {column.settings.get(VIEW) for column in table.columns}
+    return NATIVE if views == {"native"} else str(table.spec)
+
+
+def _brief(table: ResultTable) -> Iterator[str]:
+    """Return what must be said of a table wherever it stands."""
+    if table.scale == "mini":
+        yield NOT_COMPARABLE
+    counts = {score.count for row in table.rows for score in row.scores.values()}
+    if counts:
+        least, most = min(counts), max(counts)
+        yield f"n = {least}" if least == most else f"n = {least} to {most}"
+    if any(len(_sizes(table, column.metric)) > 1 for column in table.columns):
+        yield UNEQUAL
+
+
+def _sizes(table: ResultTable, metric: str) -> set[tuple[int, int]]:
+    """Return the counts of clips that the distances of a column rest on."""
+    scores = [row.scores[metric] for row in table.rows if metric in row.scores]
+    return {(s.count, s.reference_count) for s in scores if s.reference_count is not None}
+
+
+def _protocol(table: ResultTable) -> str:
+    """Return at which scale and by what the rows were judged."""
+    record = [f"{name}: {table.record[name]}" for name in RECORDED if name in table.record]
+    judged = ", ".join(column.metric for column in table.columns)
+    scale = scale_of(table)
+    made = f"scale: {scale}" if scale == table.scale else scale
+    return "; ".join([made, *record, *([f"judged by {judged}"] if judged else [])])
+
+
+def _line(row: Row, table: ResultTable, marked: Mapping[tuple[str, str], Place]) -> Line:
+    cells = tuple(
+        cell_of(row.scores.get(c.metric), row.asked, marked.get((row.system, c.metric)))
+        for c in table.columns
+    )
+    return Line(row.title, row.made_of_real_clips, cells)
+
+
+def cell_of(score: Score | None, asked: int, place: Place | None = None) -> Cell:
+    """Return one score as it is printed; `asked` clips were asked for."""
+    if score is None:
+        return Cell(ABSENT)
+    interval = "" if score.interval is None else bounds(score.interval)
+    against = "" if score.reference_count is None else f"vs {score.reference_count}"
+    of = "" if score.count == asked else f" of {asked}"
+    return Cell(number(score.value), interval, f"n = {score.count}{of}", place, against)
+
+
+def counts_of(cells: Sequence[Cell]) -> tuple[str, tuple[str, ...]]:
+    """Return the counts that most cells of a row share, and for each cell those it has apart.
+
+    The first are printed once, the others in their cells. An absent cell has none.
+    """
+    counts = Counter(cell.count for cell in cells if cell.count)
+    count = counts.most_common(1)[0][0] if counts else ""
+    compared = {cell.against for cell in cells if cell.against}
+    apart = any(cell.count != count for cell in cells if cell.against)
+    against = "" if apart or len(compared) != 1 else compared.pop()
+    return _joined(count, against), tuple(_apart(cell, count, against) for cell in cells)
+
+
+def _apart(cell: Cell, count: str, against: str) -> str:
+    if cell.count != count:
+        return _joined(cell.count, cell.against)
+    return "" if cell.against == against else cell.against
+
+
+def _joined(*parts: str) -> str:
+    return " ".join(filter(None, parts))
+
+
+def bounds(interval: tuple[float, float]) -> str:
+    """Return an interval as it is printed."""
+    return f"[{number(interval[0])}, {number(interval[1])}]"
+
+
+def number(value: float) -> str:
+    """Return a number with the decimals that an interval can bear: three below ten, fewer above."""
+    decimals = 3 if abs(value) < 10 else 1 if abs(value) < 100 else 0
+    return f"{value:.{decimals}f}"

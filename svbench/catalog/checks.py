@@ -1,0 +1,121 @@
+"""What is refused before a plan is made: settings without effect, paths of the wrong kind.
+
+A setting that a run would ignore is an error, for whoever gave it believes that it decides the
+table. Nothing is written here, so a refused command leaves no folder behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from svbench.config import RunConfig
+from svbench.datasets.scored import REFERENCE, Scored, missing_captions
+from svbench.errors import ConfigError, DataError
+from svbench.limits import flag
+from svbench.protocols import Metric
+from svbench.types import Example
+from svbench.walk.plan import Unavailable
+
+WITH_CAPTIONS: Final = ("ib-ta@", "ib-tv@")  # how columns are called that read captions
+SHOWN: Final = 5  # clips that a message names
+# What only models change that sample; reference rows are made of real clips.
+SAMPLING: Final = (
+    *("repeats", "preset", "steps", "gamma", "guidance", "dtype", "batch", "compile"),
+    *("weights", "device"),
+)
+CODEC: Final = ("weights", "device")  # what the row of coded clips reads of these
+
+
+def check_effects(config: RunConfig, rows: Sequence[str], *, joint: bool) -> None:
+    """Refuse settings of joint models where none is among the rows."""
+    if joint:
+        return
+    used = CODEC if "codec" in rows else ()
+    for name in SAMPLING:
+        value = getattr(config, name)
+        if name not in used and value != RunConfig.model_fields[name].default:
+            raise ConfigError(
+                f"{flag(name)}: found {_shown(value)}, expected it only beside a joint model; "
+                f"the rows are {', '.join(rows)}"
+            )
+
+
+def check_data(config: RunConfig) -> None:
+    """Refuse paths of data that a scale does not read, or that are of the wrong kind."""
+    if config.scale == "mini":
+        for name in ("data_root", "captions"):
+            if (path := getattr(config, name)) is not None:
+                raise ConfigError(
+                    f"{flag(name)} {path}: the miniature is drawn by svbench itself, "
+                    "expected no data; for the real data set add --scale paper"
+                )
+        return
+    root = real_root(config)
+    if root.exists() and not root.is_dir():
+        raise ConfigError(f"--data-root {root}: found a file, expected a folder")
+    check_captions(config.captions)
+
+
+def check_captions(path: Path | None) -> None:
+    """Refuse a folder where a list of captions is meant."""
+    if path is not None and path.is_dir():
+        raise ConfigError(f"--captions {path}: found a folder, expected a file")
+
+
+def real_root(config: RunConfig) -> Path:
+    """Return the folder of the real data set, which must be given at full scale."""
+    if config.data_root is None:
+        raise ConfigError(
+            f"--data-root: not given, expected the folder of the {config.dataset} data set "
+            "(or set SVBENCH_DATA); without data, use --scale mini"
+        )
+    return config.data_root
+
+
+def check_captioned(
+    columns: Sequence[Metric | Unavailable], sets: Mapping[str, Sequence[Example]]
+) -> None:
+    """Refuse scores that read captions where clips have none, before any clip is read."""
+    filled = [column.name for column in columns if not isinstance(column, Unavailable)]
+    asked = ", ".join(name for name in filled if name.startswith(WITH_CAPTIONS))
+    if not asked:
+        return
+    problems = []
+    for name, examples in sets.items():
+        bare = [example.id for example in examples if not example.caption.strip()]
+        if bare:
+            more = ", ..." if len(bare) > SHOWN else ""
+            problems.append(
+                f"--metrics {asked}: {len(bare)} of {len(examples)} clips of {name} have no "
+                f"caption, expected one for each (see --captions): {', '.join(bare[:SHOWN])}{more}"
+            )
+    if problems:
+        raise DataError.of(problems)
+
+
+def usual_of_captions(
+    columns: Sequence[Metric | Unavailable], found: Scored, strict: bool
+) -> tuple[tuple[Metric | Unavailable, ...], tuple[str, ...]]:
+    """Return the columns that read captions, as far as clips have them, and notes.
+
+    A row of clips that all have one is judged, whatever others lack: their cells are absent, with
+    the reason. Where there is no such row the columns stay empty; where no clip has a caption,
+    there are no such columns, and a note says so.
+    """
+    sets = {**found.folders, REFERENCE: found.real}
+    missing = missing_captions(sets)
+    whole = any(not missing_captions({name: clips}) for name, clips in found.folders.items())
+    if not missing or (whole and not strict):
+        return tuple(columns), ()
+    if not any(example.caption.strip() for examples in sets.values() for example in examples):
+        titles = " and ".join(column.name.partition("@")[0].upper() for column in columns)
+        return (), (f"no clip has a caption (see --captions), so {titles} are not judged",)
+    if strict:
+        raise DataError(f"--strict: {columns[0].title} cannot be computed: {missing}")
+    return tuple(Unavailable(c.name, c.title, c.better, missing) for c in columns), ()
+
+
+def _shown(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -1,0 +1,117 @@
+"""The commands `svbench list metrics, systems, datasets`: what other commands take by name."""
+
+from __future__ import annotations
+
+import json as encoder
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from svbench.catalog.listing import DatasetEntry, MetricEntry, PresetEntry, SystemEntry
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Line = tuple[int, str]  # how deep it is indented, and its text
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    lists = typer.Typer(
+        help="List the metrics, systems and data sets that other commands take by name.",
+        no_args_is_help=True,
+    )
+    app.add_typer(lists, name="list")
+    lists.command("metrics")(_metrics)
+    lists.command("systems")(_systems)
+    lists.command("datasets")(_datasets)
+
+
+def _metrics(json: Json = False) -> None:
+    """List what --metrics takes: METRIC, or METRIC@PRESET.
+
+    Example: svbench list metrics
+    """
+    from svbench.catalog import listing
+    from svbench.files import weights
+
+    found = listing.metrics()
+    lines = [line for entry in found for line in _metric(entry)]
+    where = f"weights lie in {weights.folder()}; get them by: svbench weights fetch NAME"
+    _print(found, json, [*lines, (0, where)])
+
+
+def _systems(json: Json = False) -> None:
+    """List what --systems of svbench run takes.
+
+    Example: svbench list systems
+    """
+    from svbench.catalog import listing
+
+    found = listing.systems()
+    _print(found, json, [line for entry in found for line in _system(entry)])
+
+
+def _datasets(json: Json = False) -> None:
+    """List what --dataset takes.
+
+    Example: svbench list datasets
+    """
+    from svbench.catalog import listing
+
+    found = listing.datasets()
+    _print(found, json, [line for entry in found for line in _dataset(entry)])
+
+
+def _print(found: Sequence[Any], as_json: bool, lines: Sequence[Line]) -> None:
+    """Print entries; a line that is too long goes on below, indented, and no name is broken."""
+    if as_json:
+        typer.echo(encoder.dumps([asdict(entry) for entry in found], indent=2, ensure_ascii=False))
+        return
+    from rich.console import Console
+    from rich.padding import Padding
+    from rich.text import Text
+
+    console = Console()
+    for depth, text in lines:
+        wrapped = Text(text, overflow="fold").wrap(console, console.width - 2 * depth - 2)
+        for place, part in enumerate(wrapped):
+            part.rstrip()
+            console.print(
+                Padding(part, (0, 0, 0, 2 * depth + (2 if place else 0))), highlight=False
+            )
+
+
+def _metric(entry: MetricEntry) -> Iterator[Line]:
+    yield 0, f"{entry.name}: {entry.title}, {entry.better} is better"
+    for preset in entry.presets:
+        yield 1, f"@{preset.name}{''.join(f'; {told}' for told in _preset(preset))}"
+    for name, told in entry.also.items():
+        yield 1, f"{name}: {told}"
+
+
+def _preset(preset: PresetEntry) -> Iterator[str]:
+    if preset.usual:
+        yield "taken where none is named"
+    if preset.default_of:
+        yield f"default of {', '.join(preset.default_of)}"
+    if preset.weights:
+        yield f"weights {', '.join(f'{name} ({state})' for name, state in preset.weights.items())}"
+
+
+def _system(entry: SystemEntry) -> Iterator[Line]:
+    yield 0, f"{entry.name}: {entry.title}"
+    if entry.made_of_real_clips:
+        yield 1, f"made of real clips; {'default' if entry.usual else 'made if named'}"
+        return
+    yield 1, "a joint model; default where its weights are at hand"
+    ships = ", ".join(entry.miniatures) or "no data set"
+    yield 1, f"weights for --scale mini come with svbench for {ships}; else --weights"
+
+
+def _dataset(entry: DatasetEntry) -> Iterator[Line]:
+    yield 0, f"{entry.name}: {entry.title}"
+    yield 1, f"splits: {', '.join(entry.splits)}; captions: {entry.captions}"
+    yield 1, f"judged: {entry.format}"
+    yield 1, f"miniature: {f'yes, {entry.miniature}' if entry.miniature else 'no'}"

@@ -1,0 +1,124 @@
+"""The commands `svbench weights list, fetch, verify, import`.
+
+They read no tensors but where a file is checked that is not on record yet.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from svbench.cli import common as options
+from svbench.errors import DataError
+
+if TYPE_CHECKING:
+    from svbench.files.weights import Checked, Published
+
+Names = Annotated[list[str], typer.Argument(help="Names as in `svbench weights list`.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    weights = typer.Typer(
+        help="List, fetch, verify and import the weights of other people's networks.",
+        no_args_is_help=True,
+    )
+    app.add_typer(weights, name="weights")
+    weights.command("list")(_list)
+    weights.command("fetch")(_fetch)
+    weights.command("verify")(_verify)
+    weights.command("import")(_import)
+
+
+def _list() -> None:
+    """Show which weights there are, under which licence, and which lie in the folder.
+
+    Example: svbench weights list
+    """
+    from svbench.files import weights as store
+
+    typer.echo(f"weights in {store.folder()}")
+    problems = []
+    for name, known in store.PUBLISHED.items():
+        try:
+            found = store.find(name)
+            here = f"yes, sha256 {found.sha256[:12]}" if found else "no"
+        except DataError as error:
+            here = "wrong"
+            problems.append(str(error))
+        size = f"{known.size / 1e6:,.1f} MB"
+        typer.echo(f"\n{name}\n  {known.what}\n  {known.file}, {size}, licence: {known.licence}")
+        typer.echo(f"  here: {here}")
+    if problems:
+        raise DataError.of(problems)
+
+
+def _fetch(
+    names: Names,
+    offline: Annotated[bool, typer.Option(help="Download nothing: fail if absent.")] = False,
+) -> None:
+    """Download weights; an interrupted download is gone on with.
+
+    Example: svbench weights fetch i3d vggish
+    """
+    from svbench.files import weights as store
+
+    for known in [store.entry(name) for name in names]:  # a wrong name before gigabytes
+        if offline:
+            typer.echo(f"{known.name}: {store.require(known.name).path}")
+            continue
+        about = f"{known.what}; licence: {known.licence}; from {known.address}"
+        typer.echo(f"{known.name}: {about}")
+        _print(_with_bar(known))
+
+
+def _with_bar(known: Published) -> Checked:
+    """Fetch a file under a bar."""
+    from rich.progress import DownloadColumn, Progress
+
+    from svbench.files import weights as store
+
+    with Progress(*Progress.get_default_columns(), DownloadColumn()) as bars:
+        task = bars.add_task(known.file, total=known.size)
+        return store.fetch(
+            known.name,
+            lambda done, whole: bars.update(task, completed=done, total=whole or None),
+        )
+
+
+def _verify() -> None:
+    """Read every byte of the weights in the folder; compare structures and digests.
+
+    Example: svbench weights verify
+    """
+    from svbench.files import weights as store
+
+    problems = []
+    for name in store.PUBLISHED:
+        try:
+            found = store.verify(name)
+            typer.echo(f"{name}: {found.standing if found else 'absent'}")
+        except DataError as error:
+            typer.echo(f"{name}: wrong")
+            problems.append(str(error))
+    if problems:
+        raise DataError.of(problems)
+
+
+def _import(
+    name: Annotated[str, typer.Argument(help="A name as in `svbench weights list`.")],
+    file: Annotated[Path, options.path_argument("The file you already have.")],
+) -> None:
+    """Copy a file that you have into the folder of weights, if it is the right one.
+
+    Example: svbench weights import imagebind ~/imagebind_huge.pth
+    """
+    from svbench.files import weights as store
+
+    _print(store.put(name, file))
+
+
+def _print(found: Checked) -> None:
+    typer.echo(f"{found.file.name}: {found.file.path}: {found.standing}")

@@ -1,0 +1,216 @@
+"""Reading and writing clips; the only package that knows PyAV (FFmpeg).
+
+There is one path from a file to a judged clip, and every step of it is defined here:
+
+clock       Time stamps are the clock, of pictures and of sound: never an index, never a count of
+            samples. Time zero is the earliest start of the picture and the sound in a file, so
+            a sound that starts late stays late (a sound file apart has its own time zero).
+streams     Those that the ffmpeg command line would choose (see `containers`).
+frames      Judged frame i is the decoded frame whose time stamp is nearest to start + i / fps;
+            of two equally near ones the earlier. A format whose `frame_choice` is "official"
+            gets the frames of the paper's data script instead, which are late (see `official`).
+size        A display matrix (turns, mirrors) is applied first and pixels are made square. A frame
+            that is not of the wanted size is scaled to cover it, aspect kept (pixel area average
+            when shrinking, bicubic when enlarging), and its centre is cut out.
+sound       The channels' mean (the first channel, where a format asks for it), clipped to -1..1
+            before and after it is laid out by time stamps (see `sound`), resampled by soxr "HQ"
+            (what librosa does) and cut at start.
+length      A longer file is cut. A file that is short by at most `TOLERANCE` is taken as whole
+            (containers round lengths): its last frame is held, silence is appended. Anything
+            shorter is an error, unless padding was asked for.
+
+`read_native` gives a clip as it was made instead: every frame at its own size and time, the sound
+at its own rate, both from the first frame on (see `native`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import closing
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from svbench.errors import DataError
+from svbench.files.media.containers import (
+    MICROSECONDS,
+    boundary,
+    opened,
+    picture_stream,
+    sound_stream,
+)
+from svbench.files.media.encoding import (
+    quantise,
+    read_comment,
+    read_lossless,
+    write_lossless,
+    write_mp4,
+    write_wav,
+)
+from svbench.files.media.native import read_native
+from svbench.files.media.official import as_segmented
+from svbench.files.media.picture import Shown, Upright, cover, shown
+from svbench.files.media.sound import read_time_line
+from svbench.types import Clip, ClipSpec, Recording
+
+__all__ = [
+    "check",
+    "cover",
+    "duration",
+    "fingerprint",
+    "frame_rate",
+    "quantise",
+    "read",
+    "read_comment",
+    "read_lossless",
+    "read_native",
+    "write_lossless",
+    "write_mp4",
+    "write_wav",
+]
+
+VERSION = "2"  # part of every digest: raise it when a decoded array could change
+TOLERANCE = 0.1  # s; an AAC packet at 16 kHz lasts 0.064 s, and muxers drop the last one
+MICROSECOND = Fraction(1, MICROSECONDS)  # s
+
+Video = NDArray[np.uint8]
+Audio = NDArray[np.float32]
+
+
+def read(recording: Recording, spec: ClipSpec, *, pad: bool = False) -> Clip:
+    """Read a clip and conform it to `spec`; with `pad`, a short file is filled up."""
+    choose = _read_official if spec.frame_choice == "official" else _read_video
+    with boundary(recording.path):
+        video = choose(recording, spec, pad)
+    with boundary(recording.sound or recording.path):
+        return Clip(video, _read_audio(recording, spec, pad), spec)
+
+
+def duration(path: Path) -> float:
+    """Return the length of a file's video stream in seconds, from its header."""
+    with opened(path) as container:
+        stream = picture_stream(container, path)
+        if stream.duration is not None and stream.time_base is not None:
+            return float(stream.duration * stream.time_base)
+        if container.duration is not None:
+            return container.duration / MICROSECONDS
+    raise DataError(f"{path}: found no length in its header, expected a finished video file")
+
+
+def frame_rate(path: Path) -> Fraction | None:
+    """Return the mean frames per second that a file's header names; None where it names none."""
+    with opened(path) as container:
+        rate = picture_stream(container, path).average_rate
+        return Fraction(rate) if rate else None
+
+
+def check(recording: Recording) -> None:
+    """Raise DataError unless the files open and hold a video and an audio stream."""
+    with opened(recording.path) as container:
+        picture_stream(container, recording.path)
+        if recording.sound is None:
+            sound_stream(container, recording.path)
+    if recording.sound is not None:
+        with opened(recording.sound) as container:
+            sound_stream(container, recording.sound)
+
+
+def fingerprint(recording: Recording, view: str, *, pad: bool = False) -> str:
+    """Hash all that decides the decoded arrays: file bytes, start, view, versions."""
+    whole = hashlib.sha256(f"{VERSION}/{av.__version__}/{view}/{pad}/{recording.start!r}".encode())
+    for path in (recording.path, recording.sound):
+        if path is not None:
+            try:
+                with path.open("rb") as file:
+                    whole.update(hashlib.file_digest(file, "sha256").digest())
+            except OSError as error:
+                raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    return whole.hexdigest()
+
+
+def _read_video(recording: Recording, spec: ClipSpec, pad: bool) -> Video:
+    video = np.empty((spec.frames, *spec.size, 3), np.uint8)
+    step = 1 / Fraction(spec.fps)
+    times = [Fraction(recording.start) + i * step for i in range(spec.frames)]
+    path, upright = recording.path, Upright(recording.path)
+    chosen, end = 0, Fraction(0)
+    previous: Shown | None = None
+    with closing(shown(path, recording.start)) as pictures:
+        for one in pictures:
+            if previous is None and one.time >= times[-1] + step:
+                raise DataError(_begins_late(path, "video", one.time, recording, spec))
+            while previous is not None and chosen < spec.frames:
+                if times[chosen] - previous.time > one.time - times[chosen]:
+                    break
+                video[chosen] = upright.covering(previous, spec.size)
+                chosen += 1
+            if chosen == spec.frames:
+                return video
+            end = one.time + max(one.length, one.track.step or step)
+            previous = one
+    if previous is None:
+        raise DataError(f"{path}: found no video frames, expected {spec.frames}")
+    if times[-1] + step - end > Fraction(TOLERANCE) and not pad:
+        raise DataError(_too_short(path, "video", end, recording, spec))
+    video[chosen:] = upright.covering(previous, spec.size)
+    return video
+
+
+def _read_official(recording: Recording, spec: ClipSpec, pad: bool) -> Video:
+    video = np.empty((spec.frames, *spec.size, 3), np.uint8)
+    path, upright, fps = recording.path, Upright(recording.path), Fraction(spec.fps)
+    first = round(recording.start * fps)
+    if abs(recording.start - first / fps) > MICROSECOND:
+        raise DataError(
+            f"{path}: found a clip from {recording.start:g} s, expected a start on the grid of "
+            f"{spec.fps:g} frames/s, where official segments are cut"
+        )
+    chosen, last = 0, None
+    with closing(shown(path)) as pictures:  # from the front: the count of frames decides
+        for number, one in enumerate(as_segmented(pictures, fps)):
+            last = one
+            if number >= first:
+                video[chosen] = upright.covering(one, spec.size)
+                chosen += 1
+            if chosen == spec.frames:
+                return video
+    if last is None:
+        raise DataError(f"{path}: found no video frames, expected {spec.frames}")
+    missing = (spec.frames - chosen) / fps
+    if missing > Fraction(TOLERANCE) and not pad:
+        end = recording.start + spec.duration - missing
+        raise DataError(_too_short(path, "video", Fraction(end), recording, spec))
+    video[chosen:] = upright.covering(last, spec.size)
+    return video
+
+
+def _read_audio(recording: Recording, spec: ClipSpec, pad: bool) -> Audio:
+    path, begin = recording.sound or recording.path, Fraction(recording.start)
+    end = begin + spec.frames / Fraction(spec.fps)
+    line = read_time_line(path, begin, end, channels=spec.channels)
+    if end - line.end > Fraction(TOLERANCE) and not pad:
+        raise DataError(_too_short(path, "audio", line.end, recording, spec))
+    if not line.has_sound_between(begin, end) and not pad:
+        raise DataError(_begins_late(path, "audio", line.runs[0].anchor, recording, spec))
+    first = round(recording.start * spec.sample_rate)
+    return line.laid_out(first, spec.samples, spec.sample_rate)
+
+
+def _too_short(path: Path, what: str, end: Fraction, recording: Recording, spec: ClipSpec) -> str:
+    return (
+        f"{path}: {what} ends at {float(end):.3f} s, "
+        f"expected {recording.start + spec.duration:.3f} s "
+        f"({spec}); is it truncated? To judge short clips, add --frames with fewer frames, or --pad"
+    )
+
+
+def _begins_late(
+    path: Path, what: str, begin: Fraction, recording: Recording, spec: ClipSpec
+) -> str:
+    return (
+        f"{path}: {what} begins at {float(begin):.3f} s, expected some between "
+        f"{recording.start:.3f} s and {recording.start + spec.duration:.3f} s ({spec})"
+    )

@@ -1,0 +1,126 @@
+"""Writing clips, and reading back what was written.
+
+Files that the harness writes for itself are lossless (FFV1 and 24-bit FLAC in Matroska);
+MP4 is written for people, and for data sets that are drawn by code.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from svbench.errors import DataError
+from svbench.files.media.containers import local, opened
+from svbench.types import Clip, ClipSpec
+
+Video = NDArray[np.uint8]
+Audio = NDArray[np.float32]
+
+FLAC_SCALE = 2.0**23  # 24-bit samples; a float32 holds 24 bits, so nothing audible is lost
+# x264's look-ahead reads beyond small frames, so with it the same frames may give other bytes.
+REPEATABLE = "threads=1:bframes=0:mbtree=0:rc-lookahead=0"
+
+
+def quantise(audio: Audio) -> Audio:
+    """Round sound to the 24-bit grid that FLAC stores; idempotent."""
+    steps = np.clip(np.rint(audio.astype(np.float64) * FLAC_SCALE), -FLAC_SCALE, FLAC_SCALE - 1)
+    # Adding 0 turns -0 into 0, which is what comes back from the file.
+    return (steps / FLAC_SCALE + 0.0).astype(np.float32)
+
+
+def write_lossless(path: Path, clip: Clip, comment: str) -> None:
+    """Write FFV1 + FLAC in Matroska; the same clip gives the same bytes.
+
+    The sound must lie on the 24-bit grid (see `quantise`).
+    """
+    with av.open(local(path), "w", format="matroska", options={"fflags": "+bitexact"}) as out:
+        out.metadata["comment"] = comment
+        picture = out.add_stream("ffv1", rate=Fraction(clip.spec.fps).limit_denominator(100_000))
+        picture.height, picture.width = clip.spec.size
+        picture.pix_fmt = "bgr0"
+        picture.options = {"level": "3", "slices": "4", "slicecrc": "1", "flags": "+bitexact"}
+        sound = out.add_stream("flac", rate=clip.spec.sample_rate, layout="mono", format="s32")
+        sound.options = {"flags": "+bitexact"}
+        for array in clip.video:
+            out.mux(picture.encode(av.VideoFrame.from_ndarray(array, "rgb24")))
+        out.mux(picture.encode(None))
+        steps = (clip.audio.astype(np.float64) * FLAC_SCALE).astype(np.int64) << 8
+        frame = av.AudioFrame.from_ndarray(steps.astype(np.int32)[None], "s32", "mono")
+        frame.sample_rate, frame.pts = clip.spec.sample_rate, 0
+        out.mux(sound.encode(frame))
+        out.mux(sound.encode(None))
+
+
+def read_lossless(path: Path, spec: ClipSpec) -> Clip:
+    """Read what `write_lossless` wrote, bit for bit."""
+    with opened(path) as container:
+        video = [f.to_ndarray(format="rgb24") for f in container.decode(video=0)]
+        container.seek(0)
+        steps = [_steps(frame, path) for frame in container.decode(audio=0)]
+    try:
+        audio = (np.concatenate(steps).astype(np.float64) / 2.0**31).astype(np.float32)
+        return Clip(np.stack(video), audio, spec)
+    except ValueError as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def _steps(frame: av.AudioFrame, path: Path) -> NDArray[np.int32]:
+    """Return the samples of one channel; frames of many channels must not be touched."""
+    form, channels = frame.format.name, frame.layout.nb_channels
+    if (form, channels) != ("s32", 1):
+        raise DataError(f"{path}: found sound as {form} x {channels}, expected one channel of s32")
+    return np.asarray(frame.to_ndarray()[0], np.int32)
+
+
+def read_comment(path: Path) -> str:
+    """Return the comment in a file's header, or an empty string."""
+    with opened(path) as container:
+        return str({k.lower(): v for k, v in container.metadata.items()}.get("comment", ""))
+
+
+def write_mp4(
+    path: Path,
+    video: Video,
+    fps: float,
+    audio: Audio | None = None,
+    sample_rate: int = 16000,
+    *,
+    quick: bool = False,
+) -> None:
+    """Write H.264 (CRF 18) and, with `audio`, AAC: for people, and for drawn data sets.
+
+    With `quick`, in half the time and with other bytes: for copies that are only looked at.
+    """
+    with av.open(local(path), "w", format="mp4", options={"fflags": "+bitexact"}) as out:
+        picture = out.add_stream("libx264", rate=Fraction(fps).limit_denominator(100_000))
+        picture.height, picture.width = video.shape[1:3]
+        picture.pix_fmt = "yuv420p"
+        picture.options = {"crf": "18", "x264-params": REPEATABLE, "flags": "+bitexact"}
+        picture.options |= {"preset": "veryfast"} if quick else {}
+        sound = None
+        if audio is not None:
+            sound = out.add_stream("aac", rate=sample_rate, layout="mono")
+            sound.options = {"aac_coder": "fast"} if quick else {}
+        for array in video:
+            out.mux(picture.encode(av.VideoFrame.from_ndarray(array, "rgb24")))
+        out.mux(picture.encode(None))
+        if sound is not None and audio is not None:
+            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(audio[None]), "fltp", "mono")
+            frame.sample_rate, frame.pts = sample_rate, 0
+            out.mux(sound.encode(frame))
+            out.mux(sound.encode(None))
+
+
+def write_wav(path: Path, audio: Audio, sample_rate: int) -> None:
+    """Write 16-bit PCM."""
+    with av.open(local(path), "w", format="wav", options={"fflags": "+bitexact"}) as out:
+        sound = out.add_stream("pcm_s16le", rate=sample_rate, layout="mono")
+        steps = np.clip(np.rint(audio.astype(np.float64) * 32768), -32768, 32767)
+        frame = av.AudioFrame.from_ndarray(steps.astype(np.int16)[None], "s16", "mono")
+        frame.sample_rate, frame.pts = sample_rate, 0
+        out.mux(sound.encode(frame))
+        out.mux(sound.encode(None))

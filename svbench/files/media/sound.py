@@ -1,0 +1,271 @@
+"""The sound of a file, laid out on a time line.
+
+Each block of decoded samples belongs where its time stamp puts it. Blocks that follow each other
+without a gap form a run; a run is resampled as one piece. Between runs there is silence; where
+two overlap, the earlier one is kept and the later one begins after it.
+
+Time stamps are rounded by containers and jitter in recordings, so a block starts a new run only
+if it is off by more than `HARD`, or by more than `SOFT` with the blocks behind it off alike: a
+lost packet moves all that follows, jitter does not. Bare streams (ADTS, MP3 …) hold no time
+stamps; there the count of samples, each at its own rate, is the clock.
+
+The sample rate, the layout and the number of channels may change midway. Channels are averaged;
+where the first one is asked for, as ImageBind's and audioldm_eval's loaders read it, the others
+are left out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from svbench.errors import DataError
+from svbench.files.media.containers import BARE_SOUND, form, opened, origin, sound_stream
+from svbench.types import Channels
+
+Audio = NDArray[np.float32]
+
+SOFT = 0.01  # s that blocks may be off by, from the mean of their run, before they count as moved
+HARD = 0.1  # s that a single block may be off by: ffmpeg's own bound (min_hard_comp)
+BACK = Fraction(1)  # s that time stamps may jump back: more is another recording
+BEHIND = 8  # blocks that must be off in the same direction
+LEAD = Fraction(1, 2)  # s kept around the window: resampling filters look aside
+SEEK_FROM = 60  # s: before that, decoding from the front costs little
+PREROLL = 5  # s decoded and thrown away after a seek: codecs look back
+SEEKABLE = ("mov", "matroska", "wav", "flac", "ogg")  # forms that say exactly where they landed
+
+
+@dataclass(slots=True)
+class Block:
+    """Decoded samples (n,), mono, or only their number where they lie outside the window."""
+
+    time: Fraction  # s from time zero
+    rate: int  # samples / s
+    count: int
+    samples: Audio | None
+
+    @property
+    def length(self) -> Fraction:
+        """Return its duration in seconds."""
+        return Fraction(self.count, self.rate)
+
+
+@dataclass(slots=True)
+class Run:
+    """Blocks without a gap. Sample i lies at anchor + (offset + i) / rate."""
+
+    anchor: Fraction  # s: where the run begins, kept or not
+    rate: int
+    offset: int = 0  # samples before the first one that was kept
+    count: int = 0  # samples of the run, kept or not
+    blocks: list[Audio] = field(default_factory=list)
+    joined: int = 0  # blocks, kept or not
+    drift: float = 0.0  # s by which their time stamps lie behind, on average
+
+    @property
+    def end(self) -> Fraction:
+        """Return the time at which it ends."""
+        return self.anchor + Fraction(self.count, self.rate)
+
+
+@dataclass(frozen=True, slots=True)
+class TimeLine:
+    """The sound of a file within a window."""
+
+    runs: tuple[Run, ...]
+
+    @property
+    def rate(self) -> int:
+        """Return the sample rate of the first run."""
+        return self.runs[0].rate
+
+    @property
+    def end(self) -> Fraction:
+        """Return when the last sound ends, in seconds from time zero."""
+        return max(run.end for run in self.runs)
+
+    def has_sound_between(self, begin: Fraction, end: Fraction) -> bool:
+        """Check whether any sample lies in a window."""
+        return any(run.anchor < end and run.end > begin for run in self.runs)
+
+    def laid_out(self, first: int, count: int, rate: int) -> Audio:
+        """Return samples `first` .. `first + count` of the time line at `rate`, shape (count,)."""
+        line = np.zeros(count, np.float32)
+        free = 0  # where the earlier runs have ended
+        for run in self.runs:
+            if not run.blocks:
+                continue
+            place, piece = _resampled(run, rate)
+            place -= first
+            begin, end = max(place, free, 0), min(place + len(piece), count)
+            if begin < end:
+                line[begin:end] = piece[begin - place : end - place]
+                free = end
+        return np.clip(line, -1, 1)
+
+
+def read_time_line(
+    path: Path,
+    begin: Fraction = Fraction(0),
+    end: Fraction | None = None,
+    most: int | None = None,
+    channels: Channels = "mean",
+) -> TimeLine:
+    """Decode the sound of a file between two times, in seconds from its time zero.
+
+    Parameters
+    ----------
+    path : Path
+        a file with a sound stream
+    begin, end : Fraction
+        the window; what lies outside costs time but no memory (Default value = all of it)
+    most : int, optional
+        samples that may be kept; more raise a DataError (Default value = any number)
+    channels : "mean" or "first"
+        what becomes of several (Default value = "mean")
+    """
+    blocks: list[Block] = []
+    kept = 0
+    with closing(_decoded(path, begin, channels)) as decoded:
+        for block in decoded:
+            if block.time + block.length < begin - LEAD:
+                block.samples = None
+            else:
+                kept += block.count
+            if most is not None and kept > most:
+                raise DataError(
+                    f"{path}: found more than {most} samples of sound, "
+                    "expected fewer; the native view holds all of it"
+                )
+            blocks.append(block)
+            if end is not None and block.time > end + LEAD:
+                break
+    if not blocks:
+        raise DataError(f"{path}: found an audio stream without sound, expected samples")
+    return TimeLine(tuple(_runs(blocks, path)))
+
+
+def _decoded(path: Path, begin: Fraction, channels: Channels) -> Generator[Block, None, None]:
+    """Decode block by block, from the front or, for a late window in a known form, near it."""
+    with opened(path) as container:
+        stream = sound_stream(container, path)
+        zero = origin(container, path)
+        name = form(container)
+        if begin > SEEK_FROM and name in SEEKABLE:
+            near = begin - PREROLL + zero
+            container.seek(int(near / Fraction(stream.time_base or 1)), stream=stream)
+        mono = _Mono(channels)
+        clock = Fraction(0)
+        for packet in container.demux(stream):
+            for frame in packet.decode():
+                stamp = None if name in BARE_SOUND else _stamp(frame, zero)
+                samples = mono.of(frame, path)
+                block = Block(
+                    clock if stamp is None else stamp, frame.sample_rate, len(samples), samples
+                )
+                clock = block.time + block.length
+                if block.count:
+                    yield block
+
+
+def _stamp(frame: av.AudioFrame, zero: Fraction) -> Fraction | None:
+    if frame.pts is None or frame.time_base is None:
+        return None
+    return frame.pts * Fraction(frame.time_base) - zero
+
+
+class _Mono:
+    """Makes one channel of all; a converter is made anew whenever the frames change their form."""
+
+    def __init__(self, channels: Channels) -> None:
+        self._channels = channels
+        self._form: tuple[object, ...] = ()
+        self._packed = av.AudioResampler(format="flt")
+
+    def of(self, frame: av.AudioFrame, path: Path) -> Audio:
+        """Return the mean over channels, or the first of them, shape (n,)."""
+        found = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if found != self._form:
+            # Packed samples lie in one plane. Planar frames of 8 channels or more must never be
+            # touched: PyAV reads their planes past the end of the list.
+            self._form, self._packed = found, av.AudioResampler(format="flt")
+        channels = frame.layout.nb_channels
+        if channels < 1 or frame.sample_rate < 1:
+            raise DataError(
+                f"{path}: found sound of {channels} channels at {frame.sample_rate} Hz, "
+                "expected at least one of each"
+            )
+        pieces = [np.zeros(0, np.float32)]
+        for packed in self._packed.resample(frame):
+            by_channel = np.ascontiguousarray(packed.to_ndarray().reshape(-1, channels).T)
+            first = self._channels == "first"
+            pieces.append(by_channel[0] if first else by_channel.mean(axis=0))
+        samples = np.concatenate(pieces)
+        if not np.isfinite(samples).all():
+            raise DataError(f"{path}: found NaN or infinity in the sound, expected finite samples")
+        return np.clip(samples, -1, 1)  # lossy codecs overshoot; a player cuts that off first
+
+
+def _runs(blocks: Sequence[Block], path: Path) -> Iterator[Run]:
+    """Join blocks that follow each other."""
+    run = Run(blocks[0].time, blocks[0].rate)
+    for number, block in enumerate(blocks):
+        off = block.time - run.end
+        if off < -BACK:
+            raise DataError(
+                f"{path}: time stamps of the sound jump back from {float(run.end):.3f} s to "
+                f"{float(block.time):.3f} s, expected rising ones"
+            )
+        if block.rate != run.rate or _moved(blocks, number, run):
+            yield run
+            # At a change of the rate alone, the sound goes on where it was.
+            anchor = block.time if abs(off) > SOFT else run.end
+            run = Run(anchor, block.rate)
+        if block.samples is None and not run.blocks:
+            run.offset += block.count
+        elif block.samples is not None:
+            run.blocks.append(block.samples)
+        run.drift += (float(block.time - run.end) - run.drift) / (run.joined + 1)
+        run.joined += 1
+        run.count += block.count
+    yield run
+
+
+def _moved(blocks: Sequence[Block], number: int, run: Run) -> bool:
+    """Check whether a block, and those behind it, no longer follow the run before."""
+    clock = run.end
+    first = float(blocks[number].time - clock) - run.drift
+    if abs(first) <= SOFT:
+        return False
+    if abs(first) > HARD:
+        return True
+    for block in blocks[number : number + 1 + BEHIND]:
+        off = float(block.time - clock) - run.drift
+        if abs(off) <= SOFT or off * first < 0:
+            return False
+        clock += block.length
+    return True
+
+
+def _resampled(run: Run, rate: int) -> tuple[int, Audio]:
+    """Return a run at `rate` and the index of its first sample, counted from time zero.
+
+    What was not kept of a run's front is a multiple of both rates' common period, so a window
+    gets the samples that resampling the whole run would have given it.
+    """
+    samples = np.concatenate(run.blocks)
+    if run.rate == rate:
+        return round(run.anchor * rate) + run.offset, samples
+    period = run.rate // math.gcd(run.rate, rate)
+    skipped = -run.offset % period
+    place = round(run.anchor * rate) + (run.offset + skipped) * rate // run.rate
+    return place, soxr.resample(samples[skipped:], run.rate, rate, quality="HQ")

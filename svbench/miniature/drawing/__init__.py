@@ -1,0 +1,1 @@
+"""What the drawn data sets are made of: shapes, sounds, scenes."""

@@ -1,0 +1,1 @@
+"""Training of the small networks and systems that svbench ships."""

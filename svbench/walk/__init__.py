@@ -1,0 +1,1 @@
+"""The walk: examples -> clips -> features -> scores -> table."""

@@ -1,0 +1,211 @@
+"""The page of a run: what its files say, read as text; `test_page_browser` opens it."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from svbench.engines.local import Local
+from svbench.errors import ConfigError, DataError
+from svbench.files.clip_view import Gallery
+from svbench.files.results import dump_table
+from svbench.reports.page.choice import choose
+from svbench.reports.page.data import event_groups
+from svbench.reports.page.html import SCRIPTS, STYLES, TEMPLATE, plain, write_page
+from svbench.reports.tables.clip_scores import read_clip_scores
+from svbench.walk.gallery import make_gallery
+from tests.factories.pages import ALIGN, EVENTS, IB, MOTION, make_table, write_page_run
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    return write_page_run(tmp_path / "run")
+
+
+def page_of(run: Path, count: int = 24) -> Path:
+    """Write the page of a run with views of `count` requests, and give its folder."""
+    table, scores, out = make_table(), read_clip_scores(run), run / "report"
+    choice = choose(table, scores, count)
+    gallery = make_gallery(run, table, list(choice.why), out, Local())
+    return write_page(run, out, gallery=gallery, choice=choice).parent
+
+
+def data(folder: Path, name: str) -> Any:
+    """Give what a data file hands to the page."""
+    text = (folder / "data" / f"{name}.js").read_text(encoding="utf-8")
+    found = re.fullmatch(rf'svbench\.put\("{name}",\n(.*)\);\n', text, re.DOTALL)
+    assert found is not None
+    return json.loads(found[1])
+
+
+class Links(HTMLParser):
+    """Collects what a page refers to."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.ids: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        del tag
+        self.found += [value or "" for name, value in attrs if name in ("src", "href")]
+        self.ids += [value or "" for name, value in attrs if name == "id"]
+
+
+def test_the_page_needs_nothing_from_outside_its_folder(run: Path) -> None:
+    folder = page_of(run)
+    links = Links((folder / "index.html").read_text(encoding="utf-8"))
+    files = [link for link in links.found if not link.startswith(("#", "data:"))]
+    assert files
+    for link in files:
+        assert (folder / link).is_file(), link
+    inner = [link[1:] for link in links.found if link.startswith("#") and "?" not in link]
+    assert set(inner) <= set(links.ids)
+    assert len(links.ids) == len(set(links.ids))
+    for file in [folder / "index.html", *(folder / "assets").iterdir()]:
+        addresses = re.findall(r"(?:https?:)?//[\w.-]+\.\w+", file.read_text(encoding="utf-8"))
+        assert set(addresses) <= {"http://www.w3.org"}, file  # the name space of SVG
+
+
+def test_its_parts_are_packed_into_a_wheel() -> None:
+    parts = {file.name for file in (ROOT / "reports" / "page" / "files").iterdir()}
+    assert parts == {*STYLES, *SCRIPTS, TEMPLATE}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert "files/*" in project["tool"]["setuptools"]["package-data"]["svbench.reports.page"]
+    assert any(line.startswith("jinja2") for line in project["project"]["dependencies"])
+
+
+def test_it_says_what_was_judged_and_what_not_to_conclude(run: Path) -> None:
+    text = (page_of(run) / "index.html").read_text(encoding="utf-8")
+    assert "2 models and 1 reference row made of real clips, 4 clips each" in text
+    assert "Miniature: not comparable with published figures." in text
+    body = text[text.index("<tbody>") :]
+    assert body.index("CMC-PE, gamma 1.5") < body.index("real clips (ceiling)")
+    assert "FVD, every row: no weights here" in text
+    assert "0.0.test" in text  # versions
+    assert "c0ffee" in text  # digests
+    assert "delta" in text  # settings of the detectors
+
+
+def test_every_number_leads_to_its_clips(run: Path) -> None:
+    links = Links((page_of(run) / "index.html").read_text(encoding="utf-8")).found
+    asked = [link for link in links if link.startswith("#clips?")]
+    assert asked == [
+        f"#clips?row={row}&by={metric}&order=worst"
+        for row in ("cmc-pe-gamma1.5", "cross-attention-gamma1", "real")
+        for metric in (IB, ALIGN)
+    ]
+
+
+def test_text_of_a_run_is_never_markup(run: Path) -> None:
+    folder = page_of(run)
+    text = (folder / "index.html").read_text(encoding="utf-8")
+    assert "Made &lt;i&gt;by hand&lt;/i&gt;" in text
+    assert "<i>by hand" not in text
+    assert "</script><script>alert" not in text
+    table = replace(make_table(), title="</script><script>alert(1)</script>")
+    (run / "results.json").write_text(dump_table(table), encoding="utf-8")
+    write_page(run, folder)
+    assert "<script>alert" not in (folder / "index.html").read_text(encoding="utf-8")
+    captions = data(page_of(run), "requests")["captions"]
+    assert captions[1] == "a stick scratches <b>wood</b> & glass"
+
+
+def test_data_files_hold_every_number_of_every_clip(run: Path) -> None:
+    folder = page_of(run, count=1)
+    requests = data(folder, "requests")
+    assert requests["ids"] == ["c0/0", "c1/0", "c2/0", "c3/0"]
+    assert requests["views"] == {"1": "between"}  # equal scores of the middle keep their order
+    row = data(folder, "row-0")  # models first
+    assert row["1"] == [0.5, 0.6, 0.7, 0.8]
+    assert row["2"] == [1, 0, 0.33333, 0]
+    assert row["2.precision"] == [1, 0, 0.33333, 0]
+    assert row["2.recall"] == [1, 0, 1, 0]
+    onsets, peaks = data(folder, "events-0-0")[0]
+    assert onsets == ["0.25 0.5", "0.25 0.5", "0.25 0.5 0.75", ""]
+    assert peaks == ["0.25 0.5", "0.75", "0.25", ""]
+    model, _, real = data(folder, "view-1")
+    assert model["motion"] == [{"fps": 8.0, "values": list(MOTION)}]
+    assert len(real["envelope"]) == 240
+    assert (folder / real["video"]).is_file()
+    assert not (folder / "data" / "view-0.js").exists()
+
+
+def test_metrics_that_see_equal_events_share_them(run: Path) -> None:
+    table, scores = make_table(), read_clip_scores(run)
+    (group,) = event_groups(table, scores)
+    assert (group.columns, group.metric, group.extractor, group.fps) == ((2,), ALIGN, EVENTS, 8.0)
+    sibling = replace(table.columns[2], metric="av-align-adjusted-corrected@published")
+    rows = []
+    for row in table.rows:
+        score = replace(row.scores[ALIGN], metric=sibling.metric)
+        rows.append(replace(row, scores={**row.scores, sibling.metric: score}))
+    both = replace(table, columns=(*table.columns, sibling), rows=tuple(rows))
+    assert [g.columns for g in event_groups(both, scores)] == [(2, 3)]
+    settings = {**table.columns[2].settings, "view": "native"}
+    native = replace(table, columns=(replace(table.columns[2], settings=settings),))
+    assert event_groups(native, scores)[0].fps is None  # each clip has its own
+
+
+def test_a_page_without_clips_tells_what_there_is(run: Path) -> None:
+    problems = {("real", "c0/0"): "real.mkv: found an empty file"}
+    table, scores = make_table(), read_clip_scores(run)
+    choice = choose(table, scores, 24)
+    folder = write_page(run, run / "a", gallery=Gallery({}, (), problems), choice=choice).parent
+    assert data(folder, "view-0") == [None, None, {"problem": "real.mkv: found an empty file"}]
+    assert data(folder, "requests")["captions"] == ["", "", "", ""]
+    bare = write_page(run, run / "b").parent
+    assert data(bare, "requests")["views"] == {}
+
+
+def test_a_run_that_tells_no_versions_is_shown_without(run: Path) -> None:
+    (run / "run.json").write_text('{"command": "run", "config": {}}', encoding="utf-8")
+    text = write_page(run, run / "page").read_text(encoding="utf-8")
+    assert "Versions" not in text
+    assert "Data and seeds" in text
+
+
+def test_the_same_run_gives_the_same_bytes(run: Path) -> None:
+    folder = page_of(run)
+    files = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    assert len(files) > 30
+    page_of(run)
+    assert {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()} == files
+
+
+def test_what_cannot_be_read_or_written_is_one_line(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="cannot be written"):
+        write_page(run, tmp_path / "file" / "page")
+    (run / "run.json").write_text('{"command": "run"}')
+    with pytest.raises(DataError, match=r"run\.json: found no `config`"):
+        write_page(run, tmp_path / "page")
+    (run / "run.json").unlink()
+    with pytest.raises(DataError, match=r"run\.json: found nothing there"):
+        write_page(run, tmp_path / "page")
+
+
+@pytest.mark.parametrize(
+    ("value", "printed"),
+    [
+        (None, "–"),
+        (True, "yes"),
+        (0.07, "0.07"),
+        (1e-6, "1e-06"),
+        ([1, 2.5, None], "1, 2.5, –"),
+        ([], "–"),
+        ("published", "published"),
+    ],
+)
+def test_settings_are_printed_as_people_write_them(value: object, printed: str) -> None:
+    assert plain(value) == printed

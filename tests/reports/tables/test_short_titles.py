@@ -1,0 +1,45 @@
+"""Short titles of columns: as short as they can be, and different where the whole ones are."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from svbench.reports.tables.short_titles import short_titles
+
+
+def test_the_usual_titles_are_shortened_as_people_shorten_them() -> None:
+    titles = (
+        "FVD (miniature I3D) ↓",
+        "IB-AV (published) ↑",
+        "AV-Align (corrected, miniature detectors) ↑",
+        "AV-Align (corrected, published detectors) ↑",
+        "AV-Align (adjusted, corrected, miniature detectors) ↑",
+    )
+    assert short_titles(titles) == (
+        "FVD ↓",
+        "IB-AV ↑",
+        "AV-A mini ↑",
+        "AV-A publ ↑",
+        "AV-A adj mini ↑",
+    )
+
+
+def test_a_column_that_is_alone_of_its_name_needs_no_more_than_that() -> None:
+    assert short_titles(["AV-Align (tempotokens-2023, published detectors)"]) == ("AV-A",)
+
+
+def test_words_of_unknown_metrics_are_cut_and_told_apart_by_numbers() -> None:
+    titles = ["Synchrony (learnedness 1)", "Synchrony (learnedness 2)", "Lip score (wide)"]
+    assert short_titles(titles) == ("Sync-1 lear", "Sync-2 lear", "Lip score")
+
+
+WORD = st.text("abcdeA-(), ↑", min_size=0, max_size=12)
+
+
+@given(st.lists(WORD, max_size=8))
+def test_titles_that_differ_stay_different(titles: list[str]) -> None:
+    short = short_titles(titles)
+    assert len(short) == len(titles)
+    for one, title in zip(short, titles, strict=True):
+        assert all((one == other) == (title == t) for other, t in zip(short, titles, strict=True))

@@ -1,0 +1,122 @@
+"""The commands that train, from words to files, on networks that know nothing."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from accelerate.state import AcceleratorState
+
+from svbench.baselines import miniature
+from svbench.baselines.training.presets import preset_settings
+from svbench.baselines.training.settings import TrainSettings
+from svbench.training import plans as training_plans
+from tests.baselines.miniature.test_systems import untrained
+from tests.factories.commands import Command
+
+SMALL = ("--dataset", "greatesthits", "--limit", "4", "--batch", "2", "--at-once", "2", "--cpu")
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Compute on one thread, and begin from networks that learned nothing."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    untrained(folder, "cmc-pe")
+    assemble = partial(miniature.assemble, folder=folder)
+    monkeypatch.setattr(training_plans.miniature, "assemble", assemble)
+    yield
+    torch.set_num_threads(before)
+    AcceleratorState._reset_state(reset_partial_state=True)
+
+
+def test_a_training_and_its_loss_over_time(svbench: Command, tmp_path: Path) -> None:
+    out = tmp_path / "mine"
+    outcome = svbench("train", *SMALL, "--steps", 2, "--out", out, "--mixer", "cross-attention")
+    assert outcome.code == 0, outcome.err
+    assert f"joint weights: {out / 'joint'}" in outcome.out
+    assert len((out / "loss.csv").read_text().splitlines()) == 1 + 2
+    assert json.loads((out / "joint" / "config.json").read_text())["mixer"] == "cross-attention"
+    words = ("--dataset", "greatesthits", "--clips", 2, "--levels", 3, "--cpu")
+    drawn = svbench("loss-over-time", *words, "--out", tmp_path / "figure", out / "joint")
+    assert drawn.code == 0, drawn.err
+    assert "<svg" in (tmp_path / "figure" / "loss-over-time.svg").read_text()
+    lines = (tmp_path / "figure" / "loss-over-time.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in lines[1:]] == ["0", "500", "999"]
+    assert lines[1].split(",")[1:] == ["1"] * 4  # divided by the value at 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--mixer", "sum"), "--mixer: found 'sum', expected one of cmc-pe"),
+        (("--rate", "-1"), "--rate"),
+        (("--timesteps", "some"), "--timesteps"),
+        (("--preset", "mine"), "--preset: found 'mine', expected one of paper, official-code"),
+        (("--steps", "2", "--epochs", "3"), "--epochs: found 3 beside --steps 2, expected one of"),
+        (("--epochs", "0"), "--epochs: found '0', expected a whole number"),
+        (("--preset", "official-code"), "--precision: found fp16 on a CPU, expected a GPU"),
+        (("--base", "audio=here"), "--base audio=here: the miniature has its own"),
+        (("--scale", "paper"), "--data-root: not given"),
+    ],
+)
+def test_wrong_settings_are_one_line(
+    svbench: Command, tmp_path: Path, words: tuple[str, ...], said: str
+) -> None:
+    problem = svbench("train", *SMALL, *words, "--out", tmp_path / "mine").problem(2)
+    assert said in problem
+
+
+def test_weights_that_are_no_joint_model_are_one_line(svbench: Command, tmp_path: Path) -> None:
+    words = ("--dataset", "greatesthits", "--out", tmp_path / "figure", tmp_path / "nothing")
+    problem = svbench("loss-over-time", *words).problem(3)
+    assert "config.json: found nothing there" in problem
+
+
+def record(out: Path) -> dict[str, Any]:
+    """Return what decided the last checkpoint of a training, and its step."""
+    (file,) = (out / "checkpoints").glob("*/record.json")
+    found = json.loads(file.read_text(encoding="utf-8"))
+    return {"step": found["step"], **found["made_by"]}
+
+
+def test_a_preset_decides_and_options_beside_it_win(svbench: Command, tmp_path: Path) -> None:
+    words = ("train", *SMALL, "--out", tmp_path / "mine", "--epochs", 1)
+    first = (*words, "--preset", "official-code", "--precision", "no", "--clip", "0.5")
+    assert svbench(*first).code == 0
+    found = record(tmp_path / "mine")
+    assert found["step"] == 2  # 4 clips, 2 at a time
+    assert (found["optimizer"], found["weight_decay"], found["ema_of"]) == ("adamw", 0.01, "joint")
+    assert (found["timesteps"], found["caption_drop"], found["clip"]) == ("shared", 0, 0.5)
+    assert (found["batch"], found["precision"], found["rate"]) == (2, "no", 1e-5)
+    problem = svbench(*words, "--preset", "paper").problem(2)
+    assert "was trained with timesteps 'shared', found 'independent'" in problem
+
+
+@pytest.mark.parametrize("dataset", ["greatesthits", "landscape", "vggsound"])
+def test_a_preset_trains_as_many_steps_as_its_epochs_take(dataset: str, tmp_path: Path) -> None:
+    def planned(**more: Any) -> TrainSettings:
+        where = (dataset, "mini", "cmc-pe", [], None, None, 3, more.pop("given", {}), tmp_path)
+        return training_plans.plan_training(*where, cpu=True, **more).settings
+
+    settings, epochs = preset_settings("paper", dataset)
+    assert planned(preset="paper").steps == math.ceil(3 * epochs / settings.batch)
+    assert planned(preset="paper").batch == settings.batch
+    assert planned(preset="paper", epochs=7, given={"batch": 2}).steps == 11
+    assert planned(preset="paper", given={"steps": 5}).steps == 5
+    assert planned() == training_plans.MINI
+    assert planned(epochs=2).steps == 1
+
+
+@pytest.mark.parametrize("command", ["train", "train-systems", "train-extractors"])
+def test_help_names_all_data_sets(svbench: Command, command: str) -> None:
+    text = svbench(command, "--help").out.lower().replace(" ", "")
+    assert all(name in text for name in ("greatesthits", "landscape", "vggsound"))

@@ -1,0 +1,93 @@
+"""Engines: the same answers in the same order, whatever the number of workers."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from threadpoolctl import threadpool_info
+
+from svbench.engines.local import Local, cut
+
+
+@given(st.lists(st.integers()), st.integers(1, 7))
+def test_shards_are_the_items_in_order(items: list[int], size: int) -> None:
+    shards = list(cut(items, size))
+    assert [item for shard in shards for item in shard] == items
+    assert all(len(shard) == size for shard in shards[:-1])
+    assert all(0 < len(shard) <= size for shard in shards)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_results_come_in_the_order_of_the_shards(workers: int) -> None:
+    def slow_first(number: int) -> int:
+        time.sleep(0.02 if number == 0 else 0)
+        return number * number
+
+    assert list(Local(workers).map(slow_first, range(20))) == [n * n for n in range(20)]
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_shards_are_taken_as_they_are_needed(workers: int) -> None:
+    taken = []
+
+    def endless() -> object:
+        number = 0
+        while True:
+            taken.append(number)
+            yield number
+            number += 1
+
+    answers = Local(workers).map(lambda n: n, endless())
+    assert [next(answers) for _ in range(5)] == [0, 1, 2, 3, 4]
+    assert len(taken) <= 5 + 2 * workers
+    answers.close()
+
+
+def test_workers_work_side_by_side() -> None:
+    both = threading.Barrier(2, timeout=10)
+    assert list(Local(2).map(lambda n: (both.wait(), n)[1], range(2))) == [0, 1]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_error_reaches_the_caller(workers: int) -> None:
+    def fail(number: int) -> int:
+        if number == 3:
+            raise ZeroDivisionError
+        return number
+
+    with pytest.raises(ZeroDivisionError):
+        list(Local(workers).map(fail, range(10)))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_each_worker_computes_on_one_thread(workers: int) -> None:
+    """Sums are rounded by how many threads share them, so that is the same everywhere."""
+
+    def threads(_number: int) -> int:
+        return max(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+
+    before = threads(0)
+    assert list(Local(workers).map(threads, range(4))) == [1] * 4
+    if workers == 1:
+        assert threads(0) == before  # the caller's own is as it was
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_worker_computes_on_one_thread_whatever_torch_was_told(workers: int) -> None:
+    """A new thread's first call of torch takes the process's number, over an earlier limit."""
+
+    def threads(_number: int) -> int:
+        torch.ones(64, 64) @ torch.ones(64, 64)
+        return torch.get_num_threads()
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        assert list(Local(workers).map(threads, range(4))) == [1] * 4
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,192 @@
+"""Training on a folder of clips: the cache, the log, the previews, and going on."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from accelerate.state import AcceleratorState
+from numpy.typing import NDArray
+from torch import Tensor
+
+from svbench.baselines.checkpoints.ours import load_joint
+from svbench.baselines.joint.ddim import PAPER_SCHEDULES
+from svbench.baselines.joint.model import JointModel
+from svbench.baselines.joint.pair import Modal
+from svbench.baselines.joint.sampling import SamplerSettings
+from svbench.baselines.training.settings import TrainSettings
+from svbench.errors import ConfigError, DataError
+from svbench.files import media
+from svbench.training import latents
+from svbench.training.joint import Course, train
+from svbench.types import Clip, ClipSpec, Example, Recording
+from tests.factories.clips import SPEC, write_folder
+from tests.factories.joint import CAPTION, FRAMES, ROWS, WORDS, tiny_joint
+
+SETTINGS = TrainSettings(
+    steps=2, batch=2, at_once=2, rate=1e-3, trainable="all", save_every=1, preview_every=2
+)
+SAMPLER = SamplerSettings(steps=2)
+
+
+@pytest.fixture(autouse=True)
+def _alone() -> Iterator[None]:
+    """Compute on one thread, for threads that wait for cores are slow; accelerate begins anew."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+    AcceleratorState._reset_state(reset_partial_state=True)
+
+
+class Sounds:
+    """A codec that keeps the loudness of parts of a sound."""
+
+    def __init__(self) -> None:
+        self.encoded = 0
+
+    def shape(self, _spec: ClipSpec) -> tuple[int, int, int]:
+        return 8, ROWS, 8
+
+    def encode(self, clips: Sequence[Clip]) -> Tensor:
+        self.encoded += len(clips)
+        parts = [np.array_split(np.abs(clip.audio), ROWS - 2) for clip in clips]
+        loud = torch.tensor([[float(p.mean()) for p in clip] for clip in parts])
+        return loud.view(len(clips), 1, ROWS - 2, 1).repeat(1, 8, 1, 8)
+
+    def decode(self, found: Tensor, spec: ClipSpec) -> list[NDArray[np.float32]]:
+        return [np.zeros(spec.samples, np.float32) for _ in found]
+
+
+class Sights:
+    """A codec that keeps a corner of some frames."""
+
+    def shape(self, _spec: ClipSpec) -> tuple[int, int, int, int]:
+        return 4, FRAMES, 8, 8
+
+    def encode(self, clips: Sequence[Clip]) -> Tensor:
+        corner = torch.tensor(np.stack([c.video[:FRAMES, :8, :8, 0] for c in clips]) / 255.0)
+        return corner.float()[:, None].repeat(1, 4, 1, 1, 1)
+
+    def decode(self, found: Tensor, spec: ClipSpec) -> list[NDArray[np.uint8]]:
+        return [np.zeros((spec.frames, *spec.size, 3), np.uint8) for _ in found]
+
+
+def describe(captions: Sequence[str]) -> Modal[Tensor]:
+    length = torch.tensor([float(len(caption)) for caption in captions])
+    return Modal(
+        length.view(-1, 1).repeat(1, CAPTION.audio),
+        length.view(-1, 1, 1).repeat(1, WORDS, CAPTION.video),
+    )
+
+
+def model_of(**weights: str) -> JointModel:
+    joint = tiny_joint(fresh=True)
+    told = {"codec": "1"} | weights
+    return JointModel(joint, PAPER_SCHEDULES, Sounds(), Sights(), describe, told)
+
+
+@pytest.fixture
+def course(tmp_path: Path) -> Course:
+    files = write_folder(tmp_path / "clips", 3)
+    examples = [Example(f.stem, "a" * (i + 1), Recording(f)) for i, f in enumerate(files)]
+    return Course(model_of(), examples, SPEC, SETTINGS, SAMPLER)
+
+
+def run(course: Course, out: Path, **changes: Any) -> list[str]:
+    AcceleratorState._reset_state(reset_partial_state=True)
+    said: list[str] = []
+    again = replace(course, model=model_of(), settings=replace(course.settings, **changes))
+    train(again, out, lambda _label, _total: nullcontext(lambda *_: None), said.append, cpu=True)
+    return said
+
+
+def rows(out: Path) -> list[dict[str, str]]:
+    with (out / "loss.csv").open(encoding="utf-8") as file:
+        return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
+
+
+def encode(course: Course, folder: Path) -> latents.Latents:
+    cache = latents.plan(course.model, course.examples, course.spec, folder)
+    latents.encode(course.model, course.spec, cache, (0, 1), lambda *_: None)
+    return cache.lessons
+
+
+def test_a_training_leaves_a_model_a_log_and_samples(course: Course, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    said = run(course, out)
+    assert [row["step"] for row in rows(out)] == ["1", "2"]
+    assert set(rows(out)[0]) == {"step", "loss_audio", "loss_video", "lr"}
+    spoken = [line for line in said if line.startswith("step ")]
+    assert re.fullmatch(r"step 1 of 2: loss .* s a step, about \d+ s left", spoken[0])
+    assert re.fullmatch(r"step 2 of 2: loss sound .* s a step", spoken[1])
+    load_joint(out / "joint", tiny_joint())
+    clips = sorted((out / "previews" / "step-00000002").iterdir())
+    assert [clip.name for clip in clips] == ["0.mp4", "1.mp4", "2.mp4"]
+    assert media.read(Recording(clips[0]), SPEC).spec == SPEC
+    assert list((out / "tensorboard").iterdir())
+
+
+def test_the_log_of_a_stopped_training_goes_on_without_a_gap(
+    course: Course, tmp_path: Path
+) -> None:
+    run(course, tmp_path / "whole", steps=4, preview_every=0)
+    run(course, tmp_path / "parts", steps=2, preview_every=0)
+    with (tmp_path / "parts" / "loss.csv").open("a", encoding="utf-8") as file:
+        file.write("3,9,9,9,9\n4,0.")  # learned after the last checkpoint, then killed
+    said = run(course, tmp_path / "parts", steps=4, preview_every=0)
+    assert any("after step 2" in line for line in said)
+    assert rows(tmp_path / "parts") == rows(tmp_path / "whole")
+
+
+def test_latents_are_what_the_codecs_said(course: Course, tmp_path: Path) -> None:
+    found = encode(course, tmp_path / "latents")
+    clips = [media.read(course.examples[i].recording, SPEC) for i in (2, 0)]
+    assert len(found) == 3
+    torch.testing.assert_close(found.latents([2, 0]).audio, Sounds().encode(clips))
+    torch.testing.assert_close(found.latents([2, 0]).video, Sights().encode(clips))
+    for told, wanted in zip(found.captions([2, 0]), describe(["aaa", "a"]), strict=True):
+        torch.testing.assert_close(told, wanted)
+    assert not found.empty.audio.any()
+
+
+def test_clips_are_encoded_once_and_anew_if_anything_changed(
+    course: Course, tmp_path: Path
+) -> None:
+    first = encode(course, tmp_path / "latents")
+    encode(course, tmp_path / "latents")
+    sounds: Any = course.model.audio
+    assert sounds.encoded == 3
+    other = replace(course, model=model_of(codec="2"))
+    assert encode(other, tmp_path / "latents").digest != first.digest
+    renamed = [replace(example, caption="other") for example in course.examples]
+    assert encode(replace(course, examples=renamed), tmp_path / "latents").digest != first.digest
+
+
+def test_broken_clips_are_all_named_and_nothing_else_is_lost(
+    course: Course, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(latents, "SHARD", 1)
+    for number in (0, 2):
+        path = course.examples[number].recording.path
+        os.truncate(path, path.stat().st_size // 2)
+    with pytest.raises(DataError) as caught:
+        run(course, tmp_path / "out")
+    lines = str(caught.value).splitlines()
+    assert [line.partition(".mp4")[0][-2:] for line in lines] == ["c0", "c2"]
+    assert len(list((tmp_path / "out" / "latents").glob("00001-*"))) == 1
+    assert not (tmp_path / "out" / "checkpoints").exists()
+
+
+def test_no_clips_are_one_line(course: Course, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="found no clips"):
+        run(replace(course, examples=[]), tmp_path / "out")

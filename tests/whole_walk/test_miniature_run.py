@@ -1,0 +1,55 @@
+"""The shipped joint models: sampled alike however work is cut, and what the mixers are worth."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from svbench.files.results import load_table
+from svbench.reports.tables.paired import paired_runs
+from tests.factories.commands import Command
+
+AV_ALIGN = "av-align-corrected@miniature"
+RUN = ("run", "--dataset", "greatesthits", "--gamma", "1", "--metrics", AV_ALIGN, "--json")
+
+
+def test_any_number_of_workers_gives_the_same_bytes(svbench: Command, tmp_path: Path) -> None:
+    """Three shards, by one worker, two and three: each computes on one thread, one clip's way."""
+    found = []
+    for workers in (1, 2, 3):
+        out = tmp_path / str(workers)
+        told = (*RUN, "--systems", "cmc-pe", "--limit", "18", "--steps", "2", "--out", out)
+        assert svbench(*told, "--workers", workers).code == 0
+        found.append([(out / name).read_bytes() for name in ("results.json", "scores.csv")])
+    assert found[0] == found[1] == found[2]
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("judged") / "run"
+    systems = "real,shuffled,cross-attention,cmc-pe"
+    told = (*RUN, "--systems", systems, "--limit", "24", "--seed", "7", "--workers", "2")
+    command = [sys.executable, "-m", "svbench", *told, "--out", str(out)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return out
+
+
+def test_real_clips_are_the_ceiling_and_shuffled_ones_the_floor(judged: Path) -> None:
+    scores = {row.system: row.scores[AV_ALIGN].value for row in load_table(judged).rows}
+    assert scores["real"] > 0.9
+    assert scores["shuffled"] < 0.3
+    assert scores["real"] > scores["cmc-pe-gamma1"]
+
+
+def test_cmc_pe_aligns_better_than_one_pooled_key(judged: Path) -> None:
+    """By more than chance, on the same requests and seeds."""
+    gain = paired_runs(judged, AV_ALIGN, "cmc-pe-gamma1", "cross-attention-gamma1")
+    assert gain.count == 24
+    assert gain.value > 0
+    assert gain.excludes_zero
+    floor = paired_runs(judged, AV_ALIGN, "cmc-pe-gamma1", "shuffled")
+    assert floor.value > 0
+    assert floor.excludes_zero
