@@ -29,14 +29,9 @@ from svbench.types import Clip, ClipSpec, Request
 # (Goncalves et al.: PEAVS. ECCV 2024, arXiv:2404.07336).
 LAG = 0.5
 FORGIVEN_LAG = 0.25
-LATE = "real clips, sound {:g} s late"
-FORGIVEN = f"lagged-{FORGIVEN_LAG:g}"
-TITLES = {
-    "real": "real clips (ceiling)",
-    "shuffled": "real pictures, another clip's sound (floor)",
-    "lagged": LATE.format(LAG),
-    FORGIVEN: LATE.format(FORGIVEN_LAG),
-}
+REAL_TITLE = "real clips (ceiling)"
+SHUFFLED_TITLE = "real pictures, another clip's sound (floor)"
+LAGGED_TITLE = "real clips, sound {:g} s late"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +61,7 @@ def real(clips: RealClips) -> Reference:
     def sources(example: str) -> Mapping[str, str]:
         return {"clip": clips.digest(example)}
 
-    return Reference("real", TITLES["real"], {}, clips.read, sources)
+    return Reference("real", REAL_TITLE, {}, clips.read, sources)
 
 
 def shuffled(clips: RealClips, seed: int) -> Reference:
@@ -82,7 +77,7 @@ def shuffled(clips: RealClips, seed: int) -> Reference:
 
     pairs = hashlib.sha256(repr(sorted(partner.items())).encode()).hexdigest()[:16]
     settings = {"pairs": f"one seeded cycle, {pairs}"}
-    return Reference("shuffled", TITLES["shuffled"], settings, answer, sources)
+    return Reference("shuffled", SHUFFLED_TITLE, settings, answer, sources)
 
 
 def lagged(clips: RealClips, lag: float = LAG) -> Reference:
@@ -101,7 +96,7 @@ def lagged(clips: RealClips, lag: float = LAG) -> Reference:
         return {**settings, "clip": clips.digest(example)}
 
     name = "lagged" if lag == LAG else f"lagged-{lag:g}"
-    return Reference(name, LATE.format(lag), settings, answer, sources)
+    return Reference(name, LAGGED_TITLE.format(lag), settings, answer, sources)
 
 
 def partners(examples: Sequence[str], seed: int) -> dict[str, str]:

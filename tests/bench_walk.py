@@ -16,8 +16,7 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from svbench.catalog.plans import DEFAULT_METRICS, METRICS
-from svbench.config import RunConfig
+from svbench.catalog.metrics import DEFAULT_METRICS, METRICS, MetricSettings, build_metrics
 from svbench.datasets import greatesthits
 from svbench.engines.local import Local
 from svbench.files import media
@@ -130,10 +129,9 @@ def test_memory_of_score_by_number_of_clips(benchmark: BenchmarkFixture, tmp_pat
 
 def test_all_metrics_in_one_pass(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
     """50 miniature clips by all metrics: one pass for all, over a pass of its own for each."""
-    config = RunConfig(dataset="greatesthits", resamples=100)
     names = [*DEFAULT_METRICS["mini"], *(n for n in METRICS if n.startswith("av-align"))]
-    asked = [(n.partition("@")[0], n.partition("@")[2]) for n in dict.fromkeys(names)]
-    metrics = [METRICS[base](option, config) for base, option in asked]
+    settings = MetricSettings(resamples=100, small=True)
+    metrics = list(build_metrics(list(dict.fromkeys(names)), settings))
     miniature.draw(tmp_path / "data", seed=3, test=50)
     examples = greatesthits.load(tmp_path / "data")
     engine = Local(2)

@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 import torch
 from diffusers import UNetMotionModel
@@ -34,7 +34,7 @@ from svbench.baselines.checkpoints.codecs import AudioCodec, VideoCodec
 from svbench.baselines.checkpoints.components import Part
 from svbench.baselines.checkpoints.text_encoders import Captioner
 from svbench.baselines.joint.ddim import PAPER_SCHEDULES, NoiseSchedule
-from svbench.baselines.joint.mixers import MixerKind
+from svbench.baselines.joint.mixers import MIXERS, MixerKind
 from svbench.baselines.joint.model import JointModel
 from svbench.baselines.joint.pair import Modal
 from svbench.baselines.joint.unet import JointConfig, JointUNet
@@ -179,7 +179,7 @@ def find_models(words: Sequence[str]) -> dict[MixerKind, Found]:
     models: dict[MixerKind, Found] = {}
     for word in words:
         name, equals, path = word.partition("=")
-        named = bool(equals) and name in get_args(MixerKind)
+        named = bool(equals) and name in MIXERS
         found = find_model(Path(path if named else word))
         mixer = found.config.mixer
         if named and mixer != name:

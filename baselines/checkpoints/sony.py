@@ -17,13 +17,10 @@ from typing import Any, Final
 
 from torch import Tensor
 
-from svbench.baselines.joint.mixers import MixerKind
+from svbench.baselines.joint.mixers import MIXERS, MixerKind
 from svbench.baselines.joint.pair import Modal
 from svbench.baselines.joint.unet import JointConfig
 from svbench.errors import DataError
-
-# The released name of each mixer.
-MIXERS: Final[Mapping[MixerKind, str]] = {"cmc-pe": "additive", "cross-attention": "attn"}
 
 # Inside a mixer: ours -> theirs.
 _TRANSFORMER: Final = "transformer_blocks.0."
@@ -36,16 +33,15 @@ _SHARED: Final = {
     "norm3": f"{_TRANSFORMER}norm3",
     "feed_forward": f"{_TRANSFORMER}ff",
 }
-_INSIDE: Final[Mapping[MixerKind, Mapping[str, str]]] = {
-    "cmc-pe": _SHARED
+_INSIDE: Final[Mapping[str, Mapping[str, str]]] = {  # by the released name of the mixer
+    "additive": _SHARED
     | {
         "widen": f"{_TRANSFORMER}attn_c.proj_c",
         "widen_norm": f"{_TRANSFORMER}attn_c.norm",
         "attention1": f"{_TRANSFORMER}attn_c",
         "attention2": f"{_TRANSFORMER}attn_s",
     },
-    "cross-attention": _SHARED
-    | {"attention1": f"{_TRANSFORMER}attn1", "attention2": f"{_TRANSFORMER}attn2"},
+    "attn": _SHARED | {"attention1": f"{_TRANSFORMER}attn1", "attention2": f"{_TRANSFORMER}attn2"},
 }
 _RES_BLOCK: Final = {
     "norm1": "in_layers.0",
@@ -79,7 +75,7 @@ def released_name(key: str, mixer: MixerKind, levels: Modal[int]) -> str:
     if found:
         modality, way, block, layer, rest = found.groups()
         side = 0 if way == "down" else 1
-        inside = _INSIDE[mixer][layer] + rest
+        inside = _INSIDE[MIXERS[mixer].released][layer] + rest
         return f"connector_in_{modality}.{side}.{block}.0.{inside}"
     found = _CONNECTOR_KEY.fullmatch(key)
     if found is None:
@@ -148,9 +144,10 @@ def read_config(config: Mapping[str, Any], source: str) -> JointConfig:
     """Read the configuration of a released `unet_svg`."""
     sides = Modal(config["connector_audio_config"], config["connector_video_config"])
     kinds = {side["connector_in_type"] for side in sides}
-    known = {theirs: ours for ours, theirs in MIXERS.items()}
+    released = {ours: mixer.released for ours, mixer in MIXERS.items() if mixer.released}
+    known = {theirs: ours for ours, theirs in released.items()}
     if len(kinds) != 1 or not kinds <= set(known):
-        raise DataError(f"{source}: found connector_in_type {sorted(kinds)}, expected {MIXERS}")
+        raise DataError(f"{source}: found connector_in_type {sorted(kinds)}, expected {released}")
     wanted: dict[str, Any] = {"with_connector": [False, False, True, True]}
     wanted |= {"connector_out_input": "x_pred", "num_blocks_connector": [1, 1]}
     for side in sides:

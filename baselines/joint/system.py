@@ -31,7 +31,7 @@ from typing import Any, Final, Literal, Protocol
 import torch
 from torch import Tensor, nn
 
-from svbench.baselines.joint.mixers import MixerKind
+from svbench.baselines.joint.mixers import MIXERS, MixerKind
 from svbench.baselines.joint.model import JointModel
 from svbench.baselines.joint.pair import Modal
 from svbench.baselines.joint.sampling import SamplerSettings, sample
@@ -45,11 +45,6 @@ DTYPES: Final = {
     "float32": torch.float32,
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
-}
-TITLES: Final[Mapping[MixerKind, str]] = {
-    "cmc-pe": "CMC-PE",
-    "cross-attention": "cross-attention",
-    "cross-attention-sequence": "cross-attention over time",
 }
 
 
@@ -143,7 +138,7 @@ class Joint:
     @property
     def title(self) -> str:
         """Name it as a reader of the table should see it."""
-        return f"{TITLES[self._mixer]}, gamma {self._recipe.sampler.gamma:g}"
+        return f"{MIXERS[self._mixer].title}, gamma {self._recipe.sampler.gamma:g}"
 
     @property
     def made_of_real_clips(self) -> bool:

@@ -19,13 +19,13 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from svbench.baselines.joint.mixers import MixerKind
+from svbench.baselines.joint.mixers import MIXERS, MixerKind
 from svbench.baselines.joint.model import JointModel
 from svbench.baselines.joint.pair import Modal
 from svbench.baselines.miniature.audio_codec import AudioCodec
@@ -49,8 +49,6 @@ EIGHT_BITS: Final = 127
 DESIGN: Final = "design.json"
 ENCODERS: Final = (VIDEO, AUDIO, ENCODER, WORDS)  # what decides latents and captions
 SHARED: Final = (*ENCODERS, DESIGN)
-_SCENES: Final = Design("frames", (40, 56), codec_bits=8)
-DESIGNS: Final = {"greatesthits": Design(), "landscape": _SCENES, "vggsound": _SCENES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +78,9 @@ class Shipped:
         )
 
 
-def folder_of(dataset: str) -> Path:
-    """Give the folder of the weights that come with svbench for a data set."""
-    return FOLDER if dataset == "greatesthits" else FOLDER / dataset
-
-
 def shipped(folder: Path = FOLDER) -> tuple[MixerKind, ...]:
-    """Tell which mixers have trained weights in a folder."""
-    return tuple(
-        mixer for mixer in get_args(MixerKind) if (folder / f"{mixer}.safetensors").is_file()
-    )
+    """Return the mixers that have trained weights in a folder."""
+    return tuple(mixer for mixer in MIXERS if (folder / f"{mixer}.safetensors").is_file())
 
 
 def verified(names: Iterable[str], folder: Path = FOLDER) -> dict[str, str]:

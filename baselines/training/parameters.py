@@ -15,6 +15,7 @@ from typing import Any, Final
 import torch
 from torch import nn
 
+from svbench.baselines.joint.mixers import MIXERS
 from svbench.baselines.joint.unet import JointUNet
 from svbench.baselines.training.settings import BASES, Trainable, TrainSettings
 
@@ -46,7 +47,7 @@ def choose(joint: JointUNet, trainable: Trainable) -> dict[str, nn.Parameter]:
         learns = not base or trainable == "all" or (trainable == "paper" and moves)
         if trainable in BASES:
             learns = name.startswith(f"unets.{trainable}.")
-        if joint.config.mixer == "cross-attention" and name.startswith("mixers."):
+        if MIXERS[joint.config.mixer].single_key and name.startswith("mixers."):
             learns = not any(part in name for part in IDLE)
         parameter.requires_grad_(learns)
         if learns:

@@ -3,7 +3,7 @@
 Presets
 -------
 paper           section 4.1 and appendix A.1: Adam, a learning rate of 1e-5, time steps drawn for
-                each modality (Eq. 9 and 10), batch and epochs of each data set
+                each modality (Eq. 9 and 10); batch and epochs are stated for each data set
 official-code   the released training script: AdamW, one time step for both modalities, half
                 precision, captions never dropped; one script, so one batch for all data sets
 
@@ -28,7 +28,7 @@ from svbench.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class Length:
-    """How long is trained on a data set."""
+    """How long a model is trained."""
 
     batch: int  # clips
     epochs: int
@@ -36,22 +36,14 @@ class Length:
 
 @dataclass(frozen=True, slots=True)
 class TrainPreset:
-    """Settings, and the batch and epochs of each data set."""
+    """Settings, and a batch and epochs; None: those stated for the data set."""
 
     settings: TrainSettings
-    lengths: Mapping[str, Length]
+    length: Length | None = None
 
 
-DATASETS: Final = ("greatesthits", "landscape", "vggsound")
 PRESETS: Final[Mapping[str, TrainPreset]] = {
-    "paper": TrainPreset(
-        TrainSettings(),
-        {
-            "greatesthits": Length(16, 1000),
-            "landscape": Length(16, 100),
-            "vggsound": Length(128, 30),
-        },
-    ),
+    "paper": TrainPreset(TrainSettings()),
     "official-code": TrainPreset(
         TrainSettings(
             optimizer="adamw",
@@ -63,20 +55,35 @@ PRESETS: Final[Mapping[str, TrainPreset]] = {
             ema_of="joint",
             precision="fp16",
         ),
-        dict.fromkeys(DATASETS, Length(16, 1000)),
+        Length(batch=16, epochs=1000),
     ),
 }
 
 
-def preset_settings(name: str, dataset: str) -> tuple[TrainSettings, int]:
-    """Return the settings of a preset with the batch of a data set, and its epochs.
+def preset_settings(name: str, stated: Length | None) -> tuple[TrainSettings, int]:
+    """Return the settings of a preset, its batch among them, and its epochs.
 
-    Raises ConfigError where there is no such preset.
+    Parameters
+    ----------
+    name : str
+        of the preset
+    stated : Length or None
+        batch and epochs that the paper states for the data set, if it does
+
+    Raises
+    ------
+    ConfigError
+        if there is no such preset, or if it takes what the paper states and nothing is stated
     """
     if name not in PRESETS:
         raise ConfigError(f"--preset: found {name!r}, expected one of {', '.join(PRESETS)}")
     preset = PRESETS[name]
-    length = preset.lengths[dataset]
+    length = preset.length or stated
+    if length is None:
+        raise ConfigError(
+            f"--preset {name}: the paper states no batch and no epochs for this data set, expected "
+            "another preset"
+        )
     return replace(preset.settings, batch=length.batch), length.epochs
 
 

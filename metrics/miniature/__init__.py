@@ -4,7 +4,7 @@ They are the classes of `i3d`, `vggish` and `imagebind`, trained by `svbench tra
 drawn clips of the miniature Greatest Hits, so that every column of a miniature table is filled
 without a network connection. What they know is drumsticks: their figures say how a score behaves
 and are not comparable with those of the published networks. The folder `scenes` holds an ImageBind
-that knows what the miniatures of Landscape and VGGSound show, and what it is called.
+pretrained on the miniatures of Landscape and VGGSound, whose captions are names of classes.
 
 Beside this file lie `i3d.safetensors`, `vggish.safetensors`, `imagebind.safetensors`,
 `imagebind.json` (its sizes and words) and `MADE.json`: the command, the version of svbench, what
@@ -31,8 +31,6 @@ from svbench.metrics.imagebind_scores import IB, IBKind, ImageBindEmbeddings, re
 from svbench.metrics.networks.imagebind_inputs import PROTOCOLS as IB_PROTOCOLS
 
 FOLDER: Final = Path(__file__).parent
-SCENES: Final = FOLDER / "scenes"
-IB_FOLDERS: Final = {"landscape": SCENES, "vggsound": SCENES}  # by data set; else FOLDER
 RECORD: Final = "MADE.json"
 FILES: Final = {
     "i3d": "i3d.safetensors",

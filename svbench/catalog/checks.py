@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from svbench.catalog.metrics import reads_captions
 from svbench.config import RunConfig
 from svbench.datasets.scored import REFERENCE, Scored, missing_captions
 from svbench.errors import ConfigError, DataError
@@ -18,7 +19,6 @@ from svbench.protocols import Metric
 from svbench.types import Example
 from svbench.walk.plan import Unavailable
 
-WITH_CAPTIONS: Final = ("ib-ta@", "ib-tv@")  # how columns are called that read captions
 SHOWN: Final = 5  # clips that a message names
 # What only models change that sample; reference rows are made of real clips.
 SAMPLING: Final = (
@@ -79,7 +79,7 @@ def check_captioned(
 ) -> None:
     """Refuse scores that read captions where clips have none, before any clip is read."""
     filled = [column.name for column in columns if not isinstance(column, Unavailable)]
-    asked = ", ".join(name for name in filled if name.startswith(WITH_CAPTIONS))
+    asked = ", ".join(name for name in filled if reads_captions(name))
     if not asked:
         return
     problems = []

@@ -110,10 +110,11 @@ def run(
 
     Example: svbench run --dataset greatesthits
     """
-    from svbench.catalog.plans import DATASETS, known, prepare_run
+    from svbench.catalog.datasets import DATASETS
+    from svbench.catalog.plans import prepare_run
     from svbench.config import RunConfig
 
-    known(DATASETS, dataset, "dataset")  # before its name becomes that of a folder
+    DATASETS.known(dataset)  # before its name becomes that of a folder
     config = RunConfig.of(
         dataset=dataset,
         scale=scale,

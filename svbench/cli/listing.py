@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from svbench.catalog.listing import DatasetEntry, MetricEntry, PresetEntry, SystemEntry
+    from svbench.catalog.listing import ListedDataset, ListedMetric, ListedPreset, ListedSystem
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Line = tuple[int, str]  # how deep it is indented, and its text
@@ -83,7 +83,7 @@ def _print(found: Sequence[Any], as_json: bool, lines: Sequence[Line]) -> None:
             )
 
 
-def _metric(entry: MetricEntry) -> Iterator[Line]:
+def _metric(entry: ListedMetric) -> Iterator[Line]:
     yield 0, f"{entry.name}: {entry.title}, {entry.better} is better"
     for preset in entry.presets:
         yield 1, f"@{preset.name}{''.join(f'; {told}' for told in _preset(preset))}"
@@ -91,7 +91,7 @@ def _metric(entry: MetricEntry) -> Iterator[Line]:
         yield 1, f"{name}: {told}"
 
 
-def _preset(preset: PresetEntry) -> Iterator[str]:
+def _preset(preset: ListedPreset) -> Iterator[str]:
     if preset.usual:
         yield "taken where none is named"
     if preset.default_of:
@@ -100,7 +100,7 @@ def _preset(preset: PresetEntry) -> Iterator[str]:
         yield f"weights {', '.join(f'{name} ({state})' for name, state in preset.weights.items())}"
 
 
-def _system(entry: SystemEntry) -> Iterator[Line]:
+def _system(entry: ListedSystem) -> Iterator[Line]:
     yield 0, f"{entry.name}: {entry.title}"
     if entry.made_of_real_clips:
         yield 1, f"made of real clips; {'default' if entry.usual else 'made if named'}"
@@ -110,7 +110,7 @@ def _system(entry: SystemEntry) -> Iterator[Line]:
     yield 1, f"weights for --scale mini come with svbench for {ships}; else --weights"
 
 
-def _dataset(entry: DatasetEntry) -> Iterator[Line]:
+def _dataset(entry: ListedDataset) -> Iterator[Line]:
     yield 0, f"{entry.name}: {entry.title}"
     yield 1, f"splits: {', '.join(entry.splits)}; captions: {entry.captions}"
     yield 1, f"judged: {entry.format}"

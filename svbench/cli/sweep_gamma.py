@@ -55,12 +55,14 @@ def register(app: typer.Typer, walk: Callable[..., None]) -> None:
 
         Example: svbench sweep-gamma --dataset greatesthits
         """
-        from svbench.catalog.plans import DATASETS, JOINT, known, prepare_run
+        from svbench.catalog.datasets import DATASETS
+        from svbench.catalog.plans import prepare_run
+        from svbench.catalog.systems import JOINT
         from svbench.config import RunConfig
         from svbench.files.results import load_table
         from svbench.reports.figures.gamma_curve import draw
 
-        known(DATASETS, dataset, "dataset")
+        DATASETS.known(dataset)
         joint = options.names("--systems", systems)
         if strange := [name for name in joint if name not in JOINT]:
             raise ConfigError(

@@ -177,6 +177,7 @@ def register(app: typer.Typer) -> None:
         wanted, drawn_from = options.names("--mixers", mixers), options.seeds(seeds)
         options.check_folder(out)
         from svbench.baselines.joint.mixers import mixer_kind
+        from svbench.catalog.datasets import usual_mixers
         from svbench.training.miniature import systems
 
         kinds = [mixer_kind(name, "--mixers") for name in wanted]
@@ -189,11 +190,12 @@ def register(app: typer.Typer) -> None:
             seed=seed,
             clearer=clearer,
         )
-        usual = systems.MIXERS if dataset == "greatesthits" else systems.MIXERS[:1]
         recipe = systems.shortened(course, share)
         with progress_bars() as bars:
             systems.train(
-                *(out, kinds or usual, recipe, bars, typer.echo), seeds=drawn_from, workers=workers
+                *(out, kinds or usual_mixers(dataset), recipe, bars, typer.echo),
+                seeds=drawn_from,
+                workers=workers,
             )
         typer.echo(f"weights: {out / 'weights'}")
 

@@ -25,10 +25,10 @@ from svbench.baselines.joint.sampling import SamplerSettings
 from svbench.baselines.joint.unet import JointConfig
 from svbench.baselines.training.loop import check_batch, check_precision
 from svbench.baselines.training.loss_over_time import global_times, loss_over_time
-from svbench.baselines.training.presets import preset_settings, steps_of
+from svbench.baselines.training.presets import Length, preset_settings, steps_of
 from svbench.baselines.training.settings import TrainSettings
 from svbench.catalog.checks import check_data
-from svbench.catalog.plans import DATASETS, known
+from svbench.catalog.datasets import DATASETS, load_dataset
 from svbench.config import RunConfig
 from svbench.errors import ConfigError
 from svbench.files.writing import write_text
@@ -64,7 +64,7 @@ def plan_training(
     stopped before its first checkpoint begins again alike.
     """
     kind = mixer_kind(mixer)
-    find = known(DATASETS, dataset, "dataset")
+    DATASETS.known(dataset)
     settings, epochs = _settings(dataset, scale, preset, epochs, given)
     config = RunConfig.of(
         dataset=dataset,
@@ -79,7 +79,7 @@ def plan_training(
     named = check_bases(scale, bases)
     check_batch(settings, cpu)
     check_precision(settings, cpu)
-    found = find(config, out)
+    found = load_dataset(config, out)
     if epochs is not None:
         steps = steps_of(epochs, len(found.examples), settings.batch)
         settings = replace(settings, steps=steps)
@@ -104,7 +104,9 @@ def _settings(
         )
     if preset is None and scale == "mini":
         return replace(MINI, **changed), epochs
-    usual, length = preset_settings(preset or "paper", dataset)
+    published = DATASETS[dataset].published
+    stated = Length(published.batch, published.epochs) if published is not None else None
+    usual, length = preset_settings(preset or "paper", stated)
     if scale == "mini":  # its base models are fresh, so they learn too
         usual = replace(usual, trainable="all")
     if epochs is None and "steps" not in changed:

@@ -9,14 +9,18 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from svbench.catalog import joint_systems
-from svbench.catalog import plans as catalog
+from svbench.baselines import controls
+from svbench.catalog import systems
+from svbench.catalog.datasets import DATASETS, Miniature
+from svbench.catalog.metrics import MetricSettings, build_metrics
+from svbench.catalog.plans import plan_score
 from svbench.config import RunConfig, ScoreConfig
 from svbench.datasets import manifest
 from svbench.engines.local import Local
@@ -64,12 +68,13 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for number in range(3):
         write_clip(tmp_path / f"set/c{number}.mp4", make_clip(number, SPEC))
 
-    def data(*_: object, compared: bool) -> catalog.Dataset:
-        assert not compared
-        return catalog.Dataset("tiny", SPEC, manifest.load(tmp_path / "set")["set"])
+    def draw(_root: Path, *, seed: int, **clips: int) -> None:
+        assert "reference" not in clips, seed  # no sets are compared
 
-    monkeypatch.setitem(catalog.DATASETS, "greatesthits", data)
-    monkeypatch.setattr(joint_systems, "_models", lambda _config: {"cmc-pe": Coarse()})
+    small = Miniature(draw, lambda *_, **__: manifest.load(tmp_path / "set")["set"], SPEC, 1)
+    entry = replace(DATASETS["greatesthits"], title="tiny", miniature=small)
+    monkeypatch.setitem(DATASETS.loaders, "greatesthits", lambda: entry)
+    monkeypatch.setattr(systems, "_models", lambda _config: {"cmc-pe": Coarse()})
     return tmp_path / "set"
 
 
@@ -99,15 +104,14 @@ def test_a_control_follows_the_bytes_of_the_real_clips(
 
 
 def real_plan(folder: Path) -> Plan:
-    config = RunConfig(dataset="toys", metrics=(METRIC,))
     return Plan(
         title="Toys",
         dataset="toys",
         scale="mini",
         spec=SPEC,
         real=manifest.load(folder)["real"],
-        columns=(catalog.METRICS["av-align-corrected"]("published", config),),  # type: ignore[arg-type]
-        systems=(lambda clips: catalog.REFERENCES["lagged"](config, clips),),
+        columns=build_metrics([METRIC], MetricSettings()),
+        systems=(controls.lagged,),
     )
 
 
@@ -139,7 +143,7 @@ def test_a_clip_exchanged_while_the_run_goes_on_stops_it_and_the_same_command_go
             made, reference = (tmp_path / "mine",), tmp_path / "real"
             form = {"frames": 8, "fps": 8.0, "size": (32, 32)}
             config = ScoreConfig.of(generated=made, reference=reference, metrics=[METRIC], **form)
-            build = lambda: catalog.plan_score(config)  # type: ignore[arg-type]  # noqa: E731
+            build = lambda: plan_score(config)  # type: ignore[arg-type]  # noqa: E731
         walk(config, out, build, Local(1), lambda label, _total: _step(label, begins))
         return outputs(out)
 

@@ -23,7 +23,7 @@ from typing import Final, Literal
 import torch
 
 from svbench._version import __version__
-from svbench.catalog.miniatures import drawn
+from svbench.catalog.datasets import DATASETS, drawn
 from svbench.files import media
 from svbench.files.weights import sha256
 from svbench.files.writing import write_text
@@ -32,7 +32,7 @@ from svbench.training.miniature.extractors import Course, train_imagebind
 from svbench.training.miniature.learning import Tell, calculator
 from svbench.types import Clip
 
-DATASETS: Final = ("landscape", "vggsound")
+FOLDER: Final = "scenes"  # of the weights, in that of `svbench.metrics.miniature`
 OTHERS: Final = ("i3d", "vggish")  # networks of a course that are not trained here
 
 
@@ -42,6 +42,11 @@ class Scene:
 
     clip: Clip
     caption: str
+
+
+def datasets() -> list[str]:
+    """Return the data sets whose captions this network embeds."""
+    return [name for name, entry in DATASETS.items() if entry.imagebind_weights == FOLDER]
 
 
 def train(out: Path, course: Course, tell: Tell = print) -> None:
@@ -56,7 +61,7 @@ def train(out: Path, course: Course, tell: Tell = print) -> None:
         "comparable with the published network.",
         "command": "svbench train-extractors --scenes --out DIR",
         "versions": {"svbench": __version__, "torch": torch.__version__.split("+")[0]},
-        "miniatures": {name: drawn(name).version for name in DATASETS},
+        "miniatures": {name: drawn(name).version for name in datasets()},
         "course": {k: v for k, v in asdict(course).items() if not k.startswith(OTHERS)},
         "networks": {"imagebind": report},
         "sha256": {file: sha256(out / file) for file in files},
@@ -66,10 +71,10 @@ def train(out: Path, course: Course, tell: Tell = print) -> None:
 
 def draw(out: Path, split: Literal["train", "test"], course: Course) -> list[Scene]:
     """Draw the clips of a course, and read those of one split."""
-    scenes = []
-    for name in DATASETS:
+    scenes, names = [], datasets()
+    for name in names:
         source, root = drawn(name), out / "data" / name
-        train, test = (count // len(DATASETS) for count in (course.clips, course.held_out))
+        train, test = (count // len(names) for count in (course.clips, course.held_out))
         source.draw(root, seed=course.seed, train=train, test=test)
         for example in source.load(root, split=split, limit=test if split == "test" else train):
             scenes.append(Scene(media.read(example.recording, source.spec), example.caption))

@@ -46,7 +46,7 @@ from svbench.baselines.joint.pair import Modal
 from svbench.baselines.miniature.nets import Design
 from svbench.baselines.training.settings import BASES, TrainSettings
 from svbench.baselines.training.state import JOINT
-from svbench.catalog.miniatures import drawn, training_clips
+from svbench.catalog.datasets import drawn, training_clips
 from svbench.engines.processes import end_with
 from svbench.errors import ConfigError, DataError
 from svbench.files.text import REASON, read_table, shown
@@ -62,7 +62,6 @@ from svbench.training.miniature.codecs import CodecCourse, audio_codec, text_enc
 from svbench.training.miniature.learning import Tell, calculator
 from svbench.types import Example
 
-MIXERS: Final[tuple[MixerKind, ...]] = ("cmc-pe", "cross-attention", "cross-attention-sequence")
 TRAININGS: Final = ("base_audio", "base_video", "joint")
 CODECS: Final = ("video_steps", "audio_steps", "caption_steps")
 PARTS: Final = 20  # points of a curve in the record
@@ -109,7 +108,7 @@ class Course(CodecCourse):
     @property
     def design(self) -> Design:
         """Give the design of the data set's networks."""
-        return replace(systems.DESIGNS[self.dataset], clearer=Modal(1.0, self.clearer))
+        return replace(drawn(self.dataset).design(), clearer=Modal(1.0, self.clearer))
 
 
 def changed(**settings: Any) -> Course:

@@ -7,14 +7,12 @@ import torch
 from torch import Tensor
 
 from svbench.baselines.joint.ddim import PAPER_SCHEDULES, NoiseSchedule
-from svbench.baselines.joint.mixers import MixerKind
+from svbench.baselines.joint.mixers import MIXERS, MixerKind
 from svbench.baselines.joint.pair import Modal
 from svbench.baselines.joint.sampling import SamplerSettings, Step, sample
 from svbench.errors import ConfigError
 from tests.alternatives.straightforward_joint import plainly, sample_plainly
 from tests.factories.joint import tiny_inputs, tiny_joint
-
-MIXERS: tuple[MixerKind, ...] = ("cmc-pe", "cross-attention", "cross-attention-sequence")
 
 
 def with_and_without(seed: int = 1) -> tuple[Modal[Tensor], Modal[Tensor]]:

@@ -14,7 +14,7 @@ from svbench.baselines.joint.cmc_pe import CMCPE
 from svbench.baselines.joint.connector import EnvironmentEncoder
 from svbench.baselines.joint.ddim import PAPER_SCHEDULES
 from svbench.baselines.joint.full_size import CAPTION, full_size, latent_shapes
-from svbench.baselines.joint.mixers import MixerKind, build_mixer
+from svbench.baselines.joint.mixers import MIXERS, MixerKind, build_mixer
 from svbench.baselines.joint.pair import Modal
 from svbench.baselines.joint.sampling import SamplerSettings, sample
 from svbench.baselines.joint.unet import JointUNet, environment
@@ -23,7 +23,6 @@ from svbench.types import ClipSpec
 from tests.factories.joint import tiny_inputs, tiny_joint
 from tests.goldens.places import fact
 
-MIXERS: tuple[MixerKind, ...] = ("cmc-pe", "cross-attention", "cross-attention-sequence")
 GREATEST_HITS = ClipSpec(32, 8.0, (256, 256), 16000)
 
 
@@ -174,7 +173,7 @@ def test_parameters_at_full_size(mixer: MixerKind, added: int) -> None:
 
 @pytest.mark.parametrize("mixer", ["cmc-pe", "cross-attention"])
 def test_keys_at_full_size_both_ways(mixer: MixerKind) -> None:
-    lists = json.loads(fact(f"svg_official_keys_{sony.MIXERS[mixer]}.json").read_text())
+    lists = json.loads(fact(f"svg_official_keys_{MIXERS[mixer].released}.json").read_text())
     with torch.device("meta"):
         joint = full_size(mixer)
         theirs = {name: torch.empty(shape) for name, shape in lists["unet_svg"].items()}

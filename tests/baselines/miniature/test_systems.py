@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from svbench.baselines import miniature
-from svbench.baselines.joint.mixers import MixerKind
+from svbench.baselines.joint.mixers import MIXERS, MixerKind
 from svbench.baselines.joint.pair import Modal
 from svbench.baselines.joint.unet import environment
 from svbench.baselines.miniature.audio_codec import AudioCodec, folded, unfolded
@@ -38,6 +38,7 @@ from svbench.baselines.miniature.video_codec import (
     motion,
     windows,
 )
+from svbench.catalog.datasets import DATASETS, drawn
 from svbench.datasets import greatesthits
 from svbench.errors import DataError
 from svbench.files import media
@@ -48,8 +49,6 @@ from svbench.metrics.avalign.score import DETECTORS, AVAlign
 from svbench.miniature import greatesthits as greatest
 from svbench.miniature.greatesthits import SPEC
 from svbench.types import Clip, Features
-
-MIXERS: tuple[MixerKind, ...] = ("cmc-pe", "cross-attention", "cross-attention-sequence")
 
 
 def a_clip(seed: int = 0) -> Clip:
@@ -226,9 +225,9 @@ def untrained(folder: Path, mixer: MixerKind) -> None:
     (folder / miniature.RECORD).write_text(json.dumps({"sha256": digests}))
 
 
-@pytest.mark.parametrize("name", miniature.DESIGNS)
+@pytest.mark.parametrize("name", DATASETS)
 def test_a_design_is_read_as_written(tmp_path: Path, name: str) -> None:
-    design = replace(miniature.DESIGNS[name], clearer=Modal(1.0, 8.0))
+    design = replace(drawn(name).design(), clearer=Modal(1.0, 8.0))
     miniature.write_design(design, tmp_path)
     assert miniature.read_design(tmp_path) == design
 
@@ -329,9 +328,10 @@ def test_all_that_is_shipped_is_small_and_on_record() -> None:
     homes = (miniature.FOLDER, networks.FOLDER)
     sizes = [path.stat().st_size for home in homes for path in home.rglob("*.safetensors")]
     assert sum(sizes) < 25_000_000
-    for dataset in miniature.DESIGNS:
-        folder = miniature.folder_of(dataset)
+    for dataset, entry in DATASETS.items():
+        assert entry.joint_weights is not None
+        folder = miniature.FOLDER / entry.joint_weights
         for mixer in miniature.shipped(folder):
             assert set(miniature.Shipped(mixer, folder).weights()) >= set(miniature.SHARED)
-        design = replace(miniature.DESIGNS[dataset], clearer=Modal(1.0, 1.0))
+        design = replace(drawn(dataset).design(), clearer=Modal(1.0, 1.0))
         assert miniature.read_design(folder) == design

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from svbench.catalog.hits_dataset import TUNABLE, find
+from svbench.catalog.datasets import TUNABLE, load_dataset
 from svbench.config import RunConfig
 from svbench.datasets import greatesthits
 from svbench.datasets.greatesthits import CAPTION, load, notes
@@ -122,10 +122,10 @@ def test_a_caption_list_decides_segments_and_order(root: Path) -> None:
 
 def test_a_run_says_that_detectors_can_be_chosen_on_annotated_hits(root: Path) -> None:
     config = RunConfig(dataset="greatesthits", scale="paper", data_root=root)
-    assert TUNABLE in find(config, root, 4)[3]
+    assert TUNABLE in load_dataset(config, root).notes
     for times in root.glob("*_times.txt"):
         times.unlink()
-    assert TUNABLE not in find(config, root, 4)[3]
+    assert TUNABLE not in load_dataset(config, root).notes
 
 
 def test_captions_that_no_list_gives_are_said(root: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from svbench.catalog import plans as catalog
+from svbench.catalog.metrics import MetricSettings, build_metrics
 from svbench.config import RunConfig
 from svbench.datasets import greatesthits
 from svbench.metrics.avalign import tuning
@@ -32,7 +32,8 @@ def test_hard_clips_give_a_table_a_record_and_a_picture(svbench: Command, tmp_pa
     assert by["motion peaks", "tuned"] >= by["motion peaks", "published"] + 0.15
     assert record["f of the best on train"]["motion"] >= 0.8
     assert (tmp_path / "worst.svg").read_text().startswith("<?xml")
-    chosen = catalog.METRICS["av-align-corrected"](f"{tmp_path}/tuned.json+native", CONFIG)
+    names = [f"av-align-corrected@{tmp_path}/tuned.json+native"]
+    (chosen,) = build_metrics(names, MetricSettings())
     assert f"--metrics av-align-corrected@{tmp_path}/tuned.json" in outcome.out.replace("\n", "")
     detectors = chosen.settings["detectors"]
     assert {**detectors, "name": "best here"} == {**record["best"], "source": detectors["source"]}

@@ -1,0 +1,318 @@
+"""The table of metrics: how each is built, its presets, and the weights that they need.
+
+To add a metric, write its module and one entry here. On the command line an entry is
+`--metrics NAME` or `--metrics NAME@PRESET`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from svbench.catalog.registry import Registry, known
+from svbench.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from svbench.files.weights import WeightFile
+    from svbench.metrics.avalign.score import Variant
+    from svbench.metrics.imagebind_scores import IBKind
+    from svbench.protocols import Metric
+    from svbench.walk.plan import Unavailable
+
+NATIVE: Final = "+native"  # behind detectors: clips as they were made
+MINIATURE: Final = "+miniature"  # behind a protocol: by the small networks that svbench ships
+FRECHET_RESAMPLES: Final = 200  # each costs a distance
+
+DETECTORS_ALSO: Final = {
+    "@FILE.json": "detectors of your own, as svbench tune-avalign writes them",
+    f"{NATIVE} behind any": "every clip at its own size and frame rate",
+}
+NETWORKS_ALSO: Final = {
+    f"{MINIATURE} behind any": "by the small network that comes with svbench, as always at "
+    "--scale mini"
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSettings:
+    """What metrics read of a command's settings.
+
+    Parameters
+    ----------
+    seed, resamples : int
+        of the bootstrap
+    frames : int, optional
+        of a judged clip, where that is known before any data are read
+    small : bool
+        whether the small networks that svbench ships judge, as they do at `--scale mini`
+    imagebind_weights : str
+        folder of the small ImageBind, in that of `svbench.metrics.miniature`
+    """
+
+    seed: int = 0
+    resamples: int = 1000
+    frames: int | None = None
+    small: bool = False
+    imagebind_weights: str = "."
+
+
+# preset ("" for the usual one), settings -> the column
+Build = Callable[[str, MetricSettings], "Metric | Unavailable"]
+
+
+@dataclass(frozen=True, slots=True)
+class MetricEntry:
+    """A metric that `--metrics` takes.
+
+    Parameters
+    ----------
+    build : callable
+        builds the metric by a preset, or what stands in its place while weights are absent
+    presets : mapping of str to sequence of str
+        what may stand behind the @ -> names of the files of weights that it needs
+    usual : str
+        the preset where none is named
+    reads_captions : bool
+        whether its scores depend on captions, so that every clip must have one
+    also : mapping of str to str
+        what else may stand behind the metric or a preset -> what it means, for the list
+    """
+
+    build: Build
+    presets: Mapping[str, Sequence[str]]
+    usual: str
+    reads_captions: bool = False
+    also: Mapping[str, str] = field(default_factory=dict)
+
+
+# --- entries -----------------------------------------------------------------------------------
+
+
+def _av_align(variant: Variant, *, adjusted: bool = False) -> MetricEntry:
+    from svbench.metrics.avalign.adjusted import AdjustedAVAlign
+    from svbench.metrics.avalign.detector_files import find_detectors
+    from svbench.metrics.avalign.events import DETECTORS
+    from svbench.metrics.avalign.score import AVAlign
+
+    usual = "published"
+
+    def build(option: str, settings: MetricSettings) -> Metric:
+        del settings  # nothing of them decides the score of a clip
+        return (AdjustedAVAlign if adjusted else AVAlign)(
+            variant=variant,
+            detectors=find_detectors((option or usual).removesuffix(NATIVE)),
+            view="native" if option.endswith(NATIVE) else "conformed",
+        )
+
+    return MetricEntry(build, dict.fromkeys(DETECTORS, ()), usual, also=DETECTORS_ALSO)
+
+
+def _synchrony() -> MetricEntry:
+    from svbench.metrics.avalign.synchrony import PRESETS, Synchrony
+
+    def build(option: str, settings: MetricSettings) -> Metric:
+        del settings  # nothing of them decides the score of a clip
+        known(dict.fromkeys(PRESETS), option or PRESETS[0], "metrics synchrony")
+        return Synchrony("native" if option.endswith(NATIVE) else "conformed")
+
+    return MetricEntry(build, dict.fromkeys(PRESETS, ()), PRESETS[0])
+
+
+def _fvd() -> MetricEntry:
+    from svbench.metrics import fvd, miniature
+    from svbench.walk.plan import Unavailable
+
+    def build(option: str, settings: MetricSettings) -> Metric | Unavailable:
+        name, small = _protocol(option, miniature.FVD_USUAL, settings)
+        protocol = known(fvd.PROTOCOLS, name, "metrics fvd")
+        draws = min(settings.resamples, FRECHET_RESAMPLES)
+        frames = protocol.frames if settings.frames is None else settings.frames
+        files = _weights(protocol.weights) if not small else []
+        short = f"{frames} frames are judged, I3D needs {protocol.frames}"
+        reason = short if frames < protocol.frames else files
+        if isinstance(reason, str):
+            return Unavailable(f"fvd@{name}", f"FVD ({name})", "lower", reason)
+        if small:
+            return miniature.fvd(name, resamples=draws, seed=settings.seed)
+        return fvd.fvd(name, *reason, resamples=draws, seed=settings.seed)
+
+    presets = {name: (protocol.weights,) for name, protocol in fvd.PROTOCOLS.items()}
+    return MetricEntry(build, presets, miniature.FVD_USUAL, also=NETWORKS_ALSO)
+
+
+def _fad() -> MetricEntry:
+    from svbench.metrics import fad, miniature
+    from svbench.walk.plan import Unavailable
+
+    def build(option: str, settings: MetricSettings) -> Metric | Unavailable:
+        name, small = _protocol(option, miniature.FAD_USUAL, settings)
+        known(fad.PROTOCOLS, name, "metrics fad")
+        draws = min(settings.resamples, FRECHET_RESAMPLES)
+        if small:
+            return miniature.fad(name, resamples=draws, seed=settings.seed)
+        files = _weights("vggish")
+        if isinstance(files, str):
+            return Unavailable(f"fad@{name}", f"FAD ({name})", "lower", files)
+        return fad.fad(name, *files, resamples=draws, seed=settings.seed)
+
+    presets = dict.fromkeys(fad.PROTOCOLS, ("vggish",))
+    return MetricEntry(build, presets, miniature.FAD_USUAL, also=NETWORKS_ALSO)
+
+
+def _imagebind(kind: IBKind, *, reads_captions: bool = False) -> MetricEntry:
+    from svbench.metrics import imagebind_scores, miniature
+    from svbench.metrics.networks import imagebind_inputs
+    from svbench.metrics.networks.imagebind_text import ClipTokenizer
+    from svbench.walk.plan import Unavailable
+
+    def build(option: str, settings: MetricSettings) -> Metric | Unavailable:
+        name, small = _protocol(option, miniature.IB_USUAL, settings)
+        protocol = known(imagebind_inputs.PROTOCOLS, name, f"metrics {kind}")
+        if small:
+            folder = miniature.FOLDER / settings.imagebind_weights
+            return miniature.ib(kind, name, folder=folder)
+        files = _weights("imagebind", "clip-bpe")
+        if isinstance(files, str) and not reads_captions:
+            files = _weights("imagebind")
+        if isinstance(files, str):
+            return Unavailable(f"{kind}@{name}", f"{kind.upper()} ({name})", "higher", files)
+        network, *vocabulary = files
+        words = ClipTokenizer(vocabulary[0]) if vocabulary else None
+        extractor = imagebind_scores.ImageBindEmbeddings(network, protocol, words)
+        return imagebind_scores.IB(kind, extractor)
+
+    needed = ("imagebind", "clip-bpe") if reads_captions else ("imagebind",)
+    presets = dict.fromkeys(imagebind_inputs.PROTOCOLS, needed)
+    return MetricEntry(build, presets, miniature.IB_USUAL, reads_captions, NETWORKS_ALSO)
+
+
+def _protocol(option: str, usual: str, settings: MetricSettings) -> tuple[str, bool]:
+    """Return the protocol of a preset, and whether the small networks judge by it."""
+    small = settings.small or option.endswith(MINIATURE)
+    return option.removesuffix(MINIATURE) or usual, small
+
+
+def _weights(*names: str) -> list[WeightFile] | str:
+    """Return files of weights, or the reason why a cell stays empty."""
+    from svbench.files import weights
+
+    found = {name: weights.find(name) for name in names}
+    absent = " ".join(name for name, file in found.items() if file is None)
+    if absent:
+        return f"no weights in {weights.folder()}; get them by: svbench weights fetch {absent}"
+    return [file for file in found.values() if file is not None]
+
+
+METRICS: Final[Registry[MetricEntry]] = Registry(
+    "metrics",
+    {
+        "fvd": _fvd,
+        "fad": _fad,
+        "av-align-corrected": partial(_av_align, "corrected"),
+        "av-align-tempotokens-2023": partial(_av_align, "tempotokens-2023"),
+        "av-align-tempotokens-2025": partial(_av_align, "tempotokens-2025"),
+        "av-align-adjusted-corrected": partial(_av_align, "corrected", adjusted=True),
+        "av-align-adjusted-tempotokens-2023": partial(_av_align, "tempotokens-2023", adjusted=True),
+        "av-align-adjusted-tempotokens-2025": partial(_av_align, "tempotokens-2025", adjusted=True),
+        "synchrony": _synchrony,
+        "ib-av": partial(_imagebind, "ib-av"),
+        "ib-ta": partial(_imagebind, "ib-ta", reads_captions=True),
+        "ib-tv": partial(_imagebind, "ib-tv", reads_captions=True),
+    },
+)
+
+# What is judged where no metrics are named: by a scale of `run`, unless the data set has metrics
+# of its own; by `score`, and joined to it where clips have captions.
+DEFAULT_METRICS: Final[Mapping[str, Sequence[str]]] = {
+    "mini": (
+        "fvd",
+        "fad",
+        "ib-av",
+        "ib-ta",
+        "ib-tv",
+        "av-align-corrected@miniature",
+        "av-align-corrected@published",
+        "av-align-adjusted-corrected@miniature",
+    ),
+    "paper": (
+        "fvd",
+        "fad",
+        "ib-av",
+        "ib-ta",
+        "ib-tv",
+        "av-align-corrected@published",
+        "synchrony@impacts",
+    ),
+    "score": (
+        "fvd",
+        "fad",
+        "ib-av",
+        "av-align-corrected@published",
+        "av-align-adjusted-corrected@published",
+        "synchrony@impacts+native",
+    ),
+    "score with captions": ("ib-ta", "ib-tv"),
+}
+
+
+# --- columns -----------------------------------------------------------------------------------
+
+
+def build_metrics(
+    names: Sequence[str], settings: MetricSettings, *, strict: bool = False
+) -> tuple[Metric | Unavailable, ...]:
+    """Build the columns of a table.
+
+    Parameters
+    ----------
+    names : sequence of str
+        NAME or NAME@PRESET of each
+    settings : MetricSettings
+        what they read of the command
+    strict : bool
+        whether a column that cannot be filled is an error
+
+    Raises
+    ------
+    ConfigError
+        if a name or preset is unknown, or two names give the same column
+    DataError
+        if weights are absent and `strict` is set
+    """
+    from svbench.limits import check_distinct
+    from svbench.walk.plan import Unavailable
+
+    columns = []
+    for name in names:
+        base, option = _split(name)
+        column = METRICS.known(base).build(option, settings)
+        if isinstance(column, Unavailable) and strict:
+            raise DataError(f"--strict: {column.title} cannot be computed: {column.reason}")
+        columns.append(column)
+    check_distinct("--metrics", [column.name for column in columns])  # fvd, and its usual protocol
+    return tuple(columns)
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Return the metric and the preset of NAME@PRESET."""
+    base, at, option = name.partition("@")
+    if at and not option:
+        raise ConfigError(
+            f"--metrics: found {name!r}, expected a preset behind the @; without the @, the "
+            "usual one is taken"
+        )
+    plain, plus, view = base.partition("+")
+    if plus and plain in METRICS:
+        raise ConfigError(
+            f"--metrics: found {name!r}, expected a preset before the +, such as "
+            f"{plain}@PRESET+{view} (see svbench list metrics)"
+        )
+    return base, option
+
+
+def reads_captions(column: str) -> bool:
+    """Return whether the column of this name (METRIC@PRESET) depends on captions."""
+    base = column.partition("@")[0]
+    return base in METRICS and METRICS[base].reads_captions

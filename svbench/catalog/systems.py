@@ -1,0 +1,259 @@
+"""The table of systems: controls made of real clips, and joint models, each with its rows.
+
+A control gives one row. A joint model gives a row for each gamma, from the same requests and
+seeds, so that rows can be compared clip by clip. Without `--gamma` the rows are those of the
+paper's table of the data set, at either scale: cross-attention at gamma 1; CMC-PE over the gammas
+of Table 1 on Greatest Hits, and at the preset's gamma elsewhere.
+
+The weights of joint models are, at `--scale paper`, in the folders of `--weights`; at
+`--scale mini` they come with svbench, or from a folder that `svbench train-systems` wrote.
+
+To add a system, write its module and one entry here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from svbench.baselines.joint.mixers import MIXERS, MixerKind
+from svbench.catalog.registry import Registry
+from svbench.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from svbench.baselines.joint.system import OnDisk
+    from svbench.config import RunConfig
+    from svbench.protocols import RealClips, System
+
+MINI_BATCH: Final = 8  # clips sampled together at the miniature's scale
+
+Build = Callable[["RealClips"], "System"]  # on the usable real clips
+
+
+@dataclass(frozen=True, slots=True)
+class SystemEntry:
+    """A system that `--systems` takes.
+
+    Parameters
+    ----------
+    title : str
+        its name in a table
+    rows : callable
+        settings -> what builds each of its rows; wrong settings or weights raise at once
+    made_of_real_clips : bool
+        whether its clips hold pictures or sound of real ones (a control)
+    usual : bool
+        whether a run that names no systems makes it, joint models where weights are at hand
+    """
+
+    title: str
+    rows: Callable[[RunConfig], Sequence[Build]]
+    made_of_real_clips: bool = False
+    usual: bool = False
+
+
+# --- controls ----------------------------------------------------------------------------------
+
+
+def _real() -> SystemEntry:
+    from svbench.baselines import controls
+
+    rows = [controls.real]
+    return SystemEntry(controls.REAL_TITLE, lambda _: rows, made_of_real_clips=True, usual=True)
+
+
+def _shuffled() -> SystemEntry:
+    from svbench.baselines import controls
+
+    def rows(config: RunConfig) -> Sequence[Build]:
+        return [partial(controls.shuffled, seed=config.seed)]
+
+    return SystemEntry(controls.SHUFFLED_TITLE, rows, made_of_real_clips=True, usual=True)
+
+
+def _lagged() -> SystemEntry:
+    from svbench.baselines import controls
+
+    rows = [partial(controls.lagged, lag=controls.LAG)]
+    title = controls.LAGGED_TITLE.format(controls.LAG)
+    return SystemEntry(title, lambda _: rows, made_of_real_clips=True, usual=True)
+
+
+def _slightly_lagged() -> SystemEntry:
+    from svbench.baselines import controls
+
+    rows = [partial(controls.lagged, lag=controls.FORGIVEN_LAG)]
+    title = controls.LAGGED_TITLE.format(controls.FORGIVEN_LAG)
+    return SystemEntry(title, lambda _: rows, made_of_real_clips=True)
+
+
+def _codec() -> SystemEntry:
+    from svbench.baselines.coded import Coded
+
+    return SystemEntry(Coded.title, _codec_rows, made_of_real_clips=True)
+
+
+def _codec_rows(config: RunConfig) -> Sequence[Build]:
+    """Return the row of real clips encoded and decoded by the codecs of the first joint model."""
+    import torch
+
+    from svbench.baselines.checkpoints.find import HOW_TO_GET
+    from svbench.baselines.coded import Coded
+    from svbench.baselines.joint.system import Machine, short_digest
+
+    models = _models(config)
+    if not models:
+        raise DataError(f"--systems codec: found no joint weights, expected {HOW_TO_GET}")
+    model, place = next(iter(models.values())), Machine(config.device).place
+
+    def build(clips: RealClips) -> System:
+        digest = short_digest(model.weights())
+        return Coded(clips, lambda: model.load(place, torch.float32), digest)
+
+    return [build]
+
+
+# --- joint models ------------------------------------------------------------------------------
+
+
+def _joint(mixer: MixerKind) -> SystemEntry:
+    return SystemEntry(MIXERS[mixer].title, partial(_joint_rows, mixer), usual=True)
+
+
+def _joint_rows(mixer: MixerKind, config: RunConfig) -> Sequence[Build]:
+    """Return a row per gamma; none if there are no weights and the model is not named."""
+    from svbench.baselines.checkpoints.find import HOW_TO_GET
+
+    models = _models(config)
+    if mixer in models:
+        gammas = _gammas(config, mixer)
+        systems = [_joint_system(config, mixer, models[mixer], gamma) for gamma in gammas]
+        return [partial(_ready, system) for system in systems]
+    if mixer in config.systems:
+        wanted = HOW_TO_GET if config.scale == "paper" else f"one of {', '.join(models)}"
+        raise DataError(f"--systems {mixer}: found no weights of it, expected {wanted}")
+    return []
+
+
+def _ready(system: System, _clips: RealClips) -> System:
+    return system
+
+
+def _models(config: RunConfig) -> Mapping[MixerKind, OnDisk]:
+    """Return the joint models whose weights are at hand."""
+    from svbench.baselines import miniature
+    from svbench.baselines.checkpoints.find import find_models
+    from svbench.catalog.datasets import DATASETS
+
+    for word in config.weights:
+        if not word.strip() or word.endswith("="):
+            raise ConfigError(f"--weights: found {word!r}, expected FOLDER or SYSTEM=FOLDER")
+    if config.scale == "paper":
+        return find_models(config.weights) if config.weights else {}
+    if len(config.weights) > 1:
+        raise ConfigError(
+            f"--weights {config.weights[1]}: found a second folder, expected one that "
+            "svbench train-systems wrote, or --scale paper beside it"
+        )
+    shipped = DATASETS[config.dataset].joint_weights
+    if not config.weights and shipped is None:
+        return {}
+    folder = Path(config.weights[0]) if config.weights else miniature.FOLDER / str(shipped)
+    models = {mixer: miniature.Shipped(mixer, folder) for mixer in miniature.shipped(folder)}
+    if config.weights and not models:
+        raise DataError(
+            f"--weights {folder}: found no joint weights of the miniature, expected a folder "
+            "that svbench train-systems wrote; for others add --scale paper"
+        )
+    return models
+
+
+def _gammas(config: RunConfig, mixer: MixerKind) -> Sequence[float | None]:
+    """Return the gammas of a mixer's rows; None is the preset's."""
+    from svbench.catalog.datasets import DATASETS
+
+    if config.gamma:
+        return config.gamma
+    if not MIXERS[mixer].adjusted:
+        return (1.0,)  # as the baselines of Table 1: nothing is adjusted
+    published = DATASETS[config.dataset].published
+    return (published.gammas if published is not None else ()) or (None,)
+
+
+def _joint_system(
+    config: RunConfig, mixer: MixerKind, model: OnDisk, gamma: float | None
+) -> System:
+    from svbench.baselines import miniature
+    from svbench.baselines.joint.pair import Modal
+    from svbench.baselines.joint.system import Joint, Machine, recipe
+
+    chosen = recipe(config.preset, steps=config.steps, gamma=gamma)
+    batch = config.batch
+    guidance = chosen.sampler.guidance
+    if config.scale == "mini":
+        guidance = miniature.GUIDANCE
+        batch = batch or MINI_BATCH
+    if config.guidance is not None:
+        guidance = Modal(*config.guidance)
+    chosen = replace(chosen, sampler=replace(chosen.sampler, guidance=guidance))
+    machine = Machine(config.device, config.dtype, batch or 1, config.compile)
+    small = config.scale == "mini" and machine.place.type == "cpu"
+    return Joint(mixer, model, chosen, replace(machine, copies=small))
+
+
+JOINT: Final = tuple(sorted(MIXERS, key=lambda mixer: MIXERS[mixer].adjusted))  # as in Table 1
+SYSTEMS: Final[Registry[SystemEntry]] = Registry(
+    "systems",
+    {
+        "real": _real,
+        "codec": _codec,
+        "shuffled": _shuffled,
+        "lagged": _lagged,
+        "lagged-0.25": _slightly_lagged,
+        **{mixer: partial(_joint, mixer) for mixer in JOINT},
+    },
+)
+
+
+# --- rows --------------------------------------------------------------------------------------
+
+
+def build_systems(config: RunConfig) -> tuple[Build, ...]:
+    """Return what builds the rows of a run: controls as they are named, then models by the table.
+
+    Raises
+    ------
+    ConfigError
+        if a name is unknown, or a setting has no effect on any row
+    DataError
+        if weights are missing or wrong
+    """
+    from svbench.catalog.checks import check_effects
+
+    entries = {name: SYSTEMS.known(name) for name in config.systems}
+    if not entries:
+        entries = {name: entry for name, entry in SYSTEMS.items() if entry.usual}
+    controls = [name for name, entry in entries.items() if entry.made_of_real_clips]
+    models = [name for name in SYSTEMS if name in entries and name not in controls]
+    rows = [row for name in controls for row in entries[name].rows(config)]
+    made = [row for name in models for row in entries[name].rows(config)]
+    if config.systems and made:
+        _check_used(config)
+    check_effects(config, controls, joint=bool(made))
+    return (*rows, *made)
+
+
+def _check_used(config: RunConfig) -> None:
+    """Refuse weights of a joint model that no row is made of."""
+    if config.scale != "paper" or "codec" in config.systems:
+        return
+    named = [name for name in config.systems if name in JOINT]
+    unused = [mixer for mixer in _models(config) if mixer not in named]
+    if unused:
+        raise ConfigError(
+            f"--weights: found a joint model of {unused[0]}, expected only those of --systems "
+            f"{', '.join(named)}"
+        )

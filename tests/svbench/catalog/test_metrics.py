@@ -1,0 +1,95 @@
+"""What `--metrics` takes, and the columns that stay empty while weights are absent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from svbench.catalog.metrics import METRICS, MetricSettings, build_metrics, reads_captions
+from svbench.errors import ConfigError, DataError
+from svbench.protocols import Metric
+from svbench.walk.plan import Unavailable
+
+
+@pytest.fixture(autouse=True)
+def _no_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SVBENCH_WEIGHTS", str(tmp_path / "no-weights"))
+
+
+MINI = MetricSettings(seed=5, small=True)
+PAPER = MetricSettings()
+
+
+def build(name: str, settings: MetricSettings = MINI) -> Metric | Unavailable:
+    (column,) = build_metrics([name], settings)
+    return column
+
+
+@pytest.mark.parametrize(
+    ("name", "full", "title"),
+    [
+        ("fvd", "fvd@stylegan-v-16f+miniature", "FVD (miniature I3D)"),
+        ("fvd@all-windows", "fvd@all-windows+miniature", "FVD (miniature I3D, all-windows)"),
+        ("fvd@first-16+miniature", "fvd@first-16+miniature", "FVD (miniature I3D, first-16)"),
+        ("fad", "fad@audioldm-eval+miniature", "FAD (miniature VGGish)"),
+        ("fad@torchvggish", "fad@torchvggish+miniature", "FAD (miniature VGGish, torchvggish)"),
+        ("ib-av", "ib-av@published+miniature", "IB-AV (miniature ImageBind)"),
+        ("ib-ta", "ib-ta@published+miniature", "IB-TA (miniature ImageBind)"),
+        ("ib-tv@published", "ib-tv@published+miniature", "IB-TV (miniature ImageBind)"),
+    ],
+)
+def test_the_miniature_judges_by_the_shipped_networks(name: str, full: str, title: str) -> None:
+    metric = build(name)
+    assert (metric.name, metric.title) == (full, title)
+    assert not isinstance(metric, Unavailable)
+    assert metric.settings.get("seed", 5) == 5  # of those that draw
+
+
+@pytest.mark.parametrize(
+    ("name", "full", "fetch"),
+    [
+        ("fvd", "fvd@stylegan-v-16f", "i3d-torchscript"),
+        ("fvd@all-windows", "fvd@all-windows", "i3d"),
+        ("fvd@cd-fvd-16f", "fvd@cd-fvd-16f", "i3d-pretrained-400"),
+        ("fad", "fad@audioldm-eval", "vggish"),
+        ("ib-av", "ib-av@published", "imagebind"),
+        ("ib-ta", "ib-ta@published", "imagebind clip-bpe"),
+        ("ib-tv", "ib-tv@published", "imagebind clip-bpe"),
+    ],
+)
+def test_absent_weights_leave_a_column_blank_and_say_why(name: str, full: str, fetch: str) -> None:
+    column = build(name, PAPER)
+    assert isinstance(column, Unavailable)
+    assert column.name == full
+    assert column.reason.endswith(f"get them by: svbench weights fetch {fetch}")
+
+
+def test_small_networks_may_be_asked_for_at_any_scale() -> None:
+    assert build("fvd@first-16+miniature", PAPER).title == "FVD (miniature I3D, first-16)"
+
+
+@pytest.mark.parametrize("scale", [MINI, PAPER])
+@pytest.mark.parametrize("name", ["fvd@x", "fad@x", "ib-av@x"])
+def test_an_unknown_protocol_is_refused(name: str, scale: MetricSettings) -> None:
+    with pytest.raises(ConfigError, match=r"--metrics .*: found 'x', expected one of"):
+        build(name, scale)
+
+
+def test_strict_makes_an_absent_weight_an_error() -> None:
+    with pytest.raises(DataError, match=r"--strict: FVD .* weights fetch i3d-torchscript"):
+        build_metrics(["fvd"], PAPER, strict=True)
+
+
+def test_columns_that_read_captions_are_those_of_the_entries() -> None:
+    assert [name for name in METRICS if METRICS[name].reads_captions] == ["ib-ta", "ib-tv"]
+    assert reads_captions("ib-ta@published+miniature")
+    assert not reads_captions("ib-av@published")
+    assert not reads_captions("elsewhere@published")  # a column of a run by another program
+
+
+def test_frames_are_counted_only_where_they_are_known() -> None:
+    short = build("fvd@all-windows", MetricSettings(small=True, frames=8))
+    assert isinstance(short, Unavailable)
+    assert short.reason == "8 frames are judged, I3D needs 16"
+    assert not isinstance(build("fvd@all-windows", MetricSettings(small=True)), Unavailable)
