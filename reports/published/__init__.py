@@ -1,7 +1,8 @@
 """The paper's Tables 1 to 3 as printed, and which of our rows each line of them speaks of.
 
-The three CSV files beside this module hold one line for each line of a table and one column for
-each of its columns. Cells are the printed text: "> 3000" is no number, and a gap in the paper
+Beside this module lie, named by data set, a JSON file with the number of the table and what is
+printed above it, and a CSV file with one line for each of its lines and one column for each of its
+columns. Cells are the printed text: "> 3000" is no number, and a gap in the paper
 (what a system does not make, or makes from no caption) is an empty cell. Beside the method stand,
 in Table 1, the mixer and the gamma of ours that it describes: the paper's cross-attention has no
 adjusted time steps, so its gamma is 1. Tables 2 and 3 tell no gamma, so no row of ours is matched.
@@ -24,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from svbench.files.text import read_table
+from svbench.files.text import read_object, read_table
 from svbench.types import Better, Column, ResultTable, Row
 
 FOLDER: Final = Path(__file__).parent
@@ -99,27 +100,16 @@ class PublishedTable:
         return next((c for c in whole if c.metric.startswith(OURS[name])), None)
 
 
-CAPTIONS: Final[Mapping[str, tuple[int, str]]] = {  # data set -> table, what is printed above it
-    "greatesthits": (1, "Experimental results with the GreatestHits dataset."),
-    "landscape": (2, "Experimental results with Landscape dataset."),
-    "vggsound": (
-        3,
-        "Experimental results with VGGSound dataset. († DiffFoley uses a larger dataset for "
-        "learning cross-modal alignment)",
-    ),
-}
-
-
 def published(dataset: str) -> PublishedTable | None:
-    """Give the paper's table of a data set, or None if it has none."""
-    if dataset not in CAPTIONS:
+    """Return the paper's table of a data set, or None if it has none."""
+    if dataset not in {file.stem for file in FOLDER.glob("*.json")}:
         return None
-    number, caption = CAPTIONS[dataset]
-    file = FOLDER / f"table{number}.csv"
+    about = read_object(FOLDER / f"{dataset}.json", "number and caption of a table of the paper")
+    file = FOLDER / f"{dataset}.csv"
     lines = [line for _, line in read_table(file, "a table of the paper", ("method",))]
     columns = tuple(name for name in lines[0] if name in BETTER)
     rows = tuple(_row(line, columns) for line in lines)
-    return PublishedTable(number, dataset, caption, columns, rows)
+    return PublishedTable(about["number"], dataset, about["caption"], columns, rows)
 
 
 def _row(line: Mapping[str, str], columns: tuple[str, ...]) -> PublishedRow:
