@@ -25,6 +25,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from svbench.catalog.systems import JOINT
 from svbench.files.results import load_table
 from svbench.reports.tables.paired import paired_runs
 from svbench.reports.tables.table import number
@@ -35,7 +36,6 @@ SEED: Final = 40
 CLIPS: Final = 64  # requests of the comparison of mixers
 CAPTIONED: Final = 128  # of that of captions
 SWEPT: Final = 48  # of the sweeps
-MIXERS: Final = ("cross-attention", "cross-attention-sequence", "cmc-pe")
 SEEDS: Final = (0, 1, 2)
 GAMMAS: Final = "0.5,1,1.25,1.5,1.75,2,3"
 FEW_GAMMAS: Final = "0.5,1,1.5,2"  # of further training seeds
@@ -71,7 +71,7 @@ class Study:
 def seeds(study: Study) -> str:
     """Compare the mixers over training seeds."""
     lines = [_head("mixer", "training seed", *COLUMNS.values(), "AV-Align, CMC-PE minus this")]
-    for mixer in MIXERS:
+    for mixer in JOINT:
         for seed in SEEDS:
             if not (study.weights(seed) / f"{mixer}.safetensors").is_file():
                 continue
@@ -107,7 +107,7 @@ def untrained(study: Study) -> str:
     lines = [_head("system", "FVD", "untrained / it", "FAD", "untrained / it")]
     raw = _row(load_table(folder), "cmc-pe-gamma1")
     lines.append(_line("untrained", _cell(raw, "fvd"), "", _cell(raw, "fad"), ""))
-    for mixer in MIXERS:
+    for mixer in JOINT:
         row = _row(load_table(_compared(study, 0)), f"{mixer}-gamma1")
         cells = []
         for metric in ("fvd", "fad"):
@@ -285,7 +285,7 @@ COLUMNS: Final = {
 
 
 def _compared(study: Study, seed: int) -> Path:
-    mixers = [m for m in MIXERS if (study.weights(seed) / f"{m}.safetensors").is_file()]
+    mixers = [m for m in JOINT if (study.weights(seed) / f"{m}.safetensors").is_file()]
     return study.run(
         f"seed-{seed}", "run", "--dataset", "greatesthits", "--weights", study.weights(seed),
         "--systems", ",".join(("real", "codec", "shuffled", *mixers)), "--gamma", 1,

@@ -1,1 +1,1 @@
-"""Everything svbench knows by name: data sets, systems, metrics, and plans made of them."""
+"""The tables of data sets, systems and metrics by name, and the plans made from them."""

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from svbench.baselines import controls
+from svbench.catalog import listing
+from svbench.catalog.datasets import DATASETS, Dataset
+from svbench.catalog.metrics import METRICS, MetricEntry, MetricSettings, build_metrics
 from svbench.catalog.plans import plan_score, prepare_run
+from svbench.catalog.systems import SYSTEMS, SystemEntry
 from svbench.config import RunConfig, ScoreConfig
+from svbench.datasets import manifest
 from svbench.walk.plan import Plan
-from tests.factories.clips import write_folder
+from tests.factories.clips import SPEC, write_folder
 from tests.factories.commands import Command
 
 
@@ -82,3 +89,37 @@ def test_how_recorded_clips_are_read_is_part_of_the_plan(tmp_path: Path) -> None
     config = RunConfig.of(dataset="landscape", metrics=("ib-av",), **asked)
     spec = prepare_run(config, tmp_path)().spec
     assert (spec.frame_choice, spec.channels) == ("official", "first")
+
+
+def test_entries_that_are_registered_later_join_a_plan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As those of plug-ins: their names are taken, and their clips, rows and columns planned."""
+    for table in (DATASETS, SYSTEMS, METRICS):
+        monkeypatch.setattr(table, "loaders", dict(table.loaders))
+    paths = write_folder(tmp_path / "real", 2)
+    data = Dataset(
+        title="Toys",
+        about="Toys: two clips",
+        spec=SPEC,
+        captions="none",
+        load=lambda root, _config: (manifest.load(root)["real"], ("two toys",)),
+        metrics=("count",),
+    )
+    column = build_metrics(["av-align-corrected"], MetricSettings())[0]
+    metric = MetricEntry(lambda _preset, _settings: column, {"all": ()}, "all")
+    DATASETS.register("toys", lambda: data)
+    METRICS.register("count", lambda: metric)
+    late = partial(controls.lagged, lag=0.1)
+    SYSTEMS.register("late", lambda: SystemEntry("late", lambda _config: [late]))
+    config = RunConfig.of(
+        dataset="toys", scale="paper", data_root=paths[0].parent, systems=("late",)
+    )
+    plan = prepare_run(config, tmp_path / "out")()
+    assert (plan.title, plan.notes, plan.columns) == ("Toys", ("two toys",), (column,))
+    assert len(plan.real) == 2
+    assert plan.systems == (late,)
+    assert "late" not in [row.name for row in listing.systems() if row.usual]
+    assert listing.datasets()[-1].name == "toys"
+    (preset,) = listing.metrics()[-1].presets
+    assert preset.default_of == ["run --dataset toys"]
