@@ -72,8 +72,8 @@ def test_the_usual_columns_are_those_of_tables_2_and_3(name: str, tmp_path: Path
     config = RunConfig(dataset=name, limit=1, systems=("real",))
     plan = prepare_run(config, tmp_path)()
     assert [column.name.partition("@")[0] for column in plan.columns] == PAPER_ORDER
-    asked = config.model_copy(update={"metrics": ("fad",)})
-    assert [c.name.partition("@")[0] for c in prepare_run(asked, tmp_path)().columns] == ["fad"]
+    named = config.model_copy(update={"metrics": ("fad",)})
+    assert [c.name.partition("@")[0] for c in prepare_run(named, tmp_path)().columns] == ["fad"]
 
 
 @pytest.mark.parametrize("dataset", DATASETS)

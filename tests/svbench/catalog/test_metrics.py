@@ -58,14 +58,16 @@ def test_the_miniature_judges_by_the_shipped_networks(name: str, full: str, titl
         ("ib-tv", "ib-tv@published", "imagebind clip-bpe"),
     ],
 )
-def test_absent_weights_leave_a_column_blank_and_say_why(name: str, full: str, fetch: str) -> None:
+def test_absent_weights_leave_a_column_blank_with_the_reason(
+    name: str, full: str, fetch: str
+) -> None:
     column = build(name, PAPER)
     assert isinstance(column, Unavailable)
     assert column.name == full
     assert column.reason.endswith(f"get them by: svbench weights fetch {fetch}")
 
 
-def test_small_networks_may_be_asked_for_at_any_scale() -> None:
+def test_small_networks_can_be_named_at_any_scale() -> None:
     assert build("fvd@first-16+miniature", PAPER).title == "FVD (miniature I3D, first-16)"
 
 

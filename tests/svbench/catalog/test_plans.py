@@ -47,11 +47,11 @@ def test_scores_that_read_captions_are_usual_only_where_there_are_some(tmp_path:
     bare = score_plan(tmp_path / "bare")
     assert "ib-av" in names(bare)
     assert "ib-ta" not in names(bare)
-    said = "no clip has a caption (see --captions), so IB-TA and IB-TV are not judged"
-    assert said in bare.notes
-    told = score_plan(tmp_path / "told", captions=tmp_path / "captions.csv")
-    assert {"ib-ta", "ib-tv"} <= set(names(told))
-    assert said not in told.notes
+    note = "no clip has a caption (see --captions), so IB-TA and IB-TV are not judged"
+    assert note in bare.notes
+    captioned = score_plan(tmp_path / "captioned", captions=tmp_path / "captions.csv")
+    assert {"ib-ta", "ib-tv"} <= set(names(captioned))
+    assert note not in captioned.notes
 
 
 def test_where_some_clips_have_captions_the_columns_say_what_is_missing(tmp_path: Path) -> None:
@@ -85,8 +85,8 @@ def test_too_few_clips_for_a_distance_leave_a_cell_blank(svbench: Command, tmp_p
 
 
 def test_how_recorded_clips_are_read_is_part_of_the_plan(tmp_path: Path) -> None:
-    asked = {"frame_choice": "official", "channels": "first", "limit": 2, "systems": ("real",)}
-    config = RunConfig.of(dataset="landscape", metrics=("ib-av",), **asked)
+    settings = {"frame_choice": "official", "channels": "first", "limit": 2, "systems": ("real",)}
+    config = RunConfig.of(dataset="landscape", metrics=("ib-av",), **settings)
     spec = prepare_run(config, tmp_path)().spec
     assert (spec.frame_choice, spec.channels) == ("official", "first")
 

@@ -1,4 +1,4 @@
-"""What `svbench score` judges and prints unasked: an adjusted column, a floor, no winner."""
+"""What `svbench score` judges and prints by default: an adjusted column, a floor, no winner."""
 
 from __future__ import annotations
 
@@ -66,14 +66,14 @@ def test_the_table_at_80_columns_has_the_floor_and_no_winner(
     monkeypatch.setenv("COLUMNS", "80")
     printed = svbench("report", scored).out
     assert max(map(len, printed.splitlines())) <= 80
-    said = " ".join(printed.split())
+    text = " ".join(printed.split())
     for part in ("mine, shuffled", "(floor)", "AV-Align (adjusted,", "clips made elsewhere"):
-        assert part in said
-    assert "floor in AV-A adj: " in said
-    assert "· AV-A adj: AV-Align (adjusted, corrected, published detectors)" in said
-    assert "· AV-A adj: sound and motion that" in said
+        assert part in text
+    assert "floor in AV-A adj: " in text
+    assert "· AV-A adj: AV-Align (adjusted, corrected, published detectors)" in text
+    assert "· AV-A adj: sound and motion that" in text
     for part in ("scale: paper", "bold", "best", "tempotokens"):
-        assert part not in said
+        assert part not in text
 
 
 def test_the_page_shows_the_floor_and_no_clips_of_it(svbench: Command, scored: Path) -> None:
@@ -83,9 +83,9 @@ def test_the_page_shows_the_floor_and_no_clips_of_it(svbench: Command, scored: P
     assert "of its shuffled floor" in headline or "of its floor in AV-Align (adjusted" in headline
     assert "best" not in headline
     assert html.count('<tr class="floor">') == 1
-    views = (scored / "report" / "data" / "view-0.js").read_text(encoding="utf-8")
-    told = json.loads(views[views.index("\n") : views.rindex(")")])
-    assert [view is None for view in told] == [False, True, False]
+    script = (scored / "report" / "data" / "view-0.js").read_text(encoding="utf-8")
+    views = json.loads(script[script.index("\n") : script.rindex(")")])
+    assert [view is None for view in views] == [False, True, False]
     assert set(find_sets(scored, load_table(scored), Local())) == {"mine", "real"}
 
 

@@ -85,12 +85,12 @@ def test_at_paper_scale_the_usual_rows_are_those_of_the_papers_tables(
     """Table 1: cross-attention at gamma 1, CMC-PE at five; Tables 2 and 3: CMC-PE at 1.5."""
     mixers: tuple[MixerKind, ...] = ("cmc-pe", "cross-attention")
     folders = [str(write_parts(tmp_path / "full-size" / mixer, mixer)) for mixer in mixers]
-    asked = {"scale": "paper", "weights": folders, "device": "cpu", "preset": preset}
+    settings = {"scale": "paper", "weights": folders, "device": "cpu", "preset": preset}
     swept = [f"cmc-pe-gamma{gamma}" for gamma in ("1", "1.25", "1.5", "1.75", "2")]
-    assert names(**asked) == ["cross-attention-gamma1", *swept]
-    assert names(**asked, gamma=(1.5,)) == ["cross-attention-gamma1.5", "cmc-pe-gamma1.5"]
+    assert names(**settings) == ["cross-attention-gamma1", *swept]
+    assert names(**settings, gamma=(1.5,)) == ["cross-attention-gamma1.5", "cmc-pe-gamma1.5"]
     for dataset in ("landscape", "vggsound"):
-        rows = names("cmc-pe", dataset=dataset, **{**asked, "weights": folders[:1]})
+        rows = names("cmc-pe", dataset=dataset, **{**settings, "weights": folders[:1]})
         assert rows == ["cmc-pe-gamma1.5"]
 
 
