@@ -201,7 +201,7 @@ def register(app: typer.Typer) -> None:
         from svbench.training.miniature import systems
         from svbench.training.miniature.recipes import SystemsRecipe
 
-        kinds = systems.mixers_of(wanted, dataset)
+        kinds = systems.mixer_kinds(wanted, dataset)
         recipe = SystemsRecipe.of(
             dataset=dataset,
             base_audio_steps=base_audio_steps,

@@ -66,7 +66,7 @@ MIXERS: Final[tuple[MixerKind, ...]] = ("cmc-pe", "cross-attention", "cross-atte
 POINTS: Final = 20  # of a loss curve in the record
 
 
-def mixers_of(names: Sequence[str], dataset: str) -> Sequence[MixerKind]:
+def mixer_kinds(names: Sequence[str], dataset: str) -> Sequence[MixerKind]:
     """Return mixers by name, or without names those that ship with a data set's miniature."""
     if names:
         return [mixer_kind(name, "--mixers") for name in names]
