@@ -223,15 +223,28 @@ def tune_avalign(
     Example: svbench tune-avalign --data-root vis-data-256 --actions hit
     """
     from svbench.engines.local import Local
-    from svbench.training.detectors import FPS, Asked, tune
+    from svbench.reports.figures.hit_traces import HitTrace, draw
+    from svbench.training.detectors import FPS, TuningConfig, tune
 
     alone = fps is not None and data_root is None
     options.check_together("--fps", alone, "beside --data-root: drawn clips have their own rate")
-    wanted = options.names("--actions", actions)
-    asked = Asked(data_root, wanted, tolerance, clips, FPS if fps is None else fps, seed)
+    config = TuningConfig(
+        data_root=data_root,
+        actions=options.names("--actions", actions),
+        tolerance=tolerance,
+        clips=clips,
+        fps=FPS if fps is None else fps,
+        seed=seed,
+    )
     options.check_folder(out)
     with progress_bars() as progress:
-        typer.echo(tune(asked, out, Local(workers), progress))
+        tuning = tune(config, out, Local(workers), progress)
+    traces = [
+        HitTrace(t.title, t.times, t.motion, t.unit, t.hits, t.onsets, t.peaks)
+        for t in tuning.worst
+    ]
+    draw(traces, out / "worst.svg")
+    typer.echo(tuning.table)
     typer.echo(f"settings and figures: {out / 'tuned.json'}   worst clips: {out / 'worst.svg'}")
     typer.echo(f"as detectors: --metrics av-align-corrected@{out / 'tuned.json'}")
 
@@ -257,9 +270,10 @@ def train_extractors(
     options.check_folder(out)
     from svbench.training.miniature import extractors as train_extractors
     from svbench.training.miniature import scenes as train_scenes
+    from svbench.training.miniature.recipes import ExtractorRecipe
 
-    course = train_extractors.Course(clips=clips, seed=seed, threads=threads)
-    (train_scenes if scenes else train_extractors).train(out, course, typer.echo)
+    recipe = ExtractorRecipe(clips=clips, seed=seed, threads=threads)
+    (train_scenes if scenes else train_extractors).train(out, recipe, typer.echo)
     typer.echo(f"weights, and how they came about: {out / 'MADE.json'}")
 
 

@@ -100,14 +100,25 @@ def register(app: typer.Typer) -> None:
         """
         given = {name: value for name, value in locals().items() if name in _SETTINGS}
         options.check_folder(out)
-        from svbench.training.joint import train as learn
-        from svbench.training.plans import plan_training
+        from svbench.training.joint import train as train_joint
+        from svbench.training.plans import TrainConfig, plan_training
 
-        root = options.data_root(context, scale, data_root)
-        where = (dataset, scale, mixer, base or [], root, captions, limit, given, out)
+        config = TrainConfig(
+            dataset=dataset,
+            scale=scale,
+            mixer=mixer,
+            bases=base or (),
+            data_root=options.data_root(context, scale, data_root),
+            captions=captions,
+            limit=limit,
+            preset=preset,
+            epochs=epochs,
+            settings=given,
+            cpu=cpu,
+        )
         with progress_bars() as bars:
-            planned = plan_training(*where, cpu=cpu, preset=preset, epochs=epochs)
-            result = learn(planned, out, bars, typer.echo, cpu=cpu)
+            training = plan_training(config, out)
+            result = train_joint(training, out, bars, typer.echo, cpu=cpu)
         typer.echo(f"joint weights: {result}   losses: {out / 'loss.csv'}")
 
     @app.command("loss-over-time")
@@ -129,13 +140,24 @@ def register(app: typer.Typer) -> None:
 
         Example: svbench loss-over-time --dataset greatesthits --out fig2 runs/my-model/joint
         """
-        from svbench.training.plans import draw_loss
+        from svbench.reports.figures.loss_curves import LossCurves, draw
+        from svbench.training.loss_over_time import loss_curves
+        from svbench.training.plans import TrainConfig
 
         options.check_folder(out)
-        root = options.data_root(context, scale, data_root)
-        where = (dataset, scale, joint, base or [], root, captions, gamma, levels, clips, out)
+        config = TrainConfig(
+            dataset=dataset,
+            scale=scale,
+            bases=base or (),
+            data_root=options.data_root(context, scale, data_root),
+            captions=captions,
+            cpu=cpu,
+        )
         with progress_bars() as bars:
-            typer.echo(f"loss over time steps: {draw_loss(*where, bars, cpu=cpu)}")
+            curves = loss_curves(config, joint, out, bars, gamma=gamma, levels=levels, clips=clips)
+        picture = out / "loss-over-time.svg"
+        draw([LossCurves(c.title, c.times, c.audio, c.video) for c in curves], picture)
+        typer.echo(f"loss over time steps: {picture}")
 
     @app.command("train-systems")
     def train_systems(
@@ -176,12 +198,11 @@ def register(app: typer.Typer) -> None:
         """
         wanted, drawn_from = options.names("--mixers", mixers), options.seeds(seeds)
         options.check_folder(out)
-        from svbench.baselines.joint.mixers import mixer_kind
-        from svbench.catalog.datasets import usual_mixers
         from svbench.training.miniature import systems
+        from svbench.training.miniature.recipes import SystemsRecipe
 
-        kinds = [mixer_kind(name, "--mixers") for name in wanted]
-        course = systems.changed(
+        kinds = systems.mixer_kinds(wanted, dataset)
+        recipe = SystemsRecipe.of(
             dataset=dataset,
             base_audio_steps=base_audio_steps,
             base_video_steps=base_video_steps,
@@ -189,14 +210,9 @@ def register(app: typer.Typer) -> None:
             clips=clips,
             seed=seed,
             clearer=clearer,
-        )
-        recipe = systems.shortened(course, share)
+        ).shortened(share)
         with progress_bars() as bars:
-            systems.train(
-                *(out, kinds or usual_mixers(dataset), recipe, bars, typer.echo),
-                seeds=drawn_from,
-                workers=workers,
-            )
+            systems.train(out, kinds, recipe, bars, typer.echo, seeds=drawn_from, workers=workers)
         typer.echo(f"weights: {out / 'weights'}")
 
 

@@ -1,4 +1,4 @@
-"""How clips of other people are called: ids and names of systems, and the fields that hold them."""
+"""Ids of clips, names of systems, and the fields of lists that hold them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LONGEST_NAME: Final = 1000  # characters of an id or the name of a system
 
 
 def check_ids(ids: Iterable[str], where: str) -> None:
-    """Raise DataError if an id appears twice or could lead out of a folder."""
+    """Raise DataError for an id that appears twice or leads out of its folder."""
     counts = Counter(ids)
     for name, count in counts.items():
         if count > 1:
@@ -26,7 +26,7 @@ def check_ids(ids: Iterable[str], where: str) -> None:
 
 
 def check_name(name: str, what: str, where: str) -> None:
-    """Raise DataError if a name could lead out of a folder, or cannot be printed."""
+    """Raise DataError for a name that leads out of its folder or cannot be printed."""
     parts = PurePosixPath(name).parts
     stays = bool(parts) and not name.startswith("/") and ".." not in parts
     if not (stays and name.strip() and is_plain(name) and len(name) <= LONGEST_NAME):
@@ -37,13 +37,13 @@ def check_name(name: str, what: str, where: str) -> None:
 
 
 def inside(name: PurePosixPath) -> str:
-    """Return a name as an id, which stays inside a folder: from where the path leads down."""
+    """Return a path as an id: without the `/` or `../` that it begins with."""
     parts = dropwhile(lambda part: part in (name.root, ".."), name.parts)
-    return "/".join(parts) or str(name)  # which names no file, and is refused as an id
+    return "/".join(parts) or str(name)  # no file name is left: refused as an id
 
 
 def text_field(entry: Mapping[str, Any], keys: Sequence[str], where: str) -> str | None:
-    """Return the first of these fields that is there and not null; a whole number is text too."""
+    """Return the first of these fields that is not null, as text; None without one."""
     for key in keys:
         value = entry.get(key)
         if isinstance(value, bool) or not isinstance(value, str | int | None):

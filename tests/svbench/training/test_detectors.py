@@ -10,11 +10,10 @@ import pytest
 from svbench.catalog.metrics import MetricSettings, build_metrics
 from svbench.config import RunConfig
 from svbench.datasets import greatesthits
-from svbench.metrics.avalign import tuning
-from svbench.metrics.avalign.events import DETECTORS
+from svbench.engines.local import Local
 from svbench.miniature import greatesthits as miniature
-from svbench.training import detectors as tune
-from tests.factories.clips import make_clip
+from svbench.pace import silent
+from svbench.training.detectors import FPS, TuningConfig, tune
 from tests.factories.commands import Command
 
 CONFIG = RunConfig(dataset="greatesthits")
@@ -53,11 +52,22 @@ def test_annotated_clips_are_read_by_action(svbench: Command, tmp_path: Path) ->
         assert hits[split] == sum(len(e.onsets or ()) for e in examples)
 
 
-def test_the_same_clips_give_the_same_picture(tmp_path: Path) -> None:
-    seen = [tuning.observe(f"c{i}", make_clip(i), [0.25, 0.75]) for i in range(2)]
-    for name in ("one.svg", "two.svg"):
-        tune.draw_worst(seen, DETECTORS["tuned"], 1 / 15, tmp_path / name)
-    assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
+def test_the_same_clips_give_the_same_record_and_the_worst_clips_first(tmp_path: Path) -> None:
+    config = TuningConfig(
+        data_root=None,
+        actions=("hit", "scratch", "None"),
+        tolerance=1 / 15,
+        clips=3,
+        fps=FPS,
+        seed=0,
+    )
+    one, two = (tune(config, tmp_path / name, Local(1), silent) for name in ("one", "two"))
+    assert one == two
+    records = [(tmp_path / name / "tuned.json").read_bytes() for name in ("one", "two")]
+    assert records[0] == records[1]
+    wrong = [int(trace.title.split()[-2]) for trace in one.worst]
+    assert wrong == sorted(wrong, reverse=True)
+    assert all(len(trace.times) == len(trace.motion) for trace in one.worst)
 
 
 @pytest.mark.parametrize(
