@@ -26,8 +26,8 @@ from typing import Any, Final
 import numpy as np
 
 from svbench.files.results import load_table
-from svbench.reports.tables.paired import paired_runs
-from svbench.reports.tables.table import number
+from svbench.reports.analysis.paired import paired_runs
+from svbench.reports.tables.sheet import number
 from svbench.types import ResultTable, Row, Score
 
 PAGE: Final = Path(__file__).with_name("miniature-study.md")

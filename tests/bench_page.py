@@ -14,8 +14,8 @@ import numpy as np
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from svbench.files.results import dump_scores, dump_table, load_scores
+from svbench.reports.analysis.clip_scores import read_clip_scores
 from svbench.reports.page.html import write_page
-from svbench.reports.tables.clip_scores import read_clip_scores
 from svbench.types import ClipScore, ClipSpec, Column, ResultTable, Row, Score
 
 REQUESTS, ROWS = 2000, 6

@@ -40,7 +40,7 @@ SCHEMA = 1  # raised when a reader of the old form would misread the new one
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestIdentity:
     """What decides an example of a data set: requests of two runs are the same where it is."""
 
     caption: str  # "" where none is known
@@ -114,12 +114,12 @@ def load_scores(path: Path) -> ClipValues:
     return found
 
 
-def digest_requests(asked: Mapping[str, Asked]) -> str:
+def digest_requests(asked: Mapping[str, RequestIdentity]) -> str:
     """Hash what was asked for, by example id; the order does not count."""
     return seal_of({name: [one.caption, one.source] for name, one in asked.items()})
 
 
-def load_requests(path: Path) -> dict[str, Asked] | None:
+def load_requests(path: Path) -> dict[str, RequestIdentity] | None:
     """Load what a run was asked for, by example id; None in a run folder without requests.jsonl.
 
     `path` is the run folder, or its results.json. Raises DataError where the file is malformed, or
@@ -134,7 +134,7 @@ def load_requests(path: Path) -> dict[str, Asked] | None:
         fields = [entry.get(key) for key in ("id", "caption", "source")]
         match fields:
             case [str() as name, str() as caption, str() as source] if name not in found:
-                found[name] = Asked(caption, source)
+                found[name] = RequestIdentity(caption, source)
             case _:
                 raise DataError(
                     f"{file}, line {number}: found id {fields[0]!r:.60}, expected each id once, "
@@ -176,7 +176,7 @@ def _sha256(file: Path) -> str:
         raise DataError(f"{file}: cannot be read ({error.strerror}), expected scores") from error
 
 
-def judged_how(record: Mapping[str, Any]) -> dict[str, Any]:
+def protocol_record(record: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a table's record says of how it was judged, without what came out."""
     return {name: value for name, value in record.items() if name not in (SCORES, REQUESTS)}
 

@@ -29,8 +29,8 @@ from svbench.files.text import is_plain, read_object
 from svbench.metrics import miniature as networks
 from svbench.metrics.imagebind_scores import read_small
 from svbench.miniature.drawing import folders
+from svbench.reports.analysis.clip_scores import read_clip_scores
 from svbench.reports.compare.golden import Entry, Golden, Tolerance, dump_golden, load_golden
-from svbench.reports.tables.clip_scores import read_clip_scores
 from svbench.training.miniature.systems import curve
 from svbench.types import ClipScore, ClipSpec, Recording, ResultTable, Sample
 from svbench.walk import gallery

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from svbench.files.results import load_table
-from svbench.reports.tables.paired import paired_runs
+from svbench.reports.analysis.paired import paired_runs
 from tests.factories.commands import Command
 
 AV_ALIGN = "av-align-corrected@miniature"

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from svbench.reports.compare.comparability import settings_differ, shortened
 from svbench.reports.compare.drift import Finding, find_drift
 from svbench.reports.compare.golden import Golden, Tolerance
-from svbench.reports.tables.judged import settings_differ, shortened
 from svbench.types import ClipSpec, Column, ResultTable, Row, Score
 from tests.factories.results import ALIGN, FVD, make_table, with_score
 

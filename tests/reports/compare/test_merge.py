@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from svbench.errors import DataError
-from svbench.files.results import REQUESTS, Asked, digest_requests
+from svbench.files.results import REQUESTS, RequestIdentity, digest_requests
+from svbench.reports.compare.comparability import decoding_differs
 from svbench.reports.compare.merge import Merged, merge
-from svbench.reports.compare.requests import Run
-from svbench.reports.tables.judged import reading_differs
+from svbench.reports.compare.shared_requests import Run
 from svbench.types import ResultTable, Row
 from tests.factories.results import ALIGN, FVD, SPEC, clip_values, make_table, with_score
 from tests.factories.results import REQUESTS as REQUESTS_OF_TABLE
@@ -148,8 +148,8 @@ def test_how_clips_were_read_counts_where_a_metric_reads_it(
     metric: str, frames: bool, channels: bool
 ) -> None:
     official, first = replace(SPEC, frame_choice="official"), replace(SPEC, channels="first")
-    assert bool(reading_differs(SPEC, official, metric)) == frames
-    assert bool(reading_differs(SPEC, first, metric)) == channels
+    assert bool(decoding_differs(SPEC, official, metric)) == frames
+    assert bool(decoding_differs(SPEC, first, metric)) == channels
 
 
 def test_a_column_judged_otherwise_is_empty_with_the_setting_that_differs() -> None:
@@ -209,12 +209,14 @@ def test_halves_of_real_clips_are_drawn_by_the_seed_and_models_are_not() -> None
     assert "seed" not in merged.table.record
 
 
-def asked(count: int = 16, source: str = "clip", caption: str = "a hit") -> dict[str, Asked]:
+def asked(
+    count: int = 16, source: str = "clip", caption: str = "a hit"
+) -> dict[str, RequestIdentity]:
     names = [request.rpartition("/")[0] for request in REQUESTS_OF_TABLE[:count]]
-    return {name: Asked(caption, f"{source} of {name}") for name in names}
+    return {name: RequestIdentity(caption, f"{source} of {name}") for name in names}
 
 
-def part(count: int, known: dict[str, Asked], **changed: object) -> Run:
+def part(count: int, known: dict[str, RequestIdentity], **changed: object) -> Run:
     """Return a run of the first few requests, on real clips that differ as a set."""
     values = {key: dict(list(of.items())[:count]) for key, of in clip_values().items()}
     table = with_settings(make_table(record=OTHERS, **changed), BEST, set="other")
@@ -248,16 +250,16 @@ def test_a_caption_that_one_run_does_not_know_does_not_count() -> None:
     [
         (asked(4, source="else"), "their 4 equal ids have other real clips"),
         (asked(4, caption="a scratch"), "their 4 equal ids have other captions"),
-        ({"x": Asked("a hit", "x")}, "other ids, e.g. 'x' and 'clip-00'"),
+        ({"x": RequestIdentity("a hit", "x")}, "other ids, e.g. 'x' and 'clip-00'"),
         (
             None,
-            "their real clips differ as sets, and second has no requests.jsonl that tells single "
+            "their real clips differ as sets, and second has no requests.jsonl to identify single "
             "ones (the command that made it, run again, writes one)",
         ),
     ],
 )
 def test_requests_that_need_not_be_the_same_are_never_paired(
-    known: dict[str, Asked] | None, why: str
+    known: dict[str, RequestIdentity] | None, why: str
 ) -> None:
     merged = merge([WHOLE, part(4, known)])
     assert not paired_requests(merged)
@@ -273,7 +275,7 @@ def test_without_a_record_of_requests_equal_real_sets_have_the_same() -> None:
 
 
 def test_of_three_runs_two_may_share_what_the_first_has_not() -> None:
-    late = {f"late-{i}": Asked("a hit", f"late {i}") for i in range(3)}
+    late = {f"late-{i}": RequestIdentity("a hit", f"late {i}") for i in range(3)}
     values = {key: {f"{name}/0": 0.5 for name in late} for key in clip_values()}
     others = [
         Run(name, replace(part(0, {}).table, record={"real set": name}), values, late)
@@ -285,7 +287,7 @@ def test_of_three_runs_two_may_share_what_the_first_has_not() -> None:
 
 
 def test_a_distance_from_files_read_otherwise_stands_where_it_reads_none_of_that() -> None:
-    def run(name: str, real: str, requests: dict[str, Asked], **choice: str) -> Run:
+    def run(name: str, real: str, requests: dict[str, RequestIdentity], **choice: str) -> Run:
         table = make_table(
             record={"real set": real, REQUESTS: digest_requests(requests), "seed": 0}
         )

@@ -16,10 +16,10 @@ from svbench.engines.local import Local
 from svbench.errors import ConfigError, DataError
 from svbench.files.clip_view import Gallery
 from svbench.files.results import dump_table
-from svbench.reports.page.choice import choose
+from svbench.reports.analysis.clip_scores import read_clip_scores
+from svbench.reports.page.clip_choice import choose
 from svbench.reports.page.data import event_groups
 from svbench.reports.page.html import SCRIPTS, STYLES, TEMPLATE, plain, write_page
-from svbench.reports.tables.clip_scores import read_clip_scores
 from svbench.walk.gallery import make_gallery
 from tests.factories.pages import ALIGN, EVENTS, IB, MOTION, make_table, write_page_run
 

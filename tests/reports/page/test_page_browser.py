@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from svbench.engines.local import Local
-from svbench.reports.page.choice import choose
+from svbench.reports.analysis.clip_scores import read_clip_scores
+from svbench.reports.page.clip_choice import choose
 from svbench.reports.page.html import write_page
-from svbench.reports.tables.clip_scores import read_clip_scores
 from svbench.walk.gallery import make_gallery
 from tests.factories.pages import ALIGN, make_table, write_page_run
 

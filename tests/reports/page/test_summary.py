@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from svbench.reports.analysis.clip_scores import ClipScores, read_clip_scores
 from svbench.reports.page.summary import NOT_COMPARABLE, summarise
-from svbench.reports.tables.clip_scores import ClipScores, read_clip_scores
 from svbench.types import ResultTable
 from tests.factories import results
 from tests.factories.pages import make_table, write_page_run
@@ -54,9 +54,9 @@ def test_what_cannot_be_told_apart_is_said_so(scores: ClipScores) -> None:
     said = summarise(table, scores)
     assert said.judged.startswith("2 models, 16 clips each")
     (line,) = said.headline
-    assert "no model is told apart as the best. Between cross-attention, gamma 1, 0.250 [" in line
+    assert "no model is clearly the best. Between cross-attention, gamma 1, 0.250 [" in line
     assert ": +0.000 [−0." in line
-    assert line.endswith("this run does not tell them apart.")
+    assert line.endswith("no significant difference in this run.")
 
 
 def test_without_models_the_ceiling_is_held_against_the_floor(scores: ClipScores) -> None:
@@ -84,7 +84,7 @@ def test_a_metric_of_sets_alone_names_the_best_where_its_interval_carries_that()
         "Against cross-attention, gamma 1, 379 [350, 400]: their intervals do not overlap.",
     )
     (line,) = summarise(without(table, "cmc-pe-gamma1.5"), ClipScores((), {})).headline
-    assert "no model is told apart as the best. Between cross-attention, gamma 1, 379 [" in line
+    assert "no model is clearly the best. Between cross-attention, gamma 1, 379 [" in line
     assert line.endswith("overlap, or rest on unequal counts or fewer than 10 clips.")
     models = ("cross-attention-gamma1", "cmc-pe-gamma1", "cmc-pe-gamma1.5")
     (line,) = summarise(without(table, *models), ClipScores((), {})).headline

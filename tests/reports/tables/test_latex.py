@@ -11,7 +11,7 @@ import pytest
 
 from svbench.reports.tables.formats import compacted, sheets
 from svbench.reports.tables.latex import escape, latex
-from svbench.reports.tables.table import Cell, Line, Sheet, arrange
+from svbench.reports.tables.sheet import Cell, Line, Sheet, arrange
 from svbench.types import Column, Row
 from tests.factories.results import clip_values, make_table
 
@@ -93,7 +93,7 @@ def test_a_compact_table_has_no_counts_and_a_short_caption() -> None:
         "Greatest Hits, miniature. Miniature data, models and networks: not comparable with "
         "published figures. N = 8 to 16. Distances between sets fall with n: compare at equal n "
         r"only. Brackets: 95 \% intervals. Bold: the best of the models, underlined: the second "
-        r"best, where 95 \% intervals tell. --: not computed."
+        r"best, where 95 \% intervals separate them. --: not computed."
     )
     assert "n = " not in text.replace(caption[0], "")  # which stands below names else
     assert text.count(r"{\scriptsize {[}280, 320{]}}") == 1

@@ -8,7 +8,7 @@ import pytest
 
 from svbench.reports.tables.formats import sheets
 from svbench.reports.tables.markdown import MODELS_END, escape, grid, markdown
-from svbench.reports.tables.table import Cell, Line, Sheet, arrange
+from svbench.reports.tables.sheet import Cell, Line, Sheet, arrange
 from tests.factories.results import clip_values, make_table
 
 TEXT = markdown([arrange(make_table(), clip_values())])

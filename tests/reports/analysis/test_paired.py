@@ -9,7 +9,7 @@ import pytest
 from svbench.errors import DataError
 from svbench.files.results import dump_scores, dump_table
 from svbench.intervals import mean_interval
-from svbench.reports.tables.paired import Paired, bounds_of, paired, paired_runs
+from svbench.reports.analysis.paired import Paired, bounds_of, paired, paired_runs
 from svbench.types import ClipScore, Column
 from tests.factories.results import make_table
 

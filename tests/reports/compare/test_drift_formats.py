@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 from rich.console import Console
 
 from svbench.reports.compare.drift import Verdict, find_drift
-from svbench.reports.compare.drift_views import (
+from svbench.reports.compare.drift_formats import (
     advice,
     headline,
     junit_verdict,

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from svbench.errors import ConfigError
-from svbench.reports.page.choice import choose, headline_column, ranked_rows
-from svbench.reports.tables.clip_scores import ClipScores, read_clip_scores
+from svbench.reports.analysis.clip_scores import ClipScores, read_clip_scores
+from svbench.reports.page.clip_choice import choose, headline_column, ranked_rows
 from svbench.types import ClipSpec, Column, ResultTable, Row
 from tests.factories.pages import ALIGN, IB, MODEL, OTHER, REAL, make_table, write_page_run
 

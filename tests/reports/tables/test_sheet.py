@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from svbench.reports.analysis.ranking import EXPLANATION, UNMARKED
 from svbench.reports.tables.footnotes import REFERENCES
-from svbench.reports.tables.ranking import EXPLANATION, UNREAD
-from svbench.reports.tables.table import ABSENT, Cell, arrange, counts_of, number
+from svbench.reports.tables.sheet import ABSENT, Cell, arrange, counts_of, number
 from svbench.types import ClipSpec, Column, ResultTable, Row, Score
 from tests.factories.results import clip_values, make_table
 
@@ -111,7 +111,7 @@ def test_notes_of_table_and_scores_are_all_printed_those_of_the_table_first() ->
     )
     assert sheet.footnotes == (
         "miniature: not comparable",
-        UNREAD,
+        UNMARKED,
         "AV-Align, the a: 2 of 20 clips are silent",
     )
 
@@ -151,12 +151,12 @@ def test_marked_cells_are_the_ranked_ones_and_the_caption_says_what_marks_mean()
 def test_without_scores_of_clips_nothing_is_marked_and_that_is_said() -> None:
     sheet = arrange(make_table())
     assert not any(cell.place for line in sheet.lines for cell in line.cells)
-    assert UNREAD in sheet.footnotes
+    assert UNMARKED in sheet.footnotes
 
 
 def test_a_single_model_needs_no_explanation_of_marks() -> None:
     alone = make_table(rows=make_table().rows[:3])
-    assert not {UNREAD, EXPLANATION} & set(arrange(alone, clip_values()).footnotes)
+    assert not {UNMARKED, EXPLANATION} & set(arrange(alone, clip_values()).footnotes)
 
 
 def test_the_protocol_names_scale_seed_clips_and_metrics() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from svbench.errors import DataError
 from svbench.files.results import dump_scores, load_scores
-from svbench.reports.tables.clip_scores import ONSETS, PEAKS, RECALL, read_clip_scores, times_of
+from svbench.reports.analysis.clip_scores import ONSETS, PEAKS, RECALL, read_clip_scores, times_of
 from svbench.types import ClipScore
 from tests.factories.pages import ALIGN, IB, MODEL, OTHER, write_page_run
 

@@ -1,0 +1,1 @@
+"""What the numbers of a run say: scores per clip, paired differences, places, gains on a floor."""
