@@ -161,7 +161,7 @@ def _html(
             "format": str(table.spec),
             **table.record,
         },
-        asked=load_settings(run),
+        run_settings=load_settings(run),
         rows=rows,
         meta=meta,
         styles=STYLES,

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from svbench.files.holding import locked
+from svbench.files.locking import locked
 from svbench.files.writing import MARK
 from tests.factories.commands import Command
 from tests.factories.full_disks import files_of_at_most

@@ -19,7 +19,6 @@ from svbench.files.text import (
     NUMBER,
     RISKY,
     csv_text,
-    parse_json,
     read_csv,
     read_json,
     read_jsonl,
@@ -144,13 +143,13 @@ def test_json_errors_name_the_line(tmp_path: Path) -> None:
     )
 
 
-def test_the_deepest_json_that_is_taken() -> None:
-    def deep(levels: int) -> str:
-        return "[" * levels + "]" * levels
+def test_the_deepest_json_that_is_accepted(tmp_path: Path) -> None:
+    def deep(levels: int) -> Path:
+        (tmp_path / "file").write_text("[" * levels + "]" * levels)
+        return tmp_path / "file"
 
-    parse_json(deep(DEEPEST + 1), "here", "x")
-    with pytest.raises(DataError, match="here: found JSON of more than"):
-        parse_json(deep(DEEPEST + 2), "here", "x")
+    read_json(deep(DEEPEST + 1), "x")
+    assert refused(read_json, deep(DEEPEST + 2)).startswith(": found JSON of more than")
 
 
 @pytest.mark.parametrize("text", ["[]", "3", "null", '"a"', "true"])
@@ -172,8 +171,14 @@ anything = st.recursive(
 
 
 @given(value=anything, ascii=st.booleans())
-def test_json_that_can_be_written_comes_back(value: object, ascii: bool) -> None:  # noqa: A002
-    assert parse_json(json.dumps(value, ensure_ascii=ascii), "here", "x") == value
+def test_json_that_can_be_written_comes_back(
+    value: object,
+    ascii: bool,  # noqa: A002
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "written.json"
+    path.write_text(json.dumps(value, ensure_ascii=ascii), encoding="utf-8")
+    assert read_json(path, "x") == value
 
 
 words = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))

@@ -52,7 +52,7 @@ def test_a_file_that_ends_before_its_header_says_is_refused(tmp_path: Path, shar
     assert media.read_native(Recording(path)).spec.frames == 16
     content = path.read_bytes()
     path.write_bytes(content[: round(share * len(content))])
-    with pytest.raises(DataError, match=r"expected the 2\.000 s that its header tells"):
+    with pytest.raises(DataError, match=r"expected the 2\.000 s that its header states"):
         media.read_native(Recording(path))
 
 
