@@ -39,7 +39,7 @@ def clips() -> Tensor:
 
 
 def timed(work: Callable[[Tensor], Tensor], clips: Tensor) -> tuple[float, Tensor]:
-    """Give the seconds a forward pass takes, and its answer."""
+    """Return the seconds a forward pass takes, and its answer."""
     start = time.perf_counter()
     answer = work(clips)
     return time.perf_counter() - start, answer

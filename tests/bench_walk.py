@@ -37,7 +37,7 @@ CLIPS = 30
 
 
 def four_second_clips(folder: Path) -> list[Path]:
-    """Give 30 clips of 4 s, mp4 beside wav: real ones where the goldens lie, else drawn ones."""
+    """Return 30 clips of 4 s, mp4 beside wav: real ones where the goldens lie, else drawn ones."""
     there = sorted((golden_root() / "metrics/avalign/clips8").glob("*.mp4"))
     there = [path for path in there if path.with_suffix(".wav").exists()]
     folder.mkdir()
@@ -86,7 +86,7 @@ def test_av_align_against_the_reference_loop(benchmark: BenchmarkFixture, tmp_pa
     benchmark.pedantic(ours, args=(tmp_path / "timed",), rounds=1)
 
 
-# A child's rusage would also count its parent's memory at the fork, so it tells its own peak.
+# A child's rusage also counts its parent's memory at the fork, so each child prints its own peak.
 MEASURED = """
 import sys
 from svbench.cli.app import main

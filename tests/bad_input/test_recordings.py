@@ -132,7 +132,7 @@ def not_a_number() -> bytes:
 
 
 KINDS: dict[str, tuple[Make, str]] = {
-    # what lies at <kind>.mkv -> what is said of it
+    # what lies at <kind>.mkv -> the message
     "empty": (content(b""), "found an empty file (0 bytes)"),
     "text": (text("no video\n" * 50), "found no readable media"),
     "a page": (text("<!DOCTYPE html><html><body>404</body></html>"), "found no readable media"),

@@ -249,7 +249,7 @@ def test_columns_that_will_be_absent_are_named_before_the_work(
 
 
 def test_captions_that_a_score_reads_are_asked_for_before_the_work(
-    score: Command, made: Path, described: list[str], tmp_path: Path
+    score: Command, made: Path, extracted: list[str], tmp_path: Path
 ) -> None:
     outcome = score(made, "--metrics", "ib-ta@published+miniature,fad@audioldm-eval+miniature")
     asked = "--metrics ib-ta@published+miniature"
@@ -258,5 +258,5 @@ def test_captions_that_a_score_reads_are_asked_for_before_the_work(
         3,
         [f"{asked}: 6 of 6 clips of made {wanted}: c0, c1, c2, c3, c4, ..."],
     )
-    assert described == []
+    assert extracted == []
     assert not (tmp_path / "run").exists()

@@ -1,4 +1,4 @@
-"""Clips that get worse step by step, for seeing whether a distance notices."""
+"""Clips of increasing distortion, to test that distances increase."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 def drawn(root: Path, seed: int, count: int) -> tuple[tuple[Example, ...], list[Clip]]:
-    """Draw test clips as a benchmark run does."""
+    """Draw and load test clips, as a run does."""
     miniature.draw(root, test=count, seed=seed)
     examples = greatesthits.load(root)
     return examples, [media.read(e.recording, miniature.SPEC) for e in examples]
 
 
-def described(metric: Frechet, clips: Sequence[Clip]) -> Features:
+def extracted(metric: Frechet, clips: Sequence[Clip]) -> Features:
+    """Extract the features of clips for a metric."""
     blocks = metric.extractor(clips, [""] * len(clips))
     owner = np.repeat(np.arange(len(blocks)), [len(b) for b in blocks])
     names = tuple(str(i) for i in range(len(blocks)))
@@ -32,18 +33,18 @@ def described(metric: Frechet, clips: Sequence[Clip]) -> Features:
 
 
 def climb(metric: Frechet, clips: Sequence[Clip], way: str) -> Iterator[float]:
-    """Yield the distance of clips to ever worse renderings of themselves, the same first.
+    """Yield the distance of clips to distorted copies of themselves, by increasing strength.
 
-    Against other clips the draw of the two sets comes on top (docs/miniature-extractors.md).
+    Between different clips, sampling error would be added (docs/miniature-extractors.md).
     """
-    as_they_are = described(metric, clips)
+    originals = extracted(metric, clips)
     for strength in STRENGTHS:
-        worse = [_spoilt(clip, way, strength, number) for number, clip in enumerate(clips)]
-        yield metric.score(described(metric, worse), as_they_are).score.value
+        worse = [_distorted(clip, way, strength, number) for number, clip in enumerate(clips)]
+        yield metric.score(extracted(metric, worse), originals).score.value
 
 
-def _spoilt(clip: Clip, way: str, strength: float, number: int) -> Clip:
-    """Spoil pictures and sound alike; the number of the clip decides the noise."""
+def _distorted(clip: Clip, way: str, strength: float, number: int) -> Clip:
+    """Return a clip with distorted video and audio; its number is the seed of the noise."""
     if strength == 0:
         return clip
     video = corruptions.PICTURES[way](clip.video, strength, np.random.default_rng(number))

@@ -1,7 +1,7 @@
-"""Recordings with known content: frames that carry their number, sound with bursts at known times.
+"""Recordings with known content: numbered frames, and audio with bursts at known times.
 
-A frame shows its number as eight bars, black or white; a burst is 20 ms of a 1 kHz tone. So what
-was decoded says itself when it should have been shown or heard.
+A frame encodes its number as eight bars, black or white; a burst is 20 ms of a 1 kHz tone. So the
+intended time of decoded frames and samples is known.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 RATE = 48000  # samples / s
 FPS = 24
 BURSTS = (0.5, 1.0, 1.75, 2.5, 3.0, 3.6)  # s
-UNIT = Fraction(1, 24000)  # s: holds 24, 25 and 30 frames/s exactly
+UNIT = Fraction(1, 24000)  # s: a time base that is exact for 24, 25 and 30 frames/s
 BARS = 8
 
 Video = NDArray[np.uint8]
@@ -26,7 +26,7 @@ Audio = NDArray[np.float32]
 
 
 def frame(number: int, size: tuple[int, int] = (48, 64)) -> Video:
-    """Draw the bits of a number (0..255) as bars."""
+    """Return a frame with the bits of a number (0..255) as bars."""
     height, width = size
     picture = np.full((height, width, 3), 40, np.uint8)
     for bit, left in enumerate(_lefts(width)):
@@ -36,12 +36,12 @@ def frame(number: int, size: tuple[int, int] = (48, 64)) -> Video:
 
 
 def frames(count: int, size: tuple[int, int] = (48, 64)) -> list[Video]:
-    """Draw the numbers from 0 on."""
+    """Return frames of the numbers from 0 on."""
     return [frame(number, size) for number in range(count)]
 
 
 def number(picture: Video) -> int:
-    """Read the number back from the middle of a frame."""
+    """Return the number of a decoded frame, from its middle."""
     height, width = picture.shape[:2]
     middle = picture[height // 2 - 1 : height // 2 + 2].mean(axis=(0, 2))
     centres = (left + width // 20 for left in _lefts(width))
@@ -49,7 +49,7 @@ def number(picture: Video) -> int:
 
 
 def numbers(video: Video) -> list[int]:
-    """Read the numbers of all frames (T, H, W, 3)."""
+    """Return the numbers of all frames (T, H, W, 3)."""
     return [number(picture) for picture in video]
 
 
@@ -58,7 +58,7 @@ def _lefts(width: int) -> list[int]:
 
 
 def sound(seconds: float = 6.0, bursts: Sequence[float] = BURSTS, rate: int = RATE) -> Audio:
-    """Make silence with a burst at each time."""
+    """Return silence with a burst at each time."""
     samples = np.zeros(round(rate * seconds), np.float32)
     burst = 0.6 * np.sin(2 * np.pi * 1000 * np.arange(round(0.02 * rate)) / rate)
     for time in bursts:
@@ -68,7 +68,7 @@ def sound(seconds: float = 6.0, bursts: Sequence[float] = BURSTS, rate: int = RA
 
 
 def burst_times(audio: Audio, rate: int) -> list[float]:
-    """Find where the sound rises above 0.08 after 60 ms of quiet, in seconds."""
+    """Return the times, in seconds, at which the audio exceeds 0.08 after 60 ms of silence."""
     loud = np.flatnonzero(np.abs(audio) > 0.08)
     starts = np.flatnonzero(np.diff(loud, prepend=-rate) > 0.06 * rate)
     return [round(float(loud[start]) / rate, 3) for start in starts]
@@ -92,8 +92,8 @@ def write(
 ) -> Path:
     """Write a recording.
 
-    `times` are those of the frames in seconds (else k / fps); `audio` holds blocks of mono sound
-    (start in s, samples), put on every channel of `layout`.
+    `times` are those of the frames in seconds (else k / fps); `audio` holds blocks of mono samples
+    (start in s, samples), repeated on every channel of `layout`.
     """
     with av.open(str(path), "w", format=form, options=dict(container_options or {})) as out:
         video = out.add_stream(codec, rate=Fraction(fps), options=dict(options or {}))
@@ -102,7 +102,7 @@ def write(
         video.codec_context.time_base = UNIT if codec != "mpeg2video" else Fraction(1, fps)
         if pixel is not None:
             video.codec_context.sample_aspect_ratio = pixel
-        heard = out.add_stream(sound_codec, rate=rate, layout=layout) if audio is not None else None
+        sound = out.add_stream(sound_codec, rate=rate, layout=layout) if audio is not None else None
         for k, picture in enumerate(pictures):
             shown = av.VideoFrame.from_ndarray(picture, "rgb24")
             time = Fraction(k, fps) if times is None else Fraction(times[k])
@@ -110,8 +110,8 @@ def write(
             shown.pts, shown.time_base = round(time / base), base
             out.mux(video.encode(shown))
         out.mux(video.encode(None))
-        if heard is not None:
-            _encode(out, heard, audio or ())
+        if sound is not None:
+            _encode(out, sound, audio or ())
     return path
 
 
@@ -124,14 +124,14 @@ def write_sound(
     layout: str = "mono",
     form: str | None = None,
 ) -> Path:
-    """Write sound alone, the same on every channel."""
+    """Write an audio file, with equal channels."""
     with av.open(str(path), "w", format=form) as out:
         _encode(out, out.add_stream(codec, rate=rate, layout=layout), [(0.0, samples)])
     return path
 
 
 def _encode(out: Any, stream: Any, blocks: Sequence[tuple[float, Audio]]) -> None:
-    """Encode blocks of mono sound on all channels of a stream."""
+    """Encode blocks of mono samples on all channels of a stream."""
     layout, rate = stream.codec_context.layout, stream.codec_context.rate
     convert = av.AudioResampler(format=stream.codec_context.format, layout=layout, rate=rate)
     for start, samples in blocks:

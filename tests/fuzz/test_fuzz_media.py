@@ -97,7 +97,7 @@ def read_variants(folder: Path, name: str, number: int) -> dict[str, Any]:
 
 
 def peak_memory() -> int:
-    """Return the most memory this process has held, in bytes; 0 where /proc does not say."""
+    """Return the peak memory of this process, in bytes; 0 without /proc."""
     status = Path("/proc/self/status")
     text = status.read_text() if status.exists() else "VmHWM: 0"
     return int(text.partition("VmHWM:")[2].split()[0]) * 1024

@@ -1,7 +1,7 @@
-"""Numbers in docs/ are those that commands wrote: tables are made again from the data they kept.
+"""Numbers in docs/ equal those that commands wrote: tables are rendered again from kept data.
 
-Where the data of a page are not kept, the page says with what it was measured, and what can be
-compared with shipped files is.
+If the data of a page are not kept, the page names the command and version that measured them, and
+is compared with shipped files as far as possible.
 """
 
 from __future__ import annotations

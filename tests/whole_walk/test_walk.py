@@ -39,7 +39,7 @@ CONFIG = RunConfig(dataset="toys")
 
 @dataclass(frozen=True)
 class Toy:
-    """A system that draws a clip from the request's seed, and can be told to fail."""
+    """A system that draws a clip from the request's seed, and can fail on demand."""
 
     name: str = "toy"
     title: str = "toy system"
@@ -61,15 +61,15 @@ class Toy:
 
 @dataclass(frozen=True)
 class Levels:
-    """Describe a clip by its mean grey and its mean loudness."""
+    """An extractor whose features are mean grey level and mean loudness."""
 
     key: str = "levels-1"
     view: str = "conformed"
-    seen: list[int] = field(default_factory=list)
+    set_sizes: list[int] = field(default_factory=list)
 
     def __call__(self, clips: Sequence[Clip], captions: Sequence[str]) -> list[Values]:
         assert len(clips) == len(captions)
-        self.seen.append(len(clips))
+        self.set_sizes.append(len(clips))
         return [np.array([[c.video.mean(), np.abs(c.audio).mean()]]) for c in clips]
 
 
@@ -152,7 +152,7 @@ def test_the_same_command_again_makes_and_describes_nothing(tmp_path: Path, real
     before = (tmp_path / "run/results.json").read_bytes()
     toy, levels = Toy(), Levels()
     go(tmp_path / "run", plan(real, systems=[toy], metrics=[MeanGrey(levels)]))
-    assert (toy.made, levels.seen) == ([], [])
+    assert (toy.made, levels.set_sizes) == ([], [])
     assert (tmp_path / "run/results.json").read_bytes() == before
 
 

@@ -103,13 +103,13 @@ def test_the_control_is_the_floor_of_rows_without_one_of_their_own() -> None:
 
 def test_the_verdict_names_what_stands_clear_by_how_much() -> None:
     scores = values()
-    said = verdict(scored(scores, "high"), COLUMNS[2], scores)
-    assert said.startswith(
+    sentence = verdict(scored(scores, "high"), COLUMNS[2], scores)
+    assert sentence.startswith(
         "high stands clear of its shuffled floor in AV-Align (adjusted): +0.300 [+0."
     )
-    assert said.endswith("] over 12 clips")
+    assert sentence.endswith("] over 12 clips")
     both = verdict(scored(scores), COLUMNS[2], scores)
-    assert both == f"{said}; not clear: {clearances(scored(scores), COLUMNS[2], scores)[1]}"
+    assert both == f"{sentence}; not clear: {clearances(scored(scores), COLUMNS[2], scores)[1]}"
     none = verdict(scored(scores, "low"), COLUMNS[2], scores)
     assert none.startswith("No row stands clear of its floor in AV-Align (adjusted): low ")
     assert "−0." in none
@@ -121,7 +121,7 @@ def test_a_handful_of_clips_stands_clear_of_nothing(count: int) -> None:
     scores = values(count)
     table = scored(scores)
     assert verdicts(table, scores)
-    assert all(said.startswith("No row stands clear") for said in verdicts(table, scores))
+    assert all(sentence.startswith("No row stands clear") for sentence in verdicts(table, scores))
     assert marked_places(table, scores) == {}
 
 
@@ -264,25 +264,27 @@ def test_the_headline_is_adjusted_and_names_the_caveat(tmp_path: Path) -> None:
     found = headline_column(table, clips)
     assert found is not None
     assert found.metric == ADJUSTED
-    said = summarise(table, clips)
-    assert said.judged.startswith(
+    summary = summarise(table, clips)
+    assert summary.judged.startswith(
         "1 model, 1 floor made from its clips and 1 reference row made of real clips, "
     )
-    assert said.headline[0] == (
+    assert summary.headline[0] == (
         "AV-Align (adjusted), higher is better: high, 0.500 [0.450, 0.550]."
     )
-    assert said.headline[1].startswith("high stands clear of its shuffled floor in ")
-    assert said.headline[2] == "Shared activity scores above 0."
-    assert "best" not in " ".join(said.headline)
+    assert summary.headline[1].startswith("high stands clear of its shuffled floor in ")
+    assert summary.headline[2] == "Shared activity scores above 0."
+    assert "best" not in " ".join(summary.headline)
 
 
 def test_the_headline_of_two_clips_names_no_winner(tmp_path: Path) -> None:
     scores = values(2)
     table = scored(scores)
-    said = summarise(table, read_clip_scores(write_run(tmp_path, table, scores))).headline
-    assert said[0].startswith("AV-Align (adjusted), higher is better: no model is clearly the ")
-    assert said[0].endswith("over 2 clips in both: no significant difference in this run.")
-    assert said[1].startswith("No row stands clear of its floor in AV-Align (adjusted): high +0.3")
+    summary = summarise(table, read_clip_scores(write_run(tmp_path, table, scores))).headline
+    assert summary[0].startswith("AV-Align (adjusted), higher is better: no model is clearly the ")
+    assert summary[0].endswith("over 2 clips in both: no significant difference in this run.")
+    assert summary[1].startswith(
+        "No row stands clear of its floor in AV-Align (adjusted): high +0.3"
+    )
 
 
 def test_one_clip_has_no_floor_and_the_headline_says_why(tmp_path: Path) -> None:
@@ -293,5 +295,5 @@ def test_one_clip_has_no_floor_and_the_headline_says_why(tmp_path: Path) -> None
     alone = {m: Score(m, 0.4, "higher", 1) for m in (ALIGN, ADJUSTED)}
     floor = Row("high-shuffled", "f", 1, settings={FLOOR_OF: "high"}, absent={ADJUSTED: reason})
     table = replace(scored(values(), "high"), rows=(replace(row, scores=alone), floor))
-    said = summarise(table, read_clip_scores(write_run(tmp_path, table, scores))).headline
-    assert said[1] == f"No row has a floor in AV-Align (adjusted): {reason}."
+    summary = summarise(table, read_clip_scores(write_run(tmp_path, table, scores))).headline
+    assert summary[1] == f"No row has a floor in AV-Align (adjusted): {reason}."

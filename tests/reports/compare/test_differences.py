@@ -77,12 +77,12 @@ def test_a_row_of_one_of_two_runs_is_named_by_its_run(name: str) -> None:
 
 
 def test_a_plain_name_of_rows_that_differ_is_refused_with_both() -> None:
-    said = (
+    message = (
         r"^--against: found 'shuffled', which 2 runs call rows that differ, expected one of "
         r"shuffled \(few\), shuffled \(whole\)$"
     )
     runs = two_runs(0.5)
-    with pytest.raises(ConfigError, match=said):
+    with pytest.raises(ConfigError, match=message):
         compare(runs, (ALIGN,), "shuffled")
 
 

@@ -82,16 +82,16 @@ def test_rows_of_another_name_join_as_they_are() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "message"),
     [
         ({"scale": "paper"}, "second left out: scale was mini, is paper"),
         ({"dataset": "landscape"}, "second left out: data set was greatesthits, is landscape"),
     ],
 )
 def test_a_run_that_cannot_be_compared_at_all_is_refused(
-    changed: dict[str, object], said: str
+    changed: dict[str, object], message: str
 ) -> None:
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=message):
         joined(make_table(record=OTHERS, **changed))
 
 
@@ -116,11 +116,11 @@ def read_otherwise(**choice: str) -> Run:
 
 
 def test_clips_that_were_read_otherwise_never_stand_side_by_side() -> None:
-    said = (
+    message = (
         r"^second left out, judged otherwise: frame choice was nearest, is official "
         r"\(in FVD \(miniature I3D\), AV-Align \(corrected, published detectors\)\)$"
     )
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=message):
         merge([FIRST, read_otherwise(frame_choice="official")])
 
 
@@ -236,9 +236,9 @@ def test_a_run_that_is_a_part_of_another_is_paired_where_they_meet(turned: bool)
     runs = [WHOLE, part(4, asked(4))]
     merged = merge(runs[::-1] if turned else runs)
     assert paired_requests(merged) == set(REQUESTS_OF_TABLE[:4])
-    said = "first: 4 of its 16 requests are among the 4 of second"
-    said = said if turned else "second: 4 of its 4 requests are among the 16 of first"
-    assert merged.table.notes[-1] == f"{said}; paired differences rest on those"
+    message = "first: 4 of its 16 requests are among the 4 of second"
+    message = message if turned else "second: 4 of its 4 requests are among the 16 of first"
+    assert merged.table.notes[-1] == f"{message}; paired differences rest on those"
 
 
 def test_a_caption_that_one_run_does_not_know_does_not_count() -> None:

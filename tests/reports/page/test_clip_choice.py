@@ -18,7 +18,7 @@ SPEC = ClipSpec(8, 8.0, (32, 32), 16000)
 
 
 def ranked(values: list[float], better: str = "higher", rows: int = 1) -> tuple:
-    """Give a table of one metric, and scores by which request i has the i-th value."""
+    """Return a table of one metric, and scores by which request i has the i-th value."""
     column = Column("av-align-x", "AV-Align", better)  # type: ignore[arg-type]
     names = [f"m{row}" for row in range(rows)]
     table = ResultTable("t", "d", "mini", SPEC, (column,), tuple(Row(n, n, 9) for n in names))

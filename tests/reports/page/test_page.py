@@ -1,4 +1,4 @@
-"""The page of a run: what its files say, read as text; `test_page_browser` opens it."""
+"""The page of a run: the content of its files, as text; `test_page_browser` opens it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def page_of(run: Path, count: int = 24) -> Path:
 
 
 def data(folder: Path, name: str) -> Any:
-    """Give what a data file hands to the page."""
+    """Return the value of a data file."""
     text = (folder / "data" / f"{name}.js").read_text(encoding="utf-8")
     found = re.fullmatch(rf'svbench\.put\("{name}",\n(.*)\);\n', text, re.DOTALL)
     assert found is not None

@@ -15,7 +15,7 @@ TEXT = markdown([arrange(make_table(), clip_values())])
 
 
 def rows(text: str) -> list[list[str]]:
-    """Give the cells of every line of the tables; `\\|` is no border."""
+    """Return the cells of every line of the tables; `\\|` is no border."""
     lines = [line for line in text.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
 

@@ -38,7 +38,7 @@ def write_video(path: Path, video: np.ndarray, fps: Fraction, first_pts: int = 0
 
 
 def grey_frames(count: int, size: tuple[int, int] = (16, 16)) -> np.ndarray:
-    """Make frame i of the grey level i, so that a chosen frame tells its number."""
+    """Make frame i of the grey level i, so that the number of a chosen frame is known."""
     return np.broadcast_to(
         np.arange(count, dtype=np.uint8)[:, None, None, None], (count, *size, 3)
     ).copy()
