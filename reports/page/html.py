@@ -92,10 +92,11 @@ def write_page(
     """
     table = load_table(run) if table is None else table
     scores = read_clip_scores(run) if scores is None else scores
+    settings = load_settings(run)
     choice = choose(table, scores, 0) if choice is None else choice
     meta = write_data(out / "data", table, scores, choice, gallery or Gallery())
     figures = _figures(table, scores, out / "figures")
-    page = _html(run, table, scores, meta, figures)
+    page = _html(settings, table, scores, meta, figures)
     for name in (*STYLES, *SCRIPTS):
         write_bytes(out / "assets" / name, (_packaged() / name).read_bytes())
     write_text(out / "index.html", page)
@@ -128,7 +129,7 @@ def _packaged() -> Path:
 
 
 def _html(
-    run: Path,
+    settings: Mapping[str, Any],
     table: ResultTable,
     scores: ClipScores,
     meta: Mapping[str, Any],
@@ -161,7 +162,7 @@ def _html(
             "format": str(table.spec),
             **table.record,
         },
-        run_settings=load_settings(run),
+        run_settings=settings,
         rows=rows,
         meta=meta,
         styles=STYLES,

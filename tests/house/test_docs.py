@@ -146,9 +146,9 @@ def test_the_losses_of_the_shipped_systems_are_those_on_record() -> None:
 def test_the_page_on_small_networks_states_what_their_record_holds() -> None:
     page = text("miniature-extractors.md")
     i3d = made("metrics/miniature")["networks"]["i3d"]["held out"]
-    told = "tells {:.0%} of the blurred from others, {:.0%} of the noisy and {:.0%} of those with"
+    sentence = "classifies {:.0%} of the blurred correctly, {:.0%} of the noisy and {:.0%} of those"
     shares = (i3d[name] for name in ("blur", "noise", "dropped"))
-    assert told.format(*shares).replace("%", " %") in page
+    assert sentence.format(*shares).replace("%", " %") in page
     assert f"no better than guessing ({i3d['scratch']:.0%})".replace("%", " %") in page
     scenes = made("metrics/miniature/scenes")["networks"]["imagebind"]["held out"]
     kinds = {"picture and sound": "vision-audio", "caption and sound": "text-audio"}
