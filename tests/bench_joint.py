@@ -1,9 +1,9 @@
-"""Speed and memory of the joint sampler, beside the same sampler written down plainly.
+"""Speed and memory of the joint sampler, relative to an unoptimised sampler.
 
     pytest --benchmark-only -o python_files=bench_*.py tests/bench_joint.py
 
-Both are timed in the same run, turn by turn; ratios are in the report's extra_info. Nothing here
-asserts a time; what is asserted is that both sides agree.
+Both are timed alternately in the same run; ratios are in the report's extra_info. No timing is
+asserted, but that both results agree.
 """
 
 from __future__ import annotations

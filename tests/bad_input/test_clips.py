@@ -1,4 +1,4 @@
-"""A bad clip is one line, and costs no other clip."""
+"""A bad clip is one line, and affects no other clip."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tests.factories.commands import Command, hint
 
 
 def half(path: Path, suffix: str = ".mp4") -> None:
-    """Leave the first half of a file."""
+    """Truncate a file to its first half."""
     whole = path.read_bytes()
     path.unlink()
     path.with_suffix(suffix).write_bytes(whole[: len(whole) // 2])
 
 
 def half_matroska(path: Path) -> None:
-    """Leave half a file whose header comes first, so that it opens."""
+    """Truncate a file to half, with its header first, so that it can be opened."""
     clip = make_clip(3)
     media.write_lossless(path, Clip(clip.video, media.quantise(clip.audio), clip.spec), "")
     half(path, ".mkv")
@@ -129,7 +129,7 @@ def test_a_bad_clip_is_one_line_and_costs_no_other_clip(
     assert sorted(extracted) == sorted((everything - known) | {"made/c4.mp4"})
 
 
-def test_clips_found_bad_only_when_decoded_leave_the_good_ones_described(
+def test_features_of_good_clips_are_kept_when_bad_ones_fail_to_decode(
     made: Path, score: Command, extracted: list[str]
 ) -> None:
     good = {name: (made / name).read_bytes() for name in ("c1.mp4", "c4.mp4")}
@@ -152,7 +152,7 @@ def test_clips_found_bad_only_when_decoded_leave_the_good_ones_described(
     assert extracted == ["made/c1.mp4", "made/c4.mp4"]
 
 
-def test_with_allow_missing_the_table_says_how_many_clips_it_rests_on(
+def test_with_allow_missing_the_table_shows_how_many_clips_it_rests_on(
     made: Path, score: Command
 ) -> None:
     (made / "c4.mp4").write_bytes(b"")

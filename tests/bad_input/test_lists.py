@@ -118,7 +118,7 @@ def test_captions_that_are_no_text(made: Path, score: Command, tmp_path: Path) -
 
 
 def test_a_link_that_leads_to_itself(made: Path, score: Command) -> None:
-    """Pathlib raises an error of its own for these; other links to nothing are just absent."""
+    """Pathlib raises a special error for these; other dangling links are just absent."""
     for name in ("loop", "loop.mp4", "loop.txt"):
         (made / name).symlink_to(name)
     outcome = score(made, "--allow-missing")

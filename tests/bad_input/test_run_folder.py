@@ -1,4 +1,4 @@
-"""Run folders that are full, held, or somebody else's."""
+"""Run folders that are full, locked, or another program's."""
 
 from __future__ import annotations
 

@@ -168,7 +168,7 @@ BAD_SETTINGS = {
 
 @pytest.fixture
 def files(made: Path, real: Path, tmp_path: Path) -> dict[str, Path]:
-    """Return paths that words of a command line may name."""
+    """Return paths for options of a command line."""
     (tmp_path / "file").write_text("")
     (tmp_path / "data").mkdir()
     return {"made": made, "real": real, "file": tmp_path / "file", "data": tmp_path / "data"}
@@ -178,7 +178,7 @@ def files(made: Path, real: Path, tmp_path: Path) -> dict[str, Path]:
 def refused(
     svbench: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., str]:
-    """Run a command that must be refused; give its one line, after seeing that it left nothing."""
+    """Run a command that must be refused; check that it left no files, and return its error."""
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
 

@@ -70,7 +70,7 @@ def test_every_block_of_these_pages_has_data() -> None:
         assert set(re.findall(r"<!-- begin (\w+) -->", page)) == names
 
 
-def test_kept_data_say_what_measured_them() -> None:
+def test_kept_data_name_what_measured_them() -> None:
     files = sorted(page_blocks.DATA.glob("*.json"))
     assert [file.stem for file in files] == ["av-align", "impacts", "intervals", "synchrony"]
     for file in files:
@@ -120,7 +120,7 @@ def test_what_the_page_on_av_align_concludes_is_in_its_data() -> None:
         assert abs(condition("miniature", detectors, "shuffled")["adjusted"]) < 0.03
 
 
-def test_what_is_said_of_real_clips_in_a_miniature_run_is_in_its_golden_table() -> None:
+def test_the_score_of_real_clips_on_the_page_is_in_the_golden_table() -> None:
     golden = REPOSITORY / "tests" / "goldens" / "tables" / "greatesthits-mini.json"
     rows = json.loads(golden.read_text(encoding="utf-8"))["results"]["rows"]
     (real,) = (row["scores"] for row in rows if row["system"] == "real")
@@ -159,5 +159,5 @@ def test_the_page_on_small_networks_states_what_their_record_holds() -> None:
 
 
 @pytest.mark.parametrize("page", ["miniature-study.md", "miniature-extractors.md"])
-def test_a_page_whose_data_are_not_kept_says_what_measured_it(page: str) -> None:
+def test_a_page_whose_data_are_not_kept_names_what_measured_it(page: str) -> None:
     assert re.search(r"Measured on svbench \d+\.\d+\.\d+, by `[^`]+`", text(page))

@@ -1,7 +1,7 @@
-"""Runs grow in their folder: what is there is used again, and the end is that of a fresh run.
+"""Runs grow in their folder: stored results are reused, and the result equals a fresh run.
 
-Counted on toys, whose systems and extractors note what they are asked, and once on the command
-line at the smallest scale.
+Counted with toy systems and extractors that record their calls, and once on the command line at
+the smallest scale.
 """
 
 from __future__ import annotations
@@ -229,7 +229,7 @@ def test_a_run_of_an_older_version_names_what_was_sampled_otherwise(
 
 @pytest.fixture
 def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Collect the clips that are decoded to be measured, e.g. made/c0."""
+    """Collect the clips that are decoded for feature extraction, e.g. made/c0."""
     names: list[str] = []
     read = extract.read_sample
 
@@ -243,7 +243,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def score(svbench: Command, tmp_path: Path) -> Callable[..., dict[str, bytes]]:
-    """Score folders of `tmp_path`, and return what the run folder holds then."""
+    """Score folders of `tmp_path`, and return the files of the run folder."""
 
     def run(out: str, *words: object, metrics: str = "corrected") -> dict[str, bytes]:
         form = ("--frames", 8, "--fps", 8, "--size", 32, "--workers", 1, "--out", tmp_path / out)
@@ -311,7 +311,7 @@ def test_a_cache_that_cannot_be_written_is_a_wrong_setting(
 def test_the_miniature_grows_on_the_command_line(
     svbench: Command, tmp_path: Path, measured: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Clips, a metric and a gamma more: drawn, sampled and measured is only what is new."""
+    """With more clips, a metric and a gamma, only what is new is drawn, sampled and extracted."""
     drawn: list[int] = []
     sampled: list[str] = []
     draw, sample = drumstick.draw, Joint.generate

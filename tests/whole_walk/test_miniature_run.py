@@ -1,4 +1,4 @@
-"""The shipped joint models: sampled alike however work is cut, and what the mixers are worth."""
+"""The shipped joint models: equal samples for any sharding, and the gain of the mixers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RUN = ("run", "--dataset", "greatesthits", "--gamma", "1", "--metrics", AV_ALIGN
 
 
 def test_any_number_of_workers_gives_the_same_bytes(svbench: Command, tmp_path: Path) -> None:
-    """Three shards, by one worker, two and three: each computes on one thread, one clip's way."""
+    """Three shards, by one, two and three workers, each on one thread."""
     found = []
     for workers in (1, 2, 3):
         out = tmp_path / str(workers)

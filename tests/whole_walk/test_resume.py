@@ -1,4 +1,4 @@
-"""`kill -9` at any moment, then the same command: the same bytes as without a stop."""
+"""`kill -9` at any moment, then the same command: the same bytes as without interruption."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def _row(name: str, scores: ClipValues, *, floor: bool = False) -> Row:
 # --- what stands clear -------------------------------------------------------------------------
 
 
-def test_a_row_is_held_against_the_floor_made_from_it() -> None:
+def test_a_row_is_compared_with_the_floor_made_from_it() -> None:
     scores = values()
     table = scored(scores)
     high, low = clearances(table, COLUMNS[2], scores)
@@ -287,7 +287,7 @@ def test_the_headline_of_two_clips_names_no_winner(tmp_path: Path) -> None:
     )
 
 
-def test_one_clip_has_no_floor_and_the_headline_says_why(tmp_path: Path) -> None:
+def test_one_clip_has_no_floor_and_the_headline_explains_why(tmp_path: Path) -> None:
     scores = {key: of for key, of in values(2).items() if "shuffled" not in key[0]}
     scores = {key: dict(list(of.items())[:1]) for key, of in scores.items()}
     reason = "one clip alone cannot be shuffled"

@@ -51,7 +51,7 @@ def test_a_constant_difference_is_bounded_by_the_range_of_the_scores() -> None:
     assert not found.excludes_zero
 
 
-def test_rows_that_share_a_part_are_paired_on_that_part_and_say_so() -> None:
+def test_rows_that_share_a_part_are_paired_on_that_part() -> None:
     scores = {("a", "m"): {"x/0": 1.0, "y/0": 2.0}, ("b", "m"): {"y/0": 0.5, "v/0": 9, "w/0": 9}}
     found = paired(scores, "m", "a", "b")
     assert (found.value, found.count, found.first_alone, found.second_alone) == (1.5, 1, 1, 2)

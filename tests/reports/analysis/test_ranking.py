@@ -18,7 +18,7 @@ def test_a_place_is_marked_where_the_paired_difference_excludes_zero() -> None:
     }
 
 
-def test_the_evidence_says_what_was_compared_and_how() -> None:
+def test_the_evidence_holds_what_was_compared_and_how() -> None:
     found = {(c.metric, c.place): c for c in compare_places(make_table(), clip_values())}
     best, second = found[ALIGN, "best"], found[ALIGN, "second"]
     assert (best.system, best.following, second.following) == (BEST, CROSS, ONE)
@@ -69,7 +69,7 @@ def test_a_model_alone_and_the_last_of_a_column_are_never_marked() -> None:
     assert marked_places(two, clip_values()) == {(BEST, ALIGN): "best", (BEST, FVD): "best"}
 
 
-def test_common_requests_that_say_the_opposite_of_the_means_mark_nothing() -> None:
+def test_common_requests_that_contradict_the_means_mark_nothing() -> None:
     # the best by its mean, but worse on the only two requests that the next row has, too
     values = clip_values()
     values[BEST, ALIGN] = {"clip-00/0": 0.0, "clip-01/0": 0.0, "other/0": 1.9}

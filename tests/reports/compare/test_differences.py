@@ -37,7 +37,7 @@ TABLE = make_table()
 BEST, ONE, CROSS = "cmc-pe-gamma1.5", "cmc-pe-gamma1", "cross-attention-gamma1"
 
 
-def test_the_first_model_is_the_one_that_others_are_held_against() -> None:
+def test_the_first_model_is_the_default_baseline() -> None:
     assert baseline_row(TABLE, None).system == CROSS
     assert baseline_row(make_table(rows=TABLE.rows[:2]), None).system == "real"
     assert baseline_row(TABLE, BEST).system == BEST

@@ -43,7 +43,9 @@ CELL = Score("m", 0.5, "higher", 16, (0.25, 0.625))
         (Tolerance(absolute=0.01, relative=0.5), 0.74, True),
     ],
 )
-def test_a_tolerance_allows_what_it_says(tolerance: Tolerance, value: float, allowed: bool) -> None:
+def test_a_tolerance_allows_values_within_its_bounds(
+    tolerance: Tolerance, value: float, allowed: bool
+) -> None:
     assert tolerance.allows(CELL, value) is allowed
 
 
@@ -66,7 +68,7 @@ def test_relative_bounds_of_negative_values_are_bounds_too() -> None:
         (Tolerance(0.01, interval=True), "±0.01 or golden interval"),
     ],
 )
-def test_a_tolerance_says_itself(tolerance: Tolerance, message: str) -> None:
+def test_a_tolerance_is_printed(tolerance: Tolerance, message: str) -> None:
     assert str(tolerance) == message
 
 
@@ -182,6 +184,6 @@ def test_a_malformed_golden_file_is_one_line(tmp_path: Path, content: str, messa
     assert "golden.json" in str(caught.value)
 
 
-def test_an_absent_golden_file_says_how_to_make_one(tmp_path: Path) -> None:
+def test_the_error_of_an_absent_golden_file_explains_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"found nothing there, .* make one by --update --reason"):
         load_golden(tmp_path / "golden.json")

@@ -8,11 +8,10 @@ import pytest
 
 from svbench.errors import DataError
 from svbench.files.results import REQUESTS, RequestIdentity, digest_requests
-from svbench.reports.compare.comparability import decoding_differs
 from svbench.reports.compare.merge import Merged, merge
 from svbench.reports.compare.shared_requests import Run
 from svbench.types import ResultTable, Row
-from tests.factories.results import ALIGN, FVD, SPEC, clip_values, make_table, with_score
+from tests.factories.results import ALIGN, FVD, clip_values, make_table, with_score
 from tests.factories.results import REQUESTS as REQUESTS_OF_TABLE
 
 BEST = "cmc-pe-gamma1.5"
@@ -62,7 +61,7 @@ def test_equal_rows_become_one() -> None:
     assert merged.scores == clip_values()
 
 
-def test_rows_of_one_name_are_told_apart_by_their_run_and_what_differs_is_said() -> None:
+def test_rows_of_one_name_are_named_by_their_run_and_differences_are_noted() -> None:
     table = with_settings(make_table(), BEST, steps="50", set="other")
     merged = joined(with_score(table, BEST, ALIGN, value=0.625))
     assert systems(merged)[-2:] == [f"{BEST} (first)", f"{BEST} (second)"]
@@ -129,27 +128,6 @@ def test_columns_that_do_not_read_what_was_read_otherwise_stand_side_by_side() -
     refused = row(merged, f"{BEST} (second)")
     assert refused.absent == {ALIGN: "judged otherwise: channels was mean, is first"}
     assert refused.scores[FVD].value == 300.0  # which reads the picture alone
-
-
-@pytest.mark.parametrize(
-    ("metric", "frames", "channels"),
-    [
-        ("fvd@stylegan-v-16f", True, False),
-        ("fad@audioldm-eval+miniature", False, True),
-        ("ib-ta@published", False, True),
-        ("ib-tv@published", True, False),
-        ("ib-av@published", True, True),
-        ("av-align-corrected@tuned", True, True),
-        ("av-align-corrected@tuned+native", False, True),  # every frame at its own time
-        ("of-somebody-else", True, True),
-    ],
-)
-def test_how_clips_were_read_counts_where_a_metric_reads_it(
-    metric: str, frames: bool, channels: bool
-) -> None:
-    official, first = replace(SPEC, frame_choice="official"), replace(SPEC, channels="first")
-    assert bool(decoding_differs(SPEC, official, metric)) == frames
-    assert bool(decoding_differs(SPEC, first, metric)) == channels
 
 
 def test_a_column_judged_otherwise_is_empty_with_the_setting_that_differs() -> None:
@@ -302,7 +280,7 @@ def test_a_distance_from_files_read_otherwise_stands_where_it_reads_none_of_that
         merge([one, run("second", "b", asked(source="else"), channels="first")])
 
 
-def test_a_run_without_scores_of_clips_joins_and_that_is_said() -> None:
+def test_a_run_without_scores_of_clips_is_merged_with_a_note() -> None:
     table = with_settings(make_table(), BEST, steps="50")
     merged = merge([FIRST, Run("second", table, None)])
     assert (f"{BEST} (second)", ALIGN) not in merged.scores

@@ -119,7 +119,7 @@ def test_equal_clips_become_one_disc() -> None:
     assert (x.tolist(), y.tolist(), counts.tolist()) == ([0.5, 1], [0.25, 1], [1, 2])
 
 
-def test_nothing_to_draw_is_said(tmp_path: Path) -> None:
+def test_nothing_to_draw_is_an_error(tmp_path: Path) -> None:
     table, empty = make_table(), ClipScores((), {})
     with pytest.raises(DataError, match="found no scores of single clips"):
         distributions.draw(table, empty, tmp_path / "d.svg")

@@ -187,7 +187,7 @@ def test_every_number_of_every_clip_can_be_read(page: Any) -> None:
         ("null", "8", "the sound", []),
     ],
 )
-def test_a_strip_says_what_is_known_and_no_more(
+def test_a_strip_describes_what_is_known_and_no_more(
     page: Any, events: str, fps: str, label: str, marks: list[str]
 ) -> None:
     asked = f"{{events: {events}, fps: {fps}, duration: 1, label: 'mine'}}"

@@ -24,7 +24,7 @@ def without(table: ResultTable, *systems: str) -> ResultTable:
     return replace(table, rows=tuple(r for r in table.rows if r.system not in systems))
 
 
-def test_two_models_are_held_against_each_other_and_the_floor(scores: ClipScores) -> None:
+def test_two_models_are_compared_with_each_other_and_the_floor(scores: ClipScores) -> None:
     summary = summarise(results.make_table(), scores)
     assert summary.judged == (
         "3 models and 2 reference rows made of real clips, 16 clips each, judged by 2 metrics. "
@@ -48,7 +48,7 @@ def test_two_models_are_held_against_each_other_and_the_floor(scores: ClipScores
     assert summary.headline[3] == "Real clips (ceiling): 0.750 [0.700, 0.800]."
 
 
-def test_what_cannot_be_told_apart_is_said_so(scores: ClipScores) -> None:
+def test_models_without_a_significant_difference_have_no_best(scores: ClipScores) -> None:
     # cmc-pe at gamma 1 is 0.125 above cross-attention on one half, 0.125 below on the other
     table = without(results.make_table(), "cmc-pe-gamma1.5", "real", "shuffled")
     summary = summarise(table, scores)
@@ -59,7 +59,7 @@ def test_what_cannot_be_told_apart_is_said_so(scores: ClipScores) -> None:
     assert line.endswith("no significant difference in this run.")
 
 
-def test_without_models_the_ceiling_is_held_against_the_floor(scores: ClipScores) -> None:
+def test_without_models_the_ceiling_is_compared_with_the_floor(scores: ClipScores) -> None:
     table = results.make_table()
     models = [row.system for row in table.rows if not row.made_of_real_clips]
     summary = summarise(without(table, *models), scores)

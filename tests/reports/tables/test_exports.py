@@ -34,7 +34,7 @@ def test_csv_has_a_line_for_each_cell_of_ours_in_full() -> None:
     assert found["real", FVD]["reference_count"] == "8"
 
 
-def test_csv_says_why_a_cell_is_empty() -> None:
+def test_csv_holds_why_a_cell_is_empty() -> None:
     found = {(line["system"], line["metric"]): line for line in lines(table_csv(TABLE))}
     empty = found["shuffled", FVD]
     assert (empty["value"], empty["printed"], empty["count"]) == ("", "", "")

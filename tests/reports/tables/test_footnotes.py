@@ -23,7 +23,7 @@ def notes(*rows: Row, **more: object) -> list[str]:
     return footnotes(table, marked=False, scores={})
 
 
-def test_a_clip_that_is_left_out_is_told_once() -> None:
+def test_a_clip_that_is_left_out_is_noted_once() -> None:
     left = {"left_out": {"a/0": REASON}}
     table_note = f"1 of 20 real clips left out; {REASON}"
     found = notes(
@@ -41,7 +41,7 @@ def test_real_clips_left_out_of_another_number_keep_their_count() -> None:
     ]
 
 
-def test_real_clips_that_no_row_shows_are_told_with_their_reason() -> None:
+def test_real_clips_without_a_row_are_noted_with_their_reason() -> None:
     note = f"1 of 20 real clips left out; {REASON}"
     assert notes(row("a"), notes=(note,))[0] == note
 
@@ -69,7 +69,7 @@ def test_notes_that_differ_in_a_count_are_one_note() -> None:
     )
 
 
-def test_notes_that_say_different_things_stay_apart() -> None:
+def test_different_notes_stay_separate() -> None:
     found = notes(row("a", "one thing is odd"), row("b", "nothing to see in these clips"))
     assert found[-2:] == [
         "IB, the a: one thing is odd",
@@ -85,7 +85,7 @@ def test_a_note_may_hold_of_everything() -> None:
     assert footnotes(table, marked=False, scores={}) == ["every column, every row: none"]
 
 
-def test_clips_judged_as_they_are_are_not_said_to_be_brought_to_a_format() -> None:
+def test_native_columns_are_excepted_from_the_note_on_conformed_clips() -> None:
     note = f"every clip brought to {SPEC}, from its start"
     native = replace(COLUMNS[2], settings={"view": "native"})
 

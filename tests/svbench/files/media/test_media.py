@@ -296,7 +296,7 @@ def test_the_fingerprint_changes_with_bytes_start_and_view(tmp_path: Path) -> No
     assert len(others) == 4
 
 
-def test_the_header_tells_the_length(tmp_path: Path) -> None:
+def test_duration_is_that_of_the_header(tmp_path: Path) -> None:
     assert media.duration(write_clip(tmp_path / "a.mp4")) == pytest.approx(1.0)
 
 
