@@ -1,1 +1,1 @@
-"""What the numbers of a run say: scores per clip, paired differences, places, gains on a floor."""
+"""Statistics of a run: scores per clip, paired differences, ranking, gains on a floor."""

@@ -223,7 +223,7 @@ def _figures(table: ResultTable, scores: ClipScores, folder: Path) -> list[Figur
     for number, group in enumerate(event_groups(table, scores), 1):
         titles = [table.columns[c].title for c in group.columns]
         caption = (
-            f"As {' and '.join(titles)} sees the clips. The area of a disc is the number of clips "
+            f"By the events of {' and '.join(titles)}. The area of a disc is the number of clips "
             "there, the cross is the mean, and along a grey line AV-Align (corrected) is equal: "
             "0.2, 0.4, 0.6 and 0.8."
         )
