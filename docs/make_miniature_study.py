@@ -27,8 +27,8 @@ import numpy as np
 
 from svbench.catalog.systems import JOINT
 from svbench.files.results import load_table
-from svbench.reports.tables.paired import paired_runs
-from svbench.reports.tables.table import number
+from svbench.reports.analysis.paired import paired_runs
+from svbench.reports.tables.sheet import number
 from svbench.types import ResultTable, Row, Score
 
 PAGE: Final = Path(__file__).with_name("miniature-study.md")

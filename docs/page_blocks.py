@@ -1,8 +1,8 @@
-"""What the commands that write pages of docs/ share: measured data, and tables made from them.
+"""Data and tables of the pages in docs/, for the commands that write them.
 
-What a command measured lies in `docs/data/NAME.json`, with the version of svbench and the command.
-Tables stand between `<!-- begin BLOCK -->` and `<!-- end BLOCK -->` of a page and are made from
-these data alone; `tests/house/test_docs.py` makes them again and compares.
+Measurements are in `docs/data/NAME.json`, with the version of svbench and the command. Tables are
+between `<!-- begin BLOCK -->` and `<!-- end BLOCK -->` of a page and are rendered from these data
+alone; `tests/house/test_docs.py` renders them again and compares.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from svbench._version import __version__
 
 DOCS: Final = Path(__file__).parent
 DATA: Final = DOCS / "data"
-DIGITS: Final = 6  # significant ones that are kept of a measured number
+DIGITS: Final = 6  # significant digits of stored measurements
 
 
 def save(name: str, command: str, blocks: Mapping[str, Any]) -> None:
-    """Write what was measured; blocks that were not measured this time stay."""
+    """Write measurements; blocks that were not measured this time are kept."""
     file = DATA / f"{name}.json"
     found = load(name) if file.exists() else {}
     merged = {**found, **_rounded({name: _dated(command, of) for name, of in blocks.items()})}
@@ -29,18 +29,18 @@ def save(name: str, command: str, blocks: Mapping[str, Any]) -> None:
 
 
 def load(name: str) -> dict[str, Any]:
-    """Return what was measured, by block."""
+    """Load measurements, by block."""
     found: dict[str, Any] = json.loads((DATA / f"{name}.json").read_text(encoding="utf-8"))
     return found
 
 
 def block(page: Path, name: str) -> str:
-    """Return a block of a page, without the blank lines round it."""
+    """Return a block of a page, without surrounding blank lines."""
     return _between(page, name)[1].strip("\n")
 
 
 def put(page: Path, name: str, text: str) -> None:
-    """Set a block of a page."""
+    """Write a block of a page."""
     before, _, after = _between(page, name)
     page.write_text(f"{before}\n{text}\n\n{after}", encoding="utf-8")
 
@@ -68,7 +68,7 @@ def _between(page: Path, name: str) -> tuple[str, str, str]:
 
 
 def _rounded(value: Any) -> Any:
-    """Round every number to as many digits as a page could ever show."""
+    """Return a value with every number rounded to `DIGITS`."""
     if isinstance(value, float):
         return float(f"{value:.{DIGITS}g}")
     if isinstance(value, Mapping):

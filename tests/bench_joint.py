@@ -1,9 +1,9 @@
-"""Speed and memory of the joint sampler, beside the same sampler written down plainly.
+"""Speed and memory of the joint sampler, relative to an unoptimised sampler.
 
     pytest --benchmark-only -o python_files=bench_*.py tests/bench_joint.py
 
-Both are timed in the same run, turn by turn; ratios are in the report's extra_info. Nothing here
-asserts a time; what is asserted is that both sides agree.
+Both are timed alternately in the same run; ratios are in the report's extra_info. No timing is
+asserted, but that both results agree.
 """
 
 from __future__ import annotations
@@ -60,17 +60,17 @@ def test_25_steps(benchmark: BenchmarkFixture, mixer: MixerKind) -> None:
     benchmark.pedantic(sample, args=(joint, start, captions, PAPER_SCHEDULES, SETTINGS), rounds=1)
 
 
-# Each side in a process of its own, which tells its own peak.
+# Each side runs in a process of its own, which prints its own peak.
 MEASURED = """
 import sys
 from tests.bench_joint import PAPER_SCHEDULES, SETTINGS, inputs, plainly, sample, sample_plainly
 from tests.factories.joint import tiny_joint
-joint, told = tiny_joint(sys.argv[1]), inputs()
+joint, settings = tiny_joint(sys.argv[1]), inputs()
 if sys.argv[2] == "plain":
     joint = plainly(joint)
 work = sample_plainly if sys.argv[2] == "plain" else sample
 if sys.argv[2] != "idle":
-    work(joint, *told, PAPER_SCHEDULES, SETTINGS)
+    work(joint, *settings, PAPER_SCHEDULES, SETTINGS)
 with open("/proc/self/status") as status:
     print(*(line for line in status if line.startswith("VmHWM")))
 """

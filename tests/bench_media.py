@@ -1,4 +1,4 @@
-"""What a clip costs to read: memory beside the process itself, and time beside plain decoding."""
+"""Memory and time of decoding a clip, relative to the process itself and to plain decoding."""
 
 from __future__ import annotations
 

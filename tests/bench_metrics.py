@@ -1,9 +1,9 @@
-"""Speed of the Fréchet distance, beside the formula as it is usually written.
+"""Speed of the Fréchet distance, relative to the usual formula.
 
     pytest --benchmark-only -o python_files=bench_*.py tests/bench_metrics.py
 
 Both are timed in the same run, from features to distance; the ratio is in the report's
-extra_info. No timing is asserted: that the two numbers agree is.
+extra_info. No timing is asserted, but that the two results agree.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Matrix = NDArray[np.float32]
 
 
 def by_square_root(generated: Matrix, reference: Matrix) -> float:
-    """Write the formula down with numpy.cov and scipy.linalg.sqrtm."""
+    """Return the distance by numpy.cov and scipy.linalg.sqrtm."""
     generated64, reference64 = generated.astype(np.float64), reference.astype(np.float64)
     a, b = np.cov(generated64, rowvar=False), np.cov(reference64, rowvar=False)
     gap = generated64.mean(axis=0) - reference64.mean(axis=0)
@@ -34,7 +34,7 @@ def by_square_root(generated: Matrix, reference: Matrix) -> float:
 
 
 def ours(generated: Matrix, reference: Matrix) -> float:
-    """Measure the same with svbench."""
+    """Return the distance by svbench."""
     return distance(stats(generated), stats(reference))
 
 

@@ -1,9 +1,9 @@
-"""Speed of I3D as the metrics run it, beside the plain network.
+"""Speed of I3D as prepared for inference, relative to the plain network.
 
     pytest --benchmark-only -o python_files=bench_*.py tests/bench_networks.py
 
-Both are timed in the same run, turn by turn; the ratio is in the report's extra_info. No timing
-is asserted: that the two answers agree is.
+Both are timed alternately in the same run; the ratio is in the report's extra_info. No timing is
+asserted, but that the two results agree.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def clips() -> Tensor:
 
 
 def timed(work: Callable[[Tensor], Tensor], clips: Tensor) -> tuple[float, Tensor]:
-    """Give the seconds a forward pass takes, and its answer."""
+    """Return the duration of a forward pass in seconds, and its result."""
     start = time.perf_counter()
     answer = work(clips)
     return time.perf_counter() - start, answer

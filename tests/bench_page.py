@@ -1,6 +1,6 @@
-"""Speed and memory of a page, as ratios against reading the same scores.csv and doing nothing.
+"""Speed and memory of a page, relative to reading the same scores.csv and to an idle process.
 
-Run by `tox -e bench`. Nothing here asserts a time; what is asserted is that nothing is lost.
+Run by `tox -e bench`. No timing is asserted, but that nothing is lost.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import numpy as np
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from svbench.files.results import dump_scores, dump_table, load_scores
+from svbench.reports.analysis.clip_scores import read_clip_scores
 from svbench.reports.page.html import write_page
-from svbench.reports.tables.clip_scores import read_clip_scores
 from svbench.types import ClipScore, ClipSpec, Column, ResultTable, Row, Score
 
 REQUESTS, ROWS = 2000, 6
@@ -54,7 +54,7 @@ def write_run(folder: Path) -> Path:
 
 
 def test_a_page_against_reading_its_numbers(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
-    """Seconds of a page, and of `load_scores`, which keeps the values alone, on the same file."""
+    """Time of a page, and of `load_scores`, which keeps only the values, on the same file."""
     run = write_run(tmp_path / "run")
     start = time.perf_counter()
     plain = load_scores(run)
@@ -67,7 +67,7 @@ def test_a_page_against_reading_its_numbers(benchmark: BenchmarkFixture, tmp_pat
 
 
 def test_memory_of_numbers_and_times(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
-    """Peak bytes of all numbers and times, and of the values alone by `load_scores`."""
+    """Peak memory of all numbers and times, and of the values alone by `load_scores`."""
     run = write_run(tmp_path / "run")
     peaks = []
     for read in (load_scores, read_clip_scores):

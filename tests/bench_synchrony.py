@@ -1,9 +1,9 @@
-"""Speed of synchrony and of `tuned-2`, beside published AV-Align on the same clip.
+"""Speed of synchrony and of `tuned-2`, relative to published AV-Align on the same clip.
 
     pytest --benchmark-only -o python_files=bench_*.py tests/bench_synchrony.py
 
 All are timed in the same run, from a decoded clip to its features; the ratio is in the report's
-extra_info. No timing is asserted: that there are features is.
+extra_info. No timing is asserted, but that there are features.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NATIVE = ClipSpec(60, 30.0, (360, 640), 44100)
 
 
 def make(spec: ClipSpec) -> Clip:
-    """Make a new clip: what is measured on one is kept as long as it lives."""
+    """Return a new clip: features of a clip are cached for its lifetime."""
     rng = np.random.default_rng(0)
     scene = rng.integers(0, 255, (spec.size[0] + 2 * spec.frames, spec.size[1], 3), np.uint8)
     video = np.stack([scene[2 * i :][: spec.size[0]] for i in range(spec.frames)])

@@ -1,6 +1,6 @@
-"""Speed and memory of the walk, as ratios against a named alternative in the same run.
+"""Speed and memory of the walk, relative to a named alternative in the same run.
 
-Run by `tox -e bench`. Nothing here asserts a time; what is asserted is that both sides agree.
+Run by `tox -e bench`. No timing is asserted, but that both results agree.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ CLIPS = 30
 
 
 def four_second_clips(folder: Path) -> list[Path]:
-    """Give 30 clips of 4 s, mp4 beside wav: real ones where the goldens lie, else drawn ones."""
+    """Return 30 clips of 4 s, MP4 with WAV: real ones if there are golden data, else drawn ones."""
     there = sorted((golden_root() / "metrics/avalign/clips8").glob("*.mp4"))
     there = [path for path in there if path.with_suffix(".wav").exists()]
     folder.mkdir()
@@ -85,7 +85,7 @@ def test_av_align_against_the_reference_loop(benchmark: BenchmarkFixture, tmp_pa
     benchmark.pedantic(ours, args=(tmp_path / "timed",), rounds=1)
 
 
-# A child's rusage would also count its parent's memory at the fork, so it tells its own peak.
+# A child's rusage also counts its parent's memory at the fork, so each child prints its own peak.
 MEASURED = """
 import sys
 from svbench.cli.app import main
@@ -128,7 +128,7 @@ def test_memory_of_score_by_number_of_clips(benchmark: BenchmarkFixture, tmp_pat
 
 
 def test_all_metrics_in_one_pass(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
-    """50 miniature clips by all metrics: one pass for all, over a pass of its own for each."""
+    """50 miniature clips by all metrics: one pass for all, relative to one pass per metric."""
     names = [*DEFAULT_METRICS["mini"], *(n for n in METRICS if n.startswith("av-align"))]
     settings = MetricSettings(resamples=100, small=True)
     metrics = list(build_metrics(list(dict.fromkeys(names)), settings))

@@ -1,1 +1,1 @@
-"""Tables of several runs, and tables against golden ones."""
+"""Comparison of tables: several runs side by side, and a run against a golden table."""

@@ -1,14 +1,14 @@
-"""A table against its golden one: what moved, what is missing, and what cannot be compared.
+"""Regression check: a table against a golden table.
 
 Nothing is compared silently. Tables of another data set, scale, clip format, seed or count of
-real clips are not compared at all. A row that was made or counted otherwise, and a column that
-was judged otherwise (detectors, protocol, extractor, weights), are named with the settings that
-differ, and their cells are left uncompared. Every other cell has one outcome:
+real clips are not compared at all. A row that was generated or counted otherwise, and a column that
+was scored otherwise (detectors, protocol, extractor, weights), are reported with the settings that
+differ, and their cells are not compared. Every other cell has one outcome:
 
     same      equal to the last bit
     within    moved, by no more than its tolerance
     left      moved by more than its tolerance, for better or worse
-    unlike    judged otherwise than the golden one
+    unlike    scored with other settings than the golden one
     missing   in the golden table alone
     added     in the new table alone
 
@@ -22,10 +22,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from svbench.files.results import judged_how
+from svbench.files.results import protocol_record
+from svbench.reports.compare.comparability import (
+    columns_differ,
+    score_settings,
+    settings_differ,
+    shortened,
+    tables_differ,
+)
 from svbench.reports.compare.golden import Golden
-from svbench.reports.tables.judged import columns_differ, settings_differ, shortened, tables_differ
-from svbench.types import Column, ResultTable, Row, Score
+from svbench.types import Column, ResultTable, Row
 
 Outcome = Literal["same", "within", "left", "unlike", "missing", "added"]
 WORDS: Final[Mapping[Outcome, str]] = {
@@ -36,7 +42,7 @@ WORDS: Final[Mapping[Outcome, str]] = {
     "missing": "missing",
     "added": "added",
 }
-SHOWN: Final = 3  # rows and columns that a summary names of each outcome
+MOST_NAMED: Final = 3  # rows and columns that a summary names of each outcome
 PASSES: Final[frozenset[Outcome]] = frozenset({"same", "within"})
 
 
@@ -54,12 +60,12 @@ class Finding:
 
     @property
     def passes(self) -> bool:
-        """Tell whether nothing needs to be done."""
+        """Return whether this is as in the golden table, or within tolerance."""
         return self.outcome in PASSES
 
     @property
     def place(self) -> str:
-        """Name what this is about."""
+        """Return what this finding is about: a cell, row, column or the table."""
         if self.system and self.metric:
             return f"{self.system}, {self.metric}"
         if self.system or self.metric:
@@ -68,53 +74,53 @@ class Finding:
 
     @property
     def change(self) -> str:
-        """Say by how much the value moved."""
+        """Return the signed change of the value; "" if one of the two is absent."""
         if self.golden is None or self.now is None:
             return ""
         return "0" if self.golden == self.now else f"{self.now - self.golden:+.4g}"
 
     def __str__(self) -> str:
-        """Say it in one line."""
-        moved = f"{_shown(self.golden)} -> {_shown(self.now)}" if self.change else ""
+        """Return the finding in one line."""
+        moved = f"{printed(self.golden)} -> {printed(self.now)}" if self.change else ""
         return f"{self.place}: {': '.join(filter(None, (WORDS[self.outcome], moved, self.reason)))}"
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Everything that was found, in the order of the golden table."""
+    """All findings, in the order of the golden table."""
 
     findings: tuple[Finding, ...]
-    notes: tuple[str, ...] = ()  # what differs without harm
+    notes: tuple[str, ...] = ()  # differences that may be
     better: Mapping[str, str] = field(default_factory=dict)  # metric -> "lower" or "higher"
 
     @property
     def passes(self) -> bool:
-        """Tell whether the table keeps to the golden one."""
+        """Return whether every cell is within tolerance of the golden table."""
         return all(finding.passes for finding in self.findings)
 
     @property
     def failures(self) -> tuple[Finding, ...]:
-        """Give what needs to be looked at."""
+        """Return the findings that do not pass."""
         return tuple(finding for finding in self.findings if not finding.passes)
 
     @property
     def summary(self) -> str:
-        """Count the outcomes in one line, and name the rows and columns that did not pass."""
+        """Return the counts of outcomes in one line, naming rows and columns that did not pass."""
         counts = Counter(finding.outcome for finding in self.findings)
-        said = [
+        parts = [
             f"{counts[outcome]} {words}{self._places(outcome)}"
             for outcome, words in WORDS.items()
             if counts[outcome]
         ]
-        return ", ".join(said) or "nothing to compare"
+        return ", ".join(parts) or "nothing to compare"
 
     def _places(self, outcome: Outcome) -> str:
         places = [finding.place for finding in self.failures if finding.outcome == outcome]
-        more = f"; and {len(places) - SHOWN} more" if len(places) > SHOWN else ""
-        return f" ({'; '.join(places[:SHOWN])}{more})" if places else ""
+        more = f"; and {len(places) - MOST_NAMED} more" if len(places) > MOST_NAMED else ""
+        return f" ({'; '.join(places[:MOST_NAMED])}{more})" if places else ""
 
     def direction(self, finding: Finding) -> str:
-        """Say whether a value that moved is better or worse."""
+        """Return "better" or "worse" for a value that moved, else ""."""
         if finding.golden is None or finding.now is None or finding.golden == finding.now:
             return ""
         rose = finding.now > finding.golden
@@ -122,29 +128,31 @@ class Verdict:
 
 
 def find_drift(golden: Golden, table: ResultTable) -> Verdict:
-    """Hold a table against a golden one."""
+    """Compare a table with a golden one."""
     before = golden.results
     better = {column.metric: column.better for column in (*table.columns, *before.columns)}
     notes = _Notes(golden.may_differ)
     unlike = (
         *tables_differ(before, table),
-        *notes.part("", judged_how(before.record), judged_how(table.record)),
+        *notes.differences("", protocol_record(before.record), protocol_record(table.record)),
     )
     if unlike:
-        return Verdict((Finding("unlike", reason=shortened(unlike)),), notes.said, better)
+        return Verdict((Finding("unlike", reason=shortened(unlike)),), notes.lines, better)
     findings = tuple(_findings(golden, table, notes))
-    return Verdict(findings, notes.said, better)
+    return Verdict(findings, notes.lines, better)
 
 
 @dataclass(slots=True)
 class _Notes:
-    """Parts settings into those that must agree and those that are only noted."""
+    """Collects differences of settings that may differ, which are only noted."""
 
     may_differ: tuple[str, ...]
     found: dict[str, dict[str, str]] = field(default_factory=dict)  # setting -> row -> difference
 
-    def part(self, row: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
-        """Keep what may differ as a note, and give the other differences."""
+    def differences(
+        self, row: str, before: Mapping[str, Any], now: Mapping[str, Any]
+    ) -> tuple[str, ...]:
+        """Return the differences that may not be, and collect the others as notes."""
         for name in self.may_differ:
             pair = [{k: v for k, v in of.items() if k == name} for of in (before, now)]
             for difference in settings_differ(*pair):
@@ -153,8 +161,8 @@ class _Notes:
         return settings_differ(*bound)
 
     @property
-    def said(self) -> tuple[str, ...]:
-        """Give one line for each setting that differs without harm."""
+    def lines(self) -> tuple[str, ...]:
+        """Return one line for each setting that differs and may."""
         lines = []
         for name, rows in self.found.items():
             differences = set(rows.values())
@@ -196,7 +204,7 @@ def _findings(golden: Golden, table: ResultTable, notes: _Notes) -> Iterator[Fin
 def _column(
     name: str, old: Column, new: Column | None, before: ResultTable, table: ResultTable
 ) -> Finding | None:
-    """Say why a column cannot be compared as a whole, or None."""
+    """Return why a column cannot be compared as a whole; None if it can."""
     if new is None:
         return Finding("missing", metric=name, reason="the new table has no such column")
     filled = [any(name in row.scores for row in of.rows) for of in (before, table)]
@@ -210,11 +218,11 @@ def _column(
 
 
 def _row_differs(old: Row, new: Row, notes: _Notes) -> tuple[str, ...]:
-    made = notes.part(old.system, old.settings, new.settings)
-    return (*settings_differ(_asked(old), _asked(new)), *made)
+    made = notes.differences(old.system, old.settings, new.settings)
+    return (*settings_differ(_requested(old), _requested(new)), *made)
 
 
-def _asked(row: Row) -> dict[str, Any]:
+def _requested(row: Row) -> dict[str, Any]:
     return {
         "clips asked for": row.asked,
         "clips left out": sorted(row.left_out),
@@ -223,7 +231,7 @@ def _asked(row: Row) -> dict[str, Any]:
 
 
 def _cell(golden: Golden, metric: str, old: Row, new: Row) -> Iterator[Finding]:
-    """Compare one cell; one that is empty in both tables gives nothing."""
+    """Yield the finding of one cell; none if it is empty in both tables."""
     before, now = old.scores.get(metric), new.scores.get(metric)
     system, allowed = old.system, golden.tolerance(metric)
     if before is None and now is None:
@@ -236,7 +244,7 @@ def _cell(golden: Golden, metric: str, old: Row, new: Row) -> Iterator[Finding]:
     if before is None:
         yield Finding("added", system, metric, now=now.value, reason="the golden cell is empty")
         return
-    differences = settings_differ(_judged(before), _judged(now))
+    differences = settings_differ(score_settings(before), score_settings(now))
     outcome: Outcome = "left"
     if differences:
         outcome = "unlike"
@@ -249,13 +257,6 @@ def _cell(golden: Golden, metric: str, old: Row, new: Row) -> Iterator[Finding]:
     )
 
 
-def _judged(score: Score) -> dict[str, Any]:
-    return {
-        "clips": score.count,
-        "real clips compared with": score.reference_count,
-        "extractor": score.extractor,
-    }
-
-
-def _shown(value: float | None) -> str:
+def printed(value: float | None) -> str:
+    """Return a value with six significant digits; "" for None."""
     return "" if value is None else f"{value:.6g}"

@@ -1,17 +1,17 @@
-"""The golden file: a table to be kept, how far each metric may move, and why it last changed.
+"""Golden files: a table to keep to, the tolerance of each metric, and the history of changes.
 
-The file is JSON and meant to be read and edited by people:
+The file is JSON, for people to read and edit:
 
     tolerances   metric -> {"absolute": 0.01}, {"relative": 0.05}, {"interval": true}, or several;
-                 a value that keeps to one of them is allowed
-    may_differ   settings that are only noted where they differ, as they say nothing of how a
-                 clip was judged: digests of clips, whose values the tolerances bound anyhow, and
-                 the version of torch, which rounds otherwise
+                 a value within one of them passes
+    may_differ   settings whose differences are only noted, as they do not belong to the protocol:
+                 digests of clips, whose values the tolerances bound anyhow, and the version of
+                 torch, which decides rounding
     history      date, version of svbench, reason and changes, oldest first
     results      the golden results.json itself
 
-"interval" allows what lies in the golden value's own 95 % interval: wide, but it says what the
-number of clips can bear. "relative" counts in shares of the golden value.
+"interval" allows values within the golden value's own 95 % interval: wide, but as wide as the
+number of clips requires. "relative" is a share of the golden value.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from pydantic import TypeAdapter, ValidationError
 from svbench.errors import ConfigError, DataError
 from svbench.files.results import dump_table, table_of
 from svbench.files.text import REASON, read_json, shown
+from svbench.reports.compare.comparability import REFERENCE
 from svbench.types import ResultTable, Score
 
 SCHEMA: Final = 1
 EVERY: Final = "all"  # in place of a metric's name: every column
-REFERENCE: Final = "reference set"  # of a table's record, where real clips are kept apart
 MAY_DIFFER: Final = ("set", "real set", REFERENCE, "torch")
 
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """How far a value may lie from the golden one; one bound that holds is enough."""
+    """The tolerance of a metric: bounds on the change of a value, of which one must hold."""
 
     absolute: float | None = None
     relative: float | None = None
@@ -51,7 +51,7 @@ class Tolerance:
             raise ConfigError(f"a tolerance must be 0 or more, got {self}")
 
     def allows(self, golden: Score, value: float) -> bool:
-        """Tell whether a value keeps to a bound."""
+        """Return whether a value is within one of the bounds."""
         gap = abs(value - golden.value)
         within = golden.interval
         return (
@@ -61,7 +61,7 @@ class Tolerance:
         )
 
     def __str__(self) -> str:
-        """Say it as in a table."""
+        """Return the bounds as printed in a table."""
         parts = [] if self.absolute is None else [f"±{self.absolute:g}"]
         parts += [] if self.relative is None else [f"±{100 * self.relative:g} %"]
         return " or ".join([*parts, *(["golden interval"] if self.interval else [])])
@@ -82,7 +82,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Golden:
-    """A table to be kept."""
+    """A table to keep to, with tolerances and history."""
 
     results: ResultTable
     tolerances: Mapping[str, Tolerance]
@@ -90,12 +90,12 @@ class Golden:
     may_differ: tuple[str, ...] = MAY_DIFFER
 
     def tolerance(self, metric: str) -> Tolerance:
-        """Give the tolerance of a metric; one that the file does not name has the usual."""
+        """Return the tolerance of a metric; `USUAL` if the file names none."""
         return self.tolerances.get(metric, USUAL)
 
 
 def load_golden(path: Path) -> Golden:
-    """Read and validate a golden file."""
+    """Load and validate a golden file."""
     record = read_json(path, "a golden file; make one by --update --reason '...'")
     found = record.get("golden") if isinstance(record, dict) else None
     if found != SCHEMA:
@@ -111,7 +111,7 @@ def load_golden(path: Path) -> Golden:
 
 
 def dump_golden(golden: Golden) -> str:
-    """Give the text of a golden file."""
+    """Return the text of a golden file."""
     parts = _Parts(golden.tolerances, golden.may_differ, golden.history)
     record = TypeAdapter(_Parts).dump_python(parts, mode="json")
     for bounds in record["tolerances"].values():
@@ -125,7 +125,24 @@ def dump_golden(golden: Golden) -> str:
 def updated(
     old: Golden | None, table: ResultTable, named: Mapping[str, Tolerance], entry: Entry
 ) -> Golden:
-    """Put a new table in the place of the old, keep its tolerances, and add to the history."""
+    """Return a golden file with a new table, the old tolerances, and one more entry of history.
+
+    Parameters
+    ----------
+    old : Golden or None
+        the golden file to update, or None to make the first one
+    table : ResultTable
+        the new table
+    named : Mapping[str, Tolerance]
+        tolerances to set, by metric or for all by `EVERY`
+    entry : Entry
+        date, version, reason and changes
+
+    Raises
+    ------
+    ConfigError
+        if a tolerance is for a metric that the table lacks
+    """
     metrics = [column.metric for column in table.columns]
     for name in named:
         if name not in (EVERY, *metrics):
@@ -145,7 +162,7 @@ def updated(
 
 
 def parse_tolerances(texts: Sequence[str]) -> dict[str, Tolerance]:
-    """Read `METRIC=absolute:0.01`, `METRIC=relative:0.05,absolute:0.1`, `METRIC=interval`."""
+    """Parse `METRIC=absolute:0.01`, `METRIC=relative:0.05,absolute:0.1`, `METRIC=interval`."""
     found: dict[str, Tolerance] = {}
     for metric, tolerance in map(_parse, texts):
         if metric in found:
@@ -178,7 +195,7 @@ def _parse(text: str) -> tuple[str, Tolerance]:
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """What of a golden file is not the table."""
+    """A golden file without its table."""
 
     tolerances: Mapping[str, Tolerance]
     may_differ: tuple[str, ...]

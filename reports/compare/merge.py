@@ -1,19 +1,19 @@
-"""One table of several runs: only what was judged alike stands side by side.
+"""Merging of runs into one table, in which only comparable scores stand side by side.
 
-The first run sets the measure. A run of another clip format is left out, and so is one of another
-data set or scale that shares no request with it. A column is taken from a run if it was judged by
-the same settings (detectors, protocol, extractor, weights), on clips that were read alike as far
-as the metric reads them (frame choice, channels); seeds and counts of bootstrap draws may differ,
-as they decide intervals alone. Metrics that compare sets (FVD, FAD) also need the same real clips
-and equal counts, as their values shrink with the number of clips. A cell that does not fit is
-empty, with the reason; a row without any cell that fits is left out, with the reason among the
-notes.
+The first run is the measure. A run of another clip format is left out, and so is one of another
+data set or scale that shares no request with it. A column is taken from a run if it was scored with
+the same settings (detectors, protocol, extractor, weights), on clips that were decoded alike as far
+as the metric depends on it (frame choice, channels); seeds and numbers of bootstrap draws may
+differ, as they decide intervals alone. Metrics that compare sets (FVD, FAD) also need the same real
+clips and equal counts, as their values shrink with the number of clips. A cell that is not
+comparable is empty, with the reason; a row without any comparable cell is left out, with the reason
+among the notes.
 
-Rows that are equal in every figure (the ceilings of two runs on the same clips) become one. Other
-rows of the same name are told apart by the name of their run.
+Rows that are equal in every number (the ceilings of two runs on the same clips) become one. Other
+rows of the same name are distinguished by the name of their run.
 
-Which requests of two runs are the same, `svbench.reports.compare.requests` decides; the others get
-the name of their run, so that they are never paired.
+`svbench.reports.compare.shared_requests` decides which requests of two runs are the same; the
+others get the name of their run, so that they are never paired.
 """
 
 from __future__ import annotations
@@ -21,37 +21,40 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Final
 
 from svbench.errors import DataError
-from svbench.files.results import REQUESTS, ClipValues, judged_how
-from svbench.reports.compare.requests import REAL, Run, SharedRequests
-from svbench.reports.tables.judged import (
+from svbench.files.results import REQUESTS, ClipValues, protocol_record
+from svbench.reports.compare.comparability import (
+    REAL,
+    REFERENCE,
     columns_differ,
     data_differ,
+    decoding_differs,
     formats_differ,
-    reading_differs,
+    score_settings,
     settings_differ,
     shortened,
 )
+from svbench.reports.compare.shared_requests import Run, SharedRequests
 from svbench.types import FLOOR_OF, Column, ResultTable, Row, Score
 
 SET: Final = "set"  # of a row's settings: the digest of its clips
-REFERENCE: Final = "reference set"  # of a record: clips that sets are compared with, if others
-MINIATURE: Final = "mini"  # the scale of figures that are not comparable with published ones
+MINIATURE: Final = "mini"  # the scale whose numbers are not comparable with published ones
 
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """Several runs as one: its systems are the names of `scores`."""
+    """Several runs as one."""
 
     table: ResultTable
-    scores: ClipValues
-    called: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # system -> run, its name
+    scores: ClipValues  # by the systems of `table`
+    run_names: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    # system -> name of its run, and its name there
 
 
 def merge(runs: Sequence[Run]) -> Merged:
-    """Merge runs; fewer than two that fit together are a `DataError`."""
+    """Merge runs; raise DataError if fewer than two are comparable."""
     first = runs[0]
     merging = _Merging(first)
     joined = [run for run in runs if merging.add(run)]
@@ -60,10 +63,10 @@ def merge(runs: Sequence[Run]) -> Merged:
     tables = [run.table for run in joined]
     shared = {
         key: value
-        for key, value in judged_how(first.table.record).items()
+        for key, value in protocol_record(first.table.record).items()
         if all(table.record.get(key) == value for table in tables)
     }
-    rows, scores, called = merging.named()
+    rows, scores, run_names = merging.named()
     notes = dict.fromkeys(note for table in tables for note in table.notes)
     return Merged(
         replace(
@@ -76,22 +79,22 @@ def merge(runs: Sequence[Run]) -> Merged:
             record=shared,
         ),
         scores,
-        called,
+        run_names,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A row that fits, as read and as merged."""
+    """A comparable row, as read and as merged."""
 
     run: Run
     read: Row
-    kept: Row  # without the cells that do not fit
+    kept: Row  # without the cells that are not comparable
 
 
 @dataclass(slots=True)
 class _Merging:
-    """What is merged so far."""
+    """The state of a merge."""
 
     first: Run
     columns: dict[str, Column] = field(default_factory=dict)
@@ -101,48 +104,50 @@ class _Merging:
     requests: SharedRequests = field(default_factory=SharedRequests)
 
     def add(self, run: Run) -> bool:
-        """Add the rows of a run that fit; return whether any did."""
+        """Add the comparable rows of a run; return whether there are any."""
         first = self.first
         self.requests.add(run)
         unlike = formats_differ(first.table, run.table)
-        apart = not self.requests.shared(run, first)
-        if apart:
+        if not self.requests.shared(run, first):
             unlike = (*data_differ(first.table, run.table), *unlike)
         if unlike:
             self.notes.append(f"{run.name} left out: {shortened(unlike)}")
             return False
-        unfit = self._unfit(run)
+        differing = self._differing_columns(run)
         before = list(self.notes)
-        refused: dict[str, dict[str, None]] = {}  # why a cell does not fit -> its columns
-        added = [self._add_row(run, row, unfit, refused) for row in run.table.rows]
+        refused: dict[str, dict[str, None]] = {}  # why a cell is not comparable -> its columns
+        added = [self._add_row(run, row, differing, refused) for row in run.table.rows]
         if not any(added):
             self.notes = [*before, _left_out(run, refused)]
             return False
-        if run is not first and (said := self.requests.note(run, first)):
-            self.notes.append(said)
+        if run is not first and (note := self.requests.note(run, first)):
+            self.notes.append(note)
         return True
 
-    def _unfit(self, run: Run) -> dict[str, str]:
-        """Return by column why a run's values cannot stand beside the others; "" if they can."""
+    def _differing_columns(self, run: Run) -> dict[str, str]:
+        """Return by column why a run's values are not comparable with the others; "" if they are.
+
+        The first filled column of a name is the measure.
+        """
         filled = {metric for row in run.table.rows for metric in row.scores}
-        unfit = {}
+        reasons = {}
         for column in run.table.columns:
             name = column.metric
             if name not in self.columns or (name in filled and name not in self.filled):
-                self.columns[name] = column  # an empty one has no settings to hold others to
+                self.columns[name] = column  # an empty one has no settings to compare with
             known = columns_differ(self.columns[name], column) if name in filled else ()
-            reading = reading_differs(self.first.table.spec, run.table.spec, name)
-            unfit[name] = shortened((*reading, *known)) if name in filled else ""
+            decoding = decoding_differs(self.first.table.spec, run.table.spec, name)
+            reasons[name] = shortened((*decoding, *known)) if name in filled else ""
         self.filled |= filled
-        return unfit
+        return reasons
 
     def named(self) -> tuple[tuple[Row, ...], ClipValues, Mapping[str, tuple[str, str]]]:
-        """Return rows, scores of clips, and what a row is called in its run.
+        """Return rows, scores per clip, and run and original name of each row.
 
-        Rows of one name are told apart by their run's.
+        Rows of one name get that of their run behind it.
         """
         times = Counter(entry.read.system for entry in self.entries)
-        rows, scores, called = [], {}, {}
+        rows, scores, run_names = [], {}, {}
         for entry in self.entries:
             row, run = entry.kept, entry.run
             unjudged = self.columns.keys() - row.scores.keys() - row.absent.keys()
@@ -151,34 +156,35 @@ class _Merging:
             if times[row.system] > 1:
                 system, title = f"{row.system} ({run.name})", f"{row.title} ({run.name})"
                 row = replace(row, system=system, title=title)
-            if times[row.floor_of or ""] > 1:  # its set is told apart by the name of the run, too
+            if times[row.floor_of or ""] > 1:  # its set was renamed, too
                 settings = {**row.settings, FLOOR_OF: f"{row.floor_of} ({run.name})"}
                 row = replace(row, settings=settings)
             rows.append(row)
-            called[row.system] = (run.name, entry.read.system)
+            run_names[row.system] = (run.name, entry.read.system)
             for (system, metric), values in (run.scores or {}).items():
                 if system == entry.read.system and metric in row.scores:
                     scores[row.system, metric] = self.requests.named(run, values)
-        return tuple(rows), scores, called
+        return tuple(rows), scores, run_names
 
     def _add_row(
-        self, run: Run, row: Row, unfit: Mapping[str, str], refused: dict[str, dict[str, None]]
+        self, run: Run, row: Row, differing: Mapping[str, str], refused: dict[str, dict[str, None]]
     ) -> bool:
+        """Add the comparable cells of a row; return whether there are any."""
         reasons = {
             metric: reason
             for metric, score in row.scores.items()
-            if (reason := unfit.get(metric) or self._set_differs(run, row, score))
+            if (reason := differing.get(metric) or self._set_differs(run, row, score))
         }
         for metric, reason in reasons.items():
             refused.setdefault(reason, {})[metric] = None
         kept = {metric: s for metric, s in row.scores.items() if metric not in reasons}
         if row.scores and not kept:
-            said = shortened(tuple(dict.fromkeys(reasons.values())))
-            self.notes.append(f"{row.title} of {run.name} left out, judged otherwise: {said}")
+            why = shortened(tuple(dict.fromkeys(reasons.values())))
+            self.notes.append(f"{row.title} of {run.name} left out, judged otherwise: {why}")
             return False
         others = [entry for entry in self.entries if entry.read.system == row.system]
-        # what two runs say alike of the same clips stands there once
-        if any(_alike(entry.read, row) and entry.kept.scores == kept for entry in others):
+        # equal scores of the same clips in two runs stand in the table once
+        if any(_same_row(entry.read, row) and entry.kept.scores == kept for entry in others):
             return True
         for entry in others[:1]:
             made = [{k: v for k, v in r.settings.items() if k != SET} for r in (entry.read, row)]
@@ -192,14 +198,14 @@ class _Merging:
         return True
 
     def _set_differs(self, run: Run, row: Row, score: Score) -> str:
-        """Return why a distance between sets cannot stand beside the others; "" if it can."""
+        """Return why a distance between sets is not comparable with the others; "" if it is."""
         if score.reference_count is None:
             return ""
         record, other = self.first.table.record, run.table.record
         seed = ["seed"] if row.made_of_real_clips else []  # it draws their halves
         keys = [REAL, REFERENCE, *seed]
-        if self._read_otherwise(run) and record.get(REQUESTS) == other.get(REQUESTS) is not None:
-            keys.remove(REAL)  # the same files, and a column that does not fit was refused above
+        if self._decoded_otherwise(run) and record.get(REQUESTS) == other.get(REQUESTS) is not None:
+            keys.remove(REAL)  # the same files; columns that depend on decoding were refused before
         differences = settings_differ(*({k: r[k] for k in keys if k in r} for r in (record, other)))
         alike = [
             entry.read.scores[score.metric]
@@ -208,39 +214,31 @@ class _Merging:
             and score.metric in entry.kept.scores
         ]
         if not differences and alike:
-            differences = settings_differ(_counts(alike[0]), _counts(score))
+            differences = settings_differ(score_settings(alike[0]), score_settings(score))
         return shortened(differences)
 
-    def _read_otherwise(self, run: Run) -> bool:
-        """Return whether clips were read otherwise; real sets then have other digests."""
+    def _decoded_otherwise(self, run: Run) -> bool:
+        """Return whether clips were decoded otherwise; real sets then have other digests."""
         one, other = self.first.table.spec, run.table.spec
         return (one.frame_choice, one.channels) != (other.frame_choice, other.channels)
 
 
-def _alike(one: Row, other: Row) -> bool:
-    """Return whether two rows of one name were made alike.
+def _same_row(one: Row, other: Row) -> bool:
+    """Return whether two rows of one name have the same settings.
 
-    Real clips have another digest where they lie as they are than where a run keeps copies.
+    The digest of real clips is ignored: originals have another than a run's lossless copies.
     """
     real = one.made_of_real_clips and other.made_of_real_clips
-    unsaid = {SET} if real else set()
-    kept = ({k: v for k, v in r.settings.items() if k not in unsaid} for r in (one, other))
+    ignored = {SET} if real else set()
+    kept = ({k: v for k, v in r.settings.items() if k not in ignored} for r in (one, other))
     return not settings_differ(*kept)
 
 
 def _left_out(run: Run, refused: Mapping[str, Mapping[str, None]]) -> str:
-    """Return why no cell of a run fits: each setting that differs, with its columns."""
+    """Return why no cell of a run is comparable: each setting that differs, with its columns."""
     titles = {column.metric: column.title for column in run.table.columns}
-    said = [
+    parts = [
         f"{reason} (in {', '.join(titles[name] for name in titles if name in metrics)})"
         for reason, metrics in refused.items()
     ]
-    return f"{run.name} left out, judged otherwise: {'; '.join(said) or 'it has no row'}"
-
-
-def _counts(score: Score) -> dict[str, Any]:
-    return {
-        "clips": score.count,
-        "real clips compared with": score.reference_count,
-        "extractor": score.extractor,
-    }
+    return f"{run.name} left out, judged otherwise: {'; '.join(parts) or 'it has no row'}"

@@ -1,13 +1,13 @@
-"""One clip as Figure 4 of the paper shows it: frames, motion with its peaks, sound with onsets.
+"""Clips as in Figure 4 of the paper: frames, motion with its peaks, waveform with onsets.
 
-A line joins a peak of the motion and an onset of the sound that match, and full marks are events
-with a match, hollow ones without: what precision and recall count can be seen. All clips of a
-figure share one scale of motion and one of loudness.
+A line joins a motion peak and an audio onset that match; filled marks are events with a match,
+hollow ones without, as precision and recall count them. All clips of a figure share one scale of
+motion and one of amplitude.
 
 Conventions
 -----------
-Onsets and peaks match if they lie less than one frame apart, v - 1 / fps < a < v + 1 / fps, as
-`svbench.metrics.avalign.score` has it; times are in seconds.
+An onset a and a peak v (in seconds) match if they lie less than one frame apart,
+v - 1 / fps < a < v + 1 / fps, as in `svbench.metrics.avalign.score`.
 
 References
 ----------
@@ -26,8 +26,8 @@ import numpy as np
 
 from svbench.errors import ConfigError, DataError
 from svbench.files.clip_view import ClipView, Gallery, Motion
-from svbench.reports.figures.drawing import FLOW, INK, PAPER, QUIET, SOUND, wrapped, write
-from svbench.reports.tables.clip_scores import ONSETS, PEAKS, ClipScores, times_of
+from svbench.reports.analysis.clip_scores import ONSETS, PEAKS, ClipScores, times_of
+from svbench.reports.figures.style import FLOW, INK, PAPER, QUIET, SOUND, wrapped, write
 from svbench.types import ResultTable
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ Times = Sequence[float]
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One clip to draw, with the events that a metric saw in it."""
+    """One clip to draw, with the events that a metric detected in it."""
 
     title: str
     view: ClipView
@@ -49,16 +49,21 @@ class Panel:
 
 
 def matches(onsets: Times, peaks: Times, fps: float) -> list[tuple[int, int]]:
-    """Return the pairs (place of an onset, place of a peak) that lie less than one frame apart."""
+    """Return the index pairs (onset, peak) that lie less than one frame apart."""
     a, v = np.asarray(onsets, np.float64)[:, None], np.asarray(peaks, np.float64)[None]
     found = (v - 1 / fps < a) & (a < v + 1 / fps)
     return [(int(i), int(k)) for i, k in zip(*np.nonzero(found), strict=True)]
 
 
-def rows_of(table: ResultTable, systems: Sequence[str]) -> ResultTable:
-    """Keep the rows of these systems, in the order asked for; all of them if none is named.
+def select_rows(table: ResultTable, systems: Sequence[str]) -> ResultTable:
+    """Return a table of these systems, in the given order; of all if none is named.
 
-    Floors made from the clips of another row have no clips of their own, so none is kept.
+    Floors made from the clips of another row have no clips of their own and are never kept.
+
+    Raises
+    ------
+    ConfigError
+        if the table has no row of a system
     """
     rows = {row.system: row for row in table.rows if row.floor_of is None}
     for name in systems:
@@ -71,14 +76,32 @@ def rows_of(table: ResultTable, systems: Sequence[str]) -> ResultTable:
 def panels_of(
     table: ResultTable, scores: ClipScores, gallery: Gallery, request: str, metric: str | None
 ) -> list[Panel]:
-    """Put the clips of a request together with what a metric saw in them.
+    """Return the clips of a request with the events that a metric detected in them.
 
-    The metric is an AV-Align; the first of the table, where `metric` is None.
+    Parameters
+    ----------
+    table : ResultTable
+        the rows to draw
+    scores : ClipScores
+        scores and event times per clip
+    gallery : Gallery
+        the views of the clips
+    request : str
+        the id of the request
+    metric : str or None
+        an AV-Align metric (Default value = None: the first of the table)
+
+    Raises
+    ------
+    ConfigError
+        if the metric has no event times
+    DataError
+        if the features of the run lack the motion of a clip
     """
-    told = [c.metric for c in table.columns if c.metric in {m for _, m in scores.times}]
-    chosen = next(iter(told), None) if metric is None else metric
-    if chosen not in told:
-        known = ", ".join(told) or "none in this run"
+    timed = [c.metric for c in table.columns if c.metric in {m for _, m in scores.times}]
+    chosen = next(iter(timed), None) if metric is None else metric
+    if chosen not in timed:
+        known = ", ".join(timed) or "none in this run"
         raise ConfigError(f"--metric: found {metric!r}, expected one with onset times: {known}")
     place = scores.requests.index(request)
     views = {view.system: view for view in gallery.views if view.request_id == request}
@@ -86,7 +109,7 @@ def panels_of(
     for row in table.rows:
         view, times = views.get(row.system), scores.times.get((row.system, chosen))
         if view is None or times is None or chosen not in row.scores:
-            continue  # a row that was not asked for this request has no clip to draw
+            continue  # the row has no clip of this request
         motion = view.motion.get(row.scores[chosen].extractor)
         if motion is None:
             raise DataError(
@@ -101,7 +124,7 @@ def panels_of(
 
 
 def draw(panels: Sequence[Panel], folder: Path, path: Path) -> None:
-    """Draw clips below each other; `folder` is where the pictures of their views lie."""
+    """Draw clips below each other; `folder` holds the files of their views."""
     if not panels:
         raise ConfigError(f"{path}: found no clip to draw, expected at least one")
 
@@ -115,7 +138,7 @@ def draw(panels: Sequence[Panel], folder: Path, path: Path) -> None:
             frames, motion, sound = axes[3 * place : 3 * place + 3]
             frames.set_title(wrapped(panel.title, 110), fontsize=9)
             _frames(frames, panel, folder)
-            _motion(motion, panel, max(1e-6, fastest))  # a still picture has a curve, too
+            _motion(motion, panel, max(1e-6, fastest))  # a still video has a curve, too
             _sound(sound, panel, max(0.01, loudest))  # silence stays flat
             _join(motion, sound, panel)
 

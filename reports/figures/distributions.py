@@ -1,8 +1,7 @@
-"""How the scores of single clips are spread: a histogram for each row, one panel a metric.
+"""Distributions of the scores per clip: a histogram for each row, one panel per metric.
 
-A mean hides whether all clips are middling or half of them perfect, so each row is drawn as a
-histogram over one common range and to one scale of height, models above and reference rows below,
-with its mean.
+A mean hides whether all clips are mediocre or half of them perfect. All histograms of a panel share
+range and height; models are above, reference rows below, each with its mean.
 """
 
 from __future__ import annotations
@@ -13,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from svbench.errors import DataError
-from svbench.reports.figures.drawing import INK, QUIET, hue, tidy, wrapped, write
-from svbench.reports.tables.clip_scores import ClipScores
+from svbench.reports.analysis.clip_scores import ClipScores
+from svbench.reports.figures.style import INK, QUIET, hue, tidy, wrapped, write
 from svbench.types import Column, ResultTable, Row
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ FULL = 0.85  # of a row's height that the highest bar of the panel takes
 
 
 def draw(table: ResultTable, scores: ClipScores, path: Path, *, dark: bool = False) -> None:
-    """Draw a panel for each metric that tells something of single clips."""
+    """Draw a panel for each metric with scores per clip, as SVG or PDF."""
     columns = [c for c in table.columns if c.metric in scores.metrics()]
     if not columns:
         raise DataError(f"{table.title}: found no scores of single clips, expected some to draw")
@@ -52,13 +51,13 @@ def draw(table: ResultTable, scores: ClipScores, path: Path, *, dark: bool = Fal
 
 
 def histogram(values: np.ndarray, span: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the share of clips in each of `BINS` equal steps, and the edges between them."""
+    """Return the share of clips in each of `BINS` equal bins, (BINS,), and their edges."""
     counts, edges = np.histogram(values, bins=BINS, range=span)
     return counts / max(1, len(values)), edges
 
 
 def span_of(column: Column, rows: list[Row], scores: ClipScores) -> tuple[float, float]:
-    """Return the range that holds every value of a metric; 0..1 where that holds them all."""
+    """Return the range of a panel: 0..1, extended to hold every value of the metric."""
     found = [scores.known(row.system, column.metric) for row in rows]
     values = np.concatenate([*found, np.empty(0)])
     low, high = min(0.0, values.min(initial=0.0)), max(1.0, values.max(initial=1.0))

@@ -1,13 +1,12 @@
 """The gamma curve: each score of a joint model against gamma, with its interval as a band.
 
-Rows made of real clips are level lines, where they may be held against the models: a score that is
-a mean over clips always, a distance between sets only if it rests on as many clips as those of the
-models (a half of the real clips against the other half does not). Rows without a gamma, and cells
-that are absent, are not drawn.
+Rows made of real clips are horizontal lines, if they are comparable with the models: means over
+clips always are, a distance between sets only if it rests on as many clips as those of the models
+(one half of the real clips against the other does not). Rows without a gamma and absent cells are
+not drawn.
 
-Where the paper's Table 1 has the column, its curve has a panel of its own below ours: clips,
-networks and counts differ, so no axis is shared. Every axis holds 0, so that a small change looks
-small.
+If the paper's Table 1 has the column, its curve has a panel of its own below ours: clips, networks
+and counts differ, so no axis is shared. Every axis includes 0, so that a small change looks small.
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from svbench.errors import DataError
-from svbench.reports.figures.drawing import INK, QUIET, hue, tidy, wrapped, write
+from svbench.reports.figures.style import INK, QUIET, hue, tidy, wrapped, write
 from svbench.reports.published import PublishedTable, published
-from svbench.reports.tables.table import ARROWS
+from svbench.reports.tables.sheet import ARROWS
 from svbench.types import Column, ResultTable, Row
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ Points = Mapping[str, Sequence[tuple[float, float]]]  # mixer -> gamma, value
 
 
 def draw(table: ResultTable, path: Path, *, dark: bool = False) -> None:
-    """Draw a panel for each column of a sweep as SVG or PDF; the same table, the same bytes."""
+    """Draw a panel for each column of a sweep as SVG or PDF; equal tables give equal bytes."""
     curves = curves_of(table)
     if not curves:
         raise DataError(f"{table.title}: found no row with a gamma, expected at least one")
@@ -106,9 +105,9 @@ def _of_paper(
 
 
 def levels_of(table: ResultTable, column: Column) -> dict[str, float]:
-    """Return the values of rows made of real clips that may be held against those of the models.
+    """Return the values of rows made of real clips that are comparable with the models.
 
-    A distance between sets falls with the number of clips, so its counts must be those of models.
+    A distance between sets falls with the number of clips, so its counts must equal the models'.
     """
     found = [row for row in table.rows if column.metric in row.scores]
     counts = {_counts(row, column) for row in found if row.competes}
@@ -137,7 +136,7 @@ def _ours(axis: Axes, column: Column, table: ResultTable, curves: Curves) -> Non
             axis.fill_between(within, lows, highs, alpha=0.2, color=hue(place), linewidth=0)
     names = [row.system for row in table.rows if row.made_of_real_clips]
     for name, value in levels_of(table, column).items():
-        style = STYLES[names.index(name) % len(STYLES)]  # one for a row in all panels
+        style = STYLES[names.index(name) % len(STYLES)]  # a row has the same style in all panels
         axis.axhline(value, color=QUIET, linestyle=style, label=name)
 
 
@@ -153,11 +152,11 @@ def _titled(column: Column) -> str:
 
 
 def _settled(axis: Axes, title: str, gammas: Sequence[float]) -> dict[str, Artist]:
-    """Finish a panel, and return what is drawn in it by name."""
+    """Finish a panel, and return its artists by label."""
     axis.set_title(wrapped(title, 48), fontsize=8)
     axis.set_xlabel("gamma")
     axis.set_xticks(gammas)
-    axis.axhline(0, alpha=0)  # so that the axis holds it
+    axis.axhline(0, alpha=0)  # so that the axis includes it
     tidy(axis)
     handles, labels = axis.get_legend_handles_labels()
     return dict(zip(labels, handles, strict=True))

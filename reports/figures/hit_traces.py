@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from svbench.errors import ConfigError
-from svbench.reports.figures.drawing import FLOW, HUES, QUIET, SOUND, tidy, write
+from svbench.reports.figures.style import FLOW, HUES, QUIET, SOUND, tidy, write
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

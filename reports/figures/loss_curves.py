@@ -1,4 +1,4 @@
-"""The loss over time steps as a picture (Figure 2): without and with adjusted time steps."""
+"""Loss over time steps (Figure 2 of the paper): without and with adjusted time steps."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from svbench.errors import ConfigError
-from svbench.reports.figures.drawing import HUES, tidy, write
+from svbench.reports.figures.style import HUES, tidy, write
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LossCurves:
-    """What is drawn in one panel: losses over global times, each divided by its value at 0."""
+    """The curves of one panel: losses over global time steps, each divided by its value at 0."""
 
     title: str  # e.g. "without timestep adjustment"
     times: Sequence[float]
@@ -30,7 +30,7 @@ class LossCurves:
 
 
 def draw(panels: Sequence[LossCurves], path: Path, *, dark: bool = False) -> None:
-    """Draw panels side by side as SVG or PDF; the same curves give the same bytes."""
+    """Draw panels side by side as SVG or PDF; equal curves give equal bytes."""
 
     def fill(figure: Figure) -> None:
         axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]

@@ -1,8 +1,8 @@
-"""Precision against recall of AV-Align, clip by clip: one panel a row.
+"""Precision against recall of AV-Align per clip: one panel per row.
 
-A clip's precision and recall are shares of a few onsets and peaks, so many clips fall on one
-point: the area of a disc is the number of clips there. Along a level line p r / (p + r - p r), the
-score of Ishii et al. (Eq. 14), is 0.2, 0.4, 0.6 or 0.8; the cross is the mean.
+Precision and recall of a clip are shares of a few onsets and peaks, so many clips fall on one
+point: the area of a disc is the number of clips there. Along the level lines the score of Ishii et
+al. (Eq. 14), p r / (p + r - p r), is 0.2, 0.4, 0.6 and 0.8; the cross is the mean.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from svbench.errors import DataError
-from svbench.reports.figures.drawing import INK, QUIET, RULE, hue, wrapped, write
-from svbench.reports.tables.clip_scores import PRECISION, RECALL, ClipScores, Numbers
+from svbench.reports.analysis.clip_scores import PRECISION, RECALL, ClipScores, Numbers
+from svbench.reports.figures.style import INK, QUIET, RULE, hue, wrapped, write
 from svbench.types import ResultTable, Row
 
 if TYPE_CHECKING:
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 ACROSS = 4  # panels side by side
 LEVELS = (0.2, 0.4, 0.6, 0.8)
 LARGEST = 320.0  # points^2 of the disc that would hold every clip of a row
-SMALLEST = 4.0  # a single clip of thousands shall still be seen
+SMALLEST = 4.0  # points^2; a single clip of thousands remains visible
 
 
 def draw(
     table: ResultTable, scores: ClipScores, metric: str, path: Path, *, dark: bool = False
 ) -> None:
-    """Draw every row that has precision and recall by this metric."""
+    """Draw every row that has precision and recall by this metric, as SVG or PDF."""
     rows = [r for r in table.rows if PRECISION in scores.numbers.get((r.system, metric), {})]
     rows = sorted(rows, key=lambda row: row.made_of_real_clips)
     if not rows or metric not in scores.metrics(PRECISION):
@@ -54,7 +54,7 @@ def draw(
 
 
 def points(precision: Numbers, recall: Numbers) -> tuple[Numbers, Numbers, Numbers]:
-    """Return the distinct pairs, and how many clips fall on each."""
+    """Return the distinct pairs of precision and recall, and the number of clips at each."""
     known = ~(np.isnan(precision) | np.isnan(recall))
     pairs = np.column_stack([precision[known], recall[known]])
     distinct, counts = np.unique(pairs, axis=0, return_counts=True)

@@ -1,19 +1,19 @@
-"""What the scripts of a page read: numbers, times and views of clips, loaded when needed.
+"""The data files of a page: scores, event times and views of clips, loaded by scripts on demand.
 
-A page that is opened from disk may not fetch files, but it may load scripts; so every file below
-`data/` is a script of one call, `svbench.put(name, value)`.
+A page opened from disk cannot fetch files, but it can load scripts; so every file below `data/` is
+a script of one call, `svbench.put(name, value)`.
 
     requests.js          ids and captions of all requests, and which of them have views
-    row-<r>.js           every number of every clip of one row, by field
-    events-<g>-<c>.js    onsets and peaks of a stretch of requests, in all rows, as one group of
-                         metrics saw them
-    view-<i>.js          views of one request: paths of media, sound envelope, motion curves
+    row-<r>.js           all numbers per clip of one row, by field
+    events-<g>-<c>.js    onsets and peaks of a block of requests, in all rows, as detected for one
+                         group of metrics
+    view-<i>.js          views of one request: paths of media, waveform envelope, motion curves
 
 Conventions
 -----------
-Arrays go over requests, null where a row was not judged. A field is named "<column>" (the value
-of a metric) or "<column>.<name>" (a number behind it). Metrics of equal extractor and floor see
-equal events; such a group is stored once.
+Arrays are over requests, null where a row has no score. A field is named "<column>" (the value of a
+metric) or "<column>.<name>" (a number behind it). Metrics of equal extractor and floor use the same
+events; such a group is stored once.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from typing import Any
 
 from svbench.files.clip_view import ClipView, Gallery
 from svbench.files.writing import write_text
-from svbench.reports.page.choice import Choice, headline_column
-from svbench.reports.tables.clip_scores import ONSETS, PEAKS, VALUE, ClipScores, Numbers
+from svbench.reports.analysis.clip_scores import ONSETS, PEAKS, VALUE, ClipScores, Numbers
+from svbench.reports.page.clip_choice import Choice, headline_column
 from svbench.types import Column, ResultTable, Row
 
-STRETCH = 250  # requests in a file of events
+BLOCK = 250  # requests in a file of events
 FIGURES = 5  # significant ones of a number that is printed with three decimals
 
 
 @dataclass(frozen=True, slots=True)
 class EventGroup:
-    """Metrics that see the same onsets and peaks."""
+    """Metrics that use the same onsets and peaks."""
 
     columns: tuple[int, ...]
     metric: str  # the one whose times are stored
@@ -47,7 +47,26 @@ class EventGroup:
 def write_data(
     out: Path, table: ResultTable, scores: ClipScores, choice: Choice, gallery: Gallery
 ) -> dict[str, Any]:
-    """Write the files below `out`, and give what a page must hold of them from the start."""
+    """Write the data files of a page.
+
+    Parameters
+    ----------
+    out : Path
+        the folder of the files
+    table : ResultTable
+        rows and columns of the page
+    scores : ClipScores
+        scores and event times per clip
+    choice : Choice
+        the requests with views
+    gallery : Gallery
+        the views, and the captions of all requests
+
+    Returns
+    -------
+    dict
+        what the page itself holds: rows, columns, groups of events and sizes, for `svbench.meta`
+    """
     rows = in_order(table)
     groups = event_groups(table, scores)
     shown = {request: place for place, request in enumerate(scores.requests)}
@@ -64,33 +83,32 @@ def write_data(
     for place, row in enumerate(rows):
         _put_text(out, f"row-{place}", _row_text(table, scores, row))
     for number, group in enumerate(groups):
-        for stretch, first in enumerate(range(0, len(scores.requests), STRETCH)):
-            told = [_events(scores, row, group, first) for row in rows]
-            _put(out, f"events-{number}-{stretch}", told)
+        for block, first in enumerate(range(0, len(scores.requests), BLOCK)):
+            events = [_events(scores, row, group, first) for row in rows]
+            _put(out, f"events-{number}-{block}", events)
     views = {(view.system, view.request_id): view for view in gallery.views}
     for place in chosen:
         request = scores.requests[place]
-        told_views = [_view(views, gallery, row, request, groups) for row in rows]
-        _put(out, f"view-{place}", told_views)
+        _put(out, f"view-{place}", [_view(views, gallery, row, request, groups) for row in rows])
     return _meta(table, scores, rows, groups, choice)
 
 
 def in_order(table: ResultTable) -> tuple[Row, ...]:
-    """Give the rows as they are printed: models first."""
+    """Return the rows in the order of the page: models first."""
     return tuple(sorted(table.rows, key=lambda row: row.made_of_real_clips))
 
 
 def event_groups(table: ResultTable, scores: ClipScores) -> tuple[EventGroup, ...]:
-    """Group the columns that see equal events; only groups whose times are known."""
+    """Return the groups of columns that use the same events, where the times are known."""
     found: dict[tuple[str, str], list[int]] = {}
     for place, column in enumerate(table.columns):
         extractor = extractor_of(table, column)
         if extractor and "floor" in column.settings:
             found.setdefault((extractor, str(column.settings["floor"])), []).append(place)
-    told = {metric for (_, metric) in scores.times}
+    timed = {metric for (_, metric) in scores.times}
     groups = []
     for (extractor, _), columns in found.items():
-        metrics = [m for m in (table.columns[c].metric for c in columns) if m in told]
+        metrics = [m for m in (table.columns[c].metric for c in columns) if m in timed]
         if metrics:
             native = table.columns[columns[0]].settings.get("view") == "native"
             fps = None if native else table.spec.fps
@@ -99,7 +117,7 @@ def event_groups(table: ResultTable, scores: ClipScores) -> tuple[EventGroup, ..
 
 
 def extractor_of(table: ResultTable, column: Column) -> str:
-    """Give the extractor behind a column, or "" if no row has a score there."""
+    """Return the extractor key of a column; "" if no row has a score in it."""
     keys = (r.scores[column.metric].extractor for r in table.rows if column.metric in r.scores)
     return next(keys, "")
 
@@ -136,7 +154,7 @@ def _meta(
         "groups": [
             {"columns": g.columns, "column": places[g.metric], "fps": g.fps} for g in groups
         ],
-        "stretch": STRETCH,
+        "stretch": BLOCK,
         "count": len(scores.requests),
         "views": len(choice.why),
         "duration": table.spec.duration,
@@ -149,9 +167,9 @@ def _meta(
 
 
 def _fields(scores: ClipScores, column: Column) -> list[str]:
-    """Name the numbers behind a metric of clips; empty if it says nothing of single ones."""
-    told = [fields for (_, metric), fields in scores.numbers.items() if metric == column.metric]
-    return list(dict.fromkeys(name for fields in told for name in fields))
+    """Return the names of the numbers per clip of a metric; empty if it has none."""
+    found = [fields for (_, metric), fields in scores.numbers.items() if metric == column.metric]
+    return list(dict.fromkeys(name for fields in found for name in fields))
 
 
 def _row_text(table: ResultTable, scores: ClipScores, row: Row) -> str:
@@ -175,7 +193,7 @@ def _events(
     texts = scores.times.get((row.system, group.metric))
     if texts is None:
         return None
-    return [list(texts[name][first : first + STRETCH]) for name in (ONSETS, PEAKS)]
+    return [list(texts[name][first : first + BLOCK]) for name in (ONSETS, PEAKS)]
 
 
 def _view(
@@ -185,7 +203,7 @@ def _view(
     request: str,
     groups: Sequence[EventGroup],
 ) -> dict[str, Any] | None:
-    """Tell one clip of a request; None where the row was not asked for it."""
+    """Return the view of one clip for the scripts; None if the row has no clip of the request."""
     if problem := gallery.problems.get((row.system, request)):
         return {"problem": problem}
     view = views.get((row.system, request))

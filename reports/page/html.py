@@ -1,14 +1,14 @@
-"""One page for a run: a folder that opens from disk, without server or network.
+"""The HTML page of a run: a folder that opens from disk, without server or network.
 
-    index.html        the summary, the tables, and what was judged and how
-    assets/           style and scripts, copied from `page_files/`
+    index.html        the summary, the tables, and the protocol
+    assets/           styles and scripts, copied from `files/` beside this module
     figures/          SVG (light and dark) and PDF
-    data/             the numbers of single clips, as scripts (see `page_data`)
-    media/            clips and pictures that `svbench.walk.gallery` made before
+    data/             the numbers per clip, as scripts (see `svbench.reports.page.data`)
+    media/            clips and pictures, made before by `svbench.walk.gallery`
 
-Everything that is printed in a table is in the HTML itself; the scripts sort it, and show clips.
-Text from a run (titles, captions, notes) is escaped by Jinja2 here and written as text by the
-scripts, so that a caption is never taken for markup.
+All that a table prints is in the HTML itself; the scripts sort it, and show clips. Text from a run
+(titles, captions, notes) is escaped by Jinja2 here and inserted as text by the scripts, so that a
+caption is never taken for markup.
 """
 
 from __future__ import annotations
@@ -24,28 +24,27 @@ from svbench.errors import ConfigError
 from svbench.files.clip_view import Gallery
 from svbench.files.results import load_settings, load_table
 from svbench.files.writing import write_bytes, write_text
+from svbench.reports.analysis.clip_scores import ClipScores, read_clip_scores
 from svbench.reports.figures import distributions, gamma_curve, precision_recall
-from svbench.reports.page.choice import Choice, choose
+from svbench.reports.page.clip_choice import Choice, choose
 from svbench.reports.page.data import event_groups, in_order, write_data
 from svbench.reports.page.summary import summarise
-from svbench.reports.tables.beside import beside
-from svbench.reports.tables.clip_scores import ClipScores, read_clip_scores
-from svbench.reports.tables.judged import scale_of
-from svbench.reports.tables.table import ARROWS, Cell, Sheet, arrange
+from svbench.reports.tables.published_rows import published_sheet
+from svbench.reports.tables.sheet import ARROWS, Cell, Sheet, arrange, scale_of
 from svbench.types import Column, ResultTable, Row
 
 STYLES = ("page.css", "clips.css")
 SCRIPTS = ("core.js", "tables.js", "strip.js", "query.js", "lanes.js", "clips.js")
 TEMPLATE = "page.html.j2"
-GENERATOR = b'<meta name="generator" content="svbench'  # near the start of every page of ours
+GENERATOR = b'<meta name="generator" content="svbench'  # near the start of every page we write
 START = 4096  # bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A picture of the page; its files lie in `figures/`."""
+    """A figure of the page; its files lie in `figures/`."""
 
-    name: str  # of the files, without ending
+    name: str  # of the files, without suffix
     title: str
     caption: str
 
@@ -55,7 +54,7 @@ class PageCell:
     """One cell of the table of results."""
 
     cell: Cell
-    value: float | None  # what the column is sorted by
+    value: float | None  # the key by which the column is sorted
     link: str  # to the clips behind the number
     bar: tuple[float, float, float] | None  # low, value, high, in per cent of the column's range
 
@@ -69,7 +68,7 @@ def write_page(
     table: ResultTable | None = None,
     scores: ClipScores | None = None,
 ) -> Path:
-    """Write the page of a run folder below `out`, and give the path of its HTML file.
+    """Write the page of a run folder.
 
     Parameters
     ----------
@@ -78,20 +77,26 @@ def write_page(
     out : Path
         the folder of the page
     gallery : Gallery or None
-        what `svbench.walk.gallery` made below `out` (Default value = None: no clip is shown)
+        the views that `svbench.walk.gallery` made below `out` (Default value = None: no clips)
     choice : Choice or None
-        the requests that it was made for (Default value = None: none)
+        the requests of these views (Default value = None: none)
     table : ResultTable or None
-        the columns of results.json that are shown (Default value = None: all)
+        the table to show (Default value = None: that of results.json)
     scores : ClipScores or None
-        what is in scores.csv, if it was read before (Default value = None)
+        the scores per clip, if loaded before (Default value = None: those of scores.csv)
+
+    Returns
+    -------
+    Path
+        the HTML file
     """
     table = load_table(run) if table is None else table
     scores = read_clip_scores(run) if scores is None else scores
+    settings = load_settings(run)
     choice = choose(table, scores, 0) if choice is None else choice
     meta = write_data(out / "data", table, scores, choice, gallery or Gallery())
     figures = _figures(table, scores, out / "figures")
-    page = _html(run, table, scores, meta, figures)
+    page = _html(settings, table, scores, meta, figures)
     for name in (*STYLES, *SCRIPTS):
         write_bytes(out / "assets" / name, (_packaged() / name).read_bytes())
     write_text(out / "index.html", page)
@@ -99,7 +104,7 @@ def write_page(
 
 
 def check_ours(out: Path) -> None:
-    """Refuse the folder of a page that svbench did not write."""
+    """Raise ConfigError if a folder holds the page of another program."""
     index = out / "index.html"
     if not index.is_symlink() and not index.exists():
         return
@@ -124,7 +129,7 @@ def _packaged() -> Path:
 
 
 def _html(
-    run: Path,
+    settings: Mapping[str, Any],
     table: ResultTable,
     scores: ClipScores,
     meta: Mapping[str, Any],
@@ -148,7 +153,7 @@ def _html(
         headings=tuple(zip(sheet.headings, table.columns, strict=True)),
         lines=_lines(table, sheet),
         footnotes=sheet.footnotes,
-        paper=beside(table),
+        paper=published_sheet(table),
         figures=figures,
         arrows=ARROWS,
         record={
@@ -157,7 +162,7 @@ def _html(
             "format": str(table.spec),
             **table.record,
         },
-        asked=load_settings(run),
+        run_settings=settings,
         rows=rows,
         meta=meta,
         styles=STYLES,
@@ -166,7 +171,7 @@ def _html(
 
 
 def _lines(table: ResultTable, sheet: Sheet) -> list[tuple[Row, list[PageCell]]]:
-    """Give the rows as they are printed, and what stands in their cells."""
+    """Return the rows in the order of the page, each with its cells."""
     return [
         (
             row,
@@ -185,7 +190,7 @@ def _cell(cell: Cell, column: Column, row: Row, table: ResultTable) -> PageCell:
 
 
 def _bar(column: Column, row: Row, table: ResultTable) -> tuple[float, float, float] | None:
-    """Place a score and its interval within the range of its column."""
+    """Return interval and score in per cent of the range of their column: low, value, high."""
     known = [r.scores[column.metric] for r in table.rows if column.metric in r.scores]
     ends = [end for s in known for end in (*(s.interval or ()), s.value)]
     low, span = min(ends), max(ends) - min(ends)
@@ -198,7 +203,7 @@ def _bar(column: Column, row: Row, table: ResultTable) -> tuple[float, float, fl
 
 
 def _figures(table: ResultTable, scores: ClipScores, folder: Path) -> list[Figure]:
-    """Draw what the run has numbers for."""
+    """Draw the figures that the run has data for."""
     found: list[Figure] = []
 
     def add(name: str, title: str, caption: str, draw: Any) -> None:
@@ -209,26 +214,26 @@ def _figures(table: ResultTable, scores: ClipScores, folder: Path) -> list[Figur
     if gamma_curve.curves_of(table):
         add("gamma", "Scores over gamma", gamma_curve.CAPTION, partial(gamma_curve.draw, table))
     if scores.metrics():
-        told = (
+        caption = (
             "Each row is a histogram of the scores of its clips, all of a panel to one scale; the "
             "black line is the mean. Reference rows and floors are grey."
         )
         draw = partial(distributions.draw, table, scores)
-        add("distributions", "How the scores of single clips are spread", told, draw)
+        add("distributions", "How the scores of single clips are spread", caption, draw)
     for number, group in enumerate(event_groups(table, scores), 1):
         titles = [table.columns[c].title for c in group.columns]
-        told = (
-            f"As {' and '.join(titles)} sees the clips. The area of a disc is the number of clips "
+        caption = (
+            f"By the events of {' and '.join(titles)}. The area of a disc is the number of clips "
             "there, the cross is the mean, and along a grey line AV-Align (corrected) is equal: "
             "0.2, 0.4, 0.6 and 0.8."
         )
         draw = partial(precision_recall.draw, table, scores, group.metric)
-        add(f"precision-recall-{number}", "Precision against recall", told, draw)
+        add(f"precision-recall-{number}", "Precision against recall", caption, draw)
     return found
 
 
 def plain(value: Any) -> str:
-    """Print a setting as people write it."""
+    """Return a setting as text for people."""
     if value is None:
         return "–"
     if isinstance(value, bool):

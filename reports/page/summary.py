@@ -1,9 +1,9 @@
-"""A run in plain words: what was judged, what came out, and what a reader must not conclude.
+"""Summary of a run in plain words: what was scored, the main result, and cautions.
 
-Sentences are made from numbers of the table alone; each names its count and its interval. The
-headline is a comparison, since a score means little alone: the two best models, clip by clip;
-which models stand clear of their floor; and where there is no model, the ceiling against the floor.
-No model is called the best unless the table marks it so (`svbench.reports.tables.ranking`).
+Sentences are generated from the numbers of the table; each states its count and its interval. The
+headline is a comparison, as a score means little alone: the two best models, paired by clip; the
+models that stand clear of their floor; and without any model, the ceiling against the floor. No
+model is called the best unless the table marks it so (`svbench.reports.analysis.ranking`).
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 
 from svbench.errors import DataError
 from svbench.files.results import ClipValues
-from svbench.reports.page.choice import headline_column, ranked_rows
-from svbench.reports.tables.clip_scores import ClipScores
-from svbench.reports.tables.floors import SHUFFLED, verdict
+from svbench.reports.analysis.clip_scores import ClipScores
+from svbench.reports.analysis.floors import SHUFFLED, verdict
+from svbench.reports.analysis.paired import Paired, bounds_of, paired
+from svbench.reports.analysis.ranking import LEAST, compare_places
+from svbench.reports.page.clip_choice import headline_column, ranked_rows
 from svbench.reports.tables.footnotes import CAVEAT, FEW
-from svbench.reports.tables.paired import Paired, bounds_of, paired
-from svbench.reports.tables.ranking import LEAST, compare_places
-from svbench.reports.tables.table import number
+from svbench.reports.tables.sheet import number
 from svbench.types import Column, ResultTable, Row, Score
 
 CEILING = "real"  # the reference row of real clips
@@ -30,18 +30,18 @@ NOT_COMPARABLE = "miniature: not comparable with published figures"
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a page says before its first table."""
+    """The opening of a page, before its first table."""
 
-    judged: str  # what was judged
-    headline: tuple[str, ...]  # what came out; empty if nothing was
-    cautions: tuple[str, ...]  # what a reader must know first
+    judged: str  # models, clips and metrics
+    headline: tuple[str, ...]  # the main result; empty without any score
+    cautions: tuple[str, ...]  # limits of the result
 
 
 def summarise(table: ResultTable, scores: ClipScores) -> Summary:
-    """Say in words what a table says in numbers."""
+    """Return the summary of a table."""
     column = headline_column(table, scores)
-    said = () if column is None else _headline(table, scores, column)
-    return Summary(_judged(table), said or _set_level(table), _cautions(table))
+    headline = () if column is None else _headline(table, scores, column)
+    return Summary(_judged(table), headline or _set_level(table), _cautions(table))
 
 
 def _judged(table: ResultTable) -> str:
@@ -72,21 +72,21 @@ def _headline(table: ResultTable, scores: ClipScores, column: Column) -> tuple[s
     named = {row.system: row for row in rows if row.made_of_real_clips}
     if models:
         by_request = scores.by_request()
-        said = [
+        sentences = [
             *_first(table, column, models, by_request),
             _against_floors(table, column, by_request),
             _ceiling(named.get(CEILING), column),
         ]
     else:
-        said = _controls(column, order, named, scores.by_request())
+        sentences = _controls(column, order, named, scores.by_request())
     caveat = str(column.settings.get(CAVEAT, ""))
-    return tuple(filter(None, (*said, caveat and f"{_first_up(caveat)}.")))
+    return tuple(filter(None, (*sentences, caveat and f"{_first_up(caveat)}.")))
 
 
 def _first(
     table: ResultTable, column: Column, models: Sequence[Row], scores: ClipValues
 ) -> list[str]:
-    """Return the best of the models where its interval carries that, as the table marks it."""
+    """Return the best of the models, if the table marks one, and its difference from the next."""
     opening = f"{column.title}, {column.better} is better"
     if len(models) == 1:
         return [f"{opening}: {_named(models[0], column)}."]
@@ -101,13 +101,13 @@ def _first(
         gap = APART if place.stands else TOGETHER
     if place.stands:
         return [f"{opening}: the best of the models is {first}.", f"Against {second}: {gap}"]
-    return [f"{opening}: no model is told apart as the best. Between {first}, and {second}: {gap}"]
+    return [f"{opening}: no model is clearly the best. Between {first}, and {second}: {gap}"]
 
 
 def _against_floors(table: ResultTable, column: Column, scores: ClipValues) -> str:
     """Return which rows stand clear of their floors, or why a floor made from a row is absent."""
-    if said := verdict(table, column, scores):
-        return f"{said}."
+    if sentence := verdict(table, column, scores):
+        return f"{sentence}."
     absent = [row.absent.get(column.metric) for row in table.rows if row.floor_of is not None]
     reason = next(filter(None, absent), "")
     return f"No row has a floor in {column.title}: {reason}." if reason else ""
@@ -120,22 +120,22 @@ def _ceiling(ceiling: Row | None, column: Column) -> str:
 def _controls(
     column: Column, order: Sequence[Row], named: Mapping[str, Row], scores: ClipValues
 ) -> list[str]:
-    """Return what is said where no model was judged: of ceiling and floor, or of each row."""
+    """Return the result of a table without models: ceiling against floor, or each row's score."""
     opening = f"{column.title}, {column.better} is better"
     floor, ceiling = named.get(SHUFFLED), named.get(CEILING)
     if floor is None or ceiling is None:
         return [f"{opening}: {'; '.join(_named(row, column) for row in order)}."] if order else []
-    said = [f"{opening}. {_first_up(_named(ceiling, column))}; {_named(floor, column)}."]
+    scored = f"{opening}. {_first_up(_named(ceiling, column))}; {_named(floor, column)}."
     try:
         gain = paired(scores, column.metric, ceiling.system, floor.system, bounds=bounds_of(column))
     except DataError:
-        return said
+        return [scored]
     between = f"Between the two: {_gap(gain, stands=gain.excludes_zero)}"
-    return [*said, between, "A model's score is worth what it gains on the floor."]
+    return [scored, between, "A model's score is worth what it gains on the floor."]
 
 
 def _set_level(table: ResultTable) -> tuple[str, ...]:
-    """Return what came out in the first column, where no metric tells anything of single clips."""
+    """Return the result of the first column with scores, if no metric has scores per clip."""
     for column in table.columns:
         rows = ranked_rows([row for row in table.rows if column.metric in row.scores])
         sign = -1 if column.better == "higher" else 1
@@ -148,30 +148,33 @@ def _set_level(table: ResultTable) -> tuple[str, ...]:
 
 
 def _gap(found: Paired, *, stands: bool) -> str:
-    """Return by how much one row lies above another, on the clips that both were judged on."""
+    """Return a paired difference in words."""
     pairs = f"over {_counted(found.count, 'clip')} in both"
     if found.interval is None:
         return f"{_signed(found.value)} {pairs}."
     low, high = map(_signed, found.interval)
-    told = "more than the draw of clips explains" if stands else "this run does not tell them apart"
-    return f"{_signed(found.value)} [{low}, {high}], clip by clip {pairs}: {told}."
+    beyond, within = "more than the draw of clips explains", "no significant difference in this run"
+    return (
+        f"{_signed(found.value)} [{low}, {high}], clip by clip {pairs}: "
+        f"{beyond if stands else within}."
+    )
 
 
 def _cautions(table: ResultTable) -> tuple[str, ...]:
-    said = []
+    cautions = []
     if table.scale == "mini":
-        said.append(NOT_COMPARABLE)
+        cautions.append(NOT_COMPARABLE)
     counts = [score.count for row in table.rows for score in row.scores.values()]
     few = min(counts, default=FEW)
     if few < FEW:
-        said.append(f"some scores rest on {_counted(few, 'clip')} only: read them as a trial")
+        cautions.append(f"some scores rest on {_counted(few, 'clip')} only: read them as a trial")
     left = [f"{len(row.left_out)} of {row.asked} clips of {row.title}" for row in _leaving(table)]
     if left:
-        said.append(f"left out, as they could not be judged: {'; '.join(left)}")
+        cautions.append(f"left out, as they could not be judged: {'; '.join(left)}")
     empty = [c.title for c in table.columns if all(c.metric in row.absent for row in table.rows)]
     if empty and table.rows:
-        said.append(f"not computed here: {', '.join(empty)}; the notes below say why")
-    return tuple(said)
+        cautions.append(f"not computed here: {', '.join(empty)}; the notes below say why")
+    return tuple(cautions)
 
 
 def _leaving(table: ResultTable) -> Sequence[Row]:

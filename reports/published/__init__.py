@@ -1,16 +1,18 @@
-"""The paper's Tables 1 to 3 as printed, and which of our rows each line of them speaks of.
+"""The paper's Tables 1 to 3 as printed, and the rows of ours that their lines describe.
 
-Beside this module lie, named by data set, a JSON file with the number of the table and what is
-printed above it, and a CSV file with one line for each of its lines and one column for each of its
-columns. Cells are the printed text: "> 3000" is no number, and a gap in the paper
-(what a system does not make, or makes from no caption) is an empty cell. Beside the method stand,
-in Table 1, the mixer and the gamma of ours that it describes: the paper's cross-attention has no
-adjusted time steps, so its gamma is 1. Tables 2 and 3 tell no gamma, so no row of ours is matched.
+Conventions
+-----------
+Beside this module lie, named by data set, a JSON file with the number of the table and its caption,
+and a CSV file with a line per line and a column per column of the printed table. Cells are the
+printed text: "> 3000" is not a number, and a gap in the paper (a modality that a system does not
+generate, or a caption that it does not use) is an empty cell. In Table 1 each method also has the
+mixer and the gamma of the system that it describes: the paper's cross-attention has no adjusted
+time steps, so its gamma is 1. Tables 2 and 3 name no gamma, so none of our rows is matched.
 
-The text of the paper that these files were read from keeps no empty cells and drops the raised
-dagger. Which columns the gaps are in follows from what each system makes: TempoToken makes the
-video to our sound, SpecVQGAN and DiffFoley the sound to our video, and MM-Diffusion reads no
-caption; the dagger stands where the caption of Table 3 says.
+The text of the paper that these files were copied from drops empty cells and the raised dagger.
+The columns of the gaps follow from the systems: TempoToken generates video from given audio,
+SpecVQGAN and DiffFoley generate audio from given video, and MM-Diffusion has no caption; the dagger
+belongs where the caption of Table 3 puts it.
 
 References
 ----------
@@ -30,7 +32,7 @@ from svbench.types import Better, Column, ResultTable, Row
 
 FOLDER: Final = Path(__file__).parent
 SOURCE: Final = "Ishii et al., arXiv:2409.17550"
-HALVES: Final = "+halves"  # behind the name of a distance of half of the clips
+HALVES: Final = "+halves"  # suffix of a distance between two halves of the clips
 BETTER: Final[Mapping[str, Better]] = {
     "FVD": "lower",
     "FAD": "lower",
@@ -39,7 +41,7 @@ BETTER: Final[Mapping[str, Better]] = {
     "IB-TA": "higher",
     "IB-TV": "higher",
 }
-# which of our metrics a printed column is: names begin so, whatever network stands behind the +
+# printed column -> prefix of the names of our metrics; the network stands behind a "+"
 OURS: Final[Mapping[str, str]] = {
     "FVD": "fvd@",
     "FAD": "fad@",
@@ -50,7 +52,7 @@ OURS: Final[Mapping[str, str]] = {
 }
 
 
-# what a reader must know of a printed column beside ours
+# printed column -> caveat on comparing it with ours
 CAVEATS: Final[Mapping[str, str]] = {
     "AV-Align": (
         "the paper says that it tuned its detectors on annotated hits (A.4.1) and gives no values; "
@@ -69,11 +71,11 @@ class PublishedRow:
 
     method: str  # as printed
     cells: Mapping[str, str]  # column -> as printed; a gap of the paper is absent
-    mixer: str = ""  # of ours; "" if the paper does not say enough to tell
+    mixer: str = ""  # of our system; "" if the paper does not identify one
     gamma: float | None = None
 
-    def speaks_of(self, row: Row) -> bool:
-        """Tell whether a row of ours is the model this line describes."""
+    def describes(self, row: Row) -> bool:
+        """Return whether a row of ours is the model that this line describes."""
         gamma = row.settings.get("gamma")
         same = self.mixer != "" and row.settings.get("mixer") == self.mixer
         return same and gamma is not None and float(gamma) == self.gamma
@@ -84,24 +86,24 @@ class PublishedTable:
     """One table of the paper."""
 
     number: int
-    dataset: str  # by our name
+    dataset: str  # our name of it
     caption: str
     columns: tuple[str, ...]
     rows: tuple[PublishedRow, ...]
 
     @property
     def source(self) -> str:
-        """Name the table and the paper."""
+        """Return the citation: table and paper."""
         return f"Table {self.number} of {SOURCE}"
 
     def column_of(self, name: str, table: ResultTable) -> Column | None:
-        """Return the column of ours that is the printed one, the first if several are."""
+        """Return the first column of ours that corresponds to a printed one, or None."""
         whole = (c for c in table.columns if not c.metric.endswith(HALVES))
         return next((c for c in whole if c.metric.startswith(OURS[name])), None)
 
 
 def published(dataset: str) -> PublishedTable | None:
-    """Return the paper's table of a data set, or None if it has none."""
+    """Load the paper's table of a data set; None if it has none."""
     if dataset not in {file.stem for file in FOLDER.glob("*.json")}:
         return None
     about = read_object(FOLDER / f"{dataset}.json", "number and caption of a table of the paper")

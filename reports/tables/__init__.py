@@ -1,1 +1,1 @@
-"""Tables from result files, in every text format."""
+"""Tables of results, in every text format."""

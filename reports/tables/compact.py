@@ -1,7 +1,7 @@
-"""A table for a paper: values, intervals in small print, and a caption of a few words.
+"""A compact table for a paper: values, intervals in small print, and a short caption.
 
-Counts and the details of single cells are left to the whole table (`--format latex`); that
-miniature figures are none to compare with stays.
+Counts and notes to single cells are left to the full table (`--format latex`). The note that
+miniature figures are not comparable with published ones is kept.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from svbench.reports.tables.table import ABSENT, Cell, Line, Sheet
+from svbench.reports.tables.sheet import ABSENT, Cell, Line, Sheet
 
 MARKS: Final = (
-    "bold: the best of the models, underlined: the second best, where 95 % intervals tell"
+    "bold: the best of the models, underlined: the second best, where 95 % intervals separate them"
 )
 BRACKETS: Final = "brackets: 95 % intervals"
 DASH: Final = f"{ABSENT}: not computed"
 
 
 def compact(sheet: Sheet, *, intervals: bool = True) -> Sheet:
-    """Return a sheet without counts, protocol and long notes; without intervals, if so asked."""
+    """Return a sheet without counts, protocol and long notes, and optionally without intervals."""
     lines = tuple(
         replace(line, cells=tuple(_cell(cell, intervals) for cell in line.cells))
         for line in sheet.lines

@@ -1,8 +1,10 @@
-"""Tables for other programs: CSV, JSON, one line per clip, and model cards on Hugging Face.
+"""Tables for other programs: CSV, JSON, scores per clip, and model cards on Hugging Face.
 
-Numbers are written in full, as they were measured; what a reader of tables sees stands beside
-them as `printed`. An absent value is an empty field with its reason in `note`, never a made-up
-number. The paper's published figures have lines of their own, of kind "published".
+Conventions
+-----------
+Numbers are written at full precision; the field `printed` holds them as tables show them. An absent
+value is an empty field with its reason in `note`, never a made-up number. The paper's published
+figures have lines of their own, of kind "published".
 
 References
 ----------
@@ -17,29 +19,28 @@ from dataclasses import asdict
 from typing import Any
 
 from svbench.errors import DataError
-from svbench.files.results import ClipValues, dump_table, judged_how
+from svbench.files.results import ClipValues, dump_table, protocol_record
 from svbench.files.text import csv_text
+from svbench.reports.analysis.ranking import compare_places, marked_places
 from svbench.reports.published import published
-from svbench.reports.tables.judged import scale_of
-from svbench.reports.tables.ranking import compare_places, places
-from svbench.reports.tables.table import number
+from svbench.reports.tables.sheet import number, scale_of
 from svbench.types import Column, ResultTable, Row
 
 HEADINGS = (
     *("kind", "system", "title", "metric", "column", "better", "printed", "value", "low", "high"),
     *("count", "asked", "reference_count", "place", "note"),
 )
-TASK = "text-to-video"  # the nearest of Hugging Face's tasks; none is named after both
+TASK = "text-to-video"  # the nearest of Hugging Face's tasks; none is of audio and video
 TASK_NAME = "Sounding video generation"
 
 
 def table_csv(table: ResultTable, scores: ClipValues | None = None) -> str:
-    """Give one line per cell: models, reference rows, and the paper's cells."""
+    """Return one line per cell as CSV: models, reference rows, and the paper's cells."""
     return csv_text([HEADINGS, *_cells(table, scores), *_published_cells(table)])
 
 
 def table_json(table: ResultTable, scores: ClipValues | None = None) -> str:
-    """Give results.json, what its marked places rest on, and the paper's table."""
+    """Return results.json, the evidence for its marked places, and the paper's table as JSON."""
     known = published(table.dataset)
     paper = None
     if known is not None:
@@ -54,7 +55,7 @@ def table_json(table: ResultTable, scores: ClipValues | None = None) -> str:
 
 
 def clips_csv(table: ResultTable, scores: ClipValues) -> str:
-    """Give one line per row and request, with a column for each metric that has clips."""
+    """Return one line per row and request as CSV, with a column per metric that has clip scores."""
     known = {metric for _, metric in scores}
     metrics = [column.metric for column in table.columns if column.metric in known]
     lines = []
@@ -68,7 +69,13 @@ def clips_csv(table: ResultTable, scores: ClipValues) -> str:
 
 
 def model_index(table: ResultTable) -> str:
-    """Give YAML for the head of a model card: an entry for each model of the table."""
+    """Return YAML for the head of a model card: an entry for each model of the table.
+
+    Raises
+    ------
+    DataError
+        if no model has a score
+    """
     from huggingface_hub import CardData, EvalResult
     from huggingface_hub.repocard_data import eval_results_to_model_index
 
@@ -80,11 +87,11 @@ def model_index(table: ResultTable) -> str:
                 task_name=TASK_NAME,
                 dataset_type=table.dataset,
                 dataset_name=table.title,
-                dataset_args=_judged_on(table, row),
+                dataset_args=_protocol(table, row),
                 metric_type=column.metric,
                 metric_name=column.title,
                 metric_value=row.scores[column.metric].value,
-                metric_args=_behind(column, row),
+                metric_args=_score_details(column, row),
             )
             for column in table.columns
             if row.competes and column.metric in row.scores
@@ -101,14 +108,14 @@ def model_index(table: ResultTable) -> str:
     return card.to_yaml() + "\n"
 
 
-def _judged_on(table: ResultTable, row: Row) -> dict[str, Any]:
+def _protocol(table: ResultTable, row: Row) -> dict[str, Any]:
     judged = {"scale": scale_of(table), "format": str(table.spec), "notes": list(table.notes)}
-    return {**judged, **judged_how(table.record), "made by": dict(row.settings)}
+    return {**judged, **protocol_record(table.record), "made by": dict(row.settings)}
 
 
-def _behind(column: Column, row: Row) -> dict[str, Any]:
+def _score_details(column: Column, row: Row) -> dict[str, Any]:
     score = row.scores[column.metric]
-    told = {
+    details = {
         "better": column.better,
         "count": score.count,
         "reference count": score.reference_count,
@@ -117,11 +124,11 @@ def _behind(column: Column, row: Row) -> dict[str, Any]:
         "note": score.note or None,
         "caveat": column.settings.get("caveat"),
     }
-    return {name: value for name, value in told.items() if value is not None}
+    return {name: value for name, value in details.items() if value is not None}
 
 
 def _cells(table: ResultTable, scores: ClipValues | None) -> Iterator[Sequence[object]]:
-    marked = {} if scores is None else places(table, scores)
+    marked = {} if scores is None else marked_places(table, scores)
     for row in table.rows:
         kind = "model" if row.competes else "reference" if row.made_of_real_clips else "floor"
         for column in table.columns:

@@ -1,7 +1,7 @@
-"""What stands below a printed table: each thing once, for all the rows and columns it holds of.
+"""The footnotes of a printed table, each once for all the rows and columns that it applies to.
 
-What decides whether figures may be compared stands first, then what is not there, then how to read
-what is there, then the details of single cells.
+They are ordered by weight: what decides comparability, what is absent, how to read the numbers, and
+notes to single cells.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from svbench.files.results import ClipValues
-from svbench.reports.tables.floors import verdicts
-from svbench.reports.tables.ranking import EXPLANATION, UNREAD
+from svbench.reports.analysis.floors import verdicts
+from svbench.reports.analysis.ranking import EXPLANATION, UNMARKED
 from svbench.types import ResultTable, Row
 
-CAVEAT: Final = "caveat"  # of a column's settings: what a reader must know of every number in it
-FEW: Final = 10  # of so few clips an interval says little of what rare clips do
+CAVEAT: Final = "caveat"  # of a column's settings: a caveat on all of its numbers
+FEW: Final = 10  # clips; an interval over fewer does not cover rare failures
 BRACKETS: Final = "brackets: 95 % interval over clips"
 SPARSE: Final = f"fewer than {FEW} clips: what one clip in ten does may be missing altogether"
-VIEW: Final = "view"  # of a column's settings: whether clips were brought to the table's format
-CONFORMED: Final = "every clip brought to {}"  # as a plan of clips made elsewhere notes it
+VIEW: Final = "view"  # of a column's settings: whether clips were conformed to the table's format
+CONFORMED: Final = "every clip brought to {}"  # the note of a plan of clips made elsewhere
 REFERENCES: Final = "vs: the number of real clips that a distance is measured from"
 
 _FETCH: Final = re.compile(
@@ -36,16 +36,16 @@ def footnotes(table: ResultTable, *, marked: bool, scores: ClipValues | None) ->
     table : ResultTable
         the table as it is printed
     marked : bool
-        whether a cell is printed as best or second best
+        whether a cell is marked best or second best
     scores : ClipValues or None
-        the scores of single clips, by which cells are marked and rows stand clear of floors
+        scores per clip, by which cells are marked and rows are compared with their floors
     """
     return [
         *_of_the_table(table),
         *_left_out(table),
         *([] if scores is None else verdicts(table, scores)),
         *_fetched_at_once(_of_cells(table, _absence)),
-        *_reading(table, marked=marked, known=scores is not None),
+        *_legend(table, marked=marked, known=scores is not None),
         *_caveats(table),
         *_of_cells(table, _detail),
     ]
@@ -64,21 +64,21 @@ def _first(row: Row) -> str:
 
 
 def _of_the_table(table: ResultTable) -> Iterable[str]:
-    """Return the table's own notes, without the clips that a row below tells of."""
-    told = {_first(row) for row in table.rows if row.left_out}
-    same = {
+    """Yield the table's own notes, without clips left out: the notes to rows name them."""
+    reasons = {_first(row) for row in table.rows if row.left_out}
+    repeated = {
         f"{len(row.left_out)} of {row.asked} real clips left out; {_first(row)}"
         for row in table.rows
         if row.made_of_real_clips
     }
     for note in _of_format(table):
-        reason = next((reason for reason in told if note.endswith(f"; {reason}")), None)
-        if note not in same:
+        reason = next((reason for reason in reasons if note.endswith(f"; {reason}")), None)
+        if note not in repeated:
             yield note if reason is None else note.removesuffix(f"; {reason}")
 
 
 def _of_format(table: ResultTable) -> Iterable[str]:
-    """Return the table's notes; that clips were brought to its format is said of no native one."""
+    """Yield the table's notes, native columns excepted from the note that clips were conformed."""
     native = [column.title for column in table.columns if column.settings.get(VIEW) == "native"]
     for note in table.notes:
         if not native or not note.startswith(CONFORMED.format(table.spec)):
@@ -88,19 +88,19 @@ def _of_format(table: ResultTable) -> Iterable[str]:
 
 
 def _left_out(table: ResultTable) -> Iterable[str]:
-    """Return a note for each reason, with the rows that it left clips out of."""
+    """Yield a note for each reason why clips were left out, with the rows and counts."""
     of: dict[str, dict[str, list[str]]] = {}
     for row in table.rows:
         if row.left_out:
             counted = f"{len(row.left_out)} of {row.asked} left out"
             of.setdefault(_first(row), {}).setdefault(counted, []).append(row.title)
     for reason, rows in of.items():
-        said = "; ".join(f"{'; '.join(titles)}: {counted}" for counted, titles in rows.items())
-        yield f"{said}; {reason}"
+        counts = "; ".join(f"{'; '.join(titles)}: {counted}" for counted, titles in rows.items())
+        yield f"{counts}; {reason}"
 
 
-def _reading(table: ResultTable, *, marked: bool, known: bool) -> Iterable[str]:
-    """Return how the figures are to be read."""
+def _legend(table: ResultTable, *, marked: bool, known: bool) -> Iterable[str]:
+    """Yield how the numbers are to be read."""
     scores = [score for row in table.rows for score in row.scores.values()]
     if any(score.count < FEW for score in scores):
         yield SPARSE
@@ -111,11 +111,11 @@ def _reading(table: ResultTable, *, marked: bool, known: bool) -> Iterable[str]:
     if marked:
         yield EXPLANATION
     elif not known and sum(row.competes for row in table.rows) > 1:
-        yield UNREAD
+        yield UNMARKED
 
 
 def _caveats(table: ResultTable) -> Iterable[str]:
-    """Return what holds of every number of a column, once for all columns that it holds of."""
+    """Yield the caveats of columns, each once for all columns that it applies to."""
     of: dict[str, list[str]] = {}
     for column in table.columns:
         if CAVEAT in column.settings and any(column.metric in row.scores for row in table.rows):
@@ -124,26 +124,26 @@ def _caveats(table: ResultTable) -> Iterable[str]:
         yield f"{' and '.join(titles)}: {caveat}"
 
 
-def _of_cells(table: ResultTable, said: Callable[[Row, str], str]) -> Iterable[str]:
-    """Return what is said of single cells, grouped by columns and rows.
+def _of_cells(table: ResultTable, note_of: Callable[[Row, str], str]) -> Iterable[str]:
+    """Yield the notes to single cells, grouped by columns and rows.
 
-    Notes of a column that differ in a few words alone, say in a count, are one note.
+    Notes of a column that differ only in a few words, such as a count, become one note.
     """
     of: dict[tuple[tuple[str, tuple[str, ...]], ...], list[str]] = {}
     for column in table.columns:
         rows: dict[str, list[str]] = {}
         for row in table.rows:
-            if note := said(row, column.metric):
+            if note := note_of(row, column.metric):
                 rows.setdefault(note, []).append(row.system)
-        for alike in _alike(list(rows)):
-            key = tuple((note, tuple(rows[note])) for note in alike)
+        for similar in _similar(list(rows)):
+            key = tuple((note, tuple(rows[note])) for note in similar)
             of.setdefault(key, []).append(column.title)
     for notes, titles in of.items():
-        yield f"{_columns(table, titles)}{_told(table, notes)}"
+        yield f"{_columns(table, titles)}{_merged(table, notes)}"
 
 
 def _fetched_at_once(notes: Iterable[str]) -> Iterable[str]:
-    """Put notes together that name a command each, where one command does for all."""
+    """Merge the notes on missing weights, so that one command fetches all of them."""
     of: dict[tuple[str, str], tuple[list[str], list[str]]] = {}
     for note in notes:
         found = _FETCH.fullmatch(note)
@@ -163,7 +163,7 @@ def _columns(table: ResultTable, titles: Sequence[str]) -> str:
 
 
 def _rows(table: ResultTable, systems: Sequence[str]) -> str:
-    """Return the rows by title, or the kind that they are all of."""
+    """Return the titles of rows, or their kind where they are all rows of it."""
     kinds = {
         "every row": table.rows,
         "every model": [row for row in table.rows if row.competes],
@@ -175,7 +175,8 @@ def _rows(table: ResultTable, systems: Sequence[str]) -> str:
     return "; ".join(row.title for row in table.rows if row.system in systems)
 
 
-def _told(table: ResultTable, notes: Sequence[tuple[str, Sequence[str]]]) -> str:
+def _merged(table: ResultTable, notes: Sequence[tuple[str, Sequence[str]]]) -> str:
+    """Return similar notes as one: common words, and per row the words that differ."""
     if len(notes) == 1:
         note, systems = notes[0]
         return f"{_rows(table, systems)}: {note}"
@@ -185,12 +186,12 @@ def _told(table: ResultTable, notes: Sequence[tuple[str, Sequence[str]]]) -> str
         f"{' '.join(of[start : len(of) - end])} ({_rows(table, systems)})"
         for of, (_, systems) in zip(words, notes, strict=True)
     ]
-    told = [*words[0][:start], ", ".join(parts), *words[0][len(words[0]) - end :]]
-    return f"by row: {' '.join(told)}"
+    merged = [*words[0][:start], ", ".join(parts), *words[0][len(words[0]) - end :]]
+    return f"by row: {' '.join(merged)}"
 
 
-def _alike(notes: Sequence[str]) -> list[list[str]]:
-    """Put notes together that begin or end with the same words and differ in few."""
+def _similar(notes: Sequence[str]) -> list[list[str]]:
+    """Group notes that share most of their first and last words."""
     groups: list[list[str]] = []
     for note in notes:
         for group in groups:
@@ -205,14 +206,15 @@ def _alike(notes: Sequence[str]) -> list[list[str]]:
 
 
 def _shared(texts: Sequence[Sequence[str]]) -> tuple[int, int]:
-    """Return how many words all texts begin with, and how many they end with beside those."""
+    """Return the lengths, in words, of the common prefix and of the common suffix after it."""
     least = min(map(len, texts))
-    start = _run(texts, range(least))
+    start = _equal_words(texts, range(least))
     backwards = range(-1, start - least - 1, -1)
-    return start, _run(texts, backwards)
+    return start, _equal_words(texts, backwards)
 
 
-def _run(texts: Sequence[Sequence[str]], places: Iterable[int]) -> int:
+def _equal_words(texts: Sequence[Sequence[str]], places: Iterable[int]) -> int:
+    """Return how many of these places, from the first on, hold the same word in all texts."""
     count = 0
     for place in places:
         if len({text[place] for text in texts}) > 1:

@@ -1,4 +1,4 @@
-"""The formats of `svbench report` that are one text, by name."""
+"""The text formats of `svbench report`, by name."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Final
 
 from svbench.errors import ConfigError, DataError
 from svbench.files.results import ClipValues
-from svbench.reports.tables.beside import beside
 from svbench.reports.tables.compact import compact
 from svbench.reports.tables.exports import clips_csv, model_index, table_csv, table_json
 from svbench.reports.tables.latex import latex
 from svbench.reports.tables.markdown import markdown
-from svbench.reports.tables.table import Sheet, arrange
+from svbench.reports.tables.published_rows import published_sheet
+from svbench.reports.tables.sheet import Sheet, arrange
 from svbench.reports.tables.text import text
 from svbench.types import ResultTable
 
-Scores = ClipValues | None  # None: no scores.csv was at hand
+Scores = ClipValues | None  # None: there is no scores.csv
 
 
 def sheets(table: ResultTable, scores: Scores) -> list[Sheet]:
-    """Return the table, and the paper's table of this data set below it."""
-    below = beside(table)
-    return [arrange(table, scores), *([] if below is None else [below])]
+    """Return the table, followed by the paper's table of this data set if there is one."""
+    paper = published_sheet(table)
+    return [arrange(table, scores), *([] if paper is None else [paper])]
 
 
 def _clips(table: ResultTable, scores: Scores) -> str:
@@ -50,13 +50,19 @@ COMPACT: Final[Mapping[str, Callable[[list[Sheet], str], str]]] = {
 
 
 def compacted(name: str, table: ResultTable, scores: Scores, *, intervals: bool = True) -> str:
-    """Return the tables as a paper shows them, in one of the formats of `COMPACT`."""
+    """Return compact tables for a paper, in one of the formats of `COMPACT`."""
     short = [compact(sheet, intervals=intervals) for sheet in sheets(table, scores)]
     return COMPACT[name](short, f"svbench-{table.dataset}")
 
 
-def only(table: ResultTable, metrics: tuple[str, ...]) -> ResultTable:
-    """Keep the columns of these metrics, in the order asked for; all of them if none is named."""
+def select_columns(table: ResultTable, metrics: tuple[str, ...]) -> ResultTable:
+    """Return a table of these metrics, in the given order; of all if none is named.
+
+    Raises
+    ------
+    ConfigError
+        if the table has no column of a metric
+    """
     columns = {column.metric: column for column in table.columns}
     for name in metrics:
         if name not in columns:

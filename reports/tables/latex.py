@@ -1,15 +1,15 @@
 r"""Tables in LaTeX, for documents that load booktabs (its rules) and graphicx.
 
-A table that is wider than the line is made smaller, which graphicx does.
+A table that is wider than the line is scaled down by graphicx.
 
 Each row of a table takes two lines or more: values, below them intervals, and counts where the
-cells of a row differ in them; long names go on beside these. The best of a column is bold, the
-second best underlined (where `svbench.reports.tables.ranking` knows them). Title, protocol and
-notes are the caption.
+cells of a row differ in them; long names are broken into these lines. The best of a column is bold,
+the second best underlined (where `svbench.reports.analysis.ranking` marks them). Title, protocol
+and notes form the caption.
 
-Texts are escaped: what LaTeX would act on, what it would join to a ligature, a bracket that `\\`
-would take for its argument, and characters that pdfTeX's usual fonts lack. A character that
-neither is known here nor Latin is printed by its number, as [U+4E2D], rather than left out.
+Texts are escaped: special characters of LaTeX, characters that would form a ligature, brackets that
+`\\` would take for its argument, and characters that pdfTeX's usual fonts lack. A character that
+is neither listed here nor Latin is printed by its code point, as [U+4E2D], rather than dropped.
 
 References
 ----------
@@ -23,7 +23,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Final
 
-from svbench.reports.tables.table import Cell, Line, Sheet, counts_of
+from svbench.reports.tables.sheet import Cell, Line, Sheet, counts_of
 
 HEADING_WIDTH: Final = 14  # characters of a line in a heading
 NAME_WIDTH: Final = 34  # and in the name of a row
@@ -81,14 +81,14 @@ _LATIN: Final = "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝßàá�
 
 
 def latex(sheets: Sequence[Sheet], label: str = "svbench") -> str:
-    r"""Return the tables, to be read by \input; `label` is what \ref names them by."""
+    r"""Return the tables as LaTeX, for \input; `label` is their name for \ref, after `tab:`."""
     needs = "% \\usepackage{booktabs,graphicx}\n"
     labels = [label if not place else f"{label}-{place + 1}" for place in range(len(sheets))]
     return needs + "\n".join(map(_sheet, sheets, labels))
 
 
 def escape(text: str) -> str:
-    """Return a text that LaTeX prints as it is, in one line."""
+    """Return a text escaped for LaTeX, in one line."""
     return "".join(map(_character, " ".join(text.split())))
 
 
@@ -133,7 +133,7 @@ def _broken(text: str, width: int) -> list[str]:
 
 
 def _sentence(note: str) -> str:
-    """Return a note as a sentence, which begins with a capital unless it begins with a name."""
+    """Return a note as a sentence; the first letter is capitalised unless it is part of a name."""
     first = note.split(maxsplit=1)[0].rstrip(":,;")
     begun = note[:1].upper() + note[1:] if first.isalpha() else note
     return f"{escape(begun).rstrip('.')}."
@@ -147,7 +147,7 @@ def _lines(sheet: Sheet) -> Iterator[str]:
 
 
 def _line(line: Line) -> Iterator[str]:
-    """Return the lines of a row: its name, broken, beside values, intervals and counts."""
+    """Yield the lines of a row: the broken name beside values, intervals and counts."""
     shared, counts = counts_of(line.cells)
     left = [*map(escape, _broken(line.title, NAME_WIDTH)), *filter(None, [_small(shared)])]
     right = [list(map(_value, line.cells))]

@@ -1,8 +1,8 @@
-"""Tables in GitHub's Markdown, as README files and the summaries of CI jobs show them.
+"""Tables in GitHub's Markdown, for README files and the summaries of CI jobs.
 
-A cell is its value, interval and count, one below the other. The best of a column is bold, the
-second best underlined (where `svbench.reports.tables.ranking` knows them). Reference rows follow
-the models below a line of their own. Whatever a name or a note holds, it is shown as it is.
+A cell is value, interval and count, one below the other. The best of a column is bold, the second
+best underlined (where `svbench.reports.analysis.ranking` marks them). Reference rows follow the
+models, below a line of their own. Names and notes are escaped, so that they are shown verbatim.
 
 References
 ----------
@@ -14,24 +14,24 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Sequence
 
-from svbench.reports.tables.table import Cell, Line, Sheet, counts_of
+from svbench.reports.tables.sheet import Cell, Line, Sheet, counts_of
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!$])")
 MODELS_END = "*ceiling and floor*"  # above the rows made of real clips
 
 
 def markdown(sheets: Sequence[Sheet]) -> str:
-    """Return the tables one below the other, each with its caption."""
+    """Return the tables as Markdown, one below the other, each with its caption."""
     return "\n".join(_sheet(sheet) for sheet in sheets)
 
 
 def escape(text: str) -> str:
-    """Return a text that Markdown shows as it is, in one line."""
+    """Return a text escaped for Markdown, in one line."""
     return SPECIAL.sub(r"\\\1", " ".join(text.split()).replace("&", "&amp;"))
 
 
 def grid(headings: Sequence[str], rows: Iterable[Sequence[str]], numbers: Collection[str]) -> str:
-    """Return a table of cells that are Markdown already; columns of `numbers` are flush right."""
+    """Return a table of cells that are Markdown already; columns of `numbers` are right-aligned."""
     sides = ["--:" if heading in numbers else ":--" for heading in headings]
     lines = [headings, sides, *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
@@ -53,9 +53,9 @@ def _rows(sheet: Sheet) -> Iterable[Sequence[str]]:
 
 
 def _row(line: Line) -> Sequence[str]:
-    shared, apart = counts_of(line.cells)
+    shared, deviating = counts_of(line.cells)
     first = "<br>".join(filter(None, (escape(line.title), escape(shared))))
-    return [first, *map(_cell, line.cells, apart)]
+    return [first, *map(_cell, line.cells, deviating)]
 
 
 def _cell(cell: Cell, count: str) -> str:

@@ -1,10 +1,10 @@
-"""Short titles of columns, for tables that have no room for whole ones.
+"""Short titles of columns, for tables without room for full ones.
 
-A title is a name and, in brackets, what tells it apart: `AV-Align (adjusted, corrected, published
-detectors)`. Of the brackets only what the columns of one name do not share is kept, and each part
-of it by its first word, abbreviated: `AV-A adj`, where another column is `AV-A`. Nothing is known
-of particular metrics, so columns of a plug-in are shortened likewise; what people usually
-abbreviate in a certain way is in `USUAL`. Titles that differ have short titles that differ.
+A title is a name and, in brackets, its qualifiers: `AV-Align (adjusted, corrected, published
+detectors)`. Only qualifiers that the columns of one name do not share are kept, each as its first
+word, abbreviated: `AV-A adj`, where another column is `AV-A`. The rule applies to any metric, also
+of a plug-in; established abbreviations are in `USUAL`. Different titles have different short
+titles.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ USUAL: Final[Mapping[str, str]] = {
     "tempotokens-2023": "TT-23",
     "tempotokens-2025": "TT-25",
 }
-LONGEST: Final = 7  # characters of a word that stands as it is; as wide as a number's interval
+LONGEST: Final = 7  # characters of a word that is not abbreviated; the width of an interval's end
 KEPT: Final = 4  # characters of a longer one
 _TITLE: Final = re.compile(r"(?P<name>.+?)(?: \((?P<parts>[^()]+)\))?(?P<tail> [↑↓].*)?", re.DOTALL)
 
@@ -36,7 +36,7 @@ class _Title:
 
 
 def short_titles(titles: Sequence[str]) -> tuple[str, ...]:
-    """Return a short title for each title, in their order; equal ones for equal titles alone.
+    """Return a short title for each title; equal only where the titles are equal.
 
     Parameters
     ----------
@@ -59,9 +59,9 @@ def _read(title: str) -> _Title:
 def _short(title: _Title, titles: Sequence[_Title]) -> str:
     alike = [set(other.parts) for other in titles if other.name == title.name]
     shared = set.intersection(*alike) if len(alike) > 1 else set(title.parts)
-    told = [_abbreviated(part.split(" ")[0]) for part in title.parts if part not in shared]
+    kept = [_abbreviated(part.split(" ")[0]) for part in title.parts if part not in shared]
     name = " ".join(map(_abbreviated, title.name.split(" ")))
-    return " ".join([name, *told]) + title.tail
+    return " ".join([name, *kept]) + title.tail
 
 
 def _abbreviated(word: str) -> str:
@@ -71,7 +71,7 @@ def _abbreviated(word: str) -> str:
 
 
 def _numbered(short: Mapping[str, str]) -> Mapping[str, str]:
-    """Distinguish by a number what would be called alike."""
+    """Return the short titles, with a number added to those that would be equal."""
     times = Counter(short.values())
     taken = set(short.values())
     found: dict[str, str] = {}

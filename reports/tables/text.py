@@ -1,10 +1,10 @@
-"""The table for a terminal, by Rich.
+"""Tables for a terminal, by Rich.
 
-A table is printed in one piece where that is possible: with whole titles above its columns, else
-with short ones (`short_titles`), which a legend below explains, and with each end of an interval
-on a line of its own. Only what is still too wide goes into further tables below. Nothing is cut.
+A table is printed in one piece if possible: with full titles above its columns, else with short
+ones (`short_titles`), which a legend below explains, and with each end of an interval on a line of
+its own. Columns that still do not fit go into further tables below. Nothing is truncated.
 
-Names and notes are wrapped in `Text`, so that Rich takes no `[x]` in them for its markup.
+Names and notes are wrapped in `Text`, so that Rich does not take `[x]` in them for markup.
 """
 
 from __future__ import annotations
@@ -26,50 +26,50 @@ from rich.text import Text
 
 from svbench.errors import ConfigError
 from svbench.files.writing import write_text
-from svbench.reports.tables.ranking import Place
+from svbench.reports.analysis.ranking import Place
+from svbench.reports.tables.sheet import Line, Sheet, counts_of
 from svbench.reports.tables.short_titles import short_titles
-from svbench.reports.tables.table import Line, Sheet, counts_of
 
 STYLES: Mapping[Place, str] = {"best": "bold", "second": "underline"}
-NAMES: Final = 26  # characters that names of rows have at least, where there is room for them,
+NAMES: Final = 26  # least width of the column of names, where there is room,
 NARROW_NAMES: Final = 12  # and where there is little
-WIDE: Final = 120  # characters from which on whole titles stand above narrow columns, too
-HEADING: Final = 14  # characters of a line of a title,
+WIDE: Final = 120  # width from which on full titles stand above narrow columns, too
+HEADING: Final = 14  # width of a line of a title,
 LONG: Final = (28, 20)  # and where there is more room
 Lines = Sequence[tuple[str, str]]  # texts and their styles
 
 
 @dataclass(frozen=True)
 class _Layout:
-    """How a sheet is printed: its titles, and whether an interval takes one line or two."""
+    """The layout of a sheet: full or short titles, intervals in one line or in two."""
 
     sheet: Sheet
     short: bool
     whole_intervals: bool
-    names: int  # characters that names of rows need
-    heading: int = 0  # characters of a title that stand in one line, if it has so many
+    names: int  # width of the column of names
+    heading: int = 0  # least width of a column whose title is at least as long
     whole_counts: bool = False
 
     @cached_property
     def headings(self) -> Sequence[str]:
-        """Return what stands above the columns."""
+        """Return the headings of the columns."""
         return short_titles(self.sheet.headings) if self.short else self.sheet.headings
 
     @cached_property
     def counts(self) -> Mapping[int, tuple[str, tuple[str, ...]]]:
-        """Return what `counts_of` says of each line, by its identity."""
+        """Return `counts_of` each line, by the id of the line."""
         return {id(line): counts_of(line.cells) for line in self.sheet.lines}
 
     @cached_property
     def widths(self) -> list[int]:
-        """Return how many characters each column takes."""
+        """Return the width of each column, in characters."""
         return [
             max(self._needed(column), min(cell_len(heading), self.heading))
             for column, heading in enumerate(self.headings)
         ]
 
     def cell(self, line: Line, column: int) -> Lines:
-        """Return the lines of a cell; below short titles its count stands with the row's name."""
+        """Return the lines of a cell; with short titles, the count stands with the row's name."""
         cell = line.cells[column]
         style = "" if cell.place is None else STYLES[cell.place]
         ends = [cell.interval] if self.whole_intervals else cell.interval.split(" ")
@@ -79,18 +79,18 @@ class _Layout:
 
     def name(self, line: Line, columns: Sequence[int], room: int) -> Lines:
         """Return the lines beside the cells: the row's name, and counts."""
-        shared, apart = self.counts[id(line)]
+        shared, deviating = self.counts[id(line)]
         of: dict[str, list[str]] = {}
         for column in columns if self.short else ():
-            if apart[column]:
-                of.setdefault(apart[column], []).append(_bare(self.headings[column]))
-        told = [shared, *(f"{', '.join(titles)}: {count}" for count, titles in of.items())]
-        # Rich breaks at spaces alone; names of systems are rather broken at their hyphens
+            if deviating[column]:
+                of.setdefault(deviating[column], []).append(_bare(self.headings[column]))
+        counts = [shared, *(f"{', '.join(titles)}: {count}" for count, titles in of.items())]
+        # Rich breaks at spaces alone; names of systems are better broken at their hyphens
         name = textwrap.wrap(line.title, room) or [""]
-        return [*((part, "") for part in name), *((text, "dim") for text in told if text)]
+        return [*((part, "") for part in name), *((text, "dim") for text in counts if text)]
 
     def _needed(self, column: int) -> int:
-        """Return how many characters a column needs; counts and titles may break at spaces."""
+        """Return the width that a column needs; counts and titles may break at spaces."""
         texts = [
             text
             for line in self.sheet.lines
@@ -101,16 +101,16 @@ class _Layout:
 
 
 def render(sheet: Sheet, width: int) -> RenderableType:
-    """Return something that a console of `width` characters prints."""
+    """Return a table with its caption, for a console of `width` characters."""
     layout = _fitting(sheet, width)
     grids = [part for columns in _pieces(layout, width) for part in _grid(layout, columns, width)]
     title = Text(sheet.title, style="bold", overflow="fold")
     names = dict(zip(map(_bare, sheet.headings), map(_bare, layout.headings), strict=True))
     short = {title: name for title, name in names.items() if title != name}
     legend = [f"{name}: {title}" for title, name in short.items()]
-    said = [_shortened(note, short) for note in sheet.footnotes]
+    footnotes = [_shortened(note, short) for note in sheet.footnotes]
     notes = Table.grid(padding=(0, 1))
-    for note in filter(None, (*legend, sheet.protocol, *said)):
+    for note in filter(None, (*legend, sheet.protocol, *footnotes)):
         notes.add_row("·", Text(note, overflow="fold"), style="dim")
     return Group(title, *grids, notes)
 
@@ -120,14 +120,14 @@ def _bare(heading: str) -> str:
 
 
 def _shortened(note: str, short: Mapping[str, str]) -> str:
-    """Call columns in a note as they are called above them; a title without brackets is a word."""
+    """Return a note with short titles of columns; a title without brackets is left, as a word."""
     for title in sorted((title for title in short if title.endswith(")")), key=len, reverse=True):
         note = note.replace(title, short[title])
     return note
 
 
 def _fitting(sheet: Sheet, width: int) -> _Layout:
-    """Return the first layout in which a table fits, or the narrowest."""
+    """Return the first layout in which a table fits the width, or the narrowest."""
     longest = max([cell_len(line.title) for line in sheet.lines], default=0)
     names, narrow = min(longest, NAMES), min(longest, NARROW_NAMES)
     layouts = [
@@ -144,12 +144,12 @@ def _fitting(sheet: Sheet, width: int) -> _Layout:
 
 
 def _taken(widths: Sequence[int]) -> int:
-    """Return what columns take, with a space before each."""
+    """Return the width of columns, with a space before each."""
     return sum(width + 1 for width in widths)
 
 
 def _pieces(layout: _Layout, width: int) -> list[list[int]]:
-    """Return the columns of each table: all of them, or as many as fit."""
+    """Return the columns of each table: all in one, or as many in each as fit."""
     widths = layout.widths
     pieces: list[list[int]] = [[]]
     for column in range(len(widths)):
@@ -162,7 +162,7 @@ def _pieces(layout: _Layout, width: int) -> list[list[int]]:
 
 
 def _grid(layout: _Layout, columns: Sequence[int], width: int) -> Iterator[RenderableType]:
-    """Return a table between two rules."""
+    """Yield a table between two rules."""
     lines, widths = layout.sheet.lines, [layout.widths[column] for column in columns]
     room = max(1, width - _taken(widths))
     names = [layout.name(line, columns, room) for line in lines]
@@ -187,7 +187,7 @@ def _text(lines: Lines) -> Text:
 
 
 def save_svg(sheets: Sequence[Sheet], path: Path, width: int = 100) -> None:
-    """Save what a terminal of `width` characters would show as a picture."""
+    """Write the tables as an SVG picture of a terminal of `width` characters."""
     console = Console(record=True, file=io.StringIO(), width=width)
     show(sheets, console)
     if not path.parent.is_dir():
@@ -196,7 +196,7 @@ def save_svg(sheets: Sequence[Sheet], path: Path, width: int = 100) -> None:
 
 
 def text(sheets: Sequence[Sheet], width: int = 100) -> str:
-    """Return what a terminal of `width` characters without colours would show."""
+    """Return the tables as printed on a terminal of `width` characters, without colours."""
     file = io.StringIO()
     show(sheets, Console(file=file, width=width, color_system=None))
     return file.getvalue()

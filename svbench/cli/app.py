@@ -346,7 +346,7 @@ def _announced(plan: Plan) -> Plan:
 
 def _print(table: ResultTable, folder: Path, as_json: bool) -> None:
     from svbench.files.results import dump_table, load_scores
-    from svbench.reports.tables.table import arrange
+    from svbench.reports.tables.sheet import arrange
     from svbench.reports.tables.text import show
 
     if as_json:

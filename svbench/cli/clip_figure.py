@@ -22,10 +22,10 @@ def write_html(run: Path, out: Path | None, metrics: tuple[str, ...], gallery: i
     """Write the page of a run folder, with copies of the clips of some requests."""
     from svbench.engines.local import Local
     from svbench.files.results import load_table
-    from svbench.reports.page.choice import choose
+    from svbench.reports.analysis.clip_scores import read_clip_scores
+    from svbench.reports.page.clip_choice import choose
     from svbench.reports.page.html import check_ours, write_page
-    from svbench.reports.tables.clip_scores import read_clip_scores
-    from svbench.reports.tables.formats import only
+    from svbench.reports.tables.formats import select_columns
     from svbench.walk.gallery import make_gallery
 
     run = run if run.is_dir() else run.parent
@@ -33,7 +33,7 @@ def write_html(run: Path, out: Path | None, metrics: tuple[str, ...], gallery: i
     options.check_folder(out)
     options.check_apart(out / "data", "--out", [run])  # else the page's would come to the run's
     check_ours(out)
-    table, scores = only(load_table(run), metrics), read_clip_scores(run)
+    table, scores = select_columns(load_table(run), metrics), read_clip_scores(run)
     choice = choose(table, scores, gallery)
     typer.echo(f"copying clips of {len(choice.why)} requests", err=True)
     views = make_gallery(run, table, list(choice.why), out, Local(options.CORES))
@@ -60,8 +60,8 @@ def register(app: typer.Typer) -> None:
         """
         from svbench.engines.local import Local
         from svbench.files.results import load_table
-        from svbench.reports.figures.clip_figure import draw, panels_of, rows_of
-        from svbench.reports.tables.clip_scores import read_clip_scores
+        from svbench.reports.analysis.clip_scores import read_clip_scores
+        from svbench.reports.figures.clip_figure import draw, panels_of, select_rows
         from svbench.walk.gallery import make_gallery
 
         wanted = options.names("--systems", systems)
@@ -70,7 +70,7 @@ def register(app: typer.Typer) -> None:
             found = f"found the ending {out.suffix!r}, expected {' or '.join(SUFFIXES)}"
             raise ConfigError(f"--out {out}: {found}")
         scores = read_clip_scores(run_folder)
-        table = rows_of(load_table(run_folder), wanted)
+        table = select_rows(load_table(run_folder), wanted)
         if request not in scores.requests:
             first = ", ".join(scores.requests[:3]) or "none at all"
             raise ConfigError(f"REQUEST: found {request!r}, expected one of the run's, as {first}")

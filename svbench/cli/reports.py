@@ -66,7 +66,13 @@ def _add_report(app: typer.Typer) -> None:
 
         Example: svbench report runs/greatesthits-mini --format latex --out table.tex
         """
-        from svbench.reports.tables.formats import COMPACT, FORMATS, compacted, only, sheets
+        from svbench.reports.tables.formats import (
+            COMPACT,
+            FORMATS,
+            compacted,
+            select_columns,
+            sheets,
+        )
         from svbench.reports.tables.text import save_svg, show
 
         columns = options.names("--metrics", metrics)
@@ -82,7 +88,7 @@ def _add_report(app: typer.Typer) -> None:
         options.check_file(out, "--out", [run_folder])
         options.check_file(svg, "--svg", [run_folder])
         whole, scores = read_run(run_folder)
-        table = only(whole, columns)
+        table = select_columns(whole, columns)
         if format == "text" and out is None:
             show(sheets(table, scores))
         elif compact:
@@ -115,7 +121,7 @@ def _add_check(app: typer.Typer) -> None:
         """
         from svbench.files.results import load_table
         from svbench.reports.compare.drift import find_drift
-        from svbench.reports.compare.drift_views import (
+        from svbench.reports.compare.drift_formats import (
             advice,
             headline,
             junit_verdict,
@@ -161,9 +167,9 @@ def _add_compare(app: typer.Typer) -> None:
         Example: svbench compare runs/before runs/after --against cmc-pe-gamma1.5
         """
         from svbench.files.results import load_requests
-        from svbench.reports.compare.comparison import FORMATS
-        from svbench.reports.compare.comparison import compare as compare_runs
-        from svbench.reports.compare.requests import Run
+        from svbench.reports.compare.run_comparison import FORMATS
+        from svbench.reports.compare.run_comparison import compare as compare_runs
+        from svbench.reports.compare.shared_requests import Run
         from svbench.reports.tables.text import show
 
         if format not in FORMATS:

@@ -17,7 +17,7 @@ from typing import Final
 
 from svbench.datasets.ids import CAPTION_KEYS, FILE_KEYS, check_ids, inside, text_field
 from svbench.errors import DataError
-from svbench.files.endings import is_video
+from svbench.files.suffixes import is_video
 from svbench.files.text import read_csv, read_jsonl, read_lines
 from svbench.types import Example
 

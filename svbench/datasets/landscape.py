@@ -38,8 +38,8 @@ from typing import Final
 from svbench.datasets.ids import check_ids
 from svbench.datasets.lists import check_folder, check_settings, names, reached, read_rows
 from svbench.errors import DataError
-from svbench.files.endings import is_video
 from svbench.files.folders import Stems
+from svbench.files.suffixes import is_video
 from svbench.types import ClipSpec, Example, Recording
 
 SPEC: Final = ClipSpec(16, 4.0, (256, 256), 16000)

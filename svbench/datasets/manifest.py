@@ -13,7 +13,7 @@ A video file  a set of one.
 
 A sound file of the same stem beside a video (`a.mp4`, `a.wav`) is its sound, whether or not the
 video holds a sound stream of its own; of two such files a list has to name one as `audio`. The
-endings of videos and sounds, in any case of letters, are listed in `svbench.files.endings`.
+suffixes of videos and sounds, in any case of letters, are listed in `svbench.files.suffixes`.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from svbench.datasets.ids import (
     text_field,
 )
 from svbench.errors import ConfigError, DataError
-from svbench.files.endings import VIDEO_ENDINGS, is_sound, is_video
-from svbench.files.folders import Stems, Tree, is_run, walk
+from svbench.files.folders import Stems, Tree, is_run, list_files
+from svbench.files.suffixes import VIDEO_SUFFIXES, is_sound, is_video
 from svbench.files.text import is_plain, read_jsonl, shown
 from svbench.types import Example, Recording
 
@@ -96,7 +96,7 @@ def _found(path: Path, captions: Path | None, out: Path | None) -> Found:
     if path.is_dir():
         name = path.resolve().name
         _refuse_run(path, out)
-        tree = walk(path, out)
+        tree = list_files(path, out)
         examples, caption_notes = _from_folder(path, tree), tuple[str, ...]()
         if captions is None:
             examples, caption_notes = beside(path, examples)
@@ -118,7 +118,7 @@ def _from_folder(folder: Path, tree: Tree) -> tuple[Example, ...]:
     files = [file for file in tree.files if is_video(file)]
     if not files:
         raise DataError(
-            f"{folder}: found no video in it, expected files ending in {', '.join(VIDEO_ENDINGS)}"
+            f"{folder}: found no video in it, expected files ending in {', '.join(VIDEO_SUFFIXES)}"
         )
     stems, named = Stems(), dict[str, Path]()
     for file in files:

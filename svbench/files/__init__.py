@@ -1,1 +1,1 @@
-"""Files on disk: how they are read, checked, held and written."""
+"""Files on disk: reading, validation, locking and atomic writing."""

@@ -1,16 +1,16 @@
-"""Features on disk: what extractors measured, one file per extractor and clip.
+"""The feature store: extracted features on disk, one file per extractor and clip.
 
     <folder>/<extractor>/<ab>/<clip>.npz
 
-`clip` is the digest of the clip's arrays and, behind a hyphen, that of its caption: all that an
-extractor sees. A file is found by that name alone, wherever its clip stands in a set, so a set may
-grow at any place; it is trusted only by its seal, over whose features it holds and every number.
+`clip` is the digest of the clip's arrays and, after a hyphen, that of its caption: the whole input
+of an extractor. A file is found by this name alone, whatever the position of its clip in a set, so
+sets may grow anywhere. It is valid only with its seal, a digest of extractor, clip and features.
 
-A run keeps its features in its folder. The environment variable SVBENCH_CACHE names a second
-folder that many runs share, so that a reference set is measured once for all models of a lab. There
-the versions of the libraries that compute features are part of the path, as features are not bit
-for bit those of other versions. Any number of processes may use it at once: files appear whole, two
-that measure the same clip write the same file, and a damaged one is as none.
+A run stores its features in its own folder. The environment variable SVBENCH_CACHE names a second
+folder shared by many runs, so that features of a reference set are extracted once for all models of
+a lab. There the versions of the libraries that compute features are part of the path, as features
+are not reproducible bit for bit across versions. Any number of processes may use it at once: files
+are written atomically, equal features give equal files, and damaged files are ignored.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ COMPUTING: Final = ("numpy", "scipy", "librosa", "opencv-python-headless", "av",
 
 
 def clip_key(sample: Sample) -> str:
-    """Return the digests of all that an extractor sees: a clip's arrays, and its caption if any."""
+    """Return the digest of the input of an extractor: the clip's arrays, and its caption if any."""
     if not sample.caption:
         return sample.digest
     return f"{sample.digest}-{hashlib.sha256(sample.caption.encode()).hexdigest()[:16]}"
@@ -53,32 +53,29 @@ class FeatureStore:
     root : Path
         the folder
     flag : str
-        the setting that named it, for messages (Default value = "": none did)
+        the setting that names it, for messages (Default value = "": none)
     """
 
     root: Path
     flag: str = ""
 
     def load(self, extractor: str, clip: str) -> Values | None:
-        """Return the features (k, D) of a clip, or None.
-
-        Only a file that is as it was saved, for this clip, counts: any other is as none.
-        """
+        """Load the features of a clip, (k, D); None if there is no valid file."""
         path = self._path(extractor, clip)
         try:
-            if not path.is_file():  # a pipe would be waited for
+            if not path.is_file():  # reading a pipe would block
                 return None
             with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 values: Values = arrays[VALUES]
                 sealed = str(arrays[SEAL]) == _seal(extractor, clip, values)
             return values if sealed else None
-        except Exception:  # whatever NumPy makes of a damaged file: extracted again
+        except Exception:  # whatever NumPy raises for a damaged file: it is extracted again
             return None
 
     def save(self, extractor: str, clip: str, values: Values) -> None:
-        """Keep the features of a clip."""
+        """Save the features of a clip, (k, D)."""
         seal = np.array(_seal(extractor, clip, values))
-        # No wait for the disk: a file that a power cut damages has another seal.
+        # No fsync: a file damaged by a power failure does not match its seal.
         with (
             replacing(self._path(extractor, clip), self.flag, wait=False) as temporary,
             temporary.open("wb") as file,
@@ -90,9 +87,12 @@ class FeatureStore:
 
 
 def shared_cache() -> FeatureStore | None:
-    """Return the folder of features that SVBENCH_CACHE names, or None; raise if it is not one.
+    """Return the feature store that SVBENCH_CACHE names; None if it is not set.
 
-    What cannot be written to is found before any clip is made.
+    Raises
+    ------
+    ConfigError
+        if it is not a writable folder, before any clip is generated
     """
     named = os.environ.get(CACHE, "")
     if not named:
@@ -110,13 +110,13 @@ def shared_cache() -> FeatureStore | None:
 
 
 def _versions() -> str:
-    """Return a short digest of the versions of all libraries that compute features."""
+    """Return the folder name of the installed versions of the libraries that compute features."""
     versions = {name: version(name) for name in COMPUTING}
     return f"libraries-{hashlib.sha256(json.dumps(versions).encode()).hexdigest()[:12]}"
 
 
 def _seal(extractor: str, clip: str, values: NDArray[Any]) -> str:
-    """Hash whose features these are, and the array with its type and shape."""
+    """Return the digest of extractor, clip, and the array with its dtype and shape."""
     whole = hashlib.sha256(json.dumps([extractor, clip]).encode())
     whole.update(f"\n{values.dtype.str} {values.shape}\n".encode())
     whole.update(values.tobytes())

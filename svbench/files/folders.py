@@ -1,10 +1,10 @@
-"""Folders: every file below one, each folder walked once, and files that share a stem.
+"""Folder trees: all files below a folder, each once, and files that share a stem.
 
-Links to folders are followed, after all real folders, so that what lies in a folder counts for
-the folder and not for a link to it. A link to a folder above, or to one that was walked before,
-is skipped and named: following it would find the same files again, without end or under a second
-name. What begins with a point is passed over: other programs leave such files about. So are the
-folders of our own runs: what lies in them was made, or copied, from the clips around them.
+Symbolic links to folders are followed after all real folders, so that a file is listed under its
+real folder rather than under a link. A link to a parent folder, or to one that was visited before,
+is skipped and reported: it would list the same files again, endlessly or under a second name. Names
+that begin with a dot are ignored, as are the folders of our own runs, whose clips were generated or
+copied from the clips around them.
 """
 
 from __future__ import annotations
@@ -23,22 +23,27 @@ COMMANDS: Final = ("run", "score")  # that write a run.json
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """What lies below a folder, sorted by name."""
+    """The files below a folder, sorted by path."""
 
     files: tuple[Path, ...]
     skipped: tuple[Path, ...]  # links to folders that are not followed
     runs: tuple[Path, ...] = ()  # folders of our runs
 
 
-def walk(root: Path, out: Path | None = None) -> Tree:
-    """Find every file below a folder; one that may not be listed is a DataError.
+def list_files(root: Path, out: Path | None = None) -> Tree:
+    """List every file below a folder.
 
     Parameters
     ----------
     root : Path
-        the folder, which is looked into whatever it is
+        the folder, also if it is hidden or a run itself
     out : Path or None
-        a folder that counts as a run, even before it is one (Default value = None: none)
+        a folder that is treated as a run even if it is none yet (Default value = None: none)
+
+    Raises
+    ------
+    DataError
+        if a folder cannot be listed
     """
     found = _Walk(root, None if out is None else os.path.realpath(out))
     found.enter(root)
@@ -48,7 +53,7 @@ def walk(root: Path, out: Path | None = None) -> Tree:
 
 
 def is_run(folder: Path) -> bool:
-    """Return whether a folder holds the run.json of a run of ours."""
+    """Return whether a folder holds the run.json of one of our runs."""
     try:
         found = read_object(folder / "run.json", "the settings of a run")
     except DataError:
@@ -67,7 +72,7 @@ class _Walk:
     entered: set[str] = field(default_factory=set)
 
     def enter(self, top: Path) -> None:
-        """Collect files of real folders, and the links that lead elsewhere."""
+        """Collect the files of real folders, and links to other folders for later."""
         for place, folders, files in os.walk(top, onerror=_refuse):  # does not follow links
             real = os.path.realpath(place)
             if real in self.entered:
@@ -85,7 +90,7 @@ class _Walk:
             self.files += [Path(place, name) for name in files if not name.startswith(".")]
 
     def follow(self, link: Path) -> None:
-        """Enter the target of a link, unless that would lead round in a circle."""
+        """Enter the target of a link, unless it is a parent of the link."""
         target = Path(os.path.realpath(link))
         if Path(os.path.realpath(link.parent)).is_relative_to(target):
             self.skipped.append(link)
@@ -94,7 +99,7 @@ class _Walk:
 
 
 def _refuse(error: OSError) -> None:
-    """Raise instead of taking a folder that may not be looked into for an empty one."""
+    """Raise DataError rather than treat an unreadable folder as empty."""
     raise DataError(
         f"{error.filename}: found a folder that cannot be listed ({error.strerror}), "
         "expected a readable one"
@@ -108,7 +113,7 @@ class Stems:
     known: dict[Path, dict[str, list[Path]]] = field(default_factory=dict)
 
     def beside(self, folder: Path, stem: str) -> list[Path]:
-        """Return the files of a folder that are called so but for their ending, sorted."""
+        """Return the files of a folder that have this stem, sorted."""
         if folder not in self.known:
             self.known[folder] = _by_stem(folder)
         return self.known[folder].get(stem, [])

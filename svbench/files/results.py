@@ -1,8 +1,8 @@
-"""`results.json`, `scores.csv` and `requests.jsonl`: the files that reports read.
+"""The result files: `results.json`, `scores.csv` and `requests.jsonl`.
 
-The nouns of `svbench.types` are the schema; a file is validated whenever it is read. It holds
-nothing that changes from run to run of the same work (no times, no paths), so the same work
-gives the same bytes.
+The dataclasses of `svbench.types` are the schema; files are validated when they are loaded. They
+hold nothing that changes between runs of the same work (no times, no paths), so equal work gives
+equal bytes.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ from svbench.types import ClipScore, ResultTable
 ClipValues = Mapping[tuple[str, str], Mapping[str, float]]  # (system, metric) -> request -> value
 
 SCORES = "scores"  # of a table's record: the digest of the scores.csv written with it
-REQUESTS = "requests"  # and of what the requests.jsonl written with it holds
+REQUESTS = "requests"  # and that of the requests of the requests.jsonl written with it
 REQUESTS_FILE = "requests.jsonl"
-FIXED = ("system", "request", "metric", "value")  # columns of scores.csv that are always there
-SCHEMA = 1  # raised when a reader of the old form would misread the new one
+FIXED = ("system", "request", "metric", "value")  # the columns that every scores.csv has
+SCHEMA = 1  # increased when readers of the old form would misread the new one
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What decides an example of a data set: requests of two runs are the same where it is."""
+class RequestIdentity:
+    """The identity of an example: requests of two runs are the same if theirs is equal."""
 
-    caption: str  # "" where none is known
-    source: str  # digest of the real clip's files and start, whatever format it is judged in
+    caption: str  # "" if unknown
+    source: str  # digest of the real clip's files and start, independent of the clip format
 
 
 def dump_table(table: ResultTable) -> str:
@@ -54,13 +54,13 @@ def dump_table(table: ResultTable) -> str:
 
 
 def load_table(path: Path) -> ResultTable:
-    """Read and validate a results.json, or the one in a run folder."""
+    """Load and validate a results.json, or the one in a run folder."""
     file = path / "results.json" if path.is_dir() else path
     return table_of(read_json(file, "a result file"), file)
 
 
 def table_of(record: Any, file: Path) -> ResultTable:
-    """Validate the record of a table, as read from `file`."""
+    """Return the table of a record loaded from `file`; raise DataError if it is invalid."""
     found = record.pop("schema", None) if isinstance(record, dict) else None
     if found != SCHEMA:
         raise DataError(f"{file}: found schema {shown(found)}, expected {SCHEMA}")
@@ -75,7 +75,7 @@ def table_of(record: Any, file: Path) -> ResultTable:
 
 
 def load_settings(run: Path) -> Mapping[str, Any]:
-    """Read a run folder's run.json: its command, settings (`config`) and versions."""
+    """Load a run folder's run.json: its command, settings (`config`) and versions."""
     file = run / "run.json"
     found = read_object(file, "the settings of a run")
     for name, kind in (("command", str), ("config", dict)):
@@ -87,8 +87,8 @@ def load_settings(run: Path) -> Mapping[str, Any]:
 def dump_scores(rows: Sequence[tuple[str, str, ClipScore]]) -> str:
     """Return the text of scores.csv: one line per (system, metric, clip).
 
-    Beside the score itself stand the numbers it came from; several numbers in one field (onset
-    times, in seconds) are separated by blanks.
+    Columns after the score hold the numbers behind it; several numbers in one field (onset times,
+    in seconds) are separated by blanks.
     """
     details = list(dict.fromkeys(name for _, _, clip in rows for name in clip.detail))
     lines = (
@@ -99,7 +99,7 @@ def dump_scores(rows: Sequence[tuple[str, str, ClipScore]]) -> str:
 
 
 def load_scores(path: Path) -> ClipValues:
-    """Load and validate a scores.csv, or the one in a run folder, without the details."""
+    """Load and validate the scores of a scores.csv, or of the one in a run folder."""
     file = scores_file(path)
     found: dict[tuple[str, str], dict[str, float]] = {}
     for number, line in read_table(file, "scores per clip", FIXED, escaped=True):
@@ -114,16 +114,23 @@ def load_scores(path: Path) -> ClipValues:
     return found
 
 
-def digest_requests(asked: Mapping[str, Asked]) -> str:
-    """Hash what was asked for, by example id; the order does not count."""
-    return seal_of({name: [one.caption, one.source] for name, one in asked.items()})
+def digest_requests(requests: Mapping[str, RequestIdentity]) -> str:
+    """Return the digest of requests, by example id; their order does not count."""
+    return seal_of({name: [one.caption, one.source] for name, one in requests.items()})
 
 
-def load_requests(path: Path) -> dict[str, Asked] | None:
-    """Load what a run was asked for, by example id; None in a run folder without requests.jsonl.
+def load_requests(path: Path) -> dict[str, RequestIdentity] | None:
+    """Load the requests of a run by example id; None if there is no requests.jsonl.
 
-    `path` is the run folder, or its results.json. Raises DataError where the file is malformed, or
-    is another than the one written with results.json.
+    Parameters
+    ----------
+    path : Path
+        the run folder, or its results.json
+
+    Raises
+    ------
+    DataError
+        if the file is malformed, or not the one written with results.json
     """
     folder = path if path.is_dir() else path.parent
     file = folder / REQUESTS_FILE
@@ -134,7 +141,7 @@ def load_requests(path: Path) -> dict[str, Asked] | None:
         fields = [entry.get(key) for key in ("id", "caption", "source")]
         match fields:
             case [str() as name, str() as caption, str() as source] if name not in found:
-                found[name] = Asked(caption, source)
+                found[name] = RequestIdentity(caption, source)
             case _:
                 raise DataError(
                     f"{file}, line {number}: found id {fields[0]!r:.60}, expected each id once, "
@@ -151,13 +158,16 @@ def load_requests(path: Path) -> dict[str, Asked] | None:
 
 
 def scores_file(path: Path) -> Path:
-    """Return a scores.csv, or the one in a run folder.
+    """Return the path of a scores.csv, or of the one in a run folder.
 
-    Where a results.json lies beside it, it must be the one that was written with it.
+    Raises
+    ------
+    DataError
+        if a results.json lies beside it that was not written with it
     """
     file = path / "scores.csv" if path.is_dir() else path
     beside = file.with_name("results.json")
-    # absent from tables of older versions
+    # tables of older versions have no digest
     wanted = load_table(beside).record.get(SCORES) if beside.exists() else None
     if wanted is not None and file.exists() and wanted != _sha256(file):
         raise DataError(
@@ -168,7 +178,7 @@ def scores_file(path: Path) -> Path:
 
 
 def _sha256(file: Path) -> str:
-    if not file.is_file():  # a pipe would wait for somebody to write
+    if not file.is_file():  # reading a pipe would block
         raise DataError(f"{file}: found no regular file, expected scores")
     try:
         return digest_file(file)
@@ -176,8 +186,8 @@ def _sha256(file: Path) -> str:
         raise DataError(f"{file}: cannot be read ({error.strerror}), expected scores") from error
 
 
-def judged_how(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a table's record says of how it was judged, without what came out."""
+def protocol_record(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a table's record without the digests of its results: the protocol alone."""
     return {name: value for name, value in record.items() if name not in (SCORES, REQUESTS)}
 
 

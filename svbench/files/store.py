@@ -1,19 +1,19 @@
-"""The store: what a run has made so far, in one folder.
+"""The store of a run: generated clips and extracted features, in one folder.
 
-    <run>/run.json                              what was asked for (see `svbench.walk.run`)
+    <run>/run.json                              settings (see `svbench.walk.run`)
     <run>/samples/<system>/<ab>/<name>.mkv      lossless clips
-    <run>/samples/<system>/manifest.jsonl       written when the set is complete: it is sealed
-    <run>/features/<extractor>/<ab>/<clip>.npz  what extractors measured: see `feature_store`
+    <run>/samples/<system>/manifest.jsonl       written when the set is complete ("sealed")
+    <run>/features/<extractor>/<ab>/<clip>.npz  features (see `svbench.files.feature_store`)
 
-Every file appears whole or not at all (see `svbench.files.writing`), so a run that is killed
-at any moment leaves a store that the same command completes. Each clip carries its request,
-its digest and the digest of how it was made in its header; the manifest of a sealed set carries
-the digests of the files. Nothing is trusted because of its name alone. A clip is looked for by its
-system and request, so a set may grow at any place; clips that are not asked for stay.
+All files are written atomically (see `svbench.files.writing`), so a run that is killed at any
+moment leaves a store that the same command completes. The header of each clip holds its request,
+its digest and the digest of the settings that it was made with; the manifest of a sealed set holds
+the digests of the files. Names alone are not trusted. Clips are found by system and request, so a
+set may grow anywhere; clips that are no longer requested stay.
 
-Clips recorded elsewhere may change while a run goes on. Their digest is that of the bytes that
-are decoded: a file is looked at before and after it is hashed or decoded, and one that changed
-stops the run, before anything is kept under a digest that is not its own.
+Clips recorded elsewhere may change during a run. Their digest is that of the decoded bytes: a file
+is checked before and after it is hashed or decoded, and a change stops the run before anything is
+stored under a digest that is not its own.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ from svbench.types import (
 )
 
 MANIFEST = "manifest.jsonl"
-NAME_LENGTH = 80  # characters of a request id that a file name shows
-NAME_BYTES = 200  # of them at most: file systems allow 255, and temporary names are longer
+NAME_LENGTH = 80  # characters of a request id in a file name
+NAME_BYTES = 200  # at most: file systems allow 255, and temporary names are longer
 
 
 def digest_clip(clip: Clip) -> str:
-    """Hash the decoded arrays of a clip."""
+    """Return the digest of a clip: its format and decoded arrays."""
     whole = hashlib.sha256(repr(clip.spec).encode())
     whole.update(np.ascontiguousarray(clip.video).data)
     whole.update(np.ascontiguousarray(clip.audio).data)
@@ -59,7 +59,7 @@ def digest_clip(clip: Clip) -> str:
 
 
 def digest_set(spec: ClipSpec, samples: Sequence[Sample]) -> str:
-    """Hash a set: its format, and the requests and digests of its samples, in order."""
+    """Return the digest of a set: its format, and requests and digests of its samples, in order."""
     whole = hashlib.sha256(repr(spec).encode())
     for sample in samples:
         whole.update(f"{sample.request_id}\n{sample.caption}\n{sample.digest}\n".encode())
@@ -67,7 +67,7 @@ def digest_set(spec: ClipSpec, samples: Sequence[Sample]) -> str:
 
 
 def file_name(identifier: str) -> str:
-    """Turn any id into a file name that is readable, unique and stays inside its folder."""
+    """Return a file name for any id: readable, unique, and without path separators."""
     plain = re.sub(r"[^\w.-]+", "_", identifier).strip(".")[:NAME_LENGTH]
     short = plain.encode()[:NAME_BYTES].decode(errors="ignore")
     return f"{short}-{hashlib.sha256(identifier.encode()).hexdigest()[:8]}"
@@ -75,7 +75,7 @@ def file_name(identifier: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A clip that the store holds: the sample, and the bytes of its file."""
+    """A clip in the store: the sample, and size and digest of its file."""
 
     sample: Sample
     size: int  # bytes
@@ -87,12 +87,12 @@ class Store:
     """The samples and features of one run folder."""
 
     root: Path
-    cache: FeatureStore | None = None  # of features, shared with other runs
+    cache: FeatureStore | None = None  # features shared with other runs
 
     # --- samples -----------------------------------------------------------------------------
 
     def put(self, system: str, made_by: str, request: Request, clip: Clip) -> Kept:
-        """Keep a clip, losslessly; `made_by` is the digest of how it was made."""
+        """Store a clip losslessly; `made_by` is the digest of the settings it was made with."""
         clip = Clip(clip.video, media.quantise(clip.audio), clip.spec)
         digest = digest_clip(clip)
         header = {"request": request.id, "made_by": made_by, "digest": digest}
@@ -110,10 +110,23 @@ class Store:
         spec: ClipSpec,
         sealed: Mapping[str, tuple[int, str]],
     ) -> Kept | None:
-        """Return the sample of a request if the store holds it whole, made in just this way.
+        """Return the stored clip of a request, if it is intact and made with the same settings.
 
-        A file is whole if its bytes are those that a manifest names (`sealed`, of this system),
-        or else if it decodes to the digest in its header.
+        A file is intact if its size and digest are those of the manifest (`sealed`, of this
+        system), or else if it decodes to the digest in its header.
+
+        Parameters
+        ----------
+        system : str
+            the name of the system
+        made_by : str
+            the digest of the settings that the clip must be made with
+        request : Request
+            the request
+        spec : ClipSpec
+            the format of the clip
+        sealed : Mapping[str, tuple[int, str]]
+            size and digest by file, from `sealed`
         """
         path = self._clip_path(system, request.id)
         if not path.exists():
@@ -127,26 +140,26 @@ class Store:
             if not known and digest_clip(media.read_lossless(path, spec)) != header["digest"]:
                 return None
         except (DataError, OSError, ValueError, KeyError, TypeError):
-            return None  # damaged: made again
+            return None  # damaged: it is made again
         sample = Sample(request.id, request.caption, Recording(path), header["digest"])
         return Kept(sample, size, sha256)
 
     def sealed(self, system: str) -> dict[str, tuple[int, str]]:
-        """Return size and digest of the files that a set's manifest names; {} without one."""
+        """Return size and digest by file, from a set's manifest; {} if there is none."""
         try:
             return {e["file"]: (e["size"], e["sha256"]) for e in self._manifest(system)}
         except (KeyError, TypeError):
-            return {}  # of an older form or damaged: clips are decoded instead
+            return {}  # of an older version or damaged: clips are decoded instead
 
     def captions(self, system: str) -> dict[str, str]:
-        """Return the captions by request of a set's manifest; {} without one."""
+        """Return the captions by request, from a set's manifest; {} if there is none."""
         try:
             return {e["id"]: e["caption"] for e in self._manifest(system)}
         except (KeyError, TypeError):
             return {}
 
     def _manifest(self, system: str) -> list[dict[str, Any]]:
-        """Read the lines of a manifest that is whole; [] if there is none."""
+        """Return the entries of a complete manifest; [] if there is none."""
         listed = self.root / "samples" / system / MANIFEST
         try:
             if not listed.is_file():
@@ -157,7 +170,7 @@ class Store:
             return []
 
     def seal(self, name: str, spec: ClipSpec, kept: Sequence[Kept]) -> SampleSet:
-        """Close a complete set: write its manifest and return it with its digest."""
+        """Write the manifest of a complete set, and return the set with its digest."""
         samples = tuple(one.sample for one in kept)
         digest = digest_set(spec, samples)
         lines = [
@@ -188,7 +201,7 @@ class Store:
     # --- features ----------------------------------------------------------------------------
 
     def load_features(self, extractor: str, clip: str) -> Values | None:
-        """Return the features (k, D) of a clip, from the run or from the shared cache; or None."""
+        """Load the features of a clip, (k, D), from the run or the shared cache; None if absent."""
         found = self._features.load(extractor, clip)
         if found is not None or self.cache is None:
             return found
@@ -198,7 +211,7 @@ class Store:
         return found
 
     def save_features(self, extractor: str, clip: str, values: Values) -> None:
-        """Keep the features of a clip, in the run and in the shared cache."""
+        """Save the features of a clip, (k, D), in the run and in the shared cache."""
         for place in filter(None, (self._features, self.cache)):
             place.save(extractor, clip, values)
 
@@ -211,18 +224,18 @@ class Store:
 
 
 def identify(recording: Recording, spec: ClipSpec, *, pad: bool) -> tuple[str, Stamp]:
-    """Return the digest of a clip recorded elsewhere, and the stamp of the files it is of."""
+    """Return the digest of a clip recorded elsewhere, and the stamp of its files."""
     stamp = stamp_of(recording)
     try:
         media.check(recording)
         digest = media.fingerprint(recording, repr(spec), pad=pad)
-    finally:  # what is wrong with a file that changes meanwhile says nothing
+    finally:  # an error of a file that changed meanwhile is not reported, but the change
         _confirm(recording, stamp)
     return digest, stamp
 
 
 def stamp_of(recording: Recording) -> Stamp:
-    """Return what the file system says of a clip's files; it changes whenever they do."""
+    """Return the stamp of a clip's files (inode, size, times), which changes whenever they do."""
     return tuple(map(_file_stamp, filter(None, (recording.path, recording.sound))))
 
 
@@ -230,12 +243,12 @@ def _file_stamp(path: Path) -> tuple[int, ...]:
     try:
         found = path.stat()
     except OSError:
-        return ()  # absent, or out of reach
+        return ()  # absent or inaccessible
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def _confirm(recording: Recording, stamp: Stamp) -> None:
-    """Raise StoppedError if a clip is not what it was when it was stamped."""
+    """Raise StoppedError if a clip's files have changed since the stamp."""
     now = stamp_of(recording)
     if now != stamp:
         raise _changed(recording, stamp, now)
@@ -249,15 +262,15 @@ def _changed(recording: Recording, before: Stamp, now: Stamp) -> StoppedError:
     )
 
 
-def _same_bytes(sample: Sample, samples: SampleSet) -> Stamp:
-    """Return the stamp of a clip whose bytes are those of its digest; raise if they are not."""
+def _verified(sample: Sample, samples: SampleSet) -> Stamp:
+    """Return the current stamp of a clip; raise StoppedError if its digest has changed."""
     now = stamp_of(sample.recording)
     if now == sample.stamp:
         return now
     try:  # touched, moved and moved back, or another clip
         digest, now = identify(sample.recording, samples.spec, pad=samples.pad)
     except DataError as error:
-        if not sample.stamp:  # it was no clip when the run began, either
+        if not sample.stamp:  # it could not be read when the run began, either
             raise
         raise _changed(sample.recording, sample.stamp, now) from error
     if digest != sample.digest:
@@ -266,7 +279,24 @@ def _same_bytes(sample: Sample, samples: SampleSet) -> Stamp:
 
 
 def read_sample(sample: Sample, samples: SampleSet, view: str) -> Clip:
-    """Read a sample as an extractor wants to see it ("conformed" or "native")."""
+    """Decode a sample in the view that an extractor needs.
+
+    Parameters
+    ----------
+    sample : Sample
+        one of `samples`
+    samples : SampleSet
+        its set
+    view : str
+        "conformed" (to the format of the set) or "native" (see `svbench.files.media.native`)
+
+    Raises
+    ------
+    DataError
+        if the clip cannot be decoded, or a stored one is not as it was stored
+    StoppedError
+        if a clip recorded elsewhere has changed during the run
+    """
     if samples.stored:
         clip = media.read_lossless(sample.recording.path, samples.spec)
         if digest_clip(clip) != sample.digest:
@@ -276,18 +306,18 @@ def read_sample(sample: Sample, samples: SampleSet, view: str) -> Clip:
                 "made again"
             )
         return clip
-    stamp = _same_bytes(sample, samples)
+    stamp = _verified(sample, samples)
     try:
         if view == "native":
             channels = samples.spec.channels
             return media.read_native(sample.recording, pad=samples.pad, channels=channels)
         return media.read(sample.recording, samples.spec, pad=samples.pad)
-    finally:  # whatever came of it
+    finally:  # also if decoding failed
         _confirm(sample.recording, stamp)
 
 
 class Originals:
-    """The real clips as rows made of them read them: by the id of their example."""
+    """The real clips by the id of their example, for controls made of them."""
 
     def __init__(self, samples: SampleSet) -> None:
         self._samples = samples
@@ -299,7 +329,7 @@ class Originals:
         return tuple(self._by_example)
 
     def read(self, example: str, spec: ClipSpec) -> Clip:
-        """Return a real clip; one that changed since it got its digest stops the run."""
+        """Decode a real clip; raise StoppedError if it has changed since it was hashed."""
         if spec != self._samples.spec:
             raise ConfigError(f"real clips: asked for {spec}, expected {self._samples.spec}")
         return read_sample(self._by_example[example], self._samples, "conformed")

@@ -1,18 +1,18 @@
-"""Text files: the one place where other people's text becomes objects, rows and lines.
+"""Text files: reading of untrusted text, JSON and CSV, and writing of CSV.
 
 Conventions
 -----------
-encoding    UTF-8; a byte order mark at the start is taken off. NUL is no text.
-lines       end at LF or CR LF. U+2028, U+0085, form feeds and their like belong to the line.
-JSON        RFC 8259: no NaN or Infinity, no key twice in one object, no NUL and no half of a
-            surrogate pair in a string, which could not be written again. Numbers that a float
-            cannot reach and nesting beyond `DEEPEST` levels are refused.
+encoding    UTF-8; a byte order mark at the start is removed. NUL is an error.
+lines       end at LF or CR LF. U+2028, U+0085, form feeds and the like belong to the line.
+JSON        RFC 8259. NaN, Infinity, duplicate keys, NUL, lone surrogates (which could not be
+            written again), numbers beyond the range of a float, and nesting beyond `DEEPEST` levels
+            are errors.
 CSV         RFC 4180, comma and double quote; a line break inside quotes belongs to the field.
-            Rows are numbered by the line they begin in; blank lines are passed over.
+            Rows are numbered by the line that they begin in; blank lines are skipped.
 escapes     Spreadsheets run a cell that begins with one of `RISKY` as a formula. `csv_text` puts
-            an apostrophe before such a text, and `read_csv(..., escaped=True)` takes it off.
+            an apostrophe before such text, and `read_csv(..., escaped=True)` removes it.
 
-Whatever is wrong is a DataError of one line: the file, the line, what was found and expected.
+All errors are a DataError of one line: file, line, what was found, and what was expected.
 
 References
 ----------
@@ -38,27 +38,27 @@ from typing import Any, BinaryIO, Final, NoReturn
 
 from svbench.errors import DataError
 
-DEEPEST: Final = 100  # levels of JSON: what comes after also has to walk through them
-LONGEST_INTEGER: Final = 300  # digits: fewer than a float's range has
+DEEPEST: Final = 100  # levels of JSON; recursive consumers need a bound
+LONGEST_INTEGER: Final = 300  # digits; within the range of a float
 RISKY: Final = ("=", "+", "-", "@", "\t", "\r", "'")
-SHOWN: Final = 60  # characters of other people's text in a message
-REASON: Final = 200  # and of what a library says of it
+SHOWN: Final = 60  # characters of untrusted text in a message
+REASON: Final = 200  # characters of a library's error in a message
 NUMBER: Final = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?", re.ASCII)
 
 
 class _RefusedError(ValueError):
-    """What a file holds is JSON or CSV, but not of a kind that is taken."""
+    """The content of a file is JSON, but of a kind that is not accepted."""
 
 
 def shown(text: object, most: int = SHOWN) -> str:
-    """Return text for a message: one line, printable, cut after `most` characters."""
+    """Return text for a message: one printable line, truncated after `most` characters."""
     whole = str(text)
     plain = whole if whole.isprintable() else repr(whole)[1:-1]
     return plain if len(plain) <= most else f"{plain[:most]}.."
 
 
 def is_plain(text: str) -> bool:
-    """Return whether text is of one line and can be printed: blanks of any width, too."""
+    """Return whether text is one printable line; spaces of any width are allowed."""
     return all(sign.isprintable() or unicodedata.category(sign) == "Zs" for sign in text)
 
 
@@ -66,18 +66,18 @@ def is_plain(text: str) -> bool:
 
 
 def read_text(path: Path, expected: str) -> str:
-    """Return the text of a file, line ends as they are."""
+    """Return the text of a file, with its line ends."""
     return "".join(line for _, line in _decoded(path, expected))
 
 
 def read_lines(path: Path, expected: str) -> Iterator[tuple[int, str]]:
-    """Yield number and text of every line, without its end."""
+    """Yield number and text of every line, without line ends."""
     for number, line in _decoded(path, expected):
         yield number, line.removesuffix("\n").removesuffix("\r")
 
 
 def _decoded(path: Path, expected: str) -> Iterator[tuple[int, str]]:
-    """Yield number and text of every line, with its end."""
+    """Yield number and text of every line, with line ends."""
     try:
         with _opened(path, expected) as file:
             for number, raw in enumerate(file, 1):
@@ -87,12 +87,12 @@ def _decoded(path: Path, expected: str) -> Iterator[tuple[int, str]]:
     except OSError as error:
         reason = error.strerror or error
         raise DataError(f"{path}: cannot be read ({reason}), expected {expected}") from error
-    except UnicodeEncodeError as error:  # of the name: half a surrogate pair names no file
+    except UnicodeEncodeError as error:  # of the path: a lone surrogate cannot be encoded
         raise DataError(f"{str(path)!r}: found no name of a file, expected {expected}") from error
 
 
 def _opened(path: Path, expected: str) -> BinaryIO:
-    """Open a regular file; to open a pipe as others do would wait for somebody to write."""
+    """Open a regular file; opening a pipe in the usual way would block."""
     number = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     kind = os.fstat(number).st_mode
     if stat.S_ISREG(kind):
@@ -121,12 +121,12 @@ def _line(raw: bytes, number: int, path: Path, expected: str) -> str:
 
 
 def read_json(path: Path, expected: str) -> Any:
-    """Return what a JSON file holds."""
+    """Return the value of a JSON file; `expected` names the content, for messages."""
     return _parsed(read_text(path, expected), str(path), expected, lines=True)
 
 
 def read_object(path: Path, expected: str) -> dict[str, Any]:
-    """Return the object that a JSON file holds."""
+    """Return the object of a JSON file; raise DataError if it holds another value."""
     return _object(read_json(path, expected), str(path), expected)
 
 
@@ -136,11 +136,6 @@ def read_jsonl(path: Path, expected: str) -> Iterator[tuple[int, dict[str, Any]]
         if line.strip():
             where = f"{path}, line {number}"
             yield number, _object(_parsed(line, where, expected), where, expected)
-
-
-def parse_json(text: str, where: str, expected: str) -> Any:
-    """Return what a JSON text holds; `where` names it in a message."""
-    return _parsed(text, where, expected)
 
 
 def _object(value: Any, where: str, expected: str) -> dict[str, Any]:
@@ -203,7 +198,7 @@ def _integer(digits: str) -> int:
 
 
 def _check_values(value: Any) -> None:
-    """Refuse what lies too deep, and strings that cannot be written or passed to a system."""
+    """Raise on nesting that is too deep, and on strings that cannot be encoded or printed."""
     level, depth = [value], 0
     while level:
         if depth > DEEPEST:
@@ -240,9 +235,9 @@ def read_csv(
     path : Path
         the file
     expected : str
-        what it should hold, for messages
+        the expected content, for messages
     escaped : bool
-        take off the apostrophes that `csv_text` put before texts (Default value = False)
+        remove the apostrophes that `csv_text` puts before texts (Default value = False)
     """
     reader = csv.reader(_physical(path, expected), strict=True)
     while True:
@@ -262,7 +257,7 @@ def read_csv(
 
 
 def _physical(path: Path, expected: str) -> Iterator[str]:
-    """Yield lines as an open file with newline="" does: a lone CR ends one, too."""
+    """Yield lines as a file opened with newline="" does: a lone CR ends a line, too."""
     for _, line in _decoded(path, expected):
         if "\r" in line:
             yield from io.StringIO(line, newline="")
@@ -271,12 +266,12 @@ def _physical(path: Path, expected: str) -> Iterator[str]:
 
 
 def _reason(error: csv.Error) -> str:
-    said = str(error)
-    if said.startswith("unexpected end"):
+    message = str(error)
+    if message.startswith("unexpected end"):
         return "a quote that is opened there is never closed"
-    if "field limit" in said:
+    if "field limit" in message:
         return f"a field of more than {csv.field_size_limit():,} characters"
-    return said
+    return message
 
 
 def read_table(
@@ -284,7 +279,7 @@ def read_table(
 ) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield line number and fields by column of each row below a heading.
 
-    `columns` must be there; others may be. Each row has as many fields as the heading.
+    `columns` are required; others may be present. Each row has as many fields as the heading.
     """
     rows = read_csv(path, expected, escaped=escaped)
     _, heading = next(rows, (0, []))
@@ -305,15 +300,15 @@ def read_table(
 def csv_text(rows: Iterable[Sequence[object]]) -> str:
     r"""Return rows as CSV, lines ending in \n.
 
-    Numbers are written in full, None as an empty field, and text that a spreadsheet would run as a
-    formula behind an apostrophe. Text that is a plain number stays one.
+    Numbers are written at full precision, None as an empty field, and text that a spreadsheet would
+    run as a formula after an apostrophe. Text that is a plain number is not escaped.
     """
     return "".join(_row(row) for row in rows)
 
 
 def _row(fields: Sequence[object]) -> str:
     line = ",".join(map(_field, fields))
-    return f"{line}\n" if line else '""\n'  # an empty line would be no row
+    return f"{line}\n" if line else '""\n'  # readers skip an empty line
 
 
 def _field(value: object) -> str:
@@ -322,12 +317,12 @@ def _field(value: object) -> str:
     if not isinstance(value, str):
         return repr(value)
     text = f"'{value}" if value.startswith(RISKY) and not NUMBER.fullmatch(value) else value
-    # csv.writer of Python before 3.13 leaves a lone CR without quotes, which ends a row
+    # csv.writer before Python 3.13 does not quote a lone CR, which ends a row
     if any(sign in text for sign in ',"\r\n'):
         return '"' + text.replace('"', '""') + '"'
     return text
 
 
 def _plain(field: str) -> str:
-    """Return a field without the apostrophe that `csv_text` put before it."""
+    """Return a field without the apostrophe that `csv_text` puts before it."""
     return field[1:] if field[:1] == "'" and field[1:].startswith(RISKY) else field

@@ -1,11 +1,11 @@
-"""Writing files whole or not at all, and mapping what goes wrong.
+"""Atomic writing of files, and mapping of system errors.
 
 A file is written under a temporary name in its folder, flushed, and renamed. Temporary names end
-in `MARK`, which nobody else uses: what a killed process leaves can be told from files of others.
+in `MARK`, which no other program uses, so partial files of killed processes can be recognised.
 
-A disk that is full or failing stops the work, and the same command goes on (`StoppedError`);
-a path that cannot be written to at all is a wrong setting (`ConfigError`). FFmpeg's errors that
-carry a number of the system are `OSError`, so the same holds while clips are encoded.
+A full or failing disk stops the run, which the same command resumes (`StoppedError`); a path that
+can never be written to is a wrong setting (`ConfigError`). Errors of FFmpeg that have an errno are
+`OSError`, so the same holds while clips are encoded.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from typing import Final
 from svbench.errors import ConfigError, StoppedError, SvbenchError
 
 MARK: Final = ".svbench-tmp"
-RUST: Final = re.compile(r"\(os error (\d+)\)")  # how libraries in Rust pass a number on
+RUST: Final = re.compile(r"\(os error (\d+)\)")  # an errno in the message of a library in Rust
 
-# The path is at fault, and will be when the same command runs again; anything else may pass.
+# Errors of the path, which will recur when the same command runs again; others may be temporary.
 WRONG_PATH: Final = frozenset(
     {
         errno.EACCES,
@@ -42,14 +42,21 @@ WRONG_PATH: Final = frozenset(
 
 @contextmanager
 def writing_to(path: Path, flag: str = "") -> Iterator[None]:
-    """Raise what goes wrong while `path` is written, as one line that names it.
+    """Map system errors while `path` is written to errors of one line that name it.
 
     Parameters
     ----------
     path : Path
         file or folder that is written
     flag : str
-        the option that named it (Default value = "": none did)
+        the option that names it (Default value = "": none)
+
+    Raises
+    ------
+    ConfigError
+        if the path can never be written to
+    StoppedError
+        if the disk is full or failing
     """
     try:
         yield
@@ -69,29 +76,29 @@ def writing_to(path: Path, flag: str = "") -> Iterator[None]:
 
 
 def _of_system(error: Exception) -> tuple[int | None, str]:
-    """Return number and words of an error of the system; no words if it is another error."""
+    """Return errno and message of a system error; an empty message for any other error."""
     if isinstance(error, OSError):
         return error.errno, error.strerror or str(error)
-    found = RUST.search(str(error))  # safetensors raises errors of its own kind
+    found = RUST.search(str(error))  # safetensors raises errors of its own type
     return (int(found[1]), os.strerror(int(found[1]))) if found else (None, "")
 
 
 @contextmanager
 def replacing(path: Path, flag: str = "", *, wait: bool = True) -> Iterator[Path]:
-    """Write a file whole or not at all: yield a temporary path, then rename it to `path`.
+    """Write a file atomically: yield a temporary path, then rename it to `path`.
 
     A link is replaced, not written through. Any number of threads and machines may write the same
-    file: the last one stays.
+    file; the last one wins.
 
     Parameters
     ----------
     path : Path
         the file
     flag : str
-        the option that named it (Default value = "": none did)
+        the option that names it (Default value = "": none)
     wait : bool
-        wait until the disk has it, so that a power cut leaves no empty file under this name;
-        what carries a seal needs no wait (Default value = True)
+        call fsync, so that a power failure leaves no empty file under this name; sealed files
+        do not need it (Default value = True)
     """
     unique = f"{os.getpid()}-{secrets.token_hex(4)}"
     temporary = path.with_name(f".{path.name}.{unique}{MARK}")
@@ -109,11 +116,11 @@ def replacing(path: Path, flag: str = "", *, wait: bool = True) -> Iterator[Path
 
 
 def write_bytes(path: Path, data: bytes, flag: str = "") -> None:
-    """Write a file whole or not at all."""
+    """Write a file atomically."""
     with replacing(path, flag) as temporary:
         temporary.write_bytes(data)
 
 
 def write_text(path: Path, text: str, flag: str = "") -> None:
-    """Write a text file (UTF-8, newlines as given) whole or not at all."""
+    """Write a text file (UTF-8, newlines as given) atomically."""
     write_bytes(path, text.encode("utf-8"), flag)

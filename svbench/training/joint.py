@@ -34,7 +34,7 @@ from svbench.baselines.training.loop import Report, Watch
 from svbench.baselines.training.loop import train as train_loop
 from svbench.baselines.training.settings import TrainSettings
 from svbench.errors import ConfigError, DataError
-from svbench.files.holding import clear_left_overs, locked
+from svbench.files.locking import locked, remove_partial_files
 from svbench.files.media import write_mp4
 from svbench.files.text import read_lines
 from svbench.files.writing import replacing, write_text, writing_to
@@ -98,7 +98,7 @@ def train(
     model = training.model
     with locked(out) if first else nullcontext(), ExitStack() as stack:
         if first:
-            clear_left_overs(out, ("latents",))
+            remove_partial_files(out, ("latents",))
         here.wait_for_everyone()  # nobody writes before the folder is held
         folder = training.latents or out / "latents"
         cache = latents.plan(model, training.examples, training.spec, folder)

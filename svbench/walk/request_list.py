@@ -18,29 +18,31 @@ from typing import Any
 
 from svbench.engines.local import Engine
 from svbench.errors import DataError
-from svbench.files.results import Asked
+from svbench.files.results import RequestIdentity
 from svbench.files.seals import digest_file
 from svbench.files.text import is_plain
 from svbench.types import Example, Recording
 
 
-def identify_requests(examples: Sequence[Example], engine: Engine) -> dict[str, Asked]:
+def identify_requests(examples: Sequence[Example], engine: Engine) -> dict[str, RequestIdentity]:
     """Return caption and source of each example, by id; every file is hashed once.
 
     Raises DataError where a file cannot be read.
     """
     files = list(dict.fromkeys(file for example in examples for file in _files(example.recording)))
     digests = dict(zip(files, engine.map(_digest, files), strict=True))
-    return {e.id: Asked(e.caption, _source(e.recording, digests)) for e in examples}
+    return {e.id: RequestIdentity(e.caption, _source(e.recording, digests)) for e in examples}
 
 
-def dump_requests(examples: Sequence[Example], asked: Mapping[str, Asked], folder: Path) -> str:
+def dump_requests(
+    examples: Sequence[Example], asked: Mapping[str, RequestIdentity], folder: Path
+) -> str:
     """Return the text of requests.jsonl, for the run folder that it is to lie in."""
     lines = (json.dumps(_entry(e, asked[e.id], folder), ensure_ascii=False) for e in examples)
     return "".join(f"{line}\n" for line in lines)
 
 
-def _entry(example: Example, asked: Asked, folder: Path) -> dict[str, Any]:
+def _entry(example: Example, asked: RequestIdentity, folder: Path) -> dict[str, Any]:
     recording = example.recording
     named = {"file": recording.path, "audio": recording.sound}
     places = {key: _relative(file, folder) for key, file in named.items() if file is not None}

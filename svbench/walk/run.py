@@ -16,7 +16,7 @@ from pathlib import Path
 from svbench.config import RunConfig, ScoreConfig
 from svbench.engines.local import Engine
 from svbench.files.feature_store import shared_cache
-from svbench.files.holding import clear_left_overs, locked
+from svbench.files.locking import locked, remove_partial_files
 from svbench.files.results import (
     REQUESTS,
     REQUESTS_FILE,
@@ -52,7 +52,7 @@ def walk(
     with locked(out, WRITTEN, proof="run.json") as ours:
         record = open_record(config, out)
         if ours:
-            clear_left_overs(out, OUR_FOLDERS)
+            remove_partial_files(out, OUR_FOLDERS)
         store = Store(out, cache)
         plan = build()
         found = _recorded(plan, config, engine)

@@ -1,9 +1,8 @@
-"""AV-Align as the published scripts compute it: one clip after another, nothing shared.
+"""AV-Align as in the published scripts: clip after clip, without any sharing.
 
-The plain loop that ours is compared with, for numbers and for speed: all frames by
-cv2.VideoCapture, as many Farnebäck calls as frames (the first pair twice), the sound by
-librosa.load, and the matching of two lists. Written from the description of those scripts,
-without their code.
+The plain loop with which ours is compared, in values and speed: all frames by cv2.VideoCapture, one
+Farnebäck call per frame (the first pair twice), audio by librosa.load, and matching of two lists.
+Written from a description of those scripts, without their code.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 
 
 def read_frames(path: Path) -> tuple[list[NDArray[Any]], float]:
-    """Give all frames (BGR) and the frame rate of a video file."""
+    """Return all frames (BGR) and the frame rate of a video file."""
     capture = cv2.VideoCapture(str(path))
     frames = []
     while True:
@@ -33,7 +32,7 @@ def read_frames(path: Path) -> tuple[list[NDArray[Any]], float]:
 
 
 def motion_curve(frames: list[NDArray[Any]]) -> list[float]:
-    """Give the mean flow magnitude per frame; the first pair of frames is measured twice."""
+    """Return the mean flow magnitude per frame; the first pair of frames is measured twice."""
     grays = [cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY) for frame in frames]
     curve = []
     for i in range(len(grays)):
@@ -50,20 +49,20 @@ def motion_curve(frames: list[NDArray[Any]]) -> list[float]:
             1.2,
             0,  # type: ignore[call-overload]
         )
-        # Not cv2.magnitude: its last bits depend on where in memory the flow lies, and so would
-        # whether the first pair, measured twice, gives twice the same.
+        # Not cv2.magnitude: its last bits depend on the memory alignment of the flow, so the first
+        # pair, measured twice, could give two values.
         curve.append(float(np.sqrt((flow**2).sum(axis=-1)).mean()))
     return curve
 
 
 def motion_peaks(curve: list[float], fps: float) -> list[float]:
-    """Give the times of strict local maxima."""
+    """Return the times of strict local maxima, in seconds."""
     inner = range(1, len(curve) - 1)
     return [i / fps for i in inner if curve[i - 1] < curve[i] > curve[i + 1]]
 
 
 def sound_onsets(path: Path) -> list[float]:
-    """Give the onsets of a sound file by librosa's defaults."""
+    """Return the onsets of an audio file by librosa's defaults, in seconds."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of audioread, which load looks for
         sound, rate = librosa.load(path)
@@ -73,13 +72,13 @@ def sound_onsets(path: Path) -> list[float]:
 
 
 def corrected_score(onsets: list[float], peaks: list[float], fps: float) -> float:
-    """Give the corrected score (Eq. 14-15 of the paper) by two nested loops."""
+    """Return the corrected score (Eq. 14-15 of the paper) by two nested loops."""
 
-    def meet(onset: float, peak: float) -> bool:
+    def match(onset: float, peak: float) -> bool:
         return peak - 1 / fps < onset < peak + 1 / fps
 
-    with_peak = sum(any(meet(a, v) for v in peaks) for a in onsets)
-    with_onset = sum(any(meet(a, v) for a in onsets) for v in peaks)
+    with_peak = sum(any(match(a, v) for v in peaks) for a in onsets)
+    with_onset = sum(any(match(a, v) for a in onsets) for v in peaks)
     if not with_peak or not with_onset:
         return 0.0
     p, r = with_peak / len(onsets), with_onset / len(peaks)
@@ -87,7 +86,7 @@ def corrected_score(onsets: list[float], peaks: list[float], fps: float) -> floa
 
 
 def av_align(video: Path, sound: Path) -> float:
-    """Judge one clip from its files."""
+    """Return the score of one clip from its files."""
     frames, fps = read_frames(video)
     peaks = motion_peaks(motion_curve(frames), fps)
     return corrected_score(sound_onsets(sound), peaks, fps)

@@ -1,8 +1,8 @@
-"""The joint sampler written down plainly: the yardstick of speed, the check of every shortcut.
+"""The joint sampler without optimisations: the reference for speed, and for every optimisation.
 
-Same weights, no shortcut: the guidance halves go through connectors and U-Nets one after the
-other, every step runs both U-Nets, captions are repeated per frame and projected anew, attention
-forms its scores and softmax explicitly, also over a single key.
+Same weights: the halves of classifier-free guidance go through connectors and U-Nets one after the
+other, every step runs both U-Nets, captions are repeated per frame and projected again, attention
+computes scores and softmax explicitly, also over a single key.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class _ExplicitCross(CrossAttention):
 
 
 def plainly(joint: JointUNet) -> JointUNet:
-    """Give a copy that takes no shortcut in its layers."""
+    """Return a copy with unoptimised layers."""
     plain = copy.deepcopy(joint)
     for module in plain.modules():
         if isinstance(module, Attention):
@@ -66,7 +66,7 @@ def sample_plainly(
     schedules: Modal[NoiseSchedule],
     settings: SamplerSettings,
 ) -> Modal[Tensor]:
-    """Sample as the released code does, half by half and step by step; `plain` by `plainly`."""
+    """Sample as in the released code, half by half and step by step; `plain` is of `plainly`."""
     paths = local_timesteps(settings.steps, settings.gamma, settings.timestep_map)
     tables = schedules.map(lambda s: s.alpha_bar)
     x, x0 = start, start.map(torch.zeros_like)
@@ -77,8 +77,8 @@ def sample_plainly(
     ]
     for i in range(settings.steps):
         times = paths.map(lambda path, x_t, i=i: torch.full((len(x_t),), path[i]), x)
-        said = [plain(x, times, half, environment(x, x0)) for half in halves]
-        noise = said[0].map(lambda u, c, s: u + s * (c - u), said[1], settings.guidance)
+        uncond, cond = (plain(x, times, half, environment(x, x0)) for half in halves)
+        noise = uncond.map(lambda u, c, s: u + s * (c - u), cond, settings.guidance)
         ends = tables.map(_ends, paths, Modal(i, i), Modal(*[settings.timestep_map] * 2))
         x0 = x.map(lambda x_t, eps, e: (x_t - (1 - e[0]) ** 0.5 * eps) / e[0] ** 0.5, noise, ends)
         x = x0.map(lambda x_0, eps, e: e[1] ** 0.5 * x_0 + (1 - e[1]) ** 0.5 * eps, noise, ends)
@@ -86,6 +86,6 @@ def sample_plainly(
 
 
 def _ends(table: Tensor, path: list[int], i: int, kind: str) -> tuple[Any, Any]:
-    """Give the signal's share before and after step i."""
+    """Return alpha_bar before and after step i."""
     final = table[0] if kind == "official" else torch.ones(())
     return table[path[i]], table[path[i + 1]] if i + 1 < len(path) else final

@@ -1,7 +1,7 @@
-"""Bad input goes through the command line, on clips of one second.
+"""Bad input through the command line, with clips of one second.
 
-What svbench has to say is one clear line for each problem: which file, what was found, and what
-was expected. Nothing that was computed before is lost.
+Each problem is one clear line: the file, what was found, and what was expected. Nothing computed
+before is lost.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.factories.commands import Command, Outcome
 
 @pytest.fixture(scope="session")
 def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a folder with `real` (2 clips) and `made` (6 clips: two shards of work)."""
+    """Return a folder with `real` (2 clips) and `made` (6 clips: two shards of work)."""
     root = tmp_path_factory.mktemp("originals")
     write_folder(root / "real", 2)
     write_folder(root / "made", 6, first_seed=10)
@@ -29,19 +29,19 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def real(originals: Path) -> Path:
-    """Give real clips that no test may change."""
+    """Return the real clips, which no test may change."""
     return originals / "real"
 
 
 @pytest.fixture
 def made(originals: Path, tmp_path: Path) -> Path:
-    """Give generated clips of which a test may spoil some."""
+    """Return a copy of the generated clips, which a test may damage."""
     return Path(shutil.copytree(originals / "made", tmp_path / "made"))
 
 
 @pytest.fixture
 def score(svbench: Command, real: Path, tmp_path: Path) -> Command:
-    """Run `svbench score` on one-second clips; later words win over earlier ones."""
+    """Return a command that runs `svbench score` on clips of one second; later options win."""
 
     def run(*words: object) -> Outcome:
         usual = ["--frames", 8, "--fps", 8, "--size", 32, "--workers", 1]
@@ -53,8 +53,8 @@ def score(svbench: Command, real: Path, tmp_path: Path) -> Command:
 
 
 @pytest.fixture
-def described(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Collect the names of the clips that are decoded to be described, e.g. made/c0.mp4."""
+def extracted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a growing list of the clips decoded for feature extraction, e.g. made/c0.mp4."""
     names: list[str] = []
     read = extract.read_sample
 

@@ -1,4 +1,4 @@
-"""A bad clip is one line, and costs no other clip."""
+"""A bad clip is one line, and affects no other clip."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tests.factories.commands import Command, hint
 
 
 def half(path: Path, suffix: str = ".mp4") -> None:
-    """Leave the first half of a file."""
+    """Truncate a file to its first half."""
     whole = path.read_bytes()
     path.unlink()
     path.with_suffix(suffix).write_bytes(whole[: len(whole) // 2])
 
 
 def half_matroska(path: Path) -> None:
-    """Leave half a file whose header comes first, so that it opens."""
+    """Truncate a file to half, with its header first, so that it can be opened."""
     clip = make_clip(3)
     media.write_lossless(path, Clip(clip.video, media.quantise(clip.audio), clip.spec), "")
     half(path, ".mkv")
@@ -103,7 +103,7 @@ BAD_CLIPS: dict[str, tuple[Callable[[Path], object], str, str, str]] = {
 
 @pytest.mark.parametrize("kind", BAD_CLIPS)
 def test_a_bad_clip_is_one_line_and_costs_no_other_clip(
-    kind: str, made: Path, score: Command, described: list[str], tmp_path: Path
+    kind: str, made: Path, score: Command, extracted: list[str], tmp_path: Path
 ) -> None:
     spoil, blamed, found, expected = BAD_CLIPS[kind]
     good = (made / "c4.mp4").read_bytes()
@@ -117,20 +117,20 @@ def test_a_bad_clip_is_one_line_and_costs_no_other_clip(
     assert last == hint(1, 6)
     assert not (tmp_path / "run" / "results.json").exists()
 
-    known = set(described)  # before it was mended; nothing, if its header told that it is bad
+    known = set(extracted)  # before it was repaired; empty, if its header was bad already
     for path in made.glob("c4.*"):
         path.unlink()
     (made / "c4.mp4").write_bytes(good)
-    described.clear()
+    extracted.clear()
     second = score(made)
     assert second.code == 0, second.err
     assert "n = 6" in second.out
     everything = {f"made/c{i}.mp4" for i in range(6)} | {"real/c0.mp4", "real/c1.mp4"}
-    assert sorted(described) == sorted((everything - known) | {"made/c4.mp4"})
+    assert sorted(extracted) == sorted((everything - known) | {"made/c4.mp4"})
 
 
-def test_clips_found_bad_only_when_decoded_leave_the_good_ones_described(
-    made: Path, score: Command, described: list[str]
+def test_features_of_good_clips_are_kept_when_bad_ones_fail_to_decode(
+    made: Path, score: Command, extracted: list[str]
 ) -> None:
     good = {name: (made / name).read_bytes() for name in ("c1.mp4", "c4.mp4")}
     for name in good:
@@ -143,16 +143,16 @@ def test_clips_found_bad_only_when_decoded_leave_the_good_ones_described(
         str(made / "c4.mp4"),
     ]
     assert first.problems[2] == hint(2, 6)
-    assert described == [f"made/c{i}.mp4" for i in range(6)] + ["real/c0.mp4", "real/c1.mp4"]
+    assert extracted == [f"made/c{i}.mp4" for i in range(6)] + ["real/c0.mp4", "real/c1.mp4"]
 
     for name, content in good.items():
         (made / name).write_bytes(content)
-    described.clear()
+    extracted.clear()
     assert score(made).code == 0
-    assert described == ["made/c1.mp4", "made/c4.mp4"]
+    assert extracted == ["made/c1.mp4", "made/c4.mp4"]
 
 
-def test_with_allow_missing_the_table_says_how_many_clips_it_rests_on(
+def test_with_allow_missing_the_table_shows_how_many_clips_it_rests_on(
     made: Path, score: Command
 ) -> None:
     (made / "c4.mp4").write_bytes(b"")

@@ -1,4 +1,4 @@
-"""A full disk stops any command with one line; nothing is lost, and the same command goes on."""
+"""A full disk stops any command with one line; nothing is lost, and the same command resumes."""
 
 from __future__ import annotations
 

@@ -22,10 +22,10 @@ CLIP = '{"file": "made/c0.mp4"'
 
 @dataclass(frozen=True)
 class Kind:
-    """A file of bad content, and what is said of it behind its name."""
+    """A file of bad content, and the message after its name."""
 
     content: str | bytes
-    said: str
+    message: str
     file: str = "clips.jsonl"
 
 
@@ -75,10 +75,10 @@ CAPTIONS = {
 }
 
 
-def one_line(said: str, path: Path | str) -> str:
-    assert said.isprintable()
-    assert said.startswith(str(path)), said
-    return said.removeprefix(str(path))
+def one_line(message: str, path: Path | str) -> str:
+    assert message.isprintable()
+    assert message.startswith(str(path)), message
+    return message.removeprefix(str(path))
 
 
 @pytest.mark.parametrize("kind", LISTS)
@@ -86,8 +86,8 @@ def test_bad_lists(kind: str, made: Path, score: Command) -> None:
     path = made.parent / LISTS[kind].file
     content = LISTS[kind].content
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    said = one_line(score(path).problem(3), path)
-    assert said.removeprefix(f" ({path.parent.name})").startswith(LISTS[kind].said), said
+    message = one_line(score(path).problem(3), path)
+    assert message.removeprefix(f" ({path.parent.name})").startswith(LISTS[kind].message), message
 
 
 @pytest.mark.parametrize("kind", CAPTIONS)
@@ -95,8 +95,8 @@ def test_bad_captions(kind: str, made: Path, score: Command) -> None:
     path = made.parent / CAPTIONS[kind].file
     content = CAPTIONS[kind].content
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    said = one_line(score(made, "--captions", path).problem(3), path)
-    assert said.startswith(CAPTIONS[kind].said), said
+    message = one_line(score(made, "--captions", path).problem(3), path)
+    assert message.startswith(CAPTIONS[kind].message), message
 
 
 # --- folders -----------------------------------------------------------------------------------
@@ -159,11 +159,11 @@ FOLDERS: dict[str, tuple[Callable[[Path], Path], str]] = {
 
 @pytest.mark.parametrize("kind", FOLDERS)
 def test_bad_folders(kind: str, made: Path, score: Command) -> None:
-    spoil, said = FOLDERS[kind]
+    spoil, message = FOLDERS[kind]
     asked = spoil(made)
     problem = score(asked).problem(3)
     assert problem.isprintable()
-    assert said in problem
+    assert message in problem
     assert made.name in problem or asked.name in problem
 
 
@@ -226,10 +226,10 @@ SCORES = {
 @pytest.mark.parametrize("format", ["clips", "csv"])
 def test_bad_scores(kind: str, format: str, svbench: Command, tmp_path: Path) -> None:  # noqa: A002
     run = write_run(tmp_path / "run", make_table())
-    text, said = SCORES[kind]
+    text, message = SCORES[kind]
     (run / "scores.csv").write_text(text)
     problem = svbench("report", run, "--format", format).problem(3)
-    assert one_line(problem, run / "scores.csv").startswith(said)
+    assert one_line(problem, run / "scores.csv").startswith(message)
 
 
 def test_a_message_that_names_bytes_can_be_printed(svbench: Command, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def test_a_file_that_is_no_clip(score: Command, tmp_path: Path) -> None:
 
 
 BAD_LISTS = {
-    # lines of the list -> what is said after its name
+    # lines of the list -> the message after its name
     "empty": ([], ": found no line in it, expected one JSON object per clip"),
     "no JSON": (["{"], ", line 1: found no JSON ("),
     "no object": (["[1]"], ", line 1: found list, expected a JSON object"),
@@ -73,11 +73,11 @@ BAD_LISTS = {
 
 @pytest.mark.parametrize("kind", BAD_LISTS)
 def test_a_bad_list(kind: str, made: Path, score: Command) -> None:
-    lines, said = BAD_LISTS[kind]
+    lines, message = BAD_LISTS[kind]
     path = made.parent / "clips.jsonl"
     whole = [line.replace("{", '{"system": "made by me", ', 1) for line in lines]
     path.write_text("\n".join(whole if kind != "no JSON" else lines))
-    assert score(path).problem(3).startswith(f"{path}{said}")
+    assert score(path).problem(3).startswith(f"{path}{message}")
 
 
 def test_a_list_that_names_an_absent_clip(made: Path, score: Command) -> None:
@@ -100,10 +100,10 @@ BAD_CAPTIONS = {
 
 @pytest.mark.parametrize("kind", BAD_CAPTIONS)
 def test_bad_captions(kind: str, made: Path, score: Command, tmp_path: Path) -> None:
-    text, said = BAD_CAPTIONS[kind]
+    text, message = BAD_CAPTIONS[kind]
     path = tmp_path / "captions.csv"
     path.write_text(text)
-    assert score(made, "--captions", path).problem(3).startswith(f"{path}{said}")
+    assert score(made, "--captions", path).problem(3).startswith(f"{path}{message}")
 
 
 def test_captions_that_are_not_there(made: Path, score: Command, tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_captions_that_are_no_text(made: Path, score: Command, tmp_path: Path) -
 
 
 def test_a_link_that_leads_to_itself(made: Path, score: Command) -> None:
-    """Pathlib raises an error of its own for these; other links to nothing are just absent."""
+    """Pathlib raises a special error for these; other dangling links are just absent."""
     for name in ("loop", "loop.mp4", "loop.txt"):
         (made / name).symlink_to(name)
     outcome = score(made, "--allow-missing")

@@ -1,4 +1,4 @@
-"""Folders of other people are not touched, and a command that is refused leaves nothing."""
+"""Folders of other programs are not touched, and a refused command leaves no files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def everything(root: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """Make a folder as people have it, with what other programs left there."""
+    """Return a folder with files of other programs."""
     home = tmp_path / "home"
     for name in (
         "notes.txt",

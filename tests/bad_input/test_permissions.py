@@ -1,4 +1,4 @@
-"""Files and folders that may not be read or written."""
+"""Files and folders without permission to read or write."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.factories.commands import Command, hint
 
 @contextmanager
 def like_anybody() -> Iterator[None]:
-    """Lay down root's power to read and write everything, if we have it."""
+    """Drop root's capability to read and write everything, if we have it."""
     overrides = 1 << 1 | 1 << 2  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH; see capset(2)
     if os.geteuid() != 0:
         yield
@@ -37,7 +37,7 @@ def like_anybody() -> Iterator[None]:
 
 @contextmanager
 def forbidden(path: Path) -> Iterator[None]:
-    """Take all permissions from a path, and give them back in the end."""
+    """Remove all permissions of a path, and restore them in the end."""
     before = path.stat().st_mode
     path.chmod(0)
     try:

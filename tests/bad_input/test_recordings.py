@@ -1,7 +1,7 @@
-"""Forty recordings that cannot be judged, in one folder beside two that can.
+"""Forty recordings that cannot be decoded, in one folder with two that can.
 
-Each is made here, gets one line that names it and what was found, and costs no other clip. That
-the process is alive at the end is part of the test: some of these once ended the interpreter.
+Each is generated here, gets one line that names it and what was found, and affects no other clip.
+That the process survives is part of the test: some of these once crashed the interpreter.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def content(data: bytes) -> Make:
 def movie(
     *, frames: int = 24, seconds: float | None = 1.0, start: float = 0.0, late: float = 0.0
 ) -> Make:
-    """Make a film of so many frames and seconds of sound, each beginning at its own time."""
+    """Write a recording of so many frames and seconds of audio, each with its own start."""
 
     def make(path: Path) -> None:
         times = [start + k / 24 for k in range(frames)]
@@ -49,7 +49,7 @@ def movie(
 
 
 def damaged(find: bytes, put: bytes, make: Make = movie()) -> Make:  # noqa: B008
-    """Make a film and overwrite the first place where `find` stands in it."""
+    """Write a recording and overwrite the first occurrence of `find` in it."""
 
     def spoil(path: Path) -> None:
         make(path)
@@ -83,7 +83,7 @@ def wav(
 
 
 def silent_film_and(sound: bytes, ending: str = ".wav") -> Make:
-    """Make a film without sound, and a sound file beside it."""
+    """Write a recording without audio, and an audio file beside it."""
 
     def make(path: Path) -> None:
         movie(seconds=None)(path)
@@ -104,14 +104,14 @@ def png(size: int = 16) -> bytes:
 
 
 def twice(path: Path) -> None:
-    """Put a transport stream behind itself: its time stamps jump back."""
+    """Concatenate a transport stream with itself: its time stamps jump back."""
     movies.write(path, movies.frames(12, SIZE), codec="libx264", form="mpegts")
     path.write_bytes(2 * path.read_bytes())
     path.with_suffix(".wav").write_bytes(wav())
 
 
 def oblique(path: Path) -> None:
-    """Turn a picture by an angle that is no quarter turn, in the track header of an MP4."""
+    """Set a rotation that is no multiple of 90 degrees in the track header of an MP4."""
     mp4(path)
     data, one = path.read_bytes(), struct.pack(">i", 1 << 16)
     place = data.index(one + bytes(12) + one, data.index(b"tkhd"))
@@ -120,7 +120,7 @@ def oblique(path: Path) -> None:
 
 
 def deaf(path: Path) -> None:
-    """Put a film without sound where the sound should be."""
+    """Write a recording without audio in place of the audio file."""
     movie(seconds=None)(path)
     movie(seconds=None)(path.with_suffix(".flac"))
 
@@ -132,7 +132,7 @@ def not_a_number() -> bytes:
 
 
 KINDS: dict[str, tuple[Make, str]] = {
-    # what lies at <kind>.mkv -> what is said of it
+    # what lies at <kind>.mkv -> the message
     "empty": (content(b""), "found an empty file (0 bytes)"),
     "text": (text("no video\n" * 50), "found no readable media"),
     "a page": (text("<!DOCTYPE html><html><body>404</body></html>"), "found no readable media"),

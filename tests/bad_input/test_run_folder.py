@@ -1,4 +1,4 @@
-"""Run folders that are full, held, or somebody else's."""
+"""Run folders that are full, locked, or another program's."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from svbench.files.holding import locked
+from svbench.files.locking import locked
 from svbench.files.writing import MARK
 from tests.factories.commands import Command
 from tests.factories.full_disks import files_of_at_most
@@ -19,7 +19,7 @@ THREE = ",".join(
     for variant in ("corrected", "tempotokens-2023", "tempotokens-2025")
 )
 ROOM = {
-    # bytes that fit into a file -> the file that is blamed, how many clips are described later
+    # bytes that fit into a file -> the file that is blamed, how many clips are extracted later
     0: ("run.json", 8),
     1500: ("features/", 8),
     4500: ("results.json", 0),
@@ -28,7 +28,7 @@ ROOM = {
 
 @pytest.mark.parametrize("room", ROOM)
 def test_a_full_disk_stops_the_run_and_the_same_command_goes_on(
-    room: int, made: Path, score: Command, described: list[str], tmp_path: Path
+    room: int, made: Path, score: Command, extracted: list[str], tmp_path: Path
 ) -> None:
     blamed, left = ROOM[room]
     words = (made, "--metrics", THREE, "--frames", 32, "--fps", 32)  # features outgrow run.json
@@ -46,10 +46,10 @@ def test_a_full_disk_stops_the_run_and_the_same_command_goes_on(
         if path.suffix == ".npz":
             np.load(path, allow_pickle=False)["values"]
 
-    described.clear()
+    extracted.clear()
     second = score(*words)
     assert second.code == 0, second.err
-    assert len(described) == left
+    assert len(extracted) == left
 
 
 def test_a_second_run_in_the_same_folder_is_refused(

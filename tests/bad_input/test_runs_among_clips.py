@@ -1,4 +1,4 @@
-"""A run folder among the clips that it judges: the same command gives the same table again."""
+"""A run folder among the clips that it scores: the same command gives the same table again."""
 
 from __future__ import annotations
 

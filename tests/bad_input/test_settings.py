@@ -166,7 +166,7 @@ BAD_SETTINGS = {
 
 @pytest.fixture
 def files(made: Path, real: Path, tmp_path: Path) -> dict[str, Path]:
-    """Return paths that words of a command line may name."""
+    """Return paths for options of a command line."""
     (tmp_path / "file").write_text("")
     (tmp_path / "data").mkdir()
     return {"made": made, "real": real, "file": tmp_path / "file", "data": tmp_path / "data"}
@@ -176,7 +176,7 @@ def files(made: Path, real: Path, tmp_path: Path) -> dict[str, Path]:
 def refused(
     svbench: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., str]:
-    """Run a command that must be refused; give its one line, after seeing that it left nothing."""
+    """Run a command that must be refused; check that it left no files, and return its error."""
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
 
@@ -241,7 +241,7 @@ def test_columns_that_will_be_absent_are_named_before_the_work(
 
 
 def test_captions_that_a_score_reads_are_asked_for_before_the_work(
-    score: Command, made: Path, described: list[str], tmp_path: Path
+    score: Command, made: Path, extracted: list[str], tmp_path: Path
 ) -> None:
     outcome = score(made, "--metrics", "ib-ta@published+miniature,fad@audioldm-eval+miniature")
     asked = "--metrics ib-ta@published+miniature"
@@ -250,5 +250,5 @@ def test_captions_that_a_score_reads_are_asked_for_before_the_work(
         3,
         [f"{asked}: 6 of 6 clips of made {wanted}: c0, c1, c2, c3, c4, ..."],
     )
-    assert described == []
+    assert extracted == []
     assert not (tmp_path / "run").exists()

@@ -1,7 +1,7 @@
-"""Small clips for tests: a square that jumps while a click sounds.
+"""Small synthetic clips: a square that jumps while a click sounds.
 
 `from tests.factories.clips import make_clip, write_clip` works in every test file: with pytest's
-importlib mode the folder `tests` is a package although it holds no `__init__.py`.
+importlib mode the folder `tests` is a package although it has no `__init__.py`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import numpy as np
 from svbench.files import media
 from svbench.types import Clip, ClipSpec
 
-SPEC = ClipSpec(frames=8, fps=8.0, size=(32, 32), sample_rate=16000)  # 1 s: quick to judge
-STEP = 10  # pixels the square jumps by
-SIDE = 12  # pixels of the square
+SPEC = ClipSpec(frames=8, fps=8.0, size=(32, 32), sample_rate=16000)  # 1 s: quick to score
+STEP = 10  # px that the square jumps by
+SIDE = 12  # px of the square
 
 
 def hits(seed: int, spec: ClipSpec = SPEC) -> list[int]:
@@ -27,7 +27,7 @@ def hits(seed: int, spec: ClipSpec = SPEC) -> list[int]:
 
 
 def make_clip(seed: int = 0, spec: ClipSpec = SPEC, *, silent: bool = False) -> Clip:
-    """Draw a bright square on a dim texture; at each hit it jumps aside and a click sounds."""
+    """Return a bright square on a dim texture that jumps aside at each hit, with a click."""
     rng = np.random.default_rng(seed)
     height, width = spec.size
     ground = rng.integers(20, 60, (height, width, 3), dtype=np.uint8)
@@ -56,7 +56,7 @@ def write_clip(
     sound: bool = True,
     apart: bool = False,
 ) -> Path:
-    """Write a clip as MP4; without sound, or with its sound apart, in a WAV of the same stem."""
+    """Write a clip as MP4, also without audio, or with separate audio in a WAV of the same stem."""
     clip = make_clip(seed) if clip is None else clip
     path.parent.mkdir(parents=True, exist_ok=True)
     inside = clip.audio if sound and not apart else None
@@ -67,5 +67,5 @@ def write_clip(
 
 
 def write_folder(folder: Path, count: int, *, first_seed: int = 0) -> list[Path]:
-    """Write clips called c0.mp4, c1.mp4 and so on."""
+    """Write clips with the names c0.mp4, c1.mp4 and so on."""
     return [write_clip(folder / f"c{i}.mp4", make_clip(first_seed + i)) for i in range(count)]

@@ -1,4 +1,4 @@
-"""What a command did, as tests look at it; the fixture `svbench` runs one."""
+"""Outcomes of commands, as the fixture `svbench` returns them."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ class Outcome:
 
     @property
     def problems(self) -> list[str]:
-        """The lines in which svbench itself says what is wrong, without the word before them."""
+        """Return svbench's own error lines, without their prefix."""
         lines = [line for line in self.err.splitlines() if line.startswith("svbench: ")]
-        said = [line.removeprefix("svbench: ") for line in lines]
-        return [line for line in said if not line.startswith("note: ")]
+        messages = [line.removeprefix("svbench: ") for line in lines]
+        return [line for line in messages if not line.startswith("note: ")]
 
     @property
     def notes(self) -> list[str]:
-        """The lines in which svbench says what will be absent, without the words before them."""
+        """Return svbench's notes on what will be absent, without their prefix."""
         start = "svbench: note: "
         return [line.removeprefix(start) for line in self.err.splitlines() if start in line]
 
     def problem(self, code: int) -> str:
-        """Give the only problem, after seeing that there is no other and that the code is right."""
+        """Check the exit code and that there is one error line; return it."""
         assert self.code == code, f"exit code {self.code}: {self.err}"
         assert len(self.problems) == 1, self.err
         return self.problems[0]
@@ -38,7 +38,7 @@ Command = Callable[..., Outcome]
 
 
 def hint(bad: int, of: int) -> str:
-    """Give the last of several lines: how to go on without the bad clips."""
+    """Return the last of several error lines: how to continue without the bad clips."""
     return (
         f"{bad} of {of} clips cannot be judged; mend them, or leave them out knowingly with "
         "--allow-missing"

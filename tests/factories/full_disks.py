@@ -1,4 +1,4 @@
-"""Disks that are full, without filling one."""
+"""Simulation of full disks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def files_of_at_most(size: int) -> Iterator[None]:
-    """Let every write beyond `size` bytes into a file fail, as on a full disk."""
+    """Limit files to `size` bytes; writing more fails as on a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:

@@ -1,4 +1,4 @@
-"""Recordings with known content: frames that carry their number, sound with bursts at known times.
+"""Recordings with known content: numbered frames, and audio with bursts at known times.
 
 A frame shows its number as eight bars, black or white; a burst is 20 ms of a 1 kHz tone. So the
 decoded frames and samples themselves show the times at which they were recorded.
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 RATE = 48000  # samples / s
 FPS = 24
 BURSTS = (0.5, 1.0, 1.75, 2.5, 3.0, 3.6)  # s
-UNIT = Fraction(1, 24000)  # s: holds 24, 25 and 30 frames/s exactly
+UNIT = Fraction(1, 24000)  # s: a time base that is exact for 24, 25 and 30 frames/s
 BARS = 8
 
 Video = NDArray[np.uint8]
@@ -92,8 +92,8 @@ def write(
 ) -> Path:
     """Write a recording.
 
-    `times` are those of the frames in seconds (else k / fps); `audio` holds blocks of mono sound
-    (start in s, samples), put on every channel of `layout`.
+    `times` are those of the frames in seconds (else k / fps); `audio` holds blocks of mono samples
+    (start in s, samples), repeated on every channel of `layout`.
     """
     with av.open(str(path), "w", format=form, options=dict(container_options or {})) as out:
         video = out.add_stream(codec, rate=Fraction(fps), options=dict(options or {}))
@@ -126,14 +126,14 @@ def write_sound(
     layout: str = "mono",
     form: str | None = None,
 ) -> Path:
-    """Write sound alone, the same on every channel."""
+    """Write an audio file, with equal channels."""
     with av.open(str(path), "w", format=form) as out:
         _encode(out, out.add_stream(codec, rate=rate, layout=layout), [(0.0, samples)])
     return path
 
 
 def _encode(out: Any, stream: Any, blocks: Sequence[tuple[float, Audio]]) -> None:
-    """Encode blocks of mono sound on all channels of a stream."""
+    """Encode blocks of mono samples on all channels of a stream."""
     layout, rate = stream.codec_context.layout, stream.codec_context.rate
     convert = av.AudioResampler(format=stream.codec_context.format, layout=layout, rate=rate)
     for start, samples in blocks:

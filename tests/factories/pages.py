@@ -1,7 +1,7 @@
-"""A run folder made by hand, with clips, events and scores that are known beforehand.
+"""A synthetic run folder with clips, events and scores that are known beforehand.
 
-Two models and the real clips, four requests of one second at 8 frames/s. What the detectors
-"found" is written here, so precision, recall and AV-Align follow by hand:
+Two models and the real clips, four requests of one second at 8 frames/s. The detected events are
+constants, so precision, recall and AV-Align follow by hand:
 
     request  onsets            peaks        precision  recall  AV-Align
     c0/0     0.25 0.5          0.25 0.5     1          1       1
@@ -9,7 +9,7 @@ Two models and the real clips, four requests of one second at 8 frames/s. What t
     c2/0     0.25 0.5 0.75     0.25         1/3        1       1/3
     c3/0     -                 -            0          0       0
 
-for `cmc-pe-gamma1.5`; `cross-attention-gamma1` misses everywhere, and `real` always hits.
+for `cmc-pe-gamma1.5`; `cross-attention-gamma1` never matches, and `real` always does.
 """
 
 from __future__ import annotations
@@ -43,19 +43,19 @@ EVENTS = "av-events-published-0123456789"
 MODEL, OTHER, REAL = "cmc-pe-gamma1.5", "cross-attention-gamma1", "real"
 CAPTIONS = {
     "c0/0": "a stick hits metal",
-    "c1/0": "a stick scratches <b>wood</b> & glass",  # markup, to see that it stays text
+    "c1/0": "a stick scratches <b>wood</b> & glass",  # markup, which must remain text
     "c2/0": "a stick hits wood",
     "c3/0": "nothing moves",
 }
-Told = tuple[tuple[float, ...], tuple[float, ...], float, float, float]
-FOUND: Mapping[str, Told] = {  # onsets, peaks, precision, recall, AV-Align
+Detected = tuple[tuple[float, ...], tuple[float, ...], float, float, float]
+FOUND: Mapping[str, Detected] = {  # onsets, peaks, precision, recall, AV-Align
     "c0/0": ((0.25, 0.5), (0.25, 0.5), 1.0, 1.0, 1.0),
     "c1/0": ((0.25, 0.5), (0.75,), 0.0, 0.0, 0.0),
     "c2/0": ((0.25, 0.5, 0.75), (0.25,), 1 / 3, 1.0, 1 / 3),
     "c3/0": ((), (), 0.0, 0.0, 0.0),
 }
-MISSED: Told = ((0.125,), (0.625,), 0.0, 0.0, 0.0)
-HIT: Told = ((0.5,), (0.5,), 1.0, 1.0, 1.0)
+MISSED: Detected = ((0.125,), (0.625,), 0.0, 0.0, 0.0)
+HIT: Detected = ((0.5,), (0.5,), 1.0, 1.0, 1.0)
 MOTION = (0.5, 0.5, 2.0, 1.0, 2.5, 1.0, 3.0, 0.5)  # px per frame, of every clip
 COLUMNS = (
     Column(FVD, "FVD", "lower", {"extractor": "i3d-1"}),
@@ -69,13 +69,13 @@ COLUMNS = (
 )
 
 
-def told(system: str, request: str) -> Told:
-    """Give what the detectors found in a clip, and what follows from it."""
+def detected(system: str, request: str) -> Detected:
+    """Return the events of a clip, and the scores that follow from them."""
     return {MODEL: FOUND[request], OTHER: MISSED, REAL: HIT}[system]
 
 
 def make_table() -> ResultTable:
-    """Give the table of the run."""
+    """Return the table of the run."""
     return ResultTable(
         title="Made <i>by hand</i>",
         dataset="greatesthits",
@@ -102,13 +102,13 @@ def write_page_run(folder: Path) -> Path:
         for place, (request_id, caption) in enumerate(CAPTIONS.items()):
             request = Request(request_id, caption, seed=place)
             kept.append(store.put(system, "by-hand", request, make_clip(place)))
-            onsets, peaks, precision, recall, value = told(system, request_id)
+            onsets, peaks, precision, recall, value = detected(system, request_id)
             times = {"onset_times": onsets, "motion_peak_times": peaks}
             detail = {"precision": precision, "recall": recall, **times}
             lines.append((system, ALIGN, ClipScore(request_id, value, detail)))
         samples = store.seal(system, SPEC, kept).samples
         for sample in samples:
-            block = _block(told(system, sample.request_id))
+            block = _block(detected(system, sample.request_id))
             store.save_features(EVENTS, clip_key(sample), block)
         lines += [(system, IB, ClipScore(r, 0.5 + 0.1 * i)) for i, r in enumerate(CAPTIONS)]
     asked = {"command": "run", "config": {"seed": 3}, "versions": {"svbench": "0.0.test"}}
@@ -118,8 +118,8 @@ def write_page_run(folder: Path) -> Path:
     return folder
 
 
-def _block(found: Told) -> np.ndarray:
-    """Give events in the rows that `svbench.metrics.avalign.events` keeps: kind, time, strength."""
+def _block(found: Detected) -> np.ndarray:
+    """Return events as rows of `svbench.metrics.avalign.events`: kind, time, strength."""
     onsets, peaks, *_ = found
     return np.array(
         [
@@ -134,7 +134,7 @@ def _block(found: Told) -> np.ndarray:
 
 @cache
 def set_digest() -> str:
-    """Return the digest of the set of every row: all were given the same clips."""
+    """Return the digest of the set of every row: all have the same clips."""
     clips = [make_clip(place) for place in range(len(CAPTIONS))]
     stored = [Clip(clip.video, media.quantise(clip.audio), SPEC) for clip in clips]
     pairs = zip(CAPTIONS.items(), map(digest_clip, stored), strict=True)

@@ -1,4 +1,4 @@
-"""Result tables made by hand, as a run would write them: three models, ceiling and floor.
+"""Synthetic result tables, as a run would write them: three models, ceiling and floor.
 
 Per clip the models differ by constants, so every paired difference is known beforehand:
 CMC-PE at gamma 1.5 scores 0.25 more than at gamma 1 on each clip, and that one as much as
@@ -41,7 +41,7 @@ OFFSETS = {  # system -> what its clips score above and below the mean of cross-
 
 
 def clip_values() -> dict[tuple[str, str], dict[str, float]]:
-    """Give the AV-Align score of every clip; FVD says nothing of single clips."""
+    """Return the AV-Align score of every clip; FVD has no scores per clip."""
     return {
         (system, ALIGN): {
             request: 0.25 + offsets[place % 2] for place, request in enumerate(REQUESTS)
@@ -51,7 +51,7 @@ def clip_values() -> dict[tuple[str, str], dict[str, float]]:
 
 
 def make_table(**changed: object) -> ResultTable:
-    """Give the table; `changed` replaces fields of it."""
+    """Return the table; `changed` replaces fields of it."""
     rows = (
         _row("real", "real clips (ceiling)", (70.0, 0.0, 140.0), reference=True),
         _row("shuffled", "real pictures, sound of another clip (floor)", None, reference=True),
@@ -73,7 +73,7 @@ def make_table(**changed: object) -> ResultTable:
 
 
 def with_score(table: ResultTable, system: str, metric: str, **changed: object) -> ResultTable:
-    """Give the table with one score changed, e.g. `value=0.5`."""
+    """Return the table with one score changed, e.g. `value=0.5`."""
 
     def change(row: Row) -> Row:
         if row.system != system:

@@ -1,4 +1,4 @@
-"""Random weights that every implementation behind the golden data was given, by their recipe."""
+"""The seeded random weights with which the golden data were computed, by their recipe."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from torch import Tensor, nn
 
 from svbench.files.weights import WeightFile, sha256
 
-SEEDS = (0, 1000)  # of the golden data and of those held out, as their README says
+SEEDS = (0, 1000)  # of the golden data, and of the held-out ones: see their README
 
 
 def seeded_i3d(network: nn.Module, seed: int) -> dict[str, Tensor]:
-    """Give weights for I3D."""
+    """Return seeded weights for I3D."""
     return {name: _i3d(name, tuple(t.shape), seed) for name, t in network.state_dict().items()}
 
 
 def seeded_vggish(network: nn.Module, seed: int) -> dict[str, Tensor]:
-    """Give weights for VGGish."""
+    """Return seeded weights for VGGish."""
     return {name: _vggish(name, tuple(t.shape), seed) for name, t in network.state_dict().items()}
 
 

@@ -1,4 +1,4 @@
-"""A small ImageBind of random weights, for tests; a clip of 32 x 32 px takes it milliseconds."""
+"""A small ImageBind with random weights, which takes milliseconds for a clip of 32 x 32 px."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SMALL = ImageBindConfig(
 
 
 def random_state(config: ImageBindConfig = SMALL, seed: int = 0) -> dict[str, Tensor]:
-    """Give a checkpoint of random weights; the mask of text stays what it is."""
+    """Return a state dict of random weights; the mask of the text encoder is kept."""
     numbers = torch.Generator().manual_seed(seed)
     state = ImageBind(config).state_dict()
     return {
@@ -50,5 +50,5 @@ def random_weights(folder: Path, config: ImageBindConfig = SMALL, seed: int = 0)
 
 
 def small_extractor(folder: Path, protocol: str = "published") -> ImageBindEmbeddings:
-    """Give an extractor with random weights that it writes into the folder."""
+    """Return an extractor with random weights, which are written into the folder."""
     return ImageBindEmbeddings(random_weights(folder), PROTOCOLS[protocol], WORDS, SMALL)

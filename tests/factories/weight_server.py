@@ -1,4 +1,4 @@
-"""A server on the loopback that serves one file, with the faults that servers have."""
+"""An HTTP server on the loopback that serves one file, with common faults of servers."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from contextlib import contextmanager
 
 
 class Server(http.server.BaseHTTPRequestHandler):
-    """Serve `content` by ranges; the other attributes make it err."""
+    """Serves `content` with range requests; the other attributes introduce faults."""
 
     content = b""
     etag: str | None = '"one"'
     changed: str | None = None
-    honest = True  # else it sends the range that is asked for, of whatever version
-    ranges = True  # else each answer holds the whole file
-    chunked = False  # else the length comes first
-    cut_at: int | None = None  # where the connection ends, in the answer
-    shift = 0  # bytes by which an answer begins elsewhere
-    page = False  # a page of HTML in place of the file
+    honest = True  # else it ignores If-Range
+    ranges = True  # else each response holds the whole file
+    chunked = False  # else there is a Content-Length
+    cut_at: int | None = None  # bytes of the response after which the connection ends
+    shift = 0  # bytes by which a response begins elsewhere
+    page = False  # declare HTML in place of a file
     redirect: str | None = None
     status: int | None = None
     protocol_version = "HTTP/1.1"
     asked: list[tuple[str | None, str | None]]
 
     def do_GET(self) -> None:
-        """Answer, and note what was asked for."""
+        """Respond to a request, and record it."""
         self.close_connection = True
         wanted, known = self.headers["Range"], self.headers["If-Range"]
         self.asked.append((wanted, known))
@@ -75,7 +75,7 @@ class Server(http.server.BaseHTTPRequestHandler):
 
 @contextmanager
 def serving() -> Iterator[tuple[type[Server], str]]:
-    """Serve; yield the class whose attributes decide, and the address."""
+    """Run a server; yield its handler class, whose attributes set the faults, and the URL."""
     handler = type("Handler", (Server,), {"asked": []})
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})

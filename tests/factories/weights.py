@@ -1,4 +1,4 @@
-"""A small network in place of the published ones, and a folder for its weights."""
+"""A small network in place of the published ones, with a folder for its weights."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ LEAST, MOST = 100, 200_000  # bytes of a file
 
 
 def make_state(seed: int = 0) -> dict[str, Tensor]:
-    """Return weights that fit."""
+    """Return weights of the right structure."""
     numbers = torch.Generator().manual_seed(seed)
     return {name: torch.randn(shape, generator=numbers) for name, shape in SHAPES.items()}
 
 
 def write_state(path: Path, seed: int = 0) -> Path:
-    """Write weights that fit; files of equal numbers are equal whatever they are called."""
+    """Write weights of the right structure; equal seeds give equal bytes, whatever the name."""
     file = io.BytesIO()
     torch.save(make_state(seed), file)
     path.write_bytes(file.getvalue())
@@ -34,7 +34,7 @@ def write_state(path: Path, seed: int = 0) -> Path:
 def publish(
     monkeypatch: pytest.MonkeyPatch, folder: Path, address: str = "http://127.0.0.1:1/net.pt"
 ) -> None:
-    """Let `net`, `other` (like it) and `words` (pairs) be all there is; weights lie in `folder`."""
+    """Replace the published weights by `net`, `other` (alike) and `words` (pairs), in `folder`."""
     lists = folder / "lists"
     lists.mkdir(parents=True)
     tensors = {
@@ -59,7 +59,7 @@ def publish(
 
 
 def placed() -> set[str]:
-    """Name what lies in the folder, but the locks."""
+    """Return the names of the files in the folder of weights, without locks."""
     folder = weights.folder()
     files = folder.iterdir() if folder.exists() else ()
     return {file.name for file in files if not file.name.endswith(".lock")}

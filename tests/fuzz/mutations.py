@@ -1,11 +1,11 @@
-"""Mutations of a file, drawn from a seed: what a bad disk, a bad editor or a bad program leaves.
+"""Seeded mutations of files, as left by faulty disks, editors or programs.
 
-`mutants(specimen, count, seed)` gives `count` versions of the bytes, each changed in one to three
-places. With `words` some changes know that the bytes are text: they put in what readers of text
-stumble over, repeat or drop lines, and change line ends.
+`mutants` yields versions of the bytes of a specimen, each changed in one to three places. With
+`words`, some mutations treat the bytes as text: they insert values that readers of text often
+mishandle, repeat or drop lines, and change line ends.
 
-    SVBENCH_FUZZ        variants of each specimen; the long version takes 2000
-    SVBENCH_FUZZ_SEED   decides which variants (Default value = 0)
+    SVBENCH_FUZZ        variants of each specimen; the long run uses 2000
+    SVBENCH_FUZZ_SEED   the seed (Default value = 0)
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ Change = Callable[[bytes, random.Random], bytes]
 
 
 def count(usual: int) -> int:
-    """Return the number of variants of each specimen: the usual, unless the environment says."""
+    """Return the number of variants of each specimen: SVBENCH_FUZZ, or else the usual one."""
     return int(os.environ.get("SVBENCH_FUZZ", usual))
 
 
 def mutants(
     specimen: bytes, number: int, name: str, *, words: bool = False, seed: int = SEED
 ) -> Iterator[bytes]:
-    """Yield variants of a specimen; its name makes its draws its own."""
+    """Yield variants of a specimen; its name is part of the seed."""
     changes = (*BYTES, *(WORDS if words else ()))
     for variant in range(number):
         rng = random.Random(f"{seed} {name} {variant}")
@@ -105,7 +105,7 @@ PLAIN: Final = frozenset(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQ
 
 
 def _words(data: bytes) -> list[tuple[int, int]]:
-    """Find runs of letters and digits."""
+    """Return the spans of letters and digits."""
     found, start = [], None
     for place, byte in enumerate(data):
         if byte in PLAIN:
@@ -141,7 +141,7 @@ def _put_sign(data: bytes, rng: random.Random) -> bytes:
 
 
 def _lines(data: bytes, rng: random.Random) -> bytes:
-    """Drop, repeat or move a line."""
+    """Return the data with a line dropped, repeated or moved."""
     lines = data.splitlines(keepends=True)
     if not lines:
         return data

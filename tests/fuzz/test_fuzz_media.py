@@ -1,4 +1,4 @@
-"""Media files against damage: each variant is read, or refused in one line; nothing else.
+"""Damaged media files: each variant is decoded, or refused in one line.
 
 The variants are read in a process of their own, so that one which ends the interpreter is a failure
 of this test and not its end. The long version is `SVBENCH_FUZZ=2000 pytest tests/fuzz`.
@@ -53,7 +53,7 @@ SOUNDS: Mapping[str, Mapping[str, Any]] = {
 
 
 def write_specimen(folder: Path, name: str) -> Path:
-    """Write an undamaged film or sound of one second."""
+    """Write an intact video or audio file of one second."""
     if name in SOUNDS:
         return movies.write_sound(folder / name, movies.sound(SECONDS), **SOUNDS[name])
     how = dict(FILMS[name])
@@ -63,7 +63,7 @@ def write_specimen(folder: Path, name: str) -> Path:
 
 
 def read_as(name: str, film: Path, damaged: Path) -> list[Callable[[], object]]:
-    """Return the ways in which a damaged file is read."""
+    """Return the decoders to run on a damaged file."""
     one = Recording(film, 0.0, damaged) if name in SOUNDS else Recording(damaged)
     return [
         lambda: media.check(one),
@@ -76,7 +76,7 @@ def read_as(name: str, film: Path, damaged: Path) -> list[Callable[[], object]]:
 
 
 def read_variants(folder: Path, name: str, number: int) -> dict[str, Any]:
-    """Read every variant in every way; count what came of it."""
+    """Run every decoder on every variant; return the counts of outcomes."""
     specimen = (folder / name).read_bytes()
     film, damaged = folder / "film.mkv", folder / f"damaged{Path(name).suffix}"
     outcomes: Counter[str] = Counter()
@@ -97,7 +97,7 @@ def read_variants(folder: Path, name: str, number: int) -> dict[str, Any]:
 
 
 def peak_memory() -> int:
-    """Return the most memory this process has held, in bytes; 0 where /proc does not say."""
+    """Return the peak memory of this process, in bytes; 0 without /proc."""
     status = Path("/proc/self/status")
     text = status.read_text() if status.exists() else "VmHWM: 0"
     return int(text.partition("VmHWM:")[2].split()[0]) * 1024

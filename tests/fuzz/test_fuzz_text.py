@@ -1,4 +1,4 @@
-"""Every reader of text against damaged files: it reads them, or says in one line why not.
+"""Every reader of text against damaged files: it loads them, or raises one line.
 
 Each specimen is a file as it should be. Its variants are read by what reads it in earnest; nothing
 but an error of ours may come out. The long version is `SVBENCH_FUZZ=2000 pytest tests/fuzz`.
@@ -29,8 +29,8 @@ from svbench.files.text import is_plain, read_object
 from svbench.metrics import miniature as networks
 from svbench.metrics.imagebind_scores import read_small
 from svbench.miniature.drawing import folders
+from svbench.reports.analysis.clip_scores import read_clip_scores
 from svbench.reports.compare.golden import Entry, Golden, Tolerance, dump_golden, load_golden
-from svbench.reports.tables.clip_scores import read_clip_scores
 from svbench.training.miniature.systems import loss_curve
 from svbench.types import ClipScore, ClipSpec, Recording, ResultTable, Sample
 from svbench.walk import gallery
@@ -58,7 +58,7 @@ HIT = "2015-02-16-16-49-06"
 
 @dataclass(frozen=True)
 class Specimen:
-    """A file as it should be, below a folder of its own, and what reads it."""
+    """An intact file in a folder of its own, and its reader."""
 
     file: str
     text: str
@@ -85,9 +85,9 @@ def samples(folder: Path) -> None:
 
 
 def view_within(folder: Path) -> None:
-    """Read a view whose seal fits whatever it says."""
-    said = read_object(folder / "v.json", "the view of a clip")
-    (folder / "v.json").write_text(json.dumps(sealed(said)), encoding="utf-8")
+    """Load a view after making its seal match its content."""
+    message = read_object(folder / "v.json", "the view of a clip")
+    (folder / "v.json").write_text(json.dumps(sealed(message)), encoding="utf-8")
     load_view(folder / "v.json")
 
 
@@ -102,7 +102,7 @@ def scores(folder: Path) -> None:
 
 
 def clips(read: Callable[[Path], Any]) -> Callable[[Path], Any]:
-    """Read a list, and see that what it names can be written."""
+    """Load a list, and check that what it names can be written."""
 
     def reading(folder: Path) -> None:
         for examples in read(folder).values():
@@ -113,7 +113,7 @@ def clips(read: Callable[[Path], Any]) -> Callable[[Path], Any]:
 
 
 def drawn_once(folder: Path) -> None:
-    """Take a folder for drawn, mend it, or refuse it; what is not whole is drawn again."""
+    """Accept, repair or refuse a folder of drawn clips; incomplete ones are drawn again."""
     folders.draw_once(folder, fill, name="x", version=1, seed=0, train=1, test=1)
     folders.draw_once(folder, refuse, name="x", version=1, seed=0, train=1, test=1)
 
@@ -251,7 +251,7 @@ SPECIMENS = {
 
 
 def placed(specimen: Specimen, folder: Path) -> Path:
-    """Write a specimen and what lies beside it; give its path."""
+    """Write a specimen and its neighbours; return its path."""
     for name in (specimen.file, *specimen.beside):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).touch()
@@ -275,13 +275,13 @@ def test_a_damaged_file_is_read_or_refused_in_one_line(name: str, tmp_path: Path
     specimen.read(tmp_path)  # as it should be
     for variant in mutants(path.read_bytes(), count(USUAL), name, words=True):
         path.write_bytes(variant)
-        said = outcome(specimen, tmp_path, variant)
-        assert is_plain(said), f"{said!r} of {variant[:500]!r}"
+        message = outcome(specimen, tmp_path, variant)
+        assert is_plain(message), f"{message!r} of {variant[:500]!r}"
     shutil.rmtree(tmp_path)
 
 
 def outcome(specimen: Specimen, folder: Path, variant: bytes) -> str:
-    """Return what is said of a variant, nothing if it is read; what else comes out names it."""
+    """Return the error line of a variant, "" if it loads; any other exception fails, with it."""
     try:
         specimen.read(folder)
     except SvbenchError as error:

@@ -1,10 +1,10 @@
-"""Where golden data lie: numbers that other implementations produced, and the clips they read.
+"""Locations of golden data: numbers computed by reference implementations, and their input clips.
 
 SVBENCH_GOLDEN names the folder; by default it is shared/golden beside the repository. A folder of
-the same form holds other clips, seeds and counts, and may lack some parts. What is absent there is
-taken from this folder, which holds the number files: so a plain checkout proves parity with
-other people's code. Media and large states of networks lie outside only; a test that needs them
-skips, with the reason.
+the same layout may hold other clips, seeds and counts, and may lack some parts. Absent files are
+taken from this folder, which holds the numbers: so a plain checkout verifies parity with reference
+implementations. Media and large state dicts are outside only; a test that needs them is skipped,
+with the reason.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SHIPPED = Path(__file__).resolve().parent
 
 
 def golden_root() -> Path:
-    """Return the folder of golden data outside, whether it is there or not."""
+    """Return the folder of golden data outside the repository; it may be absent."""
     named = os.environ.get("SVBENCH_GOLDEN")
     return Path(named) if named else REPOSITORY.parent / "shared" / "golden"
 
@@ -30,17 +30,17 @@ def golden(path: str) -> Path:
 
 
 def fact(name: str) -> Path:
-    """Return a list that was taken from other people's code; skip the test if it is absent."""
+    """Return a list extracted from reference implementations; skip the test if it is absent."""
     return _first(golden_root().parent / "facts" / name, SHIPPED / "facts" / name)
 
 
 def real_clips() -> Path:
-    """Return the folder of whole real clips, beside the golden data; skip if it is absent."""
+    """Return the folder of real clips, beside the golden data; skip the test if it is absent."""
     return _first(golden_root().parent / "clips" / "real")
 
 
 def _first(*places: Path) -> Path:
-    """Return the first place that is there, or skip the test."""
+    """Return the first path that exists, or skip the test."""
     found = next((place for place in places if place.exists()), None)
     if found is None:
         pytest.skip(f"no golden data at {places[0]} (set SVBENCH_GOLDEN)")

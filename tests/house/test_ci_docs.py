@@ -16,7 +16,7 @@ BLOCKS = dict(enumerate(re.findall(r"```(yaml|bash)\n(.*?)```", TEXT, re.DOTALL)
 
 
 def commands() -> list[str]:
-    """Give every svbench command of the page, in one line each."""
+    """Return every svbench command of the page, in one line each."""
     joined = "\n".join(text for _, text in BLOCKS.values())
     whole = re.sub(r"(?<=\S)[ \\]*\n +(?=--)", " ", joined)
     return re.findall(r"svbench ((?:run|score|check) [^\n]*)", whole)

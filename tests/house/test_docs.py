@@ -1,7 +1,7 @@
-"""Numbers in docs/ are those that commands wrote: tables are made again from the data they kept.
+"""Numbers in docs/ equal those that commands wrote: tables are rendered again from kept data.
 
-Where the data of a page are not kept, the page says with what it was measured, and what can be
-compared with shipped files is.
+If the data of a page are not kept, the page names the command and version that measured them, and
+is compared with shipped files as far as possible.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def test_every_block_of_these_pages_has_data() -> None:
         assert set(re.findall(r"<!-- begin (\w+) -->", page)) == names
 
 
-def test_kept_data_say_what_measured_them() -> None:
+def test_kept_data_name_what_measured_them() -> None:
     files = sorted(page_blocks.DATA.glob("*.json"))
     assert [file.stem for file in files] == ["av-align", "impacts", "intervals", "synchrony"]
     for file in files:
@@ -120,7 +120,7 @@ def test_what_the_page_on_av_align_concludes_is_in_its_data() -> None:
         assert abs(condition("miniature", detectors, "shuffled")["adjusted"]) < 0.03
 
 
-def test_what_is_said_of_real_clips_in_a_miniature_run_is_in_its_golden_table() -> None:
+def test_the_score_of_real_clips_on_the_page_is_in_the_golden_table() -> None:
     golden = REPOSITORY / "tests" / "goldens" / "tables" / "greatesthits-mini.json"
     rows = json.loads(golden.read_text(encoding="utf-8"))["results"]["rows"]
     (real,) = (row["scores"] for row in rows if row["system"] == "real")
@@ -146,9 +146,9 @@ def test_the_losses_of_the_shipped_systems_are_those_on_record() -> None:
 def test_the_page_on_small_networks_states_what_their_record_holds() -> None:
     page = text("miniature-extractors.md")
     i3d = made("metrics/miniature")["networks"]["i3d"]["held out"]
-    told = "tells {:.0%} of the blurred from others, {:.0%} of the noisy and {:.0%} of those with"
+    sentence = "classifies {:.0%} of the blurred correctly, {:.0%} of the noisy and {:.0%} of those"
     shares = (i3d[name] for name in ("blur", "noise", "dropped"))
-    assert told.format(*shares).replace("%", " %") in page
+    assert sentence.format(*shares).replace("%", " %") in page
     assert f"no better than guessing ({i3d['scratch']:.0%})".replace("%", " %") in page
     scenes = made("metrics/miniature/scenes")["networks"]["imagebind"]["held out"]
     kinds = {"picture and sound": "vision-audio", "caption and sound": "text-audio"}
@@ -159,5 +159,5 @@ def test_the_page_on_small_networks_states_what_their_record_holds() -> None:
 
 
 @pytest.mark.parametrize("page", ["miniature-study.md", "miniature-extractors.md"])
-def test_a_page_whose_data_are_not_kept_says_what_measured_it(page: str) -> None:
+def test_a_page_whose_data_are_not_kept_names_what_measured_it(page: str) -> None:
     assert re.search(r"Measured on svbench \d+\.\d+\.\d+, by `[^`]+`", text(page))

@@ -40,10 +40,10 @@ def ours(rank: str, ddof: int = 1) -> float:
 
 def test_torch_fidelity(rank: str, compare: Compare) -> None:
     theirs = importable("torch_fidelity.metric_fid")
-    told = [
+    parts = [
         theirs.fid_features_to_statistics(torch.from_numpy(some).double()) for some in draw(rank)
     ]
-    found = theirs.fid_statistics_to_metric(*told, verbose=False)[theirs.KEY_METRIC_FID]
+    found = theirs.fid_statistics_to_metric(*parts, verbose=False)[theirs.KEY_METRIC_FID]
     compare(f"Fréchet distance, {rank}", "torch-fidelity", ours(rank), found, WITHIN[rank])
 
 
@@ -77,7 +77,7 @@ def test_cd_fvd(rank: str, compare: Compare) -> None:
 
 def test_frechet_audio_distance(rank: str, audio_distance: Any, compare: Compare) -> None:
     model = object.__new__(audio_distance.FrechetAudioDistance)  # its constructor loads weights
-    told = [model.calculate_embd_statistics(some.astype(np.float64)) for some in draw(rank)]
-    found = model.calculate_frechet_distance(*told[0], *told[1])
+    parts = [model.calculate_embd_statistics(some.astype(np.float64)) for some in draw(rank)]
+    found = model.calculate_frechet_distance(*parts[0], *parts[1])
     name = f"Fréchet distance, {rank}"
     compare(name, "frechet-audio-distance", ours(rank), found, WITHIN[rank])

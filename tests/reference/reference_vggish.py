@@ -67,7 +67,7 @@ def test_frechet_audio_distance(
     package = "frechet-audio-distance"
     for mine, other in zip(ours, theirs, strict=True):
         compare("VGGish embeddings", package, mine, other, 1e-5)
-    told = [model.calculate_embd_statistics(some) for some in theirs]
-    found = model.calculate_frechet_distance(*told[0], *told[1])
+    parts = [model.calculate_embd_statistics(some) for some in theirs]
+    found = model.calculate_frechet_distance(*parts[0], *parts[1])
     mine = distance(stats(ours[0]), stats(ours[1]))
     compare(f"FAD of {SOUNDS} against {SOUNDS} sounds", package, mine, found, 1e-4)

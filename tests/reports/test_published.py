@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from svbench.reports.published import published
-from svbench.reports.tables.beside import MINIATURE, beside
+from svbench.reports.tables.published_rows import MINIATURE, published_sheet
 from svbench.types import Column
 from tests.factories.results import ALIGN, FVD, make_table
 
@@ -63,14 +63,14 @@ def test_the_dagger_and_what_it_means_are_kept() -> None:
 
 def test_other_data_sets_have_no_published_table() -> None:
     assert published("my-clips") is None
-    assert beside(make_table(dataset="my-clips")) is None
+    assert published_sheet(make_table(dataset="my-clips")) is None
 
 
 def test_rows_are_matched_by_mixer_and_gamma_alone() -> None:
     table = published("greatesthits")
     assert table is not None
     rows = make_table().rows
-    found = {r.method: [row.system for row in rows if r.speaks_of(row)] for r in table.rows}
+    found = {r.method: [row.system for row in rows if r.describes(row)] for r in table.rows}
     assert list(found.values()) == [
         ["cross-attention-gamma1"],
         ["cmc-pe-gamma1"],
@@ -80,18 +80,18 @@ def test_rows_are_matched_by_mixer_and_gamma_alone() -> None:
         [],
     ]
     unadjusted = replace(rows[2], settings={"mixer": "cross-attention", "gamma": "1.5"})
-    assert not table.rows[0].speaks_of(unadjusted)
+    assert not table.rows[0].describes(unadjusted)
 
 
 @pytest.mark.parametrize("dataset", ["landscape", "vggsound"])
 def test_tables_without_gamma_match_no_row(dataset: str) -> None:
     table = published(dataset)
     assert table is not None
-    assert not [row for row in make_table().rows for line in table.rows if line.speaks_of(row)]
+    assert not [row for row in make_table().rows for line in table.rows if line.describes(row)]
 
 
 def test_published_figures_stand_in_a_table_of_their_own_beside_ours() -> None:
-    sheet = beside(make_table())
+    sheet = published_sheet(make_table())
     assert sheet is not None
     assert sheet.headings == (
         "FVD ↓, paper",
@@ -126,23 +126,26 @@ def test_distances_of_half_of_the_clips_are_not_the_printed_ones() -> None:
 
 def test_without_a_row_of_ours_only_the_paper_speaks() -> None:
     rows = tuple(row for row in make_table().rows if row.made_of_real_clips)
-    sheet = beside(make_table(rows=rows, scale="paper"))
+    sheet = published_sheet(make_table(rows=rows, scale="paper"))
     assert sheet is not None
     assert sheet.headings == ("FVD ↓, paper", "AV-Align ↑, paper")
     assert "compare at equal counts" in sheet.footnotes[0]
 
 
 def test_columns_that_the_paper_lacks_give_no_table() -> None:
-    assert beside(make_table(columns=(Column("av-align-adjusted", "adjusted", "higher"),))) is None
+    assert (
+        published_sheet(make_table(columns=(Column("av-align-adjusted", "adjusted", "higher"),)))
+        is None
+    )
 
 
 def test_what_a_reader_must_know_of_printed_columns_stands_below_them() -> None:
-    sheet = beside(make_table())
+    sheet = published_sheet(make_table())
     assert sheet is not None
     notes = "; ".join(sheet.footnotes)
     assert "AV-Align: the paper says that it tuned its detectors" in notes
     assert "FVD: the paper's comes from StyleGAN-V's script" in notes
-    fvd_alone = beside(replace(make_table(), columns=make_table().columns[:1]))
+    fvd_alone = published_sheet(replace(make_table(), columns=make_table().columns[:1]))
     assert fvd_alone is not None
     named = [
         name

@@ -1,4 +1,4 @@
-"""From a run to its golden table and back: what is the same passes, a changed detector does not."""
+"""A run against its golden table: an equal run passes, a changed detector does not."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_change_of_one_threshold_leaves_the_golden_table(
 
 
 def test_the_miniature_gives_its_golden_table(svbench: Command, folder: Path) -> None:
-    """Every system on a few requests; a processor that rounds otherwise moves it but little."""
+    """Every system on a few requests; the rounding of another processor is within tolerance."""
     walk = ("run", "--dataset", "greatesthits", "--limit", "6", "--workers", "2", "--json")
     assert svbench(*walk, "--out", folder / "whole").code == 0
     verdict = svbench("check", folder / "whole", "--golden", GOLDEN)

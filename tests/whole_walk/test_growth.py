@@ -1,7 +1,7 @@
-"""Runs grow in their folder: what is there is used again, and the end is that of a fresh run.
+"""Runs grow in their folder: stored results are reused, and the result equals a fresh run.
 
-Counted on toys, whose systems and extractors note what they are asked, and once on the command
-line at the smallest scale.
+Counted with toy systems and extractors that record their calls, and once on the command line at
+the smallest scale.
 """
 
 from __future__ import annotations
@@ -67,8 +67,10 @@ def test_ten_clips_grow_to_twenty_and_one_metric_more(
     toy, old, new = Toy(), Levels(), Levels(key="levels-2")
     go(tmp_path / "run", whole(toy, old, new, 20, more=True), asked(20, metrics=("a", "b")))
     assert toy.made == [f"c{i}/0" for i in range(10, 20)]
-    assert sum(old.seen) == 3 * 10  # the toy's, the real row's and the real clips, ten new of each
-    assert sum(new.seen) == 2 * 20
+    assert (
+        sum(old.set_sizes) == 3 * 10
+    )  # the toy's, the real row's and the real clips, ten new of each
+    assert sum(new.set_sizes) == 2 * 20
     fresh = tmp_path / "fresh"
     go(fresh, whole(Toy(), Levels(), Levels(key="levels-2"), 20, more=True), asked(20))
     assert files(tmp_path / "run") == files(fresh)
@@ -82,7 +84,7 @@ def test_more_repeats_and_another_order_use_what_is_there(
     turned = plan(twenty[6::-1], systems=[toy], metrics=[grey(levels)])
     go(tmp_path / "run", turned, asked(repeats=2))
     assert sorted(toy.made) == [f"c{i}/1" for i in range(7)]
-    assert sum(levels.seen) == 7
+    assert sum(levels.set_sizes) == 7
     go(tmp_path / "fresh", plan(twenty[6::-1]), asked(repeats=2))
     assert files(tmp_path / "run") == files(tmp_path / "fresh")
 
@@ -94,7 +96,7 @@ def test_a_new_clip_in_front_moves_no_other_out_of_sight(
     toy, levels = Toy(), Levels()
     go(tmp_path / "run", plan(twenty[:10], systems=[toy], metrics=[grey(levels)]))
     assert toy.made == ["c0/0"]
-    assert levels.seen == [1]
+    assert levels.set_sizes == [1]
 
 
 def test_another_system_is_made_beside_those_that_are_there(
@@ -117,7 +119,7 @@ def test_what_is_not_asked_for_any_more_stays_and_comes_back(
     toy, levels = Toy(), Levels()
     go(run, plan(twenty[:5], systems=[toy], metrics=[grey(levels)]), asked(5))
     go(fresh, plan(twenty[:5]), asked(5))
-    assert (toy.made, levels.seen) == ([], [])
+    assert (toy.made, levels.set_sizes) == ([], [])
     small = files(fresh)
     assert {name: files(run)[name] for name in small} == small
     assert before.keys() <= files(run).keys()
@@ -125,7 +127,7 @@ def test_what_is_not_asked_for_any_more_stays_and_comes_back(
     metrics = [grey(again[0]), grey(again[1], "other")]
     go(run, plan(twenty, systems=toys, metrics=metrics))
     assert [toy.made for toy in toys] == [[], []]
-    assert [levels.seen for levels in again] == [[], []]
+    assert [levels.set_sizes for levels in again] == [[], []]
     assert files(run) == before
 
 
@@ -227,7 +229,7 @@ def test_a_run_of_an_older_version_names_what_was_sampled_otherwise(
 
 @pytest.fixture
 def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Collect the clips that are decoded to be measured, e.g. made/c0."""
+    """Collect the clips that are decoded for feature extraction, e.g. made/c0."""
     names: list[str] = []
     read = extract.read_sample
 
@@ -241,13 +243,13 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def score(svbench: Command, tmp_path: Path) -> Callable[..., dict[str, bytes]]:
-    """Score folders of `tmp_path`, and return what the run folder holds then."""
+    """Score folders of `tmp_path`, and return the files of the run folder."""
 
     def run(out: str, *words: object, metrics: str = "corrected") -> dict[str, bytes]:
         form = ("--frames", 8, "--fps", 8, "--size", 32, "--workers", 1, "--out", tmp_path / out)
         names = ",".join(f"av-align-{name}@published" for name in metrics.split())
-        said = svbench("score", *words, "--reference", tmp_path / "real", *form, "--metrics", names)
-        assert said.code == 0, said.err
+        done = svbench("score", *words, "--reference", tmp_path / "real", *form, "--metrics", names)
+        assert done.code == 0, done.err
         return files(tmp_path / out)
 
     return run
@@ -309,7 +311,7 @@ def test_a_cache_that_cannot_be_written_is_a_wrong_setting(
 def test_the_miniature_grows_on_the_command_line(
     svbench: Command, tmp_path: Path, measured: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Clips, a metric and a gamma more: drawn, sampled and measured is only what is new."""
+    """With more clips, a metric and a gamma, only what is new is drawn, sampled and extracted."""
     drawn: list[int] = []
     sampled: list[str] = []
     draw, sample = drumstick.draw, Joint.generate
@@ -329,11 +331,11 @@ def test_the_miniature_grows_on_the_command_line(
         for calls in (drawn, sampled, measured):
             calls.clear()
         words = ("--systems", "real,cmc-pe", "--steps", 2, "--limit", limit, "--gamma", gamma)
-        said = svbench(
+        done = svbench(
             *("run", "--dataset", "greatesthits", *words, "--metrics", metrics),
             *("--workers", 1, "--out", tmp_path / out),
         )
-        assert said.code == 0, said.err
+        assert done.code == 0, done.err
         return files(tmp_path / out)
 
     one, two = "av-align-corrected@miniature", "av-align-corrected@miniature,fad"

@@ -1,4 +1,4 @@
-"""What sets of clips are compared with: halves of the real clips, or others that are kept apart."""
+"""Reference sets of distances: halves of the real clips, or separate reference clips."""
 
 from __future__ import annotations
 

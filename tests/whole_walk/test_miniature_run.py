@@ -1,4 +1,4 @@
-"""The shipped joint models: sampled alike however work is cut, and what the mixers are worth."""
+"""The shipped joint models: equal samples for any sharding, and the gain of the mixers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from svbench.files.results import load_table
-from svbench.reports.tables.paired import paired_runs
+from svbench.reports.analysis.paired import paired_runs
 from tests.factories.commands import Command
 
 AV_ALIGN = "av-align-corrected@miniature"
@@ -17,12 +17,12 @@ RUN = ("run", "--dataset", "greatesthits", "--gamma", "1", "--metrics", AV_ALIGN
 
 
 def test_any_number_of_workers_gives_the_same_bytes(svbench: Command, tmp_path: Path) -> None:
-    """Three shards, by one worker, two and three: each computes on one thread, one clip's way."""
+    """Three shards, by one, two and three workers, each on one thread."""
     found = []
     for workers in (1, 2, 3):
         out = tmp_path / str(workers)
-        told = (*RUN, "--systems", "cmc-pe", "--limit", "18", "--steps", "2", "--out", out)
-        assert svbench(*told, "--workers", workers).code == 0
+        options = (*RUN, "--systems", "cmc-pe", "--limit", "18", "--steps", "2", "--out", out)
+        assert svbench(*options, "--workers", workers).code == 0
         found.append([(out / name).read_bytes() for name in ("results.json", "scores.csv")])
     assert found[0] == found[1] == found[2]
 
@@ -31,8 +31,8 @@ def test_any_number_of_workers_gives_the_same_bytes(svbench: Command, tmp_path: 
 def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("judged") / "run"
     systems = "real,shuffled,cross-attention,cmc-pe"
-    told = (*RUN, "--systems", systems, "--limit", "24", "--seed", "7", "--workers", "2")
-    command = [sys.executable, "-m", "svbench", *told, "--out", str(out)]
+    options = (*RUN, "--systems", systems, "--limit", "24", "--seed", "7", "--workers", "2")
+    command = [sys.executable, "-m", "svbench", *options, "--out", str(out)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return out
 

@@ -1,6 +1,6 @@
-"""Bytes that change between two commands, or while one is at work, are never taken for the old.
+"""Stale data: bytes that change between two commands, or during one, are never reused.
 
-The bar: whatever changed, the same command gives what it gives in a folder of its own.
+Whatever changed, the same command gives the same result as in a fresh folder.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def clips_of(folder: Path) -> dict[str, bytes]:
 
 
 class Coarse:
-    """Stand for a joint model on disk whose codecs halve pictures and sound."""
+    """A stand-in for a joint model on disk, whose codecs halve video and audio."""
 
     def weights(self) -> dict[str, str]:
         return {"video": "by halves", "audio": "by halves"}
@@ -64,7 +64,7 @@ class Coarse:
 
 @pytest.fixture
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make a data set of three clips, and codecs that take no time."""
+    """Write a data set of three clips, with fast codecs."""
     for number in range(3):
         write_clip(tmp_path / f"set/c{number}.mp4", make_clip(number, SPEC))
 
@@ -163,7 +163,7 @@ MINI = ("run", "--dataset", "greatesthits", "--limit", 3, "--systems", "real", "
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Keep the folder of a run that is done, for all tests to copy."""
+    """Return the folder of a completed run, for all tests to copy."""
     return tmp_path_factory.mktemp("drawn") / "run"
 
 

@@ -1,4 +1,4 @@
-"""The whole walk on toys: order, resume, counts, and the same bits however it is done."""
+"""The whole walk with toys: order, resumption, counts, and equal bits for any sharding."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ CONFIG = RunConfig(dataset="toys")
 
 @dataclass(frozen=True)
 class Toy:
-    """A system that draws a clip from the request's seed, and can be told to fail."""
+    """A system that draws a clip from the request's seed, and can fail on demand."""
 
     name: str = "toy"
     title: str = "toy system"
@@ -61,15 +61,15 @@ class Toy:
 
 @dataclass(frozen=True)
 class Levels:
-    """Describe a clip by its mean grey and its mean loudness."""
+    """An extractor whose features are mean grey level and mean loudness."""
 
     key: str = "levels-1"
     view: str = "conformed"
-    seen: list[int] = field(default_factory=list)
+    set_sizes: list[int] = field(default_factory=list)
 
     def __call__(self, clips: Sequence[Clip], captions: Sequence[str]) -> list[Values]:
         assert len(clips) == len(captions)
-        self.seen.append(len(clips))
+        self.set_sizes.append(len(clips))
         return [np.array([[c.video.mean(), np.abs(c.audio).mean()]]) for c in clips]
 
 
@@ -152,7 +152,7 @@ def test_the_same_command_again_makes_and_describes_nothing(tmp_path: Path, real
     before = (tmp_path / "run/results.json").read_bytes()
     toy, levels = Toy(), Levels()
     go(tmp_path / "run", plan(real, systems=[toy], metrics=[MeanGrey(levels)]))
-    assert (toy.made, levels.seen) == ([], [])
+    assert (toy.made, levels.set_sizes) == ([], [])
     assert (tmp_path / "run/results.json").read_bytes() == before
 
 
@@ -271,7 +271,7 @@ def test_no_clip_left_gives_an_absent_cell_with_its_reason(tmp_path: Path, real:
 # --- frame times -------------------------------------------------------------------------------
 
 
-def test_the_table_says_what_frame_times_it_rests_on(tmp_path: Path, real: tuple) -> None:
+def test_the_table_shows_what_frame_times_it_rests_on(tmp_path: Path, real: tuple) -> None:
     made = replace(plan(real), scale="paper")
     (note,) = go(tmp_path / "cut", made).notes
     assert note.startswith(f"6 of 6 files of real clips are at {SPEC.fps:g} frames/s already, so")
@@ -307,9 +307,7 @@ def test_a_run_lists_what_was_asked_for(tmp_path: Path, real: tuple) -> None:
     assert [e.recording.path.resolve() for e in listed] == [e.recording.path for e in real]
 
 
-def test_the_run_folder_tells_what_was_asked_and_with_which_versions(
-    tmp_path: Path, real: tuple
-) -> None:
+def test_the_run_folder_records_settings_and_versions(tmp_path: Path, real: tuple) -> None:
     go(tmp_path / "run", plan(real))
     record = json.loads((tmp_path / "run/run.json").read_text())
     assert record["config"]["dataset"] == "toys"

@@ -8,12 +8,12 @@
   const TEXTS = new Set(["System", "Caption"]); // columns of words, set to the left
   const here = document.getElementById("clips-here");
   if (!meta.count) {
-    here.append(el("p", {}, "No metric of this run says anything of single clips."));
+    here.append(el("p", {}, "No metric of this run has scores per clip."));
     return;
   }
 
   let state = query.read(location.hash) || query.usual();
-  let asked = 0; // the latest question; answers to older ones are dropped
+  let latest = 0; // the latest question; answers to older ones are dropped
   const count = el("p", { class: "found", role: "status" });
   const list = el("div", { class: "list" });
   const pager = el("nav", { class: "pager", "aria-label": "Pages of clips" });
@@ -46,7 +46,7 @@
       box.addEventListener("change", () => {
         const kept = boxes.filter((one) => one.checked).map((one) => Number(one.value));
         if (kept.length) change({ systems: kept });
-        else box.checked = true; // an empty list would tell nothing
+        else box.checked = true; // an empty list is of no use
       });
       return box;
     });
@@ -129,7 +129,7 @@
   // --- the list --------------------------------------------------------------------------------
 
   async function show() {
-    const mine = ++asked;
+    const mine = ++latest;
     reflect();
     list.setAttribute("aria-busy", "true");
     try {
@@ -139,18 +139,18 @@
       const page = Math.min(state.page, pages - 1);
       const wanted = places.slice(page * size, (page + 1) * size);
       const made = state.layout === "table" ? [await table(wanted)] : await cards(wanted);
-      if (mine !== asked) return;
+      if (mine !== latest) return;
       list.replaceChildren(...made);
-      say(places.length, page, pages);
+      showCounts(places.length, page, pages);
     } catch (error) {
-      if (mine === asked) list.replaceChildren(el("p", { class: "problem" }, `${error.message}.`));
+      if (mine === latest) list.replaceChildren(el("p", { class: "problem" }, `${error.message}.`));
     }
-    if (mine === asked) list.removeAttribute("aria-busy");
+    if (mine === latest) list.removeAttribute("aria-busy");
   }
 
   const cards = (places) => Promise.all(places.map((place) => lanes.card(place, state)));
 
-  function say(found, page, pages) {
+  function showCounts(found, page, pages) {
     const [shown, all] = [found.toLocaleString("en"), meta.count.toLocaleString("en")];
     const what = `${shown} of ${all} request${meta.count === 1 ? "" : "s"}`;
     const parts = [what, pages > 1 ? `page ${page + 1} of ${pages}` : null].filter(Boolean);
@@ -207,7 +207,7 @@
     const line = (place, row, values) => {
       const cell = (value) => el("td", {}, number(value));
       const found = events.size ? events.get(Math.floor(place / meta.stretch))[row] : null;
-      const seen = found ? found.map((texts) => times(texts[place % meta.stretch]).length) : null;
+      const counts = found ? found.map((texts) => times(texts[place % meta.stretch]).length) : null;
       const only = { ...query.usual(), only: requests.ids[place], by: state.by };
       return el(
         "tr",
@@ -217,7 +217,7 @@
         el("td", { class: "text" }, requests.captions[place] || "–"),
         columns.map((column) => cell(values[column] ? values[column][place] : null)),
         behind.map((name) => cell(values[`${chosen}.${name}`] ? values[`${chosen}.${name}`][place] : null)),
-        seen ? [el("td", {}, String(seen[0])), el("td", {}, String(seen[1]))] : null,
+        counts ? [el("td", {}, String(counts[0])), el("td", {}, String(counts[1]))] : null,
       );
     };
     const judged = (values, place) => columns.some((c) => values[c] && values[c][place] !== null);

@@ -11,23 +11,23 @@ const svbench = (() => {
 
   function entry(name) {
     if (!waiting.has(name)) {
-      const made = { asked: false };
+      const made = { requested: false };
       made.promise = new Promise((resolve, reject) => Object.assign(made, { resolve, reject }));
       waiting.set(name, made);
     }
     return waiting.get(name);
   }
 
-  /** Receive what a file below data/ holds. */
+  /** Store the value of a file below data/. */
   function put(name, value) {
     entry(name).resolve(value);
   }
 
-  /** Give the value of data/<name>.js, loading it once. */
+  /** Return the value of data/<name>.js, loading it once. */
   function load(name) {
     const made = entry(name);
-    if (!made.asked) {
-      made.asked = true;
+    if (!made.requested) {
+      made.requested = true;
       const script = document.createElement("script");
       script.src = `data/${name}.js`;
       script.onerror = () => made.reject(new Error(`data/${name}.js cannot be read`));
@@ -61,7 +61,7 @@ const svbench = (() => {
     return value.toFixed(size < 10 ? 3 : size < 100 ? 1 : 0);
   }
 
-  /** Give the seconds in a field of scores.csv. */
+  /** Return the seconds in a field of scores.csv. */
   const times = (text) => (text ? text.split(" ").map(Number) : []);
 
   // --- theme: as the system has it, or as the reader chose -------------------------------------
@@ -86,15 +86,15 @@ const svbench = (() => {
 
   document.addEventListener("DOMContentLoaded", () => {
     const button = document.getElementById("theme");
-    const say = () => {
+    const label = () => {
       button.querySelector("span").textContent = theme;
     };
     button.hidden = false;
-    say();
+    label();
     button.addEventListener("click", () => {
       theme = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length];
       dress(theme);
-      say();
+      label();
       try {
         localStorage.setItem("svbench-theme", theme);
       } catch {

@@ -15,7 +15,7 @@ svbench.lanes = (() => {
     const cursor = cursors.get(video);
     const whole = video.duration || meta.duration;
     cursor.style.left = `${(100 * Math.min(video.currentTime, whole)) / whole}%`;
-    cursor.classList.add("seen");
+    cursor.classList.add("visible");
     if (!video.paused && !video.ended) requestAnimationFrame(() => follow(video));
   }
 
@@ -59,30 +59,30 @@ svbench.lanes = (() => {
     });
   }
 
-  /** Give the numbers of a clip: the score that ranks the list, precision and recall, chance. */
+  /** Return the numbers of a clip: the score that ranks the list, precision and recall, chance. */
   function numbers(values, place, state, group) {
-    const told = [];
-    const seen = new Set();
-    const say = (name, text) => told.push(el("div", {}, el("dt", {}, name), el("dd", {}, text)));
+    const items = [];
+    const done = new Set();
+    const add = (name, text) => items.push(el("div", {}, el("dt", {}, name), el("dd", {}, text)));
     const columns = [state.by, group === null ? null : meta.groups[group].column];
     for (const column of columns) {
-      if (!query.perClip(column) || seen.has(column)) continue;
-      seen.add(column);
+      if (!query.perClip(column) || done.has(column)) continue;
+      done.add(column);
       const { title, better, fields } = meta.columns[column];
-      say(`${title} ${ARROWS[better]}`, number(values[column] ? values[column][place] : null));
+      add(`${title} ${ARROWS[better]}`, number(values[column] ? values[column][place] : null));
       for (const name of fields.filter((field) => field !== "value")) {
         const found = values[`${column}.${name}`];
-        say(name.replace("_", " "), number(found ? found[place] : null));
+        add(name.replace("_", " "), number(found ? found[place] : null));
       }
     }
-    return el("dl", { class: "numbers" }, told);
+    return el("dl", { class: "numbers" }, items);
   }
 
   function lane(row, place, caption, state, parts) {
     const { values, events, views, group } = parts;
     const judged = meta.columns.some((_, c) => values[c] && values[c][place] !== null);
     const view = views ? views[row] : null;
-    if (!judged && !view) return null; // this row was not asked for the request
+    if (!judged && !view) return null; // the row has no clip of the request
     const { title, reference, floor } = meta.rows[row];
     if (floor) {
       const kind = el("h4", {}, title, el("span", { class: "tag" }, "floor"));
@@ -90,11 +90,11 @@ svbench.lanes = (() => {
     }
     const found = events && events[row];
     const offset = place % meta.stretch;
-    const seen = found && { onsets: times(found[0][offset]), peaks: times(found[1][offset]) };
+    const detected = found && { onsets: times(found[0][offset]), peaks: times(found[1][offset]) };
     const motion = view && view.motion && group !== null ? view.motion[group] : null;
     const usable = view && !view.problem ? view : null;
     const drawn = strip.draw({
-      events: seen,
+      events: detected,
       fps: motion ? motion.fps : group === null ? null : meta.groups[group].fps,
       view: usable,
       motion,
@@ -108,9 +108,9 @@ svbench.lanes = (() => {
     }
     const heading = el("h4", {}, title, reference ? el("span", { class: "tag" }, "reference") : null);
     const problem = view && view.problem ? el("p", { class: "problem" }, view.problem) : null;
-    const lost = usable && seen && !motion ? " Its motion curve is not kept in the run folder." : "";
-    const said = seen ? el("p", { class: "said" }, `${drawn.said}.${lost}`) : null;
-    const parting = [heading, video, problem, drawn.whole, said, numbers(values, place, state, group)];
+    const lost = usable && detected && !motion ? " Its motion curve is not kept in the run folder." : "";
+    const summary = detected ? el("p", { class: "summary" }, `${drawn.summary}.${lost}`) : null;
+    const parting = [heading, video, problem, drawn.whole, summary, numbers(values, place, state, group)];
     return el("section", { class: video ? "lane" : "lane silent" }, parting);
   }
 

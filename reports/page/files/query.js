@@ -10,7 +10,7 @@ svbench.query = (() => {
   const MEAN = "mean";
   const withClips = meta.rows.flatMap((row, place) => (row.floor ? [] : [place]));
 
-  /** Give the column that ranks the list at first: the headline's, or none. */
+  /** Return the column that ranks the list at first: the headline's, or none. */
   const usual = () => ({
     systems: withClips, // rows shown side by side
     word: "",
@@ -30,43 +30,43 @@ svbench.query = (() => {
   /** Read a state from the address; null if the address is of something else. */
   function read(hash) {
     if (!hash.startsWith("#clips?")) return null;
-    const asked = new URLSearchParams(hash.slice("#clips?".length));
+    const parameters = new URLSearchParams(hash.slice("#clips?".length));
     const state = usual();
-    const systems = (asked.get("systems") || "").split(" ").map(rowOf).filter((row) => row >= 0);
+    const systems = (parameters.get("systems") || "").split(" ").map(rowOf).filter((row) => row >= 0);
     if (systems.length) state.systems = systems;
-    if (columnOf(asked.get("by")) >= 0) state.by = columnOf(asked.get("by"));
-    if (rowOf(asked.get("row")) >= 0) state.of = rowOf(asked.get("row"));
+    if (columnOf(parameters.get("by")) >= 0) state.by = columnOf(parameters.get("by"));
+    if (rowOf(parameters.get("row")) >= 0) state.of = rowOf(parameters.get("row"));
     for (const name of ["word", "order", "matched", "layout", "only"])
-      if (asked.get(name)) state[name] = asked.get(name);
-    state.videos = asked.get("videos") === "yes"; // an address means all clips, unless it says so
-    state.page = Math.max(0, Number(asked.get("page") || 1) - 1) || 0;
+      if (parameters.get(name)) state[name] = parameters.get(name);
+    state.videos = parameters.get("videos") === "yes"; // an address means all clips, unless it names this
+    state.page = Math.max(0, Number(parameters.get("page") || 1) - 1) || 0;
     return state;
   }
 
   /** Write a state as an address; what is as usual is left out. */
   function write(state) {
-    const asked = new URLSearchParams();
+    const parameters = new URLSearchParams();
     const plain = usual();
     if (String(state.systems) !== String(withClips))
-      asked.set("systems", state.systems.map((row) => meta.rows[row].system).join(" "));
-    if (state.by !== plain.by && state.by !== null) asked.set("by", meta.columns[state.by].metric);
-    if (state.of !== MEAN) asked.set("row", meta.rows[state.of].system);
+      parameters.set("systems", state.systems.map((row) => meta.rows[row].system).join(" "));
+    if (state.by !== plain.by && state.by !== null) parameters.set("by", meta.columns[state.by].metric);
+    if (state.of !== MEAN) parameters.set("row", meta.rows[state.of].system);
     for (const name of ["word", "order", "matched", "layout", "only"])
-      if (state[name] !== plain[name] && state[name]) asked.set(name, state[name]);
-    if (state.videos) asked.set("videos", "yes");
-    if (state.page) asked.set("page", state.page + 1);
-    return `#clips?${asked}`;
+      if (state[name] !== plain[name] && state[name]) parameters.set(name, state[name]);
+    if (state.videos) parameters.set("videos", "yes");
+    if (state.page) parameters.set("page", state.page + 1);
+    return `#clips?${parameters}`;
   }
 
   const perClip = (column) => column !== null && meta.columns[column].fields.length > 0;
 
-  /** Give the group of metrics whose events go with a column; the first where none does. */
+  /** Return the group of metrics whose events go with a column; the first where none does. */
   function groupOf(column) {
     const found = meta.groups.findIndex((group) => group.columns.includes(column));
     return found >= 0 ? found : meta.groups.length ? 0 : null;
   }
 
-  /** Give a function (place of a request) -> number or null, of one field. */
+  /** Return a function (place of a request) -> number or null, of one field. */
   function reader(rows, field) {
     return (place) => {
       let sum = 0;
@@ -82,7 +82,7 @@ svbench.query = (() => {
     };
   }
 
-  /** Give the places of the requests that a state asks for, in its order. */
+  /** Return the places of the requests that a state asks for, in its order. */
   async function answer(state) {
     const requests = await load("requests");
     if (state.only) return requests.ids.flatMap((id, place) => (id === state.only ? [place] : []));

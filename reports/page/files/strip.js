@@ -14,9 +14,9 @@ svbench.strip = (() => {
   const SOUND = { top: 128, bottom: 192 };
   const FULL = { motion: MOTION, sound: SOUND, height: 200 };
   const SHORT = { motion: { top: 8, bottom: 20 }, sound: { top: 56, bottom: 68 }, height: 76 };
-  const HEARD = { motion: null, sound: { top: 4, bottom: 72 }, height: 76 };
+  const SOUND_ONLY = { motion: null, sound: { top: 4, bottom: 72 }, height: 76 };
 
-  /** Tell which onsets and peaks lie less than one frame apart; as `svbench.metrics.av_align`. */
+  /** Return the index pairs [onset, peak] that lie less than one frame apart, as in `svbench.metrics.avalign.score`. */
   function matches(onsets, peaks, fps) {
     const pairs = [];
     onsets.forEach((a, i) =>
@@ -27,11 +27,11 @@ svbench.strip = (() => {
     return pairs;
   }
 
-  /** Say in words what a strip shows. */
+  /** Return in words how many events of a strip match. */
   function words(onsets, peaks, pairs) {
-    const heard = new Set(pairs.map(([i]) => i)).size;
-    const seen = new Set(pairs.map(([, k]) => k)).size;
-    return `${heard} of ${onsets.length} onsets have a motion peak, ${seen} of ${peaks.length} peaks have an onset`;
+    const withPeak = new Set(pairs.map(([i]) => i)).size;
+    const withOnset = new Set(pairs.map(([, k]) => k)).size;
+    return `${withPeak} of ${onsets.length} onsets have a motion peak, ${withOnset} of ${peaks.length} peaks have an onset`;
   }
 
   function motionCurve(motion, duration, box) {
@@ -66,26 +66,26 @@ svbench.strip = (() => {
 
   /**
    * Draw one strip. `events` is {onsets, peaks} in seconds or null, `fps` a number or null (then
-   * no matches are known), `view` what data/view-*.js says of the clip, or null.
+   * no matches are known), `view` the view of the clip in data/view-*.js, or null.
    */
   function draw({ events, fps, view, motion, duration, label }) {
-    const boxes = !view ? SHORT : events || motion ? FULL : HEARD;
+    const boxes = !view ? SHORT : events || motion ? FULL : SOUND_ONLY;
     const height = boxes.height;
     const x = (time) => (WIDTH * time) / duration;
     const { onsets, peaks } = events || { onsets: [], peaks: [] };
     const pairs = fps ? matches(onsets, peaks, fps) : [];
-    const heard = new Set(pairs.map(([i]) => i));
-    const seen = new Set(pairs.map(([, k]) => k));
+    const matchedOnsets = new Set(pairs.map(([i]) => i));
+    const matchedPeaks = new Set(pairs.map(([, k]) => k));
     const many = (list, what) => `${list.length} ${what}${list.length === 1 ? "" : "s"}`;
     const counted = `${many(onsets, "onset")}, ${many(peaks, "motion peak")}`;
-    const said = !events ? "the sound" : fps ? words(onsets, peaks, pairs) : counted;
+    const summary = !events ? "the sound" : fps ? words(onsets, peaks, pairs) : counted;
     const kind = (matched) => (!fps ? "unknown" : matched ? "" : "alone");
 
     const picture = svg("svg", {
       viewBox: `0 0 ${WIDTH} ${height}`,
       preserveAspectRatio: "none",
       role: "img",
-      "aria-label": `${label}: ${said}`,
+      "aria-label": `${label}: ${summary}`,
       class: boxes === FULL ? "full" : "short",
     });
     const bases = !view ? [boxes.motion.bottom, boxes.sound.bottom] : boxes === FULL ? [MOTION.bottom] : [];
@@ -103,19 +103,19 @@ svbench.strip = (() => {
     }
     onsets.forEach((time, i) => {
       const place = { x1: x(time), x2: x(time), y1: boxes.sound.top, y2: boxes.sound.bottom };
-      picture.append(svg("line", { ...place, class: `onset ${kind(heard.has(i))}` }));
+      picture.append(svg("line", { ...place, class: `onset ${kind(matchedOnsets.has(i))}` }));
     });
 
     // Circles would be stretched with the picture, so peaks are elements of their own.
     const marks = peaks.map((time, k) => {
       const style = `left:${(100 * time) / duration}%;top:${(100 * peakHeight(time)) / height}%`;
-      return el("i", { class: `peak ${kind(seen.has(k))}`, style });
+      return el("i", { class: `peak ${kind(matchedPeaks.has(k))}`, style });
     });
     const cursor = el("i", { class: "cursor" });
     const drawing = el("div", { class: "drawing" }, picture, marks);
     const frames = view ? thumbnails(view) : null;
     const whole = el("div", { class: "strip" }, frames, drawing, cursor);
-    return { whole, cursor, said };
+    return { whole, cursor, summary };
   }
 
   return { draw, matches, words };

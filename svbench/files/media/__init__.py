@@ -1,26 +1,26 @@
-"""Reading and writing clips; the only package that knows PyAV (FFmpeg).
+"""Decoding and encoding of clips; the only package that uses PyAV (FFmpeg).
 
-There is one path from a file to a judged clip, and every step of it is defined here:
+Every clip is decoded in the same way, step by step:
 
-clock       Time stamps are the clock, of pictures and of sound: never an index, never a count of
-            samples. Time zero is the earliest start of the picture and the sound in a file, so
-            a sound that starts late stays late (a sound file apart has its own time zero).
+clock       Time stamps are the clock, of video and of audio: never an index, never a count of
+            samples. Time zero is the earliest start of video and audio in a file, so audio that
+            starts late stays late (a separate audio file has its own time zero).
 streams     Those that the ffmpeg command line would choose (see `containers`).
-frames      Judged frame i is the decoded frame whose time stamp is nearest to start + i / fps;
-            of two equally near ones the earlier. A format whose `frame_choice` is "official"
-            gets the frames of the paper's data script instead, which are late (see `official`).
-size        A display matrix (turns, mirrors) is applied first and pixels are made square. A frame
-            that is not of the wanted size is scaled to cover it, aspect kept (pixel area average
-            when shrinking, bicubic when enlarging), and its centre is cut out.
-sound       The channels' mean (the first channel, where a format asks for it), clipped to -1..1
-            before and after it is laid out by time stamps (see `sound`), resampled by soxr "HQ"
-            (what librosa does) and cut at start.
-length      A longer file is cut. A file that is short by at most `TOLERANCE` is taken as whole
-            (containers round lengths): its last frame is held, silence is appended. Anything
-            shorter is an error, unless padding was asked for.
+frames      Frame i of a clip is the decoded frame whose time stamp is nearest to start + i / fps;
+            of two equally near ones the earlier. If the `frame_choice` of a format is "official",
+            it is that of the paper's data script instead, which is late (see `official`).
+size        The display matrix (rotations, flips) is applied first and pixels are made square. A
+            frame of another size is scaled to cover the wanted one, keeping its aspect (area
+            interpolation when shrinking, bicubic when enlarging), and centre-cropped.
+audio       The mean of the channels (or the first channel, if the format has it so), clipped to
+            -1..1 before and after it is laid out by time stamps (see `sound`), resampled by soxr
+            "HQ" (as librosa does) and cut at start.
+length      A longer file is cut. A file that is short by at most `TOLERANCE` counts as complete
+            (containers round durations): its last frame is repeated, silence is appended. Anything
+            shorter is an error, unless padding is enabled.
 
-`read_native` gives a clip as it was made instead: every frame at its own size and time, the sound
-at its own rate, both from the first frame on (see `native`).
+`read_native` instead decodes a clip as it was made: every frame at its own size and time, audio at
+its own rate, both from the first frame on (see `native`).
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ from svbench.files.media.encoding import (
 )
 from svbench.files.media.native import read_native
 from svbench.files.media.official import as_segmented
-from svbench.files.media.picture import Shown, Upright, cover, shown
+from svbench.files.media.picture import TimedFrame, Upright, cover, decode_frames
 from svbench.files.media.sound import read_time_line
 from svbench.types import Clip, ClipSpec, Recording
 
@@ -72,7 +72,7 @@ __all__ = [
     "write_wav",
 ]
 
-VERSION = "2"  # part of every digest: raise it when a decoded array could change
+VERSION = "2"  # part of every digest: increased when a decoded array could change
 TOLERANCE = 0.1  # s; an AAC packet at 16 kHz lasts 0.064 s, and muxers drop the last one
 MICROSECOND = Fraction(1, MICROSECONDS)  # s
 
@@ -81,7 +81,22 @@ Audio = NDArray[np.float32]
 
 
 def read(recording: Recording, spec: ClipSpec, *, pad: bool = False) -> Clip:
-    """Read a clip and conform it to `spec`; with `pad`, a short file is filled up."""
+    """Decode a clip and conform it to a format.
+
+    Parameters
+    ----------
+    recording : Recording
+        the file or files of the clip, and its start in them
+    spec : ClipSpec
+        the format
+    pad : bool
+        repeat the last frame and append silence to a short clip (Default value = False)
+
+    Raises
+    ------
+    DataError
+        if the files cannot be decoded, or are too short
+    """
     choose = _read_official if spec.frame_choice == "official" else _read_video
     with boundary(recording.path):
         video = choose(recording, spec, pad)
@@ -90,7 +105,7 @@ def read(recording: Recording, spec: ClipSpec, *, pad: bool = False) -> Clip:
 
 
 def duration(path: Path) -> float:
-    """Return the length of a file's video stream in seconds, from its header."""
+    """Return the duration of a file's video stream in seconds, from its header."""
     with opened(path) as container:
         stream = picture_stream(container, path)
         if stream.duration is not None and stream.time_base is not None:
@@ -101,14 +116,14 @@ def duration(path: Path) -> float:
 
 
 def frame_rate(path: Path) -> Fraction | None:
-    """Return the mean frames per second that a file's header names; None where it names none."""
+    """Return the mean frame rate in a file's header, in frames / s; None if it has none."""
     with opened(path) as container:
         rate = picture_stream(container, path).average_rate
         return Fraction(rate) if rate else None
 
 
 def check(recording: Recording) -> None:
-    """Raise DataError unless the files open and hold a video and an audio stream."""
+    """Raise DataError unless the files can be opened and hold a video and an audio stream."""
     with opened(recording.path) as container:
         picture_stream(container, recording.path)
         if recording.sound is None:
@@ -119,7 +134,7 @@ def check(recording: Recording) -> None:
 
 
 def fingerprint(recording: Recording, view: str, *, pad: bool = False) -> str:
-    """Hash all that decides the decoded arrays: file bytes, start, view, versions."""
+    """Return the digest of all that determines the decoded arrays: bytes, start, view, versions."""
     whole = hashlib.sha256(f"{VERSION}/{av.__version__}/{view}/{pad}/{recording.start!r}".encode())
     for path in (recording.path, recording.sound):
         if path is not None:
@@ -137,8 +152,8 @@ def _read_video(recording: Recording, spec: ClipSpec, pad: bool) -> Video:
     times = [Fraction(recording.start) + i * step for i in range(spec.frames)]
     path, upright = recording.path, Upright(recording.path)
     chosen, end = 0, Fraction(0)
-    previous: Shown | None = None
-    with closing(shown(path, recording.start)) as pictures:
+    previous: TimedFrame | None = None
+    with closing(decode_frames(path, recording.start)) as pictures:
         for one in pictures:
             if previous is None and one.time >= times[-1] + step:
                 raise DataError(_begins_late(path, "video", one.time, recording, spec))
@@ -169,7 +184,7 @@ def _read_official(recording: Recording, spec: ClipSpec, pad: bool) -> Video:
             f"{spec.fps:g} frames/s, where official segments are cut"
         )
     chosen, last = 0, None
-    with closing(shown(path)) as pictures:  # from the front: the count of frames decides
+    with closing(decode_frames(path)) as pictures:  # from the start: the number of frames matters
         for number, one in enumerate(as_segmented(pictures, fps)):
             last = one
             if number >= first:

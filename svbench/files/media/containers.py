@@ -1,11 +1,10 @@
-"""Opening media files: local files only, known forms only, and one boundary for foreign errors.
+"""Opening of media files: local files of known formats only, and mapping of foreign errors.
 
-Time stamps are the clock. Time zero of a file is the earliest start among the picture and the
-sound that are chosen in it; covers, subtitles and other tracks do not move it.
+Time zero of a file is the earliest start of its chosen video and audio streams; cover pictures,
+subtitles and other tracks do not count.
 
-The stream is the one that the ffmpeg command line would choose: of several the one marked as
-default, then the largest picture or the sound with most channels, then the first. Cover
-pictures are no video.
+The chosen stream is that of the ffmpeg command line: of several the one marked as default, then the
+largest picture or the audio with most channels, then the first. Cover pictures are not video.
 
 References
 ----------
@@ -29,8 +28,8 @@ from av.stream import Disposition
 
 from svbench.errors import DataError, SvbenchError
 
-# Forms that hold their own picture or sound. Play lists, scripts, image patterns, devices and
-# text (concat, hls, dash, sdp, image2, lavfi, tty …) would read other files, or hosts.
+# Formats that contain their own video or audio. Play lists, scripts, image patterns, devices and
+# text (concat, hls, dash, sdp, image2, lavfi, tty …) would read other files, or network hosts.
 DEMUXERS = (
     *("aa", "aac", "ac3", "aiff", "amr", "ape", "apng", "asf", "au", "av1", "avi", "caf", "dts"),
     *("dv", "eac3", "flac", "flv", "gif", "gxf", "h264", "hevc", "ivf", "loas", "m4v"),
@@ -38,11 +37,11 @@ DEMUXERS = (
     *("mpegvideo", "mxf", "nsv", "nut", "obu", "ogg", "oma", "rm", "swf", "tak", "truehd", "tta"),
     *("vc1", "voc", "vvc", "w64", "wav", "wtv", "wv", "xwma", "yuv4mpegpipe"),
 )
-# The bare streams among them: their demuxers make time stamps up from the first header.
+# Elementary streams among them: their demuxers make up time stamps from the first header.
 BARE_SOUND = ("aac", "ac3", "dts", "eac3", "loas", "mp3", "truehd")
-# Forms that number packets in decoding order and know no time of presentation.
+# Formats whose packets have decoding time stamps only.
 WITHOUT_PRESENTATION_TIME = ("avi", "h264", "hevc", "m4v", "mpegvideo", "vc1", "vvc")
-# Forms that may list channels in an order of their own, and the codecs that then pass it on.
+# Formats that may have a custom channel order, and the codecs that then pass it on.
 OWN_CHANNEL_ORDER = ("mov", "caf", "aiff")
 PCM = re.compile(r"pcm_(?:[suf](\d+)(?:le|be)?|alaw|mulaw)")
 DEFAULT_BONUS = 5_000_000  # what ffmpeg's choice adds for a stream marked as default
@@ -51,7 +50,7 @@ MICROSECONDS = 1_000_000  # FFmpeg counts containers in them
 
 @contextmanager
 def opened(path: Path) -> Iterator[InputContainer]:
-    """Open a local media file; whatever opening or the work inside raises becomes a DataError."""
+    """Open a local media file; any error, also of the block, becomes a DataError."""
     try:
         found = path.stat()
         if not S_ISREG(found.st_mode) and not S_ISDIR(found.st_mode):  # reading it may never end
@@ -73,7 +72,7 @@ def opened(path: Path) -> Iterator[InputContainer]:
 
 @contextmanager
 def boundary(path: Path) -> Iterator[None]:
-    """Turn whatever decoders, NumPy, OpenCV or soxr raise into a DataError that names the file."""
+    """Map any error of decoders, NumPy, OpenCV or soxr to a DataError that names the file."""
     try:
         yield
     except SvbenchError:
@@ -83,12 +82,12 @@ def boundary(path: Path) -> Iterator[None]:
 
 
 def local(path: Path) -> str:
-    """Return the name by which FFmpeg takes a path for a local file, whatever colons it holds."""
+    """Return a URL that FFmpeg treats as a local file, even if the path contains colons."""
     return f"file:{path.absolute()}"
 
 
 def picture_stream(container: InputContainer, path: Path) -> av.VideoStream:
-    """Return the video stream that ffmpeg would choose; raise DataError where there is none."""
+    """Return the video stream that ffmpeg would choose; raise DataError if there is none."""
     hidden = Disposition.attached_pic | Disposition.timed_thumbnails
     candidates = [s for s in container.streams.video if not s.disposition & hidden]
     if not candidates:
@@ -103,7 +102,7 @@ def sound_stream(container: InputContainer, path: Path) -> av.AudioStream:
     """Return the audio stream that ffmpeg would choose, safe to decode.
 
     PyAV frees the list of a custom channel order twice, so the layout of such a stream must never
-    be looked at, nor reach a frame. All channels are averaged: their order is not needed.
+    be accessed, nor reach a frame. As channels are averaged, their order is not needed.
     """
     stream = _chosen_sound(container, path)
     context = stream.codec_context
@@ -130,7 +129,7 @@ def _chosen_sound(container: InputContainer, path: Path) -> av.AudioStream:
 
 
 def origin(container: InputContainer, path: Path) -> Fraction:
-    """Return the time stamp, in seconds, at which the file's chosen streams begin."""
+    """Return the time stamp of time zero, the start of the file's chosen streams, in seconds."""
     chosen: list[av.VideoStream | av.AudioStream] = []
     if container.streams.audio:
         chosen.append(_chosen_sound(container, path))
@@ -147,13 +146,13 @@ def origin(container: InputContainer, path: Path) -> Fraction:
 def header_end(
     container: InputContainer, stream: av.VideoStream, zero: Fraction
 ) -> Fraction | None:
-    """Return when a stream ends according to its own header, in seconds from time zero.
+    """Return the end of a stream according to its own header, in seconds from time zero.
 
-    None where the header does not say it of this stream: see `container_end`.
+    None if the header has no duration of this stream: see `container_end`.
     """
     if form(container) == "avi" and stream.frames and stream.average_rate:
-        return stream.frames / Fraction(stream.average_rate)  # its length is measured, not read
-    own = form(container) != "asf"  # whose streams are all given the length of the whole file
+        return stream.frames / Fraction(stream.average_rate)  # FFmpeg estimates AVI's duration
+    own = form(container) != "asf"  # all its streams have the duration of the whole file
     if own and stream.duration is not None and stream.time_base is not None:
         return ((stream.start_time or 0) + stream.duration) * Fraction(stream.time_base) - zero
     tag = _clock(stream.metadata.get("DURATION", ""))  # Matroska's, counted from its own zero
@@ -161,9 +160,9 @@ def header_end(
 
 
 def container_end(container: InputContainer, zero: Fraction) -> Fraction | None:
-    """Return when the last of picture and sound ends according to the container.
+    """Return the end of video and audio according to the container, in seconds from time zero.
 
-    None where it does not say so, or where there are other tracks, whose length it may be.
+    None if it has no duration, or has other tracks, which the duration may be that of.
     """
     kinds = sorted(s.type for s in container.streams)
     if container.duration is None or kinds not in (["video"], ["audio", "video"]):
@@ -172,12 +171,12 @@ def container_end(container: InputContainer, zero: Fraction) -> Fraction | None:
 
 
 def form(container: InputContainer) -> str:
-    """Return the name of a container's form, the first where it has several."""
+    """Return the (first) name of a container's format."""
     return str(container.format.name).split(",")[0]
 
 
 def _clock(text: str) -> Fraction | None:
-    """Read HH:MM:SS.fraction as seconds."""
+    """Return HH:MM:SS.fraction in seconds; None if the text is not of this form."""
     parts = text.strip().split(":")
     try:
         hours, minutes, seconds = (Fraction(part) for part in parts)
@@ -195,7 +194,7 @@ def _pixels(stream: av.VideoStream) -> int:
 
 
 def _channels(container: InputContainer, stream: av.AudioStream) -> int:
-    """Return the number of channels, without looking at an order of their own; 0: not known."""
+    """Return the number of channels, without access to a custom channel order; 0 if unknown."""
     if not stream.codec_context:
         return 0
     context = stream.codec_context
@@ -207,7 +206,7 @@ def _channels(container: InputContainer, stream: av.AudioStream) -> int:
 
 
 def _may_have_own_order(container: InputContainer, stream: av.AudioStream) -> bool:
-    """Check whether a stream's channels may come in an order that the container lists."""
+    """Return whether a stream may have a custom channel order."""
     context = stream.codec_context
     plain = context is not None and PCM.fullmatch(context.name) is not None
     return plain and form(container) in OWN_CHANNEL_ORDER
@@ -235,6 +234,6 @@ def _cannot_decode(path: Path, error: Exception) -> str:
 
 
 def reason(error: Exception) -> str:
-    """Return what a foreign error says, in one line; its type where it says nothing."""
+    """Return the message of a foreign error in one line, or its type if it has none."""
     text = str(getattr(error, "strerror", None) or error).strip()
     return text.splitlines()[0].lower() if text else type(error).__name__

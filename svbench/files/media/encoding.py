@@ -1,7 +1,7 @@
-"""Writing clips, and reading back what was written.
+"""Encoding of clips, and decoding of our own lossless files.
 
-Files that the harness writes for itself are lossless (FFV1 and 24-bit FLAC in Matroska);
-MP4 is written for people, and for data sets that are drawn by code.
+Clips in a run's store are lossless (FFV1 and 24-bit FLAC in Matroska); MP4 is for people, and for
+synthetic data sets.
 """
 
 from __future__ import annotations
@@ -20,22 +20,29 @@ from svbench.types import Clip, ClipSpec
 Video = NDArray[np.uint8]
 Audio = NDArray[np.float32]
 
-FLAC_SCALE = 2.0**23  # 24-bit samples; a float32 holds 24 bits, so nothing audible is lost
-# x264's look-ahead reads beyond small frames, so with it the same frames may give other bytes.
+FLAC_SCALE = 2.0**23  # 24-bit samples, the precision of a float32
+# x264's look-ahead reads beyond small frames, so its output would not be reproducible.
 REPEATABLE = "threads=1:bframes=0:mbtree=0:rc-lookahead=0"
 
 
 def quantise(audio: Audio) -> Audio:
-    """Round sound to the 24-bit grid that FLAC stores; idempotent."""
+    """Return audio rounded to the 24-bit grid of FLAC; idempotent."""
     steps = np.clip(np.rint(audio.astype(np.float64) * FLAC_SCALE), -FLAC_SCALE, FLAC_SCALE - 1)
-    # Adding 0 turns -0 into 0, which is what comes back from the file.
+    # Adding 0 turns -0 into 0, as it is decoded from the file.
     return (steps / FLAC_SCALE + 0.0).astype(np.float32)
 
 
 def write_lossless(path: Path, clip: Clip, comment: str) -> None:
-    """Write FFV1 + FLAC in Matroska; the same clip gives the same bytes.
+    """Write a clip as FFV1 + FLAC in Matroska; equal clips give equal bytes.
 
-    The sound must lie on the 24-bit grid (see `quantise`).
+    Parameters
+    ----------
+    path : Path
+        the file
+    clip : Clip
+        the clip, with audio on the 24-bit grid (see `quantise`)
+    comment : str
+        the comment in the header
     """
     with av.open(local(path), "w", format="matroska", options={"fflags": "+bitexact"}) as out:
         out.metadata["comment"] = comment
@@ -56,7 +63,7 @@ def write_lossless(path: Path, clip: Clip, comment: str) -> None:
 
 
 def read_lossless(path: Path, spec: ClipSpec) -> Clip:
-    """Read what `write_lossless` wrote, bit for bit."""
+    """Decode a file of `write_lossless`, bit for bit."""
     with opened(path) as container:
         video = [f.to_ndarray(format="rgb24") for f in container.decode(video=0)]
         container.seek(0)
@@ -69,7 +76,7 @@ def read_lossless(path: Path, spec: ClipSpec) -> Clip:
 
 
 def _steps(frame: av.AudioFrame, path: Path) -> NDArray[np.int32]:
-    """Return the samples of one channel; frames of many channels must not be touched."""
+    """Return the samples of a mono frame; frames of many channels must not be accessed (PyAV)."""
     form, channels = frame.format.name, frame.layout.nb_channels
     if (form, channels) != ("s32", 1):
         raise DataError(f"{path}: found sound as {form} x {channels}, expected one channel of s32")
@@ -77,7 +84,7 @@ def _steps(frame: av.AudioFrame, path: Path) -> NDArray[np.int32]:
 
 
 def read_comment(path: Path) -> str:
-    """Return the comment in a file's header, or an empty string."""
+    """Return the comment in a file's header; "" if there is none."""
     with opened(path) as container:
         return str({k.lower(): v for k, v in container.metadata.items()}.get("comment", ""))
 
@@ -91,9 +98,22 @@ def write_mp4(
     *,
     quick: bool = False,
 ) -> None:
-    """Write H.264 (CRF 18) and, with `audio`, AAC: for people, and for drawn data sets.
+    """Write an MP4 of H.264 (CRF 18) and AAC.
 
-    With `quick`, in half the time and with other bytes: for copies that are only looked at.
+    Parameters
+    ----------
+    path : Path
+        the file
+    video : np.ndarray, shape (T, H, W, 3)
+        RGB frames
+    fps : float
+        frames / s
+    audio : np.ndarray, shape (S,), or None
+        mono samples in -1..1 (Default value = None: no audio stream)
+    sample_rate : int
+        samples / s (Default value = 16000)
+    quick : bool
+        encode in half the time, with other bytes, for previews (Default value = False)
     """
     with av.open(local(path), "w", format="mp4", options={"fflags": "+bitexact"}) as out:
         picture = out.add_stream("libx264", rate=Fraction(fps).limit_denominator(100_000))
@@ -116,7 +136,7 @@ def write_mp4(
 
 
 def write_wav(path: Path, audio: Audio, sample_rate: int) -> None:
-    """Write 16-bit PCM."""
+    """Write a WAV file of 16-bit PCM from mono samples in -1..1, shape (S,)."""
     with av.open(local(path), "w", format="wav", options={"fflags": "+bitexact"}) as out:
         sound = out.add_stream("pcm_s16le", rate=sample_rate, layout="mono")
         steps = np.clip(np.rint(audio.astype(np.float64) * 32768), -32768, 32767)

@@ -1,16 +1,16 @@
-"""Clips as they were made: every frame, at its own size, rate and time.
+"""The native view: clips as they were made, every frame at its own size, rate and time.
 
-zero        The first frame. Sound from before it is left out; all the sound behind it is kept,
-            also where it outlasts the picture, as published AV-Align code does. Where it does so
-            by more than `LONGER`, it is not the sound of this picture, and refused.
-times       Each frame carries its time stamp. Where the stamps are those of a constant rate up to
-            what the container rounds, they are taken as i / fps. Where they lie on such a grid
-            with places left out (an encoder that drops frames which repeat the last one), those
-            places are filled with the frame that was on the screen. Else the rate is the mean.
-size        One for the whole clip; a picture that changes its size is refused.
-length      A picture that ends before its header says, and a sound that ends before the picture,
-            are refused, as for conformed clips; with `pad`, silence is appended.
-memory      `MOST_BYTES` of pictures and sound at most; more is refused.
+zero        The first frame. Audio before it is dropped; all audio after it is kept, even beyond the
+            end of the video, as in published code of AV-Align. More than `LONGER` beyond it is an
+            error: it is not the audio of this video.
+times       Each frame has its time stamp. Stamps of a constant rate, up to the rounding of the
+            container, are replaced by i / fps. If they lie on such a grid with gaps (an encoder
+            that drops repeated frames), the gaps are filled with the previous frame. Otherwise the
+            rate is the mean.
+size        Constant over the clip; a change of size is an error.
+length      Video that ends before the duration in its header, and audio that ends before the video,
+            are errors, as for conformed clips; with `pad`, silence is appended.
+memory      At most `MOST_BYTES` of video and audio; more is an error.
 """
 
 from __future__ import annotations
@@ -33,20 +33,35 @@ from svbench.files.media.containers import (
     origin,
     picture_stream,
 )
-from svbench.files.media.picture import Shown, Upright, Video, shown
+from svbench.files.media.picture import TimedFrame, Upright, Video, decode_frames
 from svbench.files.media.sound import Audio, TimeLine, read_time_line
 from svbench.types import Channels, Clip, ClipSpec, Recording
 
-TOLERANCE = Fraction(1, 5)  # s that a header may promise beyond the streams: muxers are generous
-LONGER = 60  # s that sound may outlast the picture by
-SHORT = Fraction(1, 10)  # s of sound that may be missing at the end, as in the conformed view
+TOLERANCE = Fraction(1, 5)  # s that a header's duration may exceed the streams: muxers round up
+LONGER = 60  # s of audio allowed beyond the end of the video
+SHORT = Fraction(1, 10)  # s of audio that may be missing at the end, as in the conformed view
 ROUNDING = Fraction(3, 2000)  # s: containers round to 1 ms, and 0.5 ms are for the rate itself
-MOST_FILLED = 2  # times as many places as frames: beyond that the grid is not the clip's own
+MOST_FILLED = 2  # times as many grid points as frames; beyond that the grid is not the clip's own
 MOST_BYTES = 4 << 30  # 23 s of 1920 x 1080 px at 30 frames/s
 
 
 def read_native(recording: Recording, *, pad: bool = False, channels: Channels = "mean") -> Clip:
-    """Read a whole clip from `recording.start` on; see the module for its terms."""
+    """Decode a clip from `recording.start` to its end, in the native view.
+
+    Parameters
+    ----------
+    recording : Recording
+        the file or files of the clip, and its start in them
+    pad : bool
+        append silence to short audio (Default value = False)
+    channels : "mean" or "first"
+        how channels are mixed down (Default value = "mean")
+
+    Raises
+    ------
+    DataError
+        if the files cannot be decoded, or do not fulfil the conditions of the view
+    """
     with boundary(recording.path):
         pictures = _read_pictures(recording)
         times, rate = _placed(pictures)
@@ -64,7 +79,7 @@ def read_native(recording: Recording, *, pad: bool = False, channels: Channels =
 
 
 def _sound_of(line: TimeLine, path: Path, begin: Fraction, end: Fraction, pad: bool) -> Audio:
-    """Return all sound from the first frame on, at least as long as the picture, shape (S,)."""
+    """Return all audio from the first frame on, at least as long as the video, shape (S,)."""
     if end - line.end > SHORT and not pad:
         raise DataError(
             f"{path}: audio ends at {float(line.end):.3f} s, expected {float(end):.3f} s as the "
@@ -76,7 +91,7 @@ def _sound_of(line: TimeLine, path: Path, begin: Fraction, end: Fraction, pad: b
             f"behind the picture, which ends at {float(end):.3f} s; is it another clip's?"
         )
     count = round((max(end, line.end) - begin) * line.rate)
-    if count > MOST_BYTES // 4:  # of a sample rate out of all proportion
+    if count > MOST_BYTES // 4:  # an absurd sample rate
         raise DataError(
             f"{path}: found {count} samples of sound, expected at most {MOST_BYTES // 4}; "
             "the native view holds the whole sound"
@@ -86,16 +101,16 @@ def _sound_of(line: TimeLine, path: Path, begin: Fraction, end: Fraction, pad: b
 
 @dataclass(slots=True)
 class _Pictures:
-    """The frames of a clip, in a buffer that grows in place: no second copy is ever made."""
+    """The frames of a clip, in a buffer that grows in place, so that no second copy is made."""
 
     path: Path
-    video: Video  # (room, H, W, 3), of which len(times) are filled
+    video: Video  # (capacity, H, W, 3), of which len(times) are filled
     times: list[Fraction]  # s from the file's time zero
     end: Fraction  # s
-    rates: tuple[Fraction, ...]  # frames / s, as the stream names them, the mean first
+    rates: tuple[Fraction, ...]  # frames / s according to the stream, the mean first
 
     def laid_out(self, times: NDArray[np.float64], rate: Fraction) -> Video:
-        """Return one frame per time, (T, H, W, 3): gaps of the grid hold the frame before."""
+        """Return one frame per time, (T, H, W, 3); gaps of the grid repeat the frame before."""
         count = len(times)
         if count > len(self.times):
             places = [round((t - self.times[0]) * rate) for t in self.times]
@@ -105,12 +120,12 @@ class _Pictures:
         return self.video
 
     def grow(self) -> None:
-        """Make room for a quarter more, up to the bound; raise DataError where it is reached."""
+        """Grow the buffer by a quarter, up to `MOST_BYTES`; raise DataError beyond."""
         room, frame = len(self.video), int(np.prod(self.video.shape[1:]))
         self.resize(max(room + 1, min(room * 5 // 4 + 8, MOST_BYTES // frame)))
 
     def resize(self, room: int) -> None:
-        """Make room for so many frames, moving none."""
+        """Resize the buffer in place to `room` frames; raise DataError beyond `MOST_BYTES`."""
         size = room * int(np.prod(self.video.shape[1:]))
         if size > MOST_BYTES:
             height, width = self.video.shape[1:3]
@@ -122,7 +137,7 @@ class _Pictures:
 
 
 def _spread(video: Video, places: list[int]) -> None:
-    """Move frame i to places[i] and repeat it up to the next one, in place, from the back."""
+    """Move frame i to places[i] and repeat it up to the next one, in place, from the end."""
     following = len(video)
     for number in range(len(places) - 1, -1, -1):
         video[places[number] : following] = video[number].copy()
@@ -132,8 +147,8 @@ def _spread(video: Video, places: list[int]) -> None:
 def _read_pictures(recording: Recording) -> _Pictures:
     path, upright = recording.path, Upright(recording.path)
     found: _Pictures | None = None
-    last: Shown | None = None
-    with closing(shown(path, recording.start)) as pictures:
+    last: TimedFrame | None = None
+    with closing(decode_frames(path, recording.start)) as pictures:
         for one in pictures:
             last = one
             if one.time < Fraction(recording.start) - one.track.step / 2:
@@ -152,19 +167,19 @@ def _read_pictures(recording: Recording) -> _Pictures:
     return found
 
 
-def _room_for(one: Shown, frame: Video, recording: Recording) -> _Pictures:
-    """Return an empty buffer for about as many frames as the header promises."""
+def _room_for(one: TimedFrame, frame: Video, recording: Recording) -> _Pictures:
+    """Return an empty buffer for about as many frames as the header states."""
     path, track = recording.path, one.track
     if not track.rates:
         raise DataError(f"{path}: found no frame rate, expected one in the header")
     room = _Pictures(path, np.empty((0, *frame.shape), np.uint8), [], Fraction(0), track.rates)
     expected = track.frames - int(recording.start * track.rates[0])
-    room.resize(max(1, min(expected, 1 << 16)))  # a header may promise anything
+    room.resize(max(1, min(expected, 1 << 16)))  # the header is not trusted
     return room
 
 
 def _placed(pictures: _Pictures) -> tuple[NDArray[np.float64], Fraction]:
-    """Return the time of each frame of the clip, from its first one, and its frame rate."""
+    """Return the time of each frame, in seconds from the first one, and the frame rate."""
     stamps = [time - pictures.times[0] for time in pictures.times]
     for rate in pictures.rates:
         places = [round(stamp * rate) for stamp in stamps]
@@ -177,7 +192,7 @@ def _placed(pictures: _Pictures) -> tuple[NDArray[np.float64], Fraction]:
 
 
 def _check_length(recording: Recording, picture: Fraction, sound: Fraction) -> None:
-    """Refuse a file that ends before its header says."""
+    """Raise DataError if a file ends before the duration in its header."""
     path, end = recording.path, picture
     with opened(path) as container:
         zero = origin(container, path)
@@ -188,11 +203,11 @@ def _check_length(recording: Recording, picture: Fraction, sound: Fraction) -> N
     if promised is not None and promised - end > TOLERANCE:
         raise DataError(
             f"{path}: found {float(end):.3f} s in it, expected the {float(promised):.3f} s that "
-            "its header tells; is it truncated?"
+            "its header states; is it truncated?"
         )
 
 
-def _changes_size(path: Path, video: Video, frame: Video, one: Shown) -> str:
+def _changes_size(path: Path, video: Video, frame: Video, one: TimedFrame) -> str:
     return (
         f"{path}: found pictures of {video.shape[2]} x {video.shape[1]} px and, from "
         f"{float(one.time):.3f} s on, of {frame.shape[1]} x {frame.shape[0]} px, "

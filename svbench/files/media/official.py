@@ -1,22 +1,22 @@
-"""Frames as the paper's data script chose them: `ffmpeg -i FILE -vf crop=... -r FPS`.
+"""Frame choice of the paper's data script: `ffmpeg -i FILE -vf crop=... -r FPS`.
 
-With `-r` behind the input, ffmpeg's encoder loop makes the constant rate (`-vsync cfr`). It goes
-through the source frames once, with a count n of the frames that are written. A source frame at
-time t, of the source rate r, is at s = FPS t on the output's clock and lasts d = min(FPS / r, 1).
+With `-r` after the input, ffmpeg's encoder loop produces the constant rate (`-vsync cfr`). It goes
+through the source frames once, with a count n of the frames written so far. A source frame at time
+t, of the source rate r, is at s = FPS t on the output's clock and lasts d = min(FPS / r, 1).
 
 - s + d - n < -1.1: it is dropped;
 - s + d - n > 1.1: it is written round(s + d - n) times (halves to even); if also s - n > 1.1, the
-  first round(s - n - 0.6) of these show the source frame before it;
+  first round(s - n - 0.6) of these are the source frame before it;
 - else it is written once, however early it is.
 
-The last rule is what makes segments late. Where r is more than FPS and t = j / r, output frame n
-shows the first source frame behind that of n - 1 which is not dropped, from n = 2 on
+The last rule makes segments late. For r > FPS and t = j / r, output frame n is the first source
+frame after that of n - 1 which is not dropped, from n = 2 on
 
     j(n) = max(ceil(r (n - 1.1) / FPS) - 1, j(n - 1) + 1),   j(0) = 0,   j(1) = 1
 
-so it shows what happened 1.1 output frames and up to one source frame earlier. The filter `fps=8`
-and the nearest frame do otherwise. Mean deviation of 32 frames at 8 frames/s from i / 8, in
-milliseconds, as ffmpeg 5.1.9 wrote them (`-r 8` equals the rule above frame by frame at each):
+which lies 1.1 output frames and up to one source frame earlier. The filter `fps=8` and the nearest
+frame differ. Mean deviation of 32 frames at 8 frames/s from i / 8, in milliseconds, as written by
+ffmpeg 5.1.9 (`-r 8` equals the rule above in every frame):
 
 | source, frames/s | `-r 8` | `-vf fps=8` | nearest frame |
 |------------------|--------|-------------|---------------|
@@ -28,15 +28,15 @@ milliseconds, as ffmpeg 5.1.9 wrote them (`-r 8` equals the rule above frame by 
 | 50               | -142   | +53         | -3            |
 | 60               | -140   | +54         | -4            |
 
-A recording is converted whole and then cut, so the frames of a segment that begins at `start` are
-those from n = FPS start on; the sound is cut by its own time stamps and stays where it was.
+A recording is converted as a whole and then cut, so the frames of a segment that begins at `start`
+are those from n = FPS start on; the audio is cut by its own time stamps and is not shifted.
 
 References
 ----------
 ffmpeg's documentation of `-r` and `-vsync`: https://ffmpeg.org/ffmpeg.html#Video-Options; the
 thresholds are those of `do_video_out` in `fftools/ffmpeg.c` (releases up to 5) and of
-`video_sync_process` since (6 and 7, read but not run). Releases since 6 take a frame's own length
-for d, so sources slower than FPS may come out otherwise there; those from FPS on do not.
+`video_sync_process` (6 and 7, by reading only). Releases since 6 use a frame's own duration for d,
+so results may differ for sources slower than FPS.
 """
 
 from __future__ import annotations
@@ -44,16 +44,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
-from svbench.files.media.picture import Shown
+from svbench.files.media.picture import TimedFrame
 
-LATEST = Fraction(11, 10)  # output frames that a source frame may be off by, either way
-BEFORE = Fraction(6, 10)  # of a gap, what belongs to the frame behind it
+LATEST = Fraction(11, 10)  # output frames by which a source frame may deviate, either way
+BEFORE = Fraction(6, 10)  # output frames of a gap that belong to the frame after it
 
 
-def as_segmented(pictures: Iterable[Shown], fps: Fraction) -> Iterator[Shown]:
-    """Yield the picture of each output frame, from the file's time zero on."""
+def as_segmented(pictures: Iterable[TimedFrame], fps: Fraction) -> Iterator[TimedFrame]:
+    """Yield the source frame of each output frame, from the file's time zero on."""
     written = 0
-    previous: Shown | None = None
+    previous: TimedFrame | None = None
     for one in pictures:
         earlier, now = _copies(one, fps, written)
         written += earlier + now
@@ -62,9 +62,9 @@ def as_segmented(pictures: Iterable[Shown], fps: Fraction) -> Iterator[Shown]:
         previous = one
 
 
-def _copies(one: Shown, fps: Fraction, written: int) -> tuple[int, int]:
-    """Return how often the frame before is repeated, and how often this one is written."""
-    rate = one.track.rates[:2][-1] if one.track.rates else fps  # the one that ffmpeg guesses
+def _copies(one: TimedFrame, fps: Fraction, written: int) -> tuple[int, int]:
+    """Return how often the previous frame is repeated, and how often this one is written."""
+    rate = one.track.rates[:2][-1] if one.track.rates else fps  # ffmpeg's guess
     early = one.time * fps - written
     late = early + min(fps / rate, Fraction(1))
     if late < -LATEST:

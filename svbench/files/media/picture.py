@@ -1,16 +1,15 @@
-"""The pictures of a file: decoded in order of presentation, each with its time, upright.
+"""Decoding of video frames, in order of presentation, each with its time, and upright.
 
-Times are the container's time stamps, counted from the file's time zero. AVI knows the order of
-decoding only; there a picture is shown when the packet that sets it free is decoded, less the
-delay of the first one: what an encoder left out keeps its place.
+Times are the container's time stamps, relative to the file's time zero. AVI has decoding time
+stamps only; there a frame has the time of the packet that releases it from the decoder, minus the
+delay of the first frame, so that gaps left by an encoder keep their position.
 
-A late start is reached by seeking in forms that index their pictures or stamp each of them, and
-only where that gives what decoding from the front would give: decoding begins at a key frame
-that is shown at or before the start, and pictures that come out before it are thrown away (an
-open group of pictures refers to what was skipped). Where a seek lands late, it is tried further
-back, and at last the file is decoded from its front.
+A late start is reached by seeking, in formats that index or stamp every frame, and only where that
+is equivalent to decoding from the start: decoding begins at a key frame presented at or before the
+start, and frames decoded before it are dropped (an open GOP refers to frames that were skipped). If
+a seek lands too late, an earlier position is tried, and finally the file is decoded from its start.
 
-A display matrix (quarter turns, mirrors) is applied, and pixels that are not square are made so.
+The display matrix (rotations by 90 degrees, flips) is applied, and pixels are made square.
 
 References
 ----------
@@ -44,45 +43,45 @@ from svbench.files.media.containers import (
 
 Video = NDArray[np.uint8]
 
-SEEK_FROM = 2.0  # s: before that, decoding from the front costs little
-SEEK_BACK = (1, 10, 60)  # s before the start that a seek aims at, one try after the other
+SEEK_FROM = 2.0  # s; for earlier starts, decoding from the start of the file costs little
+SEEK_BACK = (1, 10, 60)  # s before the start, positions of a seek in order of trial
 SEEKABLE = ("mov", "matroska", "mpegts", "flv", "asf")
-MOST_PIXELS = 1 << 26  # of one picture, before and after scaling (8192 x 8192)
-LONGEST_PIXEL = 16  # a sample aspect ratio beyond 16:1 is damage, not a form
-OBLIQUE = 0.05  # share of a display matrix that may be off a quarter turn by rounding
+MOST_PIXELS = 1 << 26  # of one frame, before and after scaling (8192 x 8192)
+LONGEST_PIXEL = 16  # a sample aspect ratio beyond 16:1 is taken for damage
+OBLIQUE = 0.05  # relative deviation of a display matrix from 90 degrees, for rounding
 
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """What a header says of the pictures; plain values, which outlive the open file."""
+    """Properties of a video stream from its header; plain values, which outlive the open file."""
 
-    rates: tuple[Fraction, ...]  # frames / s, as far as named: mean, guessed, finest
-    frames: int  # 0: not known
-    pixel: Fraction  # width / height of a pixel, before the frame is turned
+    rates: tuple[Fraction, ...]  # frames / s, as far as known: mean, guessed, base
+    frames: int  # 0: unknown
+    pixel: Fraction  # width / height of a pixel, before the frame is rotated
 
     @property
     def step(self) -> Fraction:
-        """Return the mean time from frame to frame in seconds; 0 where no rate is named."""
+        """Return the mean duration of a frame in seconds; 0 if no rate is known."""
         return 1 / self.rates[0] if self.rates else Fraction(0)
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """A decoded picture and when it is shown."""
+class TimedFrame:
+    """A decoded frame with its presentation time."""
 
     time: Fraction  # s from time zero
-    length: Fraction  # s it is shown for, as far as its frame says; 0: not known
+    length: Fraction  # duration in s; 0: unknown
     frame: av.VideoFrame
     track: Track
 
 
-def shown(path: Path, start: float = 0.0) -> Generator[Shown, None, None]:
-    """Yield the pictures of a file in order, from one at or before `start` (s) on."""
+def decode_frames(path: Path, start: float = 0.0) -> Generator[TimedFrame, None, None]:
+    """Yield the frames of a file in order of presentation, from one at or before `start` (s) on."""
     for back in _attempts(start):
         with opened(path) as container:
             stream = picture_stream(container, path)
             _check_pixels(path, stream.width, stream.height)
-            stream.thread_type = "NONE"  # clips are decoded side by side, each on one thread
+            stream.thread_type = "NONE"  # clips are decoded in parallel, each on one thread
             pictures = _decoded(container, stream, path)
             if back is not None:
                 reached = _reached(container, stream, path, start, back)
@@ -95,7 +94,7 @@ def shown(path: Path, start: float = 0.0) -> Generator[Shown, None, None]:
 
 
 def _attempts(start: float) -> Iterator[int | None]:
-    """Yield how far before the start to aim a seek; None: decode from the front."""
+    """Yield seconds before the start to seek to; None: decode from the start of the file."""
     if start >= SEEK_FROM:
         yield from (back for back in SEEK_BACK if back < start)
     yield None
@@ -103,8 +102,8 @@ def _attempts(start: float) -> Iterator[int | None]:
 
 def _reached(
     container: InputContainer, stream: av.VideoStream, path: Path, start: float, back: int
-) -> tuple[Shown, Iterator[Shown]] | None:
-    """Seek, and return the key frame to begin with; None where it would come too late."""
+) -> tuple[TimedFrame, Iterator[TimedFrame]] | None:
+    """Seek, and return the first key frame and those after it; None if it is too late."""
     if form(container) not in SEEKABLE:
         return None
     aim = Fraction(start) - back + origin(container, path)
@@ -117,7 +116,7 @@ def _reached(
     return None if first is None or first.time > start else (first, pictures)
 
 
-def _decoded(container: InputContainer, stream: av.VideoStream, path: Path) -> Iterator[Shown]:
+def _decoded(container: InputContainer, stream: av.VideoStream, path: Path) -> Iterator[TimedFrame]:
     zero, unit, track = origin(container, path), Fraction(stream.time_base or 1), _track(stream)
     clock = _DecodingClock(track.step / unit)
     by_order = form(container) in WITHOUT_PRESENTATION_TIME
@@ -137,37 +136,37 @@ def _decoded(container: InputContainer, stream: av.VideoStream, path: Path) -> I
                     f"{float(time):.3f} s, expected rising ones"
                 )
             last = time
-            yield Shown(time, (frame.duration or 0) * unit, frame, track)
+            yield TimedFrame(time, (frame.duration or 0) * unit, frame, track)
         clock.pass_over(packet.dts)
 
 
 class _DecodingClock:
-    """Times of pictures in forms that number packets in decoding order alone.
+    """Presentation times in formats with decoding time stamps only.
 
-    The decoder holds a picture back until a packet shows that none comes before it. So a picture
-    belongs to the packet that sets it free, less the delay of the first picture.
+    The decoder holds a frame back until a packet shows that none precedes it. So a frame has the
+    time of the packet that releases it, minus the delay of the first frame.
     """
 
     def __init__(self, step: Fraction) -> None:
-        self._step = step  # from picture to picture, in units of the stream
+        self._step = step  # duration of a frame, in units of the stream
         self._first: int | None = None
         self._delay: int | None = None
         self._last: Fraction | None = None
 
     def of(self, dts: int | None) -> Fraction | None:
-        """Return the stamp of a picture that a packet of this decoding time set free."""
+        """Return the time of a frame released by a packet of this decoding time; None: unknown."""
         if dts is not None:
             first = dts if self._first is None else self._first
             self._delay = dts - first if self._delay is None else self._delay
             self._last = Fraction(dts - self._delay)
-        elif self._last is not None and self._step:  # set free by the end of the file
+        elif self._last is not None and self._step:  # released by the end of the file
             self._last += self._step
         else:
             return None
         return self._last
 
     def pass_over(self, dts: int | None) -> None:
-        """Note that a packet was decoded."""
+        """Register that a packet was decoded."""
         self._first = dts if self._first is None else self._first
 
 
@@ -178,22 +177,22 @@ def _track(stream: av.VideoStream) -> Track:
 
 
 class Upright:
-    """Turns frames into upright RGB pictures of square pixels."""
+    """Converts decoded frames to upright RGB arrays of square pixels."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._reformatter = VideoReformatter()
 
-    def upright(self, one: Shown) -> tuple[Video, Fraction]:
-        """Return a frame turned upright, (H, W, 3), and width / height of its pixels."""
+    def upright(self, one: TimedFrame) -> tuple[Video, Fraction]:
+        """Return a frame with its display matrix applied, (H, W, 3), and its pixel aspect."""
         _check_pixels(self._path, one.frame.width, one.frame.height)
         rgb = self._reformatter.reformat(one.frame, format="rgb24").to_ndarray()
         matrix, ratio = self._matrix(one.frame), self._pixel(one)
         pixel = 1 / ratio if swaps_axes(matrix) else ratio
         return turned(np.asarray(rgb, np.uint8), matrix), pixel
 
-    def _pixel(self, one: Shown) -> Fraction:
-        """Return width / height of a pixel as stored."""
+    def _pixel(self, one: TimedFrame) -> Fraction:
+        """Return width / height of a stored pixel."""
         ratio = one.track.pixel
         if ratio <= 0 or not 1 <= max(ratio, 1 / ratio) <= LONGEST_PIXEL:
             raise DataError(
@@ -201,8 +200,8 @@ class Upright:
             )
         return ratio
 
-    def covering(self, one: Shown, size: tuple[int, int]) -> Video:
-        """Return a frame scaled to cover `size` and cut to it: (*size, 3)."""
+    def covering(self, one: TimedFrame, size: tuple[int, int]) -> Video:
+        """Return a frame scaled to cover `size` and centre-cropped to it, (*size, 3)."""
         array, pixel = self.upright(one)
         tall, wide = _scaled(array.shape[0], array.shape[1], size, pixel)
         if tall * wide > MOST_PIXELS:
@@ -212,8 +211,8 @@ class Upright:
             )
         return cover(array, size, pixel)
 
-    def square(self, one: Shown) -> Video:
-        """Return a frame with square pixels, none of them lost: (H, W, 3)."""
+    def square(self, one: TimedFrame) -> Video:
+        """Return a frame with square pixels, (H, W, 3), scaled up along one axis if need be."""
         array, pixel = self.upright(one)
         if pixel == 1:
             return array
@@ -226,9 +225,9 @@ class Upright:
     def _matrix(self, frame: av.VideoFrame) -> tuple[int, int, int, int]:
         """Return a, b, c, d of the display matrix: x' = a x + c y, y' = b x + d y."""
         try:
-            # Not `frame.side_data`, which would tie the frame into a cycle and keep it in memory.
+            # Not `frame.side_data`: its reference cycle would keep the frame in memory.
             matrix = SideDataContainer(frame).get("DISPLAYMATRIX")  # type: ignore[call-arg]
-        except ValueError:  # another side datum, of a kind that PyAV does not know
+        except ValueError:  # side data of a type unknown to PyAV
             turn = np.deg2rad(frame.rotation)
             cosine, sine = float(np.cos(turn)), float(np.sin(turn))
             return _quarter_turn(cosine, -sine, sine, cosine, self._path)
@@ -239,7 +238,7 @@ class Upright:
 
 
 def _quarter_turn(a: float, b: float, c: float, d: float, path: Path) -> tuple[int, int, int, int]:
-    """Round a matrix to one of the eight turns and mirrors."""
+    """Return the nearest of the eight rotations by 90 degrees and flips."""
     straight, crossed = min(abs(a), abs(d)), min(abs(b), abs(c))
     if max(abs(a), abs(b), abs(c), abs(d)) == 0:  # not set
         return 1, 0, 0, 1
@@ -254,12 +253,12 @@ def _quarter_turn(a: float, b: float, c: float, d: float, path: Path) -> tuple[i
 
 
 def swaps_axes(matrix: tuple[int, int, int, int]) -> bool:
-    """Check whether a matrix turns rows into columns."""
+    """Return whether a matrix exchanges rows and columns."""
     return matrix[0] == 0
 
 
 def turned(array: Video, matrix: tuple[int, int, int, int]) -> Video:
-    """Apply a display matrix of quarter turns and mirrors to a picture (H, W, 3)."""
+    """Return a frame (H, W, 3) with a display matrix of rotations and flips applied."""
     a, b, c, d = matrix
     if swaps_axes(matrix):
         array, across, down = array.swapaxes(0, 1), c, b
@@ -269,9 +268,20 @@ def turned(array: Video, matrix: tuple[int, int, int, int]) -> Video:
 
 
 def cover(frame: Video, size: tuple[int, int], pixel: Fraction = Fraction(1)) -> Video:
-    """Scale a frame (H, W, 3) to cover `size` and cut its centre; the aspect shown is kept.
+    """Return a frame scaled to cover a size, keeping its aspect, and centre-cropped.
 
-    `pixel` is the width of a pixel over its height.
+    Parameters
+    ----------
+    frame : np.ndarray, shape (H, W, 3)
+        the frame
+    size : (int, int)
+        height and width in pixels
+    pixel : Fraction
+        width / height of a pixel of the frame (Default value = 1)
+
+    Returns
+    -------
+    np.ndarray, shape (*size, 3)
     """
     height, width = frame.shape[:2]
     if (height, width) == size and pixel == 1:
@@ -284,7 +294,7 @@ def cover(frame: Video, size: tuple[int, int], pixel: Fraction = Fraction(1)) ->
 
 
 def _scaled(height: int, width: int, size: tuple[int, int], pixel: Fraction) -> tuple[int, int]:
-    """Return the height and width at which a picture just covers `size`."""
+    """Return the least height and width at which a frame covers `size`."""
     shown_width = width if pixel == 1 else float(width * pixel)
     scale = max(size[0] / height, size[1] / shown_width)
     return max(size[0], round(height * scale)), max(size[1], round(shown_width * scale))

@@ -1,17 +1,16 @@
-"""The sound of a file, laid out on a time line.
+"""Decoding of audio onto a time line.
 
-Each block of decoded samples belongs where its time stamp puts it. Blocks that follow each other
-without a gap form a run; a run is resampled as one piece. Between runs there is silence; where
-two overlap, the earlier one is kept and the later one begins after it.
+Each block of decoded samples is placed by its time stamp. Consecutive blocks without a gap form a
+run, which is resampled as one piece. Gaps between runs are silent; where runs overlap, the earlier
+one is kept and the later one begins after it.
 
-Time stamps are rounded by containers and jitter in recordings, so a block starts a new run only
-if it is off by more than `HARD`, or by more than `SOFT` with the blocks behind it off alike: a
-lost packet moves all that follows, jitter does not. Bare streams (ADTS, MP3 …) hold no time
-stamps; there the count of samples, each at its own rate, is the clock.
+Time stamps are rounded by containers and jitter in recordings, so a block starts a new run only if
+it deviates by more than `HARD`, or by more than `SOFT` together with the blocks after it: a lost
+packet shifts all that follows, jitter does not. Elementary streams (ADTS, MP3 …) have no time
+stamps; there the number of samples, each at its own rate, is the clock.
 
-The sample rate, the layout and the number of channels may change midway. Channels are averaged;
-where the first one is asked for, as ImageBind's and audioldm_eval's loaders read it, the others
-are left out.
+Sample rate, layout and number of channels may change within a stream. Channels are averaged, or
+only the first is kept, as in the loaders of ImageBind and audioldm_eval.
 """
 
 from __future__ import annotations
@@ -34,19 +33,19 @@ from svbench.types import Channels
 
 Audio = NDArray[np.float32]
 
-SOFT = 0.01  # s that blocks may be off by, from the mean of their run, before they count as moved
-HARD = 0.1  # s that a single block may be off by: ffmpeg's own bound (min_hard_comp)
-BACK = Fraction(1)  # s that time stamps may jump back: more is another recording
-BEHIND = 8  # blocks that must be off in the same direction
-LEAD = Fraction(1, 2)  # s kept around the window: resampling filters look aside
-SEEK_FROM = 60  # s: before that, decoding from the front costs little
-PREROLL = 5  # s decoded and thrown away after a seek: codecs look back
-SEEKABLE = ("mov", "matroska", "wav", "flac", "ogg")  # forms that say exactly where they landed
+SOFT = 0.01  # s by which blocks may deviate from the mean of their run before they count as shifted
+HARD = 0.1  # s by which a single block may deviate: ffmpeg's own bound (min_hard_comp)
+BACK = Fraction(1)  # s by which time stamps may jump back: more is another recording
+BEHIND = 8  # blocks that must deviate in the same direction
+LEAD = Fraction(1, 2)  # s kept around the window, for the support of resampling filters
+SEEK_FROM = 60  # s; for earlier starts, decoding from the start of the file costs little
+PREROLL = 5  # s decoded and dropped after a seek: codecs depend on previous packets
+SEEKABLE = ("mov", "matroska", "wav", "flac", "ogg")  # formats with exact time stamps after a seek
 
 
 @dataclass(slots=True)
 class Block:
-    """Decoded samples (n,), mono, or only their number where they lie outside the window."""
+    """Decoded mono samples, (n,), or only their number if they lie outside the window."""
 
     time: Fraction  # s from time zero
     rate: int  # samples / s
@@ -61,25 +60,25 @@ class Block:
 
 @dataclass(slots=True)
 class Run:
-    """Blocks without a gap. Sample i lies at anchor + (offset + i) / rate."""
+    """Blocks without a gap; sample i is at anchor + (offset + i) / rate."""
 
-    anchor: Fraction  # s: where the run begins, kept or not
+    anchor: Fraction  # s: the start of the run, kept or not
     rate: int
-    offset: int = 0  # samples before the first one that was kept
+    offset: int = 0  # samples before the first one that is kept
     count: int = 0  # samples of the run, kept or not
     blocks: list[Audio] = field(default_factory=list)
-    joined: int = 0  # blocks, kept or not
-    drift: float = 0.0  # s by which their time stamps lie behind, on average
+    joined: int = 0  # number of blocks, kept or not
+    drift: float = 0.0  # s by which their time stamps are late, on average
 
     @property
     def end(self) -> Fraction:
-        """Return the time at which it ends."""
+        """Return the end of the run, in seconds from time zero."""
         return self.anchor + Fraction(self.count, self.rate)
 
 
 @dataclass(frozen=True, slots=True)
 class TimeLine:
-    """The sound of a file within a window."""
+    """The audio of a file within a window."""
 
     runs: tuple[Run, ...]
 
@@ -90,17 +89,17 @@ class TimeLine:
 
     @property
     def end(self) -> Fraction:
-        """Return when the last sound ends, in seconds from time zero."""
+        """Return the end of the last run, in seconds from time zero."""
         return max(run.end for run in self.runs)
 
     def has_sound_between(self, begin: Fraction, end: Fraction) -> bool:
-        """Check whether any sample lies in a window."""
+        """Return whether any sample lies in a window."""
         return any(run.anchor < end and run.end > begin for run in self.runs)
 
     def laid_out(self, first: int, count: int, rate: int) -> Audio:
         """Return samples `first` .. `first + count` of the time line at `rate`, shape (count,)."""
         line = np.zeros(count, np.float32)
-        free = 0  # where the earlier runs have ended
+        free = 0  # the end of the earlier runs
         for run in self.runs:
             if not run.blocks:
                 continue
@@ -120,18 +119,23 @@ def read_time_line(
     most: int | None = None,
     channels: Channels = "mean",
 ) -> TimeLine:
-    """Decode the sound of a file between two times, in seconds from its time zero.
+    """Decode the audio of a file between two times, in seconds from its time zero.
 
     Parameters
     ----------
     path : Path
-        a file with a sound stream
+        a file with an audio stream
     begin, end : Fraction
-        the window; what lies outside costs time but no memory (Default value = all of it)
-    most : int, optional
-        samples that may be kept; more raise a DataError (Default value = any number)
+        the window; samples outside cost time but no memory (Default value = the whole file)
+    most : int or None
+        the largest number of samples to keep (Default value = None: no bound)
     channels : "mean" or "first"
-        what becomes of several (Default value = "mean")
+        how channels are mixed down (Default value = "mean")
+
+    Raises
+    ------
+    DataError
+        if the audio cannot be decoded, is absent, or longer than `most`
     """
     blocks: list[Block] = []
     kept = 0
@@ -155,7 +159,7 @@ def read_time_line(
 
 
 def _decoded(path: Path, begin: Fraction, channels: Channels) -> Generator[Block, None, None]:
-    """Decode block by block, from the front or, for a late window in a known form, near it."""
+    """Yield decoded blocks, after a seek if the window is late and the format allows it."""
     with opened(path) as container:
         stream = sound_stream(container, path)
         zero = origin(container, path)
@@ -184,7 +188,7 @@ def _stamp(frame: av.AudioFrame, zero: Fraction) -> Fraction | None:
 
 
 class _Mono:
-    """Makes one channel of all; a converter is made anew whenever the frames change their form."""
+    """Mixes frames down to mono; the converter is renewed when frames change their format."""
 
     def __init__(self, channels: Channels) -> None:
         self._channels = channels
@@ -196,7 +200,7 @@ class _Mono:
         found = (frame.format.name, frame.layout.name, frame.sample_rate)
         if found != self._form:
             # Packed samples lie in one plane. Planar frames of 8 channels or more must never be
-            # touched: PyAV reads their planes past the end of the list.
+            # accessed: PyAV reads their planes past the end of the list.
             self._form, self._packed = found, av.AudioResampler(format="flt")
         channels = frame.layout.nb_channels
         if channels < 1 or frame.sample_rate < 1:
@@ -212,11 +216,11 @@ class _Mono:
         samples = np.concatenate(pieces)
         if not np.isfinite(samples).all():
             raise DataError(f"{path}: found NaN or infinity in the sound, expected finite samples")
-        return np.clip(samples, -1, 1)  # lossy codecs overshoot; a player cuts that off first
+        return np.clip(samples, -1, 1)  # lossy codecs overshoot; players clip before mixing
 
 
 def _runs(blocks: Sequence[Block], path: Path) -> Iterator[Run]:
-    """Join blocks that follow each other."""
+    """Yield the runs of consecutive blocks."""
     run = Run(blocks[0].time, blocks[0].rate)
     for number, block in enumerate(blocks):
         off = block.time - run.end
@@ -227,7 +231,7 @@ def _runs(blocks: Sequence[Block], path: Path) -> Iterator[Run]:
             )
         if block.rate != run.rate or _moved(blocks, number, run):
             yield run
-            # At a change of the rate alone, the sound goes on where it was.
+            # If only the rate changes, the new run continues the old one.
             anchor = block.time if abs(off) > SOFT else run.end
             run = Run(anchor, block.rate)
         if block.samples is None and not run.blocks:
@@ -241,7 +245,7 @@ def _runs(blocks: Sequence[Block], path: Path) -> Iterator[Run]:
 
 
 def _moved(blocks: Sequence[Block], number: int, run: Run) -> bool:
-    """Check whether a block, and those behind it, no longer follow the run before."""
+    """Return whether a block, and those after it, do not continue the run."""
     clock = run.end
     first = float(blocks[number].time - clock) - run.drift
     if abs(first) <= SOFT:
@@ -257,10 +261,10 @@ def _moved(blocks: Sequence[Block], number: int, run: Run) -> bool:
 
 
 def _resampled(run: Run, rate: int) -> tuple[int, Audio]:
-    """Return a run at `rate` and the index of its first sample, counted from time zero.
+    """Return the index of a run's first sample from time zero at `rate`, and its samples.
 
-    What was not kept of a run's front is a multiple of both rates' common period, so a window
-    gets the samples that resampling the whole run would have given it.
+    The samples dropped from the start of a run are a multiple of the common period of both rates,
+    so a window has the same samples as if the whole run had been resampled.
     """
     samples = np.concatenate(run.blocks)
     if run.rate == rate:

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from svbench.reports.compare.comparability import settings_differ, shortened
 from svbench.reports.compare.drift import Finding, find_drift
 from svbench.reports.compare.golden import Golden, Tolerance
-from svbench.reports.tables.judged import settings_differ, shortened
 from svbench.types import ClipSpec, Column, ResultTable, Row, Score
 from tests.factories.results import ALIGN, FVD, make_table, with_score
 
@@ -75,7 +75,7 @@ def test_a_move_beyond_tolerance_fails_for_better_or_worse(
     assert verdict.direction(finding) == direction
 
 
-def test_a_finding_says_itself_in_one_line() -> None:
+def test_a_finding_is_printed_in_one_line() -> None:
     (finding,) = failures(with_score(make_table(), BEST, ALIGN, value=0.625))
     assert str(finding) == f"{BEST}, {ALIGN}: beyond tolerance: 0.5 -> 0.625"
     assert (finding.change, finding.allowed) == ("+0.125", "±0.01")

@@ -1,4 +1,4 @@
-"""The golden file: what it allows, what it keeps, and how it says that it is malformed."""
+"""Golden files: tolerances, history, and the messages for malformed ones."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ CELL = Score("m", 0.5, "higher", 16, (0.25, 0.625))
         (Tolerance(absolute=0.01, relative=0.5), 0.74, True),
     ],
 )
-def test_a_tolerance_allows_what_it_says(tolerance: Tolerance, value: float, allowed: bool) -> None:
+def test_a_tolerance_allows_values_within_its_bounds(
+    tolerance: Tolerance, value: float, allowed: bool
+) -> None:
     assert tolerance.allows(CELL, value) is allowed
 
 
@@ -58,7 +60,7 @@ def test_relative_bounds_of_negative_values_are_bounds_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tolerance", "said"),
+    ("tolerance", "message"),
     [
         (Tolerance(absolute=0.01), "±0.01"),
         (Tolerance(relative=0.05), "±5 %"),
@@ -66,8 +68,8 @@ def test_relative_bounds_of_negative_values_are_bounds_too() -> None:
         (Tolerance(0.01, interval=True), "±0.01 or golden interval"),
     ],
 )
-def test_a_tolerance_says_itself(tolerance: Tolerance, said: str) -> None:
-    assert str(tolerance) == said
+def test_a_tolerance_is_printed(tolerance: Tolerance, message: str) -> None:
+    assert str(tolerance) == message
 
 
 @pytest.mark.parametrize("bounds", [{}, {"absolute": -0.1}, {"relative": float("nan")}])
@@ -96,7 +98,7 @@ def test_malformed_tolerances_are_one_line(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("texts", "said"),
+    ("texts", "message"),
     [
         (["f=absolute:-1"], "found 'f=absolute:-1', expected finite bounds, 0 or more"),
         (["f=relative:nan"], "found 'f=relative:nan', expected finite bounds, 0 or more"),
@@ -106,8 +108,8 @@ def test_malformed_tolerances_are_one_line(text: str) -> None:
         (["f=absolute:1,absolute:2"], "found 'f=absolute:1,absolute:2', expected each bound once"),
     ],
 )
-def test_tolerances_that_bound_nothing_or_too_often(texts: list[str], said: str) -> None:
-    with pytest.raises(ConfigError, match=f"^--tolerance: {said}"):
+def test_tolerances_that_bound_nothing_or_too_often(texts: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=f"^--tolerance: {message}"):
         parse_tolerances(texts)
 
 
@@ -163,7 +165,7 @@ def spoiled(**changed: object) -> str:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ("{", "found no JSON"),
         ("[]", "found golden schema None, expected 1"),
@@ -174,14 +176,14 @@ def spoiled(**changed: object) -> str:
         (spoiled(history=[{"date": "2026"}]), "history.0.svbench: Field required"),
     ],
 )
-def test_a_malformed_golden_file_is_one_line(tmp_path: Path, content: str, said: str) -> None:
+def test_a_malformed_golden_file_is_one_line(tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / "golden.json").write_text(content, encoding="utf-8")
-    with pytest.raises(DataError, match=said) as caught:
+    with pytest.raises(DataError, match=message) as caught:
         load_golden(tmp_path / "golden.json")
     assert "\n" not in str(caught.value)
     assert "golden.json" in str(caught.value)
 
 
-def test_an_absent_golden_file_says_how_to_make_one(tmp_path: Path) -> None:
+def test_the_error_of_an_absent_golden_file_explains_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"found nothing there, .* make one by --update --reason"):
         load_golden(tmp_path / "golden.json")

@@ -7,12 +7,11 @@ from dataclasses import replace
 import pytest
 
 from svbench.errors import DataError
-from svbench.files.results import REQUESTS, Asked, digest_requests
+from svbench.files.results import REQUESTS, RequestIdentity, digest_requests
 from svbench.reports.compare.merge import Merged, merge
-from svbench.reports.compare.requests import Run
-from svbench.reports.tables.judged import reading_differs
+from svbench.reports.compare.shared_requests import Run
 from svbench.types import ResultTable, Row
-from tests.factories.results import ALIGN, FVD, SPEC, clip_values, make_table, with_score
+from tests.factories.results import ALIGN, FVD, clip_values, make_table, with_score
 from tests.factories.results import REQUESTS as REQUESTS_OF_TABLE
 
 BEST = "cmc-pe-gamma1.5"
@@ -62,7 +61,7 @@ def test_equal_rows_become_one() -> None:
     assert merged.scores == clip_values()
 
 
-def test_rows_of_one_name_are_told_apart_by_their_run_and_what_differs_is_said() -> None:
+def test_rows_of_one_name_are_named_by_their_run_and_differences_are_noted() -> None:
     table = with_settings(make_table(), BEST, steps="50", set="other")
     merged = joined(with_score(table, BEST, ALIGN, value=0.625))
     assert systems(merged)[-2:] == [f"{BEST} (first)", f"{BEST} (second)"]
@@ -82,16 +81,16 @@ def test_rows_of_another_name_join_as_they_are() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "message"),
     [
         ({"scale": "paper"}, "second left out: scale was mini, is paper"),
         ({"dataset": "landscape"}, "second left out: data set was greatesthits, is landscape"),
     ],
 )
 def test_a_run_that_cannot_be_compared_at_all_is_refused(
-    changed: dict[str, object], said: str
+    changed: dict[str, object], message: str
 ) -> None:
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=message):
         joined(make_table(record=OTHERS, **changed))
 
 
@@ -116,11 +115,11 @@ def read_otherwise(**choice: str) -> Run:
 
 
 def test_clips_that_were_read_otherwise_never_stand_side_by_side() -> None:
-    said = (
+    message = (
         r"^second left out, judged otherwise: frame choice was nearest, is official "
         r"\(in FVD \(miniature I3D\), AV-Align \(corrected, published detectors\)\)$"
     )
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=message):
         merge([FIRST, read_otherwise(frame_choice="official")])
 
 
@@ -129,27 +128,6 @@ def test_columns_that_do_not_read_what_was_read_otherwise_stand_side_by_side() -
     refused = row(merged, f"{BEST} (second)")
     assert refused.absent == {ALIGN: "judged otherwise: channels was mean, is first"}
     assert refused.scores[FVD].value == 300.0  # which reads the picture alone
-
-
-@pytest.mark.parametrize(
-    ("metric", "frames", "channels"),
-    [
-        ("fvd@stylegan-v-16f", True, False),
-        ("fad@audioldm-eval+miniature", False, True),
-        ("ib-ta@published", False, True),
-        ("ib-tv@published", True, False),
-        ("ib-av@published", True, True),
-        ("av-align-corrected@tuned", True, True),
-        ("av-align-corrected@tuned+native", False, True),  # every frame at its own time
-        ("of-somebody-else", True, True),
-    ],
-)
-def test_how_clips_were_read_counts_where_a_metric_reads_it(
-    metric: str, frames: bool, channels: bool
-) -> None:
-    official, first = replace(SPEC, frame_choice="official"), replace(SPEC, channels="first")
-    assert bool(reading_differs(SPEC, official, metric)) == frames
-    assert bool(reading_differs(SPEC, first, metric)) == channels
 
 
 def test_a_column_judged_otherwise_is_empty_with_the_setting_that_differs() -> None:
@@ -209,12 +187,14 @@ def test_halves_of_real_clips_are_drawn_by_the_seed_and_models_are_not() -> None
     assert "seed" not in merged.table.record
 
 
-def asked(count: int = 16, source: str = "clip", caption: str = "a hit") -> dict[str, Asked]:
+def asked(
+    count: int = 16, source: str = "clip", caption: str = "a hit"
+) -> dict[str, RequestIdentity]:
     names = [request.rpartition("/")[0] for request in REQUESTS_OF_TABLE[:count]]
-    return {name: Asked(caption, f"{source} of {name}") for name in names}
+    return {name: RequestIdentity(caption, f"{source} of {name}") for name in names}
 
 
-def part(count: int, known: dict[str, Asked], **changed: object) -> Run:
+def part(count: int, known: dict[str, RequestIdentity], **changed: object) -> Run:
     """Return a run of the first few requests, on real clips that differ as a set."""
     values = {key: dict(list(of.items())[:count]) for key, of in clip_values().items()}
     table = with_settings(make_table(record=OTHERS, **changed), BEST, set="other")
@@ -234,9 +214,9 @@ def test_a_run_that_is_a_part_of_another_is_paired_where_they_meet(turned: bool)
     runs = [WHOLE, part(4, asked(4))]
     merged = merge(runs[::-1] if turned else runs)
     assert paired_requests(merged) == set(REQUESTS_OF_TABLE[:4])
-    said = "first: 4 of its 16 requests are among the 4 of second"
-    said = said if turned else "second: 4 of its 4 requests are among the 16 of first"
-    assert merged.table.notes[-1] == f"{said}; paired differences rest on those"
+    message = "first: 4 of its 16 requests are among the 4 of second"
+    message = message if turned else "second: 4 of its 4 requests are among the 16 of first"
+    assert merged.table.notes[-1] == f"{message}; paired differences rest on those"
 
 
 def test_a_caption_that_one_run_does_not_know_does_not_count() -> None:
@@ -248,16 +228,16 @@ def test_a_caption_that_one_run_does_not_know_does_not_count() -> None:
     [
         (asked(4, source="else"), "their 4 equal ids have other real clips"),
         (asked(4, caption="a scratch"), "their 4 equal ids have other captions"),
-        ({"x": Asked("a hit", "x")}, "other ids, e.g. 'x' and 'clip-00'"),
+        ({"x": RequestIdentity("a hit", "x")}, "other ids, e.g. 'x' and 'clip-00'"),
         (
             None,
-            "their real clips differ as sets, and second has no requests.jsonl that tells single "
+            "their real clips differ as sets, and second has no requests.jsonl to identify single "
             "ones (the command that made it, run again, writes one)",
         ),
     ],
 )
 def test_requests_that_need_not_be_the_same_are_never_paired(
-    known: dict[str, Asked] | None, why: str
+    known: dict[str, RequestIdentity] | None, why: str
 ) -> None:
     merged = merge([WHOLE, part(4, known)])
     assert not paired_requests(merged)
@@ -273,7 +253,7 @@ def test_without_a_record_of_requests_equal_real_sets_have_the_same() -> None:
 
 
 def test_of_three_runs_two_may_share_what_the_first_has_not() -> None:
-    late = {f"late-{i}": Asked("a hit", f"late {i}") for i in range(3)}
+    late = {f"late-{i}": RequestIdentity("a hit", f"late {i}") for i in range(3)}
     values = {key: {f"{name}/0": 0.5 for name in late} for key in clip_values()}
     others = [
         Run(name, replace(part(0, {}).table, record={"real set": name}), values, late)
@@ -285,7 +265,7 @@ def test_of_three_runs_two_may_share_what_the_first_has_not() -> None:
 
 
 def test_a_distance_from_files_read_otherwise_stands_where_it_reads_none_of_that() -> None:
-    def run(name: str, real: str, requests: dict[str, Asked], **choice: str) -> Run:
+    def run(name: str, real: str, requests: dict[str, RequestIdentity], **choice: str) -> Run:
         table = make_table(
             record={"real set": real, REQUESTS: digest_requests(requests), "seed": 0}
         )
@@ -300,7 +280,7 @@ def test_a_distance_from_files_read_otherwise_stands_where_it_reads_none_of_that
         merge([one, run("second", "b", asked(source="else"), channels="first")])
 
 
-def test_a_run_without_scores_of_clips_joins_and_that_is_said() -> None:
+def test_a_run_without_scores_of_clips_is_merged_with_a_note() -> None:
     table = with_settings(make_table(), BEST, steps="50")
     merged = merge([FIRST, Run("second", table, None)])
     assert (f"{BEST} (second)", ALIGN) not in merged.scores

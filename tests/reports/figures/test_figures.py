@@ -13,10 +13,10 @@ from svbench.engines.local import Local
 from svbench.errors import ConfigError, DataError
 from svbench.files.clip_view import ClipView, Gallery, Motion
 from svbench.metrics.avalign.score import precision_recall
+from svbench.reports.analysis.clip_scores import ClipScores, read_clip_scores
 from svbench.reports.figures import clip_figure, distributions
 from svbench.reports.figures import precision_recall as scatter
-from svbench.reports.figures.drawing import DARK, INK, darkened, wrapped, write
-from svbench.reports.tables.clip_scores import ClipScores, read_clip_scores
+from svbench.reports.figures.style import DARK, INK, darkened, wrapped, write
 from svbench.types import ResultTable
 from svbench.walk.gallery import make_gallery
 from tests.factories.pages import ALIGN, FOUND, IB, MODEL, MOTION, REAL, make_table, write_page_run
@@ -119,7 +119,7 @@ def test_equal_clips_become_one_disc() -> None:
     assert (x.tolist(), y.tolist(), counts.tolist()) == ([0.5, 1], [0.25, 1], [1, 2])
 
 
-def test_nothing_to_draw_is_said(tmp_path: Path) -> None:
+def test_nothing_to_draw_is_an_error(tmp_path: Path) -> None:
     table, empty = make_table(), ClipScores((), {})
     with pytest.raises(DataError, match="found no scores of single clips"):
         distributions.draw(table, empty, tmp_path / "d.svg")
@@ -142,7 +142,7 @@ def test_matches_are_those_that_precision_and_recall_count() -> None:
 
 
 def test_a_panel_holds_what_the_metric_saw(run: Path, scores: ClipScores, tmp_path: Path) -> None:
-    table = clip_figure.rows_of(make_table(), [MODEL, REAL])
+    table = clip_figure.select_rows(make_table(), [MODEL, REAL])
     assert [row.system for row in table.rows] == [MODEL, REAL]
     gallery = make_gallery(run, table, ["c2/0"], tmp_path, Local())
     panel, other = clip_figure.panels_of(table, scores, gallery, "c2/0", ALIGN)
@@ -155,7 +155,7 @@ def test_a_panel_holds_what_the_metric_saw(run: Path, scores: ClipScores, tmp_pa
 def test_clips_of_a_figure_share_one_scale(
     run: Path, scores: ClipScores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    table = clip_figure.rows_of(make_table(), [MODEL, REAL])
+    table = clip_figure.select_rows(make_table(), [MODEL, REAL])
     gallery = make_gallery(run, table, ["c2/0"], tmp_path, Local())
     one, other = clip_figure.panels_of(table, scores, gallery, "c2/0", ALIGN)
     faster = replace(other.motion, values=[4 * value for value in other.motion.values])
@@ -179,7 +179,7 @@ def test_clips_of_a_figure_share_one_scale(
 def test_unknown_rows_metrics_and_pictures_are_named(scores: ClipScores, tmp_path: Path) -> None:
     table: ResultTable = make_table()
     with pytest.raises(ConfigError, match=f"--systems: found 'x', expected some of {REAL}"):
-        clip_figure.rows_of(table, ["x"])
+        clip_figure.select_rows(table, ["x"])
     with pytest.raises(ConfigError, match=f"--metric: found '{IB}', expected one .*: {ALIGN}"):
         clip_figure.panels_of(table, scores, Gallery(), "c0/0", IB)
     assert clip_figure.panels_of(table, scores, Gallery(), "c0/0", None) == []

@@ -1,4 +1,4 @@
-"""The page of a run: what its files say, read as text; `test_page_browser` opens it."""
+"""The page of a run: the content of its files, as text; `test_page_browser` opens it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from svbench.engines.local import Local
 from svbench.errors import ConfigError, DataError
 from svbench.files.clip_view import Gallery
 from svbench.files.results import dump_table
-from svbench.reports.page.choice import choose
+from svbench.reports.analysis.clip_scores import read_clip_scores
+from svbench.reports.page.clip_choice import choose
 from svbench.reports.page.data import event_groups
 from svbench.reports.page.html import SCRIPTS, STYLES, TEMPLATE, plain, write_page
-from svbench.reports.tables.clip_scores import read_clip_scores
 from svbench.walk.gallery import make_gallery
 from tests.factories.pages import ALIGN, EVENTS, IB, MOTION, make_table, write_page_run
 
@@ -31,8 +31,14 @@ def run(tmp_path: Path) -> Path:
     return write_page_run(tmp_path / "run")
 
 
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a page, which no test may change."""
+    return page_of(write_page_run(tmp_path_factory.mktemp("page") / "run"))
+
+
 def page_of(run: Path, count: int = 24) -> Path:
-    """Write the page of a run with views of `count` requests, and give its folder."""
+    """Write the page of a run with views of `count` requests, and return its folder."""
     table, scores, out = make_table(), read_clip_scores(run), run / "report"
     choice = choose(table, scores, count)
     gallery = make_gallery(run, table, list(choice.why), out, Local())
@@ -40,7 +46,7 @@ def page_of(run: Path, count: int = 24) -> Path:
 
 
 def data(folder: Path, name: str) -> Any:
-    """Give what a data file hands to the page."""
+    """Return the value of a data file."""
     text = (folder / "data" / f"{name}.js").read_text(encoding="utf-8")
     found = re.fullmatch(rf'svbench\.put\("{name}",\n(.*)\);\n', text, re.DOTALL)
     assert found is not None
@@ -62,17 +68,16 @@ class Links(HTMLParser):
         self.ids += [value or "" for name, value in attrs if name == "id"]
 
 
-def test_the_page_needs_nothing_from_outside_its_folder(run: Path) -> None:
-    folder = page_of(run)
-    links = Links((folder / "index.html").read_text(encoding="utf-8"))
+def test_the_page_needs_nothing_from_outside_its_folder(page: Path) -> None:
+    links = Links((page / "index.html").read_text(encoding="utf-8"))
     files = [link for link in links.found if not link.startswith(("#", "data:"))]
     assert files
     for link in files:
-        assert (folder / link).is_file(), link
+        assert (page / link).is_file(), link
     inner = [link[1:] for link in links.found if link.startswith("#") and "?" not in link]
     assert set(inner) <= set(links.ids)
     assert len(links.ids) == len(set(links.ids))
-    for file in [folder / "index.html", *(folder / "assets").iterdir()]:
+    for file in [page / "index.html", *(page / "assets").iterdir()]:
         addresses = re.findall(r"(?:https?:)?//[\w.-]+\.\w+", file.read_text(encoding="utf-8"))
         assert set(addresses) <= {"http://www.w3.org"}, file  # the name space of SVG
 
@@ -85,8 +90,8 @@ def test_its_parts_are_packed_into_a_wheel() -> None:
     assert any(line.startswith("jinja2") for line in project["project"]["dependencies"])
 
 
-def test_it_says_what_was_judged_and_what_not_to_conclude(run: Path) -> None:
-    text = (page_of(run) / "index.html").read_text(encoding="utf-8")
+def test_it_states_what_was_scored_and_what_not_to_conclude(page: Path) -> None:
+    text = (page / "index.html").read_text(encoding="utf-8")
     assert "2 models and 1 reference row made of real clips, 4 clips each" in text
     assert "Miniature: not comparable with published figures." in text
     body = text[text.index("<tbody>") :]
@@ -97,28 +102,26 @@ def test_it_says_what_was_judged_and_what_not_to_conclude(run: Path) -> None:
     assert "delta" in text  # settings of the detectors
 
 
-def test_every_number_leads_to_its_clips(run: Path) -> None:
-    links = Links((page_of(run) / "index.html").read_text(encoding="utf-8")).found
-    asked = [link for link in links if link.startswith("#clips?")]
-    assert asked == [
+def test_every_number_leads_to_its_clips(page: Path) -> None:
+    links = Links((page / "index.html").read_text(encoding="utf-8")).found
+    assert [link for link in links if link.startswith("#clips?")] == [
         f"#clips?row={row}&by={metric}&order=worst"
         for row in ("cmc-pe-gamma1.5", "cross-attention-gamma1", "real")
         for metric in (IB, ALIGN)
     ]
 
 
-def test_text_of_a_run_is_never_markup(run: Path) -> None:
-    folder = page_of(run)
-    text = (folder / "index.html").read_text(encoding="utf-8")
+def test_text_of_a_run_is_never_markup(page: Path, run: Path) -> None:
+    text = (page / "index.html").read_text(encoding="utf-8")
     assert "Made &lt;i&gt;by hand&lt;/i&gt;" in text
     assert "<i>by hand" not in text
-    assert "</script><script>alert" not in text
+    captions = data(page, "requests")["captions"]
+    assert captions[1] == "a stick scratches <b>wood</b> & glass"
     table = replace(make_table(), title="</script><script>alert(1)</script>")
     (run / "results.json").write_text(dump_table(table), encoding="utf-8")
-    write_page(run, folder)
-    assert "<script>alert" not in (folder / "index.html").read_text(encoding="utf-8")
-    captions = data(page_of(run), "requests")["captions"]
-    assert captions[1] == "a stick scratches <b>wood</b> & glass"
+    text = write_page(run, run / "page").read_text(encoding="utf-8")
+    assert "alert(1)" in text
+    assert "<script>alert" not in text
 
 
 def test_data_files_hold_every_number_of_every_clip(run: Path) -> None:
@@ -141,7 +144,7 @@ def test_data_files_hold_every_number_of_every_clip(run: Path) -> None:
     assert not (folder / "data" / "view-0.js").exists()
 
 
-def test_metrics_that_see_equal_events_share_them(run: Path) -> None:
+def test_metrics_of_equal_events_share_them(run: Path) -> None:
     table, scores = make_table(), read_clip_scores(run)
     (group,) = event_groups(table, scores)
     assert (group.columns, group.metric, group.extractor, group.fps) == ((2,), ALIGN, EVENTS, 8.0)
@@ -157,7 +160,7 @@ def test_metrics_that_see_equal_events_share_them(run: Path) -> None:
     assert event_groups(native, scores)[0].fps is None  # each clip has its own
 
 
-def test_a_page_without_clips_tells_what_there_is(run: Path) -> None:
+def test_a_page_without_clips_shows_what_there_is(run: Path) -> None:
     problems = {("real", "c0/0"): "real.mkv: found an empty file"}
     table, scores = make_table(), read_clip_scores(run)
     choice = choose(table, scores, 24)
@@ -168,19 +171,20 @@ def test_a_page_without_clips_tells_what_there_is(run: Path) -> None:
     assert data(bare, "requests")["views"] == {}
 
 
-def test_a_run_that_tells_no_versions_is_shown_without(run: Path) -> None:
+def test_a_run_without_versions_is_shown_without(run: Path) -> None:
     (run / "run.json").write_text('{"command": "run", "config": {}}', encoding="utf-8")
     text = write_page(run, run / "page").read_text(encoding="utf-8")
     assert "Versions" not in text
     assert "Data and seeds" in text
 
 
-def test_the_same_run_gives_the_same_bytes(run: Path) -> None:
-    folder = page_of(run)
-    files = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
-    assert len(files) > 30
-    page_of(run)
-    assert {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()} == files
+def test_the_same_run_gives_the_same_bytes(page: Path, run: Path) -> None:
+    def files(folder: Path) -> dict[Path, bytes]:
+        found = [path for path in folder.rglob("*") if path.is_file()]
+        return {path.relative_to(folder): path.read_bytes() for path in found}
+
+    assert len(files(page)) > 30
+    assert files(page_of(run)) == files(page)
 
 
 def test_what_cannot_be_read_or_written_is_one_line(run: Path, tmp_path: Path) -> None:

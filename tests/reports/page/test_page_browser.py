@@ -1,4 +1,4 @@
-"""The page of a run in a browser: it loads from disk, plays, sorts, filters, and can be heard.
+"""The page of a run in a browser: it loads from disk, plays, sorts, filters, and has audio.
 
 Needs Chromium (Debian's `chromium`, or the path in SVBENCH_BROWSER) and the package `playwright`,
 which drives it; where one is absent these tests are skipped. The check of accessibility also
@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from svbench.engines.local import Local
-from svbench.reports.page.choice import choose
+from svbench.reports.analysis.clip_scores import read_clip_scores
+from svbench.reports.page.clip_choice import choose
 from svbench.reports.page.html import write_page
-from svbench.reports.tables.clip_scores import read_clip_scores
 from svbench.walk.gallery import make_gallery
 from tests.factories.pages import ALIGN, make_table, write_page_run
 
@@ -56,21 +56,21 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def page(browser: Any, page_file: Path) -> Iterator[Any]:
-    """Give the page, opened from disk; after the test, see that it complained of nothing."""
+    """Yield the page, opened from disk; after the test, check that it logged nothing."""
     opened = browser.new_page(viewport={"width": 1280, "height": 900})
-    said: list[str] = []
-    opened.on("console", lambda line: said.append(line.text))
-    opened.on("pageerror", lambda error: said.append(str(error)))
-    opened.on("requestfailed", lambda request: said.append(f"{request.url} failed"))
+    problems: list[str] = []
+    opened.on("console", lambda line: problems.append(line.text))
+    opened.on("pageerror", lambda error: problems.append(str(error)))
+    opened.on("requestfailed", lambda request: problems.append(f"{request.url} failed"))
     opened.goto(page_file.as_uri())
     opened.wait_for_selector(".card")
     yield opened
     opened.close()
-    assert said == []
+    assert problems == []
 
 
 def settled(page: Any) -> str:
-    """Wait for the list of clips, and give what is said above it."""
+    """Wait for the list of clips, and return the text above it."""
     page.wait_for_timeout(300)  # a word is looked for when the typing stops
     page.wait_for_selector(".list:not([aria-busy])")
     return str(page.inner_text(".found"))
@@ -174,7 +174,7 @@ def test_every_number_of_every_clip_can_be_read(page: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("events", "fps", "said", "marks"),
+    ("events", "fps", "label", "marks"),
     [
         (
             "{onsets: [0.5], peaks: [0.5, 0.9]}",
@@ -187,8 +187,8 @@ def test_every_number_of_every_clip_can_be_read(page: Any) -> None:
         ("null", "8", "the sound", []),
     ],
 )
-def test_a_strip_says_what_is_known_and_no_more(
-    page: Any, events: str, fps: str, said: str, marks: list[str]
+def test_a_strip_describes_what_is_known_and_no_more(
+    page: Any, events: str, fps: str, label: str, marks: list[str]
 ) -> None:
     asked = f"{{events: {events}, fps: {fps}, duration: 1, label: 'mine'}}"
     drawn = page.evaluate(
@@ -196,7 +196,7 @@ def test_a_strip_says_what_is_known_and_no_more(
         "[...made.whole.querySelectorAll('.peak')].map(mark => mark.className);"
         "return [made.whole.querySelector('svg').getAttribute('aria-label'), kinds]; })()"
     )
-    assert drawn[0].startswith(f"mine: {said}")
+    assert drawn[0].startswith(f"mine: {label}")
     assert drawn[1] == [f"peak {kind}" for kind in marks]
 
 

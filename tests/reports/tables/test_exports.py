@@ -13,7 +13,7 @@ from huggingface_hub.repocard_data import model_index_to_eval_results
 from svbench.errors import ConfigError, DataError
 from svbench.files.results import dump_table
 from svbench.reports.tables.exports import clips_csv, model_index, table_csv, table_json
-from svbench.reports.tables.formats import FORMATS, only
+from svbench.reports.tables.formats import FORMATS, select_columns
 from svbench.types import Column
 from tests.factories.results import ALIGN, FVD, REQUESTS, clip_values, make_table, with_score
 
@@ -34,7 +34,7 @@ def test_csv_has_a_line_for_each_cell_of_ours_in_full() -> None:
     assert found["real", FVD]["reference_count"] == "8"
 
 
-def test_csv_says_why_a_cell_is_empty() -> None:
+def test_csv_holds_why_a_cell_is_empty() -> None:
     found = {(line["system"], line["metric"]): line for line in lines(table_csv(TABLE))}
     empty = found["shuffled", FVD]
     assert (empty["value"], empty["printed"], empty["count"]) == ("", "", "")
@@ -122,12 +122,12 @@ def test_reference_rows_belong_on_no_model_card() -> None:
 
 
 def test_columns_are_chosen_by_name_in_the_order_asked_for() -> None:
-    assert [c.metric for c in only(TABLE, (ALIGN, FVD)).columns] == [ALIGN, FVD]
-    assert only(TABLE, ()) == TABLE
-    kept = only(TABLE, (ALIGN,))
+    assert [c.metric for c in select_columns(TABLE, (ALIGN, FVD)).columns] == [ALIGN, FVD]
+    assert select_columns(TABLE, ()) == TABLE
+    kept = select_columns(TABLE, (ALIGN,))
     assert all(set(row.scores) == {ALIGN} and not row.absent for row in kept.rows)
     with pytest.raises(ConfigError, match="--metrics: found 'fad', expected some of fvd@"):
-        only(TABLE, ("fad",))
+        select_columns(TABLE, ("fad",))
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -23,53 +23,55 @@ def notes(*rows: Row, **more: object) -> list[str]:
     return footnotes(table, marked=False, scores={})
 
 
-def test_a_clip_that_is_left_out_is_told_once() -> None:
+def test_a_clip_that_is_left_out_is_noted_once() -> None:
     left = {"left_out": {"a/0": REASON}}
     table_note = f"1 of 20 real clips left out; {REASON}"
-    said = notes(
+    found = notes(
         row("real", real=True, **left), row("late", real=True, **left), notes=(table_note,)
     )
-    assert said == [f"the real; the late: 1 of 20 left out; {REASON}", BRACKETS]
+    assert found == [f"the real; the late: 1 of 20 left out; {REASON}", BRACKETS]
 
 
 def test_real_clips_left_out_of_another_number_keep_their_count() -> None:
     left = {"left_out": {"a/0": REASON, "b/0": "other"}}
-    said = notes(row("real", real=True, **left), notes=(f"1 of 20 real clips left out; {REASON}",))
-    assert said[:2] == [
+    found = notes(row("real", real=True, **left), notes=(f"1 of 20 real clips left out; {REASON}",))
+    assert found[:2] == [
         "1 of 20 real clips left out",
         f"the real: 2 of 20 left out; {REASON}",
     ]
 
 
-def test_real_clips_that_no_row_shows_are_told_with_their_reason() -> None:
+def test_real_clips_without_a_row_are_noted_with_their_reason() -> None:
     note = f"1 of 20 real clips left out; {REASON}"
     assert notes(row("a"), notes=(note,))[0] == note
 
 
 def test_one_command_fetches_all_weights_that_are_missing() -> None:
     absent = {"fvd": f"{FETCH} i3d", "fad": f"{FETCH} vggish"}
-    said = notes(row("a", absent=absent), row("b", absent=absent))
-    assert said[0] == f"FVD and FAD, every row: {FETCH} i3d vggish"
+    found = notes(row("a", absent=absent), row("b", absent=absent))
+    assert found[0] == f"FVD and FAD, every row: {FETCH} i3d vggish"
 
 
 def test_what_holds_of_the_same_rows_of_two_columns_is_one_note() -> None:
     absent = {"fvd": "too few clips", "fad": "too few clips"}
-    said = notes(row("real", real=True), row("a", absent=absent), row("b", absent=absent))
-    assert said[0] == "FVD and FAD, every model: too few clips"
+    found = notes(row("real", real=True), row("a", absent=absent), row("b", absent=absent))
+    assert found[0] == "FVD and FAD, every model: too few clips"
 
 
 def test_notes_that_differ_in_a_count_are_one_note() -> None:
-    said = notes(
+    found = notes(
         row("a", "4 of 20 clips significantly aligned"),
         row("b", "0 of 20 clips significantly aligned"),
         row("c", "4 of 20 clips significantly aligned"),
     )
-    assert said[-1] == ("IB, by row: 4 (the a; the c), 0 (the b) of 20 clips significantly aligned")
+    assert found[-1] == (
+        "IB, by row: 4 (the a; the c), 0 (the b) of 20 clips significantly aligned"
+    )
 
 
-def test_notes_that_say_different_things_stay_apart() -> None:
-    said = notes(row("a", "one thing is odd"), row("b", "nothing to see in these clips"))
-    assert said[-2:] == [
+def test_different_notes_stay_separate() -> None:
+    found = notes(row("a", "one thing is odd"), row("b", "nothing to see in these clips"))
+    assert found[-2:] == [
         "IB, the a: one thing is odd",
         "IB, the b: nothing to see in these clips",
     ]
@@ -83,14 +85,14 @@ def test_a_note_may_hold_of_everything() -> None:
     assert footnotes(table, marked=False, scores={}) == ["every column, every row: none"]
 
 
-def test_clips_judged_as_they_are_are_not_said_to_be_brought_to_a_format() -> None:
+def test_native_columns_are_excepted_from_the_note_on_conformed_clips() -> None:
     note = f"every clip brought to {SPEC}, from its start"
     native = replace(COLUMNS[2], settings={"view": "native"})
 
-    def said(*columns: Column) -> list[str]:
+    def notes_of(*columns: Column) -> list[str]:
         table = ResultTable("t", "d", "paper", SPEC, columns, (row("a"),), (note, "other"))
         return footnotes(table, marked=False, scores={})
 
-    assert said(native) == ["other", BRACKETS]
-    assert said(COLUMNS[0], native)[0] == f"{note}; not for IB: clips as they were made"
-    assert said(COLUMNS[0])[0] == note
+    assert notes_of(native) == ["other", BRACKETS]
+    assert notes_of(COLUMNS[0], native)[0] == f"{note}; not for IB: clips as they were made"
+    assert notes_of(COLUMNS[0])[0] == note

@@ -11,7 +11,7 @@ import pytest
 
 from svbench.reports.tables.formats import compacted, sheets
 from svbench.reports.tables.latex import escape, latex
-from svbench.reports.tables.table import Cell, Line, Sheet, arrange
+from svbench.reports.tables.sheet import Cell, Line, Sheet, arrange
 from svbench.types import Column, Row
 from tests.factories.results import clip_values, make_table
 
@@ -25,7 +25,7 @@ DOCUMENT = """\\documentclass{article}
 
 
 def odd_table():
-    """Give a table whose every text is hard to print."""
+    """Return a table whose every text is hard to print."""
     table = make_table(title=ODD, notes=(ODD, "[a note"))
     rows = (
         *table.rows,
@@ -80,9 +80,9 @@ def test_pdflatex_takes_it(kind: str, tmp_path: Path) -> None:
     (tmp_path / "table.tex").write_text(text, encoding="utf-8")
     command = [program, "-interaction=nonstopmode", "-halt-on-error", "table.tex"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=120, check=False)
-    said = done.stdout.decode(errors="replace")
-    assert done.returncode == 0, said[-2000:]
-    assert "Overfull" not in said or kind == "odd"
+    log = done.stdout.decode(errors="replace")
+    assert done.returncode == 0, log[-2000:]
+    assert "Overfull" not in log or kind == "odd"
 
 
 def test_a_compact_table_has_no_counts_and_a_short_caption() -> None:
@@ -93,7 +93,7 @@ def test_a_compact_table_has_no_counts_and_a_short_caption() -> None:
         "Greatest Hits, miniature. Miniature data, models and networks: not comparable with "
         "published figures. N = 8 to 16. Distances between sets fall with n: compare at equal n "
         r"only. Brackets: 95 \% intervals. Bold: the best of the models, underlined: the second "
-        r"best, where 95 \% intervals tell. --: not computed."
+        r"best, where 95 \% intervals separate them. --: not computed."
     )
     assert "n = " not in text.replace(caption[0], "")  # which stands below names else
     assert text.count(r"{\scriptsize {[}280, 320{]}}") == 1
@@ -106,7 +106,7 @@ def test_a_compact_table_without_intervals_has_a_line_for_each_row() -> None:
     names = [line.partition(" & ")[0] for line in body.splitlines() if line.endswith(r" \\")][1:]
     assert [name for name in names if "gamma" in name] == names[:3]
     assert "scriptsize" not in text
-    assert "intervals." not in text  # no brackets, nothing to say of them
+    assert "intervals." not in text  # no brackets, nothing to explain
 
 
 def test_marks_arrows_and_sections() -> None:

@@ -8,14 +8,14 @@ import pytest
 
 from svbench.reports.tables.formats import sheets
 from svbench.reports.tables.markdown import MODELS_END, escape, grid, markdown
-from svbench.reports.tables.table import Cell, Line, Sheet, arrange
+from svbench.reports.tables.sheet import Cell, Line, Sheet, arrange
 from tests.factories.results import clip_values, make_table
 
 TEXT = markdown([arrange(make_table(), clip_values())])
 
 
 def rows(text: str) -> list[list[str]]:
-    """Give the cells of every line of the tables; `\\|` is no border."""
+    """Return the cells of every line of the tables; `\\|` is no border."""
     lines = [line for line in text.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
 

@@ -29,7 +29,7 @@ def test_a_column_that_is_alone_of_its_name_needs_no_more_than_that() -> None:
     assert short_titles(["AV-Align (tempotokens-2023, published detectors)"]) == ("AV-A",)
 
 
-def test_words_of_unknown_metrics_are_cut_and_told_apart_by_numbers() -> None:
+def test_words_of_unknown_metrics_are_cut_and_numbered() -> None:
     titles = ["Synchrony (learnedness 1)", "Synchrony (learnedness 2)", "Lip score (wide)"]
     assert short_titles(titles) == ("Sync-1 lear", "Sync-2 lear", "Lip score")
 

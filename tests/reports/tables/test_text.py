@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from svbench.errors import ConfigError
-from svbench.reports.tables.table import Cell, Line, Sheet, arrange
+from svbench.reports.tables.sheet import Cell, Line, Sheet, arrange
 from svbench.reports.tables.text import save_svg, show, text
 from svbench.types import ClipSpec, Column, ResultTable, Row, Score
 

@@ -70,7 +70,7 @@ def test_the_text_is_for_people_too() -> None:
 
 
 def change(*way: str | int, to: Any) -> Callable[[dict[str, Any]], None]:
-    """Give a function that changes one place of a record."""
+    """Return a function that changes one place of a record."""
 
     def apply(record: dict[str, Any]) -> None:
         place: Any = record
@@ -82,7 +82,7 @@ def change(*way: str | int, to: Any) -> Callable[[dict[str, Any]], None]:
 
 
 MALFORMED = {
-    # what is done to the record -> what is said of the file
+    # change of the record -> the message
     "another schema": (change("schema", to=SCHEMA + 1), "found schema 2, expected 1"),
     "no schema": (lambda record: record.pop("schema"), "found schema None, expected 1"),
     "no rows": (lambda record: record.pop("rows"), "rows: Field required"),
@@ -109,11 +109,11 @@ MALFORMED = {
 
 @pytest.mark.parametrize("kind", MALFORMED)
 def test_a_malformed_file_is_one_line(kind: str, path: Path) -> None:
-    spoil, said = MALFORMED[kind]
+    spoil, message = MALFORMED[kind]
     record = json.loads(path.read_text(encoding="utf-8"))
     spoil(record)
     path.write_text(json.dumps(record), encoding="utf-8")
-    with pytest.raises(DataError, match=said) as caught:
+    with pytest.raises(DataError, match=message) as caught:
         load_table(path)
     assert str(caught.value).startswith(f"{path}: ")
     assert "\n" not in str(caught.value)
@@ -177,7 +177,7 @@ def test_scores_come_back_by_system_and_metric(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ("", "found no column 'metric', expected scores per clip"),
         ("system,request,value\n", "found no column 'metric'"),
@@ -194,9 +194,9 @@ def test_scores_come_back_by_system_and_metric(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_malformed_scores_are_one_line(tmp_path: Path, content: str, said: str) -> None:
+def test_malformed_scores_are_one_line(tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / "scores.csv").write_text(content, encoding="utf-8")
-    with pytest.raises(DataError, match=said) as caught:
+    with pytest.raises(DataError, match=message) as caught:
         load_scores(tmp_path)
     assert "\n" not in str(caught.value)
 

@@ -1,4 +1,4 @@
-"""Text of other people: what it may hold, what is refused in one line, and what comes back."""
+"""Untrusted text: what it may hold, what is refused in one line, and round trips."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from svbench.files.text import (
     NUMBER,
     RISKY,
     csv_text,
-    parse_json,
     read_csv,
     read_json,
     read_jsonl,
@@ -47,12 +46,12 @@ def refused(read: Reader, path: Path) -> str:
     """Return the one line in which a reader refuses a file."""
     with pytest.raises(DataError) as caught:
         read(path, "a thing")
-    said = str(caught.value)
-    assert "\n" not in said
-    assert said.startswith(str(path))
-    assert "a thing" in said
-    said.encode()
-    return said.removeprefix(str(path))
+    message = str(caught.value)
+    assert "\n" not in message
+    assert message.startswith(str(path))
+    assert "a thing" in message
+    message.encode()
+    return message.removeprefix(str(path))
 
 
 @pytest.mark.parametrize("kind", READERS)
@@ -67,7 +66,7 @@ def test_what_is_no_file_of_text(kind: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", READERS)
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ("[1]\n".encode("utf-16"), ": found UTF-16, expected a thing in UTF-8"),
         (b'\n"caf\xe9"\n', ", line 2: found the byte 0xe9 where no UTF-8 has it, expected"),
@@ -75,9 +74,9 @@ def test_what_is_no_file_of_text(kind: str, tmp_path: Path) -> None:
         (b"\xef\xbb\xbf\xff", ", line 1: found the byte 0xff where"),
     ],
 )
-def test_what_is_no_utf_8(kind: str, content: bytes, said: str, tmp_path: Path) -> None:
+def test_what_is_no_utf_8(kind: str, content: bytes, message: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(content)
-    assert refused(READERS[kind], tmp_path / "file").startswith(said)
+    assert refused(READERS[kind], tmp_path / "file").startswith(message)
 
 
 @pytest.mark.parametrize("kind", READERS)
@@ -127,14 +126,14 @@ BAD_JSON = {
 
 @pytest.mark.parametrize("kind", BAD_JSON)
 def test_bad_json(kind: str, tmp_path: Path) -> None:
-    text, said = BAD_JSON[kind]
+    text, message = BAD_JSON[kind]
     (tmp_path / "file").write_text(text, encoding="utf-8")
-    place = ", line 1" if "no JSON" in said else ""
-    assert refused(read_json, tmp_path / "file").startswith(f"{place}: found {said}")
+    place = ", line 1" if "no JSON" in message else ""
+    assert refused(read_json, tmp_path / "file").startswith(f"{place}: found {message}")
     if text:
         (tmp_path / "list").write_text("{}\n\n" + text, encoding="utf-8")
         listed: Reader = READERS["jsonl"]
-        assert refused(listed, tmp_path / "list").startswith(f", line 3: found {said}")
+        assert refused(listed, tmp_path / "list").startswith(f", line 3: found {message}")
 
 
 def test_json_errors_name_the_line(tmp_path: Path) -> None:
@@ -144,20 +143,20 @@ def test_json_errors_name_the_line(tmp_path: Path) -> None:
     )
 
 
-def test_the_deepest_json_that_is_taken() -> None:
-    def deep(levels: int) -> str:
-        return "[" * levels + "]" * levels
+def test_the_deepest_json_that_is_accepted(tmp_path: Path) -> None:
+    def deep(levels: int) -> Path:
+        (tmp_path / "file").write_text("[" * levels + "]" * levels)
+        return tmp_path / "file"
 
-    parse_json(deep(DEEPEST + 1), "here", "x")
-    with pytest.raises(DataError, match="here: found JSON of more than"):
-        parse_json(deep(DEEPEST + 2), "here", "x")
+    read_json(deep(DEEPEST + 1), "x")
+    assert refused(read_json, deep(DEEPEST + 2)).startswith(": found JSON of more than")
 
 
 @pytest.mark.parametrize("text", ["[]", "3", "null", '"a"', "true"])
 def test_an_object_is_an_object(text: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text(text)
-    said = refused(read_object, tmp_path / "file")
-    assert said.endswith("expected a JSON object: a thing")
+    message = refused(read_object, tmp_path / "file")
+    assert message.endswith("expected a JSON object: a thing")
 
 
 anything = st.recursive(
@@ -172,8 +171,14 @@ anything = st.recursive(
 
 
 @given(value=anything, ascii=st.booleans())
-def test_json_that_can_be_written_comes_back(value: object, ascii: bool) -> None:  # noqa: A002
-    assert parse_json(json.dumps(value, ensure_ascii=ascii), "here", "x") == value
+def test_json_that_can_be_written_comes_back(
+    value: object,
+    ascii: bool,  # noqa: A002
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "written.json"
+    path.write_text(json.dumps(value, ensure_ascii=ascii), encoding="utf-8")
+    assert read_json(path, "x") == value
 
 
 words = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
@@ -192,7 +197,7 @@ def test_a_list_of_captions_comes_back(
 # --- CSV ---------------------------------------------------------------------------------------
 
 BAD_CSV = {
-    # text -> what is said behind the name of the file
+    # text -> the message after the name of the file
     "a quote that stays open": (
         'a,b\nc,"d\ne,f\n',
         ", line 2: found no CSV (a quote that is opened there is never closed)",
@@ -207,9 +212,9 @@ BAD_CSV = {
 
 @pytest.mark.parametrize("kind", BAD_CSV)
 def test_bad_csv(kind: str, tmp_path: Path) -> None:
-    text, said = BAD_CSV[kind]
+    text, message = BAD_CSV[kind]
     (tmp_path / "file").write_text(text)
-    assert refused(READERS["csv"], tmp_path / "file").startswith(said)
+    assert refused(READERS["csv"], tmp_path / "file").startswith(message)
 
 
 def test_rows_are_numbered_by_their_first_line_and_blank_ones_passed_over(tmp_path: Path) -> None:
@@ -225,7 +230,7 @@ def test_line_ends_of_all_systems_end_a_row(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", ": found no column 'a', expected a thing"),
         ("b,c\n", ": found no column 'a', expected a thing"),
@@ -234,11 +239,11 @@ def test_line_ends_of_all_systems_end_a_row(tmp_path: Path) -> None:
         ("a,b\n1,2\n1,2,3\n", ", line 3: found 3 fields, expected 2 as in its heading"),
     ],
 )
-def test_bad_tables(text: str, said: str, tmp_path: Path) -> None:
+def test_bad_tables(text: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text(text)
     with pytest.raises(DataError) as caught:
         READERS["table"](tmp_path / "file", "a thing")
-    assert str(caught.value) == f"{tmp_path / 'file'}{said}"
+    assert str(caught.value) == f"{tmp_path / 'file'}{message}"
 
 
 def test_a_table_gives_lines_by_column(tmp_path: Path) -> None:
@@ -310,5 +315,5 @@ def test_a_pipe_or_device_is_not_waited_for(kind: str, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to("/dev/zero")
     for name in ("pipe", "link"):
-        said = refused(READERS[kind], tmp_path / name)
-        assert said == ": found a device or pipe, expected a thing"
+        message = refused(READERS[kind], tmp_path / name)
+        assert message == ": found a device or pipe, expected a thing"

@@ -1,4 +1,4 @@
-"""Files appear whole or not at all, and what goes wrong says who may mend it."""
+"""Atomic writing, and the mapping of system errors."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def size_of(write: Callable[[Path], None], folder: Path) -> int:
 def test_whoever_writes_a_full_disk_is_not_passed_over(
     write: Callable[[Path], None], share: float, tmp_path: Path
 ) -> None:
-    """FFmpeg and safetensors say so as well, down to the last byte."""
+    """Also by FFmpeg and safetensors, down to the last byte."""
     room = round(share * size_of(write, tmp_path)) - (share == 1.0)
     stopped = pytest.raises(StoppedError, match=r"x: could not be written \(File too large\)")
     with files_of_at_most(room), stopped, replacing(tmp_path / "x") as temporary:

@@ -11,7 +11,7 @@ import pytest
 from svbench.datasets import manifest
 from svbench.engines.local import Local
 from svbench.errors import DataError
-from svbench.files.results import REQUESTS, Asked, digest_requests, load_requests
+from svbench.files.results import REQUESTS, RequestIdentity, digest_requests, load_requests
 from svbench.types import Example, Recording
 from svbench.walk.request_list import dump_requests, identify_requests
 from tests.factories.clips import write_clip, write_folder
@@ -78,7 +78,7 @@ def test_a_run_folder_that_is_a_link_leads_to_the_same_files(files: Path) -> Non
 
 
 def test_requests_are_those_that_were_written_with_the_results(tmp_path: Path) -> None:
-    asked = {"b": Asked("two", "2"), "a": Asked("one", "1")}
+    asked = {"b": RequestIdentity("two", "2"), "a": RequestIdentity("one", "1")}
     table = make_table()
     table = replace(table, record={**table.record, REQUESTS: digest_requests(asked)})
     run = write_run(tmp_path / "run", table)

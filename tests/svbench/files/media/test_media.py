@@ -38,7 +38,7 @@ def write_video(path: Path, video: np.ndarray, fps: Fraction, first_pts: int = 0
 
 
 def grey_frames(count: int, size: tuple[int, int] = (16, 16)) -> np.ndarray:
-    """Make frame i of the grey level i, so that a chosen frame tells its number."""
+    """Make frame i of the grey level i, so that the number of a chosen frame is known."""
     return np.broadcast_to(
         np.arange(count, dtype=np.uint8)[:, None, None, None], (count, *size, 3)
     ).copy()
@@ -296,7 +296,7 @@ def test_the_fingerprint_changes_with_bytes_start_and_view(tmp_path: Path) -> No
     assert len(others) == 4
 
 
-def test_the_header_tells_the_length(tmp_path: Path) -> None:
+def test_duration_is_that_of_the_header(tmp_path: Path) -> None:
     assert media.duration(write_clip(tmp_path / "a.mp4")) == pytest.approx(1.0)
 
 

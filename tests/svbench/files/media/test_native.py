@@ -45,14 +45,14 @@ def test_a_start_behind_the_end_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.8])
-def test_a_file_that_ends_before_its_header_says_is_refused(tmp_path: Path, share: float) -> None:
+def test_a_file_shorter_than_its_header_states_is_refused(tmp_path: Path, share: float) -> None:
     clip = make_clip(1, SPEC)
     path = tmp_path / "a.mkv"
     media.write_lossless(path, Clip(clip.video, media.quantise(clip.audio), SPEC), "")
     assert media.read_native(Recording(path)).spec.frames == 16
     content = path.read_bytes()
     path.write_bytes(content[: round(share * len(content))])
-    with pytest.raises(DataError, match=r"expected the 2\.000 s that its header tells"):
+    with pytest.raises(DataError, match=r"expected the 2\.000 s that its header states"):
         media.read_native(Recording(path))
 
 

@@ -13,7 +13,7 @@ import pytest
 from svbench.errors import DataError
 from svbench.files import media
 from svbench.files.media.official import LATEST, as_segmented
-from svbench.files.media.picture import Shown, Track
+from svbench.files.media.picture import TimedFrame, Track
 from svbench.types import ClipSpec, Recording
 from tests.svbench.files.media.test_media import chosen, grey_frames, silent_wav, write_video
 
@@ -52,7 +52,7 @@ def test_the_official_choice_shows_the_frames_that_ffmpeg_r_writes(
 @pytest.mark.parametrize("fps", [9, 24, 30, 60, 120])
 def test_the_official_choice_has_a_closed_form(fps: int) -> None:
     track = Track((Fraction(fps),), 0, Fraction(1))
-    source = [Shown(Fraction(j, fps), Fraction(1, fps), None, track) for j in range(4 * fps)]  # type: ignore[arg-type]
+    source = [TimedFrame(Fraction(j, fps), Fraction(1, fps), None, track) for j in range(4 * fps)]  # type: ignore[arg-type]
     found = [int(one.time * fps) for one in islice(as_segmented(source, Fraction(8)), 28)]
     wanted = [0, 1]
     for n in range(2, 28):

@@ -120,7 +120,7 @@ def test_frames_are_let_go_as_they_are_read(tmp_path: Path) -> None:
     gc.disable()
     try:
         others = frames_alive()  # of tests that ran before in this process
-        for one in picture.shown(path):
+        for one in picture.decode_frames(path):
             upright.square(one)
         alive = frames_alive() - others
     finally:

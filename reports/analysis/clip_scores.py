@@ -1,13 +1,13 @@
-"""Everything in scores.csv, by clip, as arrays: what figures and pages draw.
+"""Scores per clip as arrays: all of scores.csv, as figures and pages need it.
 
-A large run has two million lines, so they are read once, a block of one row and metric at a
+A large run has two million lines, so the file is read once, a block of one row and metric at a
 time, and kept as arrays over requests.
 
 Conventions
 -----------
-Requests stand in the order in which the file first names them. NaN in an array says that the row
-was not judged there: no number of scores.csv is NaN, as a score is finite. Times stay the text
-they are in the file, seconds separated by blanks, until a clip is drawn.
+The R requests are in the order of their first occurrence in the file. NaN in an array means that
+the row has no score there; scores themselves are finite. Times remain text as in the file (seconds,
+separated by blanks) until a clip is drawn.
 """
 
 from __future__ import annotations
@@ -38,29 +38,29 @@ Key = tuple[str, str]  # (system, metric)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClipScores:
-    """The numbers of every clip of a run."""
+    """The scores of every clip of a run, with the numbers behind them."""
 
     requests: tuple[str, ...]
     numbers: Mapping[Key, Mapping[str, Numbers]]  # -> field -> (R,); `value` is always there
     times: Mapping[Key, Mapping[str, Sequence[str]]] = field(default_factory=dict)
-    # -> ONSETS or PEAKS -> R texts; "" without any, and where the row was not judged
+    # -> ONSETS or PEAKS -> R texts; "" without any, and where the row was not scored
 
     def values(self, system: str, metric: str) -> Numbers | None:
-        """Give the scores of a row, or None if this metric says nothing of single clips."""
+        """Return the scores of a row, (R,); None if the metric has no values per clip."""
         found = self.numbers.get((system, metric))
         return None if found is None else found[VALUE]
 
     def known(self, system: str, metric: str, name: str = VALUE) -> Numbers:
-        """Give one field of a row where it was judged; empty if it never was."""
+        """Return one field of a row where it is known, (k,) with k <= R."""
         found = self.numbers.get((system, metric), {}).get(name)
         return np.empty(0) if found is None else found[~np.isnan(found)]
 
     def by_request(self) -> ClipValues:
-        """Return the scores as `load_scores` does, each row read when it is asked for."""
+        """Return the scores in the form of `load_scores`, each row converted on access."""
         return _ByRequest(self)
 
     def metrics(self, name: str = VALUE) -> tuple[str, ...]:
-        """Give the metrics that tell this field of clips, in the order of the file."""
+        """Return the metrics that have this field per clip, in the order of the file."""
         return tuple(dict.fromkeys(m for (_, m), fields in self.numbers.items() if name in fields))
 
 
@@ -83,12 +83,12 @@ class _ByRequest(Mapping[Key, Mapping[str, float]]):
 
 
 def times_of(text: str) -> tuple[float, ...]:
-    """Give the seconds in a field of scores.csv."""
+    """Return the times in a field of scores.csv, in seconds."""
     return tuple(map(float, text.split()))
 
 
 def read_clip_scores(path: Path) -> ClipScores:
-    """Read a scores.csv, or the one in a run folder."""
+    """Load a scores.csv, or the one in a run folder; raise DataError if it is malformed."""
     file = scores_file(path)
     return _read(read_csv(file, "scores per clip", escaped=True), file)
 
@@ -101,7 +101,7 @@ def _read(rows: Iterator[tuple[int, list[str]]], file: Path) -> ClipScores:
         )
     if len(set(heading)) != len(heading):
         raise DataError(f"{file}: found a column twice in its heading, expected each once")
-    places: dict[str, int] = {}  # request -> place
+    places: dict[str, int] = {}  # request -> index
     blocks: dict[Key, tuple[list[int], dict[str, Numbers], dict[str, list[str]]]] = {}
     lines = _of_length(rows, len(heading), file)
     for (system, metric), group in itertools.groupby(lines, key=lambda line: (line[0], line[2])):
@@ -118,8 +118,8 @@ def _read(rows: Iterator[tuple[int, list[str]]], file: Path) -> ClipScores:
                 f"{file}: found a request of {shown(system)}, {shown(metric)} twice, expected once"
             )
         names = [n for n in heading if n not in FIXED and any(columns[n])]
-        told = [VALUE, *(name for name in names if name not in LISTS)]
-        numbers = {name: _numbers(columns[name], file, name) for name in told}
+        numeric = [VALUE, *(name for name in names if name not in LISTS)]
+        numbers = {name: _numbers(columns[name], file, name) for name in numeric}
         whole = PRECISION in names and set(LISTS) <= columns.keys()
         texts = {name: _times(columns[name], file, name) for name in LISTS if whole}
         blocks[system, metric] = at, numbers, texts

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from svbench.errors import ConfigError
-from svbench.reports.page.choice import choose, headline_column, ranked_rows
-from svbench.reports.tables.clip_scores import ClipScores, read_clip_scores
+from svbench.reports.analysis.clip_scores import ClipScores, read_clip_scores
+from svbench.reports.page.clip_choice import choose, headline_column, ranked_rows
 from svbench.types import ClipSpec, Column, ResultTable, Row
 from tests.factories.pages import ALIGN, IB, MODEL, OTHER, REAL, make_table, write_page_run
 
@@ -18,7 +18,7 @@ SPEC = ClipSpec(8, 8.0, (32, 32), 16000)
 
 
 def ranked(values: list[float], better: str = "higher", rows: int = 1) -> tuple:
-    """Give a table of one metric, and scores by which request i has the i-th value."""
+    """Return a table of one metric, and scores by which request i has the i-th value."""
     column = Column("av-align-x", "AV-Align", better)  # type: ignore[arg-type]
     names = [f"m{row}" for row in range(rows)]
     table = ResultTable("t", "d", "mini", SPEC, (column,), tuple(Row(n, n, 9) for n in names))

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 from rich.console import Console
 
 from svbench.reports.compare.drift import Verdict, find_drift
-from svbench.reports.compare.drift_views import (
+from svbench.reports.compare.drift_formats import (
     advice,
     headline,
     junit_verdict,
@@ -64,7 +64,7 @@ def test_names_stay_whole_on_a_narrow_terminal() -> None:
         assert any(ALIGN in line for line in lines)
 
 
-def test_what_cannot_be_compared_is_not_called_out_of_tolerance_and_says_what_to_do() -> None:
+def test_what_cannot_be_compared_is_not_called_out_of_tolerance_and_has_advice() -> None:
     columns = tuple(replace(c, settings={**c.settings, "window": 9}) for c in make_table().columns)
     verdict = find_drift(GOLDEN, make_table(columns=columns))
     assert headline(verdict) == (
@@ -80,7 +80,7 @@ def test_what_cannot_be_compared_is_not_called_out_of_tolerance_and_says_what_to
     assert advice(fewer).startswith("run again with the rows and columns of the golden table; if")
 
 
-def test_a_terminal_says_of_what_passed_how_far_it_moved() -> None:
+def test_a_terminal_shows_how_far_passing_values_moved() -> None:
     text = printed(PASSED)
     row = next(line for line in text.splitlines() if ALIGN in line)
     assert f"+0.005 ({BEST})" in row

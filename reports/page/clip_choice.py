@@ -1,9 +1,8 @@
-"""Which requests a report shows with pictures and sound: the best, the worst, and some between.
+"""Choice of the requests whose clips a report shows: the best, the worst, and some between.
 
-A third are those with the highest scores, a third those with the lowest, and the rest lie at
-equal steps of rank between them, so that what is shown is not only what is extreme. The score
-is AV-Align's, the mean over the models of the table (over its reference rows where it has no
-model). Ties are broken by the order of the requests.
+A third has the highest scores, a third the lowest, and the rest lies at equal steps of rank between
+them, so that not only extremes are shown. The score is AV-Align, averaged over the models of the
+table (over its reference rows if it has no model). Ties are broken by the order of the requests.
 """
 
 from __future__ import annotations
@@ -16,46 +15,47 @@ from typing import Literal
 import numpy as np
 
 from svbench.errors import ConfigError
-from svbench.reports.tables.clip_scores import VALUE, ClipScores, Numbers
+from svbench.reports.analysis.clip_scores import VALUE, ClipScores, Numbers
 from svbench.types import Column, ResultTable, Row
 
 Why = Literal["best", "between", "worst", "all"]
 AV_ALIGN, ADJUSTED = "av-align", "av-align-adjusted"
 USUAL = 24  # requests
-MOST_CLIPS = 120  # copies that are made unasked: at 256 x 256 px some 25 MB, and half a minute
+MOST_CLIPS = 120  # copies made by default: at 256 x 256 px some 25 MB, and half a minute
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The requests that are shown, in their own order, and why each is."""
+    """The chosen requests, in the order of the run, and the reason for each."""
 
-    metric: str | None  # what ranked them; None: no metric told anything of single clips
-    rows: tuple[str, ...]  # the systems whose mean ranked them
+    metric: str | None  # by which they are ranked; None: no metric has scores per clip
+    rows: tuple[str, ...]  # the systems over which the scores are averaged
     why: Mapping[str, Why]  # request -> reason
 
 
 def headline_column(table: ResultTable, scores: ClipScores) -> Column | None:
-    """Return the column a reader should look at first: AV-Align if there is one, by clip.
+    """Return the main column of a table among those with scores per clip; None without any.
 
-    Corrected for chance where it is: plain AV-Align is mostly chance on general clips.
+    It is AV-Align if there is one, adjusted for chance if possible: on general clips, plain
+    AV-Align is mostly chance.
     """
-    told = set(scores.metrics())
-    columns = [column for column in table.columns if column.metric in told]
+    per_clip = set(scores.metrics())
+    columns = [column for column in table.columns if column.metric in per_clip]
     adjusted = [column for column in columns if column.metric.startswith(ADJUSTED)]
     aligned = [column for column in columns if column.metric.startswith(AV_ALIGN)]
     return next(iter([*adjusted, *aligned, *columns]), None)
 
 
 def ranked_rows(rows: Sequence[Row]) -> tuple[Row, ...]:
-    """Return the models among rows, or all of them where there is none."""
+    """Return the models among rows, or all rows if there is no model."""
     models = tuple(row for row in rows if row.competes)
     return models or tuple(rows)
 
 
 def choose(table: ResultTable, scores: ClipScores, count: int | None = None) -> Choice:
-    """Choose `count` requests, or all if there are no more.
+    """Choose `count` requests, or all if the run has no more.
 
-    Unasked there are 24, and fewer where a table has so many rows that 24 of each are too many.
+    The default is `USUAL`, or fewer, so that all rows together show at most `MOST_CLIPS` clips.
     """
     if count is None:
         count = max(3, min(USUAL, MOST_CLIPS // max(1, len(table.rows))))
@@ -83,14 +83,14 @@ def choose(table: ResultTable, scores: ClipScores, count: int | None = None) -> 
 
 
 def _mean(scores: ClipScores, systems: tuple[str, ...], column: Column) -> Numbers:
-    """Return the mean over rows by request, so signed that more is better."""
+    """Return the mean over rows by request, (R,), signed so that more is better."""
     sign = 1.0 if column.better == "higher" else -1.0
     found = [scores.numbers[system, column.metric][VALUE] for system in systems]
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Mean of empty slice")  # a request no row was judged on
+        warnings.filterwarnings("ignore", "Mean of empty slice")  # a request without any score
         return sign * np.asarray(np.nanmean(found, axis=0), np.float64)
 
 
 def _spaced(length: int, count: int) -> list[int]:
-    """Return `count` places at equal steps of `length`, each in the middle of its step."""
+    """Return the centres of `count` equal steps of `length`, as indices."""
     return [int((i + 0.5) * length / count) for i in range(count)]

@@ -1,8 +1,8 @@
-"""The paper's published figures, as a table of their own beside the rows they speak of.
+"""The paper's published figures, as a table of their own.
 
-Published and own figures never share a table: a line here is a line of the paper, its cells are
-the printed text, and each column says whose it is. Where a line describes a model of ours (by
-mixer and gamma, in Table 1 alone), that row's own value stands in the column marked "here".
+Published figures never share a table with ours: a line here is a line of the paper, its cells are
+the printed text, and each heading names the source of its column. Where a line describes a row of
+ours (same mixer and gamma, in Table 1 alone), that row's value stands in the columns marked "here".
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from svbench.reports.published import BETTER, CAVEATS, PublishedRow, PublishedTable, published
-from svbench.reports.tables.table import ABSENT, ARROWS, Cell, Line, Sheet, cell_of
+from svbench.reports.tables.sheet import ABSENT, ARROWS, Cell, Line, Sheet, cell_of
 from svbench.types import Column, ResultTable, Row
 
 MINIATURE = (
@@ -24,8 +24,8 @@ FULL_SIZE = (
 )
 
 
-def beside(table: ResultTable) -> Sheet | None:
-    """Return the paper's table of this data set; None if it has none in the table's columns."""
+def published_sheet(table: ResultTable) -> Sheet | None:
+    """Return the paper's table of this data set; None if it has none of the table's columns."""
     known = published(table.dataset)
     found = {} if known is None else {name: known.column_of(name, table) for name in known.columns}
     columns = {name: column for name, column in found.items() if column is not None}
@@ -36,9 +36,9 @@ def beside(table: ResultTable) -> Sheet | None:
     return Sheet(
         title=f"{known.source}: {known.caption}",
         headings=tuple(
-            f"{name} {ARROWS[BETTER[name]]}, {whose}"
+            f"{name} {ARROWS[BETTER[name]]}, {source}"
             for name in columns
-            for whose in (("paper", "here") if ours else ("paper",))
+            for source in (("paper", "here") if ours else ("paper",))
         ),
         lines=tuple(_line(line, row, columns, ours=ours) for line, row in lines),
         footnotes=_footnotes(known, table, columns, ours=ours),
@@ -47,7 +47,7 @@ def beside(table: ResultTable) -> Sheet | None:
 
 
 def _match(line: PublishedRow, table: ResultTable) -> Row | None:
-    return next((row for row in table.rows if line.speaks_of(row)), None)
+    return next((row for row in table.rows if line.describes(row)), None)
 
 
 def _line(
@@ -58,7 +58,7 @@ def _line(
         cells.append(Cell(line.cells.get(name, ABSENT)))
         if ours:
             score = None if row is None else row.scores.get(column.metric)
-            # n beside it would seem the paper's
+            # a count would be taken for the paper's
             cells.append(replace(cell_of(score, 0), count="", against=""))
     here = "" if row is None else f"; here: {row.title}"
     return Line(f"paper: {line.method}{here}", reference=False, cells=tuple(cells))
@@ -71,6 +71,6 @@ def _footnotes(
     notes.append(f"paper: as printed in {known.source}; a dash is a gap in that table")
     notes += [f"{name}: {CAVEATS[name]}" for name in columns if name in CAVEATS]
     if ours:
-        said = ", ".join(f"{name} is {column.metric}" for name, column in columns.items())
-        notes.append(f"here: rows of this run of equal mixer and gamma; {said}")
+        metrics = ", ".join(f"{name} is {column.metric}" for name, column in columns.items())
+        notes.append(f"here: rows of this run of equal mixer and gamma; {metrics}")
     return tuple(notes)

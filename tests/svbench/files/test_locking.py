@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from svbench.errors import ConfigError, DataError, StoppedError, SvbenchError
-from svbench.files.holding import LOCK, clear_left_overs, locked
+from svbench.files.locking import LOCK, locked, remove_partial_files
 from svbench.files.writing import MARK
 from tests.factories.full_disks import files_of_at_most
 
@@ -189,7 +189,7 @@ def test_only_what_carries_our_mark_is_deleted(tmp_path: Path) -> None:
     for name in (*ours, *theirs):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
-    clear_left_overs(tmp_path, ("samples", "features"))
+    remove_partial_files(tmp_path, ("samples", "features"))
     assert sorted(everything(tmp_path)) == sorted(theirs)
     assert not (tmp_path / f".data-x{MARK}").exists()
 
@@ -200,6 +200,6 @@ def test_nothing_is_deleted_through_a_link(tmp_path: Path) -> None:
     (tmp_path / "away" / f".x{MARK}").write_text("somewhere else")
     for link_to in ("samples", "features/deeper", f".data{MARK}"):
         (tmp_path / "run" / link_to).symlink_to(tmp_path / "away")
-    clear_left_overs(tmp_path / "run", ("samples", "features"))
+    remove_partial_files(tmp_path / "run", ("samples", "features"))
     assert [path.name for path in (tmp_path / "away").iterdir()] == [f".x{MARK}"]
     assert not (tmp_path / "run" / f".data{MARK}").is_symlink()

@@ -1,10 +1,11 @@
-"""A result table arranged for print: what stands in each cell, whatever the medium.
+"""A result table arranged for print, independent of the format.
 
-Models and reference rows (real clips, and what is made of them) are set apart: a ceiling is not
-a competitor. An absent cell is a dash, and its reason becomes a footnote. Which cells are marked
-best and second best, `svbench.reports.tables.ranking` decides.
-
-Every medium prints a `Sheet` alike: its title, its protocol and its footnotes make the caption.
+Conventions
+-----------
+Models come first, then reference rows (real clips, and controls made of them): a ceiling is not a
+competitor. An absent cell is a dash, and its reason is a footnote. Cells are marked best and second
+best by `svbench.reports.analysis.ranking`. In every format the caption of a `Sheet` is its title,
+its protocol and its footnotes.
 """
 
 from __future__ import annotations
@@ -14,10 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from svbench.files.results import ClipValues
-from svbench.reports.tables.footnotes import FEW as FEW  # which belongs to our face
+from svbench.reports.analysis.ranking import Place, marked_places
 from svbench.reports.tables.footnotes import VIEW, footnotes
-from svbench.reports.tables.judged import scale_of
-from svbench.reports.tables.ranking import Place, places
 from svbench.types import ResultTable, Row, Score
 
 ARROWS = {"higher": "↑", "lower": "↓"}
@@ -25,7 +24,8 @@ ABSENT = "–"
 NATIVE = "every clip at its own size and frame rate"
 NOT_COMPARABLE = "miniature data, models and networks: not comparable with published figures"
 UNEQUAL = "distances between sets fall with n: compare at equal n only"
-RECORDED = ("seed", "real clips")  # what of a run's record stands in the caption
+RECORDED = ("seed", "real clips")  # entries of a run's record that stand in the caption
+ELSEWHERE = "elsewhere"  # the scale of `svbench score`, which does not know how clips were made
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Cell:
     value: str
     interval: str = ""
     count: str = ""  # of clips it rests on
-    place: Place | None = None  # best or second best of the models, where that is known
+    place: Place | None = None  # best or second best of the models, where intervals support it
     against: str = ""  # the count of real clips that a distance is measured from
 
 
@@ -44,7 +44,7 @@ class Line:
     """One printed row."""
 
     title: str
-    reference: bool
+    reference: bool  # made of real clips
     cells: tuple[Cell, ...]
 
 
@@ -57,17 +57,22 @@ class Sheet:
     lines: tuple[Line, ...]
     footnotes: tuple[str, ...]
     protocol: str = ""  # scale, seed, clips, and the full name of each metric
-    name: str = ""  # a title for where there is little room
-    brief: tuple[str, ...] = ()  # notes that stand even there
+    name: str = ""  # the short title, of a compact table
+    brief: tuple[str, ...] = ()  # the notes of a compact table
 
 
 def arrange(table: ResultTable, scores: ClipValues | None = None) -> Sheet:
-    """Return a table as it is printed: models first, then reference rows, in their own order.
+    """Return a table as it is printed: models first, then reference rows, each in given order.
 
-    Without `scores`, the values of single clips, no cell is marked best.
+    Parameters
+    ----------
+    table : ResultTable
+        the table to print
+    scores : ClipValues or None
+        scores per clip, by which cells are marked best (Default value = None: none is marked)
     """
     table = replace(table, rows=tuple(sorted(table.rows, key=lambda r: r.made_of_real_clips)))
-    marked = {} if scores is None else places(table, scores)
+    marked = {} if scores is None else marked_places(table, scores)
     lines = tuple(_line(row, table, marked) for row in table.rows)
     return Sheet(
         title=f"{table.title} ({_format(table)})",
@@ -81,13 +86,13 @@ def arrange(table: ResultTable, scores: ClipValues | None = None) -> Sheet:
 
 
 def _format(table: ResultTable) -> str:
-    """Return the format that clips were judged in."""
+    """Return the clip format that was scored."""
     views = {column.settings.get(VIEW) for column in table.columns}
     return NATIVE if views == {"native"} else str(table.spec)
 
 
 def _brief(table: ResultTable) -> Iterator[str]:
-    """Return what must be said of a table wherever it stands."""
+    """Yield the notes that even a compact table needs."""
     if table.scale == "mini":
         yield NOT_COMPARABLE
     counts = {score.count for row in table.rows for score in row.scores.values()}
@@ -99,13 +104,13 @@ def _brief(table: ResultTable) -> Iterator[str]:
 
 
 def _sizes(table: ResultTable, metric: str) -> set[tuple[int, int]]:
-    """Return the counts of clips that the distances of a column rest on."""
+    """Return the counts of clips behind the distances of a column, as (generated, real)."""
     scores = [row.scores[metric] for row in table.rows if metric in row.scores]
     return {(s.count, s.reference_count) for s in scores if s.reference_count is not None}
 
 
 def _protocol(table: ResultTable) -> str:
-    """Return at which scale and by what the rows were judged."""
+    """Return scale, record and metrics of a table in one line."""
     record = [f"{name}: {table.record[name]}" for name in RECORDED if name in table.record]
     judged = ", ".join(column.metric for column in table.columns)
     scale = scale_of(table)
@@ -122,7 +127,7 @@ def _line(row: Row, table: ResultTable, marked: Mapping[tuple[str, str], Place])
 
 
 def cell_of(score: Score | None, asked: int, place: Place | None = None) -> Cell:
-    """Return one score as it is printed; `asked` clips were asked for."""
+    """Return one score as it is printed; `asked` is the number of clips requested of the row."""
     if score is None:
         return Cell(ABSENT)
     interval = "" if score.interval is None else bounds(score.interval)
@@ -132,19 +137,20 @@ def cell_of(score: Score | None, asked: int, place: Place | None = None) -> Cell
 
 
 def counts_of(cells: Sequence[Cell]) -> tuple[str, tuple[str, ...]]:
-    """Return the counts that most cells of a row share, and for each cell those it has apart.
+    """Return the count that most cells of a row share, and for each cell what deviates from it.
 
-    The first are printed once, the others in their cells. An absent cell has none.
+    The first is printed once, beside the row's title, the others in their cells. An absent cell
+    has no count.
     """
     counts = Counter(cell.count for cell in cells if cell.count)
     count = counts.most_common(1)[0][0] if counts else ""
     compared = {cell.against for cell in cells if cell.against}
-    apart = any(cell.count != count for cell in cells if cell.against)
-    against = "" if apart or len(compared) != 1 else compared.pop()
-    return _joined(count, against), tuple(_apart(cell, count, against) for cell in cells)
+    deviates = any(cell.count != count for cell in cells if cell.against)
+    against = "" if deviates or len(compared) != 1 else compared.pop()
+    return _joined(count, against), tuple(_deviating(cell, count, against) for cell in cells)
 
 
-def _apart(cell: Cell, count: str, against: str) -> str:
+def _deviating(cell: Cell, count: str, against: str) -> str:
     if cell.count != count:
         return _joined(cell.count, cell.against)
     return "" if cell.against == against else cell.against
@@ -154,12 +160,17 @@ def _joined(*parts: str) -> str:
     return " ".join(filter(None, parts))
 
 
+def scale_of(table: ResultTable) -> str:
+    """Return the scale of a table as it is printed."""
+    return "clips made elsewhere" if table.scale == ELSEWHERE else table.scale
+
+
 def bounds(interval: tuple[float, float]) -> str:
     """Return an interval as it is printed."""
     return f"[{number(interval[0])}, {number(interval[1])}]"
 
 
 def number(value: float) -> str:
-    """Return a number with the decimals that an interval can bear: three below ten, fewer above."""
+    """Return a number as it is printed: three decimals below 10, one below 100, none above."""
     decimals = 3 if abs(value) < 10 else 1 if abs(value) < 100 else 0
     return f"{value:.{decimals}f}"

@@ -1,13 +1,13 @@
-"""What `svbench check` found, for a terminal, for the summary of a CI job, and as JUnit XML.
+"""The formats of `svbench check`: terminal, Markdown for the summary of a CI job, JUnit XML.
 
-What failed stands first and in full; what passed is counted, metric by metric, with the largest
-move and what was allowed. A terminal shows lines and no table: names of rows and metrics are longer
-than a narrow one has room for, and none is broken.
+Failures come first and in full; what passed is counted per metric, with the largest change and the
+tolerance. On a terminal these are lines rather than a table, as names of rows and metrics are too
+long for the columns of a narrow one.
 
 References
 ----------
-- GitHub Actions, job summaries: Markdown, as `svbench.reports.tables.markdown` writes it.
-- The JUnit XML that CI servers read: testsuites > testsuite > testcase > failure.
+- GitHub Actions, job summaries: https://docs.github.com/actions/reference/workflow-commands-for-github-actions
+- JUnit XML as CI servers read it: testsuites > testsuite > testcase > failure.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from svbench.reports.compare.drift import WORDS, Finding, Outcome, Verdict
+from svbench.reports.compare.drift import WORDS, Finding, Outcome, Verdict, printed
 from svbench.reports.tables.markdown import escape, grid
 
 HEADINGS: Final = ("row", "metric", "golden", "now", "change", "allowed", "verdict")
@@ -37,14 +37,14 @@ _NOT_IN_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U00
 
 
 def show_verdict(verdict: Verdict, console: Console | None = None) -> None:
-    """Print what was found."""
+    """Print a verdict on a terminal."""
     parts: list[RenderableType] = []
     lines = Table.grid(padding=(0, 1))
     for finding in verdict.failures:
         lines.add_row(Text("✗", style="red"), Text(_failure(verdict, finding), overflow="fold"))
     for metric, cells, change, allowed in _moves(verdict):
-        said = f"{metric}: {cells} cells within, largest change {change}, allowed {allowed}"
-        lines.add_row(Text("✓", style="green"), Text(said, overflow="fold"))
+        passed = f"{metric}: {cells} cells within, largest change {change}, allowed {allowed}"
+        lines.add_row(Text("✓", style="green"), Text(passed, overflow="fold"))
     for note in verdict.notes:
         lines.add_row(Text("·", style="dim"), Text(note, style="dim", overflow="fold"))
     parts.append(lines)
@@ -53,29 +53,29 @@ def show_verdict(verdict: Verdict, console: Console | None = None) -> None:
 
 
 def headline(verdict: Verdict) -> str:
-    """Return in one line how it came out, and which rows and columns failed."""
+    """Return a verdict in one line, with the rows and columns that failed."""
     failed = {finding.outcome for finding in verdict.failures}
     kept = "out of tolerance" if "left" in failed else "not comparable with the golden table"
     return f"{'within tolerance' if verdict.passes else kept}: {verdict.summary}"
 
 
 def advice(verdict: Verdict) -> str:
-    """Return what to do about what failed."""
+    """Return what to do about the failures."""
     failed = {finding.outcome for finding in verdict.failures}
-    said = dict.fromkeys(ADVICE[outcome] for outcome in ADVICE if outcome in failed)
-    return "; ".join([*said, "if it is meant, run again with --update --reason '...'"])
+    steps = dict.fromkeys(ADVICE[outcome] for outcome in ADVICE if outcome in failed)
+    return "; ".join([*steps, "if it is meant, run again with --update --reason '...'"])
 
 
 def _failure(verdict: Verdict, finding: Finding) -> str:
-    """Return what is wrong in one cell, row or column."""
-    *_, golden, now, change, allowed, said = _line(verdict, finding)
+    """Return in one line what is wrong with a cell, row or column."""
+    *_, golden, now, change, allowed, result = _line(verdict, finding)
     values = [f"golden {golden}"] * bool(golden) + [f"now {now}"] * bool(now)
     moved = [f"change {change}"] * bool(change) + [f"allowed {allowed}"] * bool(allowed)
-    return f"{finding.place}: {', '.join([said, *values, *moved])}"
+    return f"{finding.place}: {', '.join([result, *values, *moved])}"
 
 
 def markdown_verdict(verdict: Verdict, title: str) -> str:
-    """Return Markdown for the summary of a CI job."""
+    """Return a verdict as Markdown, for the summary of a CI job."""
     sign = "✅" if verdict.passes else "❌"
     text = f"### {sign} {escape(title)}: {escape(headline(verdict))}\n\n"
     if verdict.failures:
@@ -89,7 +89,7 @@ def markdown_verdict(verdict: Verdict, title: str) -> str:
 
 
 def junit_verdict(verdict: Verdict, title: str) -> str:
-    """Return JUnit XML: a test case for each cell, and for each row or column that differs."""
+    """Return a verdict as JUnit XML: a test case per cell, and per row or column that differs."""
     count, failures = str(len(verdict.findings)), str(len(verdict.failures))
     root = ElementTree.Element("testsuites", tests=count, failures=failures)
     suite = ElementTree.SubElement(
@@ -103,9 +103,9 @@ def junit_verdict(verdict: Verdict, title: str) -> str:
             name=_xml(finding.metric or "(every metric)"),
         )
         if not finding.passes:
-            said = _xml(str(finding))
-            failure = ElementTree.SubElement(case, "failure", message=said, type=finding.outcome)
-            failure.text = f"{said}\nallowed: {finding.allowed}" if finding.allowed else said
+            line = _xml(str(finding))
+            failure = ElementTree.SubElement(case, "failure", message=line, type=finding.outcome)
+            failure.text = f"{line}\nallowed: {finding.allowed}" if finding.allowed else line
     if verdict.notes:
         ElementTree.SubElement(suite, "system-out").text = _xml("\n".join(verdict.notes))
     ElementTree.indent(root)
@@ -114,21 +114,21 @@ def junit_verdict(verdict: Verdict, title: str) -> str:
 
 
 def _line(verdict: Verdict, finding: Finding) -> list[str]:
-    said = [WORDS[finding.outcome]]
+    result = [WORDS[finding.outcome]]
     if finding.outcome == "left":
-        said.append(verdict.direction(finding))
+        result.append(verdict.direction(finding))
     if finding.reason:
-        said.append(finding.reason)
+        result.append(finding.reason)
     return [
         finding.system or "every row",
         finding.metric or "every metric",
-        *(_number(finding.golden), _number(finding.now), finding.change, finding.allowed),
-        ": ".join(said),
+        *(printed(finding.golden), printed(finding.now), finding.change, finding.allowed),
+        ": ".join(result),
     ]
 
 
 def _moves(verdict: Verdict) -> Iterator[list[str]]:
-    """Return a line for each metric with cells that passed."""
+    """Yield a line for each metric with cells that passed."""
     passed = [finding for finding in verdict.findings if finding.passes]
     for metric in dict.fromkeys(finding.metric for finding in passed):
         cells = [finding for finding in passed if finding.metric == metric]
@@ -141,10 +141,6 @@ def _gap(finding: Finding) -> float:
     return abs((finding.now or 0.0) - (finding.golden or 0.0))
 
 
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.6g}"
-
-
 def _xml(text: str) -> str:
-    """Take out what XML 1.0 cannot hold in any form."""
+    """Return a text with the characters that XML 1.0 cannot hold replaced."""
     return _NOT_IN_XML.sub("�", text)

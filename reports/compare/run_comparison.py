@@ -1,4 +1,4 @@
-"""What `svbench compare` prints: the table of several runs, and paired differences from one row."""
+"""`svbench compare`: the table of several runs, and paired differences from a baseline row."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from dataclasses import asdict, dataclass
 from typing import Final
 
 from svbench.files.results import ClipValues
+from svbench.reports.analysis.paired import Paired
+from svbench.reports.compare.differences import all_differences, baseline_row, differences
 from svbench.reports.compare.merge import merge
-from svbench.reports.compare.requests import Run
-from svbench.reports.tables.differences import all_differences, chosen_row, differences
+from svbench.reports.compare.shared_requests import Run
 from svbench.reports.tables.exports import table_csv, table_json
-from svbench.reports.tables.formats import only
+from svbench.reports.tables.formats import select_columns
 from svbench.reports.tables.latex import latex
 from svbench.reports.tables.markdown import markdown
-from svbench.reports.tables.paired import Paired
-from svbench.reports.tables.table import Sheet, arrange
+from svbench.reports.tables.sheet import Sheet, arrange
 from svbench.reports.tables.text import text
 from svbench.types import ResultTable
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Several runs as one table, and what their rows differ by."""
+    """Several runs as one table, and the paired differences of their rows."""
 
     table: ResultTable
     scores: ClipValues
@@ -34,10 +34,20 @@ class Comparison:
 def compare(
     runs: Sequence[Run], metrics: tuple[str, ...] = (), against: str | None = None
 ) -> Comparison:
-    """Merge runs, keep some columns (or all), and compare every row with one of them."""
+    """Merge runs, and compute paired differences of every row from a baseline.
+
+    Parameters
+    ----------
+    runs : Sequence[Run]
+        the runs; the first decides what is comparable
+    metrics : tuple of str
+        the columns to keep (Default value = (): all)
+    against : str or None
+        the baseline row (Default value = None: the first model)
+    """
     merged = merge(runs)
-    table = only(merged.table, metrics)
-    row = chosen_row(table, against, merged.scores, merged.called)
+    table = select_columns(merged.table, metrics)
+    row = baseline_row(table, against, merged.scores, merged.run_names)
     below = differences(table, merged.scores, row)
     sheets = (arrange(table, merged.scores), *(() if below is None else (below,)))
     return Comparison(table, merged.scores, sheets, all_differences(table, merged.scores, row))

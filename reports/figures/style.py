@@ -1,8 +1,8 @@
-"""How every figure looks and is written: one palette, light and dark, and repeatable bytes.
+"""Style and output of all figures: one palette, light and dark, and reproducible bytes.
 
-A figure is drawn once, in the light palette. SVG is for pages, PDF for papers; the ending of the
-path decides. A page that may turn dark takes `darkened`, which exchanges the few colours of the
-palette in the SVG and leaves everything else as it is.
+A figure is drawn once, in the light palette, and written as SVG (for pages) or PDF (for papers),
+depending on the suffix of the path. `darkened` returns an SVG in the dark palette, for pages with a
+dark theme: it replaces the few colours of the palette and nothing else.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 INK: Final = "#1c2126"  # text, axes
-QUIET: Final = "#68707a"  # what is said in passing: reference rows, labels
+QUIET: Final = "#68707a"  # reference rows, labels
 RULE: Final = "#d8dce0"  # grids
 PAPER: Final = "#ffffff"
-# Told apart by people who do not see all colours (after Okabe and Ito), and by lightness.
+# Distinguishable with colour vision deficiency (after Okabe and Ito), and by lightness.
 HUES: Final = ("#0b63a5", "#b4530a", "#0a7a5c", "#8c3c83", "#7a6a00", "#a3223f", "#3f6f8f")
 PLACES: Final = 6  # of a figure's width and height: a thousandth of a pixel
 FLOW: Final = HUES[1]  # motion
@@ -76,10 +76,18 @@ STYLE: Final = {
 def write(
     path: Path, size: tuple[float, float], draw: Callable[[Figure], None], *, dark: bool = False
 ) -> None:
-    """Let `draw` fill a figure of `size` inches, and write it as SVG or PDF.
+    """Draw a figure and write it as SVG or PDF; equal drawings give equal bytes.
 
-    The same drawing gives the same bytes. With `dark`, an SVG in the dark palette is written
-    beside it, as `<stem>-dark.svg`.
+    Parameters
+    ----------
+    path : Path
+        the file, with suffix .svg or .pdf
+    size : (float, float)
+        width and height, in inches
+    draw : callable
+        fills an empty figure
+    dark : bool
+        write an SVG also in the dark palette, as `<stem>-dark.svg` (Default value = False)
     """
     import matplotlib as mpl
     from matplotlib.figure import Figure
@@ -101,10 +109,10 @@ def write(
 
 
 def _settle(figure: Figure) -> None:
-    """Lay out a figure now, and round the places of its axes.
+    """Lay out a figure now, and round the positions of its axes.
 
-    The solver behind the layout ends in other last bits from time to time, and SVG names its clip
-    paths by a digest of all bits.
+    The last bits of the layout solver's result vary between runs, and SVG names clip paths by a
+    digest of all bits.
     """
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
@@ -115,23 +123,23 @@ def _settle(figure: Figure) -> None:
 
 
 def darkened(svg: str) -> str:
-    """Return an SVG with the colours of the dark palette in place of the light one's."""
+    """Return an SVG of the light palette in the dark palette."""
     for light, deep in DARK.items():
         svg = svg.replace(light, deep)
     return svg
 
 
 def hue(place: int) -> str:
-    """Return the colour of the model at a place; there are seven, then they come again."""
+    """Return the colour of the model at a place; the seven colours repeat."""
     return HUES[place % len(HUES)]
 
 
 def tidy(axis: Axes, *, grid: str = "y") -> None:
-    """Draw a quiet grid behind the data of an axis."""
+    """Draw a light grid behind the data of an axis."""
     axis.set_axisbelow(True)
     axis.grid(axis=grid)  # type: ignore[arg-type]
 
 
 def wrapped(text: str, width: int, lines: int = 2) -> str:
-    """Break a text into at most `lines` lines of some `width` characters, and cut the rest."""
+    """Return a text in at most `lines` lines of `width` characters; the rest is cut off."""
     return "\n".join(textwrap.wrap(text, width, max_lines=lines, placeholder=" …"))

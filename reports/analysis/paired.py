@@ -1,23 +1,23 @@
-"""What two rows differ by on the same requests, from the scores of single clips.
+"""Paired differences: the mean difference of two rows over the requests that both have.
 
-Two rows of one run (or of two) are asked for the same requests, and a request that is hard for one
-system is mostly hard for the other. Therefore the values of one metric are paired by request id,
-and the interval is that of the mean difference, each pair being one value: it is narrower
-than what two intervals side by side suggest.
+Two rows of one run (or of two) answer the same requests, and a request that is hard for one
+system is mostly hard for the other. Values of one metric are therefore paired by request id, and
+the interval is that of the mean difference, each pair being one value: it is narrower than two
+intervals side by side suggest.
 
 Conventions
 -----------
-A difference is the first row minus the second, in the metric's own unit; whether more is better
-is for the reader of the column to say. Requests that only one row was scored on are not counted
-in the mean, and `Paired` says how many there were. Metrics that look at a whole set (FVD, FAD)
-have no value for a clip, so no paired difference of theirs exists: that is a `DataError`.
+A difference is the first row minus the second, in the metric's own unit, whichever direction is
+better. Requests that only one row was scored on do not enter the mean; `Paired` counts them.
+Metrics of whole sets (FVD, FAD) have no value per clip and thus no paired difference: that is a
+`DataError`.
 
-Two run folders are paired by request id alone. Whether the same id names the same request in
-both, `svbench.reports.compare.requests` decides before.
+Rows are paired by request id alone. `svbench.reports.compare.shared_requests` makes sure that an id
+names the same request in two runs.
 
 References
 ----------
-- `svbench.intervals`, which forms the interval.
+- `svbench.intervals`, which computes the interval.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from svbench.files.results import ClipValues, load_scores, load_table
 from svbench.intervals import Interval, example_means, paired_difference
 from svbench.types import Column
 
-LEAST_UNBOUNDED: Final = 40  # pairs on which values without a known range can differ
+LEAST_UNBOUNDED: Final = 40  # pairs that values without a known range need to differ
 
 
 @dataclass(frozen=True, slots=True)
 class Paired:
-    """The mean difference of two rows in one metric, over the requests that both have."""
+    """The mean difference of two rows by one metric, over the requests that both have."""
 
     metric: str
     first: str  # system names, as in scores.csv
@@ -56,14 +56,15 @@ class Paired:
 
     @property
     def stands(self) -> bool:
-        """Return whether the rows may be said to differ.
+        """Return whether the rows differ: whether the interval excludes 0 and can be relied on.
 
-        Without a range, intervals of few pairs exclude 0 too often (`docs/intervals.md`).
+        Of values without a known range, intervals of few pairs exclude 0 too often
+        (`docs/intervals.md`).
         """
         return self.excludes_zero and (self.bounded or self.count >= LEAST_UNBOUNDED)
 
     def __str__(self) -> str:
-        """Return it as one line."""
+        """Return the difference in one line."""
         bounds = (
             "no interval"
             if self.interval is None
@@ -85,27 +86,32 @@ def paired(
     other: ClipValues | None = None,
     bounds: Interval | None = None,
 ) -> Paired:
-    """Pair two rows by request id.
+    """Compute the paired difference of two rows.
 
     Parameters
     ----------
     scores : ClipValues
-        of the run that holds `first`, from `svbench.files.results.load_scores`
+        scores per clip of the run of `first`, from `svbench.files.results.load_scores`
     metric, first, second : str
         names as in scores.csv
     other : ClipValues or None
-        of the run that holds `second`; None if it is the same run (Default value = None)
+        scores per clip of the run of `second` (Default value = None: the same run)
     bounds : (float, float) or None
-        lowest and highest value of a clip, as `bounds_of` a column (Default value = None)
+        lowest and highest value of a clip, see `bounds_of` (Default value = None: not known)
+
+    Returns
+    -------
+    Paired
+        mean of first minus second, with its 95 % interval over requests
 
     Raises
     ------
     DataError
-        where the metric has no values per clip in one of the rows, or no request is in both
+        if the metric has no values per clip in one of the rows, or no request is in both
     """
     left = _values(scores, metric, first)
     right = _values(scores if other is None else other, metric, second)
-    shared = sorted(left.keys() & right.keys())  # sorted, so that the order of files says nothing
+    shared = sorted(left.keys() & right.keys())  # sorted: the order of the file has no effect
     if not shared:
         raise DataError(
             f"{metric}: found no request scored in both {first!r} ({len(left)} requests, e.g. "
@@ -130,7 +136,7 @@ def paired(
 def paired_runs(
     run: Path, metric: str, first: str, second: str, other: Path | None = None
 ) -> Paired:
-    """Pair two rows of one run folder, or of two, as `paired` does."""
+    """Compute the paired difference of two rows of one run folder, or of two: see `paired`."""
     scores = load_scores(run)
     known = {column.metric: bounds_of(column) for column in load_table(run).columns}
     return paired(
@@ -144,7 +150,7 @@ def paired_runs(
 
 
 def bounds_of(column: Column) -> Interval | None:
-    """Return the lowest and highest value of a clip; None if the metric did not record them."""
+    """Return the lowest and highest value of a clip; None if the column does not record them."""
     match column.settings.get("bounds"):
         case [float() | int() as low, float() | int() as high] if low < high:
             return float(low), float(high)
@@ -152,7 +158,7 @@ def bounds_of(column: Column) -> Interval | None:
 
 
 def _values(scores: ClipValues, metric: str, system: str) -> dict[str, float]:
-    """Return the values of one row by request."""
+    """Return the values of one row by request id."""
     values = scores.get((system, metric))
     if values:
         return dict(values)

@@ -10,7 +10,7 @@ import pytest
 
 from svbench.errors import DataError
 from svbench.files.results import dump_scores, load_scores
-from svbench.reports.tables.clip_scores import ONSETS, PEAKS, RECALL, read_clip_scores, times_of
+from svbench.reports.analysis.clip_scores import ONSETS, PEAKS, RECALL, read_clip_scores, times_of
 from svbench.types import ClipScore
 from tests.factories.pages import ALIGN, IB, MODEL, OTHER, write_page_run
 
@@ -57,7 +57,7 @@ def test_values_by_request_are_those_of_the_other_reader(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("system,metric\n", r"found the columns \['system', 'metric'\], expected"),
         (f"{HEADING}a,x,m,high,\n", "column value: could not convert string to float"),
@@ -66,9 +66,9 @@ def test_values_by_request_are_those_of_the_other_reader(tmp_path: Path) -> None
         (f"{HEADING}a,x,m,1\n", "line 2: found 4 fields, expected 5"),
     ],
 )
-def test_a_malformed_file_is_one_line(tmp_path: Path, text: str, said: str) -> None:
+def test_a_malformed_file_is_one_line(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "scores.csv").write_text(text)
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=message):
         read_clip_scores(tmp_path)
 
 

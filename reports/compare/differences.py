@@ -1,8 +1,9 @@
-"""Paired differences of all rows from one of them, as a table.
+"""Paired differences of all rows from a baseline row, as a table.
 
-Each cell is the mean of a row minus the chosen one, over the requests that both were scored on,
-with its 95 % interval (`svbench.reports.tables.paired`). Bold are differences that the interval
-carries. Many intervals are read at once here; one in twenty that says nothing excludes 0.
+Each cell is the mean of a row minus that of the baseline, over the requests that both were scored
+on, with its 95 % interval (`svbench.reports.analysis.paired`). Differences whose interval excludes
+0 are bold. There is no correction for multiple comparisons: of intervals of no difference, one in
+twenty excludes 0.
 """
 
 from __future__ import annotations
@@ -14,40 +15,53 @@ from typing import Final
 
 from svbench.errors import ConfigError, DataError
 from svbench.files.results import ClipValues
-from svbench.reports.tables.paired import LEAST_UNBOUNDED, Paired, bounds_of, paired
-from svbench.reports.tables.table import ABSENT, ARROWS, Cell, Line, Sheet, number
+from svbench.reports.analysis.paired import LEAST_UNBOUNDED, Paired, bounds_of, paired
+from svbench.reports.tables.sheet import ABSENT, ARROWS, Cell, Line, Sheet, number
 from svbench.types import Column, ResultTable, Row
 
 EXPLANATION: Final = (
     "each cell: the row's mean minus that of the row in the title, over the requests that both "
     "have, with its 95 % interval over requests; rows differ where it excludes 0 (bold)"
 )
-NOTHING_CALLED: Final = "no interval excludes 0: these pairs do not tell the rows apart"
+NONE_DIFFERS: Final = "no interval excludes 0: no row differs significantly on these pairs"
 TOO_FEW: Final = (
     f"never bold below {LEAST_UNBOUNDED} pairs, as its values have no known range and intervals of "
-    "so few hold less often than they say"
+    "so few pairs cover less often than 95 %"
 )
-SAME: Final = 1e-5  # share by which equal values of two runs may be rounded apart
+SAME: Final = 1e-5  # relative tolerance for equal values of two runs
 
-Called = Mapping[str, tuple[str, str]]  # merged system -> its run, and its name there
+RunNames = Mapping[str, tuple[str, str]]  # merged system -> its run, and its name there
 
 
-def chosen_row(
+def baseline_row(
     table: ResultTable,
     against: str | None,
     scores: ClipValues | None = None,
-    called: Called | None = None,
+    run_names: RunNames | None = None,
 ) -> Row:
-    """Return the row that others are held against: the first model, unless one is named.
+    """Return the row that others are compared with: the first model, unless one is named.
 
-    A name is that of the system, the printed title, or RUN:SYSTEM; of rows that two runs call
-    alike, the plain name of the system is enough where they agree on every request of both.
-    Raises ConfigError where no row is called so, or several rows that differ.
+    Parameters
+    ----------
+    table : ResultTable
+        the merged table
+    against : str or None
+        a system, a printed title, or RUN:SYSTEM; the plain name of a system that several runs have
+        will do where their rows agree on every common request
+    scores : ClipValues or None
+        scores per clip (Default value = None: rows of one name never agree)
+    run_names : RunNames or None
+        run and original name of each system (Default value = None: of one run)
+
+    Raises
+    ------
+    ConfigError
+        if no row has that name, or several rows that differ
     """
     if against is None:
         models = [row for row in table.rows if row.competes]
         return (models or list(table.rows))[0]
-    runs = called or {}
+    runs = run_names or {}
     for row in table.rows:
         if against in (row.system, row.title, ":".join(runs.get(row.system, ()))):
             return row
@@ -60,7 +74,7 @@ def chosen_row(
 
 
 def _agree(scores: ClipValues, one: Row, other: Row) -> bool:
-    """Return whether two rows have the same values on every request that both have, and some."""
+    """Return whether two rows have common requests, and the same values on each of them."""
     metrics = one.scores.keys() & other.scores.keys()
     pairs = [
         (value, scores[other.system, metric][request])
@@ -72,7 +86,7 @@ def _agree(scores: ClipValues, one: Row, other: Row) -> bool:
 
 
 def all_differences(table: ResultTable, scores: ClipValues, against: Row) -> tuple[Paired, ...]:
-    """Return every paired difference from a row that exists."""
+    """Return every paired difference from a row, where one exists."""
     found = [
         _difference(scores, row, against, column) for row in table.rows for column in table.columns
     ]
@@ -80,12 +94,12 @@ def all_differences(table: ResultTable, scores: ClipValues, against: Row) -> tup
 
 
 def differences(table: ResultTable, scores: ClipValues, against: Row) -> Sheet | None:
-    """Return the differences from a row as a table; None if no metric has values of clips."""
+    """Return the differences from a row as a table; None if no metric has values per clip."""
     columns = [c for c in table.columns if (against.system, c.metric) in scores]
     others = [row for row in table.rows if row.system != against.system]
     if not columns or not others:
         return None
-    apart: dict[str, None] = {}  # rows that share no request with the chosen one
+    disjoint: dict[str, None] = {}  # rows that share no request with the baseline
     lines, pairs, equal = [], [], []
     for row in sorted(others, key=lambda row: row.made_of_real_clips):
         cells = []
@@ -94,10 +108,10 @@ def differences(table: ResultTable, scores: ClipValues, against: Row) -> Sheet |
             equal.append(row.title)
         for column in columns:
             found = _difference(scores, row, against, column)
-            if found is not None and same:  # an interval would speak of other clips
+            if found is not None and same:  # the same clips: there is nothing to estimate
                 found = replace(found, interval=None)
             if found is None and column.metric in row.scores:
-                apart[row.title] = None
+                disjoint[row.title] = None
             cells.append(_cell(found))
             pairs += [] if found is None else [found]
         lines.append(Line(row.title, row.made_of_real_clips, tuple(cells)))
@@ -105,7 +119,7 @@ def differences(table: ResultTable, scores: ClipValues, against: Row) -> Sheet |
         title=f"Paired differences from {against.title}",
         headings=tuple(f"{column.title} {ARROWS[column.better]}" for column in columns),
         lines=tuple(lines),
-        footnotes=(*_footnotes(columns, pairs, list(apart), against), *_equal(equal, against)),
+        footnotes=(*_footnotes(columns, pairs, list(disjoint), against), *_equal(equal, against)),
     )
 
 
@@ -115,21 +129,21 @@ def _equal(rows: list[str], against: Row) -> list[str]:
 
 
 def _footnotes(
-    columns: list[Column], pairs: list[Paired], apart: list[str], against: Row
+    columns: list[Column], pairs: list[Paired], disjoint: list[str], against: Row
 ) -> tuple[str, ...]:
     notes = [EXPLANATION]
     if pairs and not any(pair.excludes_zero for pair in pairs):
-        notes.append(NOTHING_CALLED)
+        notes.append(NONE_DIFFERS)
     doubtful = {pair.metric for pair in pairs if pair.excludes_zero and not pair.stands}
     if titles := [column.title for column in columns if column.metric in doubtful]:
         notes.append(f"{', '.join(titles)}: {TOO_FEW}")
-    if apart:
-        notes.append(f"no request in common with {against.title}: {', '.join(apart)}")
+    if disjoint:
+        notes.append(f"no request in common with {against.title}: {', '.join(disjoint)}")
     return tuple(notes)
 
 
 def _difference(scores: ClipValues, row: Row, against: Row, column: Column) -> Paired | None:
-    """Return a difference; None where a cell is empty or no request is in both rows."""
+    """Return a difference; None if a cell is empty or no request is in both rows."""
     if row.system == against.system or column.metric not in row.scores:
         return None
     try:

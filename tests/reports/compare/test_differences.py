@@ -9,20 +9,20 @@ from dataclasses import replace
 import pytest
 
 from svbench.errors import ConfigError
-from svbench.files.results import Asked
+from svbench.files.results import RequestIdentity
 from svbench.intervals import mean_interval
-from svbench.reports.compare.comparison import FORMATS, compare
-from svbench.reports.compare.requests import Run
-from svbench.reports.tables.differences import (
+from svbench.reports.analysis.paired import LEAST_UNBOUNDED
+from svbench.reports.compare.differences import (
     EXPLANATION,
-    NOTHING_CALLED,
+    NONE_DIFFERS,
     TOO_FEW,
     all_differences,
-    chosen_row,
+    baseline_row,
     differences,
 )
-from svbench.reports.tables.paired import LEAST_UNBOUNDED
-from svbench.reports.tables.table import Cell, Sheet
+from svbench.reports.compare.run_comparison import FORMATS, compare
+from svbench.reports.compare.shared_requests import Run
+from svbench.reports.tables.sheet import Cell, Sheet
 from tests.factories.results import (
     ALIGN,
     FVD,
@@ -37,21 +37,21 @@ TABLE = make_table()
 BEST, ONE, CROSS = "cmc-pe-gamma1.5", "cmc-pe-gamma1", "cross-attention-gamma1"
 
 
-def test_the_first_model_is_the_one_that_others_are_held_against() -> None:
-    assert chosen_row(TABLE, None).system == CROSS
-    assert chosen_row(make_table(rows=TABLE.rows[:2]), None).system == "real"
-    assert chosen_row(TABLE, BEST).system == BEST
-    assert chosen_row(TABLE, "cmc-pe, gamma 1.5").system == BEST
+def test_the_first_model_is_the_default_baseline() -> None:
+    assert baseline_row(TABLE, None).system == CROSS
+    assert baseline_row(make_table(rows=TABLE.rows[:2]), None).system == "real"
+    assert baseline_row(TABLE, BEST).system == BEST
+    assert baseline_row(TABLE, "cmc-pe, gamma 1.5").system == BEST
 
 
 def test_an_unknown_row_is_refused_with_the_known_ones() -> None:
     with pytest.raises(ConfigError, match="--against: found 'x', expected one of real, shuffled"):
-        chosen_row(TABLE, "x")
+        baseline_row(TABLE, "x")
 
 
 def two_runs(shuffled: float) -> Sequence[Run]:
     """Return a run and the first 4 requests of it, in which `shuffled` has another value."""
-    known = {request.rpartition("/")[0]: Asked("a hit", request) for request in REQUESTS}
+    known = {request.rpartition("/")[0]: RequestIdentity("a hit", request) for request in REQUESTS}
     few = {key: dict(list(of.items())[:4]) for key, of in clip_values().items()}
     few["shuffled", ALIGN] = dict.fromkeys(few["shuffled", ALIGN], shuffled)
     rows = tuple(replace(row, asked=4, settings={"set": "few"}) for row in TABLE.rows)
@@ -77,12 +77,12 @@ def test_a_row_of_one_of_two_runs_is_named_by_its_run(name: str) -> None:
 
 
 def test_a_plain_name_of_rows_that_differ_is_refused_with_both() -> None:
-    said = (
+    message = (
         r"^--against: found 'shuffled', which 2 runs call rows that differ, expected one of "
         r"shuffled \(few\), shuffled \(whole\)$"
     )
     runs = two_runs(0.5)
-    with pytest.raises(ConfigError, match=said):
+    with pytest.raises(ConfigError, match=message):
         compare(runs, (ALIGN,), "shuffled")
 
 
@@ -91,7 +91,7 @@ def test_a_plain_name_of_rows_that_meet_nowhere_is_refused() -> None:
     one, other = (replace(TABLE.rows[0], system=name) for name in ("a (x)", "a (y)"))
     table = make_table(rows=(one, other))
     with pytest.raises(ConfigError, match="found 'a', which 2 runs call rows that differ"):
-        chosen_row(table, "a", values, {"a (x)": ("x", "a"), "a (y)": ("y", "a")})
+        baseline_row(table, "a", values, {"a (x)": ("x", "a"), "a (y)": ("y", "a")})
 
 
 def few_pairs(count: int, bounds: object) -> Sheet:
@@ -112,7 +112,7 @@ def test_few_pairs_are_called_only_where_the_interval_carries_it(count: int) -> 
     sheet = few_pairs(count, [0.0, 1.0])
     ((cell,),) = (line.cells for line in sheet.lines)
     assert (cell.place == "best") == cell.interval.startswith("[+")
-    assert (NOTHING_CALLED in sheet.footnotes) == (cell.place is None)
+    assert (NONE_DIFFERS in sheet.footnotes) == (cell.place is None)
     assert (cell.place is None) == (count <= 5)  # of so few a range of -1..1 leaves room for 0
 
 
@@ -126,7 +126,7 @@ def test_without_a_range_a_difference_is_called_from_forty_pairs_on() -> None:
 
 
 def test_differences_are_means_over_pairs_with_intervals() -> None:
-    sheet = differences(TABLE, clip_values(), chosen_row(TABLE, None))
+    sheet = differences(TABLE, clip_values(), baseline_row(TABLE, None))
     assert sheet is not None
     assert sheet.title == "Paired differences from cross-attention, gamma 1"
     assert sheet.headings == ("AV-Align (corrected, published detectors) ↑",)  # FVD has no pairs
@@ -141,7 +141,7 @@ def test_differences_are_means_over_pairs_with_intervals() -> None:
 
 
 def test_every_difference_is_given_for_programs_too() -> None:
-    found = all_differences(TABLE, clip_values(), chosen_row(TABLE, BEST))
+    found = all_differences(TABLE, clip_values(), baseline_row(TABLE, BEST))
     assert {(p.first, p.second, p.metric) for p in found} == {
         (row.system, BEST, ALIGN) for row in TABLE.rows if row.system != BEST
     }
@@ -149,7 +149,7 @@ def test_every_difference_is_given_for_programs_too() -> None:
 
 def test_rows_without_a_common_request_are_dashes_and_named() -> None:
     values = {**clip_values(), (BEST, ALIGN): {"other/0": 0.5}}
-    sheet = differences(TABLE, values, chosen_row(TABLE, None))
+    sheet = differences(TABLE, values, baseline_row(TABLE, None))
     assert sheet is not None
     cells = {line.title: line.cells[0].value for line in sheet.lines}
     assert cells["cmc-pe, gamma 1.5"] == "–"
@@ -159,7 +159,7 @@ def test_rows_without_a_common_request_are_dashes_and_named() -> None:
 
 
 def test_without_scores_of_clips_there_is_no_table_of_differences() -> None:
-    assert differences(TABLE, {}, chosen_row(TABLE, None)) is None
+    assert differences(TABLE, {}, baseline_row(TABLE, None)) is None
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from svbench.reports.analysis.ranking import EXPLANATION, UNMARKED
 from svbench.reports.tables.footnotes import REFERENCES
-from svbench.reports.tables.ranking import EXPLANATION, UNREAD
-from svbench.reports.tables.table import ABSENT, Cell, arrange, counts_of, number
+from svbench.reports.tables.sheet import ABSENT, Cell, arrange, counts_of, number
 from svbench.types import ClipSpec, Column, ResultTable, Row, Score
 from tests.factories.results import clip_values, make_table
 
@@ -48,7 +48,7 @@ def test_models_stand_before_reference_rows_and_each_kind_keeps_its_order() -> N
     ]
 
 
-def test_headings_tell_the_format_and_which_direction_is_better() -> None:
+def test_headings_show_the_format_and_which_direction_is_better() -> None:
     sheet = arrange(table(columns=(ALIGN, FVD)))
     assert sheet.title == "Greatest Hits (8 frames at 8 frames/s, 48 x 32 px, 16000 Hz)"
     assert sheet.headings == ("AV-Align ↑", "FVD ↓")
@@ -67,12 +67,12 @@ def test_a_score_without_interval_shows_none_and_explains_none() -> None:
     assert sheet.footnotes == ()
 
 
-def test_a_count_that_differs_from_what_was_asked_says_of_how_many() -> None:
+def test_a_count_below_the_requested_one_is_printed_with_it() -> None:
     sheet = arrange(table(row("a", asked=22, scores={"align": score(0.5, 21)})))
     assert sheet.lines[0].cells[0].count == "n = 21 of 22"
 
 
-def test_a_comparison_says_with_how_many_real_clips() -> None:
+def test_a_distance_is_printed_with_its_number_of_real_clips() -> None:
     against = score(0.5, 10, reference_count=11)
     sheet = arrange(table(row("real", 21, made_of_real_clips=True, scores={"align": against})))
     cell = sheet.lines[0].cells[0]
@@ -111,7 +111,7 @@ def test_notes_of_table_and_scores_are_all_printed_those_of_the_table_first() ->
     )
     assert sheet.footnotes == (
         "miniature: not comparable",
-        UNREAD,
+        UNMARKED,
         "AV-Align, the a: 2 of 20 clips are silent",
     )
 
@@ -139,7 +139,7 @@ def test_numbers_carry_the_figures_an_interval_can_bear(value: float, printed: s
     assert number(value) == printed
 
 
-def test_marked_cells_are_the_ranked_ones_and_the_caption_says_what_marks_mean() -> None:
+def test_marked_cells_are_the_ranked_ones_and_the_caption_explains_marks() -> None:
     sheet = arrange(make_table(), clip_values())
     marked = {(line.title, i) for line in sheet.lines for i, c in enumerate(line.cells) if c.place}
     assert marked == {("cmc-pe, gamma 1.5", 0), ("cmc-pe, gamma 1.5", 1)}
@@ -148,15 +148,15 @@ def test_marked_cells_are_the_ranked_ones_and_the_caption_says_what_marks_mean()
     assert "only where the two intervals do not overlap" in EXPLANATION
 
 
-def test_without_scores_of_clips_nothing_is_marked_and_that_is_said() -> None:
+def test_without_scores_of_clips_nothing_is_marked_and_a_note_explains_it() -> None:
     sheet = arrange(make_table())
     assert not any(cell.place for line in sheet.lines for cell in line.cells)
-    assert UNREAD in sheet.footnotes
+    assert UNMARKED in sheet.footnotes
 
 
 def test_a_single_model_needs_no_explanation_of_marks() -> None:
     alone = make_table(rows=make_table().rows[:3])
-    assert not {UNREAD, EXPLANATION} & set(arrange(alone, clip_values()).footnotes)
+    assert not {UNMARKED, EXPLANATION} & set(arrange(alone, clip_values()).footnotes)
 
 
 def test_the_protocol_names_scale_seed_clips_and_metrics() -> None:
@@ -166,7 +166,7 @@ def test_the_protocol_names_scale_seed_clips_and_metrics() -> None:
     )
 
 
-def test_what_holds_of_a_whole_column_is_said_once() -> None:
+def test_a_note_to_a_whole_column_is_printed_once() -> None:
     column = replace(ALIGN, settings={"caveat": "compare at equal N"})
     two = (row("a", scores={"align": score(0.5)}), row("b", scores={"align": score(0.25)}))
     other = replace(FVD, settings=column.settings)
@@ -196,7 +196,7 @@ def test_counts_that_most_cells_share_stand_once_and_others_in_their_cells() -> 
     assert counts_of([Cell("–"), Cell("–")]) == ("", ("", ""))
 
 
-def test_clips_in_their_own_format_are_not_said_to_be_in_another() -> None:
+def test_the_format_of_native_clips_is_not_that_of_the_table() -> None:
     native = replace(ALIGN, settings={"view": "native"})
     conformed = replace(FVD, settings={"view": "conformed"})
     assert arrange(table(columns=(native,))).title == (

@@ -13,22 +13,22 @@ import pytest
 
 from svbench.errors import ConfigError
 from svbench.files.results import ClipValues
+from svbench.reports.analysis.clip_scores import read_clip_scores
+from svbench.reports.analysis.floors import clearances, floor_of, verdict, verdicts
+from svbench.reports.analysis.ranking import LEAST, marked_places
+from svbench.reports.compare.comparability import tables_differ
+from svbench.reports.compare.differences import baseline_row
 from svbench.reports.compare.merge import Run, merge
 from svbench.reports.figures import distributions, precision_recall
-from svbench.reports.figures.clip_figure import rows_of
-from svbench.reports.page.choice import headline_column, ranked_rows
+from svbench.reports.figures.clip_figure import select_rows
+from svbench.reports.page.clip_choice import headline_column, ranked_rows
 from svbench.reports.page.data import in_order
 from svbench.reports.page.html import write_page
 from svbench.reports.page.summary import summarise
-from svbench.reports.tables.clip_scores import read_clip_scores
-from svbench.reports.tables.differences import chosen_row
 from svbench.reports.tables.exports import model_index, table_csv, table_json
-from svbench.reports.tables.floors import clearances, floor_of, verdict, verdicts
-from svbench.reports.tables.judged import tables_differ
 from svbench.reports.tables.latex import latex
 from svbench.reports.tables.markdown import markdown
-from svbench.reports.tables.ranking import LEAST, places
-from svbench.reports.tables.table import arrange
+from svbench.reports.tables.sheet import arrange
 from svbench.reports.tables.text import text
 from svbench.types import FLOOR_OF, Column, ResultTable, Row, Score
 from tests.factories.results import ALIGN, FVD, SPEC, make_table, with_score, write_run
@@ -82,7 +82,7 @@ def _row(name: str, scores: ClipValues, *, floor: bool = False) -> Row:
 # --- what stands clear -------------------------------------------------------------------------
 
 
-def test_a_row_is_held_against_the_floor_made_from_it() -> None:
+def test_a_row_is_compared_with_the_floor_made_from_it() -> None:
     scores = values()
     table = scored(scores)
     high, low = clearances(table, COLUMNS[2], scores)
@@ -103,13 +103,13 @@ def test_the_control_is_the_floor_of_rows_without_one_of_their_own() -> None:
 
 def test_the_verdict_names_what_stands_clear_by_how_much() -> None:
     scores = values()
-    said = verdict(scored(scores, "high"), COLUMNS[2], scores)
-    assert said.startswith(
+    sentence = verdict(scored(scores, "high"), COLUMNS[2], scores)
+    assert sentence.startswith(
         "high stands clear of its shuffled floor in AV-Align (adjusted): +0.300 [+0."
     )
-    assert said.endswith("] over 12 clips")
+    assert sentence.endswith("] over 12 clips")
     both = verdict(scored(scores), COLUMNS[2], scores)
-    assert both == f"{said}; not clear: {clearances(scored(scores), COLUMNS[2], scores)[1]}"
+    assert both == f"{sentence}; not clear: {clearances(scored(scores), COLUMNS[2], scores)[1]}"
     none = verdict(scored(scores, "low"), COLUMNS[2], scores)
     assert none.startswith("No row stands clear of its floor in AV-Align (adjusted): low ")
     assert "−0." in none
@@ -121,8 +121,8 @@ def test_a_handful_of_clips_stands_clear_of_nothing(count: int) -> None:
     scores = values(count)
     table = scored(scores)
     assert verdicts(table, scores)
-    assert all(said.startswith("No row stands clear") for said in verdicts(table, scores))
-    assert places(table, scores) == {}
+    assert all(sentence.startswith("No row stands clear") for sentence in verdicts(table, scores))
+    assert marked_places(table, scores) == {}
 
 
 def test_a_table_without_floors_of_its_own_has_no_verdict_below_it() -> None:
@@ -139,11 +139,11 @@ def test_a_table_without_floors_of_its_own_has_no_verdict_below_it() -> None:
 def test_floors_do_not_compete() -> None:
     scores = values()
     table = scored(scores)
-    assert places(table, scores) == {("high", ALIGN): "best", ("high", ADJUSTED): "best"}
-    assert places(scored(scores, "high"), scores) == {}
+    assert marked_places(table, scores) == {("high", ALIGN): "best", ("high", ADJUSTED): "best"}
+    assert marked_places(scored(scores, "high"), scores) == {}
     assert [row.system for row in ranked_rows(table.rows)] == ["high", "low"]
     floors_first = replace(table, rows=table.rows[1:])
-    assert chosen_row(floors_first, None).system == "low"
+    assert baseline_row(floors_first, None).system == "low"
     assert "shuffled" not in model_index(table)
     assert f"caveat: {CAVEAT}" in model_index(table)
 
@@ -154,10 +154,10 @@ def test_whole_sets_of_few_clips_carry_no_place() -> None:
         table = make_table()
         for system in (best, "cross-attention-gamma1", "cmc-pe-gamma1"):
             table = with_score(table, system, FVD, count=count, reference_count=40)
-        assert ((best, FVD) in places(table, {})) is marked
+        assert ((best, FVD) in marked_places(table, {})) is marked
         for system in (best, "cross-attention-gamma1", "cmc-pe-gamma1"):
             table = with_score(table, system, FVD, count=40, reference_count=count)
-        assert ((best, FVD) in places(table, {})) is marked
+        assert ((best, FVD) in marked_places(table, {})) is marked
 
 
 def test_the_rule_of_bold_needs_two_competitors() -> None:
@@ -228,9 +228,9 @@ def test_figures_take_floors_for_no_model(tmp_path: Path) -> None:
 
 def test_a_clip_figure_draws_no_floor() -> None:
     table = scored(values())
-    assert [row.system for row in rows_of(table, ()).rows] == ["high", "low", "real"]
+    assert [row.system for row in select_rows(table, ()).rows] == ["high", "low", "real"]
     with pytest.raises(ConfigError, match="found 'high-shuffled', expected some of high, low"):
-        rows_of(table, ("high-shuffled",))
+        select_rows(table, ("high-shuffled",))
 
 
 def test_runs_of_equal_names_keep_each_floor_with_its_set() -> None:
@@ -264,28 +264,30 @@ def test_the_headline_is_adjusted_and_names_the_caveat(tmp_path: Path) -> None:
     found = headline_column(table, clips)
     assert found is not None
     assert found.metric == ADJUSTED
-    said = summarise(table, clips)
-    assert said.judged.startswith(
+    summary = summarise(table, clips)
+    assert summary.judged.startswith(
         "1 model, 1 floor made from its clips and 1 reference row made of real clips, "
     )
-    assert said.headline[0] == (
+    assert summary.headline[0] == (
         "AV-Align (adjusted), higher is better: high, 0.500 [0.450, 0.550]."
     )
-    assert said.headline[1].startswith("high stands clear of its shuffled floor in ")
-    assert said.headline[2] == "Shared activity scores above 0."
-    assert "best" not in " ".join(said.headline)
+    assert summary.headline[1].startswith("high stands clear of its shuffled floor in ")
+    assert summary.headline[2] == "Shared activity scores above 0."
+    assert "best" not in " ".join(summary.headline)
 
 
 def test_the_headline_of_two_clips_names_no_winner(tmp_path: Path) -> None:
     scores = values(2)
     table = scored(scores)
-    said = summarise(table, read_clip_scores(write_run(tmp_path, table, scores))).headline
-    assert said[0].startswith("AV-Align (adjusted), higher is better: no model is told apart as ")
-    assert said[0].endswith("over 2 clips in both: this run does not tell them apart.")
-    assert said[1].startswith("No row stands clear of its floor in AV-Align (adjusted): high +0.3")
+    summary = summarise(table, read_clip_scores(write_run(tmp_path, table, scores))).headline
+    assert summary[0].startswith("AV-Align (adjusted), higher is better: no model is clearly the ")
+    assert summary[0].endswith("over 2 clips in both: no significant difference in this run.")
+    assert summary[1].startswith(
+        "No row stands clear of its floor in AV-Align (adjusted): high +0.3"
+    )
 
 
-def test_one_clip_has_no_floor_and_the_headline_says_why(tmp_path: Path) -> None:
+def test_one_clip_has_no_floor_and_the_headline_explains_why(tmp_path: Path) -> None:
     scores = {key: of for key, of in values(2).items() if "shuffled" not in key[0]}
     scores = {key: dict(list(of.items())[:1]) for key, of in scores.items()}
     reason = "one clip alone cannot be shuffled"
@@ -293,5 +295,5 @@ def test_one_clip_has_no_floor_and_the_headline_says_why(tmp_path: Path) -> None
     alone = {m: Score(m, 0.4, "higher", 1) for m in (ALIGN, ADJUSTED)}
     floor = Row("high-shuffled", "f", 1, settings={FLOOR_OF: "high"}, absent={ADJUSTED: reason})
     table = replace(scored(values(), "high"), rows=(replace(row, scores=alone), floor))
-    said = summarise(table, read_clip_scores(write_run(tmp_path, table, scores))).headline
-    assert said[1] == f"No row has a floor in AV-Align (adjusted): {reason}."
+    summary = summarise(table, read_clip_scores(write_run(tmp_path, table, scores))).headline
+    assert summary[1] == f"No row has a floor in AV-Align (adjusted): {reason}."

@@ -1,10 +1,9 @@
-"""Holding a run folder: one process at a time, and nothing that is not ours is touched.
+"""Locks of run folders: one process at a time, and files of other programs are never touched.
 
-A folder is ours if its `.lock` is of our making or the caller can show it otherwise (by its
-run.json, say). In a folder that is not, no name that a run would write may be taken, and a `.lock`
-is somebody else's: many programs make empty ones. What a
-killed process left half written is deleted only below a folder that is ours, only under our own
-mark, and not through links.
+A folder is ours if its `.lock` was written by us or the caller can prove it otherwise (e.g. by its
+run.json). In any other folder, none of the names that a run would write may exist, and a `.lock`
+belongs to another program: many programs make empty ones. Partial files of killed processes are
+deleted only below a folder that is ours, only with our own suffix, and not through links.
 """
 
 from __future__ import annotations
@@ -30,22 +29,27 @@ OURS: Final = re.compile(rb"process \d+ on [^\n]+\n")
 
 @contextmanager
 def locked(root: Path, names: Collection[str] = (), proof: str = "") -> Iterator[bool]:
-    """Hold a folder, and yield whether it was ours before; a second process is refused.
+    """Lock a folder, and yield whether it was ours before.
 
-    The lock is the kernel's (flock), so it goes with the process, however that ends. If the
-    caller's settings or data are refused before one of `names` is written, the lock and the
-    folders made for it go again.
+    The lock is the kernel's (flock), so it ends with the process, however that ends. If the caller
+    raises because of its settings or data before it has written one of `names`, the lock and the
+    folders made for it are removed again.
 
     Parameters
     ----------
     root : Path
-        the folder; made if need be
+        the folder; made if absent
     names : Collection[str]
-        what the caller will write into it: refused in a folder that is not ours
-        (Default value = (): nothing is refused)
+        the names that the caller will write, which must be free in a folder that is not ours
+        (Default value = (): none is checked)
     proof : str
-        the one of `names` by which the caller can tell its own folder, and does
+        the one of `names` by which the caller has verified that the folder is ours
         (Default value = "": none)
+
+    Raises
+    ------
+    ConfigError
+        if another process holds the lock, the folder is another program's, or it is not writable
     """
     made = _make(root)
     fresh = not os.path.lexists(root / LOCK)
@@ -65,15 +69,15 @@ def locked(root: Path, names: Collection[str] = (), proof: str = "") -> Iterator
                 _sign(file)
             yield ours
         except SvbenchError as error:
-            # a lock that a full disk left empty would be taken for somebody else's
+            # a lock left empty by a full disk would be taken for another program's
             undone = isinstance(error, ConfigError | DataError) or not _content(file)
             if undone and fresh and _taken(root, names) == before:
                 _undo(root, made)
             raise
 
 
-def clear_left_overs(root: Path, folders: Collection[str]) -> None:
-    """Delete what killed processes left in a held folder that is ours, and below `folders`."""
+def remove_partial_files(root: Path, folders: Collection[str]) -> None:
+    """Delete partial files of killed processes in a locked folder of ours, and below `folders`."""
     for entry in _entries(root):
         if entry.name.startswith(".") and entry.name.endswith(MARK):
             _delete(Path(entry))
@@ -100,7 +104,7 @@ def _delete(path: Path) -> None:
 
 
 def _make(root: Path) -> list[Path]:
-    """Make a folder, and return the folders that were made for it, the deepest first."""
+    """Make a folder and its parents; return those that were absent, the deepest first."""
     try:
         absent = [folder for folder in (root, *root.parents) if not folder.exists()]
         root.mkdir(parents=True, exist_ok=True)
@@ -118,13 +122,13 @@ def _undo(root: Path, made: Collection[Path]) -> None:
 
 @contextmanager
 def _held(root: Path) -> Iterator[tuple[BinaryIO, bytes]]:
-    """Open and hold the lock file; yield it and what it says."""
+    """Open and lock the lock file; yield it and its content."""
     while True:
         with _opened(root) as file:
             _hold(root, file)
-            if _still_there(root, file):  # else its holder took it away in the meantime
+            if _still_there(root, file):  # else its holder removed it in the meantime
                 found = _content(file)
-                linked = os.fstat(file.fileno()).st_nlink > 1  # under another name, perhaps theirs
+                linked = os.fstat(file.fileno()).st_nlink > 1  # may belong to another program
                 if not OURS.fullmatch(found) if found else linked:
                     raise _foreign(root, f"a {LOCK} of another program")
                 yield file, found
@@ -148,7 +152,7 @@ def _hold(root: Path, file: BinaryIO) -> None:
 
 
 def _sign(file: BinaryIO) -> None:
-    """Write whose lock it is; a full disk is reported by the first file that matters."""
+    """Write the owner of the lock; a full disk is reported by the first file that matters."""
     line = f"process {os.getpid()} on {socket.gethostname()}\n".encode()
     with suppress(OSError):
         file.truncate(0)
@@ -157,7 +161,7 @@ def _sign(file: BinaryIO) -> None:
 
 
 def _opened(root: Path) -> BinaryIO:
-    """Open the lock file, or make it; a link is not followed."""
+    """Open or create the lock file; a link is not followed."""
     try:
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         number = os.open(root / LOCK, flags, 0o666)
@@ -199,7 +203,7 @@ def _taken(root: Path, names: Collection[str]) -> list[str]:
 
 
 def _only(root: Path, names: Collection[str]) -> bool:
-    """Return whether a folder holds nothing but what a run writes, or had begun to write."""
+    """Return whether a folder holds only names that a run writes, and partial files."""
     return all(
         entry.name in (LOCK, *names) or entry.name.endswith(MARK) for entry in _entries(root)
     )

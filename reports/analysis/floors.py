@@ -1,10 +1,10 @@
-"""What stands clear of its floor: what rows gain on it, clip by clip.
+"""Floors: which models score better than their clips do when shuffled.
 
-A score of agreement means little alone, so a row is held against its floor: its own pictures with
-the sound of other clips of the set (`svbench score`, see `svbench.walk.shuffled_floor`), or else
-the control `shuffled` of the whole table. A row stands clear where the interval of the paired
-difference lies on the better side of 0 (95 %, over the clips that both have). Each row is tested by
-itself; nothing corrects for their number.
+A score of audio-video agreement means little alone, so a row is compared with its floor: its own
+video with the audio of other clips of the set (`svbench score`, see `svbench.walk.shuffled_floor`),
+or else the control `shuffled` of the whole table. A row stands clear of its floor where the
+interval of the paired difference (95 %, over the clips that both have) lies on the better side of
+0. There is no correction for multiple comparisons.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final
 
 from svbench.errors import DataError
 from svbench.files.results import ClipValues
-from svbench.reports.tables.paired import Paired, bounds_of, paired
+from svbench.reports.analysis.paired import Paired, bounds_of, paired
 from svbench.types import Column, ResultTable, Row
 
 SHUFFLED: Final = "shuffled"  # the floor of all rows of `svbench run`
@@ -24,15 +24,15 @@ NAMED: Final = 4  # rows that a sentence names
 
 @dataclass(frozen=True, slots=True)
 class Clearance:
-    """A row held against its floor."""
+    """A row compared with its floor."""
 
     row: Row
     floor: Row
     gain: Paired  # row minus floor
-    clear: bool  # better than the floor by more than the draw of clips explains
+    clear: bool  # better than the floor beyond sampling error
 
     def __str__(self) -> str:
-        """Return the gain in words."""
+        """Return row, gain, interval and count in one phrase."""
         title = f"{self.row.title} {_signed(self.gain.value)}"
         if self.gain.interval is None:
             return f"{title} on a single clip"
@@ -48,7 +48,7 @@ def floor_of(table: ResultTable, row: Row) -> Row | None:
 
 
 def clearances(table: ResultTable, column: Column, scores: ClipValues) -> tuple[Clearance, ...]:
-    """Hold every model of a column against its floor, where both have scores of single clips."""
+    """Compare every model of a column with its floor, where both have scores per clip."""
     found = []
     for row in table.rows:
         floor = floor_of(table, row)
@@ -56,7 +56,7 @@ def clearances(table: ResultTable, column: Column, scores: ClipValues) -> tuple[
             continue
         try:
             gain = paired(scores, column.metric, row.system, floor.system, bounds=bounds_of(column))
-        except DataError:  # no scores of single clips, or none of the same clip
+        except DataError:  # no scores per clip, or none of the same clip
             continue
         better = (gain.value > 0) == (column.better == "higher")
         found.append(Clearance(row, floor, gain, gain.stands and better))
@@ -64,7 +64,7 @@ def clearances(table: ResultTable, column: Column, scores: ClipValues) -> tuple[
 
 
 def verdict(table: ResultTable, column: Column, scores: ClipValues) -> str:
-    """Return in a sentence which rows stand clear of their floors; nothing where none has one."""
+    """Return a sentence on which rows stand clear of their floors; "" if no row has one."""
     found = clearances(table, column, scores)
     clear = [one for one in found if one.clear]
     others = [one for one in found if not one.clear]
@@ -81,10 +81,11 @@ def verdict(table: ResultTable, column: Column, scores: ClipValues) -> str:
 
 
 def verdicts(table: ResultTable, scores: ClipValues) -> list[str]:
-    """Return the verdicts of all columns, for a table whose rows have floors of their own."""
+    """Return the verdicts of all columns, if rows of the table have floors of their own."""
     if all(row.floor_of is None for row in table.rows):
         return []
-    return [said for column in table.columns if (said := verdict(table, column, scores))]
+    found = (verdict(table, column, scores) for column in table.columns)
+    return [sentence for sentence in found if sentence]
 
 
 def _kind(found: Clearance) -> str:

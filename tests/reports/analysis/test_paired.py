@@ -9,7 +9,7 @@ import pytest
 from svbench.errors import DataError
 from svbench.files.results import dump_scores, dump_table
 from svbench.intervals import mean_interval
-from svbench.reports.tables.paired import Paired, bounds_of, paired, paired_runs
+from svbench.reports.analysis.paired import Paired, bounds_of, paired, paired_runs
 from svbench.types import ClipScore, Column
 from tests.factories.results import make_table
 
@@ -40,7 +40,7 @@ def test_the_order_of_lines_decides_nothing() -> None:
 
 
 def test_a_constant_difference_is_bounded_by_the_range_of_the_scores() -> None:
-    """Three clips with the same difference say little; without a range they say nothing."""
+    """Three clips of equal difference are weak evidence; without a known range, none."""
     shifted = {request: value + 0.125 for request, value in A.items()}
     scores = {("a", "align"): shifted, ("b", "align"): A}
     assert paired(scores, "align", "a", "b").interval is None
@@ -51,7 +51,7 @@ def test_a_constant_difference_is_bounded_by_the_range_of_the_scores() -> None:
     assert not found.excludes_zero
 
 
-def test_rows_that_share_a_part_are_paired_on_that_part_and_say_so() -> None:
+def test_rows_that_share_a_part_are_paired_on_that_part() -> None:
     scores = {("a", "m"): {"x/0": 1.0, "y/0": 2.0}, ("b", "m"): {"y/0": 0.5, "v/0": 9, "w/0": 9}}
     found = paired(scores, "m", "a", "b")
     assert (found.value, found.count, found.first_alone, found.second_alone) == (1.5, 1, 1, 2)
@@ -84,15 +84,17 @@ def test_two_run_folders_are_paired_as_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("metric", "first", "second", "said"),
+    ("metric", "first", "second", "message"),
     [
         ("align", "a", "lone", "found no request scored in both 'a' .3 requests, e.g. 'x/0'"),
         ("fvd", "a", "b", "found no scores per clip of 'a', so no paired difference exists"),
         ("align", "a", "nobody", "found no row 'nobody' .* only a, b, lone"),
     ],
 )
-def test_what_cannot_be_paired_is_one_line(metric: str, first: str, second: str, said: str) -> None:
-    with pytest.raises(DataError, match=said) as caught:
+def test_what_cannot_be_paired_is_one_line(
+    metric: str, first: str, second: str, message: str
+) -> None:
+    with pytest.raises(DataError, match=message) as caught:
         paired(SCORES, metric, first, second)
     assert "\n" not in str(caught.value)
 

@@ -1,0 +1,120 @@
+"""Comparability: which settings of two tables, columns or rows differ.
+
+Conventions
+-----------
+Settings are nested mappings, as results.json holds them. A difference is one line that names the
+dotted path of a setting and both values: "detectors.onsets.delta was 0.07, is 0.1".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from svbench.reports.tables.sheet import ELSEWHERE
+from svbench.types import ClipSpec, Column, ResultTable, Score
+
+REAL: Final = "real set"  # of a table's record: the digest of its real clips
+REFERENCE: Final = "reference set"  # and of the clips that sets are compared with, if others
+ABSENT: Final = "absent"
+INTERVAL_ONLY: Final = ("seed", "resamples", "interval", "bounds", "caveat")  # no value uses them
+# Metrics of a single modality; any other is taken to use both.
+AUDIO_METRICS: Final = ("fad", "ib-ta")
+VIDEO_METRICS: Final = ("fvd", "ib-tv")
+NATIVE: Final = "+native"
+LONGEST: Final = 60  # characters of a value that a message shows
+
+
+def settings_differ(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return every setting that is not the same in both, by its dotted path."""
+    return tuple(_differences(before, now, ""))
+
+
+def columns_differ(before: Column, now: Column) -> tuple[str, ...]:
+    """Return the differing settings that values of two columns depend on.
+
+    Settings of the intervals alone are left out (`INTERVAL_ONLY`).
+    """
+    one, other = (
+        {"better": c.better, **{k: v for k, v in c.settings.items() if k not in INTERVAL_ONLY}}
+        for c in (before, now)
+    )
+    return settings_differ(one, other)
+
+
+def tables_differ(before: ResultTable, now: ResultTable) -> tuple[str, ...]:
+    """Return what makes no two of the tables' cells comparable: data set, scale, clip format.
+
+    How recorded clips are conformed to that format counts as well: frame choice and channels.
+    """
+    return settings_differ(*(_base(t) | _format(t) | _decoding(t.spec) for t in (before, now)))
+
+
+def data_differ(before: ResultTable, now: ResultTable) -> tuple[str, ...]:
+    """Return how the data of two tables differ: by name or by scale."""
+    return settings_differ(_base(before), _base(now))
+
+
+def formats_differ(before: ResultTable, now: ResultTable) -> tuple[str, ...]:
+    """Return how the clip formats of two tables differ; frame choice and channels do not count."""
+    return settings_differ(_format(before), _format(now))
+
+
+def decoding_differs(before: ClipSpec, now: ClipSpec, metric: str) -> tuple[str, ...]:
+    """Return the differing settings of decoding that values of a metric depend on.
+
+    The choice of frames does not affect a metric of audio alone, nor one of every frame at its own
+    time (`+native`); the choice of channels does not affect a metric of video alone.
+    """
+    name, _, option = metric.partition("@")
+    frames = name not in AUDIO_METRICS and not option.endswith(NATIVE)
+    used = {"frame choice": frames, "channels": name not in VIDEO_METRICS}
+    one, other = (
+        {key: value for key, value in _decoding(spec).items() if used[key]}
+        for spec in (before, now)
+    )
+    return settings_differ(one, other)
+
+
+def score_settings(score: Score) -> dict[str, Any]:
+    """Return the settings that two scores must share to be comparable: counts and extractor."""
+    return {
+        "clips": score.count,
+        "real clips compared with": score.reference_count,
+        "extractor": score.extractor,
+    }
+
+
+def _base(table: ResultTable) -> dict[str, Any]:
+    scale = "paper" if table.scale == ELSEWHERE else table.scale  # as older tables have it
+    return {"data set": table.dataset, "scale": scale}
+
+
+def _format(table: ResultTable) -> dict[str, Any]:
+    return {"clip format": str(replace(table.spec, frame_choice="nearest", channels="mean"))}
+
+
+def _decoding(spec: ClipSpec) -> dict[str, Any]:
+    return {"frame choice": spec.frame_choice, "channels": spec.channels}
+
+
+def shortened(reasons: tuple[str, ...], most: int = 3) -> str:
+    """Return the first `most` of several reasons in one line, and the number of the others."""
+    more = len(reasons) - most
+    return "; ".join(reasons[:most]) + (f"; and {more} more" if more > 0 else "")
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any], path: str) -> Iterator[str]:
+    for name in dict.fromkeys([*before, *now]):
+        one, other = before.get(name), now.get(name)
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            yield from _differences(one, other, f"{path}{name}.")
+        elif one != other or (name in before) != (name in now):
+            was = _shown(one) if name in before else ABSENT
+            yield f"{path}{name} was {was}, is {_shown(other) if name in now else ABSENT}"
+
+
+def _shown(value: Any) -> str:
+    text = str(value) if isinstance(value, str) else repr(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
