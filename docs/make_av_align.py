@@ -28,10 +28,10 @@ from page_blocks import line, load, put, save
 from svbench.datasets import greatesthits
 from svbench.errors import DataError
 from svbench.files import media
-from svbench.metrics.avalign.adjusted import SIGNIFICANT, AdjustedAVAlign
 from svbench.metrics.avalign.events import DETECTORS, AVEvents, Detectors, Kind
+from svbench.metrics.avalign.formulas import Variant
 from svbench.metrics.avalign.onsets import onset_times
-from svbench.metrics.avalign.score import AVAlign, Variant
+from svbench.metrics.avalign.score import SIGNIFICANT, AVAlign
 from svbench.miniature import greatesthits as miniature
 from svbench.types import Clip, Features, Recording
 
@@ -154,7 +154,7 @@ def _judge(variant: Variant, detectors: Detectors, blocks: Sequence[np.ndarray])
     names = tuple(f"{i}/0" for i in range(len(blocks)))
     features = Features("events", np.concatenate(list(blocks)), owner, names)
     plain = AVAlign(variant, detectors).score(features).score
-    adjusted = AdjustedAVAlign(variant, detectors).score(features)
+    adjusted = AVAlign(variant, detectors, adjusted=True).score(features)
     p = [clip.detail["p"] for clip in adjusted.clips]
     return {
         "plain": plain.value,

@@ -36,7 +36,6 @@ from svbench.datasets import greatesthits
 from svbench.errors import DataError
 from svbench.files import media
 from svbench.metrics.avalign import impact_fit, synchrony
-from svbench.metrics.avalign.adjusted import AdjustedAVAlign
 from svbench.metrics.avalign.events import DETECTORS, AVEvents, Detectors, Kind
 from svbench.metrics.avalign.impact_model import IMPACT_MODEL
 from svbench.metrics.avalign.impacts import ImpactModel
@@ -67,7 +66,7 @@ class Form:
     """A score, and what it looks at."""
 
     title: str
-    metric: AVAlign | AdjustedAVAlign | synchrony.Synchrony
+    metric: AVAlign | synchrony.Synchrony
     extractor: Callable[[ImpactModel], AVEvents | synchrony.Trajectories]
     sound: Sound  # rows that stand for a sound in a block
     kind: int  # of these rows
@@ -153,7 +152,7 @@ def _events(detectors: Detectors, model: ImpactModel) -> AVEvents:
 def _forms() -> Iterator[Form]:
     for adjusted, preset in ((False, "published"), (True, "published"), (True, "tuned-2")):
         detectors = DETECTORS[preset]
-        metric = (AdjustedAVAlign if adjusted else AVAlign)("corrected", detectors)
+        metric = AVAlign("corrected", detectors, adjusted=adjusted)
         extractor, sound = partial(_events, detectors), partial(_onset_rows, detectors)
         yield Form(f"`{metric.name}`", metric, extractor, sound, Kind.ONSET)
     for view in ("conformed", "native"):

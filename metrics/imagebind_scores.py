@@ -48,7 +48,7 @@ from svbench.metrics.networks.imagebind import HEARD, HUGE, Heard, ImageBind, Im
 from svbench.metrics.networks.imagebind_inputs import InputProtocol, spectrograms, video_crops
 from svbench.metrics.networks.imagebind_text import Tokenizer, WordTokenizer
 from svbench.metrics.networks.loading import Once, digest, dtype_of, inference
-from svbench.metrics.per_clip import mean_of_clips
+from svbench.metrics.per_clip import mean_of_clips, rows_by_clip
 from svbench.types import Better, Clip, ClipScore, Features, Judgement, Values, View
 
 IBKind = Literal["ib-av", "ib-ta", "ib-tv"]
@@ -221,11 +221,9 @@ def read_embeddings(features: Features) -> list[dict[Kind, NDArray[np.float32]]]
             f"{features.extractor}: embeddings are rows (kind, embedding...), "
             f"got {features.values.shape[1]} columns"
         )
-    ends = np.searchsorted(features.owner, np.arange(1, features.count))
-    blocks = np.split(features.values, ends)
     return [
-        {Kind(int(row[0])): np.asarray(row[1:], dtype=np.float32) for row in block}
-        for block in blocks
+        {Kind(int(row[0])): np.asarray(row[1:], dtype=np.float32) for row in rows}
+        for rows in rows_by_clip(features)
     ]
 
 
@@ -280,8 +278,6 @@ class IB:
     def score(self, generated: Features, reference: Features | None = None) -> Judgement:
         """Judge a set of clips by their embeddings."""
         del reference
-        if generated.count == 0:
-            raise ScoreError(f"{self.name} needs at least one clip, got none")
         found = read_embeddings(generated)
         first, second = PAIRS[self.kind]
         self._check(generated.requests, found)

@@ -50,6 +50,7 @@ from svbench.metrics.avalign.motion import (
     shaped_curve,
 )
 from svbench.metrics.avalign.onsets import OnsetSettings, onset_times
+from svbench.metrics.per_clip import rows_by_clip
 from svbench.types import Clip, Features, Values, View
 
 # Part of the cache key: raise it whenever the code gives other numbers for equal settings.
@@ -193,10 +194,10 @@ def read_events(features: Features) -> list[ClipEvents]:
             f"{features.extractor}: events are rows of 3 (kind, time, strength), "
             f"got {features.values.shape[1]} columns"
         )
-    values = np.asarray(features.values, dtype=np.float64)
-    ends = np.searchsorted(features.owner, np.arange(1, features.count))
-    blocks = np.split(values, ends)
-    return [_read(name, rows) for name, rows in zip(features.requests, blocks, strict=True)]
+    return [
+        _read(request, np.asarray(rows, dtype=np.float64))
+        for request, rows in zip(features.requests, rows_by_clip(features), strict=True)
+    ]
 
 
 # Flow is nearly all of the work, and presets may differ in their onsets and peaks alone. What

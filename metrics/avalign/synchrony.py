@@ -73,7 +73,7 @@ from svbench.intervals import METHOD, Interval
 from svbench.metrics.avalign.impact_model import IMPACT_MODEL
 from svbench.metrics.avalign.impacts import MOTION_VERSION, ImpactModel, last_change, motion_of
 from svbench.metrics.avalign.onsets import OnsetSettings, onset_strength
-from svbench.metrics.per_clip import mean_of_clips
+from svbench.metrics.per_clip import mean_of_clips, rows_by_clip
 from svbench.types import Better, Clip, ClipScore, Features, Judgement, Values, View
 
 # Part of the cache key: raise it whenever the code gives other numbers for equal settings.
@@ -202,18 +202,16 @@ class Synchrony:
     def score(self, generated: Features, reference: Features | None = None) -> Judgement:
         """Judge a set of clips by their trajectories."""
         del reference
-        if generated.count == 0:
-            raise ScoreError(f"{self.name} needs at least one clip, got none")
-        ends = np.searchsorted(generated.owner, np.arange(1, generated.count))
-        blocks = np.split(np.asarray(generated.values, np.float64), ends)
-        pairs = zip(generated.requests, blocks, strict=True)
-        judged = [_judge(request, block) for request, block in pairs]
-        clips = tuple(clip for clip in judged if clip is not None)
-        if not clips:
+        pairs = zip(generated.requests, rows_by_clip(generated), strict=True)
+        scored = (_score_clip(request, np.asarray(rows, np.float64)) for request, rows in pairs)
+        clips = [clip for clip in scored if clip is not None]
+        if generated.count and not clips:
             raise ScoreError(
-                f"{self.name}: none of {len(judged)} clips moves or sounds, expected at least one"
+                f"{self.name}: none of {generated.count} clips moves or sounds, expected at least "
+                "one"
             )
-        return mean_of_clips(self, clips, generated.extractor, BOUNDS, _note(clips, len(judged)))
+        note = _note(clips, generated.count)
+        return mean_of_clips(self, clips, generated.extractor, BOUNDS, note)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -339,7 +337,7 @@ def _rows(
     return np.column_stack([np.full(len(times), float(kind)), times, values])
 
 
-def _judge(request: str, rows: NDArray[np.float64]) -> ClipScore | None:
+def _score_clip(request: str, rows: NDArray[np.float64]) -> ClipScore | None:
     """Judge one clip; None where nothing moves and nothing sounds."""
     lengths, ends = (rows[rows[:, 0] == kind, 1:] for kind in (Kind.CLIP, Kind.END))
     if rows.shape[1] != 3 or (len(lengths), len(ends)) != (1, 1):

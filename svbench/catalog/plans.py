@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from svbench.errors import ConfigError, DataError
-from svbench.types import ClipSpec, Example
+from svbench.types import ClipSpec, Example, View
 
 if TYPE_CHECKING:
     from svbench.config import RunConfig, ScoreConfig
     from svbench.files.weights import WeightFile
-    from svbench.metrics.avalign.score import Variant
+    from svbench.metrics.avalign.formulas import Variant
     from svbench.metrics.imagebind_scores import IBKind
     from svbench.protocols import Metric, RealClips, System
     from svbench.walk.plan import Plan, Unavailable
@@ -141,17 +141,12 @@ Build = Callable[[str, "RunConfig | ScoreConfig"], "Metric | Unavailable"]  # op
 def _av_align(variant: Variant, *, adjusted: bool = False) -> Build:
     def build(option: str, config: RunConfig | ScoreConfig) -> Metric:
         del config  # nothing of it decides the score of a clip
-        from svbench.metrics.avalign import score as av_align
-        from svbench.metrics.avalign.adjusted import AdjustedAVAlign
         from svbench.metrics.avalign.detector_files import find_detectors
+        from svbench.metrics.avalign.score import AVAlign
 
         preset = (option or "published").removesuffix(NATIVE)
-        kind = AdjustedAVAlign if adjusted else av_align.AVAlign
-        return kind(
-            variant=variant,
-            detectors=find_detectors(preset),
-            view="native" if option.endswith(NATIVE) else "conformed",
-        )
+        view: View = "native" if option.endswith(NATIVE) else "conformed"
+        return AVAlign(variant, find_detectors(preset), view, adjusted)
 
     return build
 

@@ -13,9 +13,9 @@ from svbench.datasets import greatesthits
 from svbench.errors import ConfigError, StoppedError
 from svbench.files import media
 from svbench.metrics.avalign.events import DETECTORS
+from svbench.metrics.avalign.formulas import av_align
 from svbench.metrics.avalign.motion import flow_magnitude, peak_indices
 from svbench.metrics.avalign.onsets import onset_times
-from svbench.metrics.avalign.score import corrected
 from svbench.miniature import greatesthits as miniature
 from svbench.miniature.drawing import drumstick, strokes
 from svbench.miniature.drawing.drumstick import Stroke
@@ -63,9 +63,9 @@ def test_av_align_tells_real_pairs_from_shuffled_ones(
         peak_indices(flow_magnitude(clip.video, settings.flow), settings.peaks) / fps
         for clip in clips
     ]
-    real = [corrected(onsets[i], peaks[i], fps) for i in range(CLIPS)]
+    real = [av_align("corrected", onsets[i], peaks[i], fps) for i in range(CLIPS)]
     shuffled = [
-        corrected(onsets[(i + shift) % CLIPS], peaks[i], fps)
+        av_align("corrected", onsets[(i + shift) % CLIPS], peaks[i], fps)
         for shift in range(1, CLIPS)
         for i in range(CLIPS)
     ]
