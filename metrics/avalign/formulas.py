@@ -165,31 +165,6 @@ FORMULAS: Final[Mapping[Variant, Callable[[Matches], Array]]] = {
 }
 
 
-def av_align(variant: Variant, onsets: Times, peaks: Times, fps: float) -> float:
-    """Compute AV-Align of one clip.
-
-    Parameters
-    ----------
-    variant : str
-        a key of `FORMULAS`
-    onsets, peaks : sequence of float, shape=(n,)
-        times, in seconds
-    fps : float
-        frames per second of the video
-
-    Returns
-    -------
-    score : float
-        0 where nothing matches; see the module for the range of each variant
-
-    Raises
-    ------
-    ScoreError
-        if a time is not finite, or the frame rate not a finite number above 0
-    """
-    return float(FORMULAS[variant](match(onsets, peaks, fps)))
-
-
 def _iou(matched: NDArray[np.int64], matches: Matches) -> Array:
     """Return c / (K + P - c), 0 if both lists are empty."""
     onsets, peaks = matches.shape[-2:]

@@ -161,7 +161,7 @@ def _impacts(clips: Sequence[Observed], rival: float, tolerance: float) -> Impac
     The thresholds are judged on the very clips that chose them: the comparison favours the plainer.
     """
     annotated = [
-        Annotated(clip.id, clip.seen, clip.hits, tuning.tolerance_of(clip, tolerance))
+        Annotated(clip.id, clip.impact_motion, clip.hits, tuning.tolerance_of(clip, tolerance))
         for clip in clips
     ]
     try:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from svbench.errors import ScoreError
 from svbench.metrics.avalign.chance import chance
-from svbench.metrics.avalign.formulas import Variant, av_align
+from svbench.metrics.avalign.formulas import Variant
+from tests.factories.av_align import av_align
 
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
 FPS, LENGTH = 8.0, 4.0

@@ -14,10 +14,10 @@ from svbench.errors import ScoreError
 from svbench.metrics.avalign.formulas import (
     FORMULAS,
     Variant,
-    av_align,
     match,
     precision_recall,
 )
+from tests.factories.av_align import av_align
 
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
 SCORES = tuple(partial(av_align, variant) for variant in VARIANTS)

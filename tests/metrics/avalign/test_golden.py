@@ -24,15 +24,15 @@ from svbench.metrics.avalign.events import DETECTORS, AVEvents
 from svbench.metrics.avalign.formulas import (
     TEMPOTOKENS_2025_FLOOR,
     Variant,
-    av_align,
     match,
     precision_recall,
 )
-from svbench.metrics.avalign.motion import PeakSettings, flow_magnitude, peak_indices
+from svbench.metrics.avalign.motion import PeakSettings, peak_indices, raw_curve
 from svbench.metrics.avalign.onsets import onset_times
 from svbench.metrics.avalign.score import AVAlign
 from svbench.types import Clip, ClipSpec, Features
 from tests.alternatives.av_align_loop import av_align as reference_av_align
+from tests.factories.av_align import av_align
 from tests.goldens.places import golden, real_clips
 
 FLOW_TOLERANCE = 1e-6  # relative; OpenCV releases differ by 5e-10
@@ -156,9 +156,9 @@ def test_motion_of_explicit_frames() -> None:
             expected = case["result"][name]
             if isinstance(expected, str):
                 with pytest.raises(ScoreError, match="at least 2 frames"):
-                    flow_magnitude(video)
+                    raw_curve(video)
                 continue
-            curve = flow_magnitude(video)
+            curve = raw_curve(video)
             np.testing.assert_allclose(
                 curve, expected["flow"], rtol=FLOW_TOLERANCE, atol=1e-9, err_msg=case["name"]
             )
@@ -192,7 +192,7 @@ def test_detections_of_short_clips() -> None:
     folder = golden("metrics/avalign/clips8")
     with_sound = 0
     for clip in clips_at_8():
-        curve = flow_magnitude(rgb_frames(folder / f"{clip['clip']}.mp4"))
+        curve = raw_curve(rgb_frames(folder / f"{clip['clip']}.mp4"))
         np.testing.assert_allclose(
             curve, clip["flow"], rtol=FLOW_TOLERANCE, atol=1e-9, err_msg=clip["clip"]
         )
@@ -328,7 +328,7 @@ def native_steps(clip: dict[str, Any], path: Path) -> dict[int, float]:
     last = clip["n_frames"] - 1
     count = min(last, max(8, PIXELS_PER_CLIP // (width * height)))
     wanted = {round(i) for i in np.linspace(1, last, count)}
-    return {i: float(flow_magnitude(pair)[1]) for i, pair in rgb_pairs(path, wanted)}
+    return {i: float(raw_curve(pair)[1]) for i, pair in rgb_pairs(path, wanted)}
 
 
 def test_motion_of_whole_clips() -> None:
