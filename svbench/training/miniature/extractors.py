@@ -48,9 +48,10 @@ from svbench.files import media
 from svbench.files.weights import sha256
 from svbench.files.writing import write_text
 from svbench.limits import check
-from svbench.metrics import fad, fvd
+from svbench.metrics import fad
 from svbench.metrics import miniature as shipped
 from svbench.metrics.networks.i3d import I3D
+from svbench.metrics.networks.i3d_inputs import network_input
 from svbench.metrics.networks.imagebind import ImageBind, ImageBindConfig
 from svbench.metrics.networks.imagebind_inputs import PROTOCOLS, spectrograms, video_crops
 from svbench.metrics.networks.imagebind_parts import Size
@@ -227,7 +228,7 @@ def train_i3d(
             first = int(rng.integers(starts))
             window = lesson.clip.video[first : first + I3D_WINDOW]
             window, strengths = corruptions.spoilt(window, corruptions.PICTURES, rng, SPOILT)
-            inputs.append(fvd.network_input(window, shipped.I3D_SIZE, "stretch"))
+            inputs.append(network_input(window, shipped.I3D_SIZE, "stretch"))
             happens.append(lesson.seen(first) + strengths)
         kinds = torch.tensor([lesson.kinds for lesson in part])
         return network(torch.stack(inputs)).mean(2), kinds, torch.tensor(happens)
