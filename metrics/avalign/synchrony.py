@@ -60,7 +60,8 @@ Edge cases
 References
 ----------
 - L. Goncalves et al.: PEAVS: Perceptual evaluation of audio-visual synchrony grounded in viewers'
-  opinion scores. ECCV 2024, arXiv:2404.07336; ratings: https://github.com/amazon-science/avgen-eval-toolkit
+  opinion scores. ECCV 2024, arXiv:2404.07336; ratings:
+  https://github.com/amazon-science/avgen-eval-toolkit
 - L. Hubert, P. Arabie: Comparing partitions. Journal of Classification 2, 1985 (the form of value).
 """
 
@@ -377,7 +378,7 @@ def _on(grid: NDArray[np.float64], curve: NDArray[np.float64]) -> NDArray[np.flo
 
 
 def _note(clips: Sequence[ClipScore], count: int) -> str:
-    """Return how many clips are significantly synchronous, and how many of `count` are left out."""
+    """Return how many clips are significantly synchronous, and how many are left out."""
     aligned = [clip for clip in clips if float(clip.detail["p"]) < SIGNIFICANT]  # type: ignore[arg-type]
     parts = [
         f"{len(aligned)} of {len(clips)} clips significantly synchronous (p < {SIGNIFICANT:g})"

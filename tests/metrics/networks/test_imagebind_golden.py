@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from svbench.files.weights import WeightFile, load_state, sha256
 from svbench.metrics.imagebind_scores import IB, ImageBindEmbeddings, Kind
-from svbench.metrics.networks.imagebind import HUGE, Heard, ImageBind, ImageBindConfig, load
+from svbench.metrics.networks.imagebind import HUGE, ImageBind, ImageBindConfig, Modality, load
 from svbench.metrics.networks.imagebind_inputs import (
     PROTOCOLS,
     frame_indices,
@@ -68,7 +68,7 @@ def network() -> ImageBind:
     return load(load_state(golden("metrics/imagebind/tiny_state.safetensors")), tiny())
 
 
-def embedded(modality: Heard, inputs: torch.Tensor | NDArray[Any]) -> NDArray[np.float32]:
+def embedded(modality: Modality, inputs: torch.Tensor | NDArray[Any]) -> NDArray[np.float32]:
     with torch.inference_mode():
         found: NDArray[np.float32] = network()(modality, torch.as_tensor(inputs)).numpy()
     return found
