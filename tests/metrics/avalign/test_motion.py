@@ -22,7 +22,7 @@ from svbench.metrics.avalign.motion import (
 
 
 def moving(shifts: list[int], seed: int = 0) -> NDArray[np.uint8]:
-    """Give a coloured texture, shifted to the right by `shifts` pixels."""
+    """Return a coloured texture, shifted to the right by `shifts` pixels."""
     rng = np.random.default_rng(seed)
     rough = rng.integers(0, 256, size=(16, 16, 3), dtype=np.uint8)
     smooth = cv2.resize(rough, (128, 128), interpolation=cv2.INTER_CUBIC)
@@ -69,11 +69,11 @@ def test_reads_frames_as_rgb() -> None:
 @pytest.mark.parametrize("side", [32, 40, 64])
 def test_the_same_frames_always_give_the_same_bits(side: int) -> None:
     video = np.ascontiguousarray(moving([0, 2, 3])[:, :side, :side])
-    ballast, seen = [], set()
+    ballast, curves = [], set()
     for i in range(20):  # move what is allocated next to other addresses
         ballast.append(np.empty(1 + 997 * i, dtype=np.uint8))
-        seen.add(raw_curve(video.copy()).tobytes())
-    assert len(seen) == 1
+        curves.add(raw_curve(video.copy()).tobytes())
+    assert len(curves) == 1
 
 
 def test_settings_reach_the_estimator() -> None:
@@ -137,7 +137,7 @@ def test_refuses_impossible_peak_settings(bad: dict[str, float]) -> None:
 
 
 def falling(shifts: list[int]) -> NDArray[np.uint8]:
-    """Give the texture of `moving`, shifted downwards instead."""
+    """Return the texture of `moving`, shifted downwards instead."""
     return np.ascontiguousarray(np.swapaxes(moving(shifts), 1, 2))
 
 

@@ -53,7 +53,7 @@ def test_a_set_scores_the_mean_of_its_clips() -> None:
     assert judged.score.note == ""
 
 
-def test_a_clip_tells_why_it_scored_so() -> None:
+def test_the_detail_of_a_clip_explains_its_score() -> None:
     judged = AVAlign("corrected", PUBLISHED).score(events(([0.5, 0.6, 2.0], [0.55, 3.0])), None)
     assert judged.clips[0].request_id == "clip0/0"
     assert judged.clips[0].detail == {

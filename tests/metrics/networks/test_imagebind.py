@@ -28,7 +28,7 @@ WHOLE = replace(SMALL, depth=Size(8, 1, 1), thermal=Size(8, 1, 1), imu=Size(8, 1
 
 
 def inputs(count: int, seed: int = 0) -> dict[str, torch.Tensor]:
-    """Give random inputs of each modality."""
+    """Return random inputs of each modality."""
     numbers = torch.Generator().manual_seed(seed)
     side = SMALL.image
     return {
@@ -80,11 +80,11 @@ def test_a_checkpoint_loads_in_each_form(form: str, tmp_path: Path) -> None:
 
 def test_towers_that_are_not_asked_for_may_be_absent() -> None:
     state = random_state(WHOLE)
-    heard = {n: v for n, v in state.items() if n.split(".")[1] in ("vision", "audio")}
-    network = load(heard, WHOLE, ("vision", "audio"))
+    kept = {n: v for n, v in state.items() if n.split(".")[1] in ("vision", "audio")}
+    network = load(kept, WHOLE, ("vision", "audio"))
     assert set(network.modality_heads) == {"vision", "audio"}
     with pytest.raises(DataError, match=r"lacks modality_heads\.text\.proj\.0\.bias, .* more"):
-        load(heard, WHOLE)
+        load(kept, WHOLE)
 
 
 def test_what_does_not_fit_is_refused() -> None:
