@@ -10,7 +10,7 @@ distance).
 Conventions
 -----------
 Features are (N, D), one row per observation; a clip may have several. All arithmetic is
-float64. Covariances are divided by N - ddof. Ours is ddof = 1 (unbiased), as in pytorch-fid,
+float64. Covariances are divided by N - ddof. The default is ddof = 1 (unbiased), as in pytorch-fid,
 audioldm_eval (the paper's FAD), torch-fidelity and TensorFlow's FVD; ddof = 0 is that of
 stylegan-v's script. The value shrinks as N grows (two samples of N(0, I), D = 128:
 116 at N = 64, 4 at N = 2048): compare at equal N only.
@@ -92,6 +92,15 @@ class FeatureStats:
     count: int  # N
     mean: NDArray[np.float64]  # (D,)
     rows: Matrix  # (K, D); rows.T @ rows is the sum of (x - mean)(x - mean)^T
+
+
+def _check_same_width(a: FeatureStats, b: FeatureStats) -> None:
+    """Raise ScoreError unless both sets have features of the same width."""
+    if len(a.mean) != len(b.mean):
+        raise ScoreError(
+            f"features have {len(a.mean)} and {len(b.mean)} columns, expected the same number; "
+            "were they made by different extractors?"
+        )
 
 
 def stats(values: Values, weights: NDArray[np.int64] | None = None) -> FeatureStats:
@@ -195,15 +204,6 @@ def _square(values: Matrix) -> float:
     """Return the sum of squares, infinite if it overflows."""
     with np.errstate(over="ignore"):
         return float(np.vdot(values, values))
-
-
-def _check_same_width(a: FeatureStats, b: FeatureStats) -> None:
-    """Raise ScoreError unless both sets have features of the same width."""
-    if len(a.mean) != len(b.mean):
-        raise ScoreError(
-            f"features have {len(a.mean)} and {len(b.mean)} columns, expected the same number; "
-            "were they made by different extractors?"
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,27 +30,27 @@ loads it, and refuses the others. Small networks of our own are named `+miniatur
   they call it: on uint8 frames, with `rescale`, `resize` and `return_features` (common-metrics
   resizes, crops and scales by itself). It runs only if its digest is the one on record.
 - `i3d`: `rgb_imagenet.pt` of the network's authors, with other values than tf.hub's. `all-windows`
-  is a protocol of ours, without published numbers.
+  is a protocol of svbench, without published numbers.
 - `i3d-pretrained-400`: the file of VideoGPT, TATS and cd-fvd, with the same names as `i3d`.
 
 Protocols
 ---------
 - first: the window at frame 0; any one: 16 consecutive frames at a random place; all: consecutive
   windows without overlap from frame 0, the remainder dropped, every window a row.
-- `first-16` is the original measure of Unterthiner et al. (whose TensorFlow resizes with aligned
-  corners, not half-pixel centres); `stylegan-v-16f` is `fvd2048_16f` of StyleGAN-V's script, the
+- `first-16` is the original measure of Unterthiner et al. (whose TensorFlow resizes without
+  half-pixel centres); `stylegan-v-16f` is `fvd2048_16f` of StyleGAN-V's script, the
   same with ddof 1 that of universome/fvd-comparison.
 - `cd-fvd-16f` is cd-fvd's call on arrays (`compute_fvd`); `cd-fvd-16f-folder` its loader of video
   folders, which draws a window on both sides and first resizes frames to 256 x 256 px: short side
   resized with antialiasing, centre crop, values truncated to integers. That loader reads files at
-  their own frame rate, ours at the set's.
+  their own frame rate, svbench at the set's.
 - Frames are resized bilinearly (half-pixel centres, no antialiasing), then scaled to -1..1.
 
 Differences from StyleGAN-V: its window of a real clip is drawn anew at each call, without a seed.
-Ours follows from the pixels of the clip and a seed, so it is independent of the order and number of
-clips. StyleGAN-V's own value varies with its draws (`STYLEGAN_V_SPREAD`), which a note states. An
-extractor is independent of the side that a clip is on: it extracts two rows, of the window at 0 and
-of the drawn one, and the metric selects one.
+Here it follows from the pixels of the clip and a seed, so it is independent of the order and number
+of clips. StyleGAN-V's own value varies with its draws (`STYLEGAN_V_SPREAD`), which a note states.
+An extractor is independent of the side that a clip is on: it extracts two rows, of the window at 0
+and of the drawn one, and the metric selects one.
 
 Metrics
 -------
@@ -296,7 +296,7 @@ class FVD(Frechet):
     def settings(self) -> Mapping[str, Any]:
         """Return the protocol beside the settings of every Fréchet distance."""
         protocol = asdict(self.protocol)
-        if self.protocol.weights not in PUBLISHED:  # a small network of ours: the extractor's key
+        if self.protocol.weights not in PUBLISHED:  # not published: the extractor's key names it
             del protocol["weights"]
         if not self.protocol.square:
             del protocol["square"]

@@ -74,15 +74,15 @@ def weight_file(name: str, folder: Path = FOLDER) -> WeightFile:
     path = folder / FILES[name]
     record = read_object(folder / RECORD, "the sha256 of the networks' files")
     try:
-        wanted = record["sha256"][path.name]
+        expected = record["sha256"][path.name]
         found = sha256(path)
     except (OSError, KeyError, TypeError) as error:
         raise DataError(
             f"{path}: cannot be verified ({shown(repr(error), REASON)}), expected the file and "
             f"its sha256 in {RECORD}; install svbench again or run: svbench train-extractors"
         ) from error
-    if found != wanted:
-        raise DataError(f"{path}: found sha256 {found}, expected {shown(wanted)} as in {RECORD}")
+    if found != expected:
+        raise DataError(f"{path}: found sha256 {found}, expected {shown(expected)} as in {RECORD}")
     return WeightFile(f"miniature-{name}", path, found)
 
 

@@ -168,8 +168,8 @@ def video_crops(
     """
     sampled = frame_indices(len(video), fps, protocol, config.frames)
     corners = _corners(*_resized(video.shape[1:3], config.image), config.image, protocol.crops)
-    wanted = [(frames, corner) for frames in sampled for corner in corners]
-    distinct = list(dict.fromkeys(wanted))
+    crops_of_protocol = [(frames, corner) for frames in sampled for corner in corners]
+    distinct = list(dict.fromkeys(crops_of_protocol))
     number = {frame: i for i, frame in enumerate(sorted({f for frames in sampled for f in frames}))}
     pixels = _normalised(video[list(number)], config.image)
     side = config.image
@@ -177,7 +177,7 @@ def video_crops(
         pixels[:, [number[f] for f in frames], y : y + side, x : x + side]
         for frames, (y, x) in distinct
     ]
-    return torch.stack(crops), np.array([distinct.index(one) for one in wanted])
+    return torch.stack(crops), np.array([distinct.index(one) for one in crops_of_protocol])
 
 
 def _normalised(frames: NDArray[np.uint8], side: int) -> Tensor:
@@ -256,12 +256,12 @@ def _filters(bins: int) -> Tensor:
     return F.pad(torch.minimum(rising, falling).clamp(min=0.0), (0, 1))
 
 
-def resample(sound: Tensor, rate: int, wanted: int) -> Tensor:
+def resample(sound: Tensor, rate: int, target: int) -> Tensor:
     """Resample (samples,) by a Hann-windowed sinc; equal rates return the sound unchanged."""
-    if rate == wanted:
+    if rate == target:
         return sound
-    common = math.gcd(rate, wanted)
-    old, new = rate // common, wanted // common
+    common = math.gcd(rate, target)
+    old, new = rate // common, target // common
     cutoff = min(old, new) * SINC_ROLLOFF
     width = math.ceil(SINC_WIDTH * old / cutoff)
     places = torch.arange(-width, width + old, dtype=torch.float32) / old

@@ -125,9 +125,9 @@ class VGGish(nn.Module):
         features: list[nn.Module] = []
         channels = 1
         for group in _CHANNELS:
-            for wanted in group:
-                features += [nn.Conv2d(channels, scaled(wanted), 3, padding=1), nn.ReLU(True)]
-                channels = scaled(wanted)
+            for outputs in group:
+                features += [nn.Conv2d(channels, scaled(outputs), 3, padding=1), nn.ReLU(True)]
+                channels = scaled(outputs)
             features.append(nn.MaxPool2d(2))
         self.features = nn.Sequential(*features)
         places = (FRAMES >> len(_CHANNELS)) * (BANDS >> len(_CHANNELS))
