@@ -3,11 +3,11 @@
     python docs/make_av_align.py [--real FOLDER] [--out docs]
 
 The miniature is drawn by svbench. FOLDER holds real clips with sound (at least 4 s each); without
-it, only the miniature is measured, and what is kept of real clips stays. Written: the measured
-numbers to data/av-align.json, from there the tables of the page and av-align-lag.svg.
+it, only the miniature is measured, and the data of real clips stay. The output is
+data/av-align.json, and from it the tables of the page and av-align-lag.svg.
 
-Each clip's motion is measured once; its sound is turned round the clip (its end comes first) by
-each lag, and its onsets are found anew. "Shuffled" is every ordered pair of different clips:
+Each clip's motion is measured once; its sound is shifted circularly by each lag, and its onsets are
+detected again. "Shuffled" is every ordered pair of different clips:
 the picture of one, the sound of the other.
 """
 
@@ -28,10 +28,10 @@ from page_blocks import line, load, put, save
 from svbench.datasets import greatesthits
 from svbench.errors import DataError
 from svbench.files import media
-from svbench.metrics.avalign.adjusted import SIGNIFICANT, AdjustedAVAlign
 from svbench.metrics.avalign.events import DETECTORS, AVEvents, Detectors, Kind
+from svbench.metrics.avalign.formulas import Variant
 from svbench.metrics.avalign.onsets import onset_times
-from svbench.metrics.avalign.score import AVAlign, Variant
+from svbench.metrics.avalign.score import SIGNIFICANT, AVAlign
 from svbench.miniature import greatesthits as miniature
 from svbench.types import Clip, Features, Recording
 
@@ -41,24 +41,24 @@ CLIPS = 64  # of the miniature
 PAGE = Path(__file__).parent / "av-align.md"
 BLOCK, NAME = "lags", "av-align"  # of the page, and of the data
 FORMS = ("plain", "adjusted")
-MOST_PAIRS = 1000  # shuffled pairs judged, evenly spread over all
+MOST_PAIRS = 1000  # shuffled pairs that are scored, evenly spread over all
 
 
-Condition = dict[str, Any]  # what is kept of one lag, or of shuffled pairs, by variant
+Condition = dict[str, Any]  # the data of one lag, or of shuffled pairs, by variant
 Curves = list[dict[str, Any]]  # tables of the page, one for each set and preset
 
 
 def main() -> None:
-    """Measure, keep the data, and rewrite the page's block and picture."""
+    """Measure, write the data, and rewrite the page's block and picture."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--real", type=Path)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     _keep("miniature", list(_miniature()), ("published", "miniature", "tuned"))
-    if asked.real:  # `miniature` detectors are made for drawings
-        _keep("real clips", list(_real(asked.real)), ("published", "tuned"))
+    if options.real:  # `miniature` detectors are made for drawings
+        _keep("real clips", list(_real(options.real)), ("published", "tuned"))
     put(PAGE, BLOCK, rendered())
-    _draw(_kept(), asked.out / "av-align-lag.svg")
+    _draw(_kept(), options.out / "av-align-lag.svg")
 
 
 def _keep(name: str, clips: Sequence[Clip], presets: Sequence[str]) -> None:
@@ -71,7 +71,7 @@ def _kept() -> Curves:
 
 
 def rendered() -> str:
-    """Return the block of the page, from the data that are kept."""
+    """Return the block of the page, from the data."""
     return "\n\n".join(map(_table, _kept()))
 
 
@@ -92,7 +92,7 @@ def _real(folder: Path) -> Iterator[Clip]:
 
 
 def _measured(name: str, clips: Sequence[Clip], detectors: Detectors) -> dict[str, Any]:
-    """Measure one set by one preset: every lag, then shuffled pairs, by variant."""
+    """Score one set with one preset: every lag, then shuffled pairs, by variant."""
     with ThreadPoolExecutor() as pool:
         blocks = list(pool.map(lambda clip: AVEvents(detectors)([clip], [""])[0], clips))
         lagged = [
@@ -104,8 +104,8 @@ def _measured(name: str, clips: Sequence[Clip], detectors: Detectors) -> dict[st
     shuffled = [_joined(blocks[a], blocks[b]) for a, b in pairs]
     labels = ["true", *(f"{lag:g} s late" for lag in LAGS[1:]), "shuffled"]
     conditions = {
-        label: {variant: _judge(variant, detectors, kind) for variant in VARIANTS}
-        for label, kind in zip(labels, (*lagged, shuffled), strict=True)
+        label: {variant: _score(variant, detectors, blocks) for variant in VARIANTS}
+        for label, blocks in zip(labels, (*lagged, shuffled), strict=True)
     }
     counts = {"clips": len(clips), "pairs": len(pairs)}
     return {"set": name, "detectors": detectors.name, **counts, "conditions": conditions}
@@ -136,25 +136,25 @@ def _table(found: dict[str, Any]) -> str:
 
 
 def _with_onsets(clip: Clip, block: np.ndarray, lag: float, detectors: Detectors) -> np.ndarray:
-    """Give a clip's events with its sound turned by a lag."""
+    """Return a clip's events with its sound shifted circularly by a lag (s)."""
     rate = clip.spec.sample_rate
-    turned = replace(clip, audio=np.roll(clip.audio, round(lag * rate)))
-    times, strengths = onset_times(turned.audio, rate, detectors.onsets)
+    shifted = replace(clip, audio=np.roll(clip.audio, round(lag * rate)))
+    times, strengths = onset_times(shifted.audio, rate, detectors.onsets)
     rows = np.column_stack([np.full(len(times), float(Kind.ONSET)), times, strengths])
     return np.concatenate([block[block[:, 0] != Kind.ONSET], rows])
 
 
-def _joined(seen: np.ndarray, heard: np.ndarray) -> np.ndarray:
-    """Give the events of one clip's picture with another's sound."""
-    return np.concatenate([seen[seen[:, 0] != Kind.ONSET], heard[heard[:, 0] == Kind.ONSET]])
+def _joined(picture: np.ndarray, sound: np.ndarray) -> np.ndarray:
+    """Return the events of one clip's picture with another's onsets."""
+    return np.concatenate([picture[picture[:, 0] != Kind.ONSET], sound[sound[:, 0] == Kind.ONSET]])
 
 
-def _judge(variant: Variant, detectors: Detectors, blocks: Sequence[np.ndarray]) -> Condition:
+def _score(variant: Variant, detectors: Detectors, blocks: Sequence[np.ndarray]) -> Condition:
     owner = np.repeat(np.arange(len(blocks)), [len(block) for block in blocks])
     names = tuple(f"{i}/0" for i in range(len(blocks)))
     features = Features("events", np.concatenate(list(blocks)), owner, names)
     plain = AVAlign(variant, detectors).score(features).score
-    adjusted = AdjustedAVAlign(variant, detectors).score(features)
+    adjusted = AVAlign(variant, detectors, adjusted=True).score(features)
     p = [clip.detail["p"] for clip in adjusted.clips]
     return {
         "plain": plain.value,

@@ -1,15 +1,15 @@
-"""Fit the model of impacts that svbench ships, and judge it on clips it has not seen.
+"""Fit the pretrained model of impacts, and evaluate it by cross-validation.
 
     python docs/make_impacts.py --annotated FOLDER [--and CLIP.mp4 HITS.json]
 
 FOLDER holds annotated clips: `hits.json`, a list of {clip, hits: [[time in s, what], ...]}, and
 `<clip>.mp4` for each. `--and` adds one more clip with a JSON object that has such `hits`. Measured:
 F of motion peaks and of onsets, within 1/15 s or one frame, of the published and tuned presets, and
-of impacts when each clip in turn is left out, threshold and all. Written: data/impacts.json, from
-there the table of the page, and the model to metrics/avalign/impact_model.py.
+of impacts when each clip in turn is left out, threshold included. The output is data/impacts.json,
+from it the table of the page, and the model in metrics/avalign/impact_model.py.
 
-Each clip is seen in four versions: at its own rate and size, and squeezed to 256 x 256 px, each
-also at 8 frames/s. They are the pictures that the native and the conformed view show.
+Each clip has four versions: at its own rate and size, and resized to 256 x 256 px, each also at
+8 frames/s. They are the frames of the native and the conformed view.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ PAGE = Path(__file__).parent / "av-align.md"
 MODEL = Path(__file__).parents[1] / "metrics" / "avalign" / "impact_model.py"
 BLOCK = NAME = "impacts"  # of the page, and of the data
 COMMAND = "python docs/make_impacts.py --annotated FOLDER --and CLIP.mp4 HITS.json"
-JUDGED = 8.0  # frames/s
+RATE = 8.0  # frames/s, of the conformed versions
 SQUARE = (256, 256)  # px
 VERSIONS = ("own rate", "own rate, 256 x 256 px", "8 frames/s", "8 frames/s, 256 x 256 px")
 
@@ -51,35 +51,35 @@ class Source:
 
 
 def main() -> None:
-    """Fit, judge, keep the figures, and write the model and the page's block."""
+    """Fit, evaluate, write the data, the model and the page's block."""
     parser = argparse.ArgumentParser(description=__doc__)
     add_annotated(parser)
-    asked = parser.parse_args()
-    sources = list(annotated(asked))
-    seen = {v: [_version(s, v) for s in sources] for v in VERSIONS}
-    versions = fitted_on(sources, seen)
-    save(NAME, COMMAND, {BLOCK: _measured(sources, seen, impact_fit.left_out(versions))})
+    options = parser.parse_args()
+    sources = list(annotated(options))
+    clips = {v: [_version(s, v) for s in sources] for v in VERSIONS}
+    versions = fitted_on(sources, clips)
+    save(NAME, COMMAND, {BLOCK: _measured(sources, clips, impact_fit.left_out(versions))})
     put(PAGE, BLOCK, rendered())
     _write_model(impact_fit.fit(versions)[0], sources)
 
 
 def add_annotated(parser: argparse.ArgumentParser) -> None:
-    """Add the options that name annotated clips."""
+    """Add the options of annotated clips to a parser."""
     parser.add_argument("--annotated", type=Path, required=True)
     parser.add_argument("--and", dest="more", type=Path, nargs=2, action="append", default=[])
 
 
-def annotated(asked: argparse.Namespace) -> Iterator[Source]:
-    """Yield the annotated clips that were named."""
-    yield from _annotated(asked.annotated)
-    yield from (_one(*pair) for pair in asked.more)
+def annotated(options: argparse.Namespace) -> Iterator[Source]:
+    """Yield the annotated clips of the options, decoded."""
+    yield from _annotated(options.annotated)
+    yield from (_one(*pair) for pair in options.more)
 
 
 def fitted_on(
-    sources: Sequence[Source], seen: Mapping[str, Sequence[Clip]] | None = None
+    sources: Sequence[Source], clips: Mapping[str, Sequence[Clip]] | None = None
 ) -> list[Annotated]:
-    """Return all versions of annotated clips, as the shipped model is fitted on them."""
-    seen = seen or {v: [_version(s, v) for s in sources] for v in VERSIONS}
+    """Return all versions of annotated clips, the training set of the pretrained model."""
+    clips = clips or {v: [_version(s, v) for s in sources] for v in VERSIONS}
     return [
         Annotated(
             s.id,
@@ -88,12 +88,12 @@ def fitted_on(
             max(tuning.TOLERANCE, 1 / clip.spec.fps) + tuning.EPSILON,
         )
         for v in VERSIONS
-        for s, clip in zip(sources, seen[v], strict=True)
+        for s, clip in zip(sources, clips[v], strict=True)
     ]
 
 
 def rendered() -> str:
-    """Return the block of the page, from the data that are kept."""
+    """Return the block of the page, from the data."""
     found = load(NAME)[BLOCK]["measured"]
     lines = [
         f"{found['clips']} annotated real clips, {found['hits']} hits; F (precision, recall).",
@@ -124,13 +124,13 @@ def _source(path: Path, hits: Sequence[tuple[float, str]]) -> Source:
 
 
 def _version(source: Source, version: str) -> Clip:
-    """Return a clip as a view shows it: frames of other times or sizes, the same sound."""
+    """Return a version of a clip: frames of other times or sizes, the same sound."""
     clip = source.clip
     video, times, fps = clip.video, clip.frame_times, clip.spec.fps
     if version.startswith("8"):
-        wanted = np.arange(0, times[-1] + 1e-6, 1 / JUDGED)
+        wanted = np.arange(0, times[-1] + 1e-6, 1 / RATE)
         nearest = np.abs(times[None] - wanted[:, None]).argmin(axis=1)
-        video, times, fps = video[nearest], wanted, JUDGED
+        video, times, fps = video[nearest], wanted, RATE
     if version.endswith("px"):
         video = np.stack([cv2.resize(f, SQUARE, interpolation=cv2.INTER_AREA) for f in video])
     spec = ClipSpec(len(video), fps, video.shape[1:3], clip.spec.sample_rate)
@@ -139,20 +139,20 @@ def _version(source: Source, version: str) -> Clip:
 
 def _measured(
     sources: Sequence[Source],
-    seen: Mapping[str, Sequence[Clip]],
+    clips: Mapping[str, Sequence[Clip]],
     left_out: Mapping[str, ImpactModel],
 ) -> dict[str, Any]:
-    """Measure presets, and the models that were fitted without each clip."""
+    """Evaluate presets, and the models fitted without each clip."""
     models = [Detectors(f"without-{s.id}", impacts=left_out[s.id]) for s in sources]
     chosen = {f"`{n}`": [DETECTORS[n]] * len(sources) for n in ("published", "tuned", "tuned-2")}
     motion = {**chosen, "impacts, each clip left out": models}
-    del motion["`tuned-2`"]  # which has seen them all
-    own = seen[VERSIONS[0]]
+    del motion["`tuned-2`"]  # which was fitted on them
+    own = clips[VERSIONS[0]]
     return {
         "clips": len(sources),
         "hits": sum(len(s.hits) for s in sources),
         "peaks": {
-            n: [_cell(sources, seen[v], of, "peaks") for v in VERSIONS] for n, of in motion.items()
+            n: [_cell(sources, clips[v], of, "peaks") for v in VERSIONS] for n, of in motion.items()
         },
         "onsets": {n: _cell(sources, own, of, "onsets") for n, of in chosen.items()},
     }
@@ -178,7 +178,7 @@ def _write_model(model: ImpactModel, sources: Sequence[Source]) -> None:
     weights = tuple(float(f"{weight:.5g}") for weight in model.weights)
     values = replace(model, weights=weights, bias=float(f"{model.bias:.5g}"))
     text = (
-        f'"""The model of impacts that svbench ships, fitted by docs/make_impacts.py.\n\n'
+        f'"""The pretrained model of impacts, fitted by docs/make_impacts.py.\n\n'
         f"Fitted on {len(sources)} annotated real clips of Greatest Hits with "
         f"{sum(len(s.hits) for s in sources)} hits\n(A. Owens et al.: Visually indicated sounds. "
         f'CVPR 2016), each in four versions.\n"""\n\n'

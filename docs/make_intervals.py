@@ -26,8 +26,8 @@ from page_blocks import head, line, load, put, save
 from scipy import special, stats
 
 from svbench.intervals import LEVEL, Interval, mean_intervals
-from svbench.metrics.avalign.adjusted import SIGNIFICANT
 from svbench.metrics.avalign.chance import chance
+from svbench.metrics.avalign.score import SIGNIFICANT
 from svbench.metrics.frechet import Frechet
 from svbench.types import Features
 

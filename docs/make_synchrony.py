@@ -1,16 +1,15 @@
-"""Measure which scores of synchrony to believe, for docs/av-align.md.
+"""Measure the validity of scores of synchrony, for docs/av-align.md.
 
     python docs/make_synchrony.py --annotated FOLDER [--and CLIP.mp4 HITS.json] \
         --real FOLDER --generated FOLDER
 
-Annotated clips are those of make_impacts.py; the other folders hold clips as they are, and clips of
-`--real` that are annotated are not used twice. Scores that rest on impacts judge an annotated clip
-by the model that was fitted without it, and all others by the shipped one, which has seen none of
-them.
+Annotated clips are those of make_impacts.py; clips of `--real` that are annotated are not used
+twice. Scores based on impacts use for an annotated clip the model that was fitted without it, and
+for all others the pretrained one, which was fitted on none of them.
 
 - true and shuffled: the mean over clips, and over all pairs of a picture with another clip's sound;
   p, the share of random assignments of sounds to pictures that score as high as the true one.
-- people: the mean score at each shift of the sound (turned round the clip), and its Spearman
+- people: the mean score at each circular shift of the sound, and its Spearman
   correlation with the mean ratings of PEAVS at these shifts, 95 % by a bootstrap over clips.
 - generated: value, lag and p of every clip, and a picture of both trajectories.
 
@@ -36,7 +35,6 @@ from svbench.datasets import greatesthits
 from svbench.errors import DataError
 from svbench.files import media
 from svbench.metrics.avalign import impact_fit, synchrony
-from svbench.metrics.avalign.adjusted import AdjustedAVAlign
 from svbench.metrics.avalign.events import DETECTORS, AVEvents, Detectors, Kind
 from svbench.metrics.avalign.impact_model import IMPACT_MODEL
 from svbench.metrics.avalign.impacts import ImpactModel
@@ -64,12 +62,12 @@ Sound = Callable[[NDArray[np.float32], int], Block]  # rows of a sound
 
 @dataclass(frozen=True)
 class Form:
-    """A score, and what it looks at."""
+    """A score with its extractor."""
 
     title: str
-    metric: AVAlign | AdjustedAVAlign | synchrony.Synchrony
+    metric: AVAlign | synchrony.Synchrony
     extractor: Callable[[ImpactModel], AVEvents | synchrony.Trajectories]
-    sound: Sound  # rows that stand for a sound in a block
+    sound: Sound  # extracts the rows of a sound
     kind: int  # of these rows
 
     def value(self, block: Block) -> float:
@@ -79,24 +77,24 @@ class Form:
 
 
 def main() -> None:
-    """Measure, keep the data, and rewrite the page's blocks and picture."""
+    """Measure, write the data, and rewrite the page's blocks and picture."""
     parser = argparse.ArgumentParser(description=__doc__)
     add_annotated(parser)
     parser.add_argument("--real", type=Path, required=True)
     parser.add_argument("--generated", type=Path, required=True)
-    asked = parser.parse_args()
-    sources = list(annotated(asked))
+    options = parser.parse_args()
+    sources = list(annotated(options))
     left_out = impact_fit.left_out(fitted_on(sources))
     sets = {
-        "annotated hits": [_both(_path(asked, s), left_out[s.id]) for s in sources],
-        "other real clips": list(_others(asked.real, {s.id for s in sources})),
+        "annotated hits": [_both(_path(options, s), left_out[s.id]) for s in sources],
+        "other real clips": list(_others(options.real, {s.id for s in sources})),
     }
     sets["all of these"] = [clip for clips in sets.values() for clip in clips]
     measured = {
         name: {form.title: _measured(form, clips) for form in FORMS} for name, clips in sets.items()
     }
     counts = {name: len(clips) for name, clips in sets.items()}
-    made = [_both(path, IMPACT_MODEL) for path in sorted(asked.generated.glob("*.mp4"))]
+    made = [_both(path, IMPACT_MODEL) for path in sorted(options.generated.glob("*.mp4"))]
     save(NAME, COMMAND, {"believe": {"clips": counts, "forms": measured}, "generated": _each(made)})
     for block in BLOCKS:
         put(PAGE, block, rendered(block))
@@ -104,32 +102,32 @@ def main() -> None:
 
 
 @dataclass(frozen=True)
-class Seen:
-    """A clip in both views, and the model that may judge it."""
+class Viewed:
+    """A clip in both views, and the model of impacts to use for it."""
 
     id: str
     views: Mapping[str, Clip]
     model: ImpactModel
 
 
-def _path(asked: argparse.Namespace, source: Source) -> Path:
+def _path(options: argparse.Namespace, source: Source) -> Path:
     return next(
         path
-        for path in (asked.annotated / f"{source.id}.mp4", *(clip for clip, _ in asked.more))
+        for path in (options.annotated / f"{source.id}.mp4", *(clip for clip, _ in options.more))
         if path.stem == source.id and path.exists()
     )
 
 
-def _both(path: Path, model: ImpactModel) -> Seen:
+def _both(path: Path, model: ImpactModel) -> Viewed:
     native = media.read_native(Recording(path))
     seconds = min(4.0, float(native.frame_times[-1]), native.audio.size / native.spec.sample_rate)
     spec = replace(greatesthits.SPEC, frames=int(seconds * greatesthits.SPEC.fps))
-    return Seen(
+    return Viewed(
         path.stem, {"native": native, "conformed": media.read(Recording(path), spec)}, model
     )
 
 
-def _others(folder: Path, known: set[str]) -> Iterator[Seen]:
+def _others(folder: Path, known: set[str]) -> Iterator[Viewed]:
     for path in sorted(folder.glob("*.mp4")):
         try:
             if path.stem not in known:
@@ -153,7 +151,7 @@ def _events(detectors: Detectors, model: ImpactModel) -> AVEvents:
 def _forms() -> Iterator[Form]:
     for adjusted, preset in ((False, "published"), (True, "published"), (True, "tuned-2")):
         detectors = DETECTORS[preset]
-        metric = (AdjustedAVAlign if adjusted else AVAlign)("corrected", detectors)
+        metric = AVAlign("corrected", detectors, adjusted=adjusted)
         extractor, sound = partial(_events, detectors), partial(_onset_rows, detectors)
         yield Form(f"`{metric.name}`", metric, extractor, sound, Kind.ONSET)
     for view in ("conformed", "native"):
@@ -166,11 +164,11 @@ def _forms() -> Iterator[Form]:
 FORMS: Final = tuple(_forms())
 
 
-def _measured(form: Form, clips: Sequence[Seen]) -> dict[str, Any]:
-    """Measure one form on one set."""
-    seen = [clip.views[form.metric.view] for clip in clips]
+def _measured(form: Form, clips: Sequence[Viewed]) -> dict[str, Any]:
+    """Evaluate one form on one set."""
+    views = [clip.views[form.metric.view] for clip in clips]
     extractors = [form.extractor(clip.model) for clip in clips]
-    blocks = [np.asarray(of([clip], [""])[0]) for of, clip in zip(extractors, seen, strict=True)]
+    blocks = [np.asarray(of([clip], [""])[0]) for of, clip in zip(extractors, views, strict=True)]
     pairs = np.array(
         [
             [form.value(np.asarray(of.joined(picture, sound))) for sound in blocks]
@@ -180,7 +178,7 @@ def _measured(form: Form, clips: Sequence[Seen]) -> dict[str, Any]:
     shifted = np.array(
         [
             [form.value(_shifted(form, block, clip, shift)) for shift in RATED]
-            for block, clip in zip(blocks, seen, strict=True)
+            for block, clip in zip(blocks, views, strict=True)
         ]
     )
     true, n = float(np.diag(pairs).mean()), len(clips)
@@ -188,20 +186,20 @@ def _measured(form: Form, clips: Sequence[Seen]) -> dict[str, Any]:
     assigned = np.array(
         [pairs[np.arange(n), rng.permutation(n)].mean() for _ in range(ASSIGNMENTS)]
     )
-    drawn = [_followed(shifted[rng.integers(0, n, n)]) for _ in range(DRAWS)]
+    drawn = [_agreement(shifted[rng.integers(0, n, n)]) for _ in range(DRAWS)]
     return {
         "true": true,
         "shuffled": float(pairs[~np.eye(n, dtype=bool)].mean()),
         "p": float((assigned >= true - 1e-12).mean()),
         "rank": 1 + len([k for k in range(1, n) if _turned(pairs, k) > true]),
         "shifts": dict(zip(map(str, RATED), shifted.mean(axis=0).tolist(), strict=True)),
-        "spearman": _followed(shifted),
+        "spearman": _agreement(shifted),
         "interval": np.nanquantile(drawn, [0.025, 0.975]).tolist(),
     }
 
 
 def _turned(pairs: NDArray[np.float64], places: int) -> float:
-    """Return the mean over pictures, each with the sound some places further on."""
+    """Return the mean over pictures, each with the sound some places further in the list."""
     order = np.arange(len(pairs))
     return float(pairs[order, (order + places) % len(pairs)].mean())
 
@@ -212,17 +210,17 @@ def _shifted(form: Form, block: Block, clip: Clip, shift: float) -> Block:
     return np.concatenate([block[block[:, 0] != form.kind], sound])
 
 
-def _followed(shifted: NDArray[np.float64]) -> float:
-    """Return the Spearman correlation of the means over clips with those of people."""
+def _agreement(shifted: NDArray[np.float64]) -> float:
+    """Return the Spearman correlation of the means over clips with the mean ratings."""
     return float(spearmanr(shifted.mean(axis=0), list(RATED.values()))[0])
 
 
-def _rows(clip: Seen) -> Block:
+def _rows(clip: Viewed) -> Block:
     return np.asarray(synchrony.Trajectories(clip.model, "native")([clip.views["native"]], [""])[0])
 
 
-def _each(clips: Sequence[Seen]) -> list[dict[str, Any]]:
-    """Judge generated clips one by one, as they were made."""
+def _each(clips: Sequence[Viewed]) -> list[dict[str, Any]]:
+    """Score generated clips one by one, in the native view."""
     found = []
     for clip in clips:
         rows = _rows(clip)
@@ -238,7 +236,7 @@ BLOCKS: Final = ("believe", "people", "generated")
 
 
 def rendered(block: str) -> str:
-    """Return a block of the page, from the data that are kept."""
+    """Return a block of the page, from the data."""
     found = load(NAME)
     if block == "generated":
         return "\n".join(_generated(found["generated"]["measured"]))
@@ -282,7 +280,7 @@ def _generated(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         )
 
 
-def _draw(clips: Sequence[Seen]) -> None:
+def _draw(clips: Sequence[Viewed]) -> None:
     """Draw both trajectories of every generated clip."""
     import matplotlib as mpl
     from matplotlib.figure import Figure

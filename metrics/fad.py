@@ -1,30 +1,38 @@
-"""FAD: how far generated sound lies from real sound, as VGGish hears it.
+"""FAD: Fréchet audio distance, between the VGGish embeddings of generated and real sound.
 
-A clip is described by the 128 numbers of VGGish for each 0.96 s; FAD is the Fréchet distance
-between the rows of all generated and all real clips, pooled (covariance divided by N - 1).
+The features of a clip are the 128-dimensional embeddings of VGGish (`networks.vggish`), one for
+each 0.96 s; FAD is the Fréchet distance (`frechet`) between the rows of all generated and all real
+clips, pooled (covariance divided by N - 1).
 
 Conventions
 -----------
-What papers call FAD differs in how sound reaches the network. Each way is a `Protocol`:
+Sound is mono float32, (S,), -1..1; features are (N, 128). Published implementations differ in their
+preprocessing. Each is a `Protocol`:
 
 | protocol      | mean of the sound | shorter than 2 s | used by                              |
 |---------------|-------------------|------------------|--------------------------------------|
-| torchvggish   | kept              | as it is         | torchvggish, frechet-audio-distance  |
+| torchvggish   | kept              | unchanged        | torchvggish, frechet-audio-distance  |
 | audioldm-eval | subtracted        | zeros at the end | audioldm_eval, so the paper's FAD    |
 
-Sound that has less than one example (15600 samples at 16 kHz) cannot be described: a ScoreError.
+Differences from the originals: clips are mono (the mean of the channels; audioldm_eval reads the
+first channel only, as a run with `--channels first`) and, by default, at 16 kHz already. Other
+rates are resampled by soxr (HQ), not by the resamplers of the originals (resampy; a sinc of width 6
+in torchaudio), which attenuate the band at 7.5 kHz: on a real clip at 44.1 kHz log-mel differs by
+0.0015 on average from resampy, 0.003 from torchaudio, and by up to 0.45 in the last band. Features
+of clips at 16 kHz are equal.
 
-Where we depart: clips reach a metric as mono (the mean of the channels; audioldm_eval reads the
-first channel only, which `--channels first` does for a run) and, by default, already at 16 kHz.
-Other rates are brought there by soxr (HQ), not by the resamplers of the originals (resampy; a
-sinc of width 6 in torchaudio), which dampen the band at 7.5 kHz: on a real clip at 44.1 kHz
-log-mel moves by 0.0015 on average against resampy, 0.003 against torchaudio, and by up to 0.45 in
-the last band. Clips at 16 kHz are described exactly alike.
+Metrics
+-------
+- :func:`fad`: the metric of a protocol.
+
+Edge cases
+----------
+Sound shorter than one example (15600 samples at 16 kHz): a ScoreError.
 
 References
 ----------
 - K. Kilgour et al.: Fréchet audio distance: a metric for evaluating music enhancement
-  algorithms. Interspeech 2019. arXiv:1812.08466.
+  algorithms. Interspeech 2019, https://arxiv.org/abs/1812.08466.
 - https://github.com/haoheliu/audioldm_eval
 - https://github.com/gudgud96/frechet-audio-distance
 """
@@ -48,19 +56,19 @@ from svbench.metrics.networks import vggish
 from svbench.metrics.networks.loading import Once, digest, dtype_of, inference, loaded
 from svbench.types import Clip, Values, View
 
-# Part of the cache key: raise it whenever the code gives other numbers for equal settings.
+# Part of the cache key: raise it whenever the code computes other numbers for equal settings.
 CODE_VERSION: Final = 1
 
-RESAMPLER: Final = "HQ"  # of soxr, as librosa and our media do it
+RESAMPLER: Final = "HQ"  # of soxr, as in librosa and `svbench.files.media`
 
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """How sound reaches the network."""
+    """A published preprocessing of sound."""
 
     name: str
-    centred: bool = False  # the mean is subtracted before anything else
-    least: float = 0.0  # s, shorter sound is filled up with zeros
+    centred: bool = False  # the mean is subtracted first
+    least: float = 0.0  # s, shorter sound is zero-padded
 
 
 PROTOCOLS: Final[Mapping[str, Protocol]] = {
@@ -75,7 +83,27 @@ PROTOCOLS: Final[Mapping[str, Protocol]] = {
 def examples(
     audio: NDArray[np.float32], sample_rate: int, protocol: Protocol
 ) -> NDArray[np.float32]:
-    """Give the log-mel examples (n, 96, 64), n >= 1, of mono sound (S,)."""
+    """Compute the log-mel examples of a sound.
+
+    Parameters
+    ----------
+    audio : np.ndarray, shape=(S,)
+        mono sound
+    sample_rate : int
+        samples per second of `audio`
+    protocol : Protocol
+        how it is preprocessed
+
+    Returns
+    -------
+    examples : np.ndarray of float32, shape=(n, 96, 64)
+        n >= 1
+
+    Raises
+    ------
+    ScoreError
+        if the sound is shorter than one example
+    """
     sound = audio - audio.mean() if protocol.centred and len(audio) else audio
     if sample_rate != vggish.SAMPLE_RATE:
         import soxr
@@ -94,14 +122,14 @@ def examples(
 
 @dataclass(frozen=True, slots=True)
 class VGGishEmbeddings:
-    """The extractor behind FAD: one row per 0.96 s of sound.
+    """The extractor of FAD: one embedding per 0.96 s of sound.
 
-    The weights are read at the first call.
+    The weights are loaded at the first call.
     """
 
     weights: WeightFile
     protocol: Protocol
-    pca: WeightFile | None = None  # AudioSet's post-processing, if wanted
+    pca: WeightFile | None = None  # of AudioSet's post-processing; None: without
     device: str = "cpu"
     dtype: str = "float32"
     width: float = 1.0
@@ -114,7 +142,7 @@ class VGGishEmbeddings:
 
     @property
     def key(self) -> str:
-        """Name the weights, the protocol, the network's form and this code."""
+        """Return the key of everything that decides the rows."""
         decides = {
             "weights": self.weights.sha256,
             "pca": self.pca.sha256 if self.pca else None,
@@ -128,7 +156,7 @@ class VGGishEmbeddings:
         return f"vggish-{self.protocol.name}-{digest(decides)}"
 
     def __call__(self, clips: Sequence[Clip], captions: Sequence[str]) -> list[Values]:
-        """Give one block of rows per clip; the captions do not matter."""
+        """Extract one block of rows per clip, shape (k, 128); captions are not used."""
         del captions
         return [self._rows(clip) for clip in clips]
 
@@ -143,7 +171,7 @@ _Network = tuple[vggish.VGGish, vggish.PostProcessing | None]
 
 
 def _made(extractor: VGGishEmbeddings) -> _Network:
-    """Read the weights and make the network ready."""
+    """Load the network, and the post-processing if there is one."""
     path = extractor.weights.path
     network = loaded(partial(vggish.VGGish, extractor.width), load_weights(extractor.weights), path)
     process = vggish.read_post_processing(extractor.pca.path) if extractor.pca else None
@@ -161,7 +189,28 @@ def fad(
     resamples: int = 200,
     seed: int = 0,
 ) -> Frechet:
-    """Build the metric of a protocol by name; with `pca`, of post-processed embeddings."""
+    """Build the metric of a protocol.
+
+    Parameters
+    ----------
+    protocol : str
+        a key of `PROTOCOLS`
+    weights : WeightFile
+        of VGGish
+    pca : WeightFile, optional
+        of AudioSet's post-processing (Default value = None, embeddings as they are)
+    device, dtype : str
+        of the network (Default value = "cpu", "float32")
+    width : float
+        of the network (Default value = 1, the published network)
+    resamples, seed : int
+        of the bootstrap (Default value = 200, 0)
+
+    Raises
+    ------
+    ConfigError
+        if there is no such protocol
+    """
     if protocol not in PROTOCOLS:
         raise ConfigError(
             f"fad: found protocol {protocol!r}, expected one of {', '.join(PROTOCOLS)}"

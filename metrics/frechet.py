@@ -1,52 +1,59 @@
-r"""Fréchet distance between two sets of features: FVD, FAD and their kin.
+r"""Fréchet distance between two sets of features, the formula of FVD and FAD.
 
-Each set is summarised by a Gaussian; the distance between the two is
+A Gaussian is fitted to each set; the distance between the two is
 
     d^2 = |mu_a - mu_b|^2 + tr(A + B - 2 (A B)^{1/2}),
 
-the value that papers print as FID, FVD or FAD (it is the square of a distance).
+the value that papers print as FID, FVD or FAD (the square of the Fréchet, or 2-Wasserstein,
+distance).
 
 Conventions
 -----------
-Features are (N, D), one row per observation; a clip may own several. All arithmetic is
-float64. Covariances are divided by N - ddof. Ours is ddof = 1 (unbiased), as in pytorch-fid,
-audioldm_eval (the paper's FAD), torch-fidelity and TensorFlow's FVD; ddof = 0 gives what
-stylegan-v's script prints. The value shrinks as N grows (two samples of N(0, I), D = 128:
+Features are (N, D), one row per observation; a clip may have several. All arithmetic is
+float64. Covariances are divided by N - ddof. The default is ddof = 1 (unbiased), as in pytorch-fid,
+audioldm_eval (the paper's FAD), torch-fidelity and TensorFlow's FVD; ddof = 0 is that of
+stylegan-v's script. The value shrinks as N grows (two samples of N(0, I), D = 128:
 116 at N = 64, 4 at N = 2048): compare at equal N only.
 
-How it is computed
-------------------
+Metrics
+-------
+- :func:`distance`: Fréchet distance of two sets, from their :func:`stats`.
+- :class:`Frechet`: the same as a metric of clips, with a bootstrap interval.
+
+Computation
+-----------
 No matrix square root is taken. With centred rows X_a, X_b (so A = X_a^T X_a / (N_a - ddof)),
 the singular values of X_a X_b^T are the square roots of the eigenvalues of X_a^T X_a X_b^T X_b,
 so the trace is their sum, the nuclear norm. That is exact whatever the ranks.
 - N <= D: the (N_a, N_b) product and its singular values; no covariance is formed.
 - N > D: with A = L L^T the eigenvalues of the symmetric L^T B L, by far the fastest. Forming A
-  and B costs half the digits of the smallest eigenvalues. The loss is estimated from above
-  (40 to 10^5 times the true one where measured), and where it could reach `tolerance` of the
-  distance, the triangles of X = Q R take the place of X in the exact form.
+  and B costs half the digits of the smallest eigenvalues. The loss is bounded from above (40 to
+  10^5 times the true one where measured), and where it could reach `tolerance` of the distance,
+  the triangular factors of X = Q R replace X in the exact form.
 
-The interval
-------------
-Clips of both sets are drawn anew, with replacement; the rows of a clip stay together. A draw
-holds duplicates, so it looks poorer than the set and its distance is larger: the percentiles
-alone lie above the value, often without containing it. What is printed is therefore their
-spread around the value: value + (percentile - mean of the draws), not below 0. It answers how
-far the number moves with the clips: it covers the expectation at this N, not the distance of
-the populations, as it does not remove the bias of a small N. Tables say so (`CAVEAT`).
+Interval
+--------
+Clips of both sets are resampled with replacement; the rows of a clip stay together. A draw holds
+duplicates, so it is less diverse than the set and its distance larger: the percentiles alone lie
+above the value, often without containing it. The interval is therefore their spread around the
+value: value + (percentile - mean of the draws), not below 0. It covers the expectation at this N,
+not the distance of the populations, as it does not remove the bias of a small N; tables state this
+(`CAVEAT`).
 
-What happens at the edges
--------------------------
-Fewer than two rows, NaN or infinity, different D, no columns: a ScoreError. Identical sets
-give 0 up to rounding (about 1e-13 of the trace); what rounding turns negative is 0.
+Edge cases
+----------
+Fewer than two rows, NaN or infinity, different D, no columns: a ScoreError. Identical sets have
+distance 0 up to rounding (about 1e-13 of the trace); negative results of rounding are 0.
 
 References
 ----------
 - D. C. Dowson, B. V. Landau: The Fréchet distance between multivariate normal distributions.
   Journal of Multivariate Analysis 12, 1982.
 - M. Heusel et al.: GANs trained by a two time-scale update rule converge to a local Nash
-  equilibrium. NeurIPS 2017.
-- T. Unterthiner et al.: Towards accurate generative models of video. arXiv:1812.01717.
-- K. Kilgour et al.: Fréchet audio distance. Interspeech 2019.
+  equilibrium. NeurIPS 2017, https://arxiv.org/abs/1706.08500.
+- T. Unterthiner et al.: Towards accurate generative models of video.
+  https://arxiv.org/abs/1812.01717.
+- K. Kilgour et al.: Fréchet audio distance. Interspeech 2019, https://arxiv.org/abs/1812.08466.
 """
 
 from __future__ import annotations
@@ -65,10 +72,9 @@ from svbench.intervals import Interval, percentile_interval
 from svbench.protocols import Extractor
 from svbench.types import Better, Features, Judgement, Score, Values
 
-TOLERANCE: Final = 1e-7  # share of the distance that rounding may cost
-_DRAW_TOLERANCE: Final = 1e-3  # the same for one bootstrap draw, whose spread is far wider
+TOLERANCE: Final = 1e-7  # largest error by rounding, as a share of the distance
+_DRAW_TOLERANCE: Final = 1e-3  # the same for a bootstrap draw, whose spread is far wider
 _ROUNDING: Final = 2 * float(np.finfo(np.float64).eps)  # of |A| |B|, lost by forming A and B
-_ROWS_PER_COLUMN: Final = 2  # merged rows beyond this are reduced to a triangle
 
 INTERVAL: Final = "95 %, clips of both sets resampled, centred on the value"
 CAVEAT: Final = (
@@ -81,33 +87,36 @@ Matrix = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FeatureStats:
-    """What the distance needs of a set; a + b is the summary of both sets together, exactly."""
+    """Mean and scatter of a set of features."""
 
     count: int  # N
     mean: NDArray[np.float64]  # (D,)
     rows: Matrix  # (K, D); rows.T @ rows is the sum of (x - mean)(x - mean)^T
 
-    def __add__(self, other: FeatureStats) -> FeatureStats:
-        """Merge two shards."""
-        _check_same_width(self, other)
-        count = self.count + other.count
-        gap = other.mean - self.mean
-        bridge = gap * math.sqrt(self.count * other.count / count)
-        rows = np.concatenate([self.rows, other.rows, bridge[None]])
-        if len(rows) > _ROWS_PER_COLUMN * rows.shape[1]:
-            rows = _triangle(rows)
-        return FeatureStats(count, self.mean + gap * (other.count / count), rows)
+
+def _check_same_width(a: FeatureStats, b: FeatureStats) -> None:
+    """Raise ScoreError unless both sets have features of the same width."""
+    if len(a.mean) != len(b.mean):
+        raise ScoreError(
+            f"features have {len(a.mean)} and {len(b.mean)} columns, expected the same number; "
+            "were they made by different extractors?"
+        )
 
 
 def stats(values: Values, weights: NDArray[np.int64] | None = None) -> FeatureStats:
-    """Summarise features.
+    """Compute mean and scatter of features.
 
     Parameters
     ----------
     values : np.ndarray, shape=(N, D)
         features, finite
     weights : np.ndarray of int, shape=(N,), optional
-        how often each row counts (Default value = once)
+        how often each row counts (Default value = None, once)
+
+    Raises
+    ------
+    ScoreError
+        if there are fewer than two rows, no columns, or values that are not finite
     """
     if values.ndim != 2 or values.shape[1] == 0:
         raise ScoreError(f"a Fréchet distance needs features (N, D), got shape {values.shape}")
@@ -131,21 +140,26 @@ def stats(values: Values, weights: NDArray[np.int64] | None = None) -> FeatureSt
 def distance(
     a: FeatureStats, b: FeatureStats, ddof: int = 1, tolerance: float = TOLERANCE
 ) -> float:
-    """Measure how far two sets of features lie apart.
+    """Compute the Fréchet distance between two sets of features.
 
     Parameters
     ----------
     a, b : FeatureStats
-        summaries of features of the same width, in any order
+        of features of the same width, in any order
     ddof : int
         covariances are divided by N - ddof: 1 unbiased, 0 as in stylegan-v (Default value = 1)
     tolerance : float
-        share of the distance that rounding may cost (Default value = 1e-7)
+        largest error by rounding, as a share of the distance (Default value = 1e-7)
 
     Returns
     -------
     distance : float
         |mu_a - mu_b|^2 + tr(A + B - 2 (A B)^{1/2}), at least 0
+
+    Raises
+    ------
+    ScoreError
+        if widths differ, ddof is neither 0 nor 1, or the distance overflows float64
     """
     _check_same_width(a, b)
     if ddof not in (0, 1):
@@ -156,24 +170,24 @@ def distance(
     if not math.isfinite(apart):
         raise ScoreError("the Fréchet distance overflows float64; are the features far too large?")
     scale = 2 / math.sqrt(freedom_a * freedom_b)
-    for cross, doubt in _root_traces(a.rows, b.rows):
+    for cross, error in _root_traces(a.rows, b.rows):
         value = apart - scale * cross
-        if scale * doubt <= tolerance * value:
+        if scale * error <= tolerance * value:
             break
     return max(value, 0.0)
 
 
 def _root_traces(a: Matrix, b: Matrix) -> Iterator[tuple[float, float]]:
-    """Give tr((A B)^{1/2}) of A = a.T a and B = b.T b, and how far it may be off: fastest first."""
+    """Yield tr((A B)^{1/2}) of A = a.T a, B = b.T b and its largest error, fastest way first."""
     if min(len(a), len(b)) > a.shape[1]:
-        with contextlib.suppress(np.linalg.LinAlgError):  # A is singular: only the exact way
+        with contextlib.suppress(np.linalg.LinAlgError):  # A is singular: only the exact form
             yield _root_trace_of_covariances(a.T @ a, b.T @ b)
         a, b = _triangle(a), _triangle(b)
     yield float(np.linalg.svd(a @ b.T, compute_uv=False).sum()), 0.0
 
 
 def _root_trace_of_covariances(a: Matrix, b: Matrix) -> tuple[float, float]:
-    """Give tr((A B)^{1/2}) by eigenvalues, and the most that rounding can have moved it."""
+    """Return tr((A B)^{1/2}) by eigenvalues, and its largest error by rounding."""
     root = np.linalg.cholesky(a)
     eigenvalues = np.linalg.eigvalsh(root.T @ (b @ root)).clip(0)
     blur = _ROUNDING * float(np.linalg.norm(a)) * float(np.linalg.norm(b))
@@ -182,49 +196,40 @@ def _root_trace_of_covariances(a: Matrix, b: Matrix) -> tuple[float, float]:
 
 
 def _triangle(rows: Matrix) -> Matrix:
-    """Give R of rows = Q R, for which R.T R = rows.T rows."""
+    """Return R of rows = Q R, so that R.T R = rows.T rows."""
     return np.asarray(np.linalg.qr(rows, mode="r"))
 
 
 def _square(values: Matrix) -> float:
-    """Give the sum of squares, infinite if it overflows."""
+    """Return the sum of squares, infinite if it overflows."""
     with np.errstate(over="ignore"):
         return float(np.vdot(values, values))
 
 
-def _check_same_width(a: FeatureStats, b: FeatureStats) -> None:
-    """Raise unless both sets have features of the same width."""
-    if len(a.mean) != len(b.mean):
-        raise ScoreError(
-            f"features have {len(a.mean)} and {len(b.mean)} columns, expected the same number; "
-            "were they made by different extractors?"
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class Frechet:
-    """The distance as a metric of clips: FVD and FAD differ in their extractor alone."""
+    """The Fréchet distance as a metric of clips; FVD and FAD differ in their extractor alone."""
 
     name: str
     title: str
     extractor: Extractor
     ddof: int = 1
-    resamples: int = 200  # each costs a distance
+    resamples: int = 200  # of the bootstrap, one distance each
     seed: int = 0
 
     @property
     def better(self) -> Better:
-        """Nearer to the real clips is better."""
+        """Return "lower": nearer to the real clips is better."""
         return "lower"
 
     @property
     def needs_reference(self) -> bool:
-        """It is a distance to real clips."""
+        """Return True: it is a distance to real clips."""
         return True
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """Tell the features and how covariances and the interval are formed."""
+        """Return extractor, covariance and interval settings."""
         return {
             "extractor": self.extractor.key,
             "view": self.extractor.view,
@@ -236,13 +241,20 @@ class Frechet:
         }
 
     def score(self, generated: Features, reference: Features | None) -> Judgement:
-        """Measure how far generated clips lie from real ones."""
+        """Compute the distance of generated clips from real ones.
+
+        Raises
+        ------
+        ScoreError
+            without reference clips, with features of different extractors, or where the distance
+            is undefined (see `stats` and `distance`)
+        """
         if reference is None:
             raise ScoreError(f"{self.name} needs reference clips to compare with, got none")
         if generated.extractor != reference.extractor:
             raise ScoreError(
-                f"{self.name}: generated clips are described by {generated.extractor}, "
-                f"reference clips by {reference.extractor}; expected the same extractor"
+                f"{self.name}: features of generated clips are by {generated.extractor}, "
+                f"of reference clips by {reference.extractor}; expected the same extractor"
             )
         value = distance(stats(generated.values), stats(reference.values), self.ddof)
         score = Score(
@@ -258,13 +270,15 @@ class Frechet:
         return Judgement(score)
 
     def _interval(self, value: float, generated: Features, reference: Features) -> Interval | None:
-        """Bootstrap both sets over clips, centred on the value (see the module)."""
+        """Compute the bootstrap interval over clips, centred on the value (see the module)."""
         if min(generated.count, reference.count) < 2 or self.resamples == 0:
             return None
         rng = np.random.default_rng(self.seed)
         draws = np.array(
             [
-                distance(_drawn(generated, rng), _drawn(reference, rng), self.ddof, _DRAW_TOLERANCE)
+                distance(
+                    _resample(generated, rng), _resample(reference, rng), self.ddof, _DRAW_TOLERANCE
+                )
                 for _ in range(self.resamples)
             ]
         )
@@ -273,14 +287,14 @@ class Frechet:
         return max(low + shift, 0.0), max(high + shift, 0.0)
 
 
-def _drawn(features: Features, rng: np.random.Generator) -> FeatureStats:
-    """Draw clips with replacement; the rows of a clip stay together."""
+def _resample(features: Features, rng: np.random.Generator) -> FeatureStats:
+    """Return the statistics of clips drawn with replacement; rows of a clip stay together."""
     clips = rng.integers(features.count, size=features.count)
     return stats(features.values, np.bincount(clips, minlength=features.count)[features.owner])
 
 
 def _note(generated: Features, reference: Features) -> str:
-    """Tell when there are too few rows for a covariance of full rank."""
+    """Return a warning where there are too few rows for covariances of full rank, else ""."""
     width = generated.values.shape[1]
     rows = len(generated.values), len(reference.values)
     if min(rows) > width:

@@ -1,12 +1,13 @@
-"""FVD: how far generated videos lie from real ones, as I3D sees them.
+"""FVD: Fréchet video distance, between the I3D features of generated and real videos.
 
-A clip is described by the 400 logits of I3D over windows of 16 frames, averaged over the places
-in time that are left; FVD is the Fréchet distance between the two sets of rows.
+The features of a window of 16 frames are the 400 logits of an Inflated 3D ConvNet pretrained on
+Kinetics-400 (`networks.i3d`), averaged over time; FVD is the Fréchet distance (`frechet`) between
+the two sets of rows.
 
 Conventions
 -----------
-What papers call FVD is several measures. Each is a `Protocol` with a name, and the name stands
-in the table:
+Video is uint8 RGB, (T, H, W, 3); features are (N, 400). Papers compute FVD in several ways. Each is
+a `Protocol`, and its name is part of the metric's name:
 
 | protocol            | weights            | generated | real    | to 224 x 224      | eps  | ddof |
 |---------------------|--------------------|-----------|---------|-------------------|------|------|
@@ -21,61 +22,77 @@ in the table:
 
 Weights
 -------
-Three I3Ds are published, so a protocol names the one that its published numbers rest on, loads
-that, and refuses the others. Small networks of our own are named so (`+miniature`).
+Three sets of I3D weights are published, so a protocol names the one behind its published numbers,
+loads it, and refuses the others. Small networks of our own are named `+miniature`.
 
 - `i3d-torchscript`: the network of tf.hub (i3d-kinetics-400/1), as StyleGAN-V and universome's
-  fvd-comparison rewrote it. The file brings its own code, batch norm and resizing; it is called as
-  they call it: frames as they are, with `rescale`, `resize` and `return_features` (common-metrics
+  fvd-comparison rewrote it. The file holds its own code, batch norm and resizing; it is called as
+  they call it: on uint8 frames, with `rescale`, `resize` and `return_features` (common-metrics
   resizes, crops and scales by itself). It runs only if its digest is the one on record.
-- `i3d`: `rgb_imagenet.pt` of the network's authors, other numbers than tf.hub's. `all-windows` is
-  a protocol of ours, so nothing published rests on it.
+- `i3d`: `rgb_imagenet.pt` of the network's authors, with other values than tf.hub's. `all-windows`
+  is a protocol of svbench, without published numbers.
 - `i3d-pretrained-400`: the file of VideoGPT, TATS and cd-fvd, with the same names as `i3d`.
 
-- first: the window at frame 0; any one: 16 frames in a row from anywhere; all: windows that
-  follow each other without overlap from frame 0, the rest dropped, every window a row.
-- `first-16` is the original measure of Unterthiner et al. (whose TensorFlow resizes by corners,
-  not centres, of pixels); `stylegan-v-16f` is what StyleGAN-V's script `fvd2048_16f` prints, the
-  twin with ddof 1 what universome/fvd-comparison gives.
+Protocols
+---------
+- first: the window at frame 0; any one: 16 consecutive frames at a random place; all: consecutive
+  windows without overlap from frame 0, the remainder dropped, every window a row.
+- `first-16` is the original measure of Unterthiner et al. (whose TensorFlow resizes without
+  half-pixel centres); `stylegan-v-16f` is `fvd2048_16f` of StyleGAN-V's script, the
+  same with ddof 1 that of universome/fvd-comparison.
 - `cd-fvd-16f` is cd-fvd's call on arrays (`compute_fvd`); `cd-fvd-16f-folder` its loader of video
-  folders, which draws a window on both sides and first makes 256 x 256 px of a frame: short side
-  resized with antialiasing, centre cut out, values cut to whole numbers. That loader reads files at
-  their own frame rate, ours at the set's.
+  folders, which draws a window on both sides and first resizes frames to 256 x 256 px: short side
+  resized with antialiasing, centre crop, values truncated to integers. That loader reads files at
+  their own frame rate, svbench at the set's.
 - Frames are resized bilinearly (half-pixel centres, no antialiasing), then scaled to -1..1.
 
-Where we depart from StyleGAN-V: its window of a real clip is drawn anew at each call, without a
-seed. Ours follows from the pixels of the clip and a seed, so it is the same whatever the order
-and number of clips. StyleGAN-V's own value spreads with its draws (`STYLEGAN_V_SPREAD`), which
-the table notes beside ours. An extractor does not know which side it describes: it gives a clip
-both rows, the window at 0 and the drawn one, and the metric keeps the one that is wanted.
+Differences from StyleGAN-V: its window of a real clip is drawn anew at each call, without a seed.
+Here it follows from the pixels of the clip and a seed, so it is independent of the order and number
+of clips. StyleGAN-V's own value varies with its draws (`STYLEGAN_V_SPREAD`), which a note states.
+An extractor is independent of the side that a clip is on: it extracts two rows, of the window at 0
+and of the drawn one, and the metric selects one.
+
+Metrics
+-------
+- :func:`fvd`: the metric of a protocol (:class:`FVD`).
+
+Edge cases
+----------
+A clip with fewer frames than a window, or weights of another protocol: ScoreError, ConfigError.
 
 References
 ----------
-- T. Unterthiner et al.: Towards accurate generative models of video. arXiv:1812.01717.
-- I. Skorokhodov et al.: StyleGAN-V. CVPR 2022. https://github.com/universome/stylegan-v
-- S. Ge et al.: On the content bias in Fréchet video distance. CVPR 2024. arXiv:2404.12391.
+- T. Unterthiner et al.: Towards accurate generative models of video.
+  https://arxiv.org/abs/1812.01717.
+- I. Skorokhodov et al.: StyleGAN-V. CVPR 2022, https://github.com/universome/stylegan-v.
+- S. Ge et al.: On the content bias in Fréchet video distance. CVPR 2024,
+  https://arxiv.org/abs/2404.12391, https://github.com/songweige/content-debiased-fvd.
 - https://github.com/JunyaoHu/common_metrics_on_video_quality
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812
 
 from svbench.errors import ConfigError, ScoreError
 from svbench.files.weights import PUBLISHED, WeightFile, check_is, load_script
 from svbench.files.weights import load as load_weights
 from svbench.metrics.frechet import Frechet
 from svbench.metrics.networks import i3d
+from svbench.metrics.networks.i3d_inputs import (
+    Resize,
+    Windows,
+    centre_square,
+    network_input,
+    window_starts,
+)
 from svbench.metrics.networks.loading import (
     Once,
     digest,
@@ -86,36 +103,33 @@ from svbench.metrics.networks.loading import (
 )
 from svbench.types import Clip, Features, Judgement, Values, View
 
-# Part of the cache key: raise it whenever the code gives other numbers for equal settings.
+# Part of the cache key: raise it whenever the code computes other numbers for equal settings.
 CODE_VERSION: Final = 1
 
 VIDEOGPT: Final = "i3d-pretrained-400"
-SCRIPTED: Final = "i3d-torchscript"  # weights that bring their own code
-# As issue 13 of this project reports it of StyleGAN-V's script run again and again on one set;
-# not measured by us, as neither its network nor its data are at hand.
+SCRIPTED: Final = "i3d-torchscript"  # weights with their own code (TorchScript)
+# As reported of repeated runs of StyleGAN-V's script on one set; not measured by us, as neither its
+# network nor its data are at hand.
 STYLEGAN_V_SPREAD: Final = (
     "StyleGAN-V's script draws real windows without a seed: on one set of N = 10 its value was "
     "51.7 ± 11.7 over repeated calls (as reported, not measured here)"
 )
 BATCH: Final = 4  # windows at a time: alone, each takes 1.4 times as long
 
-Windows = Literal["first", "drawn", "all"]
-Resize = Literal["stretch", "crop"]  # both sides to the size | short side to it, centre cut out
-
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """Which frames of a clip are judged, and how."""
+    """A published way to compute FVD: windows, preprocessing and weights."""
 
     name: str
-    weights: str  # the published file that its numbers rest on; no other is accepted
+    weights: str  # name of the published file; no other is accepted
     generated: Windows = "first"
     reference: Windows = "first"
     frames: int = 16  # in a window
     resize: Resize = "stretch"
-    eps: float = i3d.EPS  # of batch norm, where the file does not bring its own
+    eps: float = i3d.EPS  # of batch norm, unless the weights have their own code
     ddof: int = 1
-    square: int = 0  # px: side of the square that frames are brought to before; 0: none
+    square: int = 0  # px: side of the square that frames are cropped to first; 0: none
 
     @property
     def pairs(self) -> bool:
@@ -124,7 +138,7 @@ class Protocol:
 
     @property
     def scripted(self) -> bool:
-        """Return whether the network's file brings its own code."""
+        """Return whether the weights have their own code (TorchScript)."""
         return self.weights == SCRIPTED
 
 
@@ -143,67 +157,13 @@ PROTOCOLS: Final[Mapping[str, Protocol]] = {
 }
 
 
-def window_starts(
-    video: NDArray[np.uint8], windows: Windows, frames: int, seed: int = 0
-) -> list[int]:
-    """Give the first frame of each window of a clip.
-
-    Parameters
-    ----------
-    video : np.ndarray of uint8, shape=(T, H, W, 3)
-        a clip; its pixels decide which window is drawn
-    windows : "first", "drawn" or "all"
-        which windows are wanted
-    frames : int
-        frames in a window
-    seed : int
-        another seed draws other windows (Default value = 0)
-    """
-    spare = len(video) - frames
-    if spare < 0:
-        raise ScoreError(f"the clip has {len(video)} frames, expected at least {frames} in a row")
-    if windows == "first" or spare == 0:
-        return [0]
-    if windows == "all":
-        return list(range(0, spare + 1, frames))
-    pixels = hashlib.sha256(f"{seed} {video.shape}".encode())
-    pixels.update(np.ascontiguousarray(video).data)
-    return [int.from_bytes(pixels.digest()[:8], "big") % (spare + 1)]
-
-
-def squared(window: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """Bring frames (T, H, W, 3) to a square as cd-fvd's loader does: (T, side, side, 3)."""
-    frames = torch.from_numpy(np.ascontiguousarray(window)).permute(0, 3, 1, 2).float() / 255.0
-    height, width = frames.shape[2:]
-    short = min(height, width)
-    target = -(-height * side // short), -(-width * side // short)  # rounded up
-    frames = F.interpolate(frames, target, mode="bilinear", align_corners=False, antialias=True)
-    top, left = (target[0] - side) // 2, (target[1] - side) // 2
-    cut = frames[:, :, top : top + side, left : left + side] * 255
-    return np.asarray(cut.byte().permute(0, 2, 3, 1).numpy())
-
-
-def network_input(window: NDArray[np.uint8], size: int, resize: Resize) -> Tensor:
-    """Bring frames (T, H, W, 3) to what I3D reads: (3, T, size, size), -1..1."""
-    frames = torch.from_numpy(np.ascontiguousarray(window)).permute(0, 3, 1, 2).float()
-    height, width = frames.shape[2:]
-    target = size, size
-    if resize == "crop":
-        short = min(height, width)
-        target = -(-height * size // short), -(-width * size // short)  # rounded up
-    if (height, width) != target:
-        frames = F.interpolate(frames, target, mode="bilinear", align_corners=False)
-    top, left = (target[0] - size) // 2, (target[1] - size) // 2
-    cut = frames[:, :, top : top + size, left : left + size]
-    return (2.0 * cut / 255.0 - 1.0).permute(1, 0, 2, 3)
-
-
 @dataclass(frozen=True, slots=True)
 class I3DLogits:
-    """The extractor behind FVD: rows of logits, averaged over time.
+    """The extractor of FVD: logits of I3D, averaged over time.
 
-    A clip has one row per window; where the sides of a protocol want different windows, two:
-    first the generated side's, then the reference side's. The weights are read at the first call.
+    A clip has one row per window; where the sides of a protocol use different windows, two: first
+    that of the generated side, then that of the reference side. The weights are loaded at the
+    first call.
     """
 
     weights: WeightFile
@@ -212,7 +172,7 @@ class I3DLogits:
     dtype: str = "float32"
     width: float = 1.0
     classes: int = i3d.CLASSES
-    size: int = i3d.SIZE  # px, what frames are resized to
+    size: int = i3d.SIZE  # px, side of resized frames
     seed: int = 0  # of drawn windows
     view: View = "conformed"
     _network: Once[Network] = field(init=False, repr=False, compare=False)
@@ -228,7 +188,7 @@ class I3DLogits:
 
     @property
     def key(self) -> str:
-        """Name all that decides the rows; protocols that differ in ddof alone share them."""
+        """Return the key of everything that decides the rows; ddof is no part of it."""
         protocol = self.protocol
         sides = dict.fromkeys((protocol.generated, protocol.reference))
         decides = {
@@ -248,10 +208,10 @@ class I3DLogits:
         return f"i3d-{'-'.join(sides)}-{protocol.frames}f-{digest(decides)}"
 
     def __call__(self, clips: Sequence[Clip], captions: Sequence[str]) -> list[Values]:
-        """Give one block of rows per clip; the captions do not matter."""
+        """Extract one block of rows per clip, shape (k, classes); captions are not used."""
         del captions
         starts = [self._starts(clip) for clip in clips]
-        # a window that both sides of a protocol want is looked at once
+        # a window that both sides of a protocol share is computed once
         windows = [(n, start) for n, mine in enumerate(starts) for start in sorted(set(mine))]
         with self._network.use() as network, inference(self.device):
             inputs = (self._input(clips[n], start) for n, start in windows)
@@ -272,21 +232,21 @@ class I3DLogits:
             raise ScoreError(f"FVD ({protocol.name}): {error}") from error
 
     def _input(self, clip: Clip, start: int) -> Tensor:
-        """Give one window as the network reads it."""
+        """Return one window as the network's input."""
         protocol = self.protocol
         window = clip.video[start : start + protocol.frames]
         if protocol.square:
-            window = squared(window, protocol.square)
-        if protocol.scripted and protocol.resize == "stretch":  # it resizes and scales by itself
+            window = centre_square(window, protocol.square)
+        if protocol.scripted and protocol.resize == "stretch":  # the script resizes and scales
             return torch.from_numpy(np.ascontiguousarray(window)).permute(3, 0, 1, 2)
         return network_input(window, self.size, protocol.resize)
 
 
-Network = Callable[[Tensor], Tensor]  # windows as `_input` makes them -> logits (B, classes)
+Network = Callable[[Tensor], Tensor]  # windows as `_input` returns them -> logits (B, classes)
 
 
 def _made(extractor: I3DLogits) -> Network:
-    """Read the weights and make the network ready."""
+    """Load the network."""
     made = _scripted if extractor.protocol.scripted else _plain
     return made(extractor)
 
@@ -303,7 +263,7 @@ def _scripted(extractor: I3DLogits) -> Network:
         if not torch.is_tensor(found) or found.shape != (len(windows), extractor.classes):
             shape = tuple(found.shape) if torch.is_tensor(found) else type(found).__name__
             raise ScoreError(
-                f"{extractor.weights.path}: its network answered {shape}, "
+                f"{extractor.weights.path}: its network returned {shape}, "
                 f"expected {(len(windows), extractor.classes)}: logits of Kinetics-400"
             )
         return found.float().cpu()
@@ -312,7 +272,7 @@ def _scripted(extractor: I3DLogits) -> Network:
 
 
 def _plain(extractor: I3DLogits) -> Network:
-    """Return our network with the weights of a file."""
+    """Return the network of `networks.i3d` with the weights of a file."""
     state = i3d.piergiaj_names(load_weights(extractor.weights))
     build = partial(i3d.I3D, extractor.classes, extractor.width, extractor.protocol.eps)
     network = i3d.prepared(loaded(build, state, extractor.weights.path))
@@ -328,22 +288,22 @@ def _plain(extractor: I3DLogits) -> Network:
 
 @dataclass(frozen=True)
 class FVD(Frechet):
-    """The distance between the windows that a protocol compares."""
+    """Fréchet video distance by a protocol."""
 
     protocol: Protocol = PROTOCOLS["stylegan-v-16f"]
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """Return the protocol beside what every Fréchet distance is decided by."""
+        """Return the protocol beside the settings of every Fréchet distance."""
         protocol = asdict(self.protocol)
-        if self.protocol.weights not in PUBLISHED:  # a small network of ours: the extractor's key
+        if self.protocol.weights not in PUBLISHED:  # not published: the extractor's key names it
             del protocol["weights"]
         if not self.protocol.square:
             del protocol["square"]
         return {**super().settings, "protocol": protocol}
 
     def score(self, generated: Features, reference: Features | None) -> Judgement:
-        """Measure how far generated clips lie from real ones."""
+        """Compute the distance of generated clips from real ones; raises as `Frechet.score`."""
         if self.protocol.pairs and reference is not None:
             generated, reference = _side(generated, 0), _side(reference, 1)
         judged = super().score(generated, reference)
@@ -354,7 +314,7 @@ class FVD(Frechet):
 
 
 def _side(features: Features, side: int) -> Features:
-    """Keep the first or the second of each clip's two rows."""
+    """Return the first or the second of each clip's two rows."""
     counts = np.bincount(features.owner)
     if (counts != 2).any():
         raise ScoreError(
@@ -378,10 +338,28 @@ def fvd(
     resamples: int = 200,
     seed: int = 0,
 ) -> FVD:
-    """Build the metric of a protocol, by its name; `seed` draws windows and bootstrap samples.
+    """Build the metric of a protocol.
 
-    Weights that are not the protocol's raise a ConfigError. A network of one's own has its own
-    name, and a protocol that asks for it: `replace(PROTOCOLS[...], weights=...)`.
+    Parameters
+    ----------
+    protocol : str or Protocol
+        a key of `PROTOCOLS`, or a protocol for other weights: `replace(PROTOCOLS[...],
+        weights=...)`
+    weights : WeightFile
+        the file that the protocol names
+    device, dtype : str
+        of the network (Default value = "cpu", "float32")
+    width, classes, size : float, int, int
+        of the network and its input in px (Default value = those of the published network)
+    resamples : int
+        of the bootstrap (Default value = 200)
+    seed : int
+        of drawn windows and of the bootstrap (Default value = 0)
+
+    Raises
+    ------
+    ConfigError
+        if there is no such protocol, or the weights are not those it names
     """
     if isinstance(protocol, str) and protocol not in PROTOCOLS:
         raise ConfigError(

@@ -1,29 +1,37 @@
-"""IB-AV, IB-TA, IB-TV: whether pictures, sound and caption of a clip belong together.
+"""IB-AV, IB-TA, IB-TV: semantic agreement of video, sound and caption by ImageBind embeddings.
 
-ImageBind embeds the three in one space; a score is the cosine between two of them, averaged
-over clips. The three scores share one extractor, so a clip is embedded once for all.
+ImageBind (`networks.imagebind`) embeds the three modalities in one space; a score is the cosine
+similarity of two of them, averaged over clips. The three scores share one extractor, so a clip is
+embedded once.
 
 Conventions
 -----------
-A clip becomes float32 rows (kind, embedding...), kinds being VIDEO, AUDIO and TEXT. A row is
-the mean over the windows and crops of a clip, each a unit vector times the scale of its
-modality; the mean is shorter, the cosine does not mind. A clip without caption has no TEXT
-row: IB-TA and IB-TV are then refused and IB-AV is not.
+The features of a clip are float32 rows (kind, embedding...), shape (k, 1 + D), of kind VIDEO, AUDIO
+and TEXT. A row is the mean over the windows and crops of a clip, each a unit vector times the scale
+of its modality; the cosine is independent of the length of the mean. A clip without caption has no
+TEXT row. Clips are embedded one by one, so features are independent of the batch.
 
-Every clip is embedded by itself, so its numbers do not depend on the clips beside it.
+Metrics
+-------
+- :class:`IB`: mean over clips of the cosine similarity of two modalities.
 
-| score | compares            | in the paper's tables |
-|-------|---------------------|-----------------------|
-| ib-av | sound and pictures  | IB-AV                 |
-| ib-ta | caption and sound   | IB-TA                 |
-| ib-tv | caption and pictures| IB-TV                 |
+| score | compares          | in the paper's tables |
+|-------|-------------------|-----------------------|
+| ib-av | sound and video   | IB-AV                 |
+| ib-ta | caption and sound | IB-TA                 |
+| ib-tv | caption and video | IB-TV                 |
+
+Edge cases
+----------
+IB-TA and IB-TV of clips without caption: a ScoreError. An embedding of norm below 1e-6 is divided
+by 1e-6, as in the paper's script.
 
 References
 ----------
 - R. Girdhar et al.: ImageBind: one embedding space to bind them all. CVPR 2023,
-  arXiv:2305.05665. The published weights are CC BY-NC-SA 4.0: no commercial use.
+  https://arxiv.org/abs/2305.05665. The published weights are CC BY-NC-SA 4.0: no commercial use.
 - M. Ishii, A. Hayakawa, T. Shibuya, Y. Mitsufuji: A simple but strong baseline for sounding
-  video generation. arXiv:2409.17550.
+  video generation. https://arxiv.org/abs/2409.17550.
 """
 
 from __future__ import annotations
@@ -44,25 +52,32 @@ from svbench.files.text import REASON, read_object, shown
 from svbench.files.weights import WeightFile
 from svbench.files.weights import load as load_weights
 from svbench.intervals import METHOD, Interval
-from svbench.metrics.networks.imagebind import HEARD, HUGE, Heard, ImageBind, ImageBindConfig, load
+from svbench.metrics.networks.imagebind import (
+    HUGE,
+    MODALITIES,
+    ImageBind,
+    ImageBindConfig,
+    Modality,
+    load,
+)
 from svbench.metrics.networks.imagebind_inputs import InputProtocol, spectrograms, video_crops
 from svbench.metrics.networks.imagebind_text import Tokenizer, WordTokenizer
 from svbench.metrics.networks.loading import Once, digest, dtype_of, inference
-from svbench.metrics.per_clip import mean_of_clips
+from svbench.metrics.per_clip import mean_of_clips, rows_by_clip
 from svbench.types import Better, Clip, ClipScore, Features, Judgement, Values, View
 
 IBKind = Literal["ib-av", "ib-ta", "ib-tv"]
 
-# Part of the cache key: raise it whenever the code gives other numbers for equal settings.
+# Part of the cache key: raise it whenever the code computes other numbers for equal settings.
 CODE_VERSION: Final = 1
-EPSILON: Final = 1e-6  # below it a vector's length is no divisor; as in the paper's script
-CHUNK: Final = 5  # inputs in one pass: what a square clip has, 0.1 GB for the largest network
+EPSILON: Final = 1e-6  # least norm that divides; as in the paper's script
+CHUNK: Final = 5  # inputs in one pass: those of a square clip, 0.1 GB for the largest network
 BOUNDS: Final[Interval] = (-1.0, 1.0)  # of a cosine
 SHOWN: Final = 5  # clips that an error names
 
 
 class Kind(IntEnum):
-    """What a row tells of a clip."""
+    """The modality of a row of the features."""
 
     VIDEO = 0
     AUDIO = 1
@@ -78,9 +93,9 @@ PAIRS: Final[Mapping[IBKind, tuple[Kind, Kind]]] = {
 
 @dataclass(frozen=True, slots=True)
 class ImageBindEmbeddings:
-    """The extractor behind the three scores.
+    """The extractor of the three scores: embeddings of video, sound and caption.
 
-    Without a tokenizer captions are not read. The network is loaded at the first call.
+    Without a tokenizer captions are not embedded. The weights are loaded at the first call.
     """
 
     weights: WeightFile
@@ -97,13 +112,13 @@ class ImageBindEmbeddings:
 
     def __post_init__(self) -> None:
         dtype_of(self.dtype)
-        heard = tuple(m for m in HEARD if m != "text" or self.tokenizer)
-        make = partial(_loaded, self.weights, self.config, heard, self.device, self.dtype)
+        used = tuple(m for m in MODALITIES if m != "text" or self.tokenizer)
+        make = partial(_loaded, self.weights, self.config, used, self.device, self.dtype)
         object.__setattr__(self, "_network", Once(make))
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """Tell everything that decides an embedding."""
+        """Return everything that decides an embedding."""
         return {
             "weights": self.weights.name,
             "weights_sha256": self.weights.sha256,
@@ -118,27 +133,27 @@ class ImageBindEmbeddings:
 
     @property
     def key(self) -> str:
-        """Name the settings; what the weights are called does not matter, what they are does."""
+        """Return the key of the settings, with the digest of the weights instead of their name."""
         decides = {name: value for name, value in self.settings.items() if name != "weights"}
         view = "" if self.view == "conformed" else f"-{self.view}"
         return f"imagebind-{self.protocol.name}{view}-{digest(decides)}"
 
     def __call__(self, clips: Sequence[Clip], captions: Sequence[str]) -> list[Values]:
-        """Give one block of rows per clip: pictures, sound and, if there is one, caption."""
-        return [self._block(clip, caption) for clip, caption in zip(clips, captions, strict=True)]
+        """Extract one block of rows per clip: video, sound and, if there is one, caption."""
+        return [self._extract(clip, caption) for clip, caption in zip(clips, captions, strict=True)]
 
     @property
     def joins_any_length(self) -> bool:
-        """A clip's picture and its sound have to last equally long."""
+        """Return False: picture and sound of a clip have to be equally long."""
         return False
 
     def joined(self, picture: Values, sound: Values) -> Values:
-        """Return the embeddings of one clip's picture and caption, and of another clip's sound."""
+        """Return the rows of a clip that has one clip's video and caption, and another's sound."""
         parts = ((picture, Kind.VIDEO), (sound, Kind.AUDIO), (picture, Kind.TEXT))
         return np.concatenate([rows[rows[:, 0] == kind] for rows, kind in parts])
 
-    def _block(self, clip: Clip, caption: str) -> Values:
-        """Embed one clip."""
+    def _extract(self, clip: Clip, caption: str) -> Values:
+        """Extract the rows of one clip."""
         crops, which = video_crops(clip.video, clip.spec.fps, self.protocol, self.config)
         mels = spectrograms(clip.audio, clip.spec.sample_rate, self.protocol, self.config)
         rows = {
@@ -146,19 +161,19 @@ class ImageBindEmbeddings:
             Kind.AUDIO: self._embed("audio", mels).mean(axis=0),
         }
         if self.tokenizer and caption.strip():
-            rows[Kind.TEXT] = self._read(self.tokenizer, caption)
+            rows[Kind.TEXT] = self._embed_caption(self.tokenizer, caption)
         return np.stack([np.concatenate([[kind], row]) for kind, row in rows.items()]).astype(
             np.float32
         )
 
-    def _read(self, tokenizer: Tokenizer, caption: str) -> NDArray[np.float32]:
+    def _embed_caption(self, tokenizer: Tokenizer, caption: str) -> NDArray[np.float32]:
         """Embed a caption, once for all clips that have it."""
         if caption not in self._captions:
             tokens = torch.from_numpy(tokenizer([caption]))
             self._captions[caption] = self._embed("text", tokens)[0]
         return self._captions[caption]
 
-    def _embed(self, modality: Heard, inputs: torch.Tensor) -> NDArray[np.float32]:
+    def _embed(self, modality: Modality, inputs: torch.Tensor) -> NDArray[np.float32]:
         """Run the network, a few inputs at a time: (N, ...) -> (N, D)."""
         with self._network.use() as network, inference(self.device):
             found = [
@@ -168,7 +183,7 @@ class ImageBindEmbeddings:
         return np.concatenate(found)
 
     def _moved(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Bring inputs to the device; token ids stay whole numbers."""
+        """Move inputs to device and dtype; token ids stay integers."""
         dtype = dtype_of(self.dtype) if inputs.is_floating_point() else inputs.dtype
         return inputs.to(self.device, dtype)
 
@@ -176,27 +191,37 @@ class ImageBindEmbeddings:
 def _loaded(
     weights: WeightFile,
     config: ImageBindConfig,
-    heard: tuple[Heard, ...],
+    modalities: tuple[Modality, ...],
     device: str,
     dtype: str,
 ) -> ImageBind:
-    """Load a network; whatever it computes in, its scales stay float32."""
-    network = load(load_weights(weights), config, heard).float().to(device)
+    """Load the network in a dtype; its scales stay float32."""
+    network = load(load_weights(weights), config, modalities).float().to(device)
     for parts in ("modality_preprocessors", "modality_trunks", "modality_heads"):
         network.get_submodule(parts).to(dtype_of(dtype))
     return network
 
 
 def read_small(path: Path) -> tuple[ImageBindConfig, WordTokenizer]:
-    """Read what describes a small network: {"network": {sizes}, "words": [vocabulary]}."""
+    """Load configuration and tokenizer of a small network from a JSON file.
+
+    The file holds {"network": {fields of ImageBindConfig}, "words": [vocabulary]}.
+
+    Raises
+    ------
+    DataError
+        if the file holds anything else
+    ConfigError
+        if its sizes are invalid, or the vocabulary is not that of the network
+    """
     expected = 'JSON with "network" and "words"'
-    told = read_object(path, expected)
+    values = read_object(path, expected)
     try:
-        config = ImageBindConfig.of(told["network"])
-        tokenizer = WordTokenizer(tuple(told["words"]), config.context)
+        config = ImageBindConfig.of(values["network"])
+        tokenizer = WordTokenizer(tuple(values["words"]), config.context)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(
-            f"{path}: found no description of an ImageBind network ({shown(error, REASON)}), "
+            f"{path}: found no configuration of an ImageBind network ({shown(error, REASON)}), "
             f"expected {expected}"
         ) from error
     if tokenizer.vocabulary != config.vocabulary:
@@ -208,44 +233,48 @@ def read_small(path: Path) -> tuple[ImageBindConfig, WordTokenizer]:
 
 
 def cosine(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
-    """Give the cosine of two vectors; no length counts as less than 1e-6."""
+    """Compute the cosine similarity of two vectors (D,); norms below 1e-6 count as 1e-6."""
     a, b = first.astype(np.float64), second.astype(np.float64)
     lengths = [max(float(np.linalg.norm(v)), EPSILON) for v in (a, b)]
     return float(a @ b) / (lengths[0] * lengths[1])
 
 
 def read_embeddings(features: Features) -> list[dict[Kind, NDArray[np.float32]]]:
-    """Read the rows of `ImageBindEmbeddings` back, clip by clip."""
+    """Return the embeddings (D,) of each clip by kind, from features of `ImageBindEmbeddings`.
+
+    Raises
+    ------
+    ScoreError
+        if the rows are not those of `ImageBindEmbeddings`
+    """
     if features.values.shape[1] < 2:
         raise ScoreError(
             f"{features.extractor}: embeddings are rows (kind, embedding...), "
             f"got {features.values.shape[1]} columns"
         )
-    ends = np.searchsorted(features.owner, np.arange(1, features.count))
-    blocks = np.split(features.values, ends)
     return [
-        {Kind(int(row[0])): np.asarray(row[1:], dtype=np.float32) for row in block}
-        for block in blocks
+        {Kind(int(row[0])): np.asarray(row[1:], dtype=np.float32) for row in rows}
+        for rows in rows_by_clip(features)
     ]
 
 
 @dataclass(frozen=True, slots=True)
 class IB:
-    """Mean cosine of two of a clip's embeddings, with an interval over clips."""
+    """Mean cosine similarity of two modalities of a clip, with an interval over clips."""
 
     kind: IBKind
     extractor: ImageBindEmbeddings
-    network: str = ""  # "miniature", if it is not the published one
+    network: str = ""  # "miniature"; "": the published one
 
     @property
     def name(self) -> str:
-        """Name the score, the protocol, the view and the network: each makes another metric."""
+        """Return the name; score, protocol, view and network each make another metric."""
         view = "" if self.extractor.view == "conformed" else self.extractor.view
         return "+".join(filter(None, (f"{self.kind}@{self._protocol}", view, self.network)))
 
     @property
     def title(self) -> str:
-        """Name it as a column of a table."""
+        """Return the title of its column."""
         network = f"{self.network} ImageBind" if self.network else ""
         protocol = "" if self.network and self._protocol == "published" else self._protocol
         view = "" if self.extractor.view == "conformed" else f"{self.extractor.view} clips"
@@ -257,17 +286,17 @@ class IB:
 
     @property
     def better(self) -> Better:
-        """More likeness is better."""
+        """Return "higher": more similarity is better."""
         return "higher"
 
     @property
     def needs_reference(self) -> bool:
-        """A clip is compared with itself and its caption."""
+        """Return False: modalities of one clip are compared."""
         return False
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """Tell the formula and everything that decides an embedding."""
+        """Return the formula, and the settings of the extractor."""
         return {
             "compares": [kind.name.lower() for kind in PAIRS[self.kind]],
             "formula": "mean over clips of a b / (max(|a|, epsilon) max(|b|, epsilon))",
@@ -278,10 +307,14 @@ class IB:
         }
 
     def score(self, generated: Features, reference: Features | None = None) -> Judgement:
-        """Judge a set of clips by their embeddings."""
+        """Compute the score of a set of clips from their embeddings.
+
+        Raises
+        ------
+        ScoreError
+            if there is no clip, or one lacks an embedding that is compared
+        """
         del reference
-        if generated.count == 0:
-            raise ScoreError(f"{self.name} needs at least one clip, got none")
         found = read_embeddings(generated)
         first, second = PAIRS[self.kind]
         self._check(generated.requests, found)
@@ -294,7 +327,7 @@ class IB:
     def _check(
         self, requests: Sequence[str], found: Sequence[Mapping[Kind, NDArray[np.float32]]]
     ) -> None:
-        """Raise ScoreError if a clip lacks an embedding that is to be compared."""
+        """Raise ScoreError if a clip lacks an embedding that is compared."""
         for kind in PAIRS[self.kind]:
             bare = [name for name, rows in zip(requests, found, strict=True) if kind not in rows]
             if bare:

@@ -21,7 +21,8 @@ from svbench.datasets import greatesthits
 from svbench.engines.local import Local
 from svbench.files import media
 from svbench.files.store import Store
-from svbench.metrics.avalign.score import DETECTORS, AVAlign
+from svbench.metrics.avalign.events import DETECTORS
+from svbench.metrics.avalign.score import AVAlign
 from svbench.miniature import greatesthits as miniature
 from svbench.protocols import Metric
 from svbench.types import ClipSpec, Example, Recording

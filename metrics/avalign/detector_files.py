@@ -1,13 +1,16 @@
-"""Detectors of AV-Align from a file: what `svbench tune-avalign` chose, or values of one's own.
+"""Detectors of AV-Align from a file: those that `svbench tune-avalign` chose, or one's own.
 
+Conventions
+-----------
 A file is a JSON object with `onsets`, `flow`, `peaks` and `curve`, each an object of settings (see
-`OnsetSettings`, `FlowSettings`, `PeakSettings`, `CurveSettings`; what is left out has its published
-value), or an object that holds such a one as `best`, as `tuned.json` does. With `impacts`, an
-`ImpactModel`, motion peaks are impacts, and flow, peaks and curve do not matter. Other settings,
-and values of another kind, are an error: a misspelt one would silently judge as published.
+`OnsetSettings`, `FlowSettings`, `PeakSettings`, `CurveSettings`; the default of a missing setting
+is the published value), or an object with such an object as `best`, as `tuned.json`. With
+`impacts`, an `ImpactModel`, motion peaks are impacts, and flow, peaks and curve are not used. Other
+settings, and values of another type, are an error: a misspelt one would silently leave the
+published value.
 
-The detectors are called by the file's stem and the start of its digest; the whole digest goes on
-record with the column, and into the key of what was extracted.
+The name of the detectors is the file's stem with the start of its digest; the whole digest is part
+of the record and of the extractor's key.
 """
 
 from __future__ import annotations
@@ -34,14 +37,19 @@ PARTS: Final = {
     "peaks": PeakSettings,
     "curve": CurveSettings,
 }
-IMPACTS: Final = "impacts"  # a model in place of flow, peaks and curve; every value is needed
-SHOWN: Final = 10  # letters of the digest in a name
+IMPACTS: Final = "impacts"  # a model instead of flow, peaks and curve; every value is required
+SHOWN: Final = 10  # hexadecimal digits of the digest in a name
 
 
 def find_detectors(name: str) -> Detectors:
-    """Return detectors by name, or from a file that ends in .json.
+    """Return the detectors of a preset, or of a file that ends in .json.
 
-    Raises ConfigError for a name that there is not.
+    Raises
+    ------
+    ConfigError
+        if there is no such preset
+    DataError
+        if the file cannot be read, or holds anything else
     """
     if name.endswith(".json"):
         return read_detectors(Path(name))
@@ -54,15 +62,15 @@ def find_detectors(name: str) -> Detectors:
 
 
 def read_detectors(path: Path) -> Detectors:
-    """Read detectors; raise DataError in one line if the file holds anything else."""
+    """Load detectors from a file; raise DataError if it holds anything else."""
     found = read_object(path, WHAT)
     best = found.get("best", found)
     if not isinstance(best, Mapping) or not {*PARTS, IMPACTS} & best.keys():
         raise DataError(f"{path}: found none of {', '.join(PARTS)}, expected {WHAT}")
-    strange = [name for name in best if name not in (*PARTS, IMPACTS, "name")]
-    if strange:
+    unknown = [name for name in best if name not in (*PARTS, IMPACTS, "name")]
+    if unknown:
         expected = ", ".join((*PARTS, IMPACTS))
-        raise DataError(f"{path}: found {shown(strange[0])!r}, expected {expected} alone")
+        raise DataError(f"{path}: found {shown(unknown[0])!r}, expected {expected} alone")
     digest = _sha256(path)
     stem = re.sub(r"[^\w.-]", "_", path.stem)
     parts = {part: _part(path, part, best[part]) for part in PARTS if part in best}
@@ -72,18 +80,18 @@ def read_detectors(path: Path) -> Detectors:
 
 
 def _part(path: Path, part: str, values: Any) -> Any:
-    """Build one group of settings."""
+    """Build one group of settings from its JSON object."""
     kind = PARTS[part]
     if not isinstance(values, Mapping):
         raise DataError(f"{path}: {part}: found {shown(repr(values))}, expected an object")
-    usual = {f.name: f.default for f in fields(kind)}
+    defaults = {f.name: f.default for f in fields(kind)}
     for name, value in values.items():
-        if name not in usual:
+        if name not in defaults:
             raise DataError(
-                f"{path}: {part}: found {shown(name)!r}, expected some of {', '.join(usual)}"
+                f"{path}: {part}: found {shown(name)!r}, expected some of {', '.join(defaults)}"
             )
-        if not _alike(value, usual[name]):
-            expected = type(usual[name]).__name__
+        if not _same_type(value, defaults[name]):
+            expected = type(defaults[name]).__name__
             raise DataError(
                 f"{path}: {part}.{name}: found {shown(repr(value))}, expected a value of type "
                 f"{expected}"
@@ -95,7 +103,7 @@ def _part(path: Path, part: str, values: Any) -> Any:
 
 
 def _impacts(path: Path, values: Any) -> ImpactModel:
-    """Build a model of impacts."""
+    """Build a model of impacts from its JSON object."""
     names = [f.name for f in fields(ImpactModel)]
     if not isinstance(values, Mapping) or set(values) != set(names):
         raise DataError(f"{path}: impacts: expected an object of {', '.join(names)}")
@@ -105,7 +113,7 @@ def _impacts(path: Path, values: Any) -> ImpactModel:
         if (isinstance(weights, list))
         else [None]
     )
-    if not all(_alike(number, 0.0) for number in numbers) or not _alike(reach, 0):
+    if not all(_same_type(number, 0.0) for number in numbers) or not _same_type(reach, 0):
         raise DataError(f"{path}: impacts: expected finite numbers, and a list of them as weights")
     try:
         return ImpactModel(**{**values, "weights": tuple(map(float, weights))})
@@ -113,12 +121,12 @@ def _impacts(path: Path, values: Any) -> ImpactModel:
         raise DataError(f"{path}: {error}") from error
 
 
-def _alike(value: Any, usual: Any) -> bool:
-    """Return whether a value is of the type of the usual one; a float may be written whole."""
-    if isinstance(usual, float):
+def _same_type(value: Any, default: Any) -> bool:
+    """Return whether a value has the type of the default; whole numbers are floats, too."""
+    if isinstance(default, float):
         number = isinstance(value, int | float) and not isinstance(value, bool)
         return number and math.isfinite(value)
-    return type(value) is type(usual)
+    return type(value) is type(default)
 
 
 def _sha256(path: Path) -> str:

@@ -1,27 +1,31 @@
-"""Audio-visual events: the onsets and motion peaks of a clip, as AV-Align reads them.
+"""Audio-visual events: the extractor of the onsets and motion peaks that AV-Align compares.
 
-One pass over a clip finds its onsets (`onsets`), measures its motion and finds the motion
-peaks (`motion`). What was found is kept, so that every variant of AV-Align shares one pass
-and a reader can see why a clip scored as it did.
+One pass over a clip detects its onsets (`onsets`), measures its motion and detects the motion
+peaks (`motion`, or `impacts`). All variants of AV-Align share these features, which also explain
+the score of a clip to a reader of the report.
 
 Conventions
 -----------
-A clip becomes a float64 block of rows (kind, time, strength), time in seconds:
+The features of a clip are float64 rows (kind, time, strength), shape (k, 3), time in seconds:
 
 | kind  | rows          | time              | strength                         |
 |-------|---------------|-------------------|----------------------------------|
 | CLIP  | exactly 1     | the clip's length | its frame rate, frames / s       |
-| LEVEL | exactly 1     | 0                 | the loudest sample, 0..1         |
-| ONSET | one per onset | when it begins    | onset strength                   |
+| LEVEL | exactly 1     | 0                 | the largest sample, 0..1         |
+| ONSET | one per onset | of the onset      | onset strength                   |
 | PEAK  | one per peak  | of its frame      | motion there, px per frame       |
 | FLOW  | one per frame | of its frame      | motion, px per frame             |
 
 A frame's time is its time stamp in the native view, and i / fps in the conformed one.
 
-Seconds do not depend on the clip's size, motion does: magnitudes compare at equal sizes only,
-and between detectors of equal curve settings only (`tuned` measures how fast motion ends). For
-detectors by impacts (`tuned-2`) the strength of PEAK and FLOW is the model's probability of a hit,
-and FLOW has one row for each frame that the model looks at.
+Motion depends on the size of the picture: compare magnitudes at equal sizes only, and only between
+detectors of equal curve settings (`tuned` measures how fast motion ends). For detectors by impacts
+(`tuned-2`) the strength of PEAK and FLOW is the model's probability of a hit, and FLOW has one row
+for each frame that the model uses.
+
+References
+----------
+See `onsets`, `motion` and `impacts`.
 """
 
 from __future__ import annotations
@@ -50,15 +54,16 @@ from svbench.metrics.avalign.motion import (
     shaped_curve,
 )
 from svbench.metrics.avalign.onsets import OnsetSettings, onset_times
+from svbench.metrics.per_clip import rows_by_clip
 from svbench.types import Clip, Features, Values, View
 
-# Part of the cache key: raise it whenever the code gives other numbers for equal settings.
+# Part of the cache key: raise it whenever the code computes other numbers for equal settings.
 CODE_VERSION: Final = 2
-NATIVE_VERSION: Final = 1  # the same, for clips as they were made
+NATIVE_VERSION: Final = 1  # the same, for native clips
 
 
 class Kind(IntEnum):
-    """What a row tells of a clip."""
+    """What a row of the features holds."""
 
     CLIP = 0
     ONSET = 1
@@ -69,7 +74,7 @@ class Kind(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Detectors:
-    """How onsets and motion peaks are found."""
+    """How onsets and motion peaks are detected."""
 
     name: str
     onsets: OnsetSettings = field(default_factory=OnsetSettings)
@@ -77,11 +82,11 @@ class Detectors:
     peaks: PeakSettings = field(default_factory=PeakSettings)
     curve: CurveSettings = field(default_factory=CurveSettings)
     impacts: ImpactModel | None = None  # instead of flow, curve and peaks
-    source: str = ""  # sha256 of the file they were read from; "": they are one of ours
+    source: str = ""  # sha256 of the file they were read from; "": a preset of `DETECTORS`
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """Return every value, as plain numbers and text."""
+        """Return every setting as JSON values."""
         values = asdict(self)
         for name in ("impacts", "source"):
             if not values[name]:
@@ -92,7 +97,7 @@ class Detectors:
 DETECTORS: Final[Mapping[str, Detectors]] = {
     detectors.name: detectors
     for detectors in (
-        # What every public implementation uses: defaults of librosa and TempoTokens.
+        # Of every public implementation: the defaults of librosa and TempoTokens.
         Detectors("published"),
         # For the drawn clips: motion as published, but a peak must reach 0.43 of the clip's
         # largest (slow lifts of the stick reach 0.35); for sound at 16 kHz, 16 ms a step.
@@ -101,20 +106,21 @@ DETECTORS: Final[Mapping[str, Detectors]] = {
             OnsetSettings(sample_rate=16000, hop_length=256, n_fft=1024, delta=0.3),
             peaks=PeakSettings(relative=0.43),
         ),
-        # For hits, at any rate and size: where downward motion (without the camera's own) ends
-        # at once. All is what `svbench tune-avalign` chose on 64 hard drawn training clips, but
-        # for the prominence: 0.2 there, 0.4 for the one annotated real clip (docs/av-align.md).
-        # F published -> tuned, at 1/15 s or one frame: on 64 other drawn clips motion peaks
-        # 0.325 -> 0.928, onsets 0.720 -> 0.940; on the real clip 0.452 -> 0.875, 0.941 -> 1.
+        # For hits, at any rate and size: where downward motion (less that of the camera) ends
+        # abruptly. All settings are those `svbench tune-avalign` chose on 64 hard drawn training
+        # clips, except the prominence: 0.2 there, 0.4 for the one annotated real clip
+        # (docs/av-align.md). F published -> tuned, at 1/15 s or one frame: on 64 other drawn clips
+        # motion peaks 0.325 -> 0.928, onsets 0.720 -> 0.940; on the real clip 0.452 -> 0.875, 0.941
+        # -> 1.
         Detectors(
             "tuned",
             OnsetSettings(hop_length=256, n_fft=1024, delta=0.25, min_strength=2.0),
             peaks=PeakSettings(min_magnitude=0.05, prominence=0.4, refractory=0.3),
             curve=CurveSettings("downward", steady=True, deceleration=True, smoothing=0.03),
         ),
-        # For hits in real pictures: where a local motion is stopped, weighed by a model that was
-        # fitted on ten annotated real clips (`impact_model`; its figures on clips left out stand
-        # in docs/av-align.md). Onsets as in `tuned`.
+        # For hits in real video: where a local motion is stopped, by a model fitted on ten
+        # annotated real clips (`impact_model`; its cross-validated figures are in
+        # docs/av-align.md). Onsets as in `tuned`.
         Detectors(
             "tuned-2",
             OnsetSettings(hop_length=256, n_fft=1024, delta=0.25, min_strength=2.0),
@@ -126,14 +132,14 @@ DETECTORS: Final[Mapping[str, Detectors]] = {
 
 @dataclass(frozen=True, slots=True)
 class AVEvents:
-    """The extractor behind AV-Align."""
+    """The extractor of AV-Align: rows of events of each clip (see the module)."""
 
     detectors: Detectors
     view: View = "conformed"
 
     @property
     def key(self) -> str:
-        """Name the settings, the view, this code and the two libraries that do the work."""
+        """Return the key: settings, view, code version, and versions of librosa and OpenCV."""
         import cv2
 
         decides = {
@@ -152,19 +158,19 @@ class AVEvents:
         return f"av-events-{self.detectors.name}{view}-{digest[:10]}"
 
     def __call__(self, clips: Sequence[Clip], captions: Sequence[str]) -> list[Values]:
-        """Give one block of rows per clip; the captions do not matter."""
+        """Extract one block of rows per clip, shape (k, 3); captions are not used."""
         del captions
-        return [_block(clip, self.detectors) for clip in clips]
+        return [_extract(clip, self.detectors) for clip in clips]
 
     @property
     def joins_any_length(self) -> bool:
-        """A clip's picture and its sound have to last equally long."""
+        """Return False: picture and sound of a clip have to be equally long."""
         return False
 
     def joined(self, picture: Values, sound: Values) -> Values:
-        """Return the events of a clip with the motion of one block and the sound of another.
+        """Return the rows of a clip that has the picture of one block and the sound of another.
 
-        As if extracted from the re-paired clip, for clips of equal length (the conformed view).
+        They equal those of the re-paired clip for clips of equal length (the conformed view).
         """
         parts = (
             *((picture, Kind.CLIP), (sound, Kind.LEVEL), (sound, Kind.ONSET)),
@@ -175,49 +181,55 @@ class AVEvents:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClipEvents:
-    """The events of one clip, read back from its rows."""
+    """The events of one clip."""
 
     request_id: str
     duration: float  # s
     fps: float  # frames / s
-    level: float  # the loudest sample, 0..1; 0 is silence
+    level: float  # the largest sample, 0..1; 0 is silence
     onsets: NDArray[np.float64]  # (K, 2): time s, onset strength
     peaks: NDArray[np.float64]  # (P, 2): time s, motion px per frame
     motion: NDArray[np.float64]  # (T, 2): time s, motion px per frame
 
 
 def read_events(features: Features) -> list[ClipEvents]:
-    """Read the rows of `AVEvents` back, clip by clip."""
+    """Return the events of each clip from features of `AVEvents`.
+
+    Raises
+    ------
+    ScoreError
+        if the rows are not those of `AVEvents`
+    """
     if features.values.shape[1] != 3:
         raise ScoreError(
             f"{features.extractor}: events are rows of 3 (kind, time, strength), "
             f"got {features.values.shape[1]} columns"
         )
-    values = np.asarray(features.values, dtype=np.float64)
-    ends = np.searchsorted(features.owner, np.arange(1, features.count))
-    blocks = np.split(values, ends)
-    return [_read(name, rows) for name, rows in zip(features.requests, blocks, strict=True)]
+    return [
+        _read(request, np.asarray(rows, dtype=np.float64))
+        for request, rows in zip(features.requests, rows_by_clip(features), strict=True)
+    ]
 
 
-# Flow is nearly all of the work, and presets may differ in their onsets and peaks alone. What
-# was measured on a clip is forgotten with the clip.
+# Flow takes nearly all of the time, and presets may differ in their onsets and peaks alone, so
+# curves are kept as long as their clip.
 _MEASURED: Final[WeakKeyDictionary[Clip, dict[Hashable, NDArray[np.float64]]]] = WeakKeyDictionary()
 
 
 def motion_curve(clip: Clip, flow: FlowSettings, curve: CurveSettings) -> NDArray[np.float64]:
-    """Measure how much each frame moves, by any settings; shape (T,), as `flow_magnitude`.
+    """Compute the motion curve of a clip, shape (T,), as `raw_curve` and `shaped_curve`.
 
     Curves that differ in smoothing or deceleration alone share one pass of optical flow.
     """
-    asked = (flow, curve.statistic, curve.percentile, curve.steady)
-    known = _MEASURED.setdefault(clip, {})
-    if asked not in known:
-        known[asked] = raw_curve(clip.video, flow, curve)
-    return shaped_curve(known[asked], clip.spec.fps, curve)
+    key = (flow, curve.statistic, curve.percentile, curve.steady)
+    curves = _MEASURED.setdefault(clip, {})
+    if key not in curves:
+        curves[key] = raw_curve(clip.video, flow, curve)
+    return shaped_curve(curves[key], clip.spec.fps, curve)
 
 
-def _block(clip: Clip, detectors: Detectors) -> NDArray[np.float64]:
-    """Find the events of one clip."""
+def _extract(clip: Clip, detectors: Detectors) -> NDArray[np.float64]:
+    """Extract the rows of one clip."""
     fps = clip.spec.fps
     times, strengths = onset_times(clip.audio, clip.spec.sample_rate, detectors.onsets)
     frames, motion, peaks = _motion(clip, detectors)
@@ -235,24 +247,24 @@ def _block(clip: Clip, detectors: Detectors) -> NDArray[np.float64]:
 def _motion(
     clip: Clip, detectors: Detectors
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
-    """Return frame times, motion there, and which of them are motion peaks."""
+    """Return frame times (s), the motion curve, and the indices of its peaks."""
     if detectors.impacts is None:
         motion = motion_curve(clip, detectors.flow, detectors.curve)
         return clip.frame_times, motion, peak_indices(motion, detectors.peaks, clip.spec.fps)
-    seen = motion_of(clip)
-    odds = detectors.impacts.trajectory(seen)
-    return seen.times, 1 / (1 + np.exp(-odds)), detectors.impacts.impacts(seen.times, odds)
+    motion_features = motion_of(clip)
+    times, odds = motion_features.times, detectors.impacts.trajectory(motion_features)
+    return times, 1 / (1 + np.exp(-odds)), detectors.impacts.impacts(times, odds)
 
 
 def _rows(
     kind: Kind, times: NDArray[np.float64], strengths: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Give rows of one kind."""
+    """Return rows of one kind, shape (k, 3)."""
     return np.column_stack([np.full(len(times), float(kind)), times, strengths])
 
 
 def _read(request_id: str, rows: NDArray[np.float64]) -> ClipEvents:
-    """Read the rows of one clip."""
+    """Return the events that the rows of one clip hold."""
 
     def of(kind: Kind) -> NDArray[np.float64]:
         return rows[rows[:, 0] == kind, 1:]
@@ -275,5 +287,5 @@ def _read(request_id: str, rows: NDArray[np.float64]) -> ClipEvents:
 
 
 def _minor(release: str) -> str:
-    """Give "4.12" of "4.12.0.88"."""
+    """Return major and minor version: "4.12" for "4.12.0.88"."""
     return ".".join(release.split(".")[:2])

@@ -1,18 +1,21 @@
-"""Fitting the model of impacts to annotated hits, and judging it on clips it has not seen.
+"""Fitting the model of impacts to annotated hits, and its cross-validation.
 
-The model (`impacts.ImpactModel`) is a ridge logistic regression: does a hit fall on this frame? The
-frames with a hit weigh as much, all together, as those without. Its penalty and reach are fixed
-here; its threshold is chosen by the F of hits over the training clips, each judged by a model that
-was fitted without it. `left_out` repeats all of that without each clip in turn (or each of `FOLDS`
-groups), so a figure by its models has seen the clip nowhere, not even in the choice of the
-threshold.
+The model (`impacts.ImpactModel`) is a ridge logistic regression of whether a hit falls on a frame.
+Frames with a hit and frames without have equal total weight. Its penalty and reach are fixed here;
+its threshold maximises the F of hits over the training clips, each evaluated by a model that was
+fitted without it. `left_out` nests all of that in another cross-validation, so its models are
+independent of the clips they are for, threshold included.
 
-A clip may be given in several versions (native rate, 8 frames/s); they share an id, are left out
-together, and weigh as much together as a clip given once.
+Conventions
+-----------
+Times are seconds. Cross-validation leaves out one clip at a time, or one of `FOLDS` groups. A clip
+may come in several versions (native rate, 8 frames/s); they share an id, are left out together, and
+have the total weight of one clip.
 
 References
 ----------
-- C. Raffel et al.: mir_eval. ISMIR 2014 (what counts as found; see `tuning`).
+- C. Raffel et al.: mir_eval. ISMIR 2014 (the matching of hits; see
+  `tuning`). https://mir-eval.readthedocs.io
 """
 
 from __future__ import annotations
@@ -31,23 +34,23 @@ from svbench.metrics.avalign.tuning import EPSILON, TOLERANCE, Counts, matched
 
 REACH: Final = 2  # frames of about 1/15 s to either side
 RIDGE: Final = 100.0  # penalty on the squared weights of standardised entries
-FOLDS: Final = 10  # groups of clips that are left out in turn, at most
-REFRACTORY: Final = 0.2  # s; real hits are further apart (`datasets.strokes`)
+FOLDS: Final = 10  # largest number of groups in cross-validation
+REFRACTORY: Final = 0.2  # s; real hits are further apart (`svbench.miniature.drawing.strokes`)
 THRESHOLDS: Final = tuple(round(-1 + 0.1 * k, 1) for k in range(31))  # log odds
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Annotated:
-    """One version of a clip with known hits."""
+    """One version of a clip with annotated hits."""
 
     id: str
     motion: Motion
     hits: tuple[float, ...]  # s, rising
-    tolerance: float = TOLERANCE + EPSILON  # s, within which an impact is a hit
+    tolerance: float = TOLERANCE + EPSILON  # s, largest distance of an impact from its hit
 
     @property
     def labels(self) -> NDArray[np.bool_]:
-        """Return which frames a hit falls on: the nearest to it, within half a step."""
+        """Return which frames a hit falls on, shape (U,): those within half a step of one."""
         if not self.hits:
             return np.zeros(len(self.motion.times), bool)
         away = np.abs(self.motion.times[:, None] - np.array(self.hits)).min(axis=1)
@@ -55,13 +58,13 @@ class Annotated:
 
 
 def fit(clips: Sequence[Annotated]) -> tuple[ImpactModel, float]:
-    """Fit a model, and choose its threshold on training clips that are left out.
+    """Fit a model, and choose its threshold by cross-validation.
 
     Returns
     -------
     model : ImpactModel
     f : float
-        of the hits of clips left out, at this threshold: optimistic by the choice of one number
+        cross-validated F at this threshold: optimistic by the choice of one number
 
     Raises
     ------
@@ -83,7 +86,7 @@ def fit(clips: Sequence[Annotated]) -> tuple[ImpactModel, float]:
 
 
 def left_out(clips: Sequence[Annotated]) -> dict[str, ImpactModel]:
-    """Return for each clip the model that is fitted, threshold and all, without its group."""
+    """Return for each clip id the model fitted, threshold included, without its group."""
     return {
         name: model
         for group in _groups(clips)
@@ -93,13 +96,13 @@ def left_out(clips: Sequence[Annotated]) -> dict[str, ImpactModel]:
 
 
 def _groups(clips: Sequence[Annotated]) -> list[list[str]]:
-    """Return the ids in groups that are left out together: one by one if there are few."""
+    """Return the ids in groups that are left out together: of one clip if there are few."""
     names = list(dict.fromkeys(clip.id for clip in clips))
     return [names[k :: min(FOLDS, len(names))] for k in range(min(FOLDS, len(names)))]
 
 
 def counts(clips: Sequence[Annotated], models: Sequence[ImpactModel]) -> Counts:
-    """Hold the impacts that a model finds in each clip against its hits (`tuning`)."""
+    """Count the matches of the impacts of each clip, by its model, with its hits (`tuning`)."""
     pairs = [
         (clip, _found(clip, model, model.trajectory(clip.motion)))
         for clip, model in zip(clips, models, strict=True)
@@ -118,16 +121,16 @@ def _found(
 
 
 def _f(found: Sequence[tuple[Annotated, NDArray[np.float64]]], model: ImpactModel) -> float:
-    right = moments = 0
+    matches = total = 0
     for clip, trajectory in found:
         times = _found(clip, model, trajectory)
-        right += matched(clip.hits, times, clip.tolerance)
-        moments += len(clip.hits) + len(times)
-    return 2 * right / max(1, moments)
+        matches += matched(clip.hits, times, clip.tolerance)
+        total += len(clip.hits) + len(times)
+    return 2 * matches / max(1, total)
 
 
 def fit_weights(clips: Sequence[Annotated]) -> ImpactModel:
-    """Fit the weights alone; the threshold is 0."""
+    """Fit weights and bias; the threshold is 0."""
     from scipy.optimize import minimize
 
     versions = Counter(clip.id for clip in clips)
@@ -140,7 +143,7 @@ def fit_weights(clips: Sequence[Annotated]) -> ImpactModel:
     mean, scale = x.mean(axis=0), x.std(axis=0) + 1e-6
     z, sign = (x - mean) / scale, np.where(hit, 1.0, -1.0)
 
-    # The prior of each frame is known; the rest is fitted.
+    # The prior of a frame follows from its duration; the rest is fitted.
     offset = np.concatenate(
         [np.full(len(c.motion.times), -np.log(c.motion.fps / RATE)) for c in clips]
     )

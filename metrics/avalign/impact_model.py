@@ -1,4 +1,4 @@
-"""The model of impacts that svbench ships, fitted by docs/make_impacts.py.
+"""The pretrained model of impacts, fitted by docs/make_impacts.py.
 
 Fitted on 10 annotated real clips of Greatest Hits with 46 hits
 (A. Owens et al.: Visually indicated sounds. CVPR 2016), each in four versions.

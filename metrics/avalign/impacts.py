@@ -1,28 +1,29 @@
-"""Impacts: the moments at which something that moves is stopped by something else.
+"""Impacts: the moments at which a moving object is stopped by another.
 
-A motion peak of AV-Align is a frame of the whole picture that moves most. An impact is local and
-ends at once: a thin object falls, stops at one place, and rebounds, while the rest of the picture
-does what it likes. So each frame is described by how motion *before* it differs from motion *after*
-it, place by place, and a linear model that was fitted on annotated hits (`impact_fit`) weighs what
-it sees of a few frames to either side. The model is numbers in a file (`ImpactModel`).
+A motion peak of AV-Align is a frame at which the whole picture moves most. An impact is local and
+abrupt: a thin object falls, stops at one place, and rebounds, whatever the rest of the picture
+does. The features of a frame are therefore the local differences between motion *before* and
+*after* it, and a linear model fitted on annotated hits (`impact_fit`) combines those of a few
+frames to either side (`ImpactModel`).
 
 Conventions
 -----------
-Video is uint8 RGB, (T, H, W, 3), with the times of its frames in seconds. It is judged at a height
-of `HEIGHT` px and at every k-th frame, k = fps / `RATE` rounded, so that a step between frames
-lasts about 1/15 s (1/8 s where the clip has no more than 8 frames/s). Entry i of a curve belongs to
-frame i. Curves of *steps* (`STEP_CURVES`) belong to the step from frame i - 1 to i; those of
-*frames* (`FRAME_CURVES`) compare that step with the next one. Flow is optical flow by dense inverse
-search, less its median over the picture (the camera's own motion), in px per step, x right, y down.
+Video is uint8 RGB, (T, H, W, 3), with the times of its frames in seconds.
+Features are extracted at a height of `HEIGHT` px and at every k-th frame, k = fps / `RATE` rounded,
+so that a step between frames lasts about 1/15 s (1/8 s where the clip has no more than 8 frames/s).
+A *cell* is a square of `BLOCK` x `BLOCK` px. Entry i of a curve belongs to frame i. Curves of
+*steps* (`STEP_CURVES`) belong to the step from frame i - 1 to i; those of *frames* (`FRAME_CURVES`)
+compare that step with the next one, cell by cell. Flow is optical flow by dense inverse search,
+less its median over the picture (the motion of the camera), in px per step, x right, y down.
 
-A curve x is divided by the clip's own 90th percentile and its root is taken, so that neither the
-size of the moving object nor the length of a step decides. The *trajectory* is the model's log odds
-that a hit falls on a frame (hits and other frames weighted alike), lower by log(fps / `RATE`).
+A curve is divided by its 90th percentile in the clip, and its square root is taken, so that it
+depends little on the size of the moving object and the length of a step. The *trajectory* is the
+log odds of a hit at each frame (hits and other frames weighted alike), less log(fps / `RATE`).
 
-What happens at the edges
--------------------------
-- Fewer than three frames used: no trajectory is defined, a ScoreError.
-- The first and the last step stand in for those before and after the clip.
+Edge cases
+----------
+- Fewer than three frames used: the trajectory is undefined, a ScoreError.
+- The first and the last step are repeated before and after the clip.
 - A still picture, which changes by less than `STILL` from step to step: the trajectory is constant.
 - A frame rate so high that fewer than three frames would be used: smaller steps are taken.
 
@@ -46,19 +47,19 @@ from numpy.typing import NDArray
 from svbench.errors import ConfigError, ScoreError
 from svbench.types import Clip
 
-# Part of cache keys: raise it whenever the code gives other numbers for equal settings.
+# Part of cache keys: raise it whenever the code computes other numbers for equal settings.
 MOTION_VERSION: Final = 2
 HEIGHT: Final = 180  # px, a multiple of BLOCK
-WIDEST: Final = 48  # places side by side; wider pictures are squeezed
-STILL: Final = 0.05  # grey levels; a step that changes less is noise of a codec
-FROZEN: Final = 4  # frames of a frozen end that are looked at
-LARGEST: Final = 1e6  # of a model's numbers
-BLOCK: Final = 12  # px, the side of a place
-RATE: Final = 15.0  # frames / s that are looked at, about
-PEAK: Final = 98  # percentile of a step over the picture that stands for what moves most
-PLACE: Final = 97  # percentile of the same over places
-EPSILON: Final = 1e-6  # s; frames one refractory time apart must not hang on rounding
-USUAL: Final = 90  # percentile of a curve over the clip that it is divided by
+WIDEST: Final = 48  # cells in a row; wider pictures are squeezed
+STILL: Final = 0.05  # grey levels; smaller changes are noise of a codec
+FROZEN: Final = 4  # frames of a frozen end that are used
+LARGEST: Final = 1e6  # largest magnitude of a model's numbers
+BLOCK: Final = 12  # px, the side of a cell
+RATE: Final = 15.0  # frames / s that are used, about
+PEAK: Final = 98  # percentile over the pixels of a step: the fastest of them
+CELL: Final = 97  # the same over cells
+EPSILON: Final = 1e-6  # s; frames one refractory time apart must not depend on rounding
+TYPICAL: Final = 90  # percentile of a curve over the clip, its divisor
 
 STEP_CURVES: Final = (
     "change",
@@ -84,7 +85,7 @@ FRAME_CURVES: Final = (
     "sharpness",
 )
 CURVES: Final = (*STEP_CURVES, *FRAME_CURVES)
-LEVELS: Final = ("height", "sharpness")  # curves that have a level; all others are amounts >= 0
+LEVELS: Final = ("height", "sharpness")  # curves of any level; all others are magnitudes >= 0
 _GRAY = ("change", "change-peak", "stop", "start", "stop-peak", "start-peak", "skip")
 FLOORS: Final = {name: 0.2 if name in _GRAY else 0.02 for name in CURVES}  # grey levels, px
 
@@ -93,15 +94,15 @@ Curves = NDArray[np.float64]  # (U, len(CURVES))
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Motion:
-    """What moves around each frame that is used, neither scaled nor smoothed."""
+    """The curves of a clip, neither scaled nor smoothed."""
 
-    times: NDArray[np.float64]  # (U,), s
+    times: NDArray[np.float64]  # (U,), s, of the frames used
     curves: Curves  # (U, K), the `CURVES`
     fps: float  # of the frames used
 
 
 def measure(video: NDArray[np.uint8], times: NDArray[np.float64], fps: float) -> Motion:
-    """Measure what moves, place by place, around each frame.
+    """Compute the curves of a video.
 
     Parameters
     ----------
@@ -111,6 +112,10 @@ def measure(video: NDArray[np.uint8], times: NDArray[np.float64], fps: float) ->
         when each is shown, in seconds
     fps : float
         frames per second
+
+    Returns
+    -------
+    motion : Motion
 
     Raises
     ------
@@ -122,7 +127,7 @@ def measure(video: NDArray[np.uint8], times: NDArray[np.float64], fps: float) ->
     if len(used) < 3:
         raise ScoreError(f"impacts need at least 3 frames, got {len(used)}")
     steps, sharpness, skips = [], [], []
-    before: list[_Frame] = []  # one or two: a clip may be long, and only numbers are kept
+    before: list[_Frame] = []  # one or two: a clip may be long, so frames are not kept
     for picture in used:
         now = _Frame.of(picture)
         sharpness.append(now.sharpness)
@@ -139,14 +144,14 @@ def measure(video: NDArray[np.uint8], times: NDArray[np.float64], fps: float) ->
     return Motion(times[::every], curves, fps / every)
 
 
-_MEASURED: Final[WeakKeyDictionary[Clip, Motion]] = WeakKeyDictionary()  # forgotten with the clip
+_MEASURED: Final[WeakKeyDictionary[Clip, Motion]] = WeakKeyDictionary()  # as long as the clip
 
 
 def motion_of(clip: Clip) -> Motion:
-    """Measure what moves in a clip, once for all that ask.
+    """Return the curves of a clip, computed once per clip.
 
-    Of an end that is frozen bit for bit (padding, say) only its first frames are looked at: they
-    show that motion stops, and more of them would only change what is usual in the clip.
+    Of an end that is frozen bit for bit (padding, for instance) only the first frames are used:
+    they show that motion stops, and more of them would only change the percentiles of the clip.
     """
     if clip not in _MEASURED:
         shown = last_change(clip.video) + FROZEN + 1
@@ -156,7 +161,7 @@ def motion_of(clip: Clip) -> Motion:
 
 
 def last_change(video: NDArray[np.uint8]) -> int:
-    """Return the last frame that differs from the one before it; 0 if none does."""
+    """Return the index of the last frame that differs from the one before it; 0 if none does."""
     last = len(video) - 1
     while last and np.array_equal(video[last], video[last - 1]):
         last -= 1
@@ -164,19 +169,19 @@ def last_change(video: NDArray[np.uint8]) -> int:
 
 
 def scaled(curves: Curves) -> Curves:
-    """Divide each curve by what is usual in its clip; amounts become roots, levels deviations."""
+    """Normalise curves (U, K) over the clip: roots of magnitudes, standard scores of levels."""
     out = np.empty_like(curves)
     for k, name in enumerate(CURVES):
         x = curves[:, k]
         if name in LEVELS:
             out[:, k] = (x - np.median(x)) / (x.std() + FLOORS[name])
         else:
-            out[:, k] = np.sqrt(x / (np.percentile(x, USUAL) + FLOORS[name]))
+            out[:, k] = np.sqrt(x / (np.percentile(x, TYPICAL) + FLOORS[name]))
     return out
 
 
 def windows(curves: Curves, reach: int) -> NDArray[np.float64]:
-    """Return the scaled curves of `reach` frames to either side of each, (U, K (2 reach + 1))."""
+    """Return the scaled curves of `reach` frames to either side, shape (U, K (2 reach + 1))."""
     padded = np.pad(scaled(curves), ((reach, reach), (0, 0)), mode="edge")
     around = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1, axis=0)
     return np.ascontiguousarray(around.reshape(len(curves), -1))
@@ -189,8 +194,8 @@ class ImpactModel:
     reach: int
     weights: tuple[float, ...]  # one for each entry of a window
     bias: float
-    threshold: float  # log odds that an impact has at least
-    refractory: float  # s that must pass between two impacts
+    threshold: float  # least log odds of an impact
+    refractory: float  # s, least time between two impacts
 
     def __post_init__(self) -> None:
         entries = len(CURVES) * (2 * self.reach + 1)
@@ -205,21 +210,25 @@ class ImpactModel:
     def trajectory(self, motion: Motion) -> NDArray[np.float64]:
         """Compute the log odds of a hit at each frame, shape (U,).
 
-        Where the curves say nothing, a frame holds the fewer hits the shorter it lasts. A still
-        picture has a constant one.
+        The prior of a frame falls with its duration. A still picture has a constant trajectory.
         """
         if motion.curves[:, CURVES.index("change")].max() < STILL:
             return np.full(len(motion.times), self.threshold - 1)
-        seen = windows(motion.curves, self.reach) @ np.array(self.weights)
-        return np.asarray(seen + self.bias - math.log(motion.fps / RATE))
+        evidence = windows(motion.curves, self.reach) @ np.array(self.weights)
+        return np.asarray(evidence + self.bias - math.log(motion.fps / RATE))
 
     def impacts(
         self, times: NDArray[np.float64], trajectory: NDArray[np.float64]
     ) -> NDArray[np.int64]:
-        """Return the frames of impacts, rising.
+        """Return the indices of the frames of impacts, rising.
 
-        Of the frames that reach the threshold the most likely comes first; another counts if it
-        is at least the refractory time away from those before it.
+        Frames at or above the threshold are taken by falling log odds; one nearer than the
+        refractory time to a frame already taken is dropped.
+
+        Parameters
+        ----------
+        times, trajectory : np.ndarray, shape=(U,)
+            in seconds, and in log odds
         """
         kept: list[int] = []
         for i in np.argsort(-trajectory, kind="stable"):
@@ -233,8 +242,8 @@ class ImpactModel:
 @dataclass(frozen=True, slots=True, eq=False)
 class _Frame:
     gray: NDArray[np.uint8]  # (HEIGHT, W), W a multiple of BLOCK
-    soft: NDArray[np.float32]  # the same without the noise of single pixels
-    sharpness: float  # what moves fast is blurred, what has stopped is not
+    soft: NDArray[np.float32]  # the same, blurred against pixel noise
+    sharpness: float  # fast objects are blurred, stopped ones are not
 
     @classmethod
     def of(cls, picture: NDArray[np.uint8]) -> _Frame:
@@ -256,17 +265,17 @@ class _Frame:
 @dataclass(frozen=True, slots=True, eq=False)
 class _Step:
     sums: dict[str, float]  # over the picture, by curve
-    change: NDArray[np.float32]  # by place
-    flow: NDArray[np.float32]  # by place, (rows, columns, 2)
+    change: NDArray[np.float32]  # by cell, (rows, columns)
+    flow: NDArray[np.float32]  # by cell, (rows, columns, 2)
 
 
 def _step(before: _Frame, now: _Frame) -> _Step:
-    """Measure the step from one frame to the next."""
+    """Compute the curves of the step from one frame to the next."""
     import cv2
 
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     flow = search.calc(before.gray, now.gray, None)  # type: ignore[call-overload]
-    flow = np.asarray(flow - np.median(flow, axis=(0, 1)), np.float32)  # less the camera's own
+    flow = np.asarray(flow - np.median(flow, axis=(0, 1)), np.float32)  # less the camera's motion
     right, down = flow[..., 0], flow[..., 1]
     length = np.sqrt(right * right + down * down)
     change = np.abs(now.soft - before.soft)
@@ -281,11 +290,11 @@ def _step(before: _Frame, now: _Frame) -> _Step:
         "across": np.abs(right).mean(dtype=np.float64),
         "height": squared @ np.linspace(0, 1, HEIGHT) / (squared.sum() + 1e-3),
     }
-    return _Step({name: float(x) for name, x in sums.items()}, _places(change), _places(flow))
+    return _Step({name: float(x) for name, x in sums.items()}, _cells(change), _cells(flow))
 
 
-def _places(field: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Average a field over places of `BLOCK` x `BLOCK` px."""
+def _cells(field: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Average a field over cells of `BLOCK` x `BLOCK` px."""
     import cv2
 
     size = field.shape[1] // BLOCK, HEIGHT // BLOCK
@@ -295,7 +304,7 @@ def _places(field: NDArray[np.float32]) -> NDArray[np.float32]:
 def _of_frames(
     changes: NDArray[np.float32], steps: NDArray[np.float32]
 ) -> dict[str, NDArray[np.float64]]:
-    """Compare the step before each frame with the one after it, at every place."""
+    """Compute the curves that compare the step before each frame with the one after it."""
     before, after = _around(changes)
     slower, faster = np.maximum(before - after, 0), np.maximum(after - before, 0)
     came, went = _around(steps)
@@ -311,8 +320,8 @@ def _of_frames(
         "landing": np.maximum(np.maximum(down, 0) - np.maximum(later, 0), 0),
     }
     found = {name: x.mean(axis=(1, 2), dtype=np.float64) for name, x in amounts.items()}
-    found["stop-peak"] = np.percentile(slower, PLACE, axis=(1, 2))
-    found["start-peak"] = np.percentile(faster, PLACE, axis=(1, 2))
+    found["stop-peak"] = np.percentile(slower, CELL, axis=(1, 2))
+    found["start-peak"] = np.percentile(faster, CELL, axis=(1, 2))
     return found
 
 

@@ -1,30 +1,30 @@
-"""Motion peaks: the moments at which a picture moves most.
+"""Motion peaks: the local maxima of the motion of a video over time.
 
-As published, the motion of a frame is the mean length of its dense optical flow (Farnebäck
-2003), in pixels per frame; a motion peak is a frame that moves more than both its neighbours.
-Every default is the published choice. Settings choose another flow (DIS), another number to
-sum it up by (`CurveSettings`), and which local maxima count (`PeakSettings`); they exist
-because a hit is not just any motion: it goes down, and it ends at once.
+As published, the motion of a frame is the mean magnitude of its dense optical flow (Farnebäck
+2003), in pixels per frame, and a motion peak is a frame that moves more than both its neighbours.
+Every default is the published choice. Settings choose another estimator of flow (DIS), another
+statistic of it (`CurveSettings`), and which local maxima count (`PeakSettings`); they exist because
+a hit is not any motion: it goes down, and it ends abruptly.
 
 Conventions
 -----------
 Video is uint8 RGB of shape (T, H, W, 3). Entry i of a motion curve belongs to the step from
 frame i - 1 to frame i and to the time i / fps. Entry 0 has no step of its own and repeats
 entry 1, as every published AV-Align does; so the curve is as long as the video.
-Downward is towards larger rows, in pixels per frame; upward motion counts as 0 there.
-The curve is not divided by the picture's size or frame rate: compare like with like only.
+Downward is towards larger rows, in pixels per frame; upward motion counts as 0 there. The curve is
+not normalised by picture size or frame rate: compare curves at equal sizes and rates only.
 
-What happens at the edges
--------------------------
-- Fewer than two frames: no motion is defined, a ScoreError (published code: IndexError).
+Edge cases
+----------
+- Fewer than two frames: motion is undefined, a ScoreError (published code: IndexError).
 - Two frames, or a constant curve: no peak.
 - The first and the last entry are never peaks; nor is entry 1, which equals entry 0.
 - Plateau (two equal neighbours at the top): no peak, the comparison is strict.
-- NaN in a curve: neither a peak nor a neighbour that a peak can rise above.
+- NaN in a curve: neither a peak nor the neighbour of one.
 - Deceleration of the last entry: there is no step after it, so it is 0.
 - Of two peaks nearer than the refractory time the higher stays; of two equal ones the earlier.
-- A still picture has a small motion that is not 0 (0.002 px for a textured one), but it is
-  constant, hence without peak. Black frames have exactly 0.
+- A still picture has a small motion above 0 (0.002 px for a textured one), but it is constant,
+  hence without peak. Black frames have exactly 0.
 
 References
 ----------
@@ -52,9 +52,9 @@ Statistic = Literal["mean", "percentile", "downward"]
 
 @dataclass(frozen=True, slots=True)
 class FlowSettings:
-    """How optical flow is estimated (OpenCV); the defaults are the published ones.
+    """Settings of optical flow (OpenCV); the defaults are the published ones.
 
-    DIS is OpenCV's medium preset at full resolution; the numbers here are Farnebäck's alone.
+    DIS is OpenCV's medium preset at full resolution; the numbers are those of Farnebäck's method.
     """
 
     estimator: Estimator = "farneback"
@@ -77,17 +77,20 @@ class FlowSettings:
 
 @dataclass(frozen=True, slots=True)
 class CurveSettings:
-    """Which number sums up the flow of a frame, and what becomes of the curve."""
+    """The statistic of a frame's flow, and the filters along the curve."""
 
-    statistic: Statistic = "mean"  # of the flow's length, or the mean downward component
-    percentile: float = 95.0  # of the flow's length, for the statistic of that name
-    steady: bool = False  # subtract each frame's median flow first: the camera's own motion
-    deceleration: bool = False  # by how much motion falls to the next frame, instead of motion
+    statistic: Statistic = "mean"  # of the flow's magnitude, or of its downward component
+    percentile: float = 95.0  # of the flow's magnitude, for the statistic of that name
+    steady: bool = False  # subtract each frame's median flow first: the motion of the camera
+    deceleration: bool = False  # the decrease of motion to the next frame instead of motion
     smoothing: float = 0.0  # s, standard deviation of a Gaussian along the curve
 
     def __post_init__(self) -> None:
         if self.statistic not in ("mean", "percentile", "downward"):
-            raise ConfigError(f"curve settings know no statistic {self.statistic!r}")
+            raise ConfigError(
+                "curve settings need mean, percentile or downward as statistic, got "
+                f"{self.statistic!r}"
+            )
         if not (0 <= self.percentile <= 100 and 0 <= self.smoothing < float("inf")):
             raise ConfigError(
                 f"curve settings need a percentile of 0..100 and smoothing >= 0, got {self}"
@@ -98,10 +101,10 @@ class CurveSettings:
 class PeakSettings:
     """Which local maxima of a motion curve count; by default all of them."""
 
-    min_magnitude: float = 0.0  # px per frame that a peak reaches at least
-    relative: float = 0.0  # share of the clip's largest motion that a peak reaches at least
-    prominence: float = 0.0  # share of the largest motion that it stands above its surroundings
-    refractory: float = 0.0  # s that must pass between two peaks
+    min_magnitude: float = 0.0  # px per frame, least height of a peak
+    relative: float = 0.0  # the same as a share of the clip's largest motion
+    prominence: float = 0.0  # least prominence, as a share of the clip's largest motion
+    refractory: float = 0.0  # s, least time between two peaks
 
     def __post_init__(self) -> None:
         floors = (self.min_magnitude, self.refractory)
@@ -117,37 +120,39 @@ PUBLISHED_CURVE: Final = CurveSettings()
 EVERY_PEAK: Final = PeakSettings()
 
 
-def flow_magnitude(
-    video: NDArray[np.uint8], settings: FlowSettings = PUBLISHED_FLOW
+def raw_curve(
+    video: NDArray[np.uint8],
+    flow: FlowSettings = PUBLISHED_FLOW,
+    curve: CurveSettings = PUBLISHED_CURVE,
 ) -> NDArray[np.float64]:
-    """Measure how much each frame moves, as published: the mean length of its flow.
+    """Compute the motion curve of a video before smoothing and deceleration.
 
     Parameters
     ----------
-    video : np.ndarray, shape=(T, H, W, 3)
+    video : np.ndarray of uint8, shape=(T, H, W, 3)
         RGB frames, T >= 2
-    settings : FlowSettings
-        how flow is estimated (Default value = PUBLISHED_FLOW)
+    flow : FlowSettings
+        how optical flow is estimated (Default value = PUBLISHED_FLOW)
+    curve : CurveSettings
+        the statistic of each flow field (Default value = PUBLISHED_CURVE, the mean magnitude)
 
     Returns
     -------
     curve : np.ndarray, shape=(T,)
-        mean flow magnitude, in pixels per frame; entry 0 repeats entry 1
+        in pixels per frame; entry 0 repeats entry 1
+
+    Raises
+    ------
+    ScoreError
+        if the video has fewer than two frames, or another shape
     """
-    return raw_curve(video, settings, PUBLISHED_CURVE)
-
-
-def raw_curve(
-    video: NDArray[np.uint8], flow: FlowSettings, curve: CurveSettings
-) -> NDArray[np.float64]:
-    """Give the statistic of each frame's flow, before smoothing and deceleration."""
     return raw_curves(video, flow, [curve])[0]
 
 
 def raw_curves(
     video: NDArray[np.uint8], flow: FlowSettings, curves: Sequence[CurveSettings]
 ) -> list[NDArray[np.float64]]:
-    """Sum up one pass of flow in several ways."""
+    """Compute several statistics in one pass of optical flow; see `raw_curve`."""
     if video.ndim != 4 or video.shape[-1] != 3 or len(video) < 2:
         raise ScoreError(
             f"motion needs a video (T, H, W, 3) of at least 2 frames, got {video.shape}"
@@ -155,7 +160,7 @@ def raw_curves(
     found = np.empty((len(curves), len(video)))
     for i, field in enumerate(_fields(video, flow), start=1):
         for k, curve in enumerate(curves):
-            found[k, i] = _summed_up(field, curve)
+            found[k, i] = _statistic(field, curve)
     found[:, 0] = found[:, 1]
     return list(found)
 
@@ -163,7 +168,7 @@ def raw_curves(
 def shaped_curve(
     raw: NDArray[np.float64], fps: float, settings: CurveSettings
 ) -> NDArray[np.float64]:
-    """Smooth a raw curve and turn it into deceleration, where the settings ask for it."""
+    """Apply smoothing and deceleration to a raw curve, shape (T,), as the settings have it."""
     curve = raw
     if settings.smoothing:
         from scipy.ndimage import gaussian_filter1d
@@ -177,12 +182,12 @@ def shaped_curve(
 def peak_indices(
     curve: NDArray[np.float64], settings: PeakSettings = EVERY_PEAK, fps: float = 1.0
 ) -> NDArray[np.int64]:
-    """Find the strict local maxima of a curve that count.
+    """Find the strict local maxima of a motion curve that meet the settings.
 
     Parameters
     ----------
     curve : np.ndarray, shape=(T,)
-        motion, one value per frame
+        motion of each frame, px per frame
     settings : PeakSettings
         which local maxima count (Default value = EVERY_PEAK)
     fps : float
@@ -207,7 +212,7 @@ def peak_indices(
 
 
 def _prominences(curve: NDArray[np.float64], found: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Tell how far each peak stands above the higher of the two valleys beside it."""
+    """Return the prominence of each peak: its height above the higher valley beside it."""
     from scipy.signal import peak_prominences
 
     return np.asarray(peak_prominences(curve, found)[0], np.float64)
@@ -216,7 +221,7 @@ def _prominences(curve: NDArray[np.float64], found: NDArray[np.int64]) -> NDArra
 def _apart(
     curve: NDArray[np.float64], found: NDArray[np.int64], frames: float
 ) -> NDArray[np.int64]:
-    """Keep the highest peaks of those that lie nearer than `frames`."""
+    """Return the peaks at least `frames` apart; of nearer ones the higher stays."""
     kept: list[int] = []
     for i in found[np.argsort(-curve[found], kind="stable")]:
         if all(abs(int(i) - other) >= frames for other in kept):
@@ -242,7 +247,7 @@ def _fields(video: NDArray[np.uint8], settings: FlowSettings) -> Iterator[NDArra
             flow = cv2.calcOpticalFlowFarneback(
                 before,
                 now,
-                None,  # type: ignore[call-overload]  # OpenCV allocates it; stubs do not say so
+                None,  # type: ignore[call-overload]  # OpenCV allocates it; its stubs lack None
                 pyr_scale=settings.pyr_scale,
                 levels=settings.levels,
                 winsize=settings.winsize,
@@ -255,14 +260,14 @@ def _fields(video: NDArray[np.uint8], settings: FlowSettings) -> Iterator[NDArra
         before = now
 
 
-def _summed_up(field: NDArray[np.float32], settings: CurveSettings) -> float:
-    """Give the statistic of one flow field."""
+def _statistic(field: NDArray[np.float32], settings: CurveSettings) -> float:
+    """Return the statistic of one flow field, shape (H, W, 2), px per frame."""
     if settings.steady:
         field = np.asarray(field - np.median(field, axis=(0, 1)), np.float32)
     right, down = field[..., 0], field[..., 1]
     if settings.statistic == "downward":
         return float(np.maximum(down, 0).mean(dtype=np.float64))
-    # Not cv2.magnitude: its last bits depend on where in memory the flow happens to lie.
+    # Not cv2.magnitude: its last bits depend on the memory alignment of the flow.
     length = np.sqrt(right * right + down * down)
     if settings.statistic == "percentile":
         return float(np.percentile(length, settings.percentile))

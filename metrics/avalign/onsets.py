@@ -1,26 +1,27 @@
 """Onsets: the moments at which a sound begins.
 
-A thin, frozen setting of librosa 0.11 (McFee et al. 2015): the sound is resampled, the rise
-of its mel spectrogram from frame to frame is its onset strength (spectral flux), and the
-local maxima of that curve that stand out by `delta` are onsets.
+Onset detection by spectral flux, with librosa 0.11 (McFee et al. 2015): the sound is resampled, the
+increase of its mel spectrogram from frame to frame is its onset strength envelope, and local maxima
+of the envelope that exceed their surroundings by `delta` are onsets.
 
 Conventions
 -----------
 Sound is mono float32, -1..1. Times are seconds from the first sample and lie on a grid of
 `hop_length / sample_rate` (23.22 ms for the published settings).
 
-What happens at the edges
--------------------------
+Edge cases
+----------
 - No samples, one sample, silence: no onset.
 - A constant or a steady tone that is there from the first sample: one onset near its start
   (librosa finds it at 0.070 s), since the sound before the clip counts as silence.
-- A clip shorter than the analysis window is analysed as librosa does, zeros around it.
+- A clip shorter than the analysis window is zero-padded by librosa.
 
 References
 ----------
 - S. Böck, F. Krebs, M. Schedl: Evaluating the online capabilities of onset detection
   methods. ISMIR 2012.
 - B. McFee et al.: librosa: Audio and music signal analysis in Python. SciPy 2015.
+  https://librosa.org/doc/0.11.0/onset.html
 """
 
 from __future__ import annotations
@@ -34,21 +35,21 @@ from numpy.typing import NDArray
 
 from svbench.errors import ConfigError, ScoreError
 
-# librosa.load's resampler since 0.10. Named, because another one finds other onsets.
+# The resampler of librosa.load since 0.10, stated because onsets depend on it.
 RESAMPLER: Final = "soxr_hq"
 
 
 @dataclass(frozen=True, slots=True)
 class OnsetSettings:
-    """How onsets are found; the defaults are those of librosa 0.11."""
+    """Settings of onset detection; the defaults are those of librosa 0.11."""
 
-    sample_rate: int = 22050  # Hz the sound is analysed at
+    sample_rate: int = 22050  # Hz, of the analysed sound
     hop_length: int = 512  # samples between analysis frames
     n_fft: int = 2048  # samples in an analysis frame
     n_mels: int = 128  # mel bands up to half the sample rate
-    delta: float = 0.07  # how far an onset stands above the local mean, 1 = the clip's range
-    wait: float = 0.03  # s that must pass between two onsets
-    min_strength: float = 0.0  # dB of mean rise that an onset has at least, whatever the clip
+    delta: float = 0.07  # threshold above the local mean, 1 = the range of the clip
+    wait: float = 0.03  # s, least time between two onsets
+    min_strength: float = 0.0  # dB, least onset strength, absolute
 
     def __post_init__(self) -> None:
         sizes = (self.sample_rate, self.hop_length, self.n_fft, self.n_mels)
@@ -62,7 +63,7 @@ PUBLISHED: Final = OnsetSettings()
 def onset_times(
     audio: NDArray[np.float32], sample_rate: int, settings: OnsetSettings = PUBLISHED
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Find the onsets of a sound.
+    """Detect the onsets of a sound.
 
     Parameters
     ----------
@@ -71,14 +72,19 @@ def onset_times(
     sample_rate : int
         samples per second of `audio`
     settings : OnsetSettings
-        how to look (Default value = PUBLISHED)
+        settings of the detection (Default value = PUBLISHED)
 
     Returns
     -------
     times : np.ndarray, shape=(K,)
-        when they begin, in seconds, rising
+        times of the onsets, in seconds, rising
     strengths : np.ndarray, shape=(K,)
-        the onset strength there, in librosa's units (mean rise in dB over the mel bands)
+        onset strength there, in dB (mean increase over the mel bands)
+
+    Raises
+    ------
+    ScoreError
+        if the sound is not mono
     """
     if audio.ndim != 1:
         raise ScoreError(f"onsets need mono sound of shape (S,), got {audio.shape}")
@@ -93,12 +99,15 @@ def onset_times(
 def onset_strength(
     audio: NDArray[np.float32], sample_rate: int, settings: OnsetSettings
 ) -> NDArray[np.float32]:
-    """Give the onset strength of each analysis frame; `audio` holds at least one sample."""
+    """Compute the onset strength envelope, dB, one value per analysis frame.
+
+    `audio` has shape (S,), S >= 1.
+    """
     import librosa
 
     with warnings.catch_warnings():
-        # librosa says so when a clip is shorter than its window or a mel band holds no
-        # frequency; both are defined above, and neither is news to the reader of a table.
+        # librosa warns of clips shorter than its window and of mel bands without a frequency bin;
+        # both cases are defined above and need no warning.
         warnings.filterwarnings("ignore", message="n_fft=.* is too large")
         warnings.filterwarnings("ignore", message="Empty filters detected")
         sound = librosa.resample(
@@ -115,7 +124,7 @@ def onset_strength(
 
 
 def onset_frames(strength: NDArray[np.float32], settings: OnsetSettings) -> NDArray[np.int64]:
-    """Give the analysis frames at which an onset lies."""
+    """Detect onsets in an onset strength envelope; return their analysis frames, shape (K,)."""
     import librosa
 
     frames = librosa.onset.onset_detect(

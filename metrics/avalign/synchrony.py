@@ -1,57 +1,67 @@
-"""Synchrony: whether sounds begin where motion is stopped, as people would judge it.
+"""Synchrony: whether sounds begin when motion is stopped, weighted by the tolerance of viewers.
 
-AV-Align compares two lists of moments; this score compares two trajectories over time, so nothing
-hangs on thresholds: how likely a hit is at each frame (`impacts`), and how strongly the sound
-rises (onset strength). It asks how well they fit at the lag they have, in comparison with every
-other lag the clip allows, and forgives small lags as far as people do.
+AV-Align compares two lists of moments; this score compares two trajectories over time and needs no
+thresholds: the log odds of a hit at each frame (`impacts`), and the onset strength envelope of the
+sound. It compares their correlation at the lag they have with that at every other lag the clip
+allows, and tolerates small lags as far as viewers do.
+
+Conventions
+-----------
+Times and lags are seconds; a positive lag is a late sound. The features of a clip are float64 rows
+(kind, time, value), shape (k, 3); see `Kind`.
+
+Metrics
+-------
+- :class:`Synchrony`: mean over clips of :func:`synchrony`, with p-value and lag of each clip.
 
 Definition
 ----------
 Let p be the trajectory of impacts and e the onset strength, smoothed by `SMOOTHING`, both on a grid
 of `GRID` over the clip (a circle of n entries, as in `chance`), and
 
-    c(l)   the correlation of p(t) with e(t + l): how well they fit if the sound is l late,
-    w(l)   the share of synchrony that people feel at lag l (`TOLERANCE`),
+    c(l)   the correlation of p(t) with e(t + l): their agreement if the sound is l late,
+    w(l)   the synchrony that viewers perceive at lag l, as a share (`TOLERANCE`),
     s(d)   = max over l of w(l) (c(l + d) - mean c),
     value  = (s(0) - mean s) / max(max s - mean s, mean s - min s),
     p      = share of all shifts d with s(d) >= s(0).
 
-s(d) is what the clip would reach if its sound came d earlier. So 1 says that no shift of the
-sound would fit better, 0 is chance, -1 that none would fit worse. (In a strict rhythm the worst
-shift may lie further from the mean than the best, which is then less than 1.)
+s(d) is the agreement of the clip with its sound shifted to d earlier. So 1 means that no shift of
+the sound would agree better, 0 is chance, -1 that none would agree worse. (In a strict rhythm the
+worst shift may lie further from the mean than the best, whose value is then less than 1.)
 
-*Chance is 0.* Let the sound be independent of the picture and as likely in any turn of the circle
-as in any other. Then the observed value is that of a uniformly drawn turn; mean s and max s do not
-change with the turn, so its mean is 0, exactly, and P(p <= x) <= x.
+*Chance is 0.* Let the sound be independent of the picture, and its distribution invariant under
+circular shifts. Then the observed value is that of a uniformly drawn shift; mean s and max s do not
+change with the shift, so its mean is 0, exactly, and P(p <= x) <= x.
 
-The *lag* is where c is largest within `LAGS` (positive: the sound is late). Its interval is what
-remains of it when the clip is put together anew from its own blocks of `BLOCK`: 90 % of `DRAWS`
-draws with replacement lie in it. It is all of `LAGS` where the clip says nothing of its lag: where
-c reaches as much in more than `LUCK` of the windows of equal width that do not overlap this one
-(clips of 2 s and less have no such window).
+The *lag* maximises c within `LAGS`. Its interval is a block bootstrap: 90 % of `DRAWS` draws with
+replacement of the clip's own blocks of `BLOCK` lie in it. It is all of `LAGS` where the lag is not
+identified: where c reaches its maximum in more than `LUCK` of the windows of equal width that do
+not overlap this one (clips of 2 s and less have no such window).
 
-What people tolerate
+Tolerance of viewers
 --------------------
-PEAVS (Goncalves et al. 2024) had 5-point ratings of clips whose sound was shifted. w(l) is their
-mean rating, from that of shifts by 1 s and more (0) to that of the originals (1), linear between
-the levels: sound .125 s early costs as much as .25 s late, and from .25 to .5 s late nearly all is
-lost. Nothing else of these ratings is used; the model of impacts has seen neither them nor sound.
+PEAVS (Goncalves et al. 2024) collected 5-point ratings of clips with shifted sound. w(l) is their
+mean rating, scaled from that of shifts by 1 s and more (0) to that of the originals (1), linear
+between the levels: sound .125 s early costs as much as .25 s late, and from .25 to .5 s late nearly
+all is lost. Nothing else of these ratings is used; the model of impacts was fitted on neither
+ratings nor sound.
 
-What happens at the edges
--------------------------
+Edge cases
+----------
 | case                                          | value | p | lag  |
 |-----------------------------------------------|-------|---|------|
 | constant trajectory (a still picture)         | 0     | 1 | none |
 | constant onset strength (silence)             | 0     | 1 | none |
-| both                                          | left out of the mean, as in `adjusted` |
-| fewer than three frames used                  | ScoreError, from `impacts`             |
-| sound longer than the picture, or the reverse | judged as far as both last             |
-| an end that is frozen and silent (`--pad`)    | left out: both stopping there is no synchrony |
+| both                                          | left out of the mean, as by adjusted AV-Align |
+| fewer than three frames used                  | ScoreError, from `impacts`                    |
+| sound longer than the picture, or the reverse | compared as far as both last                  |
+| an end that is frozen and silent (`--pad`)    | left out: both ending there is no synchrony   |
 
 References
 ----------
 - L. Goncalves et al.: PEAVS: Perceptual evaluation of audio-visual synchrony grounded in viewers'
-  opinion scores. ECCV 2024, arXiv:2404.07336; ratings: https://github.com/amazon-science/avgen-eval-toolkit
+  opinion scores. ECCV 2024, arXiv:2404.07336; ratings:
+  https://github.com/amazon-science/avgen-eval-toolkit
 - L. Hubert, P. Arabie: Comparing partitions. Journal of Classification 2, 1985 (the form of value).
 """
 
@@ -73,16 +83,16 @@ from svbench.intervals import METHOD, Interval
 from svbench.metrics.avalign.impact_model import IMPACT_MODEL
 from svbench.metrics.avalign.impacts import MOTION_VERSION, ImpactModel, last_change, motion_of
 from svbench.metrics.avalign.onsets import OnsetSettings, onset_strength
-from svbench.metrics.per_clip import mean_of_clips
+from svbench.metrics.per_clip import mean_of_clips, rows_by_clip
 from svbench.types import Better, Clip, ClipScore, Features, Judgement, Values, View
 
-# Part of the cache key: raise it whenever the code gives other numbers for equal settings.
+# Part of the cache key: raise it whenever the code computes other numbers for equal settings.
 CODE_VERSION: Final = 2
-PRESETS: Final = ("impacts", "impacts+native")  # behind the @: model of motion, and view
+PRESETS: Final = ("impacts", "impacts+native")  # after the @: model of motion, and view
 GRID: Final = 0.02  # s, of both trajectories
 ONSETS: Final = OnsetSettings(hop_length=220)  # 10 ms; the rest as published
 SMOOTHING: Final = 0.05  # s, standard deviation of a Gaussian over the onset strength
-# Mean ratings of shifted sound by PEAVS (facts: audio_shift), s late -> share of synchrony.
+# Mean ratings of shifted sound in PEAVS (condition audio_shift), by lag in s.
 _RATED: Final = {-0.5: 1.869, -0.125: 4.138, 0.0: 4.717, 0.045: 4.613, 0.1: 4.619}
 _RATED_LATE: Final = {0.125: 4.566, 0.25: 4.078, 0.5: 1.868}
 _LOST: Final = 1.644  # mean of the ratings at 1 s early (1.695), 1 s late (1.640), 2 s (1.596)
@@ -94,35 +104,35 @@ TOLERANCE: Final[Mapping[float, float]] = {
     },
     1.0: 0.0,
 }
-LAGS: Final = 0.5  # s to either side where the lag is looked for
-BLOCK: Final = 0.5  # s
-DRAWS: Final = 200
+LAGS: Final = 0.5  # s, largest lag to either side
+BLOCK: Final = 0.5  # s, of the bootstrap
+DRAWS: Final = 200  # of the bootstrap
 LEVEL: Final = 0.9  # of the interval of a lag
-SIGNIFICANT: Final = 0.05
+SIGNIFICANT: Final = 0.05  # level of the p-values that a note counts
 BOUNDS: Final[Interval] = (-1.0, 1.0)
-LUCK: Final = 0.1
+LUCK: Final = 0.1  # share of other windows that may reach the best correlation by chance
 NULL: Final = "all circular shifts of the sound within the clip"
 
 
 class Kind(IntEnum):
-    """What a row of the extractor holds."""
+    """What a row of the features holds."""
 
     CLIP = 0  # once: length of picture and of sound, s
     IMPACT = 1  # one per frame used: its time, log odds of a hit
     RISE = 2  # one per 10 ms of sound: time, onset strength, smoothed
-    END = 3  # once: when the picture changes last, and the sound, s
+    END = 3  # once: when picture and sound change last, s
 
 
 @dataclass(frozen=True, slots=True)
 class Trajectories:
-    """The extractor behind `Synchrony`: impacts and onset strength over time."""
+    """The extractor of `Synchrony`: trajectory of impacts and onset strength envelope."""
 
     model: ImpactModel
     view: View = "conformed"
 
     @property
     def key(self) -> str:
-        """Return what decides the features: model, view, code version and two libraries."""
+        """Return the key: model, view, code version, and versions of librosa and OpenCV."""
         import cv2
 
         decides = {
@@ -137,17 +147,17 @@ class Trajectories:
         return f"trajectories-{self.view}-{digest[:10]}"
 
     def __call__(self, clips: Sequence[Clip], captions: Sequence[str]) -> list[Values]:
-        """Extract one block of rows (kind, time, value) per clip; captions do not matter."""
+        """Extract one block of rows per clip, shape (k, 3); captions are not used."""
         del captions
-        return [_block(clip, self.model) for clip in clips]
+        return [_extract(clip, self.model) for clip in clips]
 
     @property
     def joins_any_length(self) -> bool:
-        """Picture and sound are compared as far as both last."""
+        """Return True: picture and sound are compared as far as both last."""
         return True
 
     def joined(self, picture: Values, sound: Values) -> Values:
-        """Return the rows of a clip made of one clip's picture and another's sound."""
+        """Return the rows of a clip that has one clip's picture and another's sound."""
         once = picture[np.isin(picture[:, 0], (Kind.CLIP, Kind.END))].copy()
         once[:, 2] = sound[np.isin(sound[:, 0], (Kind.CLIP, Kind.END)), 2]
         impacts, rises = picture[picture[:, 0] == Kind.IMPACT], sound[sound[:, 0] == Kind.RISE]
@@ -162,7 +172,7 @@ class Synchrony:
 
     @property
     def name(self) -> str:
-        """Return the name, with the view: each makes another metric."""
+        """Return the name; each view makes another metric."""
         return "synchrony@impacts" + ("" if self.view == "conformed" else f"+{self.view}")
 
     @property
@@ -173,22 +183,22 @@ class Synchrony:
 
     @property
     def better(self) -> Better:
-        """More synchrony is better."""
+        """Return "higher": more synchrony is better."""
         return "higher"
 
     @property
     def extractor(self) -> Trajectories:
-        """Return what extracts its trajectories."""
+        """Return the extractor of its trajectories."""
         return Trajectories(IMPACT_MODEL, self.view)
 
     @property
     def needs_reference(self) -> bool:
-        """A clip's sound is compared with its own picture."""
+        """Return False: a clip's sound is compared with its own picture."""
         return False
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """Return what decides the score beside the model, for the record."""
+        """Return the settings of the score beside those of the extractor."""
         return {
             "tolerance": {f"{lag:g}": round(share, 4) for lag, share in TOLERANCE.items()},
             "smoothing": SMOOTHING,
@@ -200,25 +210,29 @@ class Synchrony:
         }
 
     def score(self, generated: Features, reference: Features | None = None) -> Judgement:
-        """Judge a set of clips by their trajectories."""
+        """Compute the score of a set of clips from their trajectories.
+
+        Raises
+        ------
+        ScoreError
+            if there is no clip, or none that moves or sounds
+        """
         del reference
-        if generated.count == 0:
-            raise ScoreError(f"{self.name} needs at least one clip, got none")
-        ends = np.searchsorted(generated.owner, np.arange(1, generated.count))
-        blocks = np.split(np.asarray(generated.values, np.float64), ends)
-        pairs = zip(generated.requests, blocks, strict=True)
-        judged = [_judge(request, block) for request, block in pairs]
-        clips = tuple(clip for clip in judged if clip is not None)
-        if not clips:
+        pairs = zip(generated.requests, rows_by_clip(generated), strict=True)
+        scored = (_score_clip(request, np.asarray(rows, np.float64)) for request, rows in pairs)
+        clips = [clip for clip in scored if clip is not None]
+        if generated.count and not clips:
             raise ScoreError(
-                f"{self.name}: none of {len(judged)} clips moves or sounds, expected at least one"
+                f"{self.name}: none of {generated.count} clips moves or sounds, expected at least "
+                "one"
             )
-        return mean_of_clips(self, clips, generated.extractor, BOUNDS, _note(clips, len(judged)))
+        note = _note(clips, generated.count)
+        return mean_of_clips(self, clips, generated.extractor, BOUNDS, note)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
-    """What two trajectories say of a clip."""
+class Comparison:
+    """The comparison of two trajectories; see the module for the terms."""
 
     value: float
     p: float
@@ -226,8 +240,8 @@ class Found:
     lag_interval: Interval | None = None
 
 
-def synchrony(impacts: NDArray[np.float64], rises: NDArray[np.float64]) -> Found:
-    """Compare two trajectories on one grid of `GRID` seconds.
+def synchrony(impacts: NDArray[np.float64], rises: NDArray[np.float64]) -> Comparison:
+    """Compute the synchrony of two trajectories on one grid of `GRID` seconds.
 
     Parameters
     ----------
@@ -236,38 +250,38 @@ def synchrony(impacts: NDArray[np.float64], rises: NDArray[np.float64]) -> Found
 
     Returns
     -------
-    found : Found
+    comparison : Comparison
         value, p and lag (see the module); 0, 1 and None if either is constant
     """
-    p, e = _standard(impacts), _standard(rises)
+    p, e = _standardised(impacts), _standardised(rises)
     if p is None or e is None:
-        return Found(0.0, 1.0)
-    fit = _correlations(p, e)
-    reached = _reached(fit)
-    spread = max(reached.max() - reached.mean(), reached.mean() - reached.min())
+        return Comparison(0.0, 1.0)
+    c = _correlations(p, e)
+    s = _tolerant(c)
+    spread = max(s.max() - s.mean(), s.mean() - s.min())
     if spread < 1e-12:
-        return Found(0.0, 1.0)
-    value = float((reached[0] - reached.mean()) / spread)
-    chance = float((reached >= reached[0] - 1e-12).mean())
+        return Comparison(0.0, 1.0)
+    value = float((s[0] - s.mean()) / spread)
+    chance = float((s >= s[0] - 1e-12).mean())
     lag, interval = _lag(p, e)
-    return Found(value, chance, lag, interval if _tells(fit) else (-LAGS, LAGS))
+    return Comparison(value, chance, lag, interval if _identified(c) else (-LAGS, LAGS))
 
 
-def _standard(x: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    """Return a trajectory of mean 0 and standard deviation 1; None if it is constant."""
+def _standardised(x: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Return a trajectory scaled to mean 0 and variance 1; None if it is constant."""
     spread = x.std() if len(x) else 0.0
     return None if spread < 1e-9 else np.asarray((x - x.mean()) / spread, np.float64)
 
 
 def _correlations(p: NDArray[np.float64], e: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return c(l) for l = 0, GRID, 2 GRID ... round the circle."""
+    """Compute c(l) for l = 0, GRID, 2 GRID ... round the circle, shape (n,)."""
     n = len(p)
     return np.asarray(np.fft.irfft(np.conj(np.fft.rfft(p)) * np.fft.rfft(e), n) / n, np.float64)
 
 
-def _reached(fit: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return s(d) for every shift d."""
-    n, centred = len(fit), fit - fit.mean()
+def _tolerant(c: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Compute s(d) for every shift d, shape (n,)."""
+    n, centred = len(c), c - c.mean()
     reach = min(round(max(TOLERANCE) / GRID) - 1, (n - 1) // 2)  # beyond, the share is 0
     shares = np.interp(
         np.arange(-reach, reach + 1) * GRID, list(TOLERANCE), list(TOLERANCE.values())
@@ -277,19 +291,19 @@ def _reached(fit: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray((windows * shares).max(axis=1), np.float64)
 
 
-def _tells(fit: NDArray[np.float64]) -> bool:
-    """Return whether the best fit within `LAGS` stands out from those of other such windows."""
-    n, reach = len(fit), round(LAGS / GRID)
+def _identified(c: NDArray[np.float64]) -> bool:
+    """Return whether the maximum of c within `LAGS` exceeds that of most other such windows."""
+    n, reach = len(c), round(LAGS / GRID)
     apart = np.arange(2 * reach + 1, n - 2 * reach)  # centres of windows that do not overlap it
     if not len(apart):
         return False
-    around = np.concatenate([fit[-reach:], fit, fit[:reach]])
+    around = np.concatenate([c[-reach:], c, c[:reach]])
     best = np.lib.stride_tricks.sliding_window_view(around, 2 * reach + 1).max(axis=1)
     return bool((best[apart] >= best[0]).mean() <= LUCK)
 
 
 def _lag(p: NDArray[np.float64], e: NDArray[np.float64]) -> tuple[float, Interval]:
-    """Return the lag at which both fit best, and its interval by a bootstrap over blocks."""
+    """Compute the lag that maximises the correlation, and its block bootstrap interval, s."""
     n, reach = len(p), min(round(LAGS / GRID), (len(p) - 1) // 2)
     lags = np.arange(-reach, reach + 1)
     products = p[:, None] * e[(np.arange(n)[:, None] + lags) % n]
@@ -303,7 +317,7 @@ def _lag(p: NDArray[np.float64], e: NDArray[np.float64]) -> tuple[float, Interva
     return float(lags[blocks.sum(axis=0).argmax()] * GRID), (float(low), float(high))
 
 
-def _block(clip: Clip, model: ImpactModel) -> Values:
+def _extract(clip: Clip, model: ImpactModel) -> Values:
     """Extract the rows of one clip."""
     motion = motion_of(clip)
     rate = clip.spec.sample_rate
@@ -314,15 +328,15 @@ def _block(clip: Clip, model: ImpactModel) -> Values:
 
 
 def _ends(clip: Clip) -> tuple[float, float]:
-    """Return when the picture changes last and when the last sound is over; 0 if never."""
+    """Return when picture and sound change last, s; 0 if never."""
     last = last_change(clip.video)
     sounding = np.flatnonzero(clip.audio)
-    seen = float(clip.frame_times[last]) + 1 / clip.spec.fps if last else 0.0
-    return seen, (sounding[-1] + 1) / clip.spec.sample_rate if len(sounding) else 0.0
+    picture = float(clip.frame_times[last]) + 1 / clip.spec.fps if last else 0.0
+    return picture, (sounding[-1] + 1) / clip.spec.sample_rate if len(sounding) else 0.0
 
 
 def rise_rows(audio: NDArray[np.float32], sample_rate: int) -> NDArray[np.float64]:
-    """Extract the rows of kind RISE of a sound: its smoothed onset strength over time."""
+    """Extract the rows of kind RISE of a sound: its smoothed onset strength, shape (k, 3)."""
     from scipy.ndimage import gaussian_filter1d
 
     if not audio.size:
@@ -339,8 +353,8 @@ def _rows(
     return np.column_stack([np.full(len(times), float(kind)), times, values])
 
 
-def _judge(request: str, rows: NDArray[np.float64]) -> ClipScore | None:
-    """Judge one clip; None where nothing moves and nothing sounds."""
+def _score_clip(request: str, rows: NDArray[np.float64]) -> ClipScore | None:
+    """Compute the score of one clip; None where nothing moves and nothing sounds."""
     lengths, ends = (rows[rows[:, 0] == kind, 1:] for kind in (Kind.CLIP, Kind.END))
     if rows.shape[1] != 3 or (len(lengths), len(ends)) != (1, 1):
         raise ScoreError(
@@ -348,7 +362,7 @@ def _judge(request: str, rows: NDArray[np.float64]) -> ClipScore | None:
         )
     grid = np.arange(0.0, min(lengths.min(), ends.max() or lengths.min()), GRID)
     impacts, rises = (_on(grid, rows[rows[:, 0] == kind, 1:]) for kind in (Kind.IMPACT, Kind.RISE))
-    if _standard(impacts) is None and _standard(rises) is None:
+    if _standardised(impacts) is None and _standardised(rises) is None:
         return None
     found = synchrony(impacts, rises)
     detail = {"p": found.p}
@@ -359,18 +373,18 @@ def _judge(request: str, rows: NDArray[np.float64]) -> ClipScore | None:
 
 
 def _on(grid: NDArray[np.float64], curve: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Interpolate a curve of rows (time, value) on a grid; constant without rows."""
+    """Interpolate rows (time, value) on a grid (s); 0 without rows."""
     return np.interp(grid, *curve.T) if len(curve) else np.zeros(len(grid))
 
 
-def _note(clips: Sequence[ClipScore], asked: int) -> str:
-    """Return how many clips are significantly synchronous, their lag, how many are left out."""
+def _note(clips: Sequence[ClipScore], count: int) -> str:
+    """Return how many clips are significantly synchronous, and how many are left out."""
     aligned = [clip for clip in clips if float(clip.detail["p"]) < SIGNIFICANT]  # type: ignore[arg-type]
     parts = [
         f"{len(aligned)} of {len(clips)} clips significantly synchronous (p < {SIGNIFICANT:g})"
     ]
-    if asked > len(clips):
+    if count > len(clips):
         parts.append(
-            f"{asked - len(clips)} of {asked} clips neither move nor sound and are left out"
+            f"{count - len(clips)} of {count} clips neither move nor sound and are left out"
         )
     return "; ".join(parts)

@@ -1,29 +1,35 @@
-"""Choosing detectors by how well they find annotated hits.
+"""Choosing detectors by the F-measure of annotated hits.
 
-A detector is judged as in onset detection: a found moment is right if it lies within a
-tolerance of a hit, one hit per moment and one moment per hit. This module holds the candidates,
-judges them on clips whose hits are known, and takes the best. What it is fed (real annotated
-clips or hard renderings) is its caller's business.
+Detectors are evaluated as in onset detection: a detection is correct if it lies within a tolerance
+of a hit, in a one-to-one matching. This module holds the candidates, evaluates them on clips with
+annotated hits, and ranks them. The caller supplies the clips (real annotated ones, or hard
+renderings).
 
 Conventions
 -----------
-Times are seconds. F is 2 M / (H + E), M matched, H hits, E found moments, pooled over clips, so a
-clip without hits counts through its false alarms alone (a mean over clips would call it 0
-whatever was found). The tolerance of a clip is never less than one frame: no detector can place
-a peak better. It is inclusive as in mir_eval, and `EPSILON` wider: annotated hits and frames at
-15 frames/s share the 1/15-s grid, where exactly one step apart must not hang on rounding.
+Times are seconds. F is 2 M / (H + E), M matched, H hits, E detections, pooled over clips, so a clip
+without hits counts through its false alarms alone (in a mean over clips it would be 0 whatever was
+detected). The tolerance of a clip is at least one frame: no detector can place a peak better. It is
+inclusive as in mir_eval, and `EPSILON` wider: annotated hits and frames at 15 frames/s share the
+1/15-s grid, where a distance of exactly one step must not depend on rounding.
 
 Search
 ------
-Flow is estimated once per clip and estimator and summed up in every way at once; the onset
-strength once per clip and analysis. All else is a grid over these curves. The best F on the
-training clips wins, of equal ones the first in the order here, which runs from plain to
-elaborate. The refractory time is not offered beyond 0.3 s: 5 % of the gaps between real hits are
-shorter than 0.33 s (see `datasets.strokes`), and the drawn ones, 0.4 s at least, cannot tell.
+Flow is estimated once per clip and estimator, for all statistics at once; the onset strength once
+per clip and analysis. The rest is a grid over these curves. The best F on the training clips wins,
+among equal ones the first in the order here, which runs from plain to elaborate. Refractory times
+end at 0.3 s: 5 % of the gaps between real hits are shorter than 0.33 s (see
+`svbench.miniature.drawing.strokes`), and the drawn ones, 0.4 s at least, cannot decide.
+
+Metrics
+-------
+- :class:`Counts`: pooled precision, recall and F of detections, from `matched` per clip.
+- :func:`interval`, :func:`gain_interval`: bootstrap intervals of F, and of its gain.
 
 References
 ----------
-- C. Raffel et al.: mir_eval. ISMIR 2014 (`mir_eval.onset.f_measure`; what `matched` counts).
+- C. Raffel et al.: mir_eval. ISMIR 2014 (`mir_eval.onset.f_measure`, whose
+  matches `matched` counts). https://mir-eval.readthedocs.io
 - S. Böck et al.: Evaluating the online capabilities of onset detection methods. ISMIR 2012.
 """
 
@@ -81,36 +87,37 @@ Analysis = tuple[int, int, int, int]  # what decides an onset strength
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Observed:
-    """A clip with known hits, as far as any candidate looks at it."""
+    """The features of a clip with annotated hits that any candidate uses."""
 
     id: str
     hits: tuple[float, ...]  # s, rising
     fps: float
     motion: dict[tuple[FlowSettings, CurveSettings], NDArray[np.float64]] = field(repr=False)
-    strength: dict[Analysis, NDArray[np.float32]] = field(repr=False)
-    seen: Motion = field(repr=False)  # as models of impacts look at it
+    strength: dict[Analysis, NDArray[np.float32]] = field(repr=False)  # onset strength envelopes
+    impact_motion: Motion = field(repr=False)  # the features of models of impacts
 
     def curve(self, detectors: Detectors) -> NDArray[np.float64]:
-        """Return the motion curve of these detectors: motion, or the probability of an impact."""
+        """Return the curve of these detectors: motion, or the probability of an impact."""
         if detectors.impacts is not None:
-            return np.asarray(1 / (1 + np.exp(-detectors.impacts.trajectory(self.seen))))
+            return np.asarray(1 / (1 + np.exp(-detectors.impacts.trajectory(self.impact_motion))))
         raw = replace(detectors.curve, deceleration=False, smoothing=0.0)
         return shaped_curve(self.motion[detectors.flow, raw], self.fps, detectors.curve)
 
     def times(self, detectors: Detectors) -> NDArray[np.float64]:
         """Return the times of that curve, in seconds."""
         whole = self.motion[next(iter(self.motion))]
-        return self.seen.times if detectors.impacts else np.arange(len(whole)) / self.fps
+        return self.impact_motion.times if detectors.impacts else np.arange(len(whole)) / self.fps
 
     def peaks(self, detectors: Detectors) -> NDArray[np.float64]:
-        """Return the motion peaks that these detectors find, in seconds."""
+        """Return the motion peaks that these detectors detect, in seconds."""
         if detectors.impacts is not None:
-            odds = detectors.impacts.trajectory(self.seen)
-            return self.seen.times[detectors.impacts.impacts(self.seen.times, odds)]
+            odds = detectors.impacts.trajectory(self.impact_motion)
+            times = self.impact_motion.times
+            return times[detectors.impacts.impacts(times, odds)]
         return peak_indices(self.curve(detectors), detectors.peaks, self.fps) / self.fps
 
     def onsets(self, detectors: Detectors) -> NDArray[np.float64]:
-        """Give the onsets that these detectors find, in seconds."""
+        """Return the onsets that these detectors detect, in seconds."""
         chosen = detectors.onsets
         frames = onset_frames(self.strength[_analysis(chosen)], chosen)
         return np.asarray(frames * chosen.hop_length / chosen.sample_rate, np.float64)
@@ -118,7 +125,7 @@ class Observed:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Counts:
-    """Matched, hits and found moments, one entry per clip."""
+    """Numbers of matches, hits and detections, one entry per clip."""
 
     matched: NDArray[np.int64]
     hits: NDArray[np.int64]
@@ -126,22 +133,22 @@ class Counts:
 
     @property
     def f(self) -> float:
-        """Give the pooled F; 0 where there is neither a hit nor a found moment."""
+        """Return the pooled F; 0 where there is neither a hit nor a detection."""
         return float(_f(self.matched.sum(), self.hits.sum(), self.found.sum()))
 
     @property
     def precision(self) -> float:
-        """Give the share of found moments that are hits."""
+        """Return the share of detections that match a hit."""
         return int(self.matched.sum()) / max(1, int(self.found.sum()))
 
     @property
     def recall(self) -> float:
-        """Give the share of hits that are found."""
+        """Return the share of hits that match a detection."""
         return int(self.matched.sum()) / max(1, int(self.hits.sum()))
 
 
 def observe(name: str, clip: Clip, hits: Moments) -> Observed:
-    """Look at a clip once, for all candidates."""
+    """Extract the features of a clip that all candidates use."""
     motion = {
         (flow, curve): raw
         for flow in FLOWS
@@ -156,8 +163,8 @@ def observe(name: str, clip: Clip, hits: Moments) -> Observed:
 def matched(hits: Moments, found: Moments, tolerance: float) -> int:
     """Count the largest one-to-one matching of moments at most `tolerance` s apart.
 
-    Both in rising order, each hit takes the first moment that is near enough: with windows of
-    equal length no other choice matches more.
+    Both are in rising order, and each hit takes the first detection within the tolerance: with
+    windows of equal length no other choice matches more.
     """
     count = i = j = 0
     while i < len(hits) and j < len(found):
@@ -173,7 +180,7 @@ def matched(hits: Moments, found: Moments, tolerance: float) -> int:
 def judged(
     clips: Sequence[Observed], found: Sequence[Moments], tolerance: float = TOLERANCE
 ) -> Counts:
-    """Hold found moments, one list per clip, against the hits."""
+    """Count the matches of detections, one list of times (s) per clip, with the hits."""
     pairs = list(zip(clips, found, strict=True))
     return Counts(
         np.array([matched(c.hits, f, tolerance_of(c, tolerance)) for c, f in pairs], np.int64),
@@ -183,25 +190,22 @@ def judged(
 
 
 def tolerance_of(clip: Observed, tolerance: float) -> float:
-    """Give the tolerance of a clip: at least one frame, and a hair wider."""
+    """Return the tolerance of a clip, s: at least one frame, and `EPSILON` wider."""
     return max(tolerance, 1 / clip.fps) + EPSILON
 
 
-def interval(counts: Counts, seed: int = 0, resamples: int = RESAMPLES) -> Interval:
-    """Bound the pooled F by a bootstrap over clips."""
-    return percentile_interval(_drawn(counts, seed, resamples))
+def interval(counts: Counts, seed: int = 0) -> Interval:
+    """Compute a bootstrap interval over clips of the pooled F."""
+    return percentile_interval(_resampled_f(counts, seed))
 
 
-def gain_interval(
-    before: Counts, after: Counts, seed: int = 0, resamples: int = RESAMPLES
-) -> Interval:
-    """Bound the gain in pooled F on the same clips, drawn in pairs."""
-    drawn = _drawn(after, seed, resamples) - _drawn(before, seed, resamples)
-    return percentile_interval(drawn)
+def gain_interval(before: Counts, after: Counts, seed: int = 0) -> Interval:
+    """Compute a paired bootstrap interval over clips of the gain in pooled F."""
+    return percentile_interval(_resampled_f(after, seed) - _resampled_f(before, seed))
 
 
 def motion_candidates() -> Iterator[Detectors]:
-    """Yield every setting of motion peaks, from plain to elaborate."""
+    """Yield every candidate of motion peaks, from plain to elaborate."""
     shapes = product(FLOWS, CURVES, (False, True), SMOOTHINGS)
     choices = product(MAGNITUDES, PROMINENCES, REFRACTORIES)
     floors = [PeakSettings(m, prominence=p, refractory=r) for m, p, r in choices]
@@ -212,7 +216,7 @@ def motion_candidates() -> Iterator[Detectors]:
 
 
 def onset_candidates() -> Iterator[Detectors]:
-    """Yield every setting of onsets, from plain to elaborate."""
+    """Yield every candidate of onsets, from plain to elaborate."""
     for analysis, delta, strength in product(ANALYSES, DELTAS, STRENGTHS):
         onsets = replace(analysis, delta=delta, min_strength=strength)
         yield Detectors("candidate", onsets)
@@ -221,17 +225,17 @@ def onset_candidates() -> Iterator[Detectors]:
 def ranked_motion(
     clips: Sequence[Observed], tolerance: float = TOLERANCE
 ) -> list[tuple[float, Detectors]]:
-    """Rank the settings of motion peaks by F on these clips, best first."""
+    """Rank the candidates of motion peaks by F on these clips, best first."""
     ranking = [
         (judged(clips, [c.peaks(d) for c in clips], tolerance).f, d) for d in motion_candidates()
     ]
-    return sorted(ranking, key=lambda pair: -pair[0])  # stable: of equal ones the plainer first
+    return sorted(ranking, key=lambda pair: -pair[0])  # stable: plainer ones first
 
 
 def ranked_onsets(
     clips: Sequence[Observed], tolerance: float = TOLERANCE
 ) -> list[tuple[float, Detectors]]:
-    """Rank the settings of onsets by F on these clips, best first."""
+    """Rank the candidates of onsets by F on these clips, best first."""
     ranking = [
         (judged(clips, [c.onsets(d) for c in clips], tolerance).f, d) for d in onset_candidates()
     ]
@@ -243,17 +247,17 @@ def _analysis(settings: OnsetSettings) -> Analysis:
 
 
 def _f(
-    right: NDArray[np.int64] | np.int64,
+    matches: NDArray[np.int64] | np.int64,
     hits: NDArray[np.int64] | np.int64,
     found: NDArray[np.int64] | np.int64,
 ) -> NDArray[np.float64]:
-    """Give 2 M / (H + E), 0 for nothing at all."""
-    return np.asarray(2 * right / np.maximum(1, hits + found), np.float64)
+    """Return 2 M / (H + E), 0 where both are 0."""
+    return np.asarray(2 * matches / np.maximum(1, hits + found), np.float64)
 
 
-def _drawn(counts: Counts, seed: int, resamples: int) -> NDArray[np.float64]:
-    """Give the pooled F of clips drawn with replacement."""
-    blocks = resampled(len(counts.hits), resamples, seed)
+def _resampled_f(counts: Counts, seed: int) -> NDArray[np.float64]:
+    """Return the pooled F of clips drawn with replacement, shape (RESAMPLES,)."""
+    blocks = resampled(len(counts.hits), RESAMPLES, seed)
     return np.concatenate(
         [
             _f(

@@ -1,17 +1,22 @@
-"""The miniature networks: I3D, VGGish and ImageBind at small widths, with their weights.
+"""The miniature networks: I3D, VGGish and ImageBind at small widths, with pretrained weights.
 
-They are the classes of `i3d`, `vggish` and `imagebind`, trained by `svbench train-extractors` on
-drawn clips of the miniature Greatest Hits, so that every column of a miniature table is filled
-without a network connection. What they know is drumsticks: their figures say how a score behaves
-and are not comparable with those of the published networks. The folder `scenes` holds an ImageBind
-pretrained on the miniatures of Landscape and VGGSound, whose captions are names of classes.
+They are instances of the classes of `networks`, trained by `svbench train-extractors` on drawn
+clips of the miniature Greatest Hits, so that every column of a miniature table can be computed
+offline. Their values show how a score behaves and are not comparable with those of the published
+networks. The folder `scenes` holds an ImageBind trained on drawn clips and captions of the
+miniature Landscape and VGGSound.
 
-Beside this file lie `i3d.safetensors`, `vggish.safetensors`, `imagebind.safetensors`,
-`imagebind.json` (its sizes and words) and `MADE.json`: the command, the version of svbench, what
-was learned, and the sha256 of each file, which is verified before a file is used.
+Conventions
+-----------
+The package holds `i3d.safetensors`, `vggish.safetensors`, `imagebind.safetensors`, `imagebind.json`
+(configuration and vocabulary) and `MADE.json`: command, version of svbench, training figures, and
+the sha256 of each file, which is verified before a file is used. Protocols (windows, frames, sound)
+are those of the published networks; a name has `+miniature` after its protocol.
 
-The protocols (which windows, which frames, which sound) are those of the published networks; a
-name gets `+miniature` behind its protocol.
+Metrics
+-------
+- :func:`fvd`, :func:`fad`, :func:`ib`: the metrics of `fvd`, `fad` and `imagebind_scores` by these
+  networks.
 """
 
 from __future__ import annotations
@@ -40,39 +45,47 @@ FILES: Final = {
 }
 SUFFIX: Final = "+miniature"
 
-# Chosen so that all three together stay below 3 MB and a clip takes a tenth of a second.
+# So that all three together take less than 3 MB, and a clip a tenth of a second.
 I3D_WIDTH: Final = 1 / 8
 I3D_CLASSES: Final = 24  # fewer than the 32 clips of half a miniature run: a full-rank covariance
 I3D_SIZE: Final = 64  # px, the side of a miniature clip
 VGGISH_WIDTH: Final = 1 / 20
 
-# The protocols of the paper, which a title need not name.
+# The protocols of the paper, which titles leave out.
 FVD_USUAL: Final = "stylegan-v-16f"
 FAD_USUAL: Final = "audioldm-eval"
 IB_USUAL: Final = "published"
 
 
 def weight_file(name: str, folder: Path = FOLDER) -> WeightFile:
-    """Give one of `FILES`, after comparing its bytes with the record."""
+    """Return one of `FILES` after verifying its sha256.
+
+    Raises
+    ------
+    ConfigError
+        if there is no such name
+    DataError
+        if the file is missing, or its sha256 differs from the record
+    """
     if name not in FILES:
         raise ConfigError(f"miniature networks: found {name!r}, expected one of {', '.join(FILES)}")
     path = folder / FILES[name]
     record = read_object(folder / RECORD, "the sha256 of the networks' files")
     try:
-        wanted = record["sha256"][path.name]
+        expected = record["sha256"][path.name]
         found = sha256(path)
     except (OSError, KeyError, TypeError) as error:
         raise DataError(
             f"{path}: cannot be verified ({shown(repr(error), REASON)}), expected the file and "
             f"its sha256 in {RECORD}; install svbench again or run: svbench train-extractors"
         ) from error
-    if found != wanted:
-        raise DataError(f"{path}: found sha256 {found}, expected {shown(wanted)} as in {RECORD}")
+    if found != expected:
+        raise DataError(f"{path}: found sha256 {found}, expected {shown(expected)} as in {RECORD}")
     return WeightFile(f"miniature-{name}", path, found)
 
 
 def fvd(protocol: str, *, resamples: int = 200, seed: int = 0, folder: Path = FOLDER) -> FVD:
-    """Build FVD on the small I3D."""
+    """Build FVD on the small I3D; see `svbench.metrics.fvd.fvd`."""
     if protocol not in fvds.PROTOCOLS:
         raise ConfigError(
             f"fvd: found protocol {protocol!r}, expected one of {', '.join(fvds.PROTOCOLS)}"
@@ -93,7 +106,7 @@ def fvd(protocol: str, *, resamples: int = 200, seed: int = 0, folder: Path = FO
 
 
 def fad(protocol: str, *, resamples: int = 200, seed: int = 0, folder: Path = FOLDER) -> Frechet:
-    """Build FAD on the small VGGish."""
+    """Build FAD on the small VGGish; see `svbench.metrics.fad.fad`."""
     metric = fads.fad(
         protocol,
         weight_file("vggish", folder),
@@ -125,6 +138,6 @@ def ib(
 
 
 def _title(score: str, network: str, protocol: str, usual: str) -> str:
-    """Name a column."""
-    told = "" if protocol == usual else f", {protocol}"
-    return f"{score} (miniature {network}{told})"
+    """Return the title of a column."""
+    shown_protocol = "" if protocol == usual else f", {protocol}"
+    return f"{score} (miniature {network}{shown_protocol})"

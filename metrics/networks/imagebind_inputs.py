@@ -1,43 +1,46 @@
-"""What ImageBind sees and hears of a clip: short windows, spread over it.
+"""Input transforms of ImageBind: windows of video and sound, crops and spectrograms.
 
-Pictures: five windows of 2 s, the first and the last frame of each, the short side brought to
-224 px, three square crops along the long side. Sound: three windows of 2 s at 16 kHz, each a
-log-mel spectrogram of Kaldi's making. Sentences are cut into tokens by `imagebind_text`.
+Video: five windows of 2 s, the first and the last frame of each, the short side resized to 224 px,
+three square crops along the long side. Sound: three windows of 2 s at 16 kHz, each a log-mel
+spectrogram as Kaldi computes it. Texts are tokenized by `imagebind_text`.
 
 Conventions
 -----------
-Times are seconds. Pictures come as uint8 (T, H, W, 3), leave as float32 (crops, 3, F, S, S).
-Sound comes as float32 (samples,), leaves as float32 (windows, 1, bins, frames).
+Times are seconds. Video is uint8 (T, H, W, 3); its crops are float32 (crops, 3, F, S, S). Sound is
+float32 (samples,); its spectrograms are float32 (windows, 1, bins, frames).
 
-Where windows start
--------------------
-A window starts at i * last / (n - 1), the last start being the clip's length minus 2 s: so it
-is in the release of pytorchvideo that ImageBind names. Release 0.1.5, which others install,
-starts at i * last / n, so the end of a clip is never seen. The start is a fraction of two
-whole numbers until it meets a frame rate; a window holds the frames ceil(fps * start) to
-ceil(fps * end) - 1, or the samples int(rate * start) to int(rate * end) - 1.
-
-A clip shorter than 2 s is one window, seen as often as the protocol has windows; this is what
-the published code does. Its spectrogram is filled up with zeros before it is normalised. A
-clip shorter than 25 ms has no spectrogram and is refused; there the published code stops.
+Starts of windows
+-----------------
+Window i starts at i * last / (n - 1), the last start being the clip's length minus 2 s, as in the
+release of pytorchvideo that ImageBind requires. In release 0.1.5, which others install, it starts
+at i * last / n, so the end of a clip is never used. Starts are exact fractions until multiplied by
+a rate; a window holds the frames ceil(fps * start) to ceil(fps * end) - 1, or the samples
+int(rate * start) to int(rate * end) - 1.
 
 Channels
 --------
-Published code makes its spectrogram of the first channel alone. Clips come here as mono: the mean
-of the channels, or the first one where a run says `--channels first`.
+The published code uses the first channel alone. Clips here are mono: the mean of the channels, or
+the first one with `--channels first`.
 
-What leaks
+Leaky protocols
+---------------
+The published code subtracts each window's mean in place from the sound, not from a copy, so a
+window that overlaps an earlier one contains sound that was already shifted (up to 0.06 in a
+normalised spectrogram). Only the protocols named leaky do so.
+
+Edge cases
 ----------
-The published code subtracts each window's mean from the sound it was cut from, not from a
-copy, so a window that overlaps an earlier one hears sound that was already moved (up to 0.06
-in a normalised spectrogram). Only protocols called leaky do so.
+- A clip shorter than 2 s is one window, repeated as often as the protocol has windows, as in the
+  published code. Its spectrogram is zero-padded before it is normalised.
+- A clip shorter than 25 ms has no spectrogram: a ScoreError (the published code raises, too).
+- A frame rate so low that a window holds no frame: a ScoreError.
 
 References
 ----------
-- ImageBind's data loading: https://github.com/facebookresearch/ImageBind (described in its
-  paper, arXiv:2305.05665, appendix B; no code of it is used).
+- ImageBind's data loading: https://github.com/facebookresearch/ImageBind (its paper,
+  https://arxiv.org/abs/2305.05665, appendix B, states it; no code of it is used).
 - Kaldi's filter bank: https://kaldi-asr.org/doc/feat.html; computed in the order of
-  torchaudio.compliance.kaldi in float32, because the narrow lowest filters feel every rounding.
+  torchaudio.compliance.kaldi in float32, because the narrow lowest filters amplify rounding.
 - Resampling by a windowed sinc: J. O. Smith, https://ccrma.stanford.edu/~jos/resample/, with
   the width and roll-off that torchaudio.functional.resample has by default.
 """
@@ -63,10 +66,10 @@ from svbench.metrics.networks.imagebind import ImageBindConfig
 Starts = Literal["first-to-last", "first-to-before-last"]
 
 SAMPLE_RATE: Final = 16000  # 1 / s
-# Of the pictures CLIP was trained on, per channel, 0..1.
+# Of CLIP's training images, per channel, 0..1.
 PIXEL_MEAN: Final = (0.48145466, 0.4578275, 0.40821073)
 PIXEL_SPREAD: Final = (0.26862954, 0.26130258, 0.27577711)
-# Of the spectrograms ImageBind was trained on.
+# Of ImageBind's training spectrograms.
 MEL_MEAN: Final = -4.268
 MEL_SPREAD: Final = 9.138
 # Kaldi's defaults at 16 kHz.
@@ -83,11 +86,11 @@ SINC_ROLLOFF: Final = 0.99  # of half the lower sample rate
 
 @dataclass(frozen=True, slots=True)
 class InputProtocol:
-    """How windows are taken of a clip."""
+    """Settings of windows and crops."""
 
     name: str
     starts: Starts = "first-to-last"
-    leaky: bool = False  # whether a window's mean is taken from the sound all windows share
+    leaky: bool = False  # whether a window's mean is subtracted from the sound of all windows
     video_windows: int = 5
     audio_windows: int = 3
     seconds: float = 2.0  # length of a window
@@ -101,7 +104,7 @@ class InputProtocol:
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """Give every value, as plain numbers and text."""
+        """Return every setting as JSON values."""
         return asdict(self)
 
 
@@ -109,7 +112,7 @@ PROTOCOLS: Final[Mapping[str, InputProtocol]] = {
     protocol.name: protocol
     for protocol in (
         InputProtocol("published"),
-        InputProtocol("published-leaky", leaky=True),  # bit for bit what the code published does
+        InputProtocol("published-leaky", leaky=True),  # the published code, bit for bit
         InputProtocol("pytorchvideo-0.1.5", "first-to-before-last"),
         InputProtocol("pytorchvideo-0.1.5-leaky", "first-to-before-last", leaky=True),
         InputProtocol("miniature"),  # the same windows, for the small network
@@ -120,19 +123,19 @@ PROTOCOLS: Final[Mapping[str, InputProtocol]] = {
 def windows(
     length: float, count: int, seconds: float, starts: Starts
 ) -> list[tuple[Fraction, Fraction]]:
-    """Give the start and end (s) of each window of a clip of `length` s."""
+    """Return start and end (s) of each window of a clip of `length` s."""
     last = Fraction(max(length - seconds, 0))
     step = last / (max(count - 1, 1) if starts == "first-to-last" else count)
     return [(step * i, step * i + Fraction(seconds)) for i in range(count)]
 
 
-# --- pictures ----------------------------------------------------------------------------------
+# --- video -------------------------------------------------------------------------------------
 
 
 def frame_indices(
     count: int, fps: float, protocol: InputProtocol, frames: int
 ) -> list[tuple[int, ...]]:
-    """Give, for each window, the frames that are seen: its first, its last, evenly between."""
+    """Return the frame indices of each window: evenly spaced from its first to its last frame."""
     return [
         tuple(_spread(math.ceil(fps * start), min(math.ceil(fps * end), count), frames, fps))
         for start, end in windows(
@@ -142,7 +145,7 @@ def frame_indices(
 
 
 def _spread(first: int, end: int, frames: int, fps: float) -> Sequence[int]:
-    """Give that many frames from the first to the one before the end."""
+    """Return evenly spaced frame indices from the first to the one before the end."""
     if end <= first:
         raise ScoreError(
             f"ImageBind's windows hold no frame at {fps:g} frames/s, expected a higher rate"
@@ -153,27 +156,32 @@ def _spread(first: int, end: int, frames: int, fps: float) -> Sequence[int]:
 def video_crops(
     video: NDArray[np.uint8], fps: float, protocol: InputProtocol, config: ImageBindConfig
 ) -> tuple[Tensor, NDArray[np.int64]]:
-    """Give the different crops of a video, and for each crop of the protocol which one it is.
+    """Compute the distinct crops of a video, and the index of each crop of the protocol in them.
 
-    Crops that show the same pixels come once: of a square video, one of the three. The full
-    input, window by window and in each the crops from left (or top), is crops[which].
+    Crops of equal pixels are computed once: of a square video, one of the three. The full input,
+    window by window and in each the crops from left (or top), is crops[which].
+
+    Returns
+    -------
+    crops : Tensor, shape=(distinct, 3, F, S, S)
+    which : np.ndarray of int, shape=(windows * crops,)
     """
-    seen = frame_indices(len(video), fps, protocol, config.frames)
+    sampled = frame_indices(len(video), fps, protocol, config.frames)
     corners = _corners(*_resized(video.shape[1:3], config.image), config.image, protocol.crops)
-    wanted = [(frames, corner) for frames in seen for corner in corners]
-    distinct = list(dict.fromkeys(wanted))
-    number = {frame: i for i, frame in enumerate(sorted({f for frames in seen for f in frames}))}
-    pictures = _pictures(video[list(number)], config.image)
+    crops_of_protocol = [(frames, corner) for frames in sampled for corner in corners]
+    distinct = list(dict.fromkeys(crops_of_protocol))
+    number = {frame: i for i, frame in enumerate(sorted({f for frames in sampled for f in frames}))}
+    pixels = _normalised(video[list(number)], config.image)
     side = config.image
     crops = [
-        pictures[:, [number[f] for f in frames], y : y + side, x : x + side]
+        pixels[:, [number[f] for f in frames], y : y + side, x : x + side]
         for frames, (y, x) in distinct
     ]
-    return torch.stack(crops), np.array([distinct.index(one) for one in wanted])
+    return torch.stack(crops), np.array([distinct.index(one) for one in crops_of_protocol])
 
 
-def _pictures(frames: NDArray[np.uint8], side: int) -> Tensor:
-    """Resize to a short side and normalise: (T, H, W, 3) -> (3, T, h, w)."""
+def _normalised(frames: NDArray[np.uint8], side: int) -> Tensor:
+    """Resize the short side and normalise as for CLIP: (T, H, W, 3) -> (3, T, h, w)."""
     pixels = torch.from_numpy(np.ascontiguousarray(frames.transpose(3, 0, 1, 2))).float() / 255.0
     size = _resized(frames.shape[1:3], side)
     pixels = F.interpolate(pixels, size=size, mode="bilinear", align_corners=False)
@@ -182,7 +190,7 @@ def _pictures(frames: NDArray[np.uint8], side: int) -> Tensor:
 
 
 def _resized(size: Sequence[int], side: int) -> tuple[int, int]:
-    """Give the size (height, width) whose short side is `side`, the long side rounded down."""
+    """Return the size (height, width) with short side `side`, the long side rounded down."""
     height, width = size
     if width < height:
         return math.floor(height / width * side), side
@@ -190,7 +198,7 @@ def _resized(size: Sequence[int], side: int) -> tuple[int, int]:
 
 
 def _corners(height: int, width: int, side: int, crops: int) -> list[tuple[int, int]]:
-    """Give (y, x) of each square crop: left, middle, right, or top, middle, bottom."""
+    """Return (y, x) of each square crop: left, middle, right, or top, middle, bottom."""
     middle = math.ceil((height - side) / 2), math.ceil((width - side) / 2)
     if crops == 1:
         return [middle]
@@ -205,11 +213,11 @@ def _corners(height: int, width: int, side: int, crops: int) -> list[tuple[int, 
 def spectrograms(
     audio: NDArray[np.float32], rate: int, protocol: InputProtocol, config: ImageBindConfig
 ) -> Tensor:
-    """Give the normalised log-mel spectrogram of each window: (windows, 1, bins, frames)."""
+    """Compute the normalised log-mel spectrogram of each window: (windows, 1, bins, frames)."""
     sound = resample(torch.from_numpy(np.array(audio, np.float32)), rate, SAMPLE_RATE)
     if len(sound) < WINDOW:
         raise ScoreError(
-            f"ImageBind hears nothing in {len(sound)} samples at {SAMPLE_RATE} Hz, "
+            f"ImageBind: the clip has {len(sound)} samples at {SAMPLE_RATE} Hz, "
             f"expected at least {WINDOW} (25 ms)"
         )
     found = []
@@ -226,7 +234,7 @@ def spectrograms(
 
 
 def fbank(sound: Tensor, bins: int) -> Tensor:
-    """Give Kaldi's log-mel energies: (samples,) -> (frames, bins); no dither, no energy."""
+    """Compute Kaldi's log-mel energies: (samples,) -> (frames, bins); no dither, no energy."""
     frames = sound.unfold(0, WINDOW, HOP)
     frames = frames - frames.mean(dim=1, keepdim=True)
     before = F.pad(frames.unsqueeze(0), (1, 0), mode="replicate").squeeze(0)[:, :-1]
@@ -238,7 +246,7 @@ def fbank(sound: Tensor, bins: int) -> Tensor:
 
 @cache
 def _filters(bins: int) -> Tensor:
-    """Give Kaldi's triangles, straight in mel: (bins, frequencies); none hears the highest."""
+    """Compute Kaldi's triangles, linear in mel: (bins, frequencies); 0 at the highest one."""
     low, high = (1127.0 * math.log(1.0 + f / 700.0) for f in (LOWEST, SAMPLE_RATE / 2))
     step = (high - low) / (bins + 1)
     number = torch.arange(bins).unsqueeze(1)
@@ -248,12 +256,12 @@ def _filters(bins: int) -> Tensor:
     return F.pad(torch.minimum(rising, falling).clamp(min=0.0), (0, 1))
 
 
-def resample(sound: Tensor, rate: int, wanted: int) -> Tensor:
-    """Change the sample rate by a sinc under a Hann window; equal rates change nothing."""
-    if rate == wanted:
+def resample(sound: Tensor, rate: int, target: int) -> Tensor:
+    """Resample (samples,) by a Hann-windowed sinc; equal rates return the sound unchanged."""
+    if rate == target:
         return sound
-    common = math.gcd(rate, wanted)
-    old, new = rate // common, wanted // common
+    common = math.gcd(rate, target)
+    old, new = rate // common, target // common
     cutoff = min(old, new) * SINC_ROLLOFF
     width = math.ceil(SINC_WIDTH * old / cutoff)
     places = torch.arange(-width, width + old, dtype=torch.float32) / old

@@ -1,7 +1,11 @@
-"""Parts of ImageBind's towers: patches, places, attention, blocks, scales.
+"""Modules of ImageBind's encoders: patch and token embeddings, attention, blocks, scaling.
 
-`imagebind` puts them together, and says where they come from. Names of parameters are those
-of the published checkpoint.
+`imagebind` combines them, and states the references. Parameters have the names of the published
+checkpoint.
+
+Conventions
+-----------
+Tokens are float (N, tokens, width).
 """
 
 from __future__ import annotations
@@ -18,9 +22,9 @@ from svbench.errors import ConfigError
 
 EPSILON: Final = 1e-6  # of norms in blocks and heads
 MLP_RATIO: Final = 4
-MAX_SCALE: Final = 100.0  # a learned scale is cut here
-SPREAD: Final = 0.02  # standard deviation of what is learned from noise, as in CLIP
-# Of the motion sensors: 2000 samples of 6 sensors in pieces of 8, and the token for all.
+MAX_SCALE: Final = 100.0  # largest learned scale
+SPREAD: Final = 0.02  # standard deviation of initial embeddings, as in CLIP
+# Of IMU data: 2000 samples of 6 sensors in pieces of 8, and the class token.
 SENSOR_TOKENS: Final = 2000 // 8 + 1
 SENSOR_PIECE: Final = 6 * 8
 
@@ -39,19 +43,19 @@ class Size:
 
 
 class RepeatStill(nn.Module):
-    """Makes a video of a still picture."""
+    """Repeats a still image to a video: (N, 3, H, W) -> (N, 3, F, H, W)."""
 
     def __init__(self, frames: int) -> None:
         super().__init__()
         self.frames = frames
 
     def forward(self, x: Tensor) -> Tensor:
-        """Give (N, 3, F, H, W)."""
+        """Return a video (N, 3, F, H, W); a video is returned unchanged."""
         return x if x.ndim == 5 else x.unsqueeze(2).expand(-1, -1, self.frames, -1, -1)
 
 
 class PatchStem(nn.Module):
-    """Cuts into patches: (N, ...) -> (N, patches, width), row by row."""
+    """Embeds patches: (N, ...) -> (N, patches, width), row by row."""
 
     def __init__(self, proj: nn.Module, norm: nn.Module | None = None) -> None:
         super().__init__()
@@ -59,14 +63,14 @@ class PatchStem(nn.Module):
         self.norm_layer = norm or nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Project each patch."""
+        """Compute the embedding of each patch."""
         patches: Tensor = self.proj(x)
         tokens: Tensor = self.norm_layer(patches.flatten(2).transpose(1, 2))
         return tokens
 
 
 class Positions(nn.Module):
-    """A learned vector for each place."""
+    """Learned positional embeddings."""
 
     def __init__(self, tokens: int, width: int) -> None:
         super().__init__()
@@ -74,7 +78,7 @@ class Positions(nn.Module):
 
 
 class PatchTokens(nn.Module):
-    """Patches with their places, behind a token that will speak for all of them."""
+    """Class token and patch embeddings with positional embeddings."""
 
     def __init__(self, stem_name: str, stem: nn.Module, tokens: int, width: int) -> None:
         super().__init__()
@@ -84,14 +88,14 @@ class PatchTokens(nn.Module):
         self.pos_embedding_helper = Positions(tokens, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Give (N, tokens, width)."""
+        """Compute tokens (N, tokens, width)."""
         patches: Tensor = self.get_submodule(self.stem_name)(x)
         tokens = torch.cat([self.cls_token.expand(len(patches), -1, -1), patches], dim=1)
         return tokens + self.pos_embedding_helper.pos_embed
 
 
 class TextTokens(nn.Module):
-    """A learned vector for each token id and for each place; no token sees a later one."""
+    """Token embeddings with positional embeddings, and the causal mask."""
 
     mask: Tensor
 
@@ -104,13 +108,13 @@ class TextTokens(nn.Module):
         nn.init.normal_(self.token_embedding.weight, std=SPREAD)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Give (N, context, width)."""
+        """Compute the embeddings (N, context, width) of token ids (N, context)."""
         tokens: Tensor = self.token_embedding(x)
         return tokens + self.pos_embed
 
 
 class SensorTokens(nn.Module):
-    """Declares what the checkpoint holds for motion sensors; nothing runs it."""
+    """Declares the IMU embeddings of the checkpoint, which are not used."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -121,7 +125,7 @@ class SensorTokens(nn.Module):
 
 
 class Attention(nn.Module):
-    """Self-attention, with one learned key and value beside those of the tokens if asked for."""
+    """Multi-head self-attention, optionally with one learned key and value (`bias_kv`)."""
 
     def __init__(self, width: int, heads: int, *, bias_kv: bool) -> None:
         super().__init__()
@@ -133,7 +137,7 @@ class Attention(nn.Module):
         self.out_proj = nn.Linear(width, width)
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """Give (N, tokens, width)."""
+        """Compute tokens (N, tokens, width)."""
         query, key, value = F.linear(x, self.in_proj_weight, self.in_proj_bias).chunk(3, dim=-1)
         if self.bias_k is not None and self.bias_v is not None:
             key = torch.cat([key, self.bias_k.expand(len(x), -1, -1)], dim=1)
@@ -141,13 +145,13 @@ class Attention(nn.Module):
         q, k, v = (
             t.view(len(x), t.shape[1], self.heads, -1).transpose(1, 2) for t in (query, key, value)
         )
-        seen = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-        out: Tensor = self.out_proj(seen.transpose(1, 2).flatten(2))
+        attended = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        out: Tensor = self.out_proj(attended.transpose(1, 2).flatten(2))
         return out
 
 
 class Mlp(nn.Module):
-    """Two layers with an exact GELU between them."""
+    """Two linear layers with an exact GELU."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -155,13 +159,13 @@ class Mlp(nn.Module):
         self.fc2 = nn.Linear(MLP_RATIO * width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Give (N, tokens, width)."""
+        """Compute tokens (N, tokens, width)."""
         out: Tensor = self.fc2(F.gelu(self.fc1(x)))
         return out
 
 
 class Block(nn.Module):
-    """Attention, then an MLP, each normalised before and added to what came in."""
+    """A pre-norm transformer block: attention, then an MLP, each residual."""
 
     def __init__(self, size: Size, *, bias_kv: bool) -> None:
         super().__init__()
@@ -171,14 +175,14 @@ class Block(nn.Module):
         self.norm_2 = nn.LayerNorm(size.width, eps=EPSILON)
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """Give (N, tokens, width)."""
+        """Compute tokens (N, tokens, width)."""
         x = x + self.attn(self.norm_1(x), mask)
         out: Tensor = x + self.mlp(self.norm_2(x))
         return out
 
 
 class Transformer(nn.Module):
-    """The blocks of one tower."""
+    """The transformer of one encoder."""
 
     def __init__(self, size: Size, *, bias_kv: bool, norm_first: bool) -> None:
         super().__init__()
@@ -187,7 +191,7 @@ class Transformer(nn.Module):
         self.blocks = nn.ModuleList(Block(size, bias_kv=bias_kv) for _ in range(size.blocks))
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """Give (N, tokens, width)."""
+        """Compute tokens (N, tokens, width)."""
         x = self.pre_transformer_layer(x)
         for block in self.blocks:
             x = block(x, mask)
@@ -195,15 +199,15 @@ class Transformer(nn.Module):
 
 
 class UnitLength(nn.Module):
-    """Makes embeddings unit vectors, in float32 whatever the network computes in."""
+    """Normalises embeddings to unit vectors, in float32 whatever the dtype of the network."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Give (N, D), float32."""
+        """Normalise (N, D) to float32."""
         return F.normalize(x.float(), dim=-1)
 
 
 class Scale(nn.Module):
-    """Scales embeddings by exp(log_logit_scale); a learned scale ends at 100."""
+    """Scales embeddings by exp(log_logit_scale), at most 100."""
 
     log_logit_scale: Tensor
 
@@ -216,10 +220,10 @@ class Scale(nn.Module):
             self.register_buffer("log_logit_scale", value)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Give (N, D)."""
+        """Scale (N, D)."""
         return x * self.log_logit_scale.float().exp().clamp(max=MAX_SCALE)
 
 
 def _learned(*shape: int) -> nn.Parameter:
-    """Give a parameter that starts as a little noise."""
+    """Return a parameter initialised with normal noise of standard deviation `SPREAD`."""
     return nn.Parameter(torch.empty(shape).normal_(std=SPREAD))

@@ -1,26 +1,25 @@
-"""How ImageBind reads a sentence: as a row of token ids.
+"""Tokenizers of ImageBind's text encoder.
 
-A `Tokenizer` is anything that makes such rows. `ClipTokenizer` cuts words into the byte pairs
-of CLIP; its vocabulary is a file that the user has, svbench ships none. `WordTokenizer` knows
-a list of words, which is enough for the small network.
+`ClipTokenizer` is the byte-pair encoding of CLIP; its vocabulary is a file of the user, svbench
+ships none. `WordTokenizer` has a list of words, for the small network. Both are a `Tokenizer`.
 
 Conventions
 -----------
-A row is int64 (context,): the id for the beginning, the ids of the sentence, the id for the
-end, zeros. The end has the largest id of all, which is how the network finds it. What does
-not fit is cut off before the end. An empty sentence is beginning and end.
+A row is int64 (context,): the id of start of text, those of the tokens, that of end of text, zeros.
+End of text has the largest id, by which the network finds it. Longer texts are truncated before it.
+An empty text is start and end.
 
-A sentence that spells `<|startoftext|>` or `<|endoftext|>` gets the id of the beginning or the end
-in that place, as CLIP's own tokenizer has it. The network looks for the first end, so it reads
-nothing behind `<|endoftext|>`.
+A text that contains `<|startoftext|>` or `<|endoftext|>` has their ids in that place, as with
+CLIP's own tokenizer. The network pools at the first end of text, so tokens after `<|endoftext|>`
+have no effect.
 
 References
 ----------
 - A. Radford et al.: Learning transferable visual models from natural language supervision.
-  ICML 2021, arXiv:2103.00020. Vocabulary: `bpe_simple_vocab_16e6.txt.gz` of
+  ICML 2021, https://arxiv.org/abs/2103.00020. Vocabulary: `bpe_simple_vocab_16e6.txt.gz` of
   https://github.com/openai/CLIP (MIT), or `merges.txt` of any CLIP on the Hugging Face hub.
 - R. Sennrich, B. Haddow, A. Birch: Neural machine translation of rare words with subword
-  units. ACL 2016, arXiv:1508.07909.
+  units. ACL 2016, https://arxiv.org/abs/1508.07909.
 """
 
 from __future__ import annotations
@@ -41,53 +40,53 @@ from numpy.typing import NDArray
 from svbench.errors import DataError
 from svbench.files.weights import WeightFile
 
-CONTEXT: Final = 77  # ids in a row, of CLIP
-MERGES: Final = 48894  # pairs that CLIP joins; its file holds more
+CONTEXT: Final = 77  # ids in a row of CLIP
+MERGES: Final = 48894  # merges of CLIP; its file holds more
 WORD_END: Final = "</w>"
-MARKS: Final = ("<|startoftext|>", "<|endoftext|>")  # spelt in a sentence: beginning and end
-# Marks, contractions, letters, one digit, or what is neither.
+MARKS: Final = ("<|startoftext|>", "<|endoftext|>")  # special tokens
+# Special tokens, contractions, letters, one digit, or anything else but white space.
 PIECES: Final = (
     r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+"
 )
-# Part of the cache key: raise it whenever the code gives other ids for equal sentences.
+# Part of the cache key: raise it whenever the code computes other ids for equal texts.
 CODE_VERSION: Final = 2
 
 Pair = tuple[str, str]
 
 
 class Tokenizer(Protocol):
-    """Makes rows of token ids of sentences."""
+    """Converts texts to rows of token ids."""
 
     @property
     def key(self) -> str:
-        """Name everything that decides its ids."""
+        """Return the key of everything that decides the ids."""
         ...
 
     def __call__(self, sentences: Sequence[str]) -> NDArray[np.int64]:
-        """Give (N, context)."""
+        """Return token ids (N, context)."""
         ...
 
 
 @dataclass(frozen=True)
 class WordTokenizer:
-    """Knows whole words: ids from 2 in their order, 1 for every other word, then begin and end."""
+    """Tokenizer of whole words: 0 padding, 1 unknown, then the words, start and end of text."""
 
     words: tuple[str, ...]
     context: int
 
     @property
     def vocabulary(self) -> int:
-        """Count the ids: filling, unknown word, words, begin, end."""
+        """Return the number of ids: padding, unknown, words, start, end."""
         return len(self.words) + 4
 
     @property
     def key(self) -> str:
-        """Name the words."""
+        """Return the key of the words and the context."""
         digest = sha256("\n".join(self.words).encode()).hexdigest()
         return f"words-{self.context}-{digest[:10]}"
 
     def __call__(self, sentences: Sequence[str]) -> NDArray[np.int64]:
-        """Give (N, context)."""
+        """Return token ids (N, context)."""
         number = {word: i for i, word in enumerate(self.words, start=2)}
         begin = len(self.words) + 2
         found = [
@@ -99,7 +98,7 @@ class WordTokenizer:
 
 @dataclass(frozen=True)
 class ClipTokenizer:
-    """Cuts words into byte pairs, by the vocabulary of CLIP that lies in a file."""
+    """Byte-pair encoding of CLIP, with its vocabulary in a file."""
 
     vocabulary: WeightFile
     context: int = CONTEXT
@@ -109,34 +108,34 @@ class ClipTokenizer:
 
     @property
     def key(self) -> str:
-        """Name the vocabulary."""
+        """Return the key of the vocabulary, the context and the code version."""
         return f"clip-bpe-{self.context}-{self.vocabulary.sha256[:10]}-{CODE_VERSION}"
 
     def __call__(self, sentences: Sequence[str]) -> NDArray[np.int64]:
-        """Give (N, context)."""
+        """Return token ids (N, context)."""
         begin, end = (self._ids[mark] for mark in MARKS)
         found = [[self._ids[part] for part in self._parts(s)] for s in sentences]
         return _rows(found, begin, end, self.context)
 
     @cached_property
     def _ranks(self) -> dict[Pair, int]:
-        """Read which pairs are joined, the most frequent first."""
+        """Return the rank of each merge, the most frequent first."""
         return {pair: rank for rank, pair in enumerate(_read_merges(self.vocabulary))}
 
     @cached_property
     def _ids(self) -> dict[str, int]:
-        """Number all parts: bytes, bytes that end a word, joined pairs, beginning, end."""
+        """Return the id of each token: bytes, bytes at a word's end, merges, special tokens."""
         signs = list(_byte_signs().values())
         parts = [*signs, *(sign + WORD_END for sign in signs), *map("".join, self._ranks)]
         return {part: i for i, part in enumerate([*parts, *MARKS])}
 
     def _parts(self, sentence: str) -> Iterable[str]:
-        """Cut a sentence into parts that have an id."""
-        # It knows letters and digits of every script, which `re` does not.
+        """Yield the tokens of a sentence."""
+        # Unlike `re` it has the classes of letters and digits of every script.
         import regex  # type: ignore[import-untyped]
 
         signs = _byte_signs()
-        for word in regex.findall(PIECES, _tidy(sentence), regex.IGNORECASE):
+        for word in regex.findall(PIECES, _cleaned(sentence), regex.IGNORECASE):
             if word in MARKS:
                 yield word
                 continue
@@ -147,7 +146,7 @@ class ClipTokenizer:
 
 
 def _rows(found: Sequence[Sequence[int]], begin: int, end: int, context: int) -> NDArray[np.int64]:
-    """Put sentences between begin and end, cut to fit, and fill up with zeros."""
+    """Return rows with start and end of text, truncated or zero-padded to the context."""
     rows = np.zeros((len(found), context), dtype=np.int64)
     for row, ids in zip(rows, found, strict=True):
         whole = [begin, *ids[: context - 2], end]
@@ -155,16 +154,16 @@ def _rows(found: Sequence[Sequence[int]], begin: int, end: int, context: int) ->
     return rows
 
 
-def _tidy(sentence: str) -> str:
-    """Mend broken encodings and HTML, put one space between words, write small letters."""
+def _cleaned(sentence: str) -> str:
+    """Return a text as CLIP cleans it: encoding and HTML repaired, single spaces, lower case."""
     import ftfy
 
-    mended = html.unescape(html.unescape(ftfy.fix_text(sentence)))
-    return re.sub(r"\s+", " ", mended).strip().lower()
+    repaired = html.unescape(html.unescape(ftfy.fix_text(sentence)))
+    return re.sub(r"\s+", " ", repaired).strip().lower()
 
 
 def _join_pairs(spelled: str, ranks: dict[Pair, int]) -> tuple[str, ...]:
-    """Join pairs of neighbours, the most frequent first, until no known pair is left."""
+    """Merge pairs of neighbours, the most frequent first, until no merge applies."""
     parts = (*spelled[:-1], spelled[-1] + WORD_END)
     while len(parts) > 1:
         best = min(pairwise(parts), key=lambda pair: ranks.get(pair, len(ranks)))
@@ -175,7 +174,7 @@ def _join_pairs(spelled: str, ranks: dict[Pair, int]) -> tuple[str, ...]:
 
 
 def _joined(parts: tuple[str, ...], pair: Pair) -> tuple[str, ...]:
-    """Join every occurrence of a pair, from left to right."""
+    """Merge every occurrence of a pair, from left to right."""
     out: list[str] = []
     i = 0
     while i < len(parts):
@@ -186,14 +185,14 @@ def _joined(parts: tuple[str, ...], pair: Pair) -> tuple[str, ...]:
 
 
 def _byte_signs() -> dict[int, str]:
-    """Give each byte a sign that can be seen: itself, or one from U+0100 on."""
-    seen = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), 256)]
-    unseen = [byte for byte in range(256) if byte not in seen]
-    return {byte: chr(byte) for byte in seen} | {b: chr(256 + i) for i, b in enumerate(unseen)}
+    """Return a printable character for each byte: itself, or one from U+0100 on."""
+    shown = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), 256)]
+    other = [byte for byte in range(256) if byte not in shown]
+    return {byte: chr(byte) for byte in shown} | {b: chr(256 + i) for i, b in enumerate(other)}
 
 
 def _read_merges(file: WeightFile) -> list[Pair]:
-    """Read the pairs, one a line after a heading, from plain or gzipped text."""
+    """Load the merges, one a line after a header, from plain or gzipped text."""
     try:
         raw = file.path.read_bytes()
         text = (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode("utf-8")

@@ -1,21 +1,21 @@
-"""VGGish: a network that knows kinds of sound, whose embeddings describe a sound for FAD.
+"""VGGish: a convolutional network pretrained on YouTube-8M, the feature extractor of FAD.
 
-Sound is cut into examples of 0.96 s; each becomes a picture of 96 frames x 64 mel bands, which
-a small VGG maps to 128 numbers.
+Sound is split into examples of 0.96 s, each a log-mel spectrogram of 96 frames x 64 bands, which a
+small VGG maps to a 128-dimensional embedding.
 
 Conventions
 -----------
 Sound is (S,), mono, at 16 kHz, -1..1. Log-mel examples are float32 (n, 96, 64), embeddings
-(n, 128). Examples follow each other without overlap; what is left at the end is dropped, so
+(n, 128). Examples do not overlap, and the remainder at the end is dropped, so
 n = floor(frames / 96) with frames = 1 + floor((S - 400) / 160): the first example needs 15600
 samples, 240 more than 0.96 s.
 
 - Spectrum: 25 ms window (periodic Hann), 10 ms hop, FFT of 512, magnitude (not power), no
   padding at either end.
-- Mel: HTK's scale, 64 triangles from 125 to 7500 Hz that are linear in mel, DC left out; then
+- Mel: HTK's scale, 64 triangles from 125 to 7500 Hz, linear in mel, DC excluded; then
   log(x + 0.01). torchaudio's HTK filters are linear in Hz and differ by 4e-3.
 
-The names of the parameters are torchvggish's. Embeddings are those before the last ReLU, as
+Parameters have torchvggish's names. Embeddings are those before the last ReLU, as
 audioldm_eval (and so the paper's FAD) takes them. AudioSet's post-processing is an option:
 ReLU, PCA with whitening, clipped to +-2 and rounded to 256 steps.
 
@@ -50,7 +50,7 @@ BANDS: Final = 64
 LOWEST, HIGHEST = 125.0, 7500.0  # Hz, edges of the first and the last triangle
 OFFSET: Final = 0.01  # keeps the logarithm of silence finite
 FRAMES: Final = 96  # per example, 0.96 s
-LEAST_SAMPLES: Final = WINDOW + (FRAMES - 1) * HOP  # what one example reads
+LEAST_SAMPLES: Final = WINDOW + (FRAMES - 1) * HOP  # of one example
 EMBEDDING: Final = 128
 
 _ROUND: Final = 4  # channels are a multiple of this at any width
@@ -62,13 +62,13 @@ _PCA_SHAPES: Final = {
     "pca_eigen_vectors": ((EMBEDDING, EMBEDDING),),
     "pca_means": ((EMBEDDING, 1), (EMBEDDING,)),
 }
-_NUMPY_HOMES: Final = "numpy.core", "numpy._core"  # where a pickled array says it comes from
+_NUMPY_HOMES: Final = "numpy.core", "numpy._core"  # modules that a pickled array names
 
 Spectrum = NDArray[np.float64]
 
 
 def mel_matrix() -> Spectrum:
-    """Give the weights (257, 64) of each frequency of the FFT in each band."""
+    """Compute the weights of each frequency of the FFT in each band, shape (257, 64)."""
 
     def mel(hertz: Spectrum) -> Spectrum:
         return 1127.0 * np.log1p(hertz / 700.0)
@@ -85,12 +85,17 @@ def mel_matrix() -> Spectrum:
 
 
 def log_mel(sound: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Cut sound into examples (n, 96, 64).
+    """Compute the log-mel examples of a sound.
 
     Parameters
     ----------
     sound : np.ndarray, shape=(S,)
-        mono, at 16 kHz; fewer than 15600 samples give no example
+        mono, at 16 kHz
+
+    Returns
+    -------
+    examples : np.ndarray of float32, shape=(n, 96, 64)
+        n = 0 for fewer than 15600 samples
     """
     count = max(0, (len(sound) - LEAST_SAMPLES) // (FRAMES * HOP) + 1)
     if count == 0:
@@ -103,12 +108,12 @@ def log_mel(sound: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 class VGGish(nn.Module):
-    """The network.
+    """VGGish.
 
     Parameters
     ----------
     width : float
-        factor for channels and hidden units (Default value = 1, the published network)
+        factor of channels and hidden units (Default value = 1, the published network)
     """
 
     def __init__(self, width: float = 1.0) -> None:
@@ -120,9 +125,9 @@ class VGGish(nn.Module):
         features: list[nn.Module] = []
         channels = 1
         for group in _CHANNELS:
-            for wanted in group:
-                features += [nn.Conv2d(channels, scaled(wanted), 3, padding=1), nn.ReLU(True)]
-                channels = scaled(wanted)
+            for outputs in group:
+                features += [nn.Conv2d(channels, scaled(outputs), 3, padding=1), nn.ReLU(True)]
+                channels = scaled(outputs)
             features.append(nn.MaxPool2d(2))
         self.features = nn.Sequential(*features)
         places = (FRAMES >> len(_CHANNELS)) * (BANDS >> len(_CHANNELS))
@@ -136,7 +141,7 @@ class VGGish(nn.Module):
         )
 
     def forward(self, examples: Tensor) -> Tensor:
-        """Give embeddings (n, 128) of log-mel examples (n, 96, 64), before the last ReLU."""
+        """Compute embeddings (n, 128) of log-mel examples (n, 96, 64), before the last ReLU."""
         if examples.shape[1:] != (FRAMES, BANDS):
             raise ScoreError(
                 f"VGGish reads examples (n, {FRAMES}, {BANDS}), got shape {tuple(examples.shape)}"
@@ -149,13 +154,13 @@ class VGGish(nn.Module):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PostProcessing:
-    """AudioSet's PCA with whitening, and its 8 bits."""
+    """AudioSet's post-processing: PCA with whitening, quantised to 8 bits."""
 
     vectors: NDArray[np.float32]  # (128, 128), one component per row
     means: NDArray[np.float32]  # (128,)
 
     def __call__(self, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Give whole numbers 0..255 (n, 128) of embeddings (n, 128) before the last ReLU."""
+        """Compute integers 0..255 (n, 128) from embeddings (n, 128) before the last ReLU."""
         whitened = (np.maximum(embeddings, 0.0) - self.means) @ self.vectors.T
         steps = (np.clip(whitened, -_CLIP, _CLIP) + _CLIP) * (_STEPS / (2 * _CLIP))
         whole: NDArray[np.float32] = np.round(steps).astype(np.float32)
@@ -163,7 +168,13 @@ class PostProcessing:
 
 
 def read_post_processing(path: Path) -> PostProcessing:
-    """Read the two arrays of torchvggish's PCA file, `pca_eigen_vectors` and `pca_means`."""
+    """Load torchvggish's PCA file, the arrays `pca_eigen_vectors` and `pca_means`.
+
+    Raises
+    ------
+    DataError
+        if the file lacks one of them, or it has another shape
+    """
     state = load_state(path) if path.suffix == ".safetensors" else _read_arrays(path)
     arrays = {}
     for name, shapes in _PCA_SHAPES.items():
@@ -176,7 +187,7 @@ def read_post_processing(path: Path) -> PostProcessing:
 
 
 def _read_arrays(path: Path) -> Mapping[str, Any]:
-    """Read a torch file of NumPy arrays; nothing but arrays is unpickled."""
+    """Load a torch file of NumPy arrays; only arrays are unpickled."""
     rebuild = np.empty(0).__reduce__()[0]
     allowed: list[Any] = [(rebuild, f"{home}.multiarray._reconstruct") for home in _NUMPY_HOMES]
     allowed += [np.ndarray, np.dtype, type(np.dtype(np.float32)), type(np.dtype(np.float64))]

@@ -16,9 +16,10 @@ from svbench.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from svbench.files.weights import WeightFile
-    from svbench.metrics.avalign.score import Variant
+    from svbench.metrics.avalign.formulas import Variant
     from svbench.metrics.imagebind_scores import IBKind
     from svbench.protocols import Metric
+    from svbench.types import View
     from svbench.walk.plan import Unavailable
 
 NATIVE: Final = "+native"  # behind detectors: clips as they were made
@@ -91,7 +92,6 @@ class MetricEntry:
 
 
 def _av_align(variant: Variant, *, adjusted: bool = False) -> MetricEntry:
-    from svbench.metrics.avalign.adjusted import AdjustedAVAlign
     from svbench.metrics.avalign.detector_files import find_detectors
     from svbench.metrics.avalign.events import DETECTORS
     from svbench.metrics.avalign.score import AVAlign
@@ -100,11 +100,9 @@ def _av_align(variant: Variant, *, adjusted: bool = False) -> MetricEntry:
 
     def build(option: str, settings: MetricSettings) -> Metric:
         del settings  # nothing of them decides the score of a clip
-        return (AdjustedAVAlign if adjusted else AVAlign)(
-            variant=variant,
-            detectors=find_detectors((option or usual).removesuffix(NATIVE)),
-            view="native" if option.endswith(NATIVE) else "conformed",
-        )
+        detectors = find_detectors((option or usual).removesuffix(NATIVE))
+        view: View = "native" if option.endswith(NATIVE) else "conformed"
+        return AVAlign(variant, detectors, view, adjusted)
 
     return MetricEntry(build, dict.fromkeys(DETECTORS, ()), usual, also=DETECTORS_ALSO)
 

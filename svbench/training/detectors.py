@@ -193,7 +193,7 @@ def _impacts(clips: Sequence[Observed], threshold_f: float, tolerance: float) ->
     F of the thresholds is that of the very clips that chose them, which favours the simpler model.
     """
     annotated = [
-        Annotated(clip.id, clip.seen, clip.hits, tuning.tolerance_of(clip, tolerance))
+        Annotated(clip.id, clip.impact_motion, clip.hits, tuning.tolerance_of(clip, tolerance))
         for clip in clips
     ]
     try:

@@ -1,4 +1,4 @@
-"""FAD as a metric: which sound is described how, and what the number does."""
+"""FAD as a metric: the features and scores of each protocol, keys and settings."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WIDTH = 1 / 32
 
 
 def clip(seed: int, noise: float = 0.0, spec: ClipSpec = SPEC) -> Clip:
-    """Give a chord of three tones of its own, with noise over it."""
+    """Return a chord of three tones of its own, with noise over it."""
     rng = np.random.default_rng(seed)
     time = np.arange(spec.samples) / spec.sample_rate
     tones = np.sin(2 * np.pi * rng.uniform(150, 3000, (3, 1)) * time).mean(axis=0) / 2
@@ -39,7 +39,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> WeightFile:
     return write_weights(folder / "vggish.safetensors", seeded_vggish(VGGish(WIDTH), 5))
 
 
-def described(extractor: VGGishEmbeddings, clips: list[Clip]) -> Features:
+def extracted(extractor: VGGishEmbeddings, clips: list[Clip]) -> Features:
     blocks = extractor(clips, [""] * len(clips))
     owner = np.repeat(np.arange(len(blocks)), [len(b) for b in blocks])
     names = tuple(str(i) for i in range(len(blocks)))
@@ -53,10 +53,10 @@ def test_a_set_has_no_distance_to_itself_and_noise_makes_one(
     metric = fad(protocol, weights, width=WIDTH, resamples=0)
     extractor = metric.extractor
     assert isinstance(extractor, VGGishEmbeddings)
-    real = described(extractor, [clip(i) for i in range(12)])
+    real = extracted(extractor, [clip(i) for i in range(12)])
     values = []
     for noise in (0.0, 0.01, 0.05, 0.2):
-        generated = described(extractor, [clip(i, noise) for i in range(12)])
+        generated = extracted(extractor, [clip(i, noise) for i in range(12)])
         values.append(metric.score(generated, real).score.value)
     scale = float(real.values.var(axis=0).sum())
     assert values[0] == pytest.approx(0, abs=1e-6 * scale)

@@ -22,7 +22,7 @@ from svbench.files.weights import PUBLISHED, WeightFile, load_script, sha256
 from svbench.metrics.fvd import PROTOCOLS, SCRIPTED, STYLEGAN_V_SPREAD, fvd
 from svbench.metrics.networks.i3d import I3D
 from tests.factories.seeded_networks import seeded_i3d, write_weights
-from tests.metrics.test_fvd import CLASSES, SIZE, WIDTH, clip, described
+from tests.metrics.test_fvd import CLASSES, SIZE, WIDTH, clip, extracted
 
 I3DS = ("i3d", "i3d-torchscript", "i3d-pretrained-400")
 SMALL = {"width": WIDTH, "classes": CLASSES, "size": SIZE, "resamples": 0}
@@ -124,10 +124,10 @@ def test_a_script_answers_as_the_network_it_was_made_of(
     file, state = script
     clips = [clip(seed) for seed in range(5)]  # 5: the last batch is filled up
     scripted = fvd(protocol, file, **SMALL)
-    found = described(scripted.extractor, clips)
+    found = extracted(scripted.extractor, clips)
     ours = replace(PROTOCOLS[protocol], weights="small")
     plain = fvd(ours, write_weights(tmp_path / "small.safetensors", state), **SMALL)
-    expected = described(plain.extractor, clips)
+    expected = extracted(plain.extractor, clips)
     assert found.values.dtype == np.float32
     spread = expected.values.std()
     np.testing.assert_allclose(found.values, expected.values, atol=2e-5 * spread)
@@ -139,7 +139,7 @@ def test_beside_stylegan_v_stands_the_spread_of_its_own_windows(
 ) -> None:
     for protocol, noted in (("stylegan-v-16f", True), ("first-16", False)):
         metric = fvd(protocol, script[0], **SMALL)
-        features = described(metric.extractor, [clip(seed) for seed in range(3)])
+        features = extracted(metric.extractor, [clip(seed) for seed in range(3)])
         note = metric.score(features, features).score.note
         assert note.endswith(STYLEGAN_V_SPREAD) == noted
         assert "rank-deficient" in note
@@ -181,5 +181,5 @@ def test_a_script_of_other_answers_is_refused(
     file, _ = write_script(tmp_path / "i3d_torchscript.pt", columns=1)
     record(monkeypatch, file)
     metric = fvd("first-16", file, **SMALL)
-    with pytest.raises(ScoreError, match=r"its network answered \(4, 9\), expected \(4, 8\)"):
+    with pytest.raises(ScoreError, match=r"its network returned \(4, 9\), expected \(4, 8\)"):
         metric.extractor([clip(0)], [""])

@@ -20,12 +20,12 @@ SINGLE = "f32"  # implementations that compute in float32 throughout
 
 
 def ddof(implementation: str) -> int:
-    """Tell how an implementation divides its covariance."""
+    """Return the ddof of an implementation's covariance."""
     return 0 if implementation in POPULATION or "ddof0" in implementation else 1
 
 
 def is_undefined(case: dict[str, Any]) -> bool:
-    """Tell whether a case has no distance: NaN within, or a single row."""
+    """Return whether a case has no distance: NaN within, or a single row."""
     return bool(case.get("nan")) or min(case["n1"], case["n2"]) < 2
 
 
@@ -56,7 +56,7 @@ def results(undefined: bool = False) -> list[dict[str, Any]]:
 
 
 def measured() -> list[tuple[dict[str, Any], tuple[float, float], float]]:
-    """Give each case, our values for ddof 0 and 1, and the trace that rounding is a share of."""
+    """Return each case, our values for ddof 0 and 1, and the trace that rounding is relative to."""
     found = []
     for result in results():
         a, b = map(stats, recipe(result["case"]))
@@ -67,7 +67,7 @@ def measured() -> list[tuple[dict[str, Any], tuple[float, float], float]]:
 
 
 def expected_of(result: dict[str, Any]) -> list[tuple[str, float]]:
-    """Give what each implementation answered, where it was a number."""
+    """Return the value of each implementation, where it is a number."""
     return [(k, v) for k, v in result["values"].items() if not isinstance(v, str)]
 
 

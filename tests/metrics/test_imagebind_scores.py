@@ -184,5 +184,5 @@ def test_the_description_of_a_small_network(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="vocabulary of 10, expected 5 for 1 words"):
         read_small(path)
     path.write_text("{}")
-    with pytest.raises(DataError, match="no description of an ImageBind network"):
+    with pytest.raises(DataError, match="no configuration of an ImageBind network"):
         read_small(path)

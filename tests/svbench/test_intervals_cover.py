@@ -10,7 +10,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from svbench.metrics.avalign.adjusted import CAVEAT
+from svbench.metrics.avalign.score import CAVEAT
 from tests.goldens.places import REPOSITORY
 
 SAMPLES = 3000

@@ -43,9 +43,10 @@ from torch.nn import functional as F  # noqa: N812
 from svbench._version import __version__
 from svbench.files.weights import sha256
 from svbench.files.writing import write_text
-from svbench.metrics import fad, fvd
+from svbench.metrics import fad
 from svbench.metrics import miniature as shipped
 from svbench.metrics.networks.i3d import I3D
+from svbench.metrics.networks.i3d_inputs import network_input
 from svbench.metrics.networks.imagebind import ImageBind, ImageBindConfig
 from svbench.metrics.networks.imagebind_inputs import PROTOCOLS, spectrograms, video_crops
 from svbench.metrics.networks.imagebind_parts import Size
@@ -154,7 +155,7 @@ def _i3d_batch(
         first = int(rng.integers(miniature.SPEC.frames - I3D_WINDOW + 1))
         window = sample.clip.video[first : first + I3D_WINDOW]
         window, strengths = corruptions.corrupt(window, corruptions.PICTURES, rng, CORRUPTED_VIDEO)
-        inputs.append(fvd.network_input(window, shipped.I3D_SIZE, "stretch"))
+        inputs.append(network_input(window, shipped.I3D_SIZE, "stretch"))
         events.append(sample.frame_labels(first) + strengths)
     classes = torch.tensor([sample.classes for sample in samples])
     return torch.stack(inputs), classes, torch.tensor(events)

@@ -44,8 +44,8 @@ from svbench.errors import DataError
 from svbench.files import media
 from svbench.files.weights import sha256
 from svbench.metrics import miniature as networks
-from svbench.metrics.avalign.events import AVEvents
-from svbench.metrics.avalign.score import DETECTORS, AVAlign
+from svbench.metrics.avalign.events import DETECTORS, AVEvents
+from svbench.metrics.avalign.score import AVAlign
 from svbench.miniature import greatesthits as greatest
 from svbench.miniature.greatesthits import SPEC
 from svbench.types import Clip, Features

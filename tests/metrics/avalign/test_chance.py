@@ -10,15 +10,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from svbench.errors import ScoreError
-from svbench.metrics.avalign.chance import Variant, chance
-from svbench.metrics.avalign.score import corrected, tempotokens_2023, tempotokens_2025
+from svbench.metrics.avalign.chance import chance
+from svbench.metrics.avalign.formulas import Variant
+from tests.factories.av_align import av_align
 
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
-PLAIN = {
-    "corrected": corrected,
-    "tempotokens-2023": tempotokens_2023,
-    "tempotokens-2025": tempotokens_2025,
-}
 FPS, LENGTH = 8.0, 4.0
 
 moments = st.lists(
@@ -103,7 +99,7 @@ def test_for_detected_peaks_the_score_is_the_plain_one(
     variant: Variant, onsets: list[float], peaks: list[float]
 ) -> None:
     found = chance(variant, onsets, peaks, FPS, LENGTH)
-    assert found.score == pytest.approx(PLAIN[variant](sorted(onsets), peaks, FPS), abs=1e-12)
+    assert found.score == pytest.approx(av_align(variant, sorted(onsets), peaks, FPS), abs=1e-12)
 
 
 @given(variants, moments)

@@ -26,7 +26,6 @@ from svbench.metrics.avalign.motion import (
     CurveSettings,
     FlowSettings,
     PeakSettings,
-    flow_magnitude,
     peak_indices,
     raw_curve,
     shaped_curve,
@@ -39,7 +38,7 @@ PUBLISHED = DETECTORS["published"]
 
 
 def noisy_clip(seed: int, frames: int = 10) -> Clip:
-    """Give a clip of moving noise and noisy sound."""
+    """Return a clip of moving noise and noisy sound."""
     spec = ClipSpec(frames, 8.0, (32, 48), 16000)
     rng = np.random.default_rng(seed)
     video = rng.integers(0, 256, (frames, 32, 48, 3), dtype=np.uint8)
@@ -78,7 +77,7 @@ def test_rows_hold_what_was_found() -> None:
     np.testing.assert_array_equal(of(Kind.CLIP), [[10 / 8.0, 8.0]])
     times, strengths = onset_times(clip.audio, 16000)
     np.testing.assert_array_equal(of(Kind.ONSET), np.column_stack([times, strengths]))
-    curve = flow_magnitude(clip.video)
+    curve = raw_curve(clip.video)
     np.testing.assert_array_equal(of(Kind.FLOW), np.column_stack([np.arange(10) / 8.0, curve]))
     peaks = peak_indices(curve)
     np.testing.assert_array_equal(of(Kind.PEAK), np.column_stack([peaks / 8.0, curve[peaks]]))
@@ -203,9 +202,9 @@ def test_tuned_events_come_from_the_tuned_curve() -> None:
 def test_presets_share_one_pass_of_flow(monkeypatch: pytest.MonkeyPatch) -> None:
     passes = []
 
-    def counted(*asked: Any) -> Any:
-        passes.append(asked)
-        return raw_curve(*asked)
+    def counted(*settings: Any) -> Any:
+        passes.append(settings)
+        return raw_curve(*settings)
 
     monkeypatch.setattr("svbench.metrics.avalign.events.raw_curve", counted)
     clip = noisy_clip(0)

@@ -20,26 +20,23 @@ import soundfile
 from numpy.typing import NDArray
 
 from svbench.errors import ScoreError
-from svbench.metrics.avalign.motion import PeakSettings, flow_magnitude, peak_indices
-from svbench.metrics.avalign.onsets import onset_times
-from svbench.metrics.avalign.score import (
-    DETECTORS,
+from svbench.metrics.avalign.events import DETECTORS, AVEvents
+from svbench.metrics.avalign.formulas import (
     TEMPOTOKENS_2025_FLOOR,
-    AVAlign,
-    AVEvents,
     Variant,
-    corrected,
+    match,
     precision_recall,
-    tempotokens_2023,
-    tempotokens_2025,
 )
+from svbench.metrics.avalign.motion import PeakSettings, peak_indices, raw_curve
+from svbench.metrics.avalign.onsets import onset_times
+from svbench.metrics.avalign.score import AVAlign
 from svbench.types import Clip, ClipSpec, Features
 from tests.alternatives.av_align_loop import av_align as reference_av_align
+from tests.factories.av_align import av_align
 from tests.goldens.places import golden, real_clips
 
 FLOW_TOLERANCE = 1e-6  # relative; OpenCV releases differ by 5e-10
 PIXELS_PER_CLIP = 8_000_000  # of whole clips, 1 to 2 s each; every step would take minutes
-SCORERS = {"tt2023": tempotokens_2023, "tt2025": tempotokens_2025, "svg": corrected}
 VARIANTS: dict[str, Variant] = {
     "tt2023": "tempotokens-2023",
     "tt2025": "tempotokens-2025",
@@ -86,13 +83,13 @@ def sound_of(path: Path) -> tuple[NDArray[np.float32], int]:
 
 def check_scores(clip: dict[str, Any]) -> int:
     """Compare every score of a clip, from its golden onsets and peaks; give how many."""
-    names = [name for name in SCORERS if clip.get(f"score_{name}") is not None]
+    names = [name for name in VARIANTS if clip.get(f"score_{name}") is not None]
     for name in names:
         peaks = clip["video_peaks_tt2025" if name == "tt2025" else "video_peaks"]
-        ours = SCORERS[name](clip["onset_times"], peaks, clip["fps"])
+        ours = av_align(VARIANTS[name], clip["onset_times"], peaks, clip["fps"])
         assert ours == clip[f"score_{name}"], (clip["clip"], name)
     if "precision" in clip:
-        ours_both = precision_recall(clip["onset_times"], clip["video_peaks"], clip["fps"])
+        ours_both = precision_recall(match(clip["onset_times"], clip["video_peaks"], clip["fps"]))
         assert ours_both == (clip["precision"], clip["recall"]), clip["clip"]
     return len(names)
 
@@ -115,12 +112,12 @@ def test_scores_of_explicit_lists() -> None:
             lists = case["audio"], case["video"], case["fps"]
             if isinstance(expected, str) and case["fps"] == 0:
                 with pytest.raises(ScoreError, match="frame rate above 0"):
-                    SCORERS[name](*lists)
+                    av_align(VARIANTS[name], *lists)
             elif isinstance(expected, str):  # ZeroDivisionError: nothing to compare
                 assert lists[:2] == ([], []), case["name"]
-                assert SCORERS[name](*lists) == 0.0
+                assert av_align(VARIANTS[name], *lists) == 0.0
             else:
-                assert SCORERS[name](*lists) == expected, (case["name"], name)
+                assert av_align(VARIANTS[name], *lists) == expected, (case["name"], name)
 
 
 def test_peaks_of_explicit_curves() -> None:
@@ -159,9 +156,9 @@ def test_motion_of_explicit_frames() -> None:
             expected = case["result"][name]
             if isinstance(expected, str):
                 with pytest.raises(ScoreError, match="at least 2 frames"):
-                    flow_magnitude(video)
+                    raw_curve(video)
                 continue
-            curve = flow_magnitude(video)
+            curve = raw_curve(video)
             np.testing.assert_allclose(
                 curve, expected["flow"], rtol=FLOW_TOLERANCE, atol=1e-9, err_msg=case["name"]
             )
@@ -195,7 +192,7 @@ def test_detections_of_short_clips() -> None:
     folder = golden("metrics/avalign/clips8")
     with_sound = 0
     for clip in clips_at_8():
-        curve = flow_magnitude(rgb_frames(folder / f"{clip['clip']}.mp4"))
+        curve = raw_curve(rgb_frames(folder / f"{clip['clip']}.mp4"))
         np.testing.assert_allclose(
             curve, clip["flow"], rtol=FLOW_TOLERANCE, atol=1e-9, err_msg=clip["clip"]
         )
@@ -217,8 +214,9 @@ def test_a_real_segment_scores_above_one_in_the_first_code_only() -> None:
     segments = read("segments_score_gt1.json")
     assert sum(check_scores(clip) for clip in segments) > 0
     for clip in segments:
-        assert 0 <= corrected(clip["onset_times"], clip["video_peaks"], clip["fps"]) <= 1
-        assert 0 <= tempotokens_2025(clip["onset_times"], clip["video_peaks"], clip["fps"]) <= 1
+        for variant in ("corrected", "tempotokens-2025"):
+            score = av_align(variant, clip["onset_times"], clip["video_peaks"], clip["fps"])
+            assert 0 <= score <= 1
 
 
 @pytest.mark.parametrize("name", ["8fps", "native"])
@@ -231,8 +229,11 @@ def test_summaries(name: str) -> None:
             if not row["score_svg"]:
                 continue
             lists = clip["onset_times"], clip["video_peaks"], clip["fps"]
-            assert corrected(*lists) == pytest.approx(float(row["score_svg"]), abs=1e-15)
-            assert precision_recall(*lists)[0] == pytest.approx(float(row["precision"]), abs=1e-15)
+            assert av_align("corrected", *lists) == pytest.approx(
+                float(row["score_svg"]), abs=1e-15
+            )
+            precision, _ = precision_recall(match(*lists))
+            assert precision == pytest.approx(float(row["precision"]), abs=1e-15)
             compared += 1
     assert compared > 0
 
@@ -327,7 +328,7 @@ def native_steps(clip: dict[str, Any], path: Path) -> dict[int, float]:
     last = clip["n_frames"] - 1
     count = min(last, max(8, PIXELS_PER_CLIP // (width * height)))
     wanted = {round(i) for i in np.linspace(1, last, count)}
-    return {i: float(flow_magnitude(pair)[1]) for i, pair in rgb_pairs(path, wanted)}
+    return {i: float(raw_curve(pair)[1]) for i, pair in rgb_pairs(path, wanted)}
 
 
 def test_motion_of_whole_clips() -> None:

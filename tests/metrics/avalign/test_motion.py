@@ -14,7 +14,6 @@ from svbench.metrics.avalign.motion import (
     CurveSettings,
     FlowSettings,
     PeakSettings,
-    flow_magnitude,
     peak_indices,
     raw_curve,
     raw_curves,
@@ -23,7 +22,7 @@ from svbench.metrics.avalign.motion import (
 
 
 def moving(shifts: list[int], seed: int = 0) -> NDArray[np.uint8]:
-    """Give a coloured texture, shifted to the right by `shifts` pixels."""
+    """Return a coloured texture, shifted to the right by `shifts` pixels."""
     rng = np.random.default_rng(seed)
     rough = rng.integers(0, 256, size=(16, 16, 3), dtype=np.uint8)
     smooth = cv2.resize(rough, (128, 128), interpolation=cv2.INTER_CUBIC)
@@ -31,7 +30,7 @@ def moving(shifts: list[int], seed: int = 0) -> NDArray[np.uint8]:
 
 
 def test_measures_a_known_shift() -> None:
-    curve = flow_magnitude(moving([0, 2, 3, 3, 1]))
+    curve = raw_curve(moving([0, 2, 3, 3, 1]))
     # |2|, |1|, |0|, |-2| pixels; entry 0 repeats entry 1
     np.testing.assert_allclose(curve, [2, 2, 1, 0, 2], atol=0.1)
     assert curve[0] == curve[1]
@@ -39,12 +38,12 @@ def test_measures_a_known_shift() -> None:
 
 
 def test_black_frames_do_not_move_at_all() -> None:
-    curve = flow_magnitude(np.zeros((4, 32, 48, 3), dtype=np.uint8))
+    curve = raw_curve(np.zeros((4, 32, 48, 3), dtype=np.uint8))
     np.testing.assert_array_equal(curve, np.zeros(4))
 
 
 def test_two_frames_give_a_curve_without_peak() -> None:
-    curve = flow_magnitude(moving([0, 3]))
+    curve = raw_curve(moving([0, 3]))
     assert curve.shape == (2,)
     assert peak_indices(curve).size == 0
 
@@ -52,7 +51,7 @@ def test_two_frames_give_a_curve_without_peak() -> None:
 @pytest.mark.parametrize("shape", [(0, 8, 8, 3), (1, 8, 8, 3), (4, 8, 8), (4, 8, 8, 4)])
 def test_refuses_what_cannot_move(shape: tuple[int, ...]) -> None:
     with pytest.raises(ScoreError, match="at least 2 frames, got"):
-        flow_magnitude(np.zeros(shape, dtype=np.uint8))
+        raw_curve(np.zeros(shape, dtype=np.uint8))
 
 
 def test_reads_frames_as_rgb() -> None:
@@ -60,26 +59,26 @@ def test_reads_frames_as_rgb() -> None:
     video[0, 8:16, 8:16, 0] = 255  # red on black is darker than ...
     video[1, 8:16, 10:18, 0] = 255
     as_bgr = np.ascontiguousarray(video[..., ::-1])  # ... blue read as red
-    red = flow_magnitude(video)[0]
+    red = raw_curve(video)[0]
     grays = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in video]
     flow = cv2.calcOpticalFlowFarneback(*grays, None, 0.5, 3, 15, 3, 5, 1.2, 0)  # type: ignore[call-overload]
     assert red == pytest.approx(np.hypot(flow[..., 0], flow[..., 1]).mean(), rel=1e-6)
-    assert red != pytest.approx(flow_magnitude(as_bgr)[0], rel=1e-3)
+    assert red != pytest.approx(raw_curve(as_bgr)[0], rel=1e-3)
 
 
 @pytest.mark.parametrize("side", [32, 40, 64])
 def test_the_same_frames_always_give_the_same_bits(side: int) -> None:
     video = np.ascontiguousarray(moving([0, 2, 3])[:, :side, :side])
-    ballast, seen = [], set()
+    ballast, curves = [], set()
     for i in range(20):  # move what is allocated next to other addresses
         ballast.append(np.empty(1 + 997 * i, dtype=np.uint8))
-        seen.add(flow_magnitude(video.copy()).tobytes())
-    assert len(seen) == 1
+        curves.add(raw_curve(video.copy()).tobytes())
+    assert len(curves) == 1
 
 
 def test_settings_reach_the_estimator() -> None:
     video = moving([0, 1, 3, 2])
-    assert not np.allclose(flow_magnitude(video), flow_magnitude(video, FlowSettings(winsize=5)))
+    assert not np.allclose(raw_curve(video), raw_curve(video, FlowSettings(winsize=5)))
 
 
 @pytest.mark.parametrize(
@@ -138,7 +137,7 @@ def test_refuses_impossible_peak_settings(bad: dict[str, float]) -> None:
 
 
 def falling(shifts: list[int]) -> NDArray[np.uint8]:
-    """Give the texture of `moving`, shifted downwards instead."""
+    """Return the texture of `moving`, shifted downwards instead."""
     return np.ascontiguousarray(np.swapaxes(moving(shifts), 1, 2))
 
 
@@ -161,7 +160,7 @@ def test_a_steady_curve_does_not_see_the_camera() -> None:
 def test_percentiles_lie_on_both_sides_of_the_mean() -> None:
     settings = [CurveSettings("percentile", q) for q in (0.0, 100.0)]
     low, high = raw_curves(moving([0, 1, 3]), FlowSettings(), settings)
-    mean = flow_magnitude(moving([0, 1, 3]))
+    mean = raw_curve(moving([0, 1, 3]))
     assert (low < mean).all()
     assert (mean < high).all()
 

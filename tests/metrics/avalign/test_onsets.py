@@ -14,7 +14,7 @@ RATE = 16000
 
 
 def clicks(times: list[float], seconds: float = 3.0) -> NDArray[np.float32]:
-    """Give silence with short bursts of noise that begin at `times`."""
+    """Return silence with short bursts of noise that begin at `times`."""
     rng = np.random.default_rng(0)
     sound = np.zeros(int(seconds * RATE), dtype=np.float32)
     fade = np.exp(-np.arange(800) / 150)

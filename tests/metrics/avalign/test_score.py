@@ -1,146 +1,34 @@
-"""AV-Align: values worked out by hand, and properties that hold for any lists."""
+"""AV-Align of sets of clips, plain and adjusted: means, clips left out, notes, names, settings."""
 
 from __future__ import annotations
 
 import itertools
 import json
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from svbench.errors import ScoreError
-from svbench.metrics.avalign.events import Kind
-from svbench.metrics.avalign.score import (
-    DETECTORS,
-    AVAlign,
-    Variant,
-    corrected,
-    precision_recall,
-    tempotokens_2023,
-    tempotokens_2025,
-)
-from svbench.types import Features
+from svbench.datasets import greatesthits
+from svbench.errors import DataError, ScoreError
+from svbench.files import media
+from svbench.metrics.avalign.chance import chance
+from svbench.metrics.avalign.events import DETECTORS, AVEvents, Detectors, Kind
+from svbench.metrics.avalign.formulas import Variant
+from svbench.metrics.avalign.onsets import onset_times
+from svbench.metrics.avalign.score import AVAlign
+from svbench.miniature import greatesthits as miniature
+from svbench.types import Clip, Features, Recording
+from tests.goldens.places import real_clips
 
 PUBLISHED = DETECTORS["published"]
-SCORES = (corrected, tempotokens_2023, tempotokens_2025)
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
-
-times = st.lists(st.integers(0, 400).map(lambda i: i / 100), max_size=12)
-rates = st.sampled_from([4.0, 8.0, 15.0, 29.97])
-
-
-def test_the_worked_example() -> None:
-    # 8 frames/s: less than 0.125 s apart. Onsets .5 and .6 match the peak .55, 2.0 none;
-    # of the peaks .55 and 3.0 one is matched.
-    onsets, peaks = [0.5, 0.6, 2.0], [0.55, 3.0]
-    assert precision_recall(onsets, peaks, 8) == (2 / 3, 1 / 2)
-    assert corrected(onsets, peaks, 8) == pytest.approx((1 / 3) / (2 / 3 + 1 / 2 - 1 / 3))  # .4
-    assert tempotokens_2023(onsets, peaks, 8) == 2 / (3 + 2 - 2)
-    assert tempotokens_2025(onsets, peaks, 8) == 1 / (3 + 2 - 1)
-
-
-def test_one_peak_and_many_onsets() -> None:
-    # What the correction is for: five onsets around one peak, c = 5, 5 / (5 + 1 - 5) = 5.
-    onsets, peaks = [0.95, 0.97, 1.0, 1.03, 1.05], [1.0]
-    assert tempotokens_2023(onsets, peaks, 8) == 5.0
-    assert tempotokens_2025(onsets, peaks, 8) == 1 / 5
-    assert corrected(onsets, peaks, 8) == 1.0
-
-
-@pytest.mark.parametrize("score", SCORES)
-@pytest.mark.parametrize("gap", [0.125, -0.125])
-def test_exactly_one_frame_apart_is_no_match(score: type, gap: float) -> None:
-    assert score([1 + gap], [1.0], 8.0) == 0.0
-    assert score([1 + gap * 0.999], [1.0], 8.0) == 1.0
-
-
-def test_greedy_matching_takes_what_comes_first() -> None:
-    # 1.10 takes the peak 1.0, so .95 finds nothing: 1 / (2 + 2 - 1); sorted, both match.
-    assert tempotokens_2025([1.10, 0.95], [1.0, 1.2], 8) == 1 / 3
-    assert tempotokens_2025([0.95, 1.10], [1.0, 1.2], 8) == 1.0
-
-
-@pytest.mark.parametrize("score", SCORES)
-@pytest.mark.parametrize(("onsets", "peaks"), [([], []), ([1.0], []), ([], [1.0]), ([1.0], [2.0])])
-def test_nothing_to_match_is_zero(score: type, onsets: list[float], peaks: list[float]) -> None:
-    assert score(onsets, peaks, 8.0) == 0.0
-
-
-@pytest.mark.parametrize("score", [precision_recall, *SCORES])
-@pytest.mark.parametrize("fps", [0.0, -8.0, np.nan, np.inf])
-def test_refuses_impossible_frame_rates(score: type, fps: float) -> None:
-    with pytest.raises(ScoreError, match="needs a frame rate above 0, got"):
-        score([1.0], [1.0], fps)
-
-
-@pytest.mark.parametrize("score", [precision_recall, *SCORES])
-def test_refuses_times_that_are_none(score: type) -> None:
-    with pytest.raises(ScoreError, match="onset times must be a list of finite seconds"):
-        score([np.nan], [1.0], 8.0)
-    with pytest.raises(ScoreError, match="motion peak times must be"):
-        score([1.0], [[np.inf]], 8.0)
-
-
-@given(times, times, rates)
-def test_bounds(onsets: list[float], peaks: list[float], fps: float) -> None:
-    p, r = precision_recall(onsets, peaks, fps)
-    assert 0 <= corrected(onsets, peaks, fps) <= 1
-    assert corrected(onsets, peaks, fps) <= min(p, r) + 1e-15
-    assert 0 <= tempotokens_2025(onsets, peaks, fps) <= 1
-    assert tempotokens_2025(onsets, peaks, fps) <= tempotokens_2023(onsets, peaks, fps)
-
-
-@given(times, times, rates)
-def test_2023_exceeds_one_exactly_when_the_paper_says(
-    onsets: list[float], peaks: list[float], fps: float
-) -> None:
-    p, _ = precision_recall(onsets, peaks, fps)
-    matched = round(p * len(onsets))
-    above = tempotokens_2023(onsets, peaks, fps) > 1
-    assert above == (2 * matched > len(onsets) + len(peaks))
-
-
-@given(st.lists(st.integers(0, 64), max_size=12), st.lists(st.integers(0, 64), max_size=12))
-def test_corrected_is_symmetric(onsets: list[int], peaks: list[int]) -> None:
-    # 1/16 s grid and 8 frames/s: every comparison is exact, so rounding cannot favour a side.
-    a, v = np.array(onsets) / 16, np.array(peaks) / 16
-    assert precision_recall(a, v, 8) == precision_recall(v, a, 8)[::-1]
-    assert corrected(a, v, 8) == pytest.approx(corrected(v, a, 8), abs=1e-15)
-
-
-@given(times, rates)
-def test_a_list_agrees_with_itself(moments: list[float], fps: float) -> None:
-    assume(moments)
-    assert corrected(moments, moments, fps) == 1.0
-
-
-@given(times, times, rates, st.randoms())
-def test_order_does_not_matter(
-    onsets: list[float], peaks: list[float], fps: float, random: np.random.RandomState
-) -> None:
-    shuffled_onsets, shuffled_peaks = list(onsets), list(peaks)
-    random.shuffle(shuffled_onsets)
-    random.shuffle(shuffled_peaks)
-    for score in (corrected, tempotokens_2023):
-        assert score(onsets, peaks, fps) == score(shuffled_onsets, shuffled_peaks, fps)
-
-
-@given(times, times, rates)
-def test_a_lower_frame_rate_never_matches_less(
-    onsets: list[float], peaks: list[float], fps: float
-) -> None:
-    fine, coarse = precision_recall(onsets, peaks, fps), precision_recall(onsets, peaks, fps / 2)
-    assert all(c >= f for c, f in zip(coarse, fine, strict=True))
-
-
-# The metric
 
 
 def events(*clips: tuple[list[float], list[float]], magnitude: float = 1.0) -> Features:
-    """Give the events of clips of 4 s at 8 frames/s, each (onsets, peaks)."""
+    """Return the events of clips of 4 s at 8 frames/s, each (onsets, peaks)."""
     rows: list[tuple[float, float, float]] = []
     owner: list[int] = []
     for i, (onsets, peaks) in enumerate(clips):
@@ -165,7 +53,7 @@ def test_a_set_scores_the_mean_of_its_clips() -> None:
     assert judged.score.note == ""
 
 
-def test_a_clip_tells_why_it_scored_so() -> None:
+def test_the_detail_of_a_clip_explains_its_score() -> None:
     judged = AVAlign("corrected", PUBLISHED).score(events(([0.5, 0.6, 2.0], [0.55, 3.0])), None)
     assert judged.clips[0].request_id == "clip0/0"
     assert judged.clips[0].detail == {
@@ -204,12 +92,12 @@ def test_the_interval_holds_the_value_and_needs_no_seed() -> None:
 
 def test_clips_that_all_score_0_or_1_leave_doubt_within_the_range() -> None:
     perfect = [([1.0], [1.0])] * 5
-    mute: list[tuple[list[float], list[float]]] = [([], [])] * 5
+    empty: list[tuple[list[float], list[float]]] = [([], [])] * 5
     assert AVAlign("corrected", PUBLISHED).score(
         events(*perfect), None
     ).score.interval == pytest.approx((0.5493, 1), abs=1e-4)
     assert AVAlign("corrected", PUBLISHED).score(
-        events(*mute), None
+        events(*empty), None
     ).score.interval == pytest.approx((0, 0.4507), abs=1e-4)
 
 
@@ -229,7 +117,7 @@ def test_one_clip_has_no_interval() -> None:
         ),
     ],
 )
-def test_mute_clips_are_counted_aloud(
+def test_clips_without_events_are_counted_in_the_note(
     clips: list[tuple[list[float], list[float]]], note: str
 ) -> None:
     assert AVAlign("corrected", PUBLISHED).score(events(*clips), None).score.note == note
@@ -262,7 +150,7 @@ def test_every_metric_has_its_own_name_and_variants_share_an_extractor() -> None
     assert len({metric.extractor.key for metric in metrics}) == len(DETECTORS) * 2
 
 
-def test_settings_can_be_written_and_tell_everything() -> None:
+def test_settings_are_complete_and_serialisable() -> None:
     settings = json.loads(json.dumps(AVAlign("tempotokens-2025", PUBLISHED).settings))
     assert settings["variant"] == "tempotokens-2025"
     assert settings["floor"] == 0.1
@@ -271,3 +159,152 @@ def test_settings_can_be_written_and_tell_everything() -> None:
     assert settings["detectors"]["onsets"]["sample_rate"] == 22050
     assert settings["detectors"]["flow"]["winsize"] == 15
     assert set(settings["detectors"]["peaks"].values()) == {0.0}  # every peak counts
+
+
+# --- adjusted for chance ---
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_an_adjusted_set_scores_the_mean_of_its_clips(variant: Variant) -> None:
+    pairs = [([1.0, 2.0], [1.0, 2.0]), ([1.0], [3.0]), ([0.5, 0.6, 2.0], [0.55, 3.0])]
+    judged = AVAlign(variant, PUBLISHED, adjusted=True).score(events(*pairs), None)
+    expected = [chance(variant, a, v, 8.0, 4.0) for a, v in pairs]
+    assert [clip.value for clip in judged.clips] == [e.adjusted for e in expected]
+    assert judged.score.value == pytest.approx(np.mean([e.adjusted for e in expected]))
+    assert judged.score.count == 3
+    plain = AVAlign(variant, PUBLISHED).score(events(*pairs), None)
+    for clip, before, e in zip(judged.clips, plain.clips, expected, strict=True):
+        assert clip.detail == {"score": before.value, "null_mean": e.null_mean, "p": e.p}
+
+
+def test_an_adjusted_mean_leaves_out_clips_without_events_and_notes_it() -> None:
+    judged = AVAlign("corrected", PUBLISHED, adjusted=True).score(
+        events(([], []), ([1.0], [1.0]), ([1.0], []), ([], [2.0])), None
+    )
+    assert [clip.request_id for clip in judged.clips] == ["clip1/0", "clip2/0", "clip3/0"]
+    assert [clip.value for clip in judged.clips] == pytest.approx([1, 0, 0])
+    assert judged.score.count == 3
+    assert judged.score.note == (
+        "0 of 3 clips significantly aligned (p < 0.05); "
+        "1 of 4 clips has neither onset nor motion peak and is left out"
+    )
+
+
+def test_significant_clips_are_counted() -> None:
+    # Five uneven events that all match within +-1/8 s: turned by more than 1/8 s, fewer do,
+    # but by less than 1/8 s all still do: p = 1/16. At 15 frames/s it is 1/30.
+    times = [0.5, 0.9, 1.7, 2.2, 3.4]
+    judged = AVAlign("corrected", PUBLISHED, adjusted=True).score(events((times, times)), None)
+    assert judged.clips[0].detail["p"] == pytest.approx(1 / 16)
+    features = events((times, times))
+    values = np.where(features.values == 8.0, 15.0, features.values)
+    faster = Features("e", values, features.owner, features.requests)
+    judged = AVAlign("corrected", PUBLISHED, adjusted=True).score(faster, None)
+    assert judged.clips[0].detail["p"] == pytest.approx(1 / 30)
+    assert judged.score.note == "1 of 1 clips significantly aligned (p < 0.05)"
+
+
+def test_a_set_of_still_and_silent_clips_has_no_adjusted_score() -> None:
+    with pytest.raises(ScoreError, match="none of 2 clips has an onset or a motion peak"):
+        AVAlign("corrected", PUBLISHED, adjusted=True).score(events(([], []), ([], [])), None)
+    nothing = Features("e", np.empty((0, 3)), np.empty(0, dtype=np.int64), ())
+    with pytest.raises(ScoreError, match="needs at least one clip"):
+        AVAlign("corrected", PUBLISHED, adjusted=True).score(nothing, None)
+
+
+def test_the_adjusted_2025_variant_drops_faint_peaks() -> None:
+    faint = events(([1.0], [1.0]), magnitude=0.05)
+    assert AVAlign("tempotokens-2025", PUBLISHED, adjusted=True).score(faint).score.value == 0
+    assert AVAlign("corrected", PUBLISHED, adjusted=True).score(faint).score.value == pytest.approx(
+        1
+    )
+
+
+def test_names_and_settings_of_the_adjusted_form() -> None:
+    metric = AVAlign("corrected", DETECTORS["tuned"], "native", adjusted=True)
+    assert metric.name == "av-align-adjusted-corrected@tuned+native"
+    assert metric.title == "AV-Align (adjusted, corrected, tuned detectors, native clips)"
+    assert (metric.better, metric.needs_reference) == ("higher", False)
+    assert metric.extractor == AVAlign("corrected", DETECTORS["tuned"], "native").extractor
+    settings = json.loads(json.dumps(metric.settings))
+    assert settings["null"].startswith("all circular shifts")
+    assert settings["significant"] == 0.05
+    assert settings["bounds"] == [-1, 1]
+    assert "p is an upper bound" in settings["caveat"]
+    assert settings["detectors"]["curve"]["statistic"] == "downward"
+
+
+def test_the_interval_of_the_adjusted_form_holds_the_value_and_needs_no_seed() -> None:
+    rng = np.random.default_rng(0)
+    clips = [(rng.uniform(0, 4, 5).tolist(), rng.uniform(0, 4, 5).tolist()) for _ in range(12)]
+    score = AVAlign("corrected", PUBLISHED, adjusted=True).score(events(*clips)).score
+    again = AVAlign("corrected", PUBLISHED, adjusted=True).score(events(*clips)).score
+    assert score == again
+    assert score.interval is not None
+    assert score.interval[0] < score.value < score.interval[1]
+
+
+# --- adjusted scores of clips ---
+
+
+Block = NDArray[np.float64]
+
+
+def mean(blocks: list[Block], detectors: Detectors) -> float:
+    owner = np.repeat(np.arange(len(blocks)), [len(block) for block in blocks])
+    names = tuple(f"{i}/0" for i in range(len(blocks)))
+    features = Features("e", np.concatenate(blocks), owner, names)
+    return AVAlign("corrected", detectors, adjusted=True).score(features).score.value
+
+
+def extracted(clips: list[Clip], detectors: Detectors) -> list[Block]:
+    return [np.asarray(b, np.float64) for b in AVEvents(detectors)(clips, [""] * len(clips))]
+
+
+def shuffled(blocks: list[Block]) -> list[Block]:
+    """Return every ordered pair of different clips: the picture of one, the sound of another."""
+    pictures = [b[b[:, 0] != Kind.ONSET] for b in blocks]
+    sounds = [b[b[:, 0] == Kind.ONSET] for b in blocks]
+    pairs = itertools.permutations(range(len(blocks)), 2)
+    return [np.concatenate([pictures[a], sounds[b]]) for a, b in pairs]
+
+
+def test_the_miniature_is_aligned_and_lags_lower_its_score(tmp_path: Path) -> None:
+    """Bars: real at least 0.8, shuffled within 0.05 of 0, and never better when later.
+
+    At 0.4 s a late sound begins to meet the next stroke (they are 0.4 s apart and more), so the
+    order holds among what is better than chance.
+    """
+    detectors = DETECTORS["miniature"]
+    miniature.draw(tmp_path / "data", seed=0, test=32)
+    examples = greatesthits.load(tmp_path / "data")
+    clips = [media.read(example.recording, miniature.SPEC) for example in examples]
+
+    def late(lag: float) -> list[Block]:
+        made = []
+        for clip, block in zip(clips, blocks, strict=True):
+            turned = np.roll(clip.audio, round(lag * clip.spec.sample_rate))
+            times, strengths = onset_times(turned, clip.spec.sample_rate, detectors.onsets)
+            rows = np.column_stack([np.full(len(times), float(Kind.ONSET)), times, strengths])
+            made.append(np.concatenate([block[block[:, 0] != Kind.ONSET], rows]))
+        return made
+
+    blocks = extracted(clips, detectors)
+    assert mean(blocks, detectors) >= 0.8
+    assert abs(mean(shuffled(blocks), detectors)) < 0.05
+    by_lag = [mean(late(lag), detectors) for lag in (0, 0.1, 0.2, 0.3, 0.4)]
+    assert by_lag[0] + 1e-9 >= by_lag[1] > by_lag[2] > by_lag[3]
+    assert max(by_lag[2:]) < 0
+
+
+@pytest.mark.parametrize("preset", ["published", "tuned"])
+def test_shuffled_real_clips_score_zero(preset: str) -> None:
+    clips = []
+    for path in sorted(real_clips().glob("*.mp4")):
+        try:
+            clips.append(media.read(Recording(path), greatesthits.SPEC))
+        except DataError:
+            continue  # one has no sound
+    if len(clips) < 15:
+        pytest.skip(f"{len(clips)} real clips are too few for a mean")
+    assert abs(mean(shuffled(extracted(clips, DETECTORS[preset])), DETECTORS[preset])) < 0.05

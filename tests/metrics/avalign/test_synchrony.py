@@ -18,7 +18,7 @@ N = 400  # 8 s
 
 
 def events(seed: int, count: int = 9) -> NDArray[np.float64]:
-    """Make a trajectory with soft events at random moments."""
+    """Return a trajectory with soft events at random moments."""
     rng = np.random.default_rng(seed)
     x = np.zeros(N)
     x[rng.choice(N, count, replace=False)] = rng.uniform(0.5, 1, count)
@@ -117,7 +117,7 @@ SPEC = ClipSpec(32, 8.0, (64, 64), 16000)
 
 
 def clip(kind: str) -> Clip:
-    """Make a clip that flashes and clicks together, or is still or silent."""
+    """Return a clip that flashes and clicks together, or is still or silent."""
     rng = np.random.default_rng(0)
     video = np.full((32, 64, 64, 3), 40, np.uint8)
     audio = np.zeros(SPEC.samples, np.float32)

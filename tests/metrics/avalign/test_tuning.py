@@ -26,11 +26,11 @@ from tests.goldens.places import golden, real_clips
 times = st.lists(st.integers(0, 300).map(lambda i: i / 75), max_size=12, unique=True).map(sorted)
 
 
-UNSEEN = Motion(np.empty(0), np.empty((0, len(CURVES))), 15.0)
+NO_MOTION = Motion(np.empty(0), np.empty((0, len(CURVES))), 15.0)
 
 
 def bare(hits: list[float], fps: float = 15.0) -> Observed:
-    return Observed("c", tuple(hits), fps, {}, {}, UNSEEN)
+    return Observed("c", tuple(hits), fps, {}, {}, NO_MOTION)
 
 
 def counted(matched: list[int], hits: list[int], found: list[int]) -> Counts:
@@ -86,14 +86,14 @@ def test_candidates_begin_with_the_published_settings() -> None:
 
 
 @pytest.mark.parametrize("preset", DETECTORS)
-def test_a_candidate_sees_what_the_extractor_sees(preset: str) -> None:
+def test_a_candidate_detects_what_the_extractor_detects(preset: str) -> None:
     clip = make_clip(3)
-    seen = observe("c", clip, [0.5])
+    observed = observe("c", clip, [0.5])
     (block,) = AVEvents(DETECTORS[preset])([clip], [""])
     features = Features("e", block, np.zeros(len(block), np.int64), ("c/0",))
     (events,) = read_events(features)
-    np.testing.assert_array_equal(seen.peaks(DETECTORS[preset]), events.peaks[:, 0])
-    np.testing.assert_array_equal(seen.onsets(DETECTORS[preset]), events.onsets[:, 0])
+    np.testing.assert_array_equal(observed.peaks(DETECTORS[preset]), events.peaks[:, 0])
+    np.testing.assert_array_equal(observed.onsets(DETECTORS[preset]), events.onsets[:, 0])
 
 
 def test_the_best_is_taken_and_of_equal_ones_the_plainest() -> None:
@@ -101,7 +101,7 @@ def test_the_best_is_taken_and_of_equal_ones_the_plainest() -> None:
     curve[[10, 20, 30]] = 5  # hits
     curve[[5, 15]] = 1  # something else
     raw: dict[Any, Any] = {(flow, c): curve for flow in tuning.FLOWS for c in tuning.CURVES}
-    clips = [Observed("c", (10 / 15, 20 / 15, 30 / 15), 15.0, raw, {}, UNSEEN)]
+    clips = [Observed("c", (10 / 15, 20 / 15, 30 / 15), 15.0, raw, {}, NO_MOTION)]
     f, best = tuning.ranked_motion(clips)[0]
     assert f == 1
     assert best.flow == FlowSettings()

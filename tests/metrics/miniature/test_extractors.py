@@ -1,4 +1,4 @@
-"""The shipped networks are those on record, and they see, hear and read what they should."""
+"""The pretrained small networks: files on record, and what their features distinguish."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_the_three_scores_share_their_embeddings() -> None:
     assert len(keys) == 1
 
 
-# --- what they see, hear and read --------------------------------------------------------------
+# --- features ----------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")

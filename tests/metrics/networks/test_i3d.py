@@ -49,12 +49,12 @@ class Golden:
 
 
 def cases(arrays: dict[str, Array]) -> list[str]:
-    """Give the inputs that there are, "rand16" or "real16"."""
+    """Return the inputs that are present, "rand16" or "real16"."""
     return sorted({name.split("_")[0] for name in arrays if name.endswith("_logits")})
 
 
 def make_input(case: str, arrays: dict[str, Array], seed: int) -> Tensor:
-    """Make an input by its recipe."""
+    """Return an input by its recipe."""
     if not case.startswith("rand"):
         frames = arrays[f"{case}_input_uint8_THWC"].astype(np.float32) / 255 * 2 - 1
         return torch.from_numpy(frames).permute(3, 0, 1, 2)[None]
@@ -84,7 +84,7 @@ def given_numbers() -> Golden:
 
 
 def hassony(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Name weights as hassony2 does."""
+    """Return weights under hassony2's names."""
     names = {"b0": "branch_0", "b1a": "branch_1.0", "b1b": "branch_1.1", "b2a": "branch_2.0"}
     names |= {"b2b": "branch_2.1", "b3b": "branch_3.1", "bn": "batch3d", "logits": "conv3d_0c_1x1"}
     renamed = {}
@@ -96,7 +96,7 @@ def hassony(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def deviation(found: Array, expected: Array) -> float:
-    """Give the largest difference as a share of the spread."""
+    """Return the largest difference as a share of the spread."""
     assert found.shape == expected.shape
     return float(np.abs(found - expected).max() / expected.std())
 

@@ -12,7 +12,14 @@ from safetensors.torch import save_file
 
 from svbench.errors import ConfigError, DataError
 from svbench.files.weights import load_state
-from svbench.metrics.networks.imagebind import HEARD, HUGE, ImageBind, ImageBindConfig, load, shapes
+from svbench.metrics.networks.imagebind import (
+    HUGE,
+    MODALITIES,
+    ImageBind,
+    ImageBindConfig,
+    load,
+    shapes,
+)
 from svbench.metrics.networks.imagebind_parts import Attention, Size
 from tests.factories.small_imagebind import SMALL, random_state
 from tests.goldens.places import fact
@@ -21,7 +28,7 @@ WHOLE = replace(SMALL, depth=Size(8, 1, 1), thermal=Size(8, 1, 1), imu=Size(8, 1
 
 
 def inputs(count: int, seed: int = 0) -> dict[str, torch.Tensor]:
-    """Give random inputs of each modality."""
+    """Return random inputs of each modality."""
     numbers = torch.Generator().manual_seed(seed)
     side = SMALL.image
     return {
@@ -65,7 +72,7 @@ def test_a_checkpoint_loads_in_each_form(form: str, tmp_path: Path) -> None:
     else:
         torch.save({"state_dict": state} if "wrapped" in form else state, path)
     network = load(load_state(path), WHOLE)
-    assert set(network.modality_trunks) == set(HEARD)
+    assert set(network.modality_trunks) == set(MODALITIES)
     for name, value in network.state_dict().items():
         assert torch.equal(value, state[name]), name
     assert not any(p.requires_grad for p in network.parameters())
@@ -73,11 +80,11 @@ def test_a_checkpoint_loads_in_each_form(form: str, tmp_path: Path) -> None:
 
 def test_towers_that_are_not_asked_for_may_be_absent() -> None:
     state = random_state(WHOLE)
-    heard = {n: v for n, v in state.items() if n.split(".")[1] in ("vision", "audio")}
-    network = load(heard, WHOLE, ("vision", "audio"))
+    kept = {n: v for n, v in state.items() if n.split(".")[1] in ("vision", "audio")}
+    network = load(kept, WHOLE, ("vision", "audio"))
     assert set(network.modality_heads) == {"vision", "audio"}
     with pytest.raises(DataError, match=r"lacks modality_heads\.text\.proj\.0\.bias, .* more"):
-        load(heard, WHOLE)
+        load(kept, WHOLE)
 
 
 def test_what_does_not_fit_is_refused() -> None:
@@ -92,10 +99,10 @@ def test_what_does_not_fit_is_refused() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"image": 30}, "30 px cannot be cut into patches of 16 px"),
+        ({"image": 30}, "30 px cannot be split into patches of 16 px"),
         ({"audio_patch": 64}, "32 x 204 is smaller than a patch of 64"),
         ({"text": {"width": 9, "blocks": 1, "heads": 2}}, "multiple of its heads"),
-        ({"ears": 2}, "does not fit: .*ears"),
+        ({"ears": 2}, "is invalid: .*ears"),
     ],
 )
 def test_configurations_that_cannot_be(change: dict[str, object], message: str) -> None:
@@ -107,7 +114,7 @@ def test_configurations_that_cannot_be(change: dict[str, object], message: str) 
         ImageBindConfig.of(values | change)
 
 
-@pytest.mark.parametrize("modality", HEARD)
+@pytest.mark.parametrize("modality", MODALITIES)
 def test_an_embedding_does_not_depend_on_its_neighbours(modality: str) -> None:
     network = load(random_state(), SMALL)
     batch = inputs(5)[modality]
@@ -157,7 +164,7 @@ def test_attention_is_that_of_torch(bias_kv: bool) -> None:
 def test_a_fresh_network_learns() -> None:
     torch.manual_seed(0)
     network = ImageBind(SMALL)
-    for modality in HEARD:
+    for modality in MODALITIES:
         network(modality, inputs(2)[modality]).square().mean(dim=0).std().backward()
-    told = {n.split(".")[1] for n, p in network.named_parameters() if p.grad is not None}
-    assert told == set(HEARD)
+    found = {n.split(".")[1] for n, p in network.named_parameters() if p.grad is not None}
+    assert found == set(MODALITIES)

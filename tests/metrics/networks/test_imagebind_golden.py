@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from svbench.files.weights import WeightFile, load_state, sha256
 from svbench.metrics.imagebind_scores import IB, ImageBindEmbeddings, Kind
-from svbench.metrics.networks.imagebind import HUGE, Heard, ImageBind, ImageBindConfig, load
+from svbench.metrics.networks.imagebind import HUGE, ImageBind, ImageBindConfig, Modality, load
 from svbench.metrics.networks.imagebind_inputs import (
     PROTOCOLS,
     frame_indices,
@@ -37,7 +37,7 @@ VOCABULARY = "bpe_simple_vocab_16e6.txt.gz"
 
 
 @cache
-def told() -> dict[str, Any]:
+def record() -> dict[str, Any]:
     found: dict[str, Any] = json.loads(golden("metrics/imagebind/golden.json").read_text())
     return found
 
@@ -50,8 +50,8 @@ def arrays() -> dict[str, NDArray[Any]]:
 
 @cache
 def tiny() -> ImageBindConfig:
-    """Give the configuration of the golden network: widths of its own, the rest as published."""
-    names = told()["config"]
+    """Return the configuration of the golden network: widths of its own, the rest as published."""
+    names = record()["config"]
     sizes = {
         modality: {
             "width": names[f"{modality}_embed_dim"],
@@ -68,14 +68,14 @@ def network() -> ImageBind:
     return load(load_state(golden("metrics/imagebind/tiny_state.safetensors")), tiny())
 
 
-def embedded(modality: Heard, inputs: torch.Tensor | NDArray[Any]) -> NDArray[np.float32]:
+def embedded(modality: Modality, inputs: torch.Tensor | NDArray[Any]) -> NDArray[np.float32]:
     with torch.inference_mode():
         found: NDArray[np.float32] = network()(modality, torch.as_tensor(inputs)).numpy()
     return found
 
 
 def file_of(told_file: str) -> Path | None:
-    """Give a golden input on this machine: a short clip, or a whole one beside the golden data."""
+    """Return the file of a golden input: a short clip, or a whole one beside the golden data."""
     name = Path(told_file).name
     short = golden_root() / "metrics" / "avalign" / "clips8" / name
     if "clips8" in told_file:
@@ -86,22 +86,22 @@ def file_of(told_file: str) -> Path | None:
 
 
 def there(kind: str) -> list[tuple[int, Path]]:
-    """Give the number and file of each golden input that is there."""
-    found = [(entry["index"], file_of(entry["file"])) for entry in told()[f"{kind}_inputs"]]
+    """Return the number and file of each golden input that is present."""
+    found = [(entry["index"], file_of(entry["file"])) for entry in record()[f"{kind}_inputs"]]
     files = [(index, path) for index, path in found if path is not None]
     if not files:
         pytest.skip(f"none of the {len(found)} {kind} files of golden.json is here")
     return files
 
 
-def decoded(path: Path, only_seen: bool = True) -> tuple[NDArray[np.uint8], float]:
+def decoded(path: Path, only_sampled: bool = True) -> tuple[NDArray[np.uint8], float]:
     """Decode a video; of a long one only the frames that a window sees, the others black."""
     with av.open(str(path)) as file:
         stream = file.streams.video[0]
         frames, rate = list(file.decode(stream)), float(stream.average_rate or 0)
-    seen = {i for one in frame_indices(len(frames), rate, LEAKY, 2) for i in one}
+    sampled = {i for one in frame_indices(len(frames), rate, LEAKY, 2) for i in one}
     video = np.zeros((len(frames), frames[0].height, frames[0].width, 3), np.uint8)
-    for i in seen if only_seen else range(len(frames)):
+    for i in sampled if only_sampled else range(len(frames)):
         video[i] = frames[i].to_ndarray(format="rgb24")
     return video, rate
 
@@ -121,7 +121,7 @@ def test_spectrograms() -> None:
 
 
 def test_windows_and_what_leaks() -> None:
-    by_index = {entry["index"]: entry for entry in told()["audio_inputs"]}
+    by_index = {entry["index"]: entry for entry in record()["audio_inputs"]}
     for entry in by_index.values():
         length = entry["samples16k"] / 16000
         ours = [(float(a), float(b)) for a, b in windows(length, 3, 2.0, "first-to-last")]
@@ -144,7 +144,7 @@ def test_frames() -> None:
 
 def test_tokens() -> None:
     path = vocabulary()
-    ours = ClipTokenizer(WeightFile("bpe", path, sha256(path)))(told()["texts"])
+    ours = ClipTokenizer(WeightFile("bpe", path, sha256(path)))(record()["texts"])
     assert np.array_equal(ours, arrays()["text_tokens"])
 
 
@@ -165,7 +165,7 @@ def vocabulary() -> Path:
 
 def test_embeddings_of_golden_inputs() -> None:
     close(embedded("text", arrays()["text_tokens"]), arrays()["text_emb"])
-    for entry in told()["audio_inputs"]:
+    for entry in record()["audio_inputs"]:
         name = f"audio{entry['index']}"
         windows_of = embedded("audio", arrays()[f"{name}_pre"][0])
         close(windows_of.mean(axis=0), arrays()[f"{name}_emb"][0], what=name)
@@ -179,7 +179,7 @@ def test_embeddings_of_files() -> None:
 
 
 def test_embeddings_of_noise() -> None:
-    # the seed of the inputs is 5 above that of the data, which is not told: 0 here, 100 elsewhere
+    # the seed of the inputs is 5 above that of the data, which is not recorded: 0 or 100
     expected = {name: arrays()[f"synth_{name}_emb"] for name in ("video", "image", "audio")}
     gaps = [max(_gap(ours, expected[name]) for name, ours in _noise(seed)) for seed in (5, 105)]
     assert min(gaps) <= TOLERANCE
@@ -205,13 +205,13 @@ def _gap(ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> float:
 
 
 class GoldenTokens:
-    """Knows the rows of the golden texts."""
+    """Returns the recorded ids of the golden texts."""
 
     key = "golden"
 
     def __call__(self, sentences: Any) -> NDArray[np.int64]:
         rows: NDArray[np.int64] = arrays()["text_tokens"]
-        return rows[[told()["texts"].index(one) for one in sentences]]
+        return rows[[record()["texts"].index(one) for one in sentences]]
 
 
 def test_scores_of_files() -> None:
@@ -221,12 +221,12 @@ def test_scores_of_files() -> None:
         WeightFile("tiny", weights, sha256(weights)), LEAKY, GoldenTokens(), tiny()
     )
     blocks, known = [], []
-    for sample in told()["ib_scores"]["per_sample"]:
+    for sample in record()["ib_scores"]["per_sample"]:
         picture, sound = (file_of(f"clips8/{sample['clip']}{end}") for end in (".mp4", ".wav"))
-        caption = told()["texts"][sample["text_index"]]
+        caption = record()["texts"][sample["text_index"]]
         if picture is None or sound is None:
             continue
-        video, fps = decoded(picture, only_seen=False)
+        video, fps = decoded(picture, only_sampled=False)
         audio, rate = soundfile.read(sound, dtype="float32")
         spec = ClipSpec(len(video), fps, (video.shape[1], video.shape[2]), rate)
         assert len(audio) == spec.samples, sample["clip"]
@@ -245,5 +245,5 @@ def test_scores_of_files() -> None:
         expected = [sample[name] for sample in known]
         close([clip.value for clip in judged.clips], expected, SCORE_TOLERANCE, name)
         close(judged.score.value, np.mean(expected), SCORE_TOLERANCE, name)
-        if len(known) == len(told()["ib_scores"]["per_sample"]):
-            close(judged.score.value, told()["ib_scores"]["mean"][name], SCORE_TOLERANCE, name)
+        if len(known) == len(record()["ib_scores"]["per_sample"]):
+            close(judged.score.value, record()["ib_scores"]["mean"][name], SCORE_TOLERANCE, name)

@@ -1,4 +1,4 @@
-"""What ImageBind sees and hears: windows by hand, crops, sound that does not leak."""
+"""Input transforms of ImageBind: windows by hand, crops, spectrograms without leaks."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LEAKY = PROTOCOLS["published-leaky"]
 
 
 def noise(samples: int, seed: int = 0) -> np.ndarray:
-    """Give noise about 0.1, which is no mean that a microphone has."""
+    """Return noise with mean 0.1, larger than that of recordings."""
     rng = np.random.default_rng(seed)
     return (0.1 + 0.2 * rng.standard_normal(samples)).clip(-1, 1).astype(np.float32)
 
@@ -71,10 +71,10 @@ def test_crops_that_come_once_are_all_crops(size: tuple[int, int], distinct: int
     crops, which = video_crops(video, 8.0, PUBLISHED, SMALL)
     assert crops.shape == (5 * distinct, 3, 2, 32, 32)
     assert len(which) == 15
-    seen = frame_indices(32, 8.0, PUBLISHED, 2)
+    sampled = frame_indices(32, 8.0, PUBLISHED, 2)
     one_by_one = [
         video_crops(video[list(frames)], 2.0, replace(PUBLISHED, video_windows=1, seconds=1), SMALL)
-        for frames in seen
+        for frames in sampled
     ]
     full = torch.cat([part[index] for part, index in one_by_one])
     torch.testing.assert_close(crops[which], full, rtol=0, atol=1e-5)  # shapes change roundings
@@ -105,7 +105,7 @@ def test_means_do_not_leak_unless_asked() -> None:
     assert clean.shape == (3, 1, 128, 204)
     assert torch.equal(clean[0], leaky[0])
     assert not torch.equal(clean[1], leaky[1])
-    # what a window hears is what it would hear alone
+    # a window is independent of the others
     alone = spectrograms(sound[16000:48000], 16000, replace(PUBLISHED, audio_windows=1), HUGE)
     assert torch.equal(clean[1], alone[0])
 

@@ -97,8 +97,8 @@ def read(path: Path) -> tuple[Array, int]:
         return (channels / 32768).astype(np.float32), file.getframerate()
 
 
-def heard() -> list[tuple[dict[str, Any], Array, int]]:
-    """Give the inputs whose loader is one of ours and whose file is there."""
+def decoded_inputs() -> list[tuple[dict[str, Any], Array, int]]:
+    """Return the inputs of supported loaders whose file is present."""
     found = []
     for entry in facts()["inputs"]:
         path = recording(entry["file"]) if entry["impl"] in PROTOCOL_OF else None
@@ -115,7 +115,7 @@ def test_mel_matrix_is_theirs(arrays: dict[str, NDArray[Any]]) -> None:
 
 def test_log_mel_is_theirs_to_1e_6_at_16_khz(arrays: dict[str, NDArray[Any]]) -> None:
     judged = 0
-    for entry, sound, rate in heard():
+    for entry, sound, rate in decoded_inputs():
         protocol = fad.PROTOCOLS[PROTOCOL_OF[entry["impl"]]]
         found = fad.examples(sound, rate, protocol)
         expected = arrays[f"in{entry['index']}_{entry['impl']}_logmel"]

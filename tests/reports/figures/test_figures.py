@@ -12,7 +12,7 @@ import pytest
 from svbench.engines.local import Local
 from svbench.errors import ConfigError, DataError
 from svbench.files.clip_view import ClipView, Gallery, Motion
-from svbench.metrics.avalign.score import precision_recall
+from svbench.metrics.avalign.formulas import match, precision_recall
 from svbench.reports.analysis.clip_scores import ClipScores, read_clip_scores
 from svbench.reports.figures import clip_figure, distributions
 from svbench.reports.figures import precision_recall as scatter
@@ -138,7 +138,7 @@ def test_matches_are_those_that_precision_and_recall_count() -> None:
         onsets, peaks = rng.integers(0, 250, 7) * 0.016, rng.integers(0, 32, 5) / 8
         pairs = clip_figure.matches(onsets, peaks, 8.0)
         shares = len({a for a, _ in pairs}) / 7, len({v for _, v in pairs}) / 5
-        assert shares == precision_recall(onsets, peaks, 8.0)
+        assert shares == precision_recall(match(onsets, peaks, 8.0))
 
 
 def test_a_panel_holds_what_the_metric_saw(run: Path, scores: ClipScores, tmp_path: Path) -> None:

@@ -13,13 +13,13 @@ from svbench.datasets import greatesthits
 from svbench.errors import ConfigError, StoppedError
 from svbench.files import media
 from svbench.metrics.avalign.events import DETECTORS
-from svbench.metrics.avalign.motion import flow_magnitude, peak_indices
+from svbench.metrics.avalign.motion import peak_indices, raw_curve
 from svbench.metrics.avalign.onsets import onset_times
-from svbench.metrics.avalign.score import corrected
 from svbench.miniature import greatesthits as miniature
 from svbench.miniature.drawing import drumstick, strokes
 from svbench.miniature.drawing.drumstick import Stroke
 from svbench.types import Clip, Example
+from tests.factories.av_align import av_align
 from tests.goldens.places import golden
 
 CLIPS = 64
@@ -60,12 +60,11 @@ def test_av_align_separates_real_pairs_from_shuffled_ones(
     fps = miniature.SPEC.fps
     onsets = [onset_times(clip.audio, clip.spec.sample_rate, settings.onsets)[0] for clip in clips]
     peaks = [
-        peak_indices(flow_magnitude(clip.video, settings.flow), settings.peaks) / fps
-        for clip in clips
+        peak_indices(raw_curve(clip.video, settings.flow), settings.peaks) / fps for clip in clips
     ]
-    real = [corrected(onsets[i], peaks[i], fps) for i in range(CLIPS)]
+    real = [av_align("corrected", onsets[i], peaks[i], fps) for i in range(CLIPS)]
     shuffled = [
-        corrected(onsets[(i + shift) % CLIPS], peaks[i], fps)
+        av_align("corrected", onsets[(i + shift) % CLIPS], peaks[i], fps)
         for shift in range(1, CLIPS)
         for i in range(CLIPS)
     ]
