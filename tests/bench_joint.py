@@ -20,7 +20,7 @@ from torch import Tensor
 
 from svbench.baselines.joint.ddim import PAPER_SCHEDULES
 from svbench.baselines.joint.mixers import MixerKind
-from svbench.baselines.joint.pair import Modal
+from svbench.baselines.joint.pair import Pair
 from svbench.baselines.joint.sampling import SamplerSettings, sample
 from tests.alternatives.straightforward_joint import plainly, sample_plainly
 from tests.factories.joint import CAPTION, WORDS, tiny_joint
@@ -30,14 +30,14 @@ SETTINGS = SamplerSettings(25, 1.5, "official")
 ROUNDS = 3
 
 
-def inputs() -> tuple[Modal[Tensor], Modal[Tensor]]:
+def inputs() -> tuple[Pair[Tensor], Pair[Tensor]]:
     random = torch.Generator().manual_seed(0)
 
     def noise(*shape: int) -> Tensor:
         return torch.randn(shape, generator=random)
 
-    start = Modal(noise(1, 8, ROWS, 16), noise(1, 4, FRAMES, SIZE, SIZE))
-    return start, Modal(noise(2, CAPTION.audio), noise(2, WORDS, CAPTION.video))
+    start = Pair(noise(1, 8, ROWS, 16), noise(1, 4, FRAMES, SIZE, SIZE))
+    return start, Pair(noise(2, CAPTION.audio), noise(2, WORDS, CAPTION.video))
 
 
 @pytest.mark.parametrize("mixer", ["cmc-pe", "cross-attention"])

@@ -1,4 +1,4 @@
-"""Named settings of a training: as the paper states it, and as the released code does it.
+"""Named recipes of a training: as the paper states it, and as the released code does it.
 
 Presets
 -------
@@ -28,7 +28,7 @@ from svbench.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class Length:
-    """How long is trained on a data set."""
+    """The length of a training on a data set."""
 
     batch: int  # clips
     epochs: int
@@ -36,7 +36,7 @@ class Length:
 
 @dataclass(frozen=True, slots=True)
 class TrainPreset:
-    """Settings, and the batch and epochs of each data set."""
+    """A recipe, and the batch and epochs of each data set."""
 
     settings: TrainSettings
     lengths: Mapping[str, Length]

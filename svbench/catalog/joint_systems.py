@@ -17,11 +17,12 @@ from typing import Final
 import torch
 
 from svbench.baselines import miniature
-from svbench.baselines.checkpoints.find import HOW_TO_GET, find_models
-from svbench.baselines.coded import Coded
+from svbench.baselines.checkpoints.base_models import HOW_TO_GET
+from svbench.baselines.checkpoints.find import find_models
+from svbench.baselines.controls import CodecRoundTrip
 from svbench.baselines.joint import system as joint
 from svbench.baselines.joint.mixers import MixerKind
-from svbench.baselines.joint.pair import Modal
+from svbench.baselines.joint.pair import Pair
 from svbench.config import RunConfig
 from svbench.errors import ConfigError, DataError
 from svbench.protocols import RealClips, System
@@ -57,7 +58,7 @@ def coded(config: RunConfig, clips: RealClips) -> System:
     """Return the row of real clips that went through the codecs of the first joint model."""
     model, place = find_codec(config)
     digest = joint.short_digest(model.weights())
-    return Coded(clips, lambda: model.load(place, torch.float32), digest)
+    return CodecRoundTrip(clips, lambda: model.load(place, torch.float32), digest)
 
 
 def find_codec(config: RunConfig) -> tuple[joint.OnDisk, torch.device]:
@@ -108,7 +109,7 @@ def _system(
         guidance = miniature.GUIDANCE
         batch = batch or MINI_BATCH
     if config.guidance is not None:
-        guidance = Modal(*config.guidance)
+        guidance = Pair(*config.guidance)
     recipe = replace(recipe, sampler=replace(recipe.sampler, guidance=guidance))
     machine = joint.Machine(config.device, config.dtype, batch or 1, config.compile)
     small = config.scale == "mini" and machine.place.type == "cpu"

@@ -8,7 +8,7 @@ that the catalog refuses others.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
@@ -97,12 +97,11 @@ def presets(metric: str) -> Mapping[str, Sequence[str]]:
 
 def systems() -> list[SystemEntry]:
     """Return the rows that a run can make, those of real clips first."""
-    from svbench.baselines import coded, controls, miniature
+    from svbench.baselines import controls, miniature
     from svbench.baselines.joint import system as joint
 
     at_hand = {name: miniature.shipped(miniature.folder_of(name)) for name in catalog.DATASETS}
-    titles = {"codec": _default(coded.Coded, "title"), **controls.TITLES}
-    titles |= {str(mixer): title for mixer, title in joint.TITLES.items()}
+    titles = controls.TITLES | {str(mixer): title for mixer, title in joint.TITLES.items()}
     return [
         SystemEntry(
             name=name,
@@ -135,10 +134,6 @@ def datasets() -> list[DatasetEntry]:
 
 def _modules() -> Mapping[str, Any]:
     return {name: import_module(f"svbench.datasets.{name}") for name in catalog.DATASETS}
-
-
-def _default(kind: type, name: str) -> str:
-    return next(str(field.default) for field in fields(kind) if field.name == name)
 
 
 def _metric(name: str, found: Mapping[str, str]) -> MetricEntry:

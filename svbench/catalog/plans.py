@@ -86,7 +86,7 @@ def _lagged(_config: RunConfig, clips: RealClips) -> System:
 def _forgiven(_config: RunConfig, clips: RealClips) -> System:
     from svbench.baselines import controls as reference
 
-    return reference.lagged(clips, reference.FORGIVEN_LAG)
+    return reference.lagged(clips, reference.SMALL_LAG)
 
 
 def _codec(config: RunConfig, clips: RealClips) -> System:

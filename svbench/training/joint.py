@@ -27,10 +27,10 @@ import torch
 from accelerate import PartialState
 
 from svbench.baselines.joint.model import JointModel
-from svbench.baselines.joint.pair import Modal
+from svbench.baselines.joint.pair import Pair
 from svbench.baselines.joint.sampling import SamplerSettings, sample
 from svbench.baselines.joint.unet import JointUNet
-from svbench.baselines.training.loop import Report, Watch
+from svbench.baselines.training.loop import Report, TrainCallback
 from svbench.baselines.training.loop import train as learn
 from svbench.baselines.training.settings import TrainSettings
 from svbench.errors import ConfigError, DataError
@@ -78,7 +78,7 @@ def train(course: Course, out: Path, progress: Progress, tell: Tell, *, cpu: boo
             latents.encode(course.model, course.spec, cache, share, advance)
         here.wait_for_everyone()
         lessons = cache.lessons
-        watch = stack.enter_context(Log(course, lessons, out, progress, tell)) if first else Watch()
+        log = stack.enter_context(Log(course, lessons, out, progress, tell)) if first else None
         return learn(
             course.model.joint,
             course.model.schedules,
@@ -87,7 +87,7 @@ def train(course: Course, out: Path, progress: Progress, tell: Tell, *, cpu: boo
             out,
             rows=course.model.audio.shape(course.spec)[1],
             made_by={"mixer": course.model.joint.config.mixer, "data": lessons.digest},
-            watch=watch,
+            callback=log or TrainCallback(),
             cpu=cpu,
         )
 
@@ -96,7 +96,7 @@ def _quiet() -> AbstractContextManager[Advance]:
     return nullcontext(lambda _done, _kept=0, /: None)
 
 
-class Log(Watch):
+class Log(TrainCallback):
     """Writes what happens in a training, and shows how far it came."""
 
     def __init__(
@@ -173,7 +173,7 @@ def preview(model: JointModel, lessons: latents.Latents, course: Course, folder:
         none = lessons.empty.map(lambda told: told.repeat(count, *[1] * (told.ndim - 1)))
         captions = none.map(lambda *pair: torch.cat(pair), captions)
     random = torch.Generator().manual_seed(course.settings.seed)
-    shapes = Modal(model.audio.shape(course.spec), model.video.shape(course.spec))
+    shapes = Pair(model.audio.shape(course.spec), model.video.shape(course.spec))
     start = shapes.map(lambda shape: torch.randn(count, *shape, generator=random).to(device))
     told = captions.map(lambda tensor: tensor.to(device))
     found = sample(model.joint, start, told, model.schedules, course.sampler)

@@ -22,7 +22,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from svbench.baselines.joint.model import JointModel
-from svbench.baselines.joint.pair import Modal
+from svbench.baselines.joint.pair import Pair
 from svbench.engines.local import cut
 from svbench.errors import DataError
 from svbench.files import media
@@ -47,21 +47,21 @@ class Latents:
         """Count the clips."""
         return len(self.places)
 
-    def latents(self, clips: list[int]) -> Modal[Tensor]:
+    def latents(self, clips: list[int]) -> Pair[Tensor]:
         """Give clean latents, sound (B, C, rows, F) and video (B, C, T, H, W)."""
-        return self._read(clips, Modal("audio", "video"))
+        return self._read(clips, Pair("audio", "video"))
 
-    def captions(self, clips: list[int]) -> Modal[Tensor]:
+    def captions(self, clips: list[int]) -> Pair[Tensor]:
         """Give captions, sound (B, D) and video (B, L, D')."""
-        return self._read(clips, Modal("caption_audio", "caption_video"))
+        return self._read(clips, Pair("caption_audio", "caption_video"))
 
     @property
-    def empty(self) -> Modal[Tensor]:
+    def empty(self) -> Pair[Tensor]:
         """Give the empty caption, (1, ...)."""
         with safe_open(self.nothing, "pt") as file:
-            return Modal(file.get_tensor("caption_audio.0"), file.get_tensor("caption_video.0"))
+            return Pair(file.get_tensor("caption_audio.0"), file.get_tensor("caption_video.0"))
 
-    def _read(self, clips: list[int], kinds: Modal[str]) -> Modal[Tensor]:
+    def _read(self, clips: list[int], kinds: Pair[str]) -> Pair[Tensor]:
         return kinds.map(lambda kind: torch.cat([self._one(clip, kind) for clip in clips]))
 
     def _one(self, clip: int, kind: str) -> Tensor:
@@ -133,7 +133,7 @@ def encode(
     """
     problems: list[str] = []
     if share[0] == 0 and not _usable(cache.nothing):
-        _write(cache.nothing, _named(model.captions([""]), [0]))
+        _write(cache.nothing, _named(model.text_encoder([""]), [0]))
     for shard in cache.shards[share[0] :: share[1]]:
         kept = _usable(shard.path)
         if not kept:
@@ -160,11 +160,11 @@ def _encoded(model: JointModel, examples: Sequence[Example], spec: ClipSpec) -> 
         if problems:
             continue  # the others of this file are only looked at
         with torch.inference_mode():
-            found = Modal(model.audio.encode(clips), model.video.encode(clips))
-            told = model.captions([examples[number].caption for number in part])
+            found = Pair(model.audio.encode(clips), model.video.encode(clips))
+            told = model.text_encoder([examples[number].caption for number in part])
         state |= _named(told, part) | {
             f"{kind}.{number}": one[None].float().cpu().clone()
-            for kind, pile in zip(Modal._fields, found, strict=True)
+            for kind, pile in zip(Pair._fields, found, strict=True)
             for number, one in zip(part, pile, strict=True)
         }
     for name, tensor in state.items():
@@ -176,11 +176,11 @@ def _encoded(model: JointModel, examples: Sequence[Example], spec: ClipSpec) -> 
     return state
 
 
-def _named(captions: Modal[Tensor], numbers: Sequence[int]) -> dict[str, Tensor]:
+def _named(captions: Pair[Tensor], numbers: Sequence[int]) -> dict[str, Tensor]:
     """Give captions one by one, by their names in a file."""
     return {
         f"caption_{kind}.{number}": one[None].detach().float().cpu().clone()
-        for kind, pile in zip(Modal._fields, captions, strict=True)
+        for kind, pile in zip(Pair._fields, captions, strict=True)
         for number, one in zip(numbers, pile, strict=True)
     }
 

@@ -20,12 +20,12 @@ from transformers import (
 from svbench.baselines.checkpoints import find as released
 from svbench.baselines.checkpoints import ours as checkpoint
 from svbench.baselines.joint.mixers import MixerKind
-from svbench.baselines.joint.pair import Modal
+from svbench.baselines.joint.pair import Pair
 from svbench.baselines.joint.unet import JointConfig
 from svbench.types import ClipSpec
 
 SPEC = ClipSpec(4, 8.0, (32, 32), 16000)
-CONFIG = JointConfig("cmc-pe", 40, Modal((1, 2), (1, 2)), Modal(8, 8))
+CONFIG = JointConfig("cmc-pe", 40, Pair((1, 2), (1, 2)), Pair(8, 8))
 
 
 def write_bases(root: Path, seed: int = 0) -> dict[str, str]:
@@ -55,7 +55,7 @@ def write_parts(root: Path, mixer: MixerKind = "cmc-pe", seed: int = 0) -> Path:
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             part.rename(target)
-    unet: Any = joint.unets["video"]
+    unet: Any = joint.unets.video
     for old in (folder / "unet_v").iterdir():
         old.unlink()
     unet.save_pretrained(folder / "unet_v")

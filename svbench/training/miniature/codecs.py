@@ -24,9 +24,9 @@ from torch.nn import functional
 
 from svbench.baselines import miniature as systems
 from svbench.baselines.miniature.audio_codec import AudioCodec, folded
-from svbench.baselines.miniature.captions import Captioner, split
 from svbench.baselines.miniature.components import Codec
 from svbench.baselines.miniature.nets import CAPTION, Design
+from svbench.baselines.miniature.text_encoder import TextEncoder, split
 from svbench.baselines.miniature.video_codec import VideoCodec, codec_for
 from svbench.files import media
 from svbench.files.writing import write_text
@@ -122,7 +122,7 @@ def _settled(coder: VideoCodec | AudioCodec, clips: Iterable[Tensor], bits: int)
     """Find the components that tell most of clips' moments, the weights as they are written."""
     systems.rounded(coder.codec.eval(), bits)
     with torch.no_grad():  # the moments are computed here, behind the rounding
-        coder.settle(list(clips))
+        coder.fit_components(list(clips))
     return coder.codec
 
 
@@ -136,8 +136,8 @@ def text_encoder(
     told = [example.caption for example in examples]
     words = tuple(sorted({word for caption in told for word in split(caption)}))
     torch.manual_seed(course.seed)
-    captioner = Captioner(words)
-    numbers = torch.tensor([captioner.numbers(caption) for caption in told])
+    captioner = TextEncoder(words)
+    numbers = torch.tensor([captioner.tokens(caption) for caption in told])
     count = int(captioner.encoder.config.vocab_size)
     heads = nn.ModuleList([nn.Linear(CAPTION, count), nn.Linear(CAPTION, count)])
 

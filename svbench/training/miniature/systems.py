@@ -42,7 +42,7 @@ from svbench._version import __version__
 from svbench.baselines import miniature as systems
 from svbench.baselines.checkpoints.ours import WEIGHTS, load_joint
 from svbench.baselines.joint.mixers import MixerKind, mixer_kind
-from svbench.baselines.joint.pair import Modal
+from svbench.baselines.joint.pair import Pair
 from svbench.baselines.miniature.nets import Design
 from svbench.baselines.training.settings import BASES, TrainSettings
 from svbench.baselines.training.state import JOINT
@@ -109,7 +109,7 @@ class Course(CodecCourse):
     @property
     def design(self) -> Design:
         """Give the design of the data set's networks."""
-        return replace(systems.DESIGNS[self.dataset], clearer=Modal(1.0, self.clearer))
+        return replace(systems.DESIGNS[self.dataset], clearer=Pair(1.0, self.clearer))
 
 
 def changed(**settings: Any) -> Course:

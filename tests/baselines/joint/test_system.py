@@ -18,7 +18,7 @@ import torch
 from svbench.baselines.checkpoints import find as released
 from svbench.baselines.joint import system as joint_module
 from svbench.baselines.joint.model import JointModel
-from svbench.baselines.joint.pair import Modal
+from svbench.baselines.joint.pair import Pair
 from svbench.baselines.joint.sampling import SamplerSettings
 from svbench.baselines.joint.system import Joint, Machine, Recipe, recipe
 from svbench.datasets import greatesthits
@@ -133,7 +133,7 @@ def _holding(most: int, sample: Callable[..., Any]) -> Callable[..., Any]:
 def test_guidance_leads_away_from_the_negative_caption(folder: Path) -> None:
     away = Recipe(QUICK.sampler, "bad quality")
     assert not same(made(system(folder))[0], made(system(folder, made=away))[0])
-    unguided = replace(QUICK.sampler, guidance=Modal(1.0, 1.0))
+    unguided = replace(QUICK.sampler, guidance=Pair(1.0, 1.0))
     one, other = (Recipe(unguided, negative) for negative in ("", "bad quality"))
     assert same(made(system(folder, made=one))[0], made(system(folder, made=other))[0])
 
@@ -145,7 +145,7 @@ def test_the_two_presets_differ_as_paper_and_code_do() -> None:
     assert code.negative == "bad quality, worse quality"
     for preset in (paper, code):
         assert preset.sampler.gamma == 1.5
-        assert preset.sampler.guidance == Modal(2.5, 7.5)
+        assert preset.sampler.guidance == Pair(2.5, 7.5)
     changed = recipe("official-code", steps=7, gamma=1.0).sampler
     assert (changed.steps, changed.gamma, changed.timestep_map) == (7, 1.0, "official")
     with pytest.raises(ConfigError, match="--preset: found 'x', expected one of paper, official"):
@@ -170,7 +170,7 @@ def test_the_settings_tell_all_that_decides_the_clips(folder: Path) -> None:
         system(folder, 2, Recipe(SamplerSettings(3), "")),
         system(folder, 2, Recipe(SamplerSettings(2, 1.25), "")),
         system(folder, 2, Recipe(SamplerSettings(2, timestep_map="official"), "")),
-        system(folder, 2, Recipe(SamplerSettings(2, guidance=Modal(3.0, 7.5)), "")),
+        system(folder, 2, Recipe(SamplerSettings(2, guidance=Pair(3.0, 7.5)), "")),
         system(folder, 2, Recipe(SamplerSettings(2), "bad")),
     ]
     assert all(dict(other.settings) != usual for other in others)

@@ -77,14 +77,14 @@ def test_the_page_lists_every_setting_of_both_presets_as_the_code_has_it() -> No
     }
     for field in fields(Length):
         for dataset, title in TITLES.items():
-            told = [str(getattr(p.lengths[dataset], field.name)) for p in PRESETS.values()]
-            wanted[f"`{flag(field.name)}`, {title}"] = told
+            cells = [str(getattr(p.lengths[dataset], field.name)) for p in PRESETS.values()]
+            wanted[f"`{flag(field.name)}`, {title}"] = cells
     assert {name: cells[:2] for name, cells in listed().items()} == wanted
 
 
 def test_what_the_paper_does_not_state_is_marked_on_the_page_and_in_the_settings() -> None:
-    code = (REPOSITORY / "baselines" / "training_settings.py").read_text(encoding="utf-8")
-    silent = {flag(n) for n in re.findall(r"^    (\w+): .*not in the paper", code, re.MULTILINE)}
+    code = (REPOSITORY / "baselines" / "training" / "settings.py").read_text(encoding="utf-8")
+    unstated = {flag(n) for n in re.findall(r"^    (\w+): .*not in the paper", code, re.MULTILINE)}
     marked = {name.strip("`") for name, cells in listed().items() if "not stated" in cells[2]}
-    assert silent == marked
-    assert "--clip" in silent
+    assert unstated == marked
+    assert "--clip" in unstated
