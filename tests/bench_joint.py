@@ -1,9 +1,9 @@
-"""Speed and memory of the joint sampler, beside the same sampler written down plainly.
+"""Speed and memory of the joint sampler, relative to a straightforward implementation.
 
     pytest --benchmark-only -o python_files=bench_*.py tests/bench_joint.py
 
-Both are timed in the same run, turn by turn; ratios are in the report's extra_info. Nothing here
-asserts a time; what is asserted is that both sides agree.
+Both are timed in the same run, alternately; ratios are in the report's extra_info. Nothing here
+asserts a time; it is asserted that both agree.
 """
 
 from __future__ import annotations
@@ -44,33 +44,33 @@ def inputs() -> tuple[Pair[Tensor], Pair[Tensor]]:
 def test_25_steps(benchmark: BenchmarkFixture, mixer: MixerKind) -> None:
     joint = tiny_joint(mixer)
     plain = plainly(joint)
-    start, captions = inputs()
+    start, text = inputs()
     seconds: list[tuple[float, float]] = []
     for _ in range(ROUNDS + 1):  # in turn, since a shared machine's speed drifts
         begin = time.perf_counter()
-        expected = sample_plainly(plain, start, captions, PAPER_SCHEDULES, SETTINGS)
+        expected = sample_plainly(plain, start, text, PAPER_SCHEDULES, SETTINGS)
         middle = time.perf_counter()
-        found = sample(joint, start, captions, PAPER_SCHEDULES, SETTINGS)
+        found = sample(joint, start, text, PAPER_SCHEDULES, SETTINGS)
         seconds.append((middle - begin, time.perf_counter() - middle))
     for a, b in zip(found, expected, strict=True):
         assert float((a - b).abs().max() / b.abs().max()) < 1e-4
     ratios = sorted(ours / theirs for theirs, ours in seconds[1:])
     benchmark.extra_info["wall time, ours / written plainly"] = ratios[len(ratios) // 2]
     benchmark.extra_info["each turn"] = ratios
-    benchmark.pedantic(sample, args=(joint, start, captions, PAPER_SCHEDULES, SETTINGS), rounds=1)
+    benchmark.pedantic(sample, args=(joint, start, text, PAPER_SCHEDULES, SETTINGS), rounds=1)
 
 
-# Each side in a process of its own, which tells its own peak.
+# Each side in a process of its own, which prints its own peak.
 MEASURED = """
 import sys
 from tests.bench_joint import PAPER_SCHEDULES, SETTINGS, inputs, plainly, sample, sample_plainly
 from tests.factories.joint import tiny_joint
-joint, told = tiny_joint(sys.argv[1]), inputs()
+joint, given = tiny_joint(sys.argv[1]), inputs()
 if sys.argv[2] == "plain":
     joint = plainly(joint)
 work = sample_plainly if sys.argv[2] == "plain" else sample
 if sys.argv[2] != "idle":
-    work(joint, *told, PAPER_SCHEDULES, SETTINGS)
+    work(joint, *given, PAPER_SCHEDULES, SETTINGS)
 with open("/proc/self/status") as status:
     print(*(line for line in status if line.startswith("VmHWM")))
 """

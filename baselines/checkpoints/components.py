@@ -92,7 +92,7 @@ def load_part(part: Part) -> nn.Module:
     wanted = network.state_dict()
     state = _as_wanted(load_state(part.weights), wanted)
     check_weights(wanted, state, part.weights)
-    # Files may be in half precision; what is computed in is chosen later, from whole numbers on.
+    # Files may be in half precision; the dtype is chosen later, from float32.
     whole = {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
     network.load_state_dict(whole, assign=True, strict=False)
     return network.eval().requires_grad_(False)

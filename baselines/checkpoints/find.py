@@ -247,18 +247,18 @@ def _find_parts(folder: Path, config: JointConfig, added: tuple[Path, ...]) -> F
     )
 
 
-def _moving(pictures: Any, motion: Part) -> UNetMotionModel:
+def _moving(image_unet: Any, motion: Part) -> UNetMotionModel:
     """Build a U-Net of an image model and motion modules; weights keep their names."""
     adapter = components.load_part(motion)
     try:
         with torch.device("meta"):
-            unet = UNetMotionModel.from_unet2d(pictures, adapter, load_weights=False)
+            unet = UNetMotionModel.from_unet2d(image_unet, adapter, load_weights=False)
     except ValueError as error:
         raise DataError(
             f"{motion.files[-1]}: found an adapter that does not fit the U-Net "
             f"({str(error).splitlines()[0]}), expected one of the same blocks"
         ) from error
-    state = {**pictures.state_dict(), **adapter.state_dict()}
+    state = {**image_unet.state_dict(), **adapter.state_dict()}
     components.check_weights(unet.state_dict(), state, motion.weights)
     unet.load_state_dict(state, assign=True)
     made: UNetMotionModel = unet.eval().requires_grad_(False)

@@ -2,7 +2,7 @@
 
 The other modality's vector at a time is added to every feature at that time, as a positional
 encoding would be, and self-attention follows. So the modalities are aligned by construction, not
-by what an attention happens to learn.
+by learned attention.
 
 Conventions
 -----------

@@ -1,8 +1,8 @@
-"""The three ways to feed one modality into the other's U-Net, behind one call.
+"""The three ways to condition a U-Net on the other modality, with one interface.
 
-A mixer stands after a block of a U-Net and adds what the other modality says. All are a
-Transformer block between two 1 x 1 projections, the last of which starts at zero: an untrained
-joint model is exactly its two base models. Each has
+A mixer follows a block of a U-Net and adds the condition to its output. All are a Transformer block
+between two 1 x 1 projections, the last of which starts at zero: an untrained joint model is exactly
+its two base models. Each has
 
     condition(vectors (b, t, D)) -> condition       once per direction, from the connector's vectors
     mixer(x (B T, C, H, W), condition, frames)      in each of the four places
@@ -34,7 +34,7 @@ def build_mixer(
     *,
     rows_are_time: bool,
 ) -> CMCPE | CrossAttention:
-    """Build a mixer for a block of `channels`; for sound rows are time, for video frames."""
+    """Build a mixer for a block of `channels`; for audio rows are time, for video frames."""
     if kind == "cmc-pe":
         return CMCPE(channels, head_size, condition_channels, groups, rows_are_time=rows_are_time)
     if kind == "cross-attention":

@@ -9,8 +9,8 @@ the step before (self-conditioning, section 3.3.2).
 Conventions
 -----------
 Pair(audio, video), latents and text embeddings as in `joint.unet`; latents are kept in float32
-whatever the network's type. The text embeddings hold the two halves of the guidance behind one
-another: first B unconditional (a negative or empty caption), then B of the captions.
+whatever the network's dtype. The text embeddings are the concatenation of both halves of the
+guidance: first B unconditional (a negative or empty caption), then B of the captions.
 
 What the released code computes and this does not, with the same result
 -----------------------------------------------------------------------
@@ -29,14 +29,15 @@ T. Chen, R. Zhang, G. Hinton: Analog bits, ICLR 2023 (self-conditioning).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import torch
 from torch import Tensor
 
-from svbench.baselines.joint.ddim import NoiseSchedule, ddim_step, epsilon_and_x0
+from svbench.baselines.joint.ddim import NoiseSchedule, Prediction, ddim_step, epsilon_and_x0
 from svbench.baselines.joint.pair import Pair
 from svbench.baselines.joint.timesteps import TimestepMap, local_timesteps
 from svbench.baselines.joint.unet import JointUNet, connector_inputs
@@ -77,23 +78,14 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class _Levels:
-    """The noise levels of one modality on the way from noise to data."""
+class _Level:
+    """The noise level of one modality at a step, and the next one."""
 
-    timesteps: list[int]  # T, falling: n(t) or m(t) for t = T..1
-    alpha_bar: Tensor  # (T + 1,), of these and of where the sampler ends
-    schedule: NoiseSchedule
-
-    @classmethod
-    def of(cls, timesteps: list[int], schedule: NoiseSchedule, kind: TimestepMap) -> _Levels:
-        table = schedule.alpha_bar
-        end = torch.ones(1) if kind == "eq8" else table[:1]
-        return cls(timesteps, torch.cat([table[timesteps], end]), schedule)
-
-    def changes(self, i: int) -> bool:
-        """Return whether step i changes the latents: all do but a last one between equal levels."""
-        last = i == len(self.timesteps) - 1
-        return not (last and bool(self.alpha_bar[i] == self.alpha_bar[i + 1]))
+    t: int  # n(t) or m(t), as an index into the table
+    alpha_bar: Tensor
+    alpha_bar_next: Tensor  # at n(t - 1) or m(t - 1)
+    prediction: Prediction
+    changes: bool  # False for a last step between equal levels
 
 
 def sample(
@@ -127,33 +119,47 @@ def sample(
         float32, shapes as `start`
     """
     _check_text(text, start, settings)
-    local = local_timesteps(settings.steps, settings.gamma, settings.timestep_map)
-    levels = local.map(_Levels.of, schedules, Pair(*[settings.timestep_map] * 2))
     predict = _GuidedPrediction.of(joint, start, text, settings.guidance)
     with torch.inference_mode(), joint.caching_text():
         x = start.map(lambda noise: noise.float())
         x0_hat = epsilon = x.map(torch.zeros_like)
-        for i in range(settings.steps):
-            # Set the local time steps n(t) and m(t) by Eq. 8.
-            t = levels.map(lambda level: level.timesteps[i])  # noqa: B023
+        for i, level in enumerate(_levels(settings, schedules)):  # t = T..1
             # Predict the noise in both latents, each conditioned on the other.
-            output = predict(x, x0_hat, t, levels.map(lambda level: level.changes(i)))  # noqa: B023
+            output = predict(x, x0_hat, level)
             # Sample the latents at n(t - 1) and m(t - 1) by Eq. 6 and 5.
-            steps = output.map(_ddim, x, x0_hat, epsilon, levels, Pair(i, i))
-            x, x0_hat, epsilon = map(Pair, *steps)
-            observe(Step(i, t, epsilon, x0_hat, x))
+            x, x0_hat, epsilon = map(Pair, *output.map(_ddim, x, x0_hat, epsilon, level))
+            observe(Step(i, level.map(lambda at: at.t), epsilon, x0_hat, x))
     return x
 
 
+def _levels(settings: SamplerSettings, schedules: Pair[NoiseSchedule]) -> Iterator[Pair[_Level]]:
+    """Yield the noise levels at n(t) and m(t) of Eq. 8 for t = T..1."""
+
+    def levels(timesteps: list[int], schedule: NoiseSchedule) -> list[_Level]:
+        table = schedule.alpha_bar
+        end = torch.ones(1) if settings.timestep_map == "eq8" else table[:1]
+        alpha_bars = torch.cat([table[timesteps], end])
+        last = bool(alpha_bars[-2] != alpha_bars[-1])
+        changes = [True] * (len(timesteps) - 1) + [last]
+        return [
+            _Level(t, alpha_bar, alpha_bar_next, schedule.prediction, change)
+            for t, (alpha_bar, alpha_bar_next), change in zip(
+                timesteps, pairwise(alpha_bars), changes, strict=True
+            )
+        ]
+
+    local = local_timesteps(settings.steps, settings.gamma, settings.timestep_map)
+    yield from map(Pair, *local.map(levels, schedules))
+
+
 def _ddim(
-    output: Tensor | None, x: Tensor, x0_hat: Tensor, epsilon: Tensor, levels: _Levels, i: int
+    output: Tensor | None, x: Tensor, x0_hat: Tensor, epsilon: Tensor, level: _Level
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return x at the next noise level, x0_hat and epsilon; without output, as they were."""
     if output is None:
         return x, x0_hat, epsilon
-    alpha_bar, alpha_bar_next = levels.alpha_bar[i], levels.alpha_bar[i + 1]
-    epsilon, x0_hat = epsilon_and_x0(output, x, alpha_bar, levels.schedule.prediction)
-    return ddim_step(x0_hat, epsilon, alpha_bar_next), x0_hat, epsilon
+    epsilon, x0_hat = epsilon_and_x0(output, x, level.alpha_bar, level.prediction)
+    return ddim_step(x0_hat, epsilon, level.alpha_bar_next), x0_hat, epsilon
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,28 +178,28 @@ class _GuidedPrediction:
         return cls(joint, text, guidance)
 
     def __call__(
-        self, x: Pair[Tensor], x0_hat: Pair[Tensor], t: Pair[int], needed: Pair[bool]
+        self, x: Pair[Tensor], x0_hat: Pair[Tensor], level: Pair[_Level]
     ) -> Pair[Tensor | None]:
-        """Predict the noise (or the velocity) in x at t, where it is needed."""
-        conditions = self._conditions(x, x0_hat, t, needed)
-        inputs = x.map(self._repeated, self.text, needed)
-        output = self.joint.predict(inputs, self.text.map(_timesteps, t), self.text, conditions)
+        """Predict the noise (or the velocity) in x; None for a modality that does not change."""
+        t = self.text.map(_timesteps, level)
+        inputs = x.map(self._repeated, self.text, level)
+        output = self.joint.predict(inputs, t, self.text, self._conditions(x, x0_hat, level))
         return output.map(self._combined, x, self.guidance)
 
     def _conditions(
-        self, x: Pair[Tensor], x0_hat: Pair[Tensor], t: Pair[int], needed: Pair[bool]
+        self, x: Pair[Tensor], x0_hat: Pair[Tensor], level: Pair[_Level]
     ) -> Pair[Tensor | None]:
         """Return the conditions, once for both halves, each made from the other modality."""
         dtype = self.text.video.dtype
         latents = connector_inputs(x, x0_hat).map(lambda tensor: tensor.to(dtype))
-        audio = latents.audio if needed.video else None
-        video = latents.video if needed.audio else None
-        return self.joint.conditions(Pair(audio, video), x.map(_timesteps, t))
+        audio = latents.audio if level.video.changes else None
+        video = latents.video if level.audio.changes else None
+        return self.joint.conditions(Pair(audio, video), x.map(_timesteps, level))
 
     @staticmethod
-    def _repeated(x: Tensor, text: Tensor, needed: bool) -> Tensor | None:
+    def _repeated(x: Tensor, text: Tensor, level: _Level) -> Tensor | None:
         halves = len(text) // len(x)
-        return x.to(text.dtype).repeat(halves, *[1] * (x.ndim - 1)) if needed else None
+        return x.to(text.dtype).repeat(halves, *[1] * (x.ndim - 1)) if level.changes else None
 
     @staticmethod
     def _combined(output: Tensor | None, x: Tensor, scale: float) -> Tensor | None:
@@ -203,9 +209,9 @@ class _GuidedPrediction:
         return unconditional + scale * (conditional - unconditional)
 
 
-def _timesteps(batch: Tensor, t: int) -> Tensor:
-    """Return a time step for each sample of a batch, (B,)."""
-    return torch.full((len(batch),), t, device=batch.device)
+def _timesteps(batch: Tensor, level: _Level) -> Tensor:
+    """Return the time step of each sample of a batch, (B,)."""
+    return torch.full((len(batch),), level.t, device=batch.device)
 
 
 def _check_text(text: Pair[Tensor], start: Pair[Tensor], settings: SamplerSettings) -> None:

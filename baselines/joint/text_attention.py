@@ -1,6 +1,6 @@
 """Cross-attention of the video U-Net to the text, which is the same for all frames and all steps.
 
-diffusers' own processor needs the text embedding once per frame, and projects it anew in each
+diffusers' own processor needs the text embedding once per frame, and projects it again in each
 call: 32 frames of 77 tokens in each of 16 layers. Keys and values depend on the text alone, so
 here the frames of a clip attend as one long row of queries, and `cached_text` keeps the
 projections while a sampler runs. The results are the same.

@@ -66,7 +66,7 @@ def loss_over_time(
     schedules : Pair of NoiseSchedule
         of the base models
     rows : int
-        rows of sound that its U-Net takes
+        rows of audio latents that its U-Net takes
     gamma : float
         strength of the adjustment; 1: none
     levels : int

@@ -192,7 +192,7 @@ def load(folder: Path, made_by: Mapping[str, Any]) -> Checkpoint | None:
     except Exception as error:  # torch raises many kinds; all mean an unreadable file
         raise DataError(
             f"{path}: found no readable checkpoint ({_line(error)}); "
-            "delete the folder to begin anew"
+            "delete the folder to start again"
         ) from error
     for key, value in json.loads(json.dumps(dict(made_by))).items():
         if then.get(key) != value:

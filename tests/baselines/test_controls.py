@@ -34,7 +34,7 @@ IDS = ("a", "b", "c", "d")
 
 @dataclass
 class Marked:
-    """Clips whose pixels and sound are those of their place; digests may be exchanged."""
+    """Clips whose pixels and audio encode their index; digests may be replaced."""
 
     examples: tuple[str, ...] = IDS
     changed: dict[str, str] = field(default_factory=dict)
@@ -212,7 +212,7 @@ def test_each_real_clip_is_encoded_and_decoded_alone() -> None:
         return loaded[-1]
 
     system = CodecRoundTrip(Numbered(), load, "abc")
-    assert not loaded  # nothing is loaded before a clip is asked for
+    assert not loaded  # nothing is loaded before the first request
     assert system.settings == {"weights": "abc"}
     assert system.made_of_real_clips
     assert system.decided_by(Request("7/0", "", 0)) == {"weights": "abc", "clip": "digest of 7"}

@@ -46,7 +46,7 @@ def full_size(mixer: MixerKind) -> JointUNet:
 
 
 def latent_shapes(spec: ClipSpec) -> Pair[tuple[int, ...]]:
-    """Give the latents' shapes of one clip; sound rows are rounded up to a multiple of 8."""
+    """Return the latents' shapes of one clip; audio rows are rounded up to a multiple of 8."""
     rows = -(-round(spec.duration * 100) // 32) * 8  # 10 ms of mel, 4 of them a row
     height, width = spec.size
     return Pair(audio=(8, rows, 16), video=(4, spec.frames, height // 8, width // 8))

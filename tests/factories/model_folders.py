@@ -29,7 +29,7 @@ CONFIG = JointConfig("cmc-pe", 40, Pair((1, 2), (1, 2)), Pair(8, 8))
 
 
 def write_bases(root: Path, seed: int = 0) -> dict[str, str]:
-    """Write base models as they lie on the hub, and give where: audio, video, motion."""
+    """Write base models as on the hub, and return their folders: audio, video, motion."""
     torch.manual_seed(seed)
     bases = {name: root / name for name in ("audio", "video", "motion")}
     _audio_base(bases["audio"])
@@ -41,7 +41,7 @@ def write_bases(root: Path, seed: int = 0) -> dict[str, str]:
 
 
 def write_parts(root: Path, mixer: MixerKind = "cmc-pe", seed: int = 0) -> Path:
-    """Write our form: base models side by side, and joint weights in which no number is zero."""
+    """Write our form: components side by side, and joint weights none of which is zero."""
     bases = write_bases(root / "bases", seed)
     config = JointConfig(mixer, 40, CONFIG.multiples, CONFIG.head_size)
     joint = released.find_bases(bases, config).load().joint
@@ -64,7 +64,7 @@ def write_parts(root: Path, mixer: MixerKind = "cmc-pe", seed: int = 0) -> Path:
 
 
 def write_joint(folder: Path, bases: dict[str, str], mixer: MixerKind = "cmc-pe") -> Path:
-    """Write joint weights alone, and where their base models lie."""
+    """Write joint weights alone, and where their base models are."""
     config = JointConfig(mixer, 40, CONFIG.multiples, CONFIG.head_size)
     joint = released.find_bases(bases, config).load().joint
     checkpoint.save_joint(folder / "joint", joint)
@@ -78,7 +78,7 @@ def audio_vae() -> AutoencoderKL:
 
 
 def video_vae() -> AutoencoderKL:
-    """Build an autoencoder of pictures."""
+    """Build an autoencoder of images."""
     return _vae(3, 4, (32, 32, 32, 32)).eval()
 
 
@@ -177,13 +177,13 @@ def _scheduler(folder: Path, start: float, end: float, betas: str) -> None:
 
 
 def _letters() -> list[str]:
-    """Give the 256 letters that stand for bytes: those that print, then replacements."""
+    """Return the 256 characters that encode bytes: the printable ones, then replacements."""
     printing = [*range(33, 127), *range(161, 173), *range(174, 256)]
     return [chr(b) for b in printing] + [chr(256 + i) for i in range(256 - len(printing))]
 
 
 def _tokenizer(folder: Path, kind: str, words: list[str], length: int) -> None:
-    """Write a tokenizer that knows single letters only."""
+    """Write a tokenizer whose vocabulary is single letters."""
     folder.mkdir(parents=True)
     (folder / "vocab.json").write_text(json.dumps({word: i for i, word in enumerate(words)}))
     (folder / "merges.txt").write_text("#version: 0.2\n")

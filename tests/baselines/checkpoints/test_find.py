@@ -85,9 +85,9 @@ def test_a_clip_comes_out_as_from_the_released_code(pipeline: Any) -> None:
         lambda latents: tuple(latents.shape[1:])
     )
     latents = sample(model.joint, start, encoded(model, arguments), model.schedules, settings)
-    sound = torch.from_numpy(model.audio.decode(latents.audio, spec)[0])
+    waveform = torch.from_numpy(model.audio.decode(latents.audio, spec)[0])
     wanted = expected["out.audio"][0]
-    assert float((sound - wanted).abs().max() / wanted.abs().max()) < 2e-5
+    assert float((waveform - wanted).abs().max() / wanted.abs().max()) < 2e-5
     video = torch.from_numpy(model.video.decode(latents.video, spec)[0]).float()
     assert float((video - 255 * expected["out.video"]).abs().max()) < 0.51  # half by rounding
 
@@ -168,9 +168,9 @@ def test_base_models_that_lie_apart_are_joined(bases: dict[str, str], tmp_path: 
     assert {"motion", "joint", "unet_v"} <= set(model.weights)
     video: Any = model.joint.unets.video
     adapter = load_file(Path(bases["motion"]) / "diffusion_pytorch_model.safetensors")
-    pictures = load_file(Path(bases["video"]) / "unet" / "diffusion_pytorch_model.safetensors")
+    image_unet = load_file(Path(bases["video"]) / "unet" / "diffusion_pytorch_model.safetensors")
     state = video.state_dict()
-    for name, tensor in {**adapter, **pictures}.items():
+    for name, tensor in {**adapter, **image_unet}.items():
         assert torch.equal(state[name], tensor)
     assert model.schedules == PAPER_SCHEDULES
 

@@ -1,6 +1,6 @@
 """The training loss: one step of the released code to the last gradient, and what is drawn.
 
-Gradients that must be zero in exact arithmetic (say, of a bias in front of a norm) are rounding
+Gradients that must be zero in exact arithmetic (such as of a bias before a norm) are rounding
 noise of some 1e-7, hence the absolute floor; where the golden data has exactly 0, the parameter
 is frozen here.
 """
@@ -164,7 +164,7 @@ class Call:
 
 
 def draw_with(self_conditioned: tuple[bool, bool], sampling: Any = "independent") -> Draw:
-    """Draw two clips; the first one is self-conditioned as asked, the second is not."""
+    """Draw two clips; the first one is self-conditioned by the flags, the second is not."""
     flags = Pair(*(torch.tensor([flag, False]) for flag in self_conditioned))
     return replace(draw(SHAPES, generators(5, 6), sampling), self_conditioned=flags)
 
