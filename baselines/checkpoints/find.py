@@ -72,7 +72,6 @@ SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
 class Found:
     """A joint model on disk whose files were found, not yet loaded."""
 
-    source: Path
     config: JointConfig
     networks: Mapping[str, Part]  # by the subfolders of the joint forms
     tokenizers: Pair[Path]
@@ -200,7 +199,6 @@ def find_bases(
     tokenizers = Pair(audio / "tokenizer", video / "tokenizer")
     tokenizers.map(components.find_tokenizer)
     return Found(
-        source=added[0].parent if added else motion,
         config=config,
         networks=networks,
         tokenizers=tokenizers,
@@ -236,7 +234,6 @@ def _find_parts(folder: Path, config: JointConfig, added: tuple[Path, ...]) -> F
     tokenizers = Pair(*(folder / name for name in TOKENIZERS))
     tokenizers.map(components.find_tokenizer)
     return Found(
-        source=folder,
         config=config,
         networks={
             name: components.find_part(folder / name, kind) for name, kind in NETWORKS.items()

@@ -170,12 +170,6 @@ def save_averaged(folder: Path, joint: JointUNet, averaged: Mapping[str, Tensor]
         file.chmod(0o644)  # safetensors writes files that only their owner may read
 
 
-def last_step(folder: Path) -> int:
-    """Return the step of the last checkpoint; 0 where there is none."""
-    found = _checkpoints(folder)
-    return int(found[-1].name) if found else 0
-
-
 def load(folder: Path, made_by: Mapping[str, Any]) -> Checkpoint | None:
     """Load the last checkpoint, if there is one.
 

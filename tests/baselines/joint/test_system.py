@@ -188,7 +188,7 @@ def test_nothing_is_loaded_before_it_is_needed(
     load = released.Found.load
 
     def counted(self: released.Found, *arguments: Any) -> JointModel:
-        loads.append(self.source)
+        loads.append(self)
         return load(self, *arguments)
 
     monkeypatch.setattr(released.Found, "load", counted)

@@ -27,7 +27,7 @@ from svbench.baselines.training.loop import Report, TrainCallback, train
 from svbench.baselines.training.loss import draw, joint_loss
 from svbench.baselines.training.parameters import set_trainable
 from svbench.baselines.training.settings import TrainSettings
-from svbench.baselines.training.state import last_step
+from svbench.baselines.training.state import CHECKPOINTS
 from svbench.errors import ConfigError, DataError
 from tests.factories.joint import CAPTION, FRAMES, ROWS, WORDS, tiny_joint
 from tests.goldens.places import REPOSITORY
@@ -45,6 +45,12 @@ def _alone() -> Iterator[None]:
     yield
     torch.set_num_threads(before)
     AcceleratorState._reset_state(reset_partial_state=True)
+
+
+def last_step(folder: Path) -> int:
+    """Return the step of the last checkpoint; 0 where there is none."""
+    steps = (int(path.name) for path in (folder / CHECKPOINTS).glob("[0-9]*") if path.is_dir())
+    return max(steps, default=0)
 
 
 class Toy:
