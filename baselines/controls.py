@@ -1,15 +1,18 @@
-"""Reference rows: what a table's numbers are worth is seen against them.
+"""Controls: systems that are made of real clips, between which a table's numbers are read.
 
 real        the real clips themselves: the ceiling
-shuffled    real pictures with the sound of another real clip: the floor of any score that asks
-            whether picture and sound belong together
-lagged      real clips whose sound comes half a second late: how much a score feels a known fault
-lagged-0.25 the same, a quarter of a second late, which people nearly forgive
+codec       real clips, encoded and decoded by a joint model's codecs: the ceiling of all rows that
+            share these codecs, for what its autoencoders, its vocoder or Griffin-Lim lose is lost
+            for every system behind them
+shuffled    real video with the audio of another real clip: the floor of any score of whether video
+            and audio belong together
+lagged      real clips whose audio is half a second late: how sensitive a score is to a known fault
+lagged-0.25 the same, a quarter of a second late, which viewers nearly accept
 
-Their pictures are real, so against the same real clips a Fréchet distance would be zero by
+Their frames are real, so against the same real clips a Fréchet distance would be zero by
 construction; they are compared with real clips that they are not made of (`made_of_real_clips`).
-`shuffled` is one cycle through all clips of a run: where a run grows, its pairs are others, and
-are made again.
+The pairs of `shuffled` are one cycle through all clips of a run: where a run grows they change, and
+its clips are made again.
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,71 +29,85 @@ from svbench.errors import ConfigError
 from svbench.protocols import RealClips
 from svbench.types import Clip, ClipSpec, Request
 
-# s. Viewers rate sound that is 0.5 s late 1.87 of 5, as good as none that fits, and 0.25 s late
-# 4.08, nearly in sync (the originals 4.72): the cliff of a fault that people notice lies between
-# (Goncalves et al.: PEAVS. ECCV 2024, arXiv:2404.07336).
+if TYPE_CHECKING:  # it imports torch and diffusers, which the other controls do not need
+    from svbench.baselines.joint.model import JointModel
+
+# s. Viewers rate audio that is 0.5 s late 1.87 of 5, like audio that does not belong to the video,
+# and 0.25 s late 4.08, nearly in sync (the originals 4.72): people begin to notice the fault in
+# between (Goncalves et al.: PEAVS. ECCV 2024, arXiv:2404.07336).
 LAG = 0.5
-FORGIVEN_LAG = 0.25
+SMALL_LAG = 0.25
 REAL_TITLE = "real clips (ceiling)"
+CODEC_TITLE = "real clips, encoded and decoded (the models' ceiling)"
 SHUFFLED_TITLE = "real pictures, another clip's sound (floor)"
 LAGGED_TITLE = "real clips, sound {:g} s late"
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
-    """A system that answers every request from the real clips."""
+class Control:
+    """A system that makes each clip of real ones.
+
+    Parameters
+    ----------
+    name, title, settings
+        as in `svbench.protocols.System`
+    make : callable
+        (example id, format) -> clip
+    sources : callable
+        example id -> what its clip is made of: digests of real clips, and how
+    """
 
     name: str
     title: str
     settings: Mapping[str, str]
-    answer: Callable[[str, ClipSpec], Clip]  # example id, format
-    sources: Callable[[str], Mapping[str, str]]  # example id -> what its answer is made of
+    make: Callable[[str, ClipSpec], Clip]
+    sources: Callable[[str], Mapping[str, str]]
     made_of_real_clips: bool = True
 
     def decided_by(self, request: Request) -> Mapping[str, str]:
-        """Return what decides one clip: which real clips, by their digests, and how."""
+        """Return what one clip depends on: real clips, by their digests, and how they are used."""
         return self.sources(request.example)
 
     def generate(self, requests: Sequence[Request], spec: ClipSpec) -> Iterator[Clip]:
         """Yield one clip per request, in order."""
         for request in requests:
-            yield self.answer(request.example, spec)
+            yield self.make(request.example, spec)
 
 
-def real(clips: RealClips) -> Reference:
-    """Return the real clips unchanged, as a system."""
+def real(clips: RealClips) -> Control:
+    """Return the control of unchanged real clips."""
 
     def sources(example: str) -> Mapping[str, str]:
         return {"clip": clips.digest(example)}
 
-    return Reference("real", REAL_TITLE, {}, clips.read, sources)
+    return Control("real", REAL_TITLE, {}, clips.read, sources)
 
 
-def shuffled(clips: RealClips, seed: int) -> Reference:
-    """Return each real picture with the sound of another clip, each sound used once."""
+def shuffled(clips: RealClips, seed: int) -> Control:
+    """Return the control of real videos with the audio of another clip, each audio used once."""
     partner = partners(clips.examples, seed)
 
-    def answer(example: str, spec: ClipSpec) -> Clip:
-        picture, sound = clips.read(example, spec), clips.read(partner[example], spec)
-        return Clip(picture.video, sound.audio, spec)
+    def make(example: str, spec: ClipSpec) -> Clip:
+        own, other = clips.read(example, spec), clips.read(partner[example], spec)
+        return Clip(own.video, other.audio, spec)
 
     def sources(example: str) -> Mapping[str, str]:
         return {"picture": clips.digest(example), "sound": clips.digest(partner[example])}
 
     pairs = hashlib.sha256(repr(sorted(partner.items())).encode()).hexdigest()[:16]
     settings = {"pairs": f"one seeded cycle, {pairs}"}
-    return Reference("shuffled", SHUFFLED_TITLE, settings, answer, sources)
+    return Control("shuffled", SHUFFLED_TITLE, settings, make, sources)
 
 
-def lagged(clips: RealClips, lag: float = LAG) -> Reference:
-    """Return real clips whose sound comes `lag` seconds late.
+def lagged(clips: RealClips, lag: float = LAG) -> Control:
+    """Return the control of real clips whose audio is `lag` seconds late.
 
-    The sound is moved around a circle: its end comes first. Silence put in front instead would
-    end in a sudden start of the background noise, and a detector hears that as an onset.
+    The audio is rotated: its end comes first. Silence in front instead would end in a sudden start
+    of the background noise, which detectors take for an onset.
     """
     settings = {"lag": f"{lag:g} s"}
 
-    def answer(example: str, spec: ClipSpec) -> Clip:
+    def make(example: str, spec: ClipSpec) -> Clip:
         clip = clips.read(example, spec)
         return Clip(clip.video, np.roll(clip.audio, round(lag * spec.sample_rate)), spec)
 
@@ -96,11 +115,54 @@ def lagged(clips: RealClips, lag: float = LAG) -> Reference:
         return {**settings, "clip": clips.digest(example)}
 
     name = "lagged" if lag == LAG else f"lagged-{lag:g}"
-    return Reference(name, LAGGED_TITLE.format(lag), settings, answer, sources)
+    return Control(name, LAGGED_TITLE.format(lag), settings, make, sources)
+
+
+@dataclass(frozen=True)
+class CodecRoundTrip:
+    """The control of real clips, encoded and decoded by the codecs of a joint model.
+
+    Parameters
+    ----------
+    clips : RealClips
+        the real clips
+    load : callable
+        returns the model; called at the first request
+    weights : str
+        digest of its weights
+    """
+
+    clips: RealClips
+    load: Callable[[], JointModel]
+    weights: str
+    name: str = "codec"
+    title: str = CODEC_TITLE
+    made_of_real_clips: bool = True
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """Return its settings: the weights of the codecs."""
+        return {"weights": self.weights}
+
+    def decided_by(self, request: Request) -> Mapping[str, str]:
+        """Return what one clip depends on: the codecs, and the real clip by its digest."""
+        return {**self.settings, "clip": self.clips.digest(request.example)}
+
+    @cached_property
+    def _model(self) -> JointModel:
+        return self.load()
+
+    def generate(self, requests: Sequence[Request], spec: ClipSpec) -> Iterator[Clip]:
+        """Yield one clip per request, in order; each is encoded and decoded alone."""
+        for request in requests:
+            clip = self.clips.read(request.example, spec)
+            (audio,) = self._model.audio.decode(self._model.audio.encode([clip]), spec)
+            (video,) = self._model.video.decode(self._model.video.encode([clip]), spec)
+            yield Clip(video, audio, spec)
 
 
 def partners(examples: Sequence[str], seed: int) -> dict[str, str]:
-    """Send the examples round one seeded cycle, so that none keeps its own sound."""
+    """Return the successor of each example in one seeded cycle, so that none has its own audio."""
     if len(examples) < 2:
         raise ConfigError(f"the shuffled row needs at least 2 clips, got {len(examples)}")
     order = np.random.default_rng(seed).permutation(len(examples))

@@ -2,9 +2,9 @@
 
     python docs/make_miniature_study.py --systems DIR --out runs/study [--only seeds,gamma]
 
-DIR is what `svbench train-systems --out DIR --seeds 0,1,2` wrote. Every number comes from svbench's
-own commands: this script calls them, one run folder each (what is there already is not made
-again), and sets what they wrote into the blocks between `<!-- begin NAME -->` and
+DIR is the output of `svbench train-systems --out DIR --seeds 0,1,2`. Every number comes from
+svbench's own commands: this script calls them, one run folder each (complete ones are not made
+again), and writes their results into the blocks between `<!-- begin NAME -->` and
 `<!-- end NAME -->` of the page.
 
 Requests of the study are drawn with `SEED`; no setting of the miniature was chosen on them.
@@ -46,20 +46,20 @@ AV_ALIGN: Final = "av-align-corrected@miniature"
 
 @dataclass(frozen=True)
 class Study:
-    """Where everything lies."""
+    """The folders of the trained systems and of the runs."""
 
     systems: Path
     out: Path
 
     def weights(self, seed: int) -> Path:
-        """Give the weights of a training seed."""
+        """Return the folder of the weights of a training seed."""
         return self.systems / ("weights" if seed == 0 else f"weights-seed-{seed}")
 
-    def run(self, name: str, *told: object) -> Path:
-        """Call svbench, and give the run folder; what is whole already is not made again."""
+    def run(self, name: str, *arguments: object) -> Path:
+        """Call svbench, and return the run folder; a complete one is not made again."""
         folder = self.out / name
         if not (folder / "results.json").is_file():
-            command = [sys.executable, "-m", "svbench", *map(str, told), "--out", str(folder)]
+            command = [sys.executable, "-m", "svbench", *map(str, arguments), "--out", str(folder)]
             print(" ".join(command[1:]), flush=True)
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         return folder
@@ -87,7 +87,7 @@ def seeds(study: Study) -> str:
 
 
 def untrained(study: Study) -> str:
-    """Hold every trained system against one that learned for a single step."""
+    """Compare every trained system with one that was trained for a single step."""
     base = study.out / "untrained-systems"
     if not (base / "weights" / "MADE.json").is_file():
         for part in ("data", "latents"):
@@ -97,8 +97,8 @@ def untrained(study: Study) -> str:
             for file in (study.systems / "weights").glob(f"{name}.*"):
                 shutil.copyfile(file, base / "weights" / file.name)
         once = ("--base-audio-steps", 1, "--base-video-steps", 1, "--steps", 1)
-        told = ("train-systems", "--out", base, *once)
-        command = [sys.executable, "-m", "svbench", *map(str, (*told, "--mixers", "cmc-pe"))]
+        arguments = ("train-systems", "--out", base, *once, "--mixers", "cmc-pe")
+        command = [sys.executable, "-m", "svbench", *map(str, arguments)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     folder = study.run(
         "untrained", "run", "--dataset", "greatesthits", "--weights", base / "weights",
@@ -111,14 +111,14 @@ def untrained(study: Study) -> str:
         row = _row(load_table(_compared(study, 0)), f"{mixer}-gamma1")
         cells = []
         for metric in ("fvd", "fad"):
-            far, near = _score(raw, metric), _score(row, metric)
-            cells += [_cell(row, metric), f"{far.value / near.value:.0f}"]
+            ratio = _score(raw, metric).value / _score(row, metric).value
+            cells += [_cell(row, metric), f"{ratio:.0f}"]
         lines.append(_line(mixer, *cells))
     return "\n".join(lines)
 
 
 def captions(study: Study) -> str:
-    """Hold captions against those of other requests: does a clip show what it was asked."""
+    """Score clips with their own captions and with those of other requests."""
     folder = study.run(
         "captioned", "run", "--dataset", "greatesthits", "--weights", study.weights(0),
         "--systems", "cmc-pe", "--gamma", 1, "--metrics", "ib-ta,ib-tv",
@@ -127,11 +127,10 @@ def captions(study: Study) -> str:
     lists = study.out / "captions"
     lists.mkdir(exist_ok=True)
     made = [json.loads(line) for line in _manifest(folder, "cmc-pe-gamma1")]
-    told = [sample["caption"] for sample in made]
-    turned = [told[(i + 1) % len(told)] for i in range(len(told))]
-    for name, said in (("own", told), ("other", turned)):
+    own = [sample["caption"] for sample in made]
+    for name, texts in (("own", own), ("other", own[1:] + own[:1])):
         lines = []
-        for sample, caption in zip(made, said, strict=True):
+        for sample, caption in zip(made, texts, strict=True):
             file = folder / "samples" / "cmc-pe-gamma1" / sample["file"]
             record = {"file": str(file.resolve()), "id": sample["id"], "system": name}
             lines.append(json.dumps({**record, "caption": caption}))
@@ -156,7 +155,7 @@ def gamma(study: Study) -> str:
 
 
 def clearer(study: Study) -> str:
-    """Sweep gamma where the video settles earlier."""
+    """Sweep gamma where the video becomes clear earlier."""
     folder = study.systems.with_name(study.systems.name + "-clearer")
     return _swept(study, "clearer", lambda _seed: folder / "weights", (0,))
 
@@ -183,7 +182,7 @@ def _swept(study: Study, name: str, weights: Callable[[int], Path], seeds: Seque
 
 
 def guidance(study: Study) -> str:
-    """Try several strengths of guidance."""
+    """Compare several scales of guidance."""
     lines = [_head("guidance (sound, video)", *COLUMNS.values())]
     for scale in GUIDANCES:
         folder = study.run(
@@ -197,21 +196,22 @@ def guidance(study: Study) -> str:
 
 
 def levels(study: Study) -> str:
-    """Draw the loss over time steps of both modalities, and tell when each has fallen how far."""
+    """Draw the loss over time steps of both modalities; tabulate when each reaches some levels."""
     import pandas as pd
 
     out = study.out / "levels"
     picture = out / "loss-over-time.svg"
     if not picture.is_file():
-        told = ("loss-over-time", "--dataset", "greatesthits", "--gamma", 2, "--clips", 64)
-        told = (*told, "--out", out, study.systems / "cmc-pe" / "joint")
-        subprocess.run([sys.executable, "-m", "svbench", *map(str, told)], check=True)
+        joint = study.systems / "cmc-pe" / "joint"
+        arguments = ("loss-over-time", "--dataset", "greatesthits", "--gamma", 2, "--clips", 64)
+        command = [sys.executable, "-m", "svbench", *map(str, (*arguments, "--out", out, joint))]
+        subprocess.run(command, check=True)
     shutil.copyfile(picture, _picture("levels"))
-    found = pd.read_csv(picture.with_suffix(".csv"), index_col="global_time")
+    curves = pd.read_csv(picture.with_suffix(".csv"), index_col="global_time")
     lines = [_head("curve", *(f"global time at which its loss is {level}" for level in LEVELS))]
-    for name in found:
-        fallen = -np.log(found[name])  # rises with time
-        times = (np.interp(-np.log(level), fallen, found.index) for level in LEVELS)
+    for name in curves:
+        decay = -np.log(curves[name])  # rises with time
+        times = (np.interp(-np.log(level), decay, curves.index) for level in LEVELS)
         lines.append(_line(name, *(f"{time:.0f}" for time in times)))
     return "\n".join(lines)
 
@@ -231,30 +231,30 @@ def scenes(study: Study) -> str:
 
 
 def losses(study: Study) -> str:
-    """Draw the learning curves; tell the losses at the end."""
+    """Draw the loss curves of the trainings; tabulate the final losses."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    told: dict[str, Mapping[str, Any]] = {}
+    curves: dict[str, Mapping[str, Any]] = {}
     for seed in SEEDS:
         record = study.weights(seed) / "MADE.json"
         if record.is_file():
-            found = json.loads(record.read_text(encoding="utf-8"))["losses"]
-            told |= {
+            losses_of = json.loads(record.read_text(encoding="utf-8"))["losses"]
+            curves |= {
                 name if name.startswith("base") else f"{name}, seed {seed}": curve
-                for name, curve in found.items()
+                for name, curve in losses_of.items()
             }
     with mpl.rc_context({"svg.hashsalt": "svbench"}):
         figure = Figure(figsize=(9, 3.4), layout="constrained")
         for axis, part in zip(figure.subplots(1, 2), ("audio", "video"), strict=True):
-            for name, curve in told.items():
+            for name, curve in curves.items():
                 if part in curve:
                     axis.plot(curve["step"], curve[part], label=name, linewidth=1)
             axis.set(title=f"loss of the {part}", xlabel="step")
         axis.legend(fontsize=6)
         figure.savefig(_picture("losses"), format="svg", metadata={"Date": None})
     lines = [_head("training", "steps", "loss of sound", "loss of video")]
-    for name, curve in told.items():
+    for name, curve in curves.items():
         last = (f"{curve[part][-1]:.3f}" if part in curve else "" for part in ("audio", "video"))
         lines.append(_line(name, f"{curve['step'][-1]:.0f}", *last))
     return "\n".join(lines)
@@ -303,7 +303,7 @@ def _row(table: ResultTable, system: str) -> Row:
 
 
 def _score(row: Row, metric: str) -> Score:
-    """Give the score of a metric, whatever stands behind its name."""
+    """Return the score of a metric, whatever its preset."""
     found = [s for name, s in row.scores.items() if name == metric or name.startswith(f"{metric}@")]
     return found[0]
 
@@ -342,10 +342,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/study"))
     shown = re.findall("<!-- begin (\\w+) -->", PAGE.read_text(encoding="utf-8"))
     parser.add_argument("--only", default=",".join(shown), help=", ".join(BLOCKS))
-    asked = parser.parse_args()
-    asked.out.mkdir(parents=True, exist_ok=True)
-    study = Study(asked.systems, asked.out)
-    for name in asked.only.split(","):
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    study = Study(arguments.systems, arguments.out)
+    for name in arguments.only.split(","):
         block = BLOCKS[name](study)
         page = PAGE.read_text(encoding="utf-8")
         between = re.compile(f"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)

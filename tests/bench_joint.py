@@ -1,9 +1,9 @@
-"""Speed and memory of the joint sampler, relative to an unoptimised sampler.
+"""Speed and memory of the joint sampler, relative to a straightforward implementation.
 
     pytest --benchmark-only -o python_files=bench_*.py tests/bench_joint.py
 
-Both are timed alternately in the same run; ratios are in the report's extra_info. No timing is
-asserted, but that both results agree.
+Both are timed in the same run, alternately; ratios are in the report's extra_info. Nothing here
+asserts a time; it is asserted that both agree.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from torch import Tensor
 
 from svbench.baselines.joint.ddim import PAPER_SCHEDULES
 from svbench.baselines.joint.mixers import MixerKind
-from svbench.baselines.joint.pair import Modal
+from svbench.baselines.joint.pair import Pair
 from svbench.baselines.joint.sampling import SamplerSettings, sample
 from tests.alternatives.straightforward_joint import plainly, sample_plainly
 from tests.factories.joint import CAPTION, WORDS, tiny_joint
@@ -30,47 +30,47 @@ SETTINGS = SamplerSettings(25, 1.5, "official")
 ROUNDS = 3
 
 
-def inputs() -> tuple[Modal[Tensor], Modal[Tensor]]:
+def inputs() -> tuple[Pair[Tensor], Pair[Tensor]]:
     random = torch.Generator().manual_seed(0)
 
     def noise(*shape: int) -> Tensor:
         return torch.randn(shape, generator=random)
 
-    start = Modal(noise(1, 8, ROWS, 16), noise(1, 4, FRAMES, SIZE, SIZE))
-    return start, Modal(noise(2, CAPTION.audio), noise(2, WORDS, CAPTION.video))
+    start = Pair(noise(1, 8, ROWS, 16), noise(1, 4, FRAMES, SIZE, SIZE))
+    return start, Pair(noise(2, CAPTION.audio), noise(2, WORDS, CAPTION.video))
 
 
 @pytest.mark.parametrize("mixer", ["cmc-pe", "cross-attention"])
 def test_25_steps(benchmark: BenchmarkFixture, mixer: MixerKind) -> None:
     joint = tiny_joint(mixer)
     plain = plainly(joint)
-    start, captions = inputs()
+    start, text = inputs()
     seconds: list[tuple[float, float]] = []
     for _ in range(ROUNDS + 1):  # in turn, since a shared machine's speed drifts
         begin = time.perf_counter()
-        expected = sample_plainly(plain, start, captions, PAPER_SCHEDULES, SETTINGS)
+        expected = sample_plainly(plain, start, text, PAPER_SCHEDULES, SETTINGS)
         middle = time.perf_counter()
-        found = sample(joint, start, captions, PAPER_SCHEDULES, SETTINGS)
+        found = sample(joint, start, text, PAPER_SCHEDULES, SETTINGS)
         seconds.append((middle - begin, time.perf_counter() - middle))
     for a, b in zip(found, expected, strict=True):
         assert float((a - b).abs().max() / b.abs().max()) < 1e-4
     ratios = sorted(ours / theirs for theirs, ours in seconds[1:])
     benchmark.extra_info["wall time, ours / written plainly"] = ratios[len(ratios) // 2]
     benchmark.extra_info["each turn"] = ratios
-    benchmark.pedantic(sample, args=(joint, start, captions, PAPER_SCHEDULES, SETTINGS), rounds=1)
+    benchmark.pedantic(sample, args=(joint, start, text, PAPER_SCHEDULES, SETTINGS), rounds=1)
 
 
-# Each side runs in a process of its own, which prints its own peak.
+# Each side in a process of its own, which prints its own peak.
 MEASURED = """
 import sys
 from tests.bench_joint import PAPER_SCHEDULES, SETTINGS, inputs, plainly, sample, sample_plainly
 from tests.factories.joint import tiny_joint
-joint, settings = tiny_joint(sys.argv[1]), inputs()
+joint, given = tiny_joint(sys.argv[1]), inputs()
 if sys.argv[2] == "plain":
     joint = plainly(joint)
 work = sample_plainly if sys.argv[2] == "plain" else sample
 if sys.argv[2] != "idle":
-    work(joint, *settings, PAPER_SCHEDULES, SETTINGS)
+    work(joint, *given, PAPER_SCHEDULES, SETTINGS)
 with open("/proc/self/status") as status:
     print(*(line for line in status if line.startswith("VmHWM")))
 """

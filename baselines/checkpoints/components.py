@@ -1,13 +1,13 @@
-"""Single parts of a model on disk, as diffusers and transformers write them.
+"""Single components of a model on disk, as diffusers and transformers write them.
 
-A part is a folder with a configuration and one file of weights; a tokenizer or a noise schedule
-has no weights. Which class a part is of, is said here by us: the configuration may name it, but
-nothing that it names is imported. What is read is checked name by name before it is loaded, and
-only tensors are ever unpickled.
+A component is a folder with a configuration and one file of weights; a tokenizer or a noise
+schedule has no weights. The class of a component is fixed here: the configuration may name it, but
+nothing that it names is imported. Weights are checked name by name before they are loaded, and only
+tensors are ever unpickled.
 
-Files that older releases wrote differ in names alone, and are understood:
+Files of older releases differ in names alone, and are converted:
 
-- the text encoder of CLIP stands under `text_model.` or does not;
+- the text encoder of CLIP has the prefix `text_model.` or not;
 - counters such as `position_ids` may be among the weights;
 - the autoencoders' attention was called `query`, `key`, `value`, `proj_attn`.
 """
@@ -41,7 +41,7 @@ from svbench.errors import DataError
 from svbench.files.text import read_object
 from svbench.files.weights import load_state, sha256
 
-# Of two forms of the weights the one that cannot hold code is taken.
+# In order of preference: safetensors cannot hold code.
 DIFFUSERS_FILES: Final = (
     "diffusion_pytorch_model.safetensors",
     "diffusion_pytorch_model.bin",
@@ -50,27 +50,27 @@ DIFFUSERS_FILES: Final = (
 TRANSFORMERS_FILES: Final = ("model.safetensors", "pytorch_model.bin", "model.fp16.safetensors")
 SCHEDULE: Final = "scheduler_config.json"
 
-_COUNTERS: Final = (".position_ids", ".token_type_ids")  # 0, 1, 2 ...: not weights
+_COUNTERS: Final = (".position_ids", ".token_type_ids")  # 0, 1, 2 ...: no weights
 _OLD_ATTENTION: Final = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
 _OLD_NAME: Final = re.compile(rf"(attentions\.\d+\.)({'|'.join(_OLD_ATTENTION)})(\.\w+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One network on disk: what it is, and its weights."""
+    """One network on disk: its class, configuration and files."""
 
-    kind: str  # its class, as diffusers and transformers call it
+    kind: str  # name of its class in diffusers or transformers
     config: Mapping[str, Any]
     files: tuple[Path, ...]  # the weights first, then the configuration
 
     @property
     def weights(self) -> Path:
-        """Give the file of weights."""
+        """Return the file of weights."""
         return self.files[0]
 
 
 def find_part(folder: Path, kind: str) -> Part:
-    """Look a network up in its folder; nothing is loaded yet."""
+    """Find a network in its folder, without loading it."""
     path = folder / "config.json"
     config = read_object(path, f"the configuration of a {kind}")
     named = config.get("_class_name") or next(iter(config.get("architectures") or ()), kind)
@@ -92,7 +92,7 @@ def load_part(part: Part) -> nn.Module:
     wanted = network.state_dict()
     state = _as_wanted(load_state(part.weights), wanted)
     check_weights(wanted, state, part.weights)
-    # Files may be in half precision; what is computed in is chosen later, from whole numbers on.
+    # Files may be in half precision; the dtype is chosen later, from float32.
     whole = {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
     network.load_state_dict(whole, assign=True, strict=False)
     return network.eval().requires_grad_(False)
@@ -116,7 +116,7 @@ def check_weights(wanted: Mapping[str, Tensor], state: Mapping[str, Tensor], sou
 
 
 def find_tokenizer(folder: Path) -> tuple[Path, ...]:
-    """Give the files of a tokenizer."""
+    """Return the files of a tokenizer."""
     words = find_file(folder, "vocab.json", "tokenizer.json", what="the words of a tokenizer")
     names = ("merges.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
     others = (folder / name for name in names)
@@ -124,7 +124,7 @@ def find_tokenizer(folder: Path) -> tuple[Path, ...]:
 
 
 def load_tokenizer(folder: Path, kind: str) -> Any:
-    """Read a tokenizer: "CLIPTokenizer" or "RobertaTokenizer"."""
+    """Load a tokenizer: "CLIPTokenizer" or "RobertaTokenizer"."""
     known: dict[str, Any] = {"CLIPTokenizer": CLIPTokenizer, "RobertaTokenizer": RobertaTokenizer}
     try:
         return known[kind].from_pretrained(str(folder), local_files_only=True)
@@ -133,14 +133,14 @@ def load_tokenizer(folder: Path, kind: str) -> Any:
 
 
 def load_schedule(folder: Path) -> NoiseSchedule:
-    """Read the noise schedule of a base model."""
+    """Load the noise schedule of a base model."""
     path = folder / SCHEDULE
     with described(path, "a noise schedule"):
         return NoiseSchedule.from_config(read_object(path, "a noise schedule"), str(path))
 
 
 def find_file(folder: Path, *names: str, what: str) -> Path:
-    """Give the first of these files that is there."""
+    """Return the first of some files that exists."""
     for name in names:
         if (folder / name).is_file():
             return folder / name
@@ -149,7 +149,7 @@ def find_file(folder: Path, *names: str, what: str) -> Path:
 
 @contextmanager
 def described(path: Path, what: str) -> Iterator[None]:
-    """Say in one line where a configuration lacks an entry, or holds one of another kind."""
+    """Raise DataError where a configuration lacks an entry, or holds one of another type."""
     try:
         yield
     except (KeyError, TypeError, AttributeError) as error:
@@ -182,20 +182,20 @@ _TRANSFORMERS: Final[Mapping[str, tuple[Any, Any]]] = {
 
 def _build(part: Part) -> nn.Module:
     if part.kind in _DIFFUSERS:
-        # Files of diffusers 0.27 name a head size that this class never used and now warns of.
+        # Files of diffusers 0.27 hold a head size that this class never used and now warns about.
         unused = {"attention_head_dim"} if part.kind == "UNetMotionModel" else set()
-        with torch.device("meta"):  # no time for random weights that are not kept
+        with torch.device("meta"):  # random weights would be replaced anyway
             kept = {k: v for k, v in part.config.items() if k not in unused}
             network: nn.Module = _DIFFUSERS[part.kind].from_config(kept)
         return network
-    # These hold counters that are not in their files, so they are built for good.
+    # These hold counters that are not in their files, so they are not built on the meta device.
     build, settings = _TRANSFORMERS[part.kind]
     made: nn.Module = build(settings.from_dict(dict(part.config)))
     return made
 
 
 def _as_wanted(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Give weights the names of today; a name that means nothing is left as it is."""
+    """Rename weights of older releases; unknown names are left as they are."""
     ways: tuple[Callable[[str], str], ...] = (
         lambda name: name,
         lambda name: name.removeprefix("text_model."),
@@ -207,6 +207,6 @@ def _as_wanted(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dic
 
 
 def _line(error: Exception) -> str:
-    """Give the first line of what a library says."""
+    """Return the first line of a library's error message."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__

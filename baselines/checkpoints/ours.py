@@ -3,7 +3,7 @@
 The safetensors file holds `JointUNet.added` (connectors and mixers) under our names and, if it
 was trained, what was trained of the base models under the names `unets.audio.*`, `unets.video.*`.
 
-What is read is checked name by name before anything is loaded.
+Weights are checked name by name before anything is loaded.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Final
 from safetensors.torch import save_file
 from torch import Tensor
 
-from svbench.baselines.joint.pair import Modal
+from svbench.baselines.joint.pair import Pair
 from svbench.baselines.joint.unet import JointConfig, JointUNet
 from svbench.errors import DataError
 from svbench.files.text import REASON, read_object, shown
@@ -40,21 +40,21 @@ def save_joint(folder: Path, joint: JointUNet, state: Mapping[str, Tensor] | Non
     write_text(folder / CONFIG, json.dumps(record, indent=2) + "\n")
 
 
-def _by_name(pair: Modal[Any]) -> dict[str, Any]:
-    """Give a pair as it is written in JSON."""
-    return {"audio": pair[0], "video": pair[1]}
+def _by_name(pair: Pair[Any]) -> dict[str, Any]:
+    """Return a pair as a JSON object; `asdict` made a tuple of it."""
+    return Pair(*pair)._asdict()
 
 
 def load_config(folder: Path) -> JointConfig:
-    """Read which mixer and widths a folder holds."""
+    """Load the configuration of the joint weights in a folder."""
     path = folder / CONFIG
     record = read_object(path, f"the format {FORMAT}")
     found = record.pop("format", None)
     if found != FORMAT:
         raise DataError(f"{path}: found format {found!r:.60}, expected {FORMAT!r}")
     try:
-        multiples = Modal(**{k: tuple(v) for k, v in record.pop("multiples").items()})
-        head_size = Modal(**record.pop("head_size"))
+        multiples = Pair(**{k: tuple(v) for k, v in record.pop("multiples").items()})
+        head_size = Pair(**record.pop("head_size"))
         return JointConfig(multiples=multiples, head_size=head_size, **record)
     except (KeyError, TypeError, AttributeError) as error:
         reason = f"no {error}" if isinstance(error, KeyError) else shown(error, REASON)

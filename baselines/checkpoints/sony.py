@@ -1,8 +1,8 @@
-"""The released checkpoints of SVG_baseline, read and written by name.
+"""Conversion of the released checkpoints of SVG_baseline, by name.
 
-Their joint weights (`unet_svg`) hold the same numbers under other names, and 1 x 1 convolutions
-where this room has linear layers. `from_released` and `to_released` translate both ways, key for
-key; nothing of their code is imported or run.
+Their joint weights (`unet_svg`) hold the same values under other names, and 1 x 1 convolutions
+where our networks have linear layers. `from_released` converts them key by key; nothing of their
+code is imported or run.
 
 References
 ----------
@@ -18,7 +18,7 @@ from typing import Any, Final
 from torch import Tensor
 
 from svbench.baselines.joint.mixers import MIXERS, MixerKind
-from svbench.baselines.joint.pair import Modal
+from svbench.baselines.joint.pair import Pair
 from svbench.baselines.joint.unet import JointConfig
 from svbench.errors import DataError
 
@@ -69,8 +69,8 @@ _MIXER_KEY: Final = re.compile(r"mixers\.(\w+)\.(down|up)(\d+)\.(\w+)(.*)")
 _CONNECTOR_KEY: Final = re.compile(r"connectors\.(\w+)\.(\w+)(?:\.(\d+))?\.(.+)")
 
 
-def released_name(key: str, mixer: MixerKind, levels: Modal[int]) -> str:
-    """Give the released name of one of our weights."""
+def released_name(key: str, mixer: MixerKind, levels: Pair[int]) -> str:
+    """Return the released name of one of our weights."""
     found = _MIXER_KEY.fullmatch(key)
     if found:
         modality, way, block, layer, rest = found.groups()
@@ -82,7 +82,7 @@ def released_name(key: str, mixer: MixerKind, levels: Modal[int]) -> str:
         raise KeyError(key)
     modality, part, level, rest = found.groups()
     video = modality == "video"
-    last = 2 * getattr(levels, modality)
+    last = 2 * (levels.video if video else levels.audio)
     if part == "blocks":
         pair = "0.0" if video else "0"
         layer, leaf = rest.rsplit(".", 1)
@@ -101,7 +101,7 @@ def released_name(key: str, mixer: MixerKind, levels: Modal[int]) -> str:
 def from_released(
     theirs: Mapping[str, Tensor], wanted: Mapping[str, Tensor], config: JointConfig, source: str
 ) -> dict[str, Tensor]:
-    """Give released joint weights under our names.
+    """Convert released joint weights to our names and shapes.
 
     Parameters
     ----------
@@ -132,17 +132,9 @@ def from_released(
     return found
 
 
-def to_released(ours: Mapping[str, Tensor], config: JointConfig) -> dict[str, Tensor]:
-    """Give our joint weights under their released names and shapes."""
-    return {
-        name: ours[key].reshape(_released_shape(name, tuple(ours[key].shape)))
-        for key, name in _names(ours, config).items()
-    }
-
-
 def read_config(config: Mapping[str, Any], source: str) -> JointConfig:
-    """Read the configuration of a released `unet_svg`."""
-    sides = Modal(config["connector_audio_config"], config["connector_video_config"])
+    """Parse the configuration of a released `unet_svg`."""
+    sides = Pair(config["connector_audio_config"], config["connector_video_config"])
     kinds = {side["connector_in_type"] for side in sides}
     released = {ours: mixer.released for ours, mixer in MIXERS.items() if mixer.released}
     known = {theirs: ours for ours, theirs in released.items()}
@@ -158,7 +150,7 @@ def read_config(config: Mapping[str, Any], source: str) -> JointConfig:
         mixer=known[kinds.pop()],
         condition_channels=int(sides.audio["connector_channel"]),
         multiples=sides.map(lambda side: tuple(side["channel_mult_connector"])),
-        head_size=Modal(
+        head_size=Pair(
             int(config["unet_audio_config"]["attention_head_dim"]),
             int(config["unet_video_config"]["attention_head_dim"]),
         ),
@@ -168,15 +160,6 @@ def read_config(config: Mapping[str, Any], source: str) -> JointConfig:
 def _names(ours: Iterable[str], config: JointConfig) -> dict[str, str]:
     levels = config.multiples.map(len)
     return {key: released_name(key, config.mixer, levels) for key in ours}
-
-
-def _released_shape(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Give a linear layer the shape of the convolution that it was."""
-    if name.endswith(("proj_in.weight", "proj_out.weight")):
-        return (*shape, 1, 1)
-    if name.endswith(("ff.proj_in.0.weight", "ff.proj_out.1.weight")):
-        return (*shape, 1, 1, 1)
-    return (*shape, 1, 1, 1) if name.endswith("ff.proj_out.0.g") else shape
 
 
 def _first(names: set[str]) -> str:

@@ -1,23 +1,23 @@
 """CMC-PE: cross-modal conditioning as positional encoding (section 3.3.2).
 
-What the other modality says at a time is added to every feature at that time, as a positional
-code would be, and self-attention follows. So the two are aligned by construction, not by what an
-attention happens to learn.
+The other modality's vector at a time is added to every feature at that time, as a positional
+encoding would be, and self-attention follows. So the modalities are aligned by construction, not
+by learned attention.
 
 Conventions
 -----------
 x is a block's output, (B T, C, H, W): for video the T frames of a clip behind one another, for
-sound T = 1 and the rows H are its time. `vectors` (b, t, D) come from the other modality's
+audio T = 1 and the rows H are its time. `vectors` (b, t, D) come from the other modality's
 connector. B may be a multiple of b: the two halves of classifier-free guidance share a condition.
 
 Where the released code goes beyond the paper
 ---------------------------------------------
 - The vectors are divided by their norm over *time*, channel by channel.
-- Each block first widens them by a GEGLU layer of its own and normalises the result.
+- Each block first projects them by a GEGLU layer of its own and normalises the result.
 - "Interpolated" (paper) is nearest neighbour: position i takes vector floor(i t / L).
 - The stream restarts from each LayerNorm: residuals begin at the normalised features.
-- Attention runs inside one frame of the video; motion is left to the base model.
-- Sound is 104 rows = 4.16 s against 4 s of video; both ends are matched nevertheless.
+- Attention runs within one frame of the video; motion is left to the base model.
+- Audio has 104 rows = 4.16 s against 4 s of video; both ends are matched nevertheless.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ WIDENING = 4  # GEGLU's inner width, in units of its input
 
 
 class CMCPE(nn.Module):
-    """Adds the other modality's vectors at their time; two self-attentions and a GEGLU follow.
+    """Add the other modality's vectors at their time; two self-attentions and a GEGLU follow.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class CMCPE(nn.Module):
     groups : int
         of the group norms
     rows_are_time : bool
-        sound: time runs along H; video: along the frames
+        audio: time runs along H; video: along the frames
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class CMCPE(nn.Module):
 
     @staticmethod
     def condition(vectors: Tensor) -> Tensor:
-        """Scale the vectors (b, t, D): each channel has norm 1 over time."""
+        """Normalise the vectors (b, t, D): each channel has norm 1 over time."""
         return functional.normalize(vectors, dim=1)
 
     def forward(self, x: Tensor, condition: Tensor, frames: int) -> Tensor:
@@ -85,24 +85,24 @@ class CMCPE(nn.Module):
         y = x.view(clips, frames, channels, height, width).transpose(1, 2)
         y = self.norm(y).permute(0, 2, 3, 4, 1)  # statistics over all frames of a clip
         y = self.norm1(self.proj_in(y))  # (B, T, H, W, C)
-        code = self._code(condition, height if self.rows_are_time else frames)
-        code = code.repeat(clips // len(code), 1, 1)
-        code = code[:, None, :, None] if self.rows_are_time else code[:, :, None, None]
-        y = y + self._attend(self.attention1, y + code)
+        encoding = self._encoding(condition, height if self.rows_are_time else frames)
+        encoding = encoding.repeat(clips // len(encoding), 1, 1)
+        encoding = encoding[:, None, :, None] if self.rows_are_time else encoding[:, :, None, None]
+        y = y + self._attend(self.attention1, y + encoding)
         y = self.norm2(y)
         y = y + self._attend(self.attention2, y)
         y = self.norm3(y)
         y = y + self.feed_forward(y)
-        added: Tensor = self.proj_out(y)
-        return x + added.permute(0, 1, 4, 2, 3).reshape(x.shape)
+        residual: Tensor = self.proj_out(y)
+        return x + residual.permute(0, 1, 4, 2, 3).reshape(x.shape)
 
-    def _code(self, condition: Tensor, positions: int) -> Tensor:
-        """Give what is added at each position, (b, positions, C)."""
-        code = self.widen_norm(self.widen(condition).transpose(1, 2))
-        return functional.interpolate(code, positions, mode="nearest").transpose(1, 2)
+    def _encoding(self, condition: Tensor, positions: int) -> Tensor:
+        """Return the encoding of each position, (b, positions, C)."""
+        encoding = self.widen_norm(self.widen(condition).transpose(1, 2))
+        return functional.interpolate(encoding, positions, mode="nearest").transpose(1, 2)
 
     @staticmethod
     def _attend(attention: Attention, y: Tensor) -> Tensor:
-        """Let the positions of one frame see each other."""
-        found: Tensor = attention(y.flatten(0, 1).flatten(1, 2))
-        return found.view(y.shape)
+        """Apply self-attention among the positions (H W) of each frame."""
+        attended: Tensor = attention(y.flatten(0, 1).flatten(1, 2))
+        return attended.view(y.shape)

@@ -1,14 +1,14 @@
-"""The connector: what one modality's noisy latents tell the other (environment encoder).
+"""The connector: features of one modality's noisy latents, which condition the other's U-Net.
 
-The encoder sees x_t beside the clean latents that the previous step guessed (self-conditioning,
-section 3.3.2; zeros at the first step), and gives one vector per time step. How these vectors
-become a condition is the mixer's business: `cmc_pe`, `cross_attention`.
+Its input is x_t, concatenated along the channels with the clean latents that the previous step
+predicted (self-conditioning, section 3.3.2; zeros at the first step); its output is one vector per
+point in time. The mixers turn these vectors into a condition: `cmc_pe`, `cross_attention`.
 
 Conventions
 -----------
-Sound: (B, C, Ta, F), time before frequency. Video: (B, C, T, H, W). `embedding` (B, D) is the
-base U-Net's own embedding of the noise level at which x_t stands.
-What comes out is (B, t, C): video t = T, sound t = Ta / 2 for two levels.
+Audio: (B, C, Ta, F), time before frequency. Video: (B, C, T, H, W). `embedding` (B, D) is the
+base U-Net's own embedding of the time step of x_t.
+The output is (B, t, C): video t = T, audio t = Ta / 2 for two levels.
 
 References
 ----------
@@ -26,23 +26,23 @@ from torch.nn import functional
 from svbench.baselines.joint.connector_time import TemporalBlock
 
 
-class EnvironmentEncoder(nn.Module):
-    """Reads one modality's noisy latents for the other.
+class Connector(nn.Module):
+    """Encode one modality's noisy latents for the U-Net of the other (CoDi's environment encoder).
 
     Parameters
     ----------
     in_channels : int
-        channels of x_t beside the guessed x_0
+        channels of x_t and the predicted x_0 together
     width : int
         channels of the base U-Net's first block; the embedding has four times as many
     multiples : sequence of int
         width of each level, in units of `width`; between two levels the size is halved
     out_channels : int
-        length of the vectors that come out
+        length of the output vectors
     groups : int
         of the group norms
     over_time : bool
-        video: read along the frames too
+        video: with temporal blocks, along the frames
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class EnvironmentEncoder(nn.Module):
         self.out = nn.Conv2d(widths[-1], out_channels, 3, padding=1)
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
-        """Give one vector per time step, (B, t, C), averaged over the other axes."""
+        """Return one vector per point in time, (B, t, C), averaged over the other axes."""
         video = x.ndim == 5
         frames = x.shape[2] if video else 1
         y = x.transpose(1, 2).flatten(0, 1) if video else x
@@ -79,14 +79,14 @@ class EnvironmentEncoder(nn.Module):
                 y = self.times[level](y, frames)
             if level < len(self.downs):
                 y = self.downs[level](y)
-        told: Tensor = self.out(functional.silu(self.norm(y)))
+        features: Tensor = self.out(functional.silu(self.norm(y)))
         if video:
-            return told.mean(dim=(2, 3)).view(len(x), frames, -1)
-        return told.mean(dim=3).transpose(1, 2)
+            return features.mean(dim=(2, 3)).view(len(x), frames, -1)
+        return features.mean(dim=3).transpose(1, 2)
 
 
 class ResBlock(nn.Module):
-    """Two convolutions with the noise level between them; the second starts at zero."""
+    """Two convolutions with the time embedding between them; the second starts at zero."""
 
     def __init__(self, in_channels: int, out_channels: int, embedding: int, groups: int) -> None:
         super().__init__()
@@ -104,9 +104,9 @@ class ResBlock(nn.Module):
         nn.init.zeros_(self.conv2.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor, embedding: Tensor, frames: int) -> Tensor:
-        """Read (B T, C, H, W) at the noise level of its clip."""
+        """Apply to (B T, C, H, W), with the time embedding (B, D) of its clip."""
         level = self.level(functional.silu(embedding)).repeat_interleave(frames, dim=0)
         y = self.conv1(functional.silu(self.norm1(x))) + level[..., None, None]
         y = self.conv2(functional.silu(self.norm2(y)))
-        found: Tensor = self.skip(x) + y
-        return found
+        output: Tensor = self.skip(x) + y
+        return output

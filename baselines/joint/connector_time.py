@@ -1,4 +1,4 @@
-"""How the video's environment encoder reads time: attention, gated mixing and shifts along frames.
+"""Temporal layers of the video's connector: attention, gated mixing and shifts along frames.
 
 The paper takes its connector from CoDi (Tang et al., 2023) and does not describe it; what is
 written here follows the released checkpoints. Each part is a residual branch whose last layer
@@ -6,7 +6,7 @@ starts at zero.
 
 Conventions
 -----------
-Pictures are (B T, C, H, W), frames of one clip behind one another; `frames` is T. "Norm over an
+Frames are (B T, C, H, W), those of one clip behind one another; `frames` is T. "Norm over an
 axis" subtracts the mean and divides by sqrt(max(variance, eps)), with a learned gain and no bias.
 
 Where the released code surprises
@@ -44,7 +44,7 @@ class TemporalBlock(nn.Module):
         self.shift = FrameShift(channels, groups)
 
     def forward(self, x: Tensor, frames: int) -> Tensor:
-        """Read (B T, C, H, W) along its frames; same shape."""
+        """Apply along the frames of (B T, C, H, W); same shape."""
         clips, (channels, height, width) = len(x) // frames, x.shape[1:]
         tokens = x.view(clips, frames, channels, height * width).permute(0, 3, 1, 2)
         tokens = tokens.reshape(-1, frames, channels)  # (B H W, T, C)
@@ -52,12 +52,12 @@ class TemporalBlock(nn.Module):
         tokens = tokens + self.mix(tokens)
         tokens = tokens.view(clips, height * width, frames, channels)
         x = tokens.permute(0, 2, 3, 1).reshape(x.shape)
-        late: Tensor = self.shift(x, frames)
-        return x + late
+        residual: Tensor = self.shift(x, frames)
+        return x + residual
 
 
 class TemporalAttention(nn.Module):
-    """Self-attention over the frames at each place, with absolute and relative positions."""
+    """Self-attention over the frames at each position, with absolute and relative time encoding."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -75,21 +75,21 @@ class TemporalAttention(nn.Module):
         nn.init.zeros_(self.to_out.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Give the residual of (N, T, C)."""
+        """Return the residual of (N, T, C)."""
         rows, frames, channels = x.shape
         y = x + positions(frames, channels, x.device).to(x.dtype)
         y = normed(y, 1) * self.gain
         heads = (rows, frames, HEADS, channels // 4)
         q = self.to_q(y).view(heads)
         k, v = (part.view(heads) for part in self.to_kv(y).chunk(2, dim=-1))
-        found = functional.scaled_dot_product_attention(
+        attended = functional.scaled_dot_product_attention(
             q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), self._bias(frames, x)
         )
-        answer: Tensor = self.to_out(found.transpose(1, 2).reshape(rows, frames, -1))
-        return answer
+        residual: Tensor = self.to_out(attended.transpose(1, 2).reshape(rows, frames, -1))
+        return residual
 
     def _bias(self, frames: int, like: Tensor) -> Tensor:
-        """Give what each head adds for the distance of two frames, (1, heads, T, T)."""
+        """Return each head's bias for the distance of two frames, (1, heads, T, T)."""
         place = torch.arange(frames, device=like.device, dtype=torch.float32)
         apart = place[:, None] - place
         apart = apart.sign() * (apart.abs() + 1).log()
@@ -98,7 +98,7 @@ class TemporalAttention(nn.Module):
 
 
 class GatedMix(nn.Module):
-    """GEGLU feed-forward; half of the gated channels come one frame late."""
+    """GEGLU feed-forward; half of the gated channels are delayed by one frame."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -108,18 +108,18 @@ class GatedMix(nn.Module):
         self.outward = nn.Linear(inner, channels, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Give the residual of (N, T, C)."""
+        """Return the residual of (N, T, C)."""
         value, gate = self.inward(x).float().chunk(2, dim=-1)
         y = value * functional.gelu(gate)
         now, late = y.chunk(2, dim=-1)
         y = torch.cat([now, functional.pad(late[:, :-1], (0, 0, 1, 0))], dim=-1)
         y = normed(y, -1) * self.gain
-        answer: Tensor = self.outward(y.to(x.dtype))
-        return answer
+        residual: Tensor = self.outward(y.to(x.dtype))
+        return residual
 
 
 class FrameShift(nn.Module):
-    """A convolution whose eight groups of channels come 0 to 7 frames late."""
+    """A convolution whose eight groups of channels are delayed by 0 to 7 frames."""
 
     def __init__(self, channels: int, groups: int) -> None:
         super().__init__()
@@ -129,7 +129,7 @@ class FrameShift(nn.Module):
         nn.init.zeros_(self.conv.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor, frames: int) -> Tensor:
-        """Give the residual of (B T, C, H, W)."""
+        """Return the residual of (B T, C, H, W)."""
         y = self.conv(functional.silu(self.norm(x))).view(-1, frames, *x.shape[1:])
         late = [
             functional.pad(part[:, : max(frames - k, 0)], (0,) * 6 + (min(k, frames), 0))
@@ -139,7 +139,7 @@ class FrameShift(nn.Module):
 
 
 def positions(frames: int, channels: int, device: torch.device) -> Tensor:
-    """Give sines and cosines of each frame's time in seconds, (T, C)."""
+    """Return sines and cosines of each frame's time in seconds, (T, C)."""
     half = channels // 2
     seconds = torch.arange(frames, device=device, dtype=torch.float32) / FRAME_RATE
     rates = torch.arange(half, device=device, dtype=torch.float32) * (-math.log(1e4) / (half - 1))
@@ -148,7 +148,7 @@ def positions(frames: int, channels: int, device: torch.device) -> Tensor:
 
 
 def normed(x: Tensor, axis: int) -> Tensor:
-    """Remove mean and scale along an axis."""
+    """Normalise to mean 0 and variance 1 along an axis."""
     floor = 1e-5 if x.dtype == torch.float32 else 1e-3
     variance, mean = torch.var_mean(x, dim=axis, correction=0, keepdim=True)
     return (x - mean) * variance.clamp(min=floor).rsqrt()

@@ -1,8 +1,8 @@
 """Cross-attention mixers: one pooled vector (CoDi's way, the paper's baseline) or one per time.
 
 With one vector there is one key, its weight is 1 whatever the query, and attention is a bias
-that all positions share: what the other modality says cannot be tied to a time. That is the
-limit that section 3.3.1 describes. The one-key case is computed as that bias, which is exact.
+that all positions share: the condition carries no position in time. That is the limitation that
+section 3.3.1 describes. The one-key case is computed as that bias, which is exact.
 
 Conventions
 -----------
@@ -11,8 +11,8 @@ As in `cmc_pe`. Each frame of a video attends by itself.
 Where the released code departs from the paper
 ----------------------------------------------
 It has the single vector only. Its query and key projections (and the norm before them) exist in
-the checkpoint but cannot change anything; they are kept so that checkpoints convert, and do not
-learn.
+the checkpoint but cannot change anything; they are kept so that checkpoints convert, and are
+frozen.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class CrossAttention(nn.Module):
                 idle.requires_grad_(False)
 
     def condition(self, vectors: Tensor) -> Tensor:
-        """Give the keys, each of norm 1: (b, 1, D) pooled, (b, t, D) as a sequence."""
+        """Return the keys, each of norm 1: (b, 1, D) pooled, (b, t, D) as a sequence."""
         if self.keys == "pooled":
             vectors = vectors.mean(dim=1, keepdim=True)
         return functional.normalize(vectors, dim=-1)
@@ -79,19 +79,19 @@ class CrossAttention(nn.Module):
         y = self.norm(x).flatten(2).transpose(1, 2)  # (B T, H W, C); each frame by itself
         y = self.proj_in(y)
         y = y + self.attention1(self.norm1(y))
-        y = y + self._heard(y, condition, clips, frames)
+        y = y + self._cross_attend(y, condition, clips, frames)
         y = y + self.feed_forward(self.norm3(y))
-        added: Tensor = self.proj_out(y)
-        return x + added.transpose(1, 2).reshape(x.shape)
+        residual: Tensor = self.proj_out(y)
+        return x + residual.transpose(1, 2).reshape(x.shape)
 
-    def _heard(self, y: Tensor, condition: Tensor, clips: int, frames: int) -> Tensor:
-        """Give what the condition says to each position."""
+    def _cross_attend(self, y: Tensor, condition: Tensor, clips: int, frames: int) -> Tensor:
+        """Attend from every position (B T, H W, C) to the condition (b, k, D)."""
         if self.keys == "pooled":
-            said: Tensor = self.attention2.to_out[0](self.attention2.to_v(condition))
-            said = said.repeat(clips // len(said), 1, 1)
-            return said.repeat_interleave(frames, dim=0)
+            bias: Tensor = self.attention2.to_out[0](self.attention2.to_v(condition))
+            bias = bias.repeat(clips // len(bias), 1, 1)
+            return bias.repeat_interleave(frames, dim=0)
         keys = condition.repeat(clips // len(condition), 1, 1)
-        found: Tensor = self.attention2(
+        attended: Tensor = self.attention2(
             self.norm2(y).view(clips, -1, y.shape[-1]), encoder_hidden_states=keys
         )
-        return found.view(y.shape)
+        return attended.view(y.shape)

@@ -1,8 +1,8 @@
-"""The table of mixers: the ways in which one modality conditions the other's U-Net.
+"""The table of mixers: the ways to condition a U-Net on the other modality, with one interface.
 
-A mixer stands behind a block of a U-Net and adds what it derives from the other modality. All are
-a Transformer block between two 1 x 1 projections, the last of which starts at zero, so that an
-untrained joint model equals its two base models.
+A mixer follows a block of a U-Net and adds the condition to its output. All are a Transformer block
+between two 1 x 1 projections, the last of which starts at zero: an untrained joint model is exactly
+its two base models.
 
 Conventions
 -----------
@@ -118,7 +118,7 @@ def build_mixer(
     *,
     rows_are_time: bool,
 ) -> CMCPE | CrossAttention:
-    """Build a mixer for a block of `channels`; for sound rows are time, for video frames."""
+    """Build a mixer for a block of `channels`; for audio rows are time, for video frames."""
     mixer = MIXERS[mixer_kind(kind, "mixer")]
     sizes = channels, head_size, condition_channels, groups
     return mixer.build(*sizes, rows_are_time=rows_are_time)

@@ -1,9 +1,9 @@
-"""A joint model as a whole: the joint U-Net with what stands before and behind it.
+"""A whole joint model: the joint U-Net with its codecs and text encoder.
 
 Conventions
 -----------
-A codec turns one modality of clips into scaled latents and back; `shape` is what a sampler draws
-noise in. Latents and captions are as in `joint_unet`.
+A codec turns one modality of clips into scaled latents and back; `shape` is that of the noise that
+a sampler starts from. Latents and text embeddings are as in `joint.unet`.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from svbench.baselines.joint.ddim import NoiseSchedule
-from svbench.baselines.joint.pair import Modal
+from svbench.baselines.joint.pair import Pair
 from svbench.baselines.joint.unet import JointUNet
 from svbench.types import Clip, ClipSpec
 
 
 class AudioCodec(Protocol):
-    """Sound to latents (C, Ta, F) and back."""
+    """Audio to latents (C, Ta, F) and back."""
 
     def shape(self, spec: ClipSpec) -> tuple[int, int, int]:
-        """Give the latents' shape that a sampler starts from; Ta suits the U-Net's halvings."""
+        """Return the latents' shape that a sampler starts from; Ta suits the U-Net's halvings."""
         ...
 
     def encode(self, clips: Sequence[Clip]) -> Tensor:
-        """Give (B, C, rows, F); rows may be fewer than `shape` says, never more."""
+        """Return (B, C, rows, F); there may be fewer rows than in `shape`, never more."""
         ...
 
     def decode(self, latents: Tensor, spec: ClipSpec) -> list[NDArray[np.float32]]:
-        """Give one sound (spec.samples,) in -1..1 per latent."""
+        """Return one waveform (spec.samples,) in -1..1 per latent."""
         ...
 
 
@@ -42,23 +42,23 @@ class VideoCodec(Protocol):
     """Frames to latents (C, T, H, W) and back."""
 
     def shape(self, spec: ClipSpec) -> tuple[int, int, int, int]:
-        """Give the latents' shape that a sampler starts from."""
+        """Return the latents' shape that a sampler starts from."""
         ...
 
     def encode(self, clips: Sequence[Clip]) -> Tensor:
-        """Give (B, C, T, H, W)."""
+        """Return (B, C, T, H, W)."""
         ...
 
     def decode(self, latents: Tensor, spec: ClipSpec) -> list[NDArray[np.uint8]]:
-        """Give one video (T, H, W, 3) per latent."""
+        """Return one video (T, H, W, 3) per latent."""
         ...
 
 
-class CaptionEncoder(Protocol):
-    """Captions to what the two U-Nets take."""
+class TextEncoder(Protocol):
+    """Captions to the text embeddings that the two U-Nets take."""
 
-    def __call__(self, captions: Sequence[str]) -> Modal[Tensor]:
-        """Give sound (B, D) and video (B, L, D')."""
+    def __call__(self, captions: Sequence[str]) -> Pair[Tensor]:
+        """Return audio (B, D) and video (B, L, D')."""
         ...
 
 
@@ -67,8 +67,8 @@ class JointModel:
     """Everything that turns a caption into a sounding video."""
 
     joint: JointUNet
-    schedules: Modal[NoiseSchedule]
+    schedules: Pair[NoiseSchedule]
     audio: AudioCodec
     video: VideoCodec
-    captions: CaptionEncoder
-    weights: Mapping[str, str]  # what decides its numbers: name of a part -> digest of its file
+    text_encoder: TextEncoder
+    weights: Mapping[str, str]  # what its numbers depend on: name of a part -> digest of its file

@@ -1,28 +1,39 @@
-"""A pair of things, one for sound and one for video: sound first, as in every checkpoint."""
+"""One value for each modality, audio first as in every checkpoint."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 R = TypeVar("R")
 
 
-class Modal(NamedTuple, Generic[T]):
-    """One thing for each modality."""
+class Pair(NamedTuple, Generic[T_co]):
+    """One value for each modality.
 
-    audio: T
-    video: T
+    Examples
+    --------
+    >>> exponents = Pair(audio=0.5, video=2.0)
+    >>> exponents.map(lambda e, steps: steps**e, Pair(audio=4, video=3))
+    Pair(audio=2.0, video=9.0)
+    >>> Pair.collate([Pair(1, 2), Pair(3, 4)], list)
+    Pair(audio=[1, 3], video=[2, 4])
+    """
 
-    def map(self, do: Callable[..., R], *others: Modal[Any]) -> Modal[R]:
-        """Do the same for both; `others` give further arguments."""
-        return Modal(
-            do(self.audio, *(other.audio for other in others)),
-            do(self.video, *(other.video for other in others)),
+    audio: T_co
+    video: T_co
+
+    def map(self, function: Callable[..., R], *others: Pair[Any]) -> Pair[R]:
+        """Apply a function to each modality, with the values of `others` as further arguments."""
+        return Pair(
+            function(self.audio, *(other.audio for other in others)),
+            function(self.video, *(other.video for other in others)),
         )
 
-    @property
-    def swapped(self) -> Modal[T]:
-        """Give each modality the other's: what crosses over."""
-        return Modal(self.video, self.audio)
+    @staticmethod
+    def collate(pairs: Iterable[Pair[T]], function: Callable[[list[T]], R]) -> Pair[R]:
+        """Apply a function to the list of each modality's values."""
+        audio, video = zip(*pairs, strict=True)
+        return Pair(function(list(audio)), function(list(video)))

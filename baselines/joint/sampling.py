@@ -1,55 +1,59 @@
-"""Joint sampling: both modalities step from noise to data, hearing each other (Algorithm 1).
+"""Joint sampling: both modalities are denoised together, conditioned on each other (Algorithm 1).
 
-At each step both U-Nets say what noise they see; each says it twice, with and without its
-caption, and the difference is enlarged (classifier-free guidance). What they say gives a guess of
-the clean latents, which the connectors see at the next step (self-conditioning).
+The loop is in `sample`. Each step takes both modalities from their local time steps, n(t) of the
+audio and m(t) of the video (Eq. 8), to the next ones: the joint U-Net predicts the noise epsilon,
+under classifier-free guidance; epsilon gives the predicted data x0_hat (Eq. 6), and both give the
+latents at the next, lower noise level (DDIM, Eq. 5). The connectors see x_t beside the x0_hat of
+the step before (self-conditioning, section 3.3.2).
 
 Conventions
 -----------
-Modal(audio, video), latents and captions as in `joint_unet`; latents are kept in float32 whatever
-the network's type. Captions hold the guidance halves behind one another: first B without (a
-negative or empty prompt), then B with the caption.
+Pair(audio, video), latents and text embeddings as in `joint.unet`; latents are kept in float32
+whatever the network's dtype. The text embeddings are the concatenation of both halves of the
+guidance: first B unconditional (a negative or empty caption), then B of the captions.
 
 What the released code computes and this does not, with the same result
 -----------------------------------------------------------------------
-- The connectors see the same latents in both halves of the guidance: they run once.
-- A last step whose noise level stays the same leaves the latents as they are (video, official
-  map: from level 0 to level 0): its U-Net is not called, nor the connector that it would hear.
-- A guidance of 1 is the captioned half alone.
-- Captions' keys and values, and attention to a single key: `text_attention`, `cross_attention`.
+- The connectors' inputs are the same in both halves of the guidance: they run once.
+- A last step between equal noise levels leaves the latents as they are (video, official map: from
+  level 0 to level 0): its U-Net does not run, nor the connector that would condition it.
+- With a guidance of 1 the unconditional half does not run.
+- Keys and values of the text, and attention to a single key: `text_attention`, `cross_attention`.
 
 References
 ----------
 M. Ishii et al., Eq. 5, 6, 8 and Algorithm 1. J. Ho, T. Salimans: Classifier-free diffusion
-guidance, 2021. T. Chen, R. Zhang, G. Hinton: Analog bits, ICLR 2023 (self-conditioning).
+guidance, 2021. J. Song, C. Meng, S. Ermon: Denoising diffusion implicit models, ICLR 2021.
+T. Chen, R. Zhang, G. Hinton: Analog bits, ICLR 2023 (self-conditioning).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import torch
 from torch import Tensor
 
-from svbench.baselines.joint.ddim import NoiseSchedule, ddim_step, to_noise
-from svbench.baselines.joint.pair import Modal
+from svbench.baselines.joint.ddim import NoiseSchedule, Prediction, ddim_step, epsilon_and_x0
+from svbench.baselines.joint.pair import Pair
 from svbench.baselines.joint.timesteps import TimestepMap, local_timesteps
-from svbench.baselines.joint.unet import JointUNet, environment
+from svbench.baselines.joint.unet import JointUNet, connector_inputs
 from svbench.errors import ConfigError
 
-PAPER_GUIDANCE: Final = Modal(audio=2.5, video=7.5)  # section 4.1
+PAPER_GUIDANCE: Final = Pair(audio=2.5, video=7.5)  # section 4.1
 
 
 @dataclass(frozen=True, slots=True)
 class SamplerSettings:
     """How latents are sampled; the defaults are the paper's (section 4.1)."""
 
-    steps: int = 25
-    gamma: float = 1.5  # 1 adjusts nothing
+    steps: int = 25  # T
+    gamma: float = 1.5  # of Eq. 8; 1 adjusts nothing
     timestep_map: TimestepMap = "eq8"
-    guidance: Modal[float] = PAPER_GUIDANCE
+    guidance: Pair[float] = PAPER_GUIDANCE
 
     def __post_init__(self) -> None:
         local_timesteps(self.steps, self.gamma, self.timestep_map)
@@ -58,53 +62,51 @@ class SamplerSettings:
 
     @property
     def halves(self) -> int:
-        """Tell how many captions each clip needs: 2 with guidance, else 1."""
+        """Return how many text embeddings each clip needs: 2 with guidance, else 1."""
         return 2 if max(self.guidance) > 1 else 1
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one step of the sampler found; handed to an observer."""
+    """The state of the sampler after a step, for an observer."""
 
     index: int
-    timesteps: Modal[int]
-    noise: Modal[Tensor]
-    x0_hat: Modal[Tensor]
-    latents: Modal[Tensor]
+    timesteps: Pair[int]
+    noise: Pair[Tensor]
+    x0_hat: Pair[Tensor]
+    latents: Pair[Tensor]
 
 
 @dataclass(frozen=True, slots=True)
-class _Path:
-    """One modality's noise levels: where each step stands, and where it goes."""
+class _Level:
+    """The noise level of one modality at a step, and the next one."""
 
-    timesteps: list[int]
-    alpha_bar: Tensor  # (T + 1,); the last is where the sampler ends
-    schedule: NoiseSchedule
-
-    def stays(self, i: int) -> bool:
-        """Tell whether step i is the last and changes nothing."""
-        return i == len(self.timesteps) - 1 and bool(self.alpha_bar[i] == self.alpha_bar[i + 1])
+    t: int  # n(t) or m(t), as an index into the table
+    alpha_bar: Tensor
+    alpha_bar_next: Tensor  # at n(t - 1) or m(t - 1)
+    prediction: Prediction
+    changes: bool  # False for a last step between equal levels
 
 
 def sample(
     joint: JointUNet,
-    start: Modal[Tensor],
-    captions: Modal[Tensor],
-    schedules: Modal[NoiseSchedule],
+    start: Pair[Tensor],
+    text: Pair[Tensor],
+    schedules: Pair[NoiseSchedule],
     settings: SamplerSettings,
     observe: Callable[[Step], None] = lambda _step: None,
-) -> Modal[Tensor]:
-    """Sample latents of sound and video together.
+) -> Pair[Tensor]:
+    """Sample latents of audio and video together.
 
     Parameters
     ----------
     joint : JointUNet
         in evaluation mode
-    start : Modal of Tensor
-        unit Gaussian noise, sound (B, C, Ta, F) and video (B, C, T, H, W)
-    captions : Modal of Tensor
-        (2 B, ...): B without, B with the caption; without guidance (B, ...)
-    schedules : Modal of NoiseSchedule
+    start : Pair of Tensor
+        unit Gaussian noise, audio (B, C, Ta, F) and video (B, C, T, H, W)
+    text : Pair of Tensor
+        text embeddings (2 B, ...): B unconditional, B of the captions; without guidance (B, ...)
+    schedules : Pair of NoiseSchedule
         of the base models
     settings : SamplerSettings
         steps, gamma, guidance
@@ -113,80 +115,109 @@ def sample(
 
     Returns
     -------
-    latents : Modal of Tensor
+    latents : Pair of Tensor
         float32, shapes as `start`
     """
-    for told, noise in zip(captions, start, strict=True):
-        if len(told) != settings.halves * len(noise):
-            raise ConfigError(
-                f"captions: found {len(told)} for {len(noise)} clips, "
-                f"expected {settings.halves} per clip"
-            )
-    paths = _paths(settings, schedules)
-    with torch.inference_mode(), joint.sampling():
-        x = start.map(lambda unit: unit.float())
-        x0_hat = eps = x.map(torch.zeros_like)
-        for i in range(settings.steps):
-            call = _Call(joint, environment(x, x0_hat), captions, paths, settings.guidance, i)
-            sound = call.step("audio", x.audio, x0_hat.audio, eps.audio)
-            sight = call.step("video", x.video, x0_hat.video, eps.video)
-            eps, x0_hat, x = map(Modal, sound, sight)
-            observe(Step(i, Modal(*(path.timesteps[i] for path in paths)), eps, x0_hat, x))
+    _check_text(text, start, settings)
+    predict = _GuidedPrediction.of(joint, start, text, settings.guidance)
+    with torch.inference_mode(), joint.caching_text():
+        x = start.map(lambda noise: noise.float())
+        x0_hat = epsilon = x.map(torch.zeros_like)
+        for i, level in enumerate(_levels(settings, schedules)):  # t = T..1
+            # Predict the noise in both latents, each conditioned on the other.
+            output = predict(x, x0_hat, level)
+            # Sample the latents at n(t - 1) and m(t - 1) by Eq. 6 and 5.
+            x, x0_hat, epsilon = map(Pair, *output.map(_ddim, x, x0_hat, epsilon, level))
+            observe(Step(i, level.map(lambda at: at.t), epsilon, x0_hat, x))
     return x
 
 
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """What both modalities need to know at one step."""
+def _levels(settings: SamplerSettings, schedules: Pair[NoiseSchedule]) -> Iterator[Pair[_Level]]:
+    """Yield the noise levels at n(t) and m(t) of Eq. 8 for t = T..1."""
 
-    joint: JointUNet
-    environment: Modal[Tensor]
-    captions: Modal[Tensor]
-    paths: Modal[_Path]
-    guidance: Modal[float]
-    i: int
-
-    def step(
-        self, name: str, x: Tensor, x0_hat: Tensor, noise: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Give one modality's noise, the data behind it, and its next latents."""
-        path: _Path = getattr(self.paths, name)
-        if path.stays(self.i):
-            return noise, x0_hat, x
-        said = self._guided(name, x, path.timesteps[self.i])
-        noise, x0_hat = to_noise(said, x, path.alpha_bar[self.i], path.schedule.prediction)
-        return noise, x0_hat, ddim_step(x0_hat, noise, path.alpha_bar[self.i + 1])
-
-    def _guided(self, name: str, x: Tensor, timestep: int) -> Tensor:
-        scale: float = getattr(self.guidance, name)
-        caption: Tensor = getattr(self.captions, name)
-        if scale == 1:
-            caption = caption[-len(x) :]
-        halves = len(caption) // len(x)
-        times = torch.full((len(caption),), timestep, device=x.device)
-        unet = self.joint.audio if name == "audio" else self.joint.video
-        x = x.to(caption.dtype).repeat(halves, *[1] * (x.ndim - 1))
-        said = unet(x, times, caption, self._heard(name)).float()
-        if halves == 1:
-            return said
-        without, captioned = said.chunk(2)
-        return without + scale * (captioned - without)
-
-    def _heard(self, listener: str) -> Tensor:
-        """Give what this modality hears: once, for both halves."""
-        other = "video" if listener == "audio" else "audio"
-        latents: Tensor = getattr(self.environment, other)
-        path: _Path = getattr(self.paths, other)
-        times = torch.full((len(latents),), path.timesteps[self.i], device=latents.device)
-        return self.joint.heard_from(other, latents.to(self.captions.video.dtype), times)
-
-
-def _paths(settings: SamplerSettings, schedules: Modal[NoiseSchedule]) -> Modal[_Path]:
-    times = local_timesteps(settings.steps, settings.gamma, settings.timestep_map)
-
-    def path(timesteps: list[int], schedule: NoiseSchedule) -> _Path:
+    def levels(timesteps: list[int], schedule: NoiseSchedule) -> list[_Level]:
         table = schedule.alpha_bar
         end = torch.ones(1) if settings.timestep_map == "eq8" else table[:1]
-        return _Path(timesteps, torch.cat([table[timesteps], end]), schedule)
+        alpha_bars = torch.cat([table[timesteps], end])
+        last = bool(alpha_bars[-2] != alpha_bars[-1])
+        changes = [True] * (len(timesteps) - 1) + [last]
+        return [
+            _Level(t, alpha_bar, alpha_bar_next, schedule.prediction, change)
+            for t, (alpha_bar, alpha_bar_next), change in zip(
+                timesteps, pairwise(alpha_bars), changes, strict=True
+            )
+        ]
 
-    return times.map(path, schedules)
+    local = local_timesteps(settings.steps, settings.gamma, settings.timestep_map)
+    yield from map(Pair, *local.map(levels, schedules))
+
+
+def _ddim(
+    output: Tensor | None, x: Tensor, x0_hat: Tensor, epsilon: Tensor, level: _Level
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return x at the next noise level, x0_hat and epsilon; without output, as they were."""
+    if output is None:
+        return x, x0_hat, epsilon
+    epsilon, x0_hat = epsilon_and_x0(output, x, level.alpha_bar, level.prediction)
+    return ddim_step(x0_hat, epsilon, level.alpha_bar_next), x0_hat, epsilon
+
+
+@dataclass(frozen=True, slots=True)
+class _GuidedPrediction:
+    """The joint U-Net under classifier-free guidance: u + s (c - u)."""
+
+    joint: JointUNet
+    text: Pair[Tensor]  # unconditional half, then the captions; with a guidance of 1 these alone
+    guidance: Pair[float]
+
+    @classmethod
+    def of(
+        cls, joint: JointUNet, start: Pair[Tensor], text: Pair[Tensor], guidance: Pair[float]
+    ) -> _GuidedPrediction:
+        text = text.map(lambda c, x, s: c[-len(x) :] if s == 1 else c, start, guidance)
+        return cls(joint, text, guidance)
+
+    def __call__(
+        self, x: Pair[Tensor], x0_hat: Pair[Tensor], level: Pair[_Level]
+    ) -> Pair[Tensor | None]:
+        """Predict the noise (or the velocity) in x; None for a modality that does not change."""
+        t = self.text.map(_timesteps, level)
+        inputs = x.map(self._repeated, self.text, level)
+        output = self.joint.predict(inputs, t, self.text, self._conditions(x, x0_hat, level))
+        return output.map(self._combined, x, self.guidance)
+
+    def _conditions(
+        self, x: Pair[Tensor], x0_hat: Pair[Tensor], level: Pair[_Level]
+    ) -> Pair[Tensor | None]:
+        """Return the conditions, once for both halves, each made from the other modality."""
+        dtype = self.text.video.dtype
+        latents = connector_inputs(x, x0_hat).map(lambda tensor: tensor.to(dtype))
+        audio = latents.audio if level.video.changes else None
+        video = latents.video if level.audio.changes else None
+        return self.joint.conditions(Pair(audio, video), x.map(_timesteps, level))
+
+    @staticmethod
+    def _repeated(x: Tensor, text: Tensor, level: _Level) -> Tensor | None:
+        halves = len(text) // len(x)
+        return x.to(text.dtype).repeat(halves, *[1] * (x.ndim - 1)) if level.changes else None
+
+    @staticmethod
+    def _combined(output: Tensor | None, x: Tensor, scale: float) -> Tensor | None:
+        if output is None or len(output) == len(x):
+            return None if output is None else output.float()
+        unconditional, conditional = output.float().chunk(2)
+        return unconditional + scale * (conditional - unconditional)
+
+
+def _timesteps(batch: Tensor, level: _Level) -> Tensor:
+    """Return the time step of each sample of a batch, (B,)."""
+    return torch.full((len(batch),), level.t, device=batch.device)
+
+
+def _check_text(text: Pair[Tensor], start: Pair[Tensor], settings: SamplerSettings) -> None:
+    for embeddings, noise in zip(text, start, strict=True):
+        if len(embeddings) != settings.halves * len(noise):
+            raise ConfigError(
+                f"captions: found {len(embeddings)} for {len(noise)} clips, "
+                f"expected {settings.halves} per clip"
+            )

@@ -1,9 +1,8 @@
-"""The joint model as a system of the benchmark: a caption becomes a sounding video.
+"""The joint model as a system of the benchmark: captions to sounding videos.
 
-A request's noise comes from its seed alone, drawn on the processor in float32, sound before
-video. All else keeps the rule that a clip must not depend on its company: captions are encoded
-and latents decoded one clip at a time, and the sampler's batch always has the same size, the last
-one filled up.
+The noise of a request depends on its seed alone; it is drawn on the CPU in float32, audio before
+video. A clip does not depend on the others of its batch either: captions are encoded and latents
+decoded one clip at a time, and the sampler's batch always has the same size, the last one padded.
 
 Presets
 -------
@@ -33,9 +32,9 @@ from torch import Tensor, nn
 
 from svbench.baselines.joint.mixers import MIXERS, MixerKind
 from svbench.baselines.joint.model import JointModel
-from svbench.baselines.joint.pair import Modal
+from svbench.baselines.joint.pair import Pair
 from svbench.baselines.joint.sampling import SamplerSettings, sample
-from svbench.baselines.joint.text_attention import CaptionAttention
+from svbench.baselines.joint.text_attention import TextAttnProcessor
 from svbench.errors import ConfigError, DataError, StoppedError
 from svbench.types import Clip, ClipSpec, Request
 
@@ -50,10 +49,10 @@ DTYPES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What decides a sample beside the model."""
+    """What a sample depends on beside the model."""
 
     sampler: SamplerSettings
-    negative: str  # the caption that guidance leads away from
+    negative: str  # negative caption of classifier-free guidance
 
 
 PRESETS: Final[Mapping[str, Recipe]] = {
@@ -90,7 +89,7 @@ class Machine:
 
 
 class OnDisk(Protocol):
-    """A model that can be described before it is loaded."""
+    """A model whose weights have a digest before they are loaded."""
 
     def weights(self) -> Mapping[str, str]:
         """Digest its files, by part."""
@@ -102,16 +101,16 @@ class OnDisk(Protocol):
 
 
 class Joint:
-    """A joint model that answers requests; it is loaded at the first one.
+    """A joint model that generates clips; it is loaded at the first request.
 
     Parameters
     ----------
     mixer : MixerKind
-        how the modalities hear each other: the name of the row
+        how the modalities condition each other: the name of the row
     model : OnDisk
         the weights
     recipe : Recipe
-        a preset, or one changed
+        a preset, or a changed one
     machine : Machine
         device, precision, batch
     """
@@ -127,31 +126,31 @@ class Joint:
         self._lock = RLock()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Travel without what was loaded."""
+        """Pickle without what was loaded."""
         return Joint, (self._mixer, self._model, self._recipe, self._machine)
 
     @property
     def name(self) -> str:
-        """Name its folder in the store and its row in the table."""
+        """Return the name of its folder in the store and of its row in the table."""
         return f"{self._mixer}-gamma{self._recipe.sampler.gamma:g}"
 
     @property
     def title(self) -> str:
-        """Name it as a reader of the table should see it."""
+        """Return its title in tables."""
         return f"{MIXERS[self._mixer].title}, gamma {self._recipe.sampler.gamma:g}"
 
     @property
     def made_of_real_clips(self) -> bool:
-        """Tell that it sees no real clip."""
+        """Return False: its clips hold nothing of real ones."""
         return False
 
     def decided_by(self, request: Request) -> Mapping[str, str]:
-        """Return what decides one clip: the settings and its caption."""
+        """Return what one clip depends on: the settings and its caption."""
         return {**self.settings, "caption": request.caption}
 
     @cached_property
     def settings(self) -> Mapping[str, str]:
-        """Tell everything that decides its clips."""
+        """Return all settings that its clips depend on."""
         sampler = self._recipe.sampler
         return {
             "mixer": self._mixer,
@@ -169,24 +168,24 @@ class Joint:
         }
 
     def generate(self, requests: Sequence[Request], spec: ClipSpec) -> Iterator[Clip]:
-        """Yield one clip per request, in order; a batch is made when its first is asked for."""
+        """Yield one clip per request, in order; a batch is made when its first clip is consumed."""
         waiting = list(requests)
         while waiting:
             with nullcontext() if self._machine.copies else self._lock:
-                clips = self._first_of(waiting, spec)
+                clips = self._next_batch(waiting, spec)
             waiting = waiting[len(clips) :]
             yield from clips
 
-    def _first_of(self, waiting: Sequence[Request], spec: ClipSpec) -> list[Clip]:
-        """Make the first clips of those that wait: as many as memory holds."""
+    def _next_batch(self, waiting: Sequence[Request], spec: ClipSpec) -> list[Clip]:
+        """Make the clips of the first requests: as many as memory holds."""
         model: JointModel | None = None
         while True:
             try:
                 model = self._ready()
-                return self._made(model, waiting[: self._size], spec)
+                return self._sampled(model, waiting[: self._size], spec)
             except torch.OutOfMemoryError as error:
                 reason = str(error).splitlines()[0]
-            # Behind the block, where the error no longer holds the tensors it met.
+            # Outside the block, where the error no longer holds references to tensors.
             if self._size == 1 or model is None:
                 what = "the model" if model is None else "one clip at a time"
                 raise StoppedError(
@@ -204,30 +203,36 @@ class Joint:
             if self._place.type == "cuda":
                 torch.cuda.empty_cache()
 
-    def _made(self, model: JointModel, requests: Sequence[Request], spec: ClipSpec) -> list[Clip]:
-        """Make a batch, filled up to its size."""
-        filled = [*requests, *[requests[-1]] * (self._size - len(requests))]
+    def _sampled(
+        self, model: JointModel, requests: Sequence[Request], spec: ClipSpec
+    ) -> list[Clip]:
+        """Sample and decode a batch, padded to its size."""
+        padded = [*requests, *[requests[-1]] * (self._size - len(requests))]
         with _inference(self._place):
-            noise = [_noise(model, request.seed, spec) for request in filled]
-            start = Modal(*(torch.stack(some).to(self._place) for some in zip(*noise, strict=True)))
-            told = self._told(model, [request.caption for request in filled])
-            latents = sample(model.joint, start, told, model.schedules, self._recipe.sampler)
-            kept = latents.map(lambda some: some[: len(requests)])
+            noise = Pair.collate((_noise(model, r.seed, spec) for r in padded), torch.stack)
+            start = noise.map(lambda tensor: tensor.to(self._place))
+            text = self._text(model, [request.caption for request in padded])
+            latents = sample(model.joint, start, text, model.schedules, self._recipe.sampler)
+            kept = latents.map(lambda tensor: tensor[: len(requests)])
             sounds = model.audio.decode(kept.audio, spec)
             videos = model.video.decode(kept.video, spec)
         return [Clip(v, s, spec) for v, s in zip(videos, sounds, strict=True)]
 
-    def _told(self, model: JointModel, captions: Sequence[str]) -> Modal[Tensor]:
+    def _text(self, model: JointModel, captions: Sequence[str]) -> Pair[Tensor]:
         """Encode captions, behind as many negative ones if there is guidance."""
-        dtype = DTYPES[self._machine.dtype]
-        told = model.captions(captions).map(lambda some: some.to(self._place, dtype))
+
+        def encoded(captions: Sequence[str]) -> Pair[Tensor]:
+            dtype = DTYPES[self._machine.dtype]
+            return model.text_encoder(captions).map(lambda text: text.to(self._place, dtype))
+
+        text = encoded(captions)
         if self._recipe.sampler.halves == 1:
-            return told
-        away = model.captions([self._recipe.negative]).map(lambda one: one.to(self._place, dtype))
-        return told.map(lambda some, one: torch.cat([one.expand_as(some), some]), away)
+            return text
+        negative = encoded([self._recipe.negative])
+        return text.map(lambda c, n: torch.cat([n.expand_as(c), c]), negative)
 
     def _ready(self) -> JointModel:
-        """Give the model, loaded and moved at its first use."""
+        """Return the model, loaded at its first use."""
         worker = get_ident() if self._machine.copies else 0
         with self._lock:
             if worker not in self._loaded:
@@ -246,36 +251,35 @@ class Joint:
 def recipe(
     preset: str = "paper", *, steps: int | None = None, gamma: float | None = None
 ) -> Recipe:
-    """Give a preset, or one with other steps or another gamma."""
+    """Return a preset, with other steps or another gamma if given."""
     if preset not in PRESETS:
         raise ConfigError(f"--preset: found {preset!r}, expected one of {', '.join(PRESETS)}")
-    usual = PRESETS[preset]
+    chosen = PRESETS[preset]
     sampler = replace(
-        usual.sampler,
-        steps=usual.sampler.steps if steps is None else steps,
-        gamma=usual.sampler.gamma if gamma is None else gamma,
+        chosen.sampler,
+        steps=chosen.sampler.steps if steps is None else steps,
+        gamma=chosen.sampler.gamma if gamma is None else gamma,
     )
-    return replace(usual, sampler=sampler)
+    return replace(chosen, sampler=sampler)
 
 
 def compile_blocks(joint: nn.Module) -> None:
     """Compile the model block by block.
 
     The mixers join the U-Nets by hooks, which run around a block's `forward`: that alone is
-    compiled. Attention to captions remembers keys and values from call to call, so it stays as it
-    is.
+    compiled. Attention to the text caches keys and values from call to call, so it is not compiled.
     """
     unets: Any = joint.get_submodule("unets")
     blocks: list[nn.Module] = []
-    for unet in unets.values():
+    for unet in unets:
         blocks += [*unet.down_blocks, unet.mid_block, *unet.up_blocks]
     blocks += joint.get_submodule("connectors").children()
     for places in joint.get_submodule("mixers").children():
         blocks += places.children()
     for module in joint.modules():
-        if isinstance(getattr(module, "processor", None), CaptionAttention):
-            keep: Any = torch.compiler.disable
-            module.forward = keep(module.forward)
+        if isinstance(getattr(module, "processor", None), TextAttnProcessor):
+            disable: Any = torch.compiler.disable
+            module.forward = disable(module.forward)
     for block in blocks:
         block.forward = torch.compile(block.forward)
 
@@ -285,11 +289,11 @@ def short_digest(weights: Mapping[str, str]) -> str:
     return hashlib.sha256(json.dumps(dict(weights), sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _noise(model: JointModel, seed: int, spec: ClipSpec) -> Modal[Tensor]:
-    """Draw a request's noise from its seed alone: sound, then video."""
+def _noise(model: JointModel, seed: int, spec: ClipSpec) -> Pair[Tensor]:
+    """Draw a request's noise from its seed alone: audio, then video."""
     random = torch.Generator().manual_seed(seed)
-    sound = torch.randn(model.audio.shape(spec), generator=random)
-    return Modal(sound, torch.randn(model.video.shape(spec), generator=random))
+    shapes = Pair(model.audio.shape(spec), model.video.shape(spec))
+    return shapes.map(lambda shape: torch.randn(shape, generator=random))
 
 
 @contextmanager

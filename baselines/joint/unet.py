@@ -1,4 +1,4 @@
-"""The joint model: two U-Nets that hear each other through connectors and mixers (Figure 1).
+"""The joint model: two U-Nets that condition each other through connectors and mixers (Figure 1).
 
 Nothing of diffusers is changed or copied: the mixers join the U-Nets by forward hooks, after the
 last two down blocks and the first two up blocks (appendix A.2). The skip connection that leaves
@@ -6,10 +6,11 @@ with a down block's output carries the mixed features too, as in the released co
 
 Conventions
 -----------
-Modal(audio, video) holds one thing for each modality. Latents: sound (B, C, Ta, F), video
-(B, C, T, H, W). Times are LongTensors (B,). Captions: sound, one vector per clip (B, D), given as
-a class label (AudioLDM; CLAP's text embedding); video, token features (B, L, D) (CLIP).
-What a U-Net hears is named after the one that hears: `heard.audio` comes from the video.
+Pair(audio, video) holds one value for each modality. Latents x_t: audio (B, C, Ta, F), video
+(B, C, T, H, W). Time steps t are LongTensors (B,). Text embeddings: audio, one vector per clip
+(B, D), passed as a class label (AudioLDM; CLAP's text embedding); video, token features (B, L, D)
+(CLIP). A condition is named after the U-Net that it enters: `conditions.audio` is made from the
+video. Its batch b may divide B: the two halves of classifier-free guidance share a condition.
 
 References
 ----------
@@ -28,13 +29,14 @@ from diffusers import UNet2DConditionModel, UNetMotionModel
 from torch import Tensor, cat, nn
 from torch.utils.checkpoint import checkpoint
 
-from svbench.baselines.joint.connector import EnvironmentEncoder
+from svbench.baselines.joint.connector import Connector
 from svbench.baselines.joint.mixers import MixerKind, build_mixer
-from svbench.baselines.joint.pair import Modal
-from svbench.baselines.joint.text_attention import attend_by_clip, remember
+from svbench.baselines.joint.pair import Pair
+from svbench.baselines.joint.text_attention import cached_text, use_text_processors
 
-PAPER_MULTIPLES: Final[Modal[tuple[int, ...]]] = Modal(audio=(2, 4), video=(2, 4))
-PAPER_HEADS: Final = Modal(audio=8, video=8)
+PAPER_MULTIPLES: Final[Pair[tuple[int, ...]]] = Pair(audio=(2, 4), video=(2, 4))
+PAPER_HEADS: Final = Pair(audio=8, video=8)
+UNCONDITIONED: Final[Pair[Tensor | None]] = Pair(None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +45,22 @@ class JointConfig:
 
     mixer: MixerKind = "cmc-pe"
     condition_channels: int = 1280  # length of the connectors' vectors
-    multiples: Modal[tuple[int, ...]] = PAPER_MULTIPLES  # connectors' levels
-    head_size: Modal[int] = PAPER_HEADS  # channels per head in the mixers
+    multiples: Pair[tuple[int, ...]] = PAPER_MULTIPLES  # connectors' levels
+    head_size: Pair[int] = PAPER_HEADS  # channels per head in the mixers
     groups: int = 32  # of every group norm; small models need fewer
+
+
+class ModulePair(nn.Module):
+    """A network for each modality; its weights are named `audio.*` and `video.*`."""
+
+    def __init__(self, audio: nn.Module, video: nn.Module) -> None:
+        super().__init__()
+        self.audio: Any = audio
+        self.video: Any = video
+
+    def __iter__(self) -> Iterator[Any]:
+        yield self.audio
+        yield self.video
 
 
 class JointUNet(nn.Module):
@@ -54,7 +69,7 @@ class JointUNet(nn.Module):
     Parameters
     ----------
     audio : UNet2DConditionModel
-        AudioLDM's U-Net: no cross-attention, the caption is a class embedding
+        AudioLDM's U-Net: no cross-attention, the text embedding is a class embedding
     video : UNetMotionModel
         AnimateDiff's U-Net
     config : JointConfig
@@ -67,117 +82,145 @@ class JointUNet(nn.Module):
         super().__init__()
         self.config = config
         self.checkpointing = False  # trade time for memory in training
-        bases: dict[str, Any] = {"audio": audio, "video": video}
-        self.unets = nn.ModuleDict(bases)
-        self.connectors = nn.ModuleDict(
-            {name: _connector(name, unet, config) for name, unet in self.unets.items()}
+        unets: Pair[Any] = Pair(audio, video)
+        is_video = Pair(audio=False, video=True)
+        self.unets = ModulePair(*unets)
+        self.connectors = ModulePair(
+            *unets.map(lambda *side: _build_connector(config, *side), config.multiples, is_video)
         )
-        self.mixers = nn.ModuleDict(
-            {name: _mixers(name, unet, config) for name, unet in self.unets.items()}
+        self.mixers = ModulePair(
+            *unets.map(lambda *side: _build_mixers(config, *side), config.head_size, is_video)
         )
-        self._captions = attend_by_clip(self.unets["video"])
+        self._text_processors = use_text_processors(unets.video)
 
     def forward(
         self,
-        noisy: Modal[Tensor],
-        times: Modal[Tensor],
-        captions: Modal[Tensor],
-        environment: Modal[Tensor],
-        environment_times: Modal[Tensor] | None = None,
-        alone: str = "",
-    ) -> Modal[Tensor]:
-        """Say what noise is in both latents.
+        x_t: Pair[Tensor | None],
+        t: Pair[Tensor],
+        text: Pair[Tensor],
+        connector_inputs: Pair[Tensor] | None,
+        connector_t: Pair[Tensor] | None = None,
+    ) -> Pair[Tensor | None]:
+        """Predict the noise (or the velocity) in the latents of both modalities.
 
-        `environment` is what the connectors see: latents beside the clean ones guessed from them,
-        (B, 2 C, ...), at `environment_times` (by default `times`). With `alone` a modality's base
-        model speaks and hears nothing; the other's noisy latents come back as they were.
+        Parameters
+        ----------
+        x_t : Pair of Tensor
+            noisy latents; a modality that is None is left out, and its prediction is None
+        t : Pair of Tensor
+            their time steps, (B,)
+        text : Pair of Tensor
+            text embeddings
+        connector_inputs : Pair of Tensor or None
+            noisy latents beside the predicted clean ones, (B, 2 C, ...), see `connector_inputs`;
+            None: the base models, unconditioned on each other
+        connector_t : Pair of Tensor, optional
+            the time steps of the connectors' inputs (default: `t`)
         """
-        if alone == "audio":
-            said = self.audio(noisy.audio, times.audio, captions.audio, None)
-            return noisy._replace(audio=said)
-        if alone == "video":
-            said = self.video(noisy.video, times.video, captions.video, None)
-            return noisy._replace(video=said)
-        heard = self.heard(environment, environment_times or times)
-        return Modal(
-            self.audio(noisy.audio, times.audio, captions.audio, heard.audio),
-            self.video(noisy.video, times.video, captions.video, heard.video),
+        if connector_inputs is None:
+            return self.predict(x_t, t, text)
+        conditions = self.conditions(connector_inputs, connector_t or t)
+        return self.predict(x_t, t, text, conditions)
+
+    def conditions(
+        self, connector_inputs: Pair[Tensor | None], t: Pair[Tensor]
+    ) -> Pair[Tensor | None]:
+        """Encode each modality as the condition of the other's U-Net, one for all its mixers.
+
+        `conditions.audio` is made from `connector_inputs.video`, and is None where that is None.
+        """
+
+        def condition(
+            unet: Any, connector: Connector, mixers: nn.ModuleDict, x: Tensor | None, t: Tensor
+        ) -> Tensor | None:
+            if x is None:
+                return None
+            mixer: Any = next(iter(mixers.values()))  # all four make the same of the vectors
+            made: Tensor = mixer.condition(connector(x, embed_timesteps(unet, t)))
+            return made
+
+        unets, connectors, mixers = self.unets, self.connectors, self.mixers
+        x = connector_inputs
+        return Pair(
+            audio=condition(unets.video, connectors.video, mixers.audio, x.video, t.video),
+            video=condition(unets.audio, connectors.audio, mixers.video, x.audio, t.audio),
         )
 
-    def heard(self, environment: Modal[Tensor], times: Modal[Tensor]) -> Modal[Tensor]:
-        """Give what each U-Net hears of the other modality: one condition for all its mixers."""
-        return Modal(
-            audio=self.heard_from("video", environment.video, times.video),
-            video=self.heard_from("audio", environment.audio, times.audio),
+    def predict(
+        self,
+        x_t: Pair[Tensor | None],
+        t: Pair[Tensor],
+        text: Pair[Tensor],
+        conditions: Pair[Tensor | None] = UNCONDITIONED,
+    ) -> Pair[Tensor | None]:
+        """Predict the noise (or the velocity); without a condition by the base model alone."""
+        return Pair(
+            audio=None
+            if x_t.audio is None
+            else self._predict_audio(x_t.audio, t.audio, text.audio, conditions.audio),
+            video=None
+            if x_t.video is None
+            else self._predict_video(x_t.video, t.video, text.video, conditions.video),
         )
-
-    def heard_from(self, name: str, environment: Tensor, times: Tensor) -> Tensor:
-        """Give what the other modality's U-Net hears of this one."""
-        vectors = self.connectors[name](environment, self._level(name, times))
-        other = "video" if name == "audio" else "audio"
-        mixer: Any = next(iter(self._mixers_of(other).values()))  # all four agree on it
-        condition: Tensor = mixer.condition(vectors)
-        return condition
-
-    def audio(self, noisy: Tensor, times: Tensor, caption: Tensor, heard: Tensor | None) -> Tensor:
-        """Say what noise is in the sound; without `heard` by the base model alone."""
-        with self._mixed("audio", heard, 1):
-            said: Tensor = self.unets["audio"](
-                noisy, times, encoder_hidden_states=None, class_labels=caption, return_dict=False
-            )[0]
-        return said
-
-    def video(self, noisy: Tensor, times: Tensor, caption: Tensor, heard: Tensor | None) -> Tensor:
-        """Say what noise is in the video; without `heard` by the base model alone."""
-        with self._mixed("video", heard, noisy.shape[2]):
-            said: Tensor = self.unets["video"](
-                noisy, times, encoder_hidden_states=caption, return_dict=False
-            )[0]
-        return said
 
     @contextmanager
-    def sampling(self) -> Iterator[None]:
-        """Keep what does not change while a sampler runs: the captions' keys and values."""
-        with remember(self._captions):
+    def caching_text(self) -> Iterator[None]:
+        """Keep what does not change while a sampler runs: the text's keys and values."""
+        with cached_text(self._text_processors):
             yield
 
     @property
     def added(self) -> nn.ModuleDict:
-        """Everything that is not a base model."""
+        """Return everything that is not a base model."""
         return nn.ModuleDict({"connectors": self.connectors, "mixers": self.mixers})
 
+    def _predict_audio(
+        self, x_t: Tensor, t: Tensor, text: Tensor, condition: Tensor | None
+    ) -> Tensor:
+        with self._mixed(self.unets.audio, self.mixers.audio, condition, frames=1):
+            noise: Tensor = self.unets.audio(
+                x_t, t, encoder_hidden_states=None, class_labels=text, return_dict=False
+            )[0]
+        return noise
+
+    def _predict_video(
+        self, x_t: Tensor, t: Tensor, text: Tensor, condition: Tensor | None
+    ) -> Tensor:
+        with self._mixed(self.unets.video, self.mixers.video, condition, frames=x_t.shape[2]):
+            noise: Tensor = self.unets.video(x_t, t, encoder_hidden_states=text, return_dict=False)[
+                0
+            ]
+        return noise
+
     @contextmanager
-    def _mixed(self, name: str, heard: Tensor | None, frames: int) -> Iterator[None]:
-        """Join the mixers to a U-Net for one call."""
+    def _mixed(
+        self, unet: Any, mixers: nn.ModuleDict, condition: Tensor | None, frames: int
+    ) -> Iterator[None]:
+        """Register the mixers as hooks of a U-Net for one call."""
         with ExitStack() as stack:
-            if heard is not None:
-                unet: Any = self.unets[name]
-                for place, mixer in self._mixers_of(name).items():
+            if condition is not None:
+                for place, mixer in mixers.items():
                     blocks = unet.down_blocks if place.startswith("down") else unet.up_blocks
                     block = blocks[int(place.lstrip("downup"))]
-                    hook = _hook(self._through(mixer), heard, frames)
+                    hook = _hook(self._checkpointed(mixer), condition, frames)
                     stack.callback(block.register_forward_hook(hook).remove)
             yield
 
-    def _through(self, mixer: nn.Module) -> Callable[[Tensor, Tensor, int], Tensor]:
-        """Give a mixer, checkpointed if asked for."""
+    def _checkpointed(self, mixer: nn.Module) -> Callable[[Tensor, Tensor, int], Tensor]:
+        """Return a mixer, with gradient checkpointing in a training that asks for it."""
         if not (self.checkpointing and self.training):
             return mixer
-        return lambda *told: checkpoint(mixer, *told, use_reentrant=False)
-
-    def _mixers_of(self, name: str) -> dict[str, nn.Module]:
-        mixers: Any = self.mixers[name]
-        return dict(mixers.items())
-
-    def _level(self, name: str, times: Tensor) -> Tensor:
-        """Embed noise levels as the base U-Net does, (B, D)."""
-        unet: Any = self.unets[name]
-        embedding: Tensor = unet.time_embedding(unet.time_proj(times).to(unet.dtype))
-        return embedding
+        return lambda *inputs: checkpoint(mixer, *inputs, use_reentrant=False)
 
 
-def places(channels: list[int]) -> dict[str, int]:
-    """Name the blocks that a mixer follows, with their channels."""
+def embed_timesteps(unet: Any, t: Tensor) -> Tensor:
+    """Embed time steps (B,) as a base U-Net does, (B, D)."""
+    embedding: Tensor = unet.time_embedding(unet.time_proj(t).to(unet.dtype))
+    return embedding
+
+
+def mixer_places(channels: list[int]) -> dict[str, int]:
+    """Return the names of the blocks that a mixer follows, with their channels."""
     last = len(channels) - 1
     return {
         f"down{last - 1}": channels[-2],
@@ -187,47 +230,48 @@ def places(channels: list[int]) -> dict[str, int]:
     }
 
 
-def environment(noisy: Modal[Tensor], guessed: Modal[Tensor]) -> Modal[Tensor]:
-    """Put latents beside the clean ones guessed before, for the connectors."""
-    return noisy.map(lambda x, x0: cat([x, x0], dim=1), guessed)
+def connector_inputs(x_t: Pair[Tensor], x0_hat: Pair[Tensor]) -> Pair[Tensor]:
+    """Concatenate noisy latents and predicted clean ones (self-conditioning, section 3.3.2)."""
+    return x_t.map(lambda x, x0: cat([x, x0], dim=1), x0_hat)
 
 
 def _hook(
-    mix: Callable[[Tensor, Tensor, int], Tensor], heard: Tensor, frames: int
+    mix: Callable[[Tensor, Tensor, int], Tensor], condition: Tensor, frames: int
 ) -> Callable[..., Any]:
-    def hook(_block: nn.Module, _told: Any, output: Any) -> Any:
+    def hook(_block: nn.Module, _inputs: Any, output: Any) -> Any:
         if isinstance(output, Tensor):  # an up block
-            return mix(output, heard, frames)
+            return mix(output, condition, frames)
         x, skips = output
-        mixed = mix(x, heard, frames)
+        mixed = mix(x, condition, frames)
         return mixed, (*skips[:-1], mixed)
 
     return hook
 
 
-def _connector(name: str, unet: Any, config: JointConfig) -> EnvironmentEncoder:
-    return EnvironmentEncoder(
+def _build_connector(
+    config: JointConfig, unet: Any, multiples: tuple[int, ...], is_video: bool
+) -> Connector:
+    return Connector(
         2 * unet.config.in_channels,
         unet.config.block_out_channels[0],
-        getattr(config.multiples, name),
+        multiples,
         config.condition_channels,
         config.groups,
-        over_time=name == "video",
+        over_time=is_video,
     )
 
 
-def _mixers(name: str, unet: Any, config: JointConfig) -> nn.ModuleDict:
-    head = getattr(config.head_size, name)
+def _build_mixers(config: JointConfig, unet: Any, head_size: int, is_video: bool) -> nn.ModuleDict:
     return nn.ModuleDict(
         {
             place: build_mixer(
                 config.mixer,
-                c,
-                head,
+                channels,
+                head_size,
                 config.condition_channels,
                 config.groups,
-                rows_are_time=name == "audio",
+                rows_are_time=not is_video,
             )
-            for place, c in places(list(unet.config.block_out_channels)).items()
+            for place, channels in mixer_places(list(unet.config.block_out_channels)).items()
         }
     )

@@ -1,16 +1,16 @@
 """The miniature's joint models: the classes of this room at small widths, with their weights.
 
-`svbench train-systems` makes every file beside this one from nothing: it draws a miniature data
-set, trains the two codecs, the text encoder, and one joint model per mixer, all parts of it from
-scratch. `MADE.json` tells how, and holds the sha256 of each file, which is compared before a file
-is read. Their clips are drumsticks of 64 x 64 px; figures of the paper are not comparable.
+`svbench train-systems` makes every file beside this one from scratch: it draws a miniature data
+set, and trains the two codecs, the text encoder, and one joint model per mixer. `MADE.json` records
+how, and holds the sha256 of each file, which is checked before a file is loaded. Their clips are
+drumsticks of 64 x 64 px; figures of the paper are not comparable.
 
     video.safetensors, audio.safetensors    codecs
-    captions.safetensors, captions.json     text encoder and its words
+    captions.safetensors, captions.json     text encoder and its vocabulary
     design.json                             how the networks are built (`nets.Design`)
     <mixer>.safetensors                     a whole joint model, in eight bits a weight
 
-Here lie those of the miniature Greatest Hits, in folders of their own those of other data sets.
+The files of the miniature Greatest Hits lie here, those of other data sets in folders of their own.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from torch import Tensor, nn
 
 from svbench.baselines.joint.mixers import MIXERS, MixerKind
 from svbench.baselines.joint.model import JointModel
-from svbench.baselines.joint.pair import Modal
+from svbench.baselines.joint.pair import Pair
 from svbench.baselines.miniature.audio_codec import AudioCodec
-from svbench.baselines.miniature.captions import Captioner
 from svbench.baselines.miniature.nets import SCHEDULES, Design, joint_unet
+from svbench.baselines.miniature.text_encoder import TextEncoder
 from svbench.baselines.miniature.video_codec import codec_for
 from svbench.errors import DataError
 from svbench.files.text import REASON, read_json, read_object, shown
@@ -43,11 +43,11 @@ VIDEO: Final = "video.safetensors"
 AUDIO: Final = "audio.safetensors"
 ENCODER: Final = "captions.safetensors"
 WORDS: Final = "captions.json"
-GUIDANCE: Final = Modal(audio=1.0, video=1.0)  # the paper's 2.5 and 7.5 are far too much here
+GUIDANCE: Final = Pair(audio=1.0, video=1.0)  # the paper's 2.5 and 7.5 are far too strong here
 SCALE: Final = ".scale"
 EIGHT_BITS: Final = 127
 DESIGN: Final = "design.json"
-ENCODERS: Final = (VIDEO, AUDIO, ENCODER, WORDS)  # what decides latents and captions
+ENCODERS: Final = (VIDEO, AUDIO, ENCODER, WORDS)  # of latents and text embeddings
 SHARED: Final = (*ENCODERS, DESIGN)
 
 
@@ -60,21 +60,21 @@ class Shipped:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """Name its files."""
+        """Return the names of its files."""
         return *SHARED, f"{self.mixer}.safetensors"
 
     def weights(self) -> Mapping[str, str]:
-        """Digest its files, after comparing them with the record."""
+        """Return the digests of its files, after checking them against the record."""
         return verified(self.files, self.folder)
 
     def load(self, place: torch.device, dtype: torch.dtype) -> JointModel:
-        """Load it; the codecs and the text encoder stay on the processor."""
+        """Load it; the codecs and the text encoder stay on the CPU."""
         digests = self.weights()
         model = assemble(self.mixer, self.folder)
         put(model.joint, self.folder / f"{self.mixer}.safetensors")
         model.joint.eval().requires_grad_(False).to(place, dtype)
         return JointModel(
-            model.joint, model.schedules, model.audio, model.video, model.captions, digests
+            model.joint, model.schedules, model.audio, model.video, model.text_encoder, digests
         )
 
 
@@ -101,24 +101,24 @@ def verified(names: Iterable[str], folder: Path = FOLDER) -> dict[str, str]:
 
 
 def assemble(mixer: MixerKind, folder: Path = FOLDER) -> JointModel:
-    """Put a fresh joint model behind the trained codecs and text encoder of a folder."""
+    """Build a fresh joint model with the trained codecs and text encoder of a folder."""
     design = read_design(folder)
     audio, video = AudioCodec(), codec_for(design.motion)
     put(audio.codec, folder / AUDIO)
     put(video.codec, folder / VIDEO)
-    # A third faster for pictures of few channels.
+    # A third faster for images of few channels.
     decoder: Any = video.codec.get_submodule("autoencoder.decoder")
     decoder.to(memory_format=torch.channels_last)
-    captions = Captioner(read_words(folder / WORDS))
-    put(captions.encoder, folder / ENCODER)
-    schedules = SCHEDULES.map(lambda usual, by: replace(usual, clearer=by), design.clearer)
+    text = TextEncoder(read_words(folder / WORDS))
+    put(text.encoder, folder / ENCODER)
+    schedules = SCHEDULES.map(lambda schedule, by: replace(schedule, clearer=by), design.clearer)
     digests = {name: sha256(folder / name) for name in ENCODERS}
     joint = joint_unet(mixer, design.widths)
-    return JointModel(joint, schedules, audio, video, captions, digests)
+    return JointModel(joint, schedules, audio, video, text, digests)
 
 
 def read_words(path: Path) -> list[str]:
-    """Load the words of a text encoder."""
+    """Load the vocabulary of a text encoder."""
     expected = "a list of words"
     words = read_json(path, expected)
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
@@ -127,18 +127,18 @@ def read_words(path: Path) -> list[str]:
 
 
 def write_design(design: Design, folder: Path) -> None:
-    """Tell in a folder of weights how its networks are built."""
-    told = {**asdict(design), "clearer": design.clearer._asdict()}
-    write_text(folder / DESIGN, json.dumps(told) + "\n")
+    """Write how the networks of a folder of weights are built."""
+    record = {**asdict(design), "clearer": design.clearer._asdict()}
+    write_text(folder / DESIGN, json.dumps(record) + "\n")
 
 
 def read_design(folder: Path) -> Design:
-    """Read how the networks of a folder of weights are built."""
+    """Load how the networks of a folder of weights are built."""
     path = folder / DESIGN
-    told = read_object(path, "what svbench train-systems wrote")
+    record = read_object(path, "what svbench train-systems wrote")
     try:
-        clearer, widths = Modal(**told.pop("clearer")), tuple(told.pop("widths"))
-        return Design(**told, clearer=clearer, widths=widths)
+        clearer, widths = Pair(**record.pop("clearer")), tuple(record.pop("widths"))
+        return Design(**record, clearer=clearer, widths=widths)
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"{path}: cannot be read ({shown(repr(error), REASON)}), "
@@ -148,7 +148,7 @@ def read_design(folder: Path) -> Design:
 
 def put(network: Any, path: Path) -> None:
     """Give a network the weights of a file, for inference."""
-    state = _whole(load_state(path))
+    state = _dequantised(load_state(path))
     wanted = network.state_dict()
     if {k: v.shape for k, v in state.items()} != {k: v.shape for k, v in wanted.items()}:
         raise DataError(f"{path}: found weights of another network, expected those of this version")
@@ -157,21 +157,21 @@ def put(network: Any, path: Path) -> None:
 
 
 def write(network: nn.Module, path: Path, *, bits: int = 16) -> None:
-    """Write a network's weights so that many fit into the package.
+    """Write a network's weights, quantised so that they fit into the package.
 
-    With 16 bits they are halves. With 8, each row of a matrix or kernel becomes whole numbers of
-    -127 to 127 beside its scale (`<name>` and `<name>.scale`); vectors stay halves.
+    With 16 bits they are in half precision. With 8, each row of a matrix or kernel becomes integers
+    of -127 to 127 beside its scale (`<name>` and `<name>.scale`); vectors stay in half precision.
     """
-    save_file(_packed(network, bits), path)
-    path.chmod(0o644)  # safetensors makes files that their owner alone may read
+    save_file(_quantised(network, bits), path)
+    path.chmod(0o644)  # safetensors writes files that only their owner may read
 
 
 def rounded(network: nn.Module, bits: int) -> None:
-    """Round a network's weights to what `write` and `put` would leave of them."""
-    network.load_state_dict(_whole(_packed(network, bits)))
+    """Round a network's weights as `write` and `put` would."""
+    network.load_state_dict(_dequantised(_quantised(network, bits)))
 
 
-def _packed(network: nn.Module, bits: int) -> dict[str, Tensor]:
+def _quantised(network: nn.Module, bits: int) -> dict[str, Tensor]:
     state = {}
     for name, weight in network.state_dict().items():
         plain = weight.detach().cpu().contiguous()
@@ -180,24 +180,24 @@ def _packed(network: nn.Module, bits: int) -> dict[str, Tensor]:
         elif bits == 16 or plain.ndim < 2:
             state[name] = plain.half()
         else:
-            state[name], state[name + SCALE] = _in_eight_bits(plain)
+            state[name], state[name + SCALE] = _eight_bits(plain)
     return state
 
 
-def _in_eight_bits(weight: Tensor) -> tuple[Tensor, Tensor]:
+def _eight_bits(weight: Tensor) -> tuple[Tensor, Tensor]:
     rows = weight.flatten(1)
     scale = rows.abs().amax(dim=1, keepdim=True).clamp(min=1e-12) / EIGHT_BITS
     return (rows / scale).round().to(torch.int8).view(weight.shape), scale
 
 
-def _whole(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Undo what `write` did to weights in eight bits."""
-    found = {}
+def _dequantised(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Undo `_quantised`, but for the rounding."""
+    weights = {}
     for name, weight in state.items():
         if name.endswith(SCALE):
             continue
         scale = state.get(name + SCALE)
-        found[name] = weight
+        weights[name] = weight
         if scale is not None:
-            found[name] = (weight.flatten(1) * scale).view(weight.shape)
-    return found
+            weights[name] = (weight.flatten(1) * scale).view(weight.shape)
+    return weights

@@ -1,7 +1,7 @@
 """The miniature's audio codec: a small autoencoder of spectrograms, and Griffin-Lim.
 
-Each clip passes through alone, so what becomes of it does not depend on its company. Components
-tell 40 ms of the autoencoder's latents.
+Each clip is encoded and decoded alone, so the result does not depend on the others of its batch. A
+row of latents holds the principal components of 40 ms of the autoencoder's latents.
 
 Conventions
 -----------
@@ -41,67 +41,68 @@ from svbench.types import Clip, ClipSpec
 RATE: Final = 16000  # Hz
 HOP: Final = 160  # samples a row
 FFT: Final = 1024  # samples
-SILENCE: Final = 1e-5  # smallest magnitude
-ROUNDS: Final = 16  # of Griffin-Lim
+FLOOR: Final = 1e-5  # smallest magnitude
+ITERATIONS: Final = 16  # of Griffin-Lim
 FACTOR: Final = 4  # rows of a spectrogram in a row of latents
-HALVINGS: Final = 2  # a sound's rows must suit the U-Net's one halving
-COLUMNS: Final = 2  # of the autoencoder's latents of a sound
+ROWS_MULTIPLE: Final = 2  # the audio U-Net halves the rows once
+COLUMNS: Final = 2  # of the autoencoder's latents
 
 
 class AudioCodec:
-    """Sound at 16 kHz to latents (12, rows, 1), 40 ms a row."""
+    """Audio at 16 kHz to latents (12, rows, 1), 40 ms a row."""
 
     def __init__(self) -> None:
         self.components = Components(AUDIO_CHANNELS * COLUMNS, AUDIO_COMPONENTS)
         self.codec = Codec(audio_autoencoder(), components=self.components)
 
     def shape(self, spec: ClipSpec) -> tuple[int, int, int]:
-        """Give the latents' shape."""
-        rows = math.ceil(spec.duration * RATE / HOP / FACTOR / HALVINGS) * HALVINGS
+        """Return the latents' shape."""
+        rows = math.ceil(spec.duration * RATE / HOP / FACTOR / ROWS_MULTIPLE) * ROWS_MULTIPLE
         return AUDIO_COMPONENTS, rows, 1
 
     def encode(self, clips: Sequence[Clip]) -> Tensor:
-        """Give (B, C, rows, 1)."""
+        """Return (B, C, rows, 1)."""
         with torch.inference_mode():
-            heard = [folded(self.spectrogram(clip.audio)) for clip in clips]
-            found = [self.components.told(self.moments(each)) for each in heard]
-        return torch.stack(found).transpose(1, 2)[..., None].contiguous().clone()
+            spectrograms = [folded(self.spectrogram(clip.audio)) for clip in clips]
+            latents = [self.components.project(self.moments(each)) for each in spectrograms]
+        return torch.stack(latents).transpose(1, 2)[..., None].contiguous().clone()
 
     def decode(self, latents: Tensor, spec: ClipSpec) -> list[NDArray[np.float32]]:
-        """Give one sound (spec.samples,) in -1..1 per latent."""
+        """Return one waveform (spec.samples,) in -1..1 per latent."""
         with torch.inference_mode():
-            rows = [self.components.vectors(each.flatten(1).T) for each in latents]  # (rows, size)
-            wide = [each.view(-1, AUDIO_CHANNELS, COLUMNS).transpose(0, 1) for each in rows]
-            found = [unfolded(self.codec.decode(each[None])[0]) for each in wide]
-        return [self.sound(spectrogram.numpy(), spec.samples) for spectrogram in found]
+            # (rows, size) each
+            moments = [self.components.reconstruct(each.flatten(1).T) for each in latents]
+            wide = [each.view(-1, AUDIO_CHANNELS, COLUMNS).transpose(0, 1) for each in moments]
+            spectrograms = [unfolded(self.codec.decode(each[None])[0]) for each in wide]
+        return [self.waveform(each.numpy(), spec.samples) for each in spectrograms]
 
-    def settle(self, clips: Sequence[Tensor]) -> None:
-        """Take the components from clips' moments, (rows, size) each."""
-        self.components.settle(torch.cat(list(clips)))
+    def fit_components(self, clips: Sequence[Tensor]) -> None:
+        """Compute the components of clips' moments, (rows, size) each."""
+        self.components.fit(torch.cat(list(clips)))
 
     def moments(self, spectrogram: Tensor) -> Tensor:
-        """Give what the autoencoder says of a folded spectrogram: (rows, size)."""
+        """Return the autoencoder's latents of a folded spectrogram, row by row: (rows, size)."""
         return self.codec.encode(spectrogram[None])[0].transpose(0, 1).flatten(1)
 
     def spectrogram(self, audio: NDArray[np.float32]) -> Tensor:
-        """Give the log-mel spectrogram, (rows, 64), scaled to about -2..5."""
-        told = self._extractor(audio_target=audio, sampling_rate=RATE, return_tensors="np")
-        magnitudes = np.clip(10.0 ** told["input_values"][0], SILENCE, None)
+        """Return the log-mel spectrogram, (rows, 64), scaled to about -2..5."""
+        features = self._extractor(audio_target=audio, sampling_rate=RATE, return_tensors="np")
+        magnitudes = np.clip(10.0 ** features["input_values"][0], FLOOR, None)
         rows = len(audio) // HOP // FACTOR * FACTOR
         return scaled(torch.from_numpy(np.log(magnitudes[:rows]).astype(np.float32)))
 
-    def sound(self, spectrogram: NDArray[np.float32], samples: int) -> NDArray[np.float32]:
-        """Find a sound that has about this scaled spectrogram (rows, 64)."""
+    def waveform(self, spectrogram: NDArray[np.float32], samples: int) -> NDArray[np.float32]:
+        """Invert a scaled spectrogram (rows, 64) by Griffin-Lim."""
         magnitudes = np.exp(unscaled(spectrogram)).T  # (64, rows)
-        magnitudes[magnitudes < 2 * SILENCE] = 0
-        frames = samples // HOP + 1  # a frame stands at every hop, the ends included
+        magnitudes[magnitudes < 2 * FLOOR] = 0
+        frames = samples // HOP + 1  # one at every hop, both ends included
         magnitudes = np.pad(magnitudes, ((0, 0), (0, frames)), mode="edge")[:, :frames]
-        linear = np.asarray(self._inverse @ magnitudes, np.float32)  # in doubles: a third slower
-        found = librosa.griffinlim(
-            linear, n_iter=ROUNDS, hop_length=HOP, n_fft=FFT, length=samples, random_state=0
+        linear = np.asarray(self._inverse @ magnitudes, np.float32)  # float64: a third slower
+        waveform = librosa.griffinlim(
+            linear, n_iter=ITERATIONS, hop_length=HOP, n_fft=FFT, length=samples, random_state=0
         )
-        kept: NDArray[np.float32] = np.clip(found, -1, 1).astype(np.float32)
-        return kept
+        clipped: NDArray[np.float32] = np.clip(waveform, -1, 1).astype(np.float32)
+        return clipped
 
     @cached_property
     def _extractor(self) -> Any:
@@ -117,33 +118,33 @@ class AudioCodec:
 
     @cached_property
     def _inverse(self) -> NDArray[np.float64]:
-        """Give the matrix that undoes the mel bands as well as a matrix can, (513, 64)."""
+        """Return an approximate inverse of the mel filter bank, (513, 64)."""
         bands: NDArray[np.float64] = self._extractor.mel_filters  # (513, 64)
         # Every frequency takes the level of the bands over it: never negative, unlike the
-        # pseudo-inverse, whose ringing is heard between partials.
+        # pseudo-inverse, whose ringing is audible between partials.
         weight = bands / np.maximum(bands.sum(1, keepdims=True), 1e-12)
         inverse: NDArray[np.float64] = weight / np.maximum(bands.sum(0, keepdims=True), 1e-12)
         return inverse
 
 
-# Mean and spread of the miniature's spectrograms, rounded.
-_CENTRE: Final = -6.4
-_SPREAD: Final = 1.44
+# Mean and standard deviation of the miniature's spectrograms, rounded.
+_MEAN: Final = -6.4
+_DEVIATION: Final = 1.44
 
 
 def scaled(spectrogram: Tensor) -> Tensor:
-    """Bring logarithms of magnitudes to about unit variance."""
-    return (spectrogram - _CENTRE) / _SPREAD
+    """Scale logarithms of magnitudes to about mean 0 and variance 1."""
+    return (spectrogram - _MEAN) / _DEVIATION
 
 
 def unscaled(spectrogram: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Undo `scaled`; nothing is softer than silence."""
-    found: NDArray[np.float32] = spectrogram * np.float32(_SPREAD) + np.float32(_CENTRE)
-    return np.maximum(found, np.float32(math.log(SILENCE)), dtype=np.float32)
+    """Undo `scaled`; magnitudes are at least `FLOOR`."""
+    logs: NDArray[np.float32] = spectrogram * np.float32(_DEVIATION) + np.float32(_MEAN)
+    return np.maximum(logs, np.float32(math.log(FLOOR)), dtype=np.float32)
 
 
 def folded(spectrogram: Tensor) -> Tensor:
-    """Turn neighbouring bands into channels, (rows, 64) to (8, rows, 8)."""
+    """Reshape neighbouring bands into channels, (rows, 64) to (8, rows, 8)."""
     rows = len(spectrogram)
     return spectrogram.view(rows, -1, FOLD).permute(2, 0, 1).contiguous()
 

@@ -1,7 +1,7 @@
-"""An autoencoder whose latents are told by principal components: what both codecs share.
+"""An autoencoder whose latents are projected to principal components: what both codecs share.
 
-Each component is divided by the fourth root of its variance over the clips that the codec learned
-from, and all of a kind by one number.
+Each component is divided by the fourth root of its variance over the training clips of the codec,
+and all of a kind by one number.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from torch import Tensor, nn
 
 
 class Components(nn.Module):
-    """The principal components that tell vectors of numbers.
+    """A projection of vectors to scaled principal components.
 
     Parameters
     ----------
     size : int
-        numbers of a vector
+        length of a vector
     count : int
-        components that tell it
+        number of components
     variance : float
         mean variance of the components (Default value = 1)
     """
@@ -32,55 +32,56 @@ class Components(nn.Module):
         self.register_buffer("axes", torch.eye(count, size))
         self.register_buffer("unit", torch.ones(count))
 
-    def told(self, vectors: Tensor) -> Tensor:
-        """Tell vectors (..., size) by components (..., count)."""
+    def project(self, vectors: Tensor) -> Tensor:
+        """Project vectors (..., size) to components (..., count)."""
         axes, mean = self.get_buffer("axes"), self.get_buffer("mean")
         return (vectors - mean) @ axes.T / self.get_buffer("unit")
 
-    def vectors(self, told: Tensor) -> Tensor:
-        """Undo `told`, as far as the components go."""
+    def reconstruct(self, components: Tensor) -> Tensor:
+        """Reconstruct vectors (..., size) from components (..., count)."""
         axes, mean = self.get_buffer("axes"), self.get_buffer("mean")
-        return (told * self.get_buffer("unit")) @ axes + mean
+        return (components * self.get_buffer("unit")) @ axes + mean
 
-    def settle(self, vectors: Tensor) -> None:
-        """Take the components from vectors (N, size)."""
+    def fit(self, vectors: Tensor) -> None:
+        """Compute the components of vectors (N, size)."""
         exact = vectors.double()
         mean = exact.mean(0)
-        spread, axes = torch.linalg.eigh((exact - mean).T @ (exact - mean) / len(exact))
+        variances, axes = torch.linalg.eigh((exact - mean).T @ (exact - mean) / len(exact))
         axes = axes.flip(1)[:, : len(self.get_buffer("axes"))].T
-        # The sign of an axis is anybody's guess: its largest entry is made positive.
+        # The sign of an axis is arbitrary: its largest entry is made positive.
         largest = axes.gather(1, axes.abs().argmax(1, keepdim=True))
         self.get_buffer("mean").copy_(mean)
         self.get_buffer("axes").copy_(axes * largest.sign())
-        # Half way to equal variance: the first components, which are seen and heard most, stay
-        # larger than the last.
-        spread = spread.flip(0)[: len(axes)]
-        self.get_buffer("unit").copy_(spread**0.25 * (spread.sqrt().mean() / self.variance).sqrt())
+        # Half way to equal variance: the first components, which are perceived most, stay larger
+        # than the last.
+        variances = variances.flip(0)[: len(axes)]
+        scale = (variances.sqrt().mean() / self.variance).sqrt()
+        self.get_buffer("unit").copy_(variances**0.25 * scale)
 
 
 class Codec(nn.Module):
-    """An autoencoder, and the components that tell its latents.
+    """An autoencoder, and the components of its latents.
 
     Parameters
     ----------
     autoencoder : AutoencoderKL
-        gives latents (N, C, H, W)
+        of latents (N, C, H, W)
     components : Components
-        by the names of what they tell
+        by their names in the file of weights
     """
 
     def __init__(self, autoencoder: Any, **components: Components) -> None:
         super().__init__()
         self.autoencoder = autoencoder
-        for name, told in components.items():
-            self.add_module(name, told)
+        for name, projection in components.items():
+            self.add_module(name, projection)
 
     def encode(self, inputs: Tensor) -> Tensor:
-        """Give the autoencoder's latents (N, C, H, W)."""
-        found: Tensor = self.autoencoder.encode(inputs).latent_dist.mode()
-        return found
+        """Return the autoencoder's latents (N, C, H, W)."""
+        latents: Tensor = self.autoencoder.encode(inputs).latent_dist.mode()
+        return latents
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Give what has these latents (N, C, H, W)."""
-        found: Tensor = self.autoencoder.decode(latents).sample
-        return found
+        """Return the reconstruction from latents (N, C, H, W)."""
+        outputs: Tensor = self.autoencoder.decode(latents).sample
+        return outputs

@@ -2,27 +2,28 @@
 
 The joint model is the paper's: `UNetMotionModel` and `UNet2DConditionModel`, joined by the
 connectors and mixers of this room. What differs is size, and what goes with it: two levels
-instead of four, mixers on both, and a network that says the velocity instead of the noise, since
-one this thin cannot pass much noise through.
+instead of four, mixers on both, and a network that predicts the velocity instead of the noise,
+since one this thin cannot pass much noise through.
 
 Latents
 -------
 video   (23, T, 1, 1)     principal components of an autoencoder's latents of whole frames,
                           (16, 4, 4) for 64 x 64 px: ten of the clip's mean, which every frame
-                          repeats; then either eight of what moves in it, which every frame
-                          repeats too, and the motion's course of the five frames around each, or
-                          thirteen of how each frame differs from the mean (`Design.motion`)
-sound   (12, 4 * 25, 1)   the same of a row, 40 ms, of an autoencoder's latents (32, 100, 2) of a
-                          log-mel spectrogram, whose 64 bands lie as 8 x 8: eight neighbouring
-                          bands are the channels of one column
+                          repeats; then either eight of the pattern that moves in it, which every
+                          frame repeats too, and the motion's trajectory over the five frames around
+                          each, or thirteen of each frame's deviation from the mean
+                          (`Design.motion`)
+audio   (12, 4 * 25, 1)   principal components of a row, 40 ms, of an autoencoder's latents
+                          (32, 100, 2) of a log-mel spectrogram, whose 64 bands are reshaped to
+                          8 x 8: eight neighbouring bands are the channels of one column
 
-A drawn clip can be told in far fewer numbers than an autoencoder gives it. Networks this thin
-learn them several times faster, and what they say needs no wide skips for noise to pass through.
+A drawn clip has far fewer degrees of freedom than an autoencoder's latents. Networks this thin are
+trained several times faster on its components, and need no wide skips for noise to pass through.
 
-A picture of one place has no neighbours in space, so the kernels of the video's networks look at
-neighbours in time instead (`FrameConv`), and those of the sound's at one column. Without that,
-motion modules alone have to find out which frames are near, and learn hardly anything of the motion
-in the same steps.
+Latents of one position have no neighbours in space, so the kernels of the video's networks span
+neighbours in time instead (`FrameConv`), and those of the audio's one column. Without that, motion
+modules alone have to find which frames are near, and hardly any motion is learned in the same
+steps.
 """
 
 from __future__ import annotations
@@ -37,53 +38,53 @@ from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 
 from svbench.baselines.joint.ddim import NoiseSchedule
 from svbench.baselines.joint.mixers import MixerKind
-from svbench.baselines.joint.pair import Modal
+from svbench.baselines.joint.pair import Pair
 from svbench.baselines.joint.unet import JointConfig, JointUNet
 
-GROUPS: Final = 8  # of group norms that see more than one place
-ALONE: Final = 1  # of those that see a single place: with more, each would see but a few numbers
-CAPTION: Final = 32  # length of a caption's vectors
-WORDS: Final = 16  # longest caption, with both ends
+GROUPS: Final = 8  # of group norms over more than one position
+ALONE: Final = 1  # of those over a single position: more groups would hold but a few values
+CAPTION: Final = 32  # width of the text embeddings
+WORDS: Final = 16  # longest caption in tokens, begin and end included
 VIDEO_CHANNELS: Final = 16  # of the autoencoder
 AUDIO_CHANNELS: Final = 32
 PICTURE_COMPONENTS: Final = 10  # of a clip's mean
-PATTERN_COMPONENTS: Final = 8  # of what moves in it
-WINDOW: Final = 5  # frames of which each frame tells the course of the motion
-CHANGE_COMPONENTS: Final = PATTERN_COMPONENTS + WINDOW  # of how a frame differs from the mean
+PATTERN_COMPONENTS: Final = 8  # of the pattern that moves in it
+WINDOW: Final = 5  # frames of the trajectory that each frame holds
+CHANGE_COMPONENTS: Final = PATTERN_COMPONENTS + WINDOW  # of a frame's deviation from the mean
 VIDEO_LATENTS: Final = PICTURE_COMPONENTS + CHANGE_COMPONENTS  # in either form
-STILL_VARIANCE: Final = 1 / 8  # every frame repeats them, so that each may be less clear
+STILL_VARIANCE: Final = 1 / 8  # every frame repeats them, so that each may be noisier
 AUDIO_COMPONENTS: Final = 12  # of 40 ms
 FOLD: Final = 8  # neighbouring mel bands that become channels
 MEL_BANDS: Final = 64
 
-Motion = Literal["course", "frames"]
+Motion = Literal["course", "frames"]  # a trajectory, or frame by frame; names in design.json
 
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """What differs between the miniatures of different data sets.
+    """The settings that differ between the miniatures of the data sets.
 
     Parameters
     ----------
     motion : Motion
-        how a clip's motion is told: by the course of one pattern, as a drumstick's, or frame by
-        frame, as that of rain
+        how a clip's motion is encoded: as the trajectory of one pattern ("course"), which suits a
+        drumstick, or frame by frame ("frames"), which suits rain
     widths : tuple of int
         channels of the base models' two levels
     codec_bits : int
         of a weight of the codecs on disk
-    clearer : Modal of float
-        by how much clearer each modality's noise schedule is
+    clearer : Pair of float
+        factor on the signal-to-noise ratio of each modality's noise schedule
     """
 
     motion: Motion = "course"
     widths: tuple[int, int] = (48, 64)
     codec_bits: int = 16
-    clearer: Modal[float] = field(default_factory=lambda: Modal(1.0, 1.0))
+    clearer: Pair[float] = field(default_factory=lambda: Pair(1.0, 1.0))
 
 
 # The base models' schedules, with the velocity in place of the noise.
-SCHEDULES: Final = Modal(
+SCHEDULES: Final = Pair(
     audio=NoiseSchedule(0.0015, 0.0195, "scaled_linear", "v_prediction"),
     video=NoiseSchedule(0.00085, 0.012, "linear", "v_prediction"),
 )
@@ -114,7 +115,7 @@ def _autoencoder(channels: int, widths: tuple[int, ...], latents: int) -> Autoen
 
 
 def text_encoder(vocabulary: int) -> CLIPTextModelWithProjection:
-    """Build the encoder of captions: features per word for video, one vector for sound."""
+    """Build the text encoder: features per word for video, one vector for audio."""
     return CLIPTextModelWithProjection(
         CLIPTextConfig(
             vocab_size=vocabulary,
@@ -136,37 +137,37 @@ def joint_unet(mixer: MixerKind, widths: tuple[int, int] = Design().widths) -> J
     config = JointConfig(
         mixer=mixer,
         condition_channels=48,
-        multiples=Modal(audio=(1, 2), video=(1, 2)),
-        head_size=Modal(audio=16, video=16),
+        multiples=Pair(audio=(1, 2), video=(1, 2)),
+        head_size=Pair(audio=16, video=16),
         groups=ALONE,
     )
     audio = {**_AUDIO, "block_out_channels": widths, "cross_attention_dim": widths}
     video = {**_VIDEO, "block_out_channels": widths}
     joint = JointUNet(UNet2DConditionModel(**audio), UNetMotionModel(**video), config)
     for part in (joint.unets, joint.connectors):
-        _over_time(part["video"])
-        _one_column(part["audio"])
+        _over_time(part.video)
+        _one_column(part.audio)
         _from_zero(part)
     return nn.Module.to(joint, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
 class FrameConv(nn.Conv2d):
-    """A convolution along the frames of pictures of one place, (B T, C, 1, 1)."""
+    """A convolution along the frames of latents of one position, (B T, C, 1, 1)."""
 
-    frames = 1  # T; told by the network at each call
+    frames = 1  # T; set by a hook of the network at each call
 
     def __init__(self, channels: int, out_channels: int) -> None:
         super().__init__(channels, out_channels, (3, 1), padding=(1, 0))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Read each frame beside its neighbours; same shape but for the channels."""
+        """Convolve along the frames; same shape but for the channels."""
         over_time = x.view(-1, self.frames, x.shape[1]).transpose(1, 2)[..., None]
-        found: Tensor = super().forward(over_time)
-        return found[..., 0].transpose(1, 2).reshape(len(x), -1, 1, 1)
+        output: Tensor = super().forward(over_time)
+        return output[..., 0].transpose(1, 2).reshape(len(x), -1, 1, 1)
 
 
 def _over_time(network: nn.Module) -> None:
-    """Let kernels of 3 x 3 look at the frames before and after instead of beside a lone place."""
+    """Replace convolutions of 3 x 3, on a single position, by convolutions over three frames."""
     convs = []
     for parent in list(network.modules()):
         for name, conv in list(parent.named_children()):
@@ -177,15 +178,15 @@ def _over_time(network: nn.Module) -> None:
                 setattr(parent, name, over_time)
                 convs.append(over_time)
 
-    def tell(_network: nn.Module, told: tuple[Any, ...]) -> None:
+    def set_frames(_network: nn.Module, inputs: tuple[Any, ...]) -> None:
         for conv in convs:
-            conv.frames = told[0].shape[2]
+            conv.frames = inputs[0].shape[2]
 
-    network.register_forward_pre_hook(tell)
+    network.register_forward_pre_hook(set_frames)
 
 
 def _one_column(network: nn.Module) -> None:
-    """Cut kernels of 3 x 3 to the column that meets anything but padding."""
+    """Crop kernels of 3 x 3 to their middle column: the others would meet padding alone."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d) and module.kernel_size == (3, 3):
             drawn = bool(module.weight.any())
@@ -196,7 +197,7 @@ def _one_column(network: nn.Module) -> None:
 
 
 def _from_zero(network: nn.Module) -> None:
-    """Let residual branches start at zero, as AnimateDiff's motion modules do."""
+    """Initialise residual branches to zero, as AnimateDiff's motion modules are."""
     for name, layer in network.named_modules():
         if name.rpartition(".")[2] in _LAST and isinstance(layer, nn.Conv2d | nn.Linear):
             for weight in layer.parameters():

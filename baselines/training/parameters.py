@@ -25,34 +25,34 @@ OPTIMIZERS: Final[Mapping[str, type[torch.optim.Optimizer]]] = {
 }
 BETAS: Final = (0.9, 0.999)  # Adam's own, as the released script has them; not in the paper
 EPSILON: Final = 1e-8
-# Of a mixer with a single key: they exist in released checkpoints and cannot learn.
+# Of a mixer with a single key: they exist in released checkpoints and have no gradient.
 IDLE: Final = (".norm2.", ".attention2.to_q.", ".attention2.to_k.")
 
 
-def choose(joint: JointUNet, trainable: Trainable) -> dict[str, nn.Parameter]:
-    """Freeze what is not trained; return what is, by name.
+def set_trainable(joint: JointUNet, trainable: Trainable) -> dict[str, nn.Parameter]:
+    """Freeze the parameters that are not trained; return the others, by name.
 
     paper   connectors, mixers, and the video U-Net's motion modules
     joint   connectors and mixers
     all     everything
-    audio   the U-Net of the sound alone: it hears nothing of the other
-    video   that of the video
+    audio   the audio U-Net alone, without connectors and mixers
+    video   the video U-Net alone
 
-    Parameters of single-key mixers that cannot learn (see `cross_attention`) stay frozen.
+    Parameters of single-key mixers that have no gradient (see `cross_attention`) stay frozen.
     """
-    chosen = {}
+    trained = {}
     for name, parameter in joint.named_parameters():
         base = name.startswith("unets.")
-        moves = name.startswith("unets.video.") and "motion_modules" in name
-        learns = not base or trainable == "all" or (trainable == "paper" and moves)
+        motion = name.startswith("unets.video.") and "motion_modules" in name
+        is_trained = not base or trainable == "all" or (trainable == "paper" and motion)
         if trainable in BASES:
-            learns = name.startswith(f"unets.{trainable}.")
+            is_trained = name.startswith(f"unets.{trainable}.")
         if MIXERS[joint.config.mixer].single_key and name.startswith("mixers."):
-            learns = not any(part in name for part in IDLE)
-        parameter.requires_grad_(learns)
-        if learns:
-            chosen[name] = parameter
-    return chosen
+            is_trained = not any(part in name for part in IDLE)
+        parameter.requires_grad_(is_trained)
+        if is_trained:
+            trained[name] = parameter
+    return trained
 
 
 def make_optimizer(
@@ -60,8 +60,8 @@ def make_optimizer(
 ) -> torch.optim.Optimizer:
     """Return the optimiser of the settings, over the trained parameters.
 
-    Adam adds the weight decay times the weight to the gradient (L2); AdamW takes it from the weight
-    itself, times the learning rate.
+    Adam adds the weight decay times the weight to the gradient (L2); AdamW subtracts it from the
+    weight itself, times the learning rate.
     """
     kind: Any = OPTIMIZERS[settings.optimizer]  # their common class has no such arguments
     made: torch.optim.Optimizer = kind(

@@ -1,4 +1,4 @@
-"""Named settings of a training: as the paper states it, and as the released code does it.
+"""Named recipes of a training: as the paper states it, and as the released code does it.
 
 Presets
 -------
@@ -28,7 +28,7 @@ from svbench.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class Length:
-    """How long a model is trained."""
+    """The length of a training."""
 
     batch: int  # clips
     epochs: int
@@ -36,7 +36,7 @@ class Length:
 
 @dataclass(frozen=True, slots=True)
 class TrainPreset:
-    """Settings, and a batch and epochs; None: those stated for the data set."""
+    """A recipe, and a batch and epochs; None: those stated for the data set."""
 
     settings: TrainSettings
     length: Length | None = None

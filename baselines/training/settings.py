@@ -1,8 +1,8 @@
-"""How the joint model is trained: settings, checked where they are born.
+"""The recipe of a training of the joint model; it is checked when it is made.
 
 The defaults are the paper's, as far as it states them (section 4.1); what it does not state follows
-the released script, and the comments say so. `training_presets` has both by name, with the batch
-and the number of epochs of each data set.
+the released script, as the comments note. `presets` has both by name, with the batch and the number
+of epochs of each data set.
 """
 
 from __future__ import annotations
@@ -11,17 +11,19 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal, get_args
 
+from svbench.baselines.joint.pair import Pair
 from svbench.baselines.training.loss import TimeSampling
 from svbench.errors import ConfigError
 from svbench.limits import TRAINING, check, flag
 
 Trainable = Literal["paper", "joint", "all", "audio", "video"]
-BASES: Final = ("audio", "video")  # one base model alone
+BASES: Final = Pair("audio", "video")  # one base model alone
 Precision = Literal["no", "bf16", "fp16"]
 Optimizer = Literal["adam", "adamw"]
 Averaged = Literal["trained", "joint"]
 
-# What does not decide the weights, or only how far they come: these may change on resuming.
+# Settings that do not change the weights, or only how long they are trained: these may differ on
+# resuming.
 FREE: Final = ("steps", "at_once", "checkpointing", "save_every", "preview_every")
 
 CHOICES: Final = {
@@ -35,25 +37,25 @@ CHOICES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class TrainSettings:
-    """How the joint model is trained; see the module for where the defaults come from."""
+    """The recipe of a training; the module says where the defaults come from."""
 
     steps: int = 386_063  # 1000 epochs of 6177 clips
     batch: int = 16  # clips per step, over all processes
-    at_once: int = 1  # clips that a process takes at once; the rest by adding up gradients
+    at_once: int = 1  # clips that a process takes at once; the rest by gradient accumulation
     trainable: Trainable = "paper"
     timesteps: TimeSampling = "independent"  # Eq. 9 and 10
-    self_conditioning: float = 0.5  # share of guesses that the connectors see; not in the paper
-    caption_drop: float = 0.1  # not in the paper, which needs some for its guidance
+    self_conditioning: float = 0.5  # probability of a predicted x_0; not in the paper
+    caption_drop: float = 0.1  # probability; not in the paper, whose guidance needs some
     optimizer: Optimizer = "adam"
     rate: float = 1e-5
-    warm_up: int = 0  # steps in which the rate rises evenly
-    cosine: bool = False  # let the rate fall to zero along a cosine
+    warm_up: int = 0  # steps in which the rate rises linearly
+    cosine: bool = False  # decay the rate to zero along a cosine
     weight_decay: float = 0.0  # of adam: added to the gradient (L2); of adamw: decoupled
-    clip: float = 1.0  # length that gradients are cut to; not in the paper
-    ema_decay: float = 0.9999  # reached slowly: min((1 + n) / (10 + n), this); not in the paper
+    clip: float = 1.0  # largest norm of the gradient; not in the paper
+    ema_decay: float = 0.9999  # warmed up: min((1 + n) / (10 + n), this); not in the paper
     ema_of: Averaged = "trained"  # or the connectors and mixers alone; not in the paper
     precision: Precision = "no"  # not in the paper
-    checkpointing: bool = False  # compute forward passes twice to save memory
+    checkpointing: bool = False  # of gradients: recompute activations to save memory
     save_every: int = 500
     preview_every: int = 0  # 0: never
     seed: int = 0
@@ -74,7 +76,7 @@ class TrainSettings:
             )
 
     def rate_at(self, step: int) -> float:
-        """Give the learning rate of a step, counted from 0."""
+        """Return the learning rate of a step, counted from 0."""
         if step < self.warm_up:
             return self.rate * (step + 1) / self.warm_up
         if not self.cosine:
@@ -84,6 +86,6 @@ class TrainSettings:
 
     @property
     def decisive(self) -> dict[str, Any]:
-        """Give the settings that must stay the same on resuming."""
+        """Return the settings that must stay the same on resuming."""
         free = [name for name in FREE if not (self.cosine and name == "steps")]
         return {name: value for name, value in asdict(self).items() if name not in free}

@@ -1,11 +1,12 @@
-"""Checkpoints of a training: all that is needed to go on as if nothing had happened.
+"""The state of a training, and its checkpoints: all that is needed to resume it exactly.
 
-    <folder>/checkpoints/00000500/record.json           the step and what it was trained by
+    <folder>/checkpoints/00000500/record.json           the step and what decides the training
     <folder>/checkpoints/00000500/trained.safetensors   the trained weights, by name in JointUNet
     <folder>/checkpoints/00000500/optimizer.pt          the optimiser's state, the loss scale
     <folder>/checkpoints/00000500/joint/                the averaged weights, for `load_joint`
 
-A checkpoint appears whole or not at all: it is written beside and renamed. Then older ones go.
+A checkpoint appears whole or not at all: it is written to a temporary folder and renamed; then
+older ones are removed.
 No state of a random generator is kept: all that is drawn follows from the seed and the step.
 """
 
@@ -21,8 +22,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
+from diffusers.training_utils import EMAModel
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from svbench.baselines.checkpoints.ours import WEIGHTS, save_joint
 from svbench.baselines.joint.unet import JointUNet
@@ -36,13 +38,13 @@ RECORD: Final = "record.json"
 TRAINED: Final = "trained.safetensors"
 OPTIMIZER: Final = "optimizer.pt"
 JOINT: Final = "joint"
-# What was done before there was a choice, without a word in the record.
+# Settings of trainings that are older than these options, whose records do not hold them.
 UNRECORDED: Final = {"optimizer": "adamw", "ema_of": "trained"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class TrainState:
-    """A training after so many steps; tensors are on the CPU when it was read."""
+class Checkpoint:
+    """The content of a checkpoint; tensors are on the CPU when it was loaded."""
 
     step: int
     trained: Mapping[str, Tensor]
@@ -50,14 +52,110 @@ class TrainState:
     optimizer: Mapping[str, Any]  # state dicts: "optimizer" and, for fp16, "scaler"
 
 
-def save(folder: Path, joint: JointUNet, state: TrainState, made_by: Mapping[str, Any]) -> None:
+@dataclass(slots=True)
+class TrainingState:
+    """The trained weights, their moving average and the optimizer.
+
+    Parameters
+    ----------
+    accelerator : Accelerator
+        of this process
+    joint : JointUNet
+        the model
+    trained : dict
+        its trained parameters, by name
+    optimizer : Optimizer
+        as prepared by the accelerator
+    folder : Path
+        of the training
+    made_by : mapping
+        what decides the training: must be the same on resuming
+    """
+
+    accelerator: Any
+    joint: JointUNet
+    trained: dict[str, nn.Parameter]
+    optimizer: Any
+    folder: Path
+    made_by: Mapping[str, Any]
+    average: Any = None  # EMAModel, untyped
+
+    def resume(self) -> int:
+        """Load the last checkpoint, if there is one; return the steps that are done."""
+        checkpoint = load(self.folder, self.made_by)
+        if checkpoint is not None:
+            self.joint.load_state_dict(dict(checkpoint.trained), strict=False)
+            self.optimizer.load_state_dict(checkpoint.optimizer["optimizer"])
+            if self.accelerator.scaler is not None:
+                self.accelerator.scaler.load_state_dict(checkpoint.optimizer["scaler"])
+        decay = float(self.made_by["ema_decay"])
+        self.average = EMAModel(self._averaging.values(), decay=decay, foreach=True)
+        if checkpoint is None:
+            return 0
+        self.average.optimization_step = checkpoint.step
+        for kept, name in zip(self.average.shadow_params, self._averaging, strict=True):
+            kept.copy_(checkpoint.averaged[name])
+        return checkpoint.step
+
+    def update_average(self) -> None:
+        """Take the weights after a step into the moving average."""
+        self.average.step(self._averaging.values())
+
+    def save(self, step: int) -> None:
+        """Write a checkpoint."""
+        if self.accelerator.is_main_process:
+            states = {"optimizer": self.optimizer.state_dict()}
+            if self.accelerator.scaler is not None:
+                states["scaler"] = self.accelerator.scaler.state_dict()
+            checkpoint = Checkpoint(step, self.trained, self._averages(), states)
+            save(self.folder, self.joint, checkpoint, self.made_by)
+        self.accelerator.wait_for_everyone()
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Put the averaged weights into the model within a context."""
+        self.average.store(self._averaging.values())
+        self.average.copy_to(self._averaging.values())
+        self.joint.eval()
+        try:
+            yield
+        finally:
+            self.joint.train()
+            self.average.restore(self._averaging.values())
+
+    def finish(self) -> Path:
+        """Write the result, and return its folder."""
+        result = self.folder / JOINT
+        if self.accelerator.is_main_process:
+            with replacing_folder(result) as temporary:
+                save_averaged(temporary, self.joint, self._averages())
+        self.accelerator.wait_for_everyone()
+        return result
+
+    @property
+    def _averaging(self) -> dict[str, nn.Parameter]:
+        """Return the trained weights that are averaged, by name."""
+        if self.made_by["ema_of"] == "trained":
+            return self.trained
+        return {n: p for n, p in self.trained.items() if not n.startswith("unets.")}
+
+    def _averages(self) -> dict[str, Tensor]:
+        """Return the trained weights, by name: averaged, or as they are where they are not."""
+        averaged = dict(zip(self._averaging, self.average.shadow_params, strict=True))
+        return {**self.trained, **averaged}
+
+
+def save(
+    folder: Path, joint: JointUNet, checkpoint: Checkpoint, made_by: Mapping[str, Any]
+) -> None:
     """Write a checkpoint, then remove older ones."""
-    target = folder / CHECKPOINTS / f"{state.step:08d}"
+    target = folder / CHECKPOINTS / f"{checkpoint.step:08d}"
     with replacing_folder(target) as temporary:
-        save_file({name: _plain(w) for name, w in state.trained.items()}, temporary / TRAINED)
-        torch.save(dict(state.optimizer), temporary / OPTIMIZER)
-        save_averaged(temporary / JOINT, joint, state.averaged)
-        record = {"step": state.step, "made_by": dict(made_by)}
+        trained = {name: _contiguous(w) for name, w in checkpoint.trained.items()}
+        save_file(trained, temporary / TRAINED)
+        torch.save(dict(checkpoint.optimizer), temporary / OPTIMIZER)
+        save_averaged(temporary / JOINT, joint, checkpoint.averaged)
+        record = {"step": checkpoint.step, "made_by": dict(made_by)}
         (temporary / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     for older in _checkpoints(folder):
         if older != target:
@@ -69,17 +167,14 @@ def save_averaged(folder: Path, joint: JointUNet, averaged: Mapping[str, Tensor]
     added = {k: v for k, v in joint.state_dict().items() if not k.startswith("unets.")}
     save_joint(folder, joint, {**added, **averaged})
     for file in folder.iterdir():
-        file.chmod(0o644)  # safetensors makes files that their owner alone may read
+        file.chmod(0o644)  # safetensors writes files that only their owner may read
 
 
-def last_step(folder: Path) -> int:
-    """Tell how far a training came, by its last checkpoint."""
-    found = _checkpoints(folder)
-    return int(found[-1].name) if found else 0
+def load(folder: Path, made_by: Mapping[str, Any]) -> Checkpoint | None:
+    """Load the last checkpoint, if there is one.
 
-
-def load(folder: Path, made_by: Mapping[str, Any]) -> TrainState | None:
-    """Read the last checkpoint, if there is one; refuse one that was trained by other settings."""
+    Raises ConfigError if it was trained by other settings, DataError if it cannot be read.
+    """
     found = _checkpoints(folder)
     if not found:
         return None
@@ -88,10 +183,10 @@ def load(folder: Path, made_by: Mapping[str, Any]) -> TrainState | None:
         record = read_object(path / RECORD, "the record of a checkpoint")
         optimizer = torch.load(path / OPTIMIZER, map_location="cpu", weights_only=True)
         step, then = int(record["step"]), UNRECORDED | dict(record["made_by"])
-    except Exception as error:  # torch raises many kinds; all mean the same here
+    except Exception as error:  # torch raises many kinds; all mean an unreadable file
         raise DataError(
             f"{path}: found no readable checkpoint ({_line(error)}); "
-            "delete the folder to begin anew"
+            "delete the folder to start again"
         ) from error
     for key, value in json.loads(json.dumps(dict(made_by))).items():
         if then.get(key) != value:
@@ -101,12 +196,12 @@ def load(folder: Path, made_by: Mapping[str, Any]) -> TrainState | None:
             )
     trained = load_state(path / TRAINED)
     averaged = load_state(path / JOINT / WEIGHTS)
-    return TrainState(step, trained, {name: averaged[name] for name in trained}, optimizer)
+    return Checkpoint(step, trained, {name: averaged[name] for name in trained}, optimizer)
 
 
 @contextmanager
 def replacing_folder(target: Path) -> Iterator[Path]:
-    """Write a folder whole or not at all: give a temporary one, then rename it to `target`."""
+    """Yield a temporary folder, and rename it to `target`: it is written whole or not at all."""
     temporary = target.with_name(f".{target.name}.part")
     try:
         with writing_to(target):
@@ -125,14 +220,14 @@ def replacing_folder(target: Path) -> Iterator[Path]:
 
 
 def _checkpoints(folder: Path) -> list[Path]:
-    """Give the whole checkpoints, oldest first."""
+    """Return the complete checkpoints, oldest first."""
     return sorted(path for path in (folder / CHECKPOINTS).glob("[0-9]*") if path.is_dir())
 
 
 def _line(error: Exception) -> str:
-    """Return the first line of what a library says."""
+    """Return the first line of a library's error message."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
-def _plain(weight: Tensor) -> Tensor:
+def _contiguous(weight: Tensor) -> Tensor:
     return weight.detach().cpu().contiguous()

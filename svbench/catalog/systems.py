@@ -85,23 +85,23 @@ def _lagged() -> SystemEntry:
 def _slightly_lagged() -> SystemEntry:
     from svbench.baselines import controls
 
-    rows = [partial(controls.lagged, lag=controls.FORGIVEN_LAG)]
-    title = controls.LAGGED_TITLE.format(controls.FORGIVEN_LAG)
+    rows = [partial(controls.lagged, lag=controls.SMALL_LAG)]
+    title = controls.LAGGED_TITLE.format(controls.SMALL_LAG)
     return SystemEntry(title, lambda _: rows, made_of_real_clips=True)
 
 
 def _codec() -> SystemEntry:
-    from svbench.baselines.coded import Coded
+    from svbench.baselines.controls import CODEC_TITLE
 
-    return SystemEntry(Coded.title, _codec_rows, made_of_real_clips=True)
+    return SystemEntry(CODEC_TITLE, _codec_rows, made_of_real_clips=True)
 
 
 def _codec_rows(config: RunConfig) -> Sequence[Build]:
     """Return the row of real clips encoded and decoded by the codecs of the first joint model."""
     import torch
 
-    from svbench.baselines.checkpoints.find import HOW_TO_GET
-    from svbench.baselines.coded import Coded
+    from svbench.baselines.checkpoints.base_models import HOW_TO_GET
+    from svbench.baselines.controls import CodecRoundTrip
     from svbench.baselines.joint.system import Machine, short_digest
 
     models = _models(config)
@@ -111,7 +111,7 @@ def _codec_rows(config: RunConfig) -> Sequence[Build]:
 
     def build(clips: RealClips) -> System:
         digest = short_digest(model.weights())
-        return Coded(clips, lambda: model.load(place, torch.float32), digest)
+        return CodecRoundTrip(clips, lambda: model.load(place, torch.float32), digest)
 
     return [build]
 
@@ -125,7 +125,7 @@ def _joint(mixer: MixerKind) -> SystemEntry:
 
 def _joint_rows(mixer: MixerKind, config: RunConfig) -> Sequence[Build]:
     """Return a row per gamma; none if there are no weights and the model is not named."""
-    from svbench.baselines.checkpoints.find import HOW_TO_GET
+    from svbench.baselines.checkpoints.base_models import HOW_TO_GET
 
     models = _models(config)
     if mixer in models:
@@ -187,7 +187,7 @@ def _joint_system(
     config: RunConfig, mixer: MixerKind, model: OnDisk, gamma: float | None
 ) -> System:
     from svbench.baselines import miniature
-    from svbench.baselines.joint.pair import Modal
+    from svbench.baselines.joint.pair import Pair
     from svbench.baselines.joint.system import Joint, Machine, recipe
 
     chosen = recipe(config.preset, steps=config.steps, gamma=gamma)
@@ -197,7 +197,7 @@ def _joint_system(
         guidance = miniature.GUIDANCE
         batch = batch or MINI_BATCH
     if config.guidance is not None:
-        guidance = Modal(*config.guidance)
+        guidance = Pair(*config.guidance)
     chosen = replace(chosen, sampler=replace(chosen.sampler, guidance=guidance))
     machine = Machine(config.device, config.dtype, batch or 1, config.compile)
     small = config.scale == "mini" and machine.place.type == "cpu"

@@ -27,10 +27,10 @@ import torch
 from accelerate import PartialState
 
 from svbench.baselines.joint.model import JointModel
-from svbench.baselines.joint.pair import Modal
+from svbench.baselines.joint.pair import Pair
 from svbench.baselines.joint.sampling import SamplerSettings, sample
 from svbench.baselines.joint.unet import JointUNet
-from svbench.baselines.training.loop import Report, Watch
+from svbench.baselines.training.loop import Report, TrainCallback
 from svbench.baselines.training.loop import train as train_loop
 from svbench.baselines.training.settings import TrainSettings
 from svbench.errors import ConfigError, DataError
@@ -108,9 +108,9 @@ def train(
             latents.encode(model, training.spec, cache, advance, rank=rank, world_size=world)
         here.wait_for_everyone()
         data = cache.dataset
-        watch = Watch()
+        callback = TrainCallback()
         if first:
-            watch = stack.enter_context(TrainingLog(training, data, out, progress, log))
+            callback = stack.enter_context(TrainingLog(training, data, out, progress, log))
         return train_loop(
             model.joint,
             model.schedules,
@@ -119,12 +119,12 @@ def train(
             out,
             rows=model.audio.shape(training.spec)[1],
             made_by={"mixer": model.joint.config.mixer, "data": data.digest},
-            watch=watch,
+            callback=callback,
             cpu=cpu,
         )
 
 
-class TrainingLog(Watch):
+class TrainingLog(TrainCallback):
     """Writes the losses of a training to files, and shows how far it came."""
 
     def __init__(
@@ -209,7 +209,7 @@ def preview(
         captions = empty.map(lambda *pair: torch.cat(pair), captions)
     generator = torch.Generator().manual_seed(training.settings.seed)
     spec = training.spec
-    shapes = Modal(model.audio.shape(spec), model.video.shape(spec))
+    shapes = Pair(model.audio.shape(spec), model.video.shape(spec))
     noise = shapes.map(lambda shape: torch.randn(count, *shape, generator=generator).to(device))
     condition = captions.map(lambda tensor: tensor.to(device))
     samples = sample(model.joint, noise, condition, model.schedules, training.sampler)

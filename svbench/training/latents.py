@@ -27,7 +27,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from svbench.baselines.joint.model import JointModel
-from svbench.baselines.joint.pair import Modal
+from svbench.baselines.joint.pair import Pair
 from svbench.engines.local import cut
 from svbench.errors import DataError
 from svbench.files import media
@@ -52,21 +52,21 @@ class LatentDataset:
         """Return the number of clips."""
         return len(self.index)
 
-    def latents(self, clips: list[int]) -> Modal[Tensor]:
+    def latents(self, clips: list[int]) -> Pair[Tensor]:
         """Return the clean latents of some clips."""
-        return self._read(clips, Modal("audio", "video"))
+        return self._read(clips, Pair("audio", "video"))
 
-    def captions(self, clips: list[int]) -> Modal[Tensor]:
+    def captions(self, clips: list[int]) -> Pair[Tensor]:
         """Return the caption embeddings of some clips."""
-        return self._read(clips, Modal("caption_audio", "caption_video"))
+        return self._read(clips, Pair("caption_audio", "caption_video"))
 
     @property
-    def empty(self) -> Modal[Tensor]:
+    def empty(self) -> Pair[Tensor]:
         """Return the embeddings of the empty caption, (1, ...)."""
         with safe_open(self.empty_caption, "pt") as file:
-            return Modal(file.get_tensor("caption_audio.0"), file.get_tensor("caption_video.0"))
+            return Pair(file.get_tensor("caption_audio.0"), file.get_tensor("caption_video.0"))
 
-    def _read(self, clips: list[int], names: Modal[str]) -> Modal[Tensor]:
+    def _read(self, clips: list[int], names: Pair[str]) -> Pair[Tensor]:
         return names.map(lambda name: torch.cat([self._one(clip, name) for clip in clips]))
 
     def _one(self, clip: int, name: str) -> Tensor:
@@ -145,7 +145,7 @@ def encode(
     """
     problems: list[str] = []
     if rank == 0 and not _usable(cache.empty_caption):
-        _write(cache.empty_caption, _named(model.captions([""]), [0]))
+        _write(cache.empty_caption, _named(model.text_encoder([""]), [0]))
     for shard in cache.shards[rank::world_size]:
         kept = _usable(shard.path)
         if not kept:
@@ -172,11 +172,11 @@ def _encoded(model: JointModel, examples: Sequence[Example], spec: ClipSpec) -> 
         if problems:
             continue  # the others of this file are only checked
         with torch.inference_mode():
-            latents = Modal(model.audio.encode(clips), model.video.encode(clips))
-            captions = model.captions([examples[number].caption for number in part])
+            latents = Pair(model.audio.encode(clips), model.video.encode(clips))
+            captions = model.text_encoder([examples[number].caption for number in part])
         state |= _named(captions, part) | {
             f"{kind}.{number}": one[None].float().cpu().clone()
-            for kind, pile in zip(Modal._fields, latents, strict=True)
+            for kind, pile in zip(Pair._fields, latents, strict=True)
             for number, one in zip(part, pile, strict=True)
         }
     for name, tensor in state.items():
@@ -188,11 +188,11 @@ def _encoded(model: JointModel, examples: Sequence[Example], spec: ClipSpec) -> 
     return state
 
 
-def _named(captions: Modal[Tensor], numbers: Sequence[int]) -> dict[str, Tensor]:
+def _named(captions: Pair[Tensor], numbers: Sequence[int]) -> dict[str, Tensor]:
     """Return the embeddings of captions one by one, by their names in a file."""
     return {
         f"caption_{kind}.{number}": one[None].detach().float().cpu().clone()
-        for kind, pile in zip(Modal._fields, captions, strict=True)
+        for kind, pile in zip(Pair._fields, captions, strict=True)
         for number, one in zip(numbers, pile, strict=True)
     }
 

@@ -18,7 +18,8 @@ import torch
 from accelerate import PartialState
 
 from svbench.baselines import miniature
-from svbench.baselines.checkpoints.find import PAPER_BASES, find_bases
+from svbench.baselines.checkpoints.base_models import PAPER_BASES
+from svbench.baselines.checkpoints.find import find_bases
 from svbench.baselines.joint.mixers import MixerKind, mixer_kind
 from svbench.baselines.joint.model import JointModel
 from svbench.baselines.joint.sampling import SamplerSettings

@@ -1,8 +1,8 @@
-"""The joint sampler without optimisations: the reference for speed, and for every optimisation.
+"""The joint sampler written straightforwardly: baseline of speed, reference of every shortcut.
 
-Same weights: the halves of classifier-free guidance go through connectors and U-Nets one after the
-other, every step runs both U-Nets, captions are repeated per frame and projected again, attention
-computes scores and softmax explicitly, also over a single key.
+Same weights, no shortcut: the guidance halves go through connectors and U-Nets one after the
+other, every step runs both U-Nets, the text is repeated per frame and projected anew, attention
+computes its scores and softmax explicitly, also over a single key.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from torch import Tensor
 from svbench.baselines.joint.connector_time import HEADS, TemporalAttention, normed, positions
 from svbench.baselines.joint.cross_attention import CrossAttention
 from svbench.baselines.joint.ddim import NoiseSchedule
-from svbench.baselines.joint.pair import Modal
+from svbench.baselines.joint.pair import Pair
 from svbench.baselines.joint.sampling import SamplerSettings
 from svbench.baselines.joint.timesteps import local_timesteps
-from svbench.baselines.joint.unet import JointUNet, environment
+from svbench.baselines.joint.unet import JointUNet, connector_inputs
 
 
 class _ExplicitTemporal(TemporalAttention):
@@ -33,20 +33,20 @@ class _ExplicitTemporal(TemporalAttention):
         )
         scores = torch.einsum("nihd,njhd->nhij", q, k) / q.shape[-1] ** 0.5
         weights = (scores + self._bias(frames, x)).softmax(dim=-1)
-        found = torch.einsum("nhij,njhd->nihd", weights, v).reshape(rows, frames, -1)
-        answer: Tensor = self.to_out(found)
-        return answer
+        attended = torch.einsum("nhij,njhd->nihd", weights, v).reshape(rows, frames, -1)
+        output: Tensor = self.to_out(attended)
+        return output
 
 
 class _ExplicitCross(CrossAttention):
-    def _heard(self, y: Tensor, condition: Tensor, clips: int, frames: int) -> Tensor:
+    def _cross_attend(self, y: Tensor, condition: Tensor, clips: int, frames: int) -> Tensor:
         keys = condition.repeat(clips // len(condition), 1, 1).repeat_interleave(frames, dim=0)
-        found: Tensor = self.attention2(self.norm2(y), encoder_hidden_states=keys)
-        return found
+        attended: Tensor = self.attention2(self.norm2(y), encoder_hidden_states=keys)
+        return attended
 
 
 def plainly(joint: JointUNet) -> JointUNet:
-    """Return a copy with unoptimised layers."""
+    """Return a copy whose layers take no shortcut."""
     plain = copy.deepcopy(joint)
     for module in plain.modules():
         if isinstance(module, Attention):
@@ -61,25 +61,25 @@ def plainly(joint: JointUNet) -> JointUNet:
 @torch.no_grad()
 def sample_plainly(
     plain: JointUNet,
-    start: Modal[Tensor],
-    captions: Modal[Tensor],
-    schedules: Modal[NoiseSchedule],
+    start: Pair[Tensor],
+    text: Pair[Tensor],
+    schedules: Pair[NoiseSchedule],
     settings: SamplerSettings,
-) -> Modal[Tensor]:
-    """Sample as in the released code, half by half and step by step; `plain` is of `plainly`."""
-    paths = local_timesteps(settings.steps, settings.gamma, settings.timestep_map)
+) -> Pair[Tensor]:
+    """Sample as the released code does, half by half; `plain` is from `plainly`."""
+    local = local_timesteps(settings.steps, settings.gamma, settings.timestep_map)
     tables = schedules.map(lambda s: s.alpha_bar)
     x, x0 = start, start.map(torch.zeros_like)
     frames = start.video.shape[2]
     halves = [
-        Modal(sound, sight.repeat_interleave(frames, dim=0))
-        for sound, sight in zip(captions.audio.chunk(2), captions.video.chunk(2), strict=True)
+        Pair(audio, video.repeat_interleave(frames, dim=0))
+        for audio, video in zip(text.audio.chunk(2), text.video.chunk(2), strict=True)
     ]
     for i in range(settings.steps):
-        times = paths.map(lambda path, x_t, i=i: torch.full((len(x_t),), path[i]), x)
-        uncond, cond = (plain(x, times, half, environment(x, x0)) for half in halves)
-        noise = uncond.map(lambda u, c, s: u + s * (c - u), cond, settings.guidance)
-        ends = tables.map(_ends, paths, Modal(i, i), Modal(*[settings.timestep_map] * 2))
+        t = local.map(lambda path, x_t, i=i: torch.full((len(x_t),), path[i]), x)
+        unconditional, conditional = (plain(x, t, h, connector_inputs(x, x0)) for h in halves)
+        noise = unconditional.map(lambda u, c, s: u + s * (c - u), conditional, settings.guidance)
+        ends = tables.map(_ends, local, Pair(i, i), Pair(*[settings.timestep_map] * 2))
         x0 = x.map(lambda x_t, eps, e: (x_t - (1 - e[0]) ** 0.5 * eps) / e[0] ** 0.5, noise, ends)
         x = x0.map(lambda x_0, eps, e: e[1] ** 0.5 * x_0 + (1 - e[1]) ** 0.5 * eps, noise, ends)
     return x

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,12 @@ from torch import Tensor
 
 from svbench.baselines.checkpoints import sony
 from svbench.baselines.joint.mixers import MixerKind
-from svbench.baselines.joint.pair import Modal
+from svbench.baselines.joint.pair import Pair
 from svbench.baselines.joint.unet import JointConfig, JointUNet
 from tests.goldens.places import golden
 
 FRAMES, ROWS, WORDS = 4, 16, 5
-CAPTION = Modal(audio=12, video=24)  # lengths of caption features
+CAPTION = Pair(audio=12, video=24)  # widths of the text embeddings
 
 
 def video_unet(**changes: Any) -> UNetMotionModel:
@@ -58,7 +59,7 @@ def audio_unet(**changes: Any) -> UNet2DConditionModel:
 def tiny_joint(mixer: MixerKind = "cmc-pe", seed: int = 0, *, fresh: bool = False) -> JointUNet:
     """Build a tiny joint model; unless `fresh`, every weight is random, the zeros too."""
     torch.manual_seed(seed)
-    config = JointConfig(mixer, 40, Modal((1, 2), (1, 2)), Modal(8, 8))
+    config = JointConfig(mixer, 40, Pair((1, 2), (1, 2)), Pair(8, 8))
     joint = JointUNet(audio_unet(), video_unet(), config).eval()
     if not fresh:
         with torch.no_grad():
@@ -68,23 +69,34 @@ def tiny_joint(mixer: MixerKind = "cmc-pe", seed: int = 0, *, fresh: bool = Fals
     return joint.requires_grad_(False)
 
 
-def tiny_inputs(batch: int = 2, seed: int = 1) -> dict[str, Modal[Tensor]]:
-    """Give latents, captions and times for `tiny_joint`."""
+@dataclass(frozen=True)
+class Inputs:
+    """Inputs of a joint U-Net, under the names of its parameters."""
+
+    x_t: Pair[Tensor]
+    x0_hat: Pair[Tensor]
+    text: Pair[Tensor]
+    t: Pair[Tensor]
+    connector_t: Pair[Tensor]
+
+
+def tiny_inputs(batch: int = 2, seed: int = 1) -> Inputs:
+    """Draw inputs for `tiny_joint`."""
     random = torch.Generator().manual_seed(seed)
 
     def noise(*shape: int) -> Tensor:
         return torch.randn(shape, generator=random)
 
-    def times() -> Tensor:
+    def timesteps() -> Tensor:
         return torch.randint(0, 1000, (batch,), generator=random)
 
-    return {
-        "noisy": Modal(noise(batch, 8, ROWS, 8), noise(batch, 4, FRAMES, 8, 8)),
-        "guessed": Modal(noise(batch, 8, ROWS, 8), noise(batch, 4, FRAMES, 8, 8)),
-        "captions": Modal(noise(batch, CAPTION.audio), noise(batch, WORDS, CAPTION.video)),
-        "times": Modal(times(), times()),
-        "environment_times": Modal(times(), times()),
-    }
+    return Inputs(
+        x_t=Pair(noise(batch, 8, ROWS, 8), noise(batch, 4, FRAMES, 8, 8)),
+        x0_hat=Pair(noise(batch, 8, ROWS, 8), noise(batch, 4, FRAMES, 8, 8)),
+        text=Pair(noise(batch, CAPTION.audio), noise(batch, WORDS, CAPTION.video)),
+        t=Pair(timesteps(), timesteps()),
+        connector_t=Pair(timesteps(), timesteps()),
+    )
 
 
 def golden_joint(released_mixer: str) -> JointUNet:
@@ -92,7 +104,7 @@ def golden_joint(released_mixer: str) -> JointUNet:
     folder = golden("joint")
     audio, video = (_config(folder / f"unet_{m}.config.json") for m in "av")
     heads = video.pop("attention_head_dim")
-    unets = Modal(UNet2DConditionModel.from_config(audio), UNetMotionModel.from_config(video))
+    unets = Pair(UNet2DConditionModel.from_config(audio), UNetMotionModel.from_config(video))
     for unet, letter in zip(unets, "av", strict=True):
         unet.load_state_dict(load_file(folder / f"unet_{letter}.safetensors"))
     record = _config(folder / f"unet_svg_{released_mixer}.config.json")

@@ -20,16 +20,16 @@ from transformers import (
 from svbench.baselines.checkpoints import find as released
 from svbench.baselines.checkpoints import ours as checkpoint
 from svbench.baselines.joint.mixers import MixerKind
-from svbench.baselines.joint.pair import Modal
+from svbench.baselines.joint.pair import Pair
 from svbench.baselines.joint.unet import JointConfig
 from svbench.types import ClipSpec
 
 SPEC = ClipSpec(4, 8.0, (32, 32), 16000)
-CONFIG = JointConfig("cmc-pe", 40, Modal((1, 2), (1, 2)), Modal(8, 8))
+CONFIG = JointConfig("cmc-pe", 40, Pair((1, 2), (1, 2)), Pair(8, 8))
 
 
 def write_bases(root: Path, seed: int = 0) -> dict[str, str]:
-    """Write base models in the layout of the hub; return their folders: audio, video, motion."""
+    """Write base models as on the hub, and return their folders: audio, video, motion."""
     torch.manual_seed(seed)
     bases = {name: root / name for name in ("audio", "video", "motion")}
     _audio_base(bases["audio"])
@@ -41,7 +41,7 @@ def write_bases(root: Path, seed: int = 0) -> dict[str, str]:
 
 
 def write_parts(root: Path, mixer: MixerKind = "cmc-pe", seed: int = 0) -> Path:
-    """Write our layout: base models side by side, and joint weights without zeros."""
+    """Write our form: components side by side, and joint weights none of which is zero."""
     bases = write_bases(root / "bases", seed)
     config = JointConfig(mixer, 40, CONFIG.multiples, CONFIG.head_size)
     joint = released.find_bases(bases, config).load().joint
@@ -55,7 +55,7 @@ def write_parts(root: Path, mixer: MixerKind = "cmc-pe", seed: int = 0) -> Path:
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             part.rename(target)
-    unet: Any = joint.unets["video"]
+    unet: Any = joint.unets.video
     for old in (folder / "unet_v").iterdir():
         old.unlink()
     unet.save_pretrained(folder / "unet_v")
@@ -64,7 +64,7 @@ def write_parts(root: Path, mixer: MixerKind = "cmc-pe", seed: int = 0) -> Path:
 
 
 def write_joint(folder: Path, bases: dict[str, str], mixer: MixerKind = "cmc-pe") -> Path:
-    """Write joint weights alone, with references to their base models."""
+    """Write joint weights alone, and where their base models are."""
     config = JointConfig(mixer, 40, CONFIG.multiples, CONFIG.head_size)
     joint = released.find_bases(bases, config).load().joint
     checkpoint.save_joint(folder / "joint", joint)
@@ -78,7 +78,7 @@ def audio_vae() -> AutoencoderKL:
 
 
 def video_vae() -> AutoencoderKL:
-    """Return an autoencoder of frames."""
+    """Build an autoencoder of images."""
     return _vae(3, 4, (32, 32, 32, 32)).eval()
 
 
@@ -177,13 +177,13 @@ def _scheduler(folder: Path, start: float, end: float, betas: str) -> None:
 
 
 def _letters() -> list[str]:
-    """Return the 256 characters of byte-level BPE: printable bytes, then replacements."""
+    """Return the 256 characters that encode bytes: the printable ones, then replacements."""
     printing = [*range(33, 127), *range(161, 173), *range(174, 256)]
     return [chr(b) for b in printing] + [chr(256 + i) for i in range(256 - len(printing))]
 
 
 def _tokenizer(folder: Path, kind: str, words: list[str], length: int) -> None:
-    """Write a tokenizer whose vocabulary is single characters."""
+    """Write a tokenizer whose vocabulary is single letters."""
     folder.mkdir(parents=True)
     (folder / "vocab.json").write_text(json.dumps({word: i for i, word in enumerate(words)}))
     (folder / "merges.txt").write_text("#version: 0.2\n")

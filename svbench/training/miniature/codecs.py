@@ -24,9 +24,9 @@ from torch.nn import functional
 
 from svbench.baselines import miniature as systems
 from svbench.baselines.miniature.audio_codec import AudioCodec, folded
-from svbench.baselines.miniature.captions import Captioner, split
 from svbench.baselines.miniature.components import Codec
 from svbench.baselines.miniature.nets import CAPTION, Design
+from svbench.baselines.miniature.text_encoder import TextEncoder, split
 from svbench.baselines.miniature.video_codec import VideoCodec, codec_for
 from svbench.files import media
 from svbench.files.writing import write_text
@@ -103,7 +103,7 @@ def _with_components(coder: VideoCodec | AudioCodec, clips: Iterable[Tensor], bi
     """Compute the components of clips' moments, with the weights rounded as they are written."""
     systems.rounded(coder.codec.eval(), bits)
     with torch.no_grad():  # the moments are a generator: computed here, after the rounding
-        coder.settle(list(clips))
+        coder.fit_components(list(clips))
     return coder.codec
 
 
@@ -121,14 +121,14 @@ def train_text_encoder(
     captions = [example.caption for example in examples]
     words = tuple(sorted({word for caption in captions for word in split(caption)}))
     torch.manual_seed(recipe.seed)
-    captioner = Captioner(words)
-    ids = torch.tensor([captioner.numbers(caption) for caption in captions])
-    count = int(captioner.encoder.config.vocab_size)
+    text_encoder = TextEncoder(words)
+    ids = torch.tensor([text_encoder.tokens(caption) for caption in captions])
+    count = int(text_encoder.encoder.config.vocab_size)
     heads = nn.ModuleList([nn.Linear(CAPTION, count), nn.Linear(CAPTION, count)])
 
     def loss(_rng: np.random.Generator, batch: Batch) -> Tensor:
         tokens = ids[batch]
-        encoded = captioner.encoder(tokens)
+        encoded = text_encoder.encoder(tokens)
         of_tokens: Tensor = heads[0](encoded.last_hidden_state)
         embedding = functional.normalize(encoded.text_embeds, dim=-1) * CAPTION**0.5
         of_caption: Tensor = heads[1](embedding)
@@ -136,10 +136,10 @@ def train_text_encoder(
         by_token = functional.cross_entropy(of_tokens.flatten(0, 1), tokens.flatten())
         return by_token + functional.binary_cross_entropy_with_logits(of_caption, present)
 
-    network = nn.ModuleList([captioner.encoder, heads])
+    network = nn.ModuleList([text_encoder.encoder, heads])
     order = batches(len(captions), recipe.caption_batch, recipe.caption_steps, recipe.seed)
     optimizer = torch.optim.AdamW(network.parameters(), 3e-3, weight_decay=0.01)
     fit("captions", network, optimizer, recipe.caption_steps, order, loss, log)
     write_text(weights / systems.WORDS, json.dumps(words) + "\n")
-    encoder: nn.Module = captioner.encoder
+    encoder: nn.Module = text_encoder.encoder
     return encoder

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
-from svbench.baselines.joint.pair import Modal
+from svbench.baselines.joint.pair import Pair
 from svbench.baselines.miniature.nets import Design
 from svbench.baselines.training.settings import TrainSettings
 from svbench.catalog.datasets import drawn
@@ -108,7 +108,7 @@ class SystemsRecipe(CodecRecipe):
     @property
     def design(self) -> Design:
         """Return the design of the data set's networks."""
-        return replace(drawn(self.dataset).design(), clearer=Modal(1.0, self.clearer))
+        return replace(drawn(self.dataset).design(), clearer=Pair(1.0, self.clearer))
 
     def shortened(self, share: float) -> SystemsRecipe:
         """Return the recipe with this share of all steps, at least one each: a quick check."""

@@ -1,4 +1,4 @@
-"""Clips to latents and back: shapes, mel features, slices, draws, and company."""
+"""Clips to latents and back: shapes, mel features, batches, and samples of the posterior."""
 
 from __future__ import annotations
 
@@ -83,14 +83,14 @@ def test_latents_have_a_row_for_four_mel_rows(audio: AudioCodec, video: VideoCod
 
 
 def test_decoded_clips_fit_the_format(audio: AudioCodec, video: VideoCodec) -> None:
-    sounds = audio.decode(torch.randn(2, *audio.shape(SPEC)), SPEC)
+    waveforms = audio.decode(torch.randn(2, *audio.shape(SPEC)), SPEC)
     videos = video.decode(torch.randn(2, *video.shape(SPEC)), SPEC)
-    clips = [Clip(v, s, SPEC) for v, s in zip(videos, sounds, strict=True)]
+    clips = [Clip(v, s, SPEC) for v, s in zip(videos, waveforms, strict=True)]
     assert len(clips) == 2
     assert max(float(np.abs(clip.audio).max()) for clip in clips) <= 1
 
 
-def test_neither_slices_nor_company_change_a_clip(audio: AudioCodec, video: VideoCodec) -> None:
+def test_neither_slices_nor_other_clips_change_a_clip(audio: AudioCodec, video: VideoCodec) -> None:
     clips = [make_clip(i, SPEC) for i in range(3)]
     for codec in (audio, video):
         together = codec.encode(clips)
@@ -121,16 +121,16 @@ def test_latents_are_means_unless_a_generator_draws_them(
 
 def test_video_is_encoded_from_minus_one_to_one(video: VideoCodec) -> None:
     clip = make_clip(1, SPEC)
-    pictures = torch.from_numpy(clip.video).permute(0, 3, 1, 2) / 127.5 - 1
-    expected = video._vae.encode(pictures).latent_dist.mean * video._vae.config.scaling_factor
+    images = torch.from_numpy(clip.video).permute(0, 3, 1, 2) / 127.5 - 1
+    expected = video._vae.encode(images).latent_dist.mean * video._vae.config.scaling_factor
     assert torch.allclose(video.encode([clip])[0].transpose(0, 1), expected, atol=1e-5)
 
 
 def test_latents_that_are_decoded_are_unscaled(video: VideoCodec) -> None:
     latents = torch.randn(4, 4, 4, 4, generator=torch.Generator().manual_seed(0))
     (found,) = video.decode(latents[None], SPEC)
-    pictures = video._vae.decode(latents.transpose(0, 1) / video._vae.config.scaling_factor)[0]
-    expected = (pictures / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1) * 255
+    images = video._vae.decode(latents.transpose(0, 1) / video._vae.config.scaling_factor)[0]
+    expected = (images / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1) * 255
     assert float((torch.from_numpy(found) - expected).abs().max()) < 0.51
 
 

@@ -17,7 +17,7 @@ from svbench.baselines.checkpoints import find as released
 from svbench.baselines.checkpoints import ours as checkpoint
 from svbench.baselines.joint.ddim import PAPER_SCHEDULES
 from svbench.baselines.joint.model import JointModel
-from svbench.baselines.joint.pair import Modal
+from svbench.baselines.joint.pair import Pair
 from svbench.baselines.joint.sampling import SamplerSettings, sample
 from svbench.errors import ConfigError, DataError
 from svbench.types import ClipSpec
@@ -41,53 +41,53 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def pipeline() -> tuple[JointModel, dict[str, Any], dict[str, Tensor]]:
     folder = golden("official_pipeline")
-    asked = json.loads((folder / "end_to_end.json").read_text())
-    made = next(folder.glob("end_to_end*.safetensors"))
-    return released.load_released(folder), asked, load_file(made)
+    arguments = json.loads((folder / "end_to_end.json").read_text())
+    outputs = load_file(next(folder.glob("end_to_end*.safetensors")))
+    return released.find_model(folder).load(), arguments, outputs
 
 
-def told(model: JointModel, asked: dict[str, Any]) -> Modal[Tensor]:
+def encoded(model: JointModel, arguments: dict[str, Any]) -> Pair[Tensor]:
     """Encode the captions as the released code does.
 
-    It cuts the negative caption, for the sound alone, to as many tokens as the embedding is long.
-    At full size that is 512, all that the encoder reads anyway; at golden size it is few.
+    It truncates the negative caption, for the audio alone, to as many tokens as the embedding is
+    long. At full size that is 512, the longest that the encoder takes; at golden size it is few.
     """
-    both = model.captions([asked["negative"], asked["prompt"]])
+    both = model.text_encoder([arguments["negative"], arguments["prompt"]])
     tokenizer = components.load_tokenizer(
         golden("official_pipeline/tokenizer_a"), "RobertaTokenizer"
     )
     width = both.audio.shape[1]
-    kept = tokenizer(asked["negative"], max_length=width, truncation=True)["input_ids"]
+    kept = tokenizer(arguments["negative"], max_length=width, truncation=True)["input_ids"]
     cut = tokenizer.decode(kept, skip_special_tokens=True)
-    return Modal(torch.cat([model.captions([cut]).audio, both.audio[1:]]), both.video)
+    return Pair(torch.cat([model.text_encoder([cut]).audio, both.audio[1:]]), both.video)
 
 
 def test_captions_are_encoded_as_by_the_released_code(pipeline: Any) -> None:
-    model, asked, expected = pipeline
-    for found, letter in zip(told(model, asked), "av", strict=True):
+    model, arguments, expected = pipeline
+    for found, letter in zip(encoded(model, arguments), "av", strict=True):
         # 1e-7 with AVX-512 kernels, 8e-7 with AVX2's; values reach 2.
         assert float((found - expected[f"emb_{letter}_uncond_then_cond"]).abs().max()) < 2e-6
 
 
 def test_a_clip_comes_out_as_from_the_released_code(pipeline: Any) -> None:
-    model, asked, expected = pipeline
+    model, arguments, expected = pipeline
     settings = SamplerSettings(
-        asked["num_inference_steps"],
-        asked["gamma"],
+        arguments["num_inference_steps"],
+        arguments["gamma"],
         "official",
-        Modal(asked["cfg_a"], asked["cfg_v"]),
+        Pair(arguments["cfg_a"], arguments["cfg_v"]),
     )
-    frames = round(asked["length_in_s"] * asked["frame_rate"])
-    size = asked["height_v"], asked["width_v"]
-    spec = ClipSpec(frames, float(asked["frame_rate"]), size, 16000)
-    start = Modal(expected["in.latents_a"], expected["in.latents_v"])
-    assert Modal(model.audio.shape(spec), model.video.shape(spec)) == start.map(
+    frames = round(arguments["length_in_s"] * arguments["frame_rate"])
+    size = arguments["height_v"], arguments["width_v"]
+    spec = ClipSpec(frames, float(arguments["frame_rate"]), size, 16000)
+    start = Pair(expected["in.latents_a"], expected["in.latents_v"])
+    assert Pair(model.audio.shape(spec), model.video.shape(spec)) == start.map(
         lambda latents: tuple(latents.shape[1:])
     )
-    latents = sample(model.joint, start, told(model, asked), model.schedules, settings)
-    sound = torch.from_numpy(model.audio.decode(latents.audio, spec)[0])
+    latents = sample(model.joint, start, encoded(model, arguments), model.schedules, settings)
+    waveform = torch.from_numpy(model.audio.decode(latents.audio, spec)[0])
     wanted = expected["out.audio"][0]
-    assert float((sound - wanted).abs().max() / wanted.abs().max()) < 2e-5
+    assert float((waveform - wanted).abs().max() / wanted.abs().max()) < 2e-5
     video = torch.from_numpy(model.video.decode(latents.video, spec)[0]).float()
     assert float((video - 255 * expected["out.video"]).abs().max()) < 0.51  # half by rounding
 
@@ -99,7 +99,7 @@ def test_every_part_of_the_pipeline_is_on_record(pipeline: Any) -> None:
 
 
 def spoiled(tmp_path: Path, ours: Path) -> Path:
-    """Give a released pipeline whose weights are never looked at, made of ours."""
+    """Write a released pipeline, made of ours, whose joint weights are unreadable."""
     folder = tmp_path / "released"
     shutil.copytree(ours, folder)
     index = {name: ["library", kind] for name, kind in released.NETWORKS.items()}
@@ -120,11 +120,11 @@ def spoiled(tmp_path: Path, ours: Path) -> Path:
     return folder
 
 
-def test_the_classes_of_the_pipeline_are_names_only(tmp_path: Path, ours: Path) -> None:
+def test_the_classes_of_the_pipeline_are_not_imported(tmp_path: Path, ours: Path) -> None:
     folder = spoiled(tmp_path, ours)
     assert released.find_model(folder).config == CONFIG
     with pytest.raises(DataError, match=r"diffusion_pytorch_model\.bin: found no readable weights"):
-        released.load_released(folder)
+        released.find_model(folder).load()
 
 
 @pytest.mark.parametrize(
@@ -166,11 +166,11 @@ def test_base_models_that_lie_apart_are_joined(bases: dict[str, str], tmp_path: 
     found = released.find_model(write_joint(tmp_path / "model", bases))
     model = found.load()
     assert {"motion", "joint", "unet_v"} <= set(model.weights)
-    video: Any = model.joint.unets["video"]
+    video: Any = model.joint.unets.video
     adapter = load_file(Path(bases["motion"]) / "diffusion_pytorch_model.safetensors")
-    pictures = load_file(Path(bases["video"]) / "unet" / "diffusion_pytorch_model.safetensors")
+    image_unet = load_file(Path(bases["video"]) / "unet" / "diffusion_pytorch_model.safetensors")
     state = video.state_dict()
-    for name, tensor in {**adapter, **pictures}.items():
+    for name, tensor in {**adapter, **image_unet}.items():
         assert torch.equal(state[name], tensor)
     assert model.schedules == PAPER_SCHEDULES
 
@@ -179,7 +179,7 @@ def test_an_untrained_model_needs_base_models_alone(bases: dict[str, str]) -> No
     found = released.find_bases(bases, CONFIG)
     assert "joint" not in found.weights()
     with torch.no_grad():
-        assert not found.load().joint.mixers["video"]["up0"].proj_out.weight.any()
+        assert not found.load().joint.mixers.video["up0"].proj_out.weight.any()
 
 
 def test_bases_may_lie_beside_the_joint_weights(bases: dict[str, str], tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ def test_bases_may_lie_beside_the_joint_weights(bases: dict[str, str], tmp_path:
     assert released.find_model(folder).networks["unet_a"].weights.is_relative_to(folder)
 
 
-def test_what_is_not_there_is_told_with_how_to_get_it(
+def test_an_absent_base_model_is_named_with_how_to_get_it(
     monkeypatch: pytest.MonkeyPatch, bases: dict[str, str], tmp_path: Path
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
@@ -209,8 +209,8 @@ def test_a_hub_cache_is_read(
     shutil.copytree(bases["audio"], hub / "snapshots" / ("0" * 40))
     from huggingface_hub import snapshot_download
 
-    def cached(name: str, **asked: Any) -> str:
-        return snapshot_download(name, cache_dir=tmp_path, **asked)
+    def cached(name: str, **options: Any) -> str:
+        return snapshot_download(name, cache_dir=tmp_path, **options)
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", cached)
     found = released.find_bases({**bases, "audio": "some/audio"}, CONFIG)
@@ -277,7 +277,7 @@ def test_weights_of_another_shape_or_name_are_refused(tmp_path: Path, ours: Path
         components.load_part(components.find_part(tmp_path / "vae", "AutoencoderKL"))
 
 
-def test_old_names_are_understood(tmp_path: Path, ours: Path) -> None:
+def test_old_names_are_converted(tmp_path: Path, ours: Path) -> None:
     shutil.copytree(ours / "vae_a", tmp_path / "vae")
     file = tmp_path / "vae" / "diffusion_pytorch_model.safetensors"
     state, old = load_file(file), {}
@@ -294,7 +294,7 @@ def test_old_names_are_understood(tmp_path: Path, ours: Path) -> None:
     assert all(torch.equal(found[name], state[name].half().float()) for name in state)
 
 
-def test_counters_and_prefixes_of_old_text_encoders_are_understood(
+def test_counters_and_prefixes_of_old_text_encoders_are_converted(
     tmp_path: Path, ours: Path
 ) -> None:
     shutil.copytree(ours / "text_encoder_v", tmp_path / "clip")
@@ -320,7 +320,7 @@ def test_nothing_but_tensors_is_unpickled(tmp_path: Path, ours: Path) -> None:
         components.load_part(components.find_part(tmp_path / "vae", "AutoencoderKL"))
 
 
-def test_a_folder_says_itself_what_it_holds(ours: Path) -> None:
+def test_the_configuration_names_the_mixer(ours: Path) -> None:
     assert set(released.find_models([str(ours)])) == {"cmc-pe"}
     assert set(released.find_models([f"cmc-pe={ours}"])) == {"cmc-pe"}
     with pytest.raises(DataError, match="found a joint model of cmc-pe, expected cross-attention"):

@@ -11,10 +11,10 @@ from diffusers import DDIMScheduler
 from svbench.baselines.joint.ddim import (
     PAPER_SCHEDULES,
     NoiseSchedule,
+    add_noise,
     ddim_step,
-    noised,
+    epsilon_and_x0,
     target,
-    to_noise,
 )
 from svbench.errors import DataError
 
@@ -30,22 +30,22 @@ def test_the_table_is_that_of_diffusers(schedule: NoiseSchedule) -> None:
     assert torch.equal(schedule.alpha_bar, theirs.alphas_cumprod)
 
 
-def test_noised_by_hand() -> None:
+def test_noise_is_added_by_hand() -> None:
     # alpha_bar 0.64: 0.8 of the data, 0.6 of the noise
-    torch.testing.assert_close(noised(X0, NOISE, torch.tensor(0.64)), 0.8 * X0 + 0.6 * NOISE)
+    torch.testing.assert_close(add_noise(X0, NOISE, torch.tensor(0.64)), 0.8 * X0 + 0.6 * NOISE)
 
 
 def test_each_sample_has_its_own_level() -> None:
-    found = noised(X0, NOISE, torch.tensor([0.64, 1.0]))
+    found = add_noise(X0, NOISE, torch.tensor([0.64, 1.0]))
     torch.testing.assert_close(found[0], 0.8 * X0[0] + 0.6 * NOISE[0])
     torch.testing.assert_close(found[1], X0[1])
 
 
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
-def test_a_network_that_is_right_gives_noise_and_data_back(prediction: str) -> None:
-    level = torch.tensor([0.2, 0.9])
-    said = target(X0, NOISE, level, prediction)  # type: ignore[arg-type]
-    noise, x0 = to_noise(said, noised(X0, NOISE, level), level, prediction)  # type: ignore[arg-type]
+def test_the_target_gives_noise_and_data_back(prediction: str) -> None:
+    alpha_bar = torch.tensor([0.2, 0.9])
+    output = target(X0, NOISE, alpha_bar, prediction)  # type: ignore[arg-type]
+    noise, x0 = epsilon_and_x0(output, add_noise(X0, NOISE, alpha_bar), alpha_bar, prediction)  # type: ignore[arg-type]
     torch.testing.assert_close(noise, NOISE)
     torch.testing.assert_close(x0, X0)
     torch.testing.assert_close(ddim_step(x0, noise, torch.tensor(1.0)), X0)
@@ -64,7 +64,7 @@ def test_a_step_is_that_of_diffusers(prediction: str) -> None:
     )
     theirs.set_timesteps(10)  # leading: 900, 800, ...
     expected = theirs.step(NOISE, 500, X0).prev_sample
-    noise, x0 = to_noise(NOISE, X0, schedule.alpha_bar[500], schedule.prediction)
+    noise, x0 = epsilon_and_x0(NOISE, X0, schedule.alpha_bar[500], schedule.prediction)
     torch.testing.assert_close(ddim_step(x0, noise, schedule.alpha_bar[400]), expected)
 
 

@@ -14,9 +14,9 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from svbench.baselines.joint.ddim import PAPER_SCHEDULES
-from svbench.baselines.joint.pair import Modal
+from svbench.baselines.joint.pair import Pair
 from svbench.baselines.joint.sampling import SamplerSettings, Step, sample
-from svbench.baselines.joint.unet import JointUNet
+from svbench.baselines.joint.unet import JointUNet, embed_timesteps
 from tests.factories.joint import golden_joint
 from tests.goldens.places import golden
 
@@ -25,33 +25,33 @@ RTOL = 1e-5  # latents, relative to their largest
 MIXERS = ("additive", "attn")
 
 
-def pair(tensors: dict[str, Tensor], name: str) -> Modal[Tensor]:
-    return Modal(tensors[f"{name}_a"], tensors[f"{name}_v"])
+def pair(tensors: dict[str, Tensor], name: str) -> Pair[Tensor]:
+    return Pair(tensors[f"{name}_a"], tensors[f"{name}_v"])
 
 
-def overheard(joint: JointUNet) -> dict[str, Tensor]:
-    """Collect what the layers named in the golden data say, as long as the model runs."""
-    heard: dict[str, Tensor] = {}
+def recorded(joint: JointUNet) -> dict[str, Tensor]:
+    """Record the outputs of the layers named in the golden data, whenever the model runs."""
+    outputs: dict[str, Tensor] = {}
 
     def keep(name: str, entry: bool = False) -> Any:
-        def hook(_layer: Any, told: tuple[Any, ...], said: Tensor) -> None:
-            heard[name] = told[0] if entry else said
+        def hook(_layer: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+            outputs[name] = inputs[0] if entry else output
 
         return hook
 
     for modality in ("audio", "video"):
-        connector: Any = joint.connectors[modality]
+        connector: Any = getattr(joint.connectors, modality)
         where = f"mid.connector_out_{modality}"
         layers = {"0": connector.stem, "2": connector.downs[0], "4": connector.out}
         read = connector.times if modality == "video" else connector.blocks
         layers |= {"1": read[0], "3": read[1]}
         for name, layer in layers.items():
             layer.register_forward_hook(keep(f"{where}.{name}"))
-        for place, mixer in joint.mixers[modality].items():  # type: ignore[operator, union-attr]
+        for place, mixer in getattr(joint.mixers, modality).items():
             name = f"mid.connector_in_{modality}.{place.rstrip('0123456789')}.{place[-1]}"
             mixer.register_forward_hook(keep(name))
             mixer.register_forward_hook(keep(f"{name}.x", entry=True))
-    return heard
+    return outputs
 
 
 def in_form(ours: Tensor, golden_form: Tensor) -> Tensor:
@@ -68,7 +68,7 @@ def folded(theirs: Tensor) -> Tensor:
 
 
 def condition_of(tensors: dict[str, Tensor], modality: str, mixer: str, batch: int) -> Tensor:
-    """Give the golden condition of a modality's mixers as ours, (B, t, C)."""
+    """Return the golden condition of a modality's mixers in our form, (B, t, C)."""
     theirs = tensors[f"mid.connector_in_{modality}.context"]
     if mixer == "additive":
         return theirs.squeeze(-1).transpose(1, 2)  # (B, C, t, 1)
@@ -79,24 +79,27 @@ def condition_of(tensors: dict[str, Tensor], modality: str, mixer: str, batch: i
 def test_noise_and_every_intermediate(mixer: str) -> None:
     tensors = load_file(golden(f"joint/forward_{mixer}.safetensors"))
     joint = golden_joint(mixer)
-    heard = overheard(joint)
-    captions = Modal(tensors["in.class_a"], tensors["in.context_v"])
-    told = [pair(tensors, f"in.{name}") for name in ("latents", "t", "x_con", "tcon")]
+    outputs = recorded(joint)
+    text = Pair(tensors["in.class_a"], tensors["in.context_v"])
+    x_t, t, seen, seen_t = (
+        pair(tensors, f"in.{name}") for name in ("latents", "t", "x_con", "tcon")
+    )
     with torch.inference_mode():
-        said = joint(*told[:2], captions, *told[2:])
-        conditions = joint.heard(*told[2:])
-    for letter, noise in zip("av", said, strict=True):
+        output = joint(x_t, t, text, seen, seen_t)
+        conditions = joint.conditions(seen, seen_t)
+    for letter, noise in zip("av", output, strict=True):
         torch.testing.assert_close(noise, tensors[f"out.noise_{letter}"], rtol=0, atol=ATOL)
     for name, condition in zip(("audio", "video"), conditions, strict=True):
+        assert condition is not None
         expected = condition_of(tensors, name, mixer, len(condition))
         torch.testing.assert_close(condition, expected, rtol=0, atol=ATOL)
-    compared = [name for name in tensors if name in heard]
+    compared = [name for name in tensors if name in outputs]
     for name in compared:
         # Behind several layers, not 1e-5 absolute: against the same model in float64 the golden
-        # itself is off by 1.5e-5 where values reach 7. What each layer adds is tested below.
+        # itself is off by 1.5e-5 where values reach 7. Each layer by itself is tested below.
         # The connectors keep 1e-5 (6.0e-6) with AVX-512 kernels, not quite (1.13e-5) with AVX2's.
         most = ATOL * max(1.0, float(tensors[name].abs().max()))
-        found = in_form(heard[name], tensors[name])
+        found = in_form(outputs[name], tensors[name])
         assert float((found - tensors[name]).abs().max()) <= most, name
     assert len(compared) == 16 + 10
 
@@ -106,37 +109,38 @@ def test_each_mixer_on_the_input_of_the_released_one(mixer: str) -> None:
     tensors = load_file(golden(f"joint/forward_{mixer}.safetensors"))
     joint = golden_joint(mixer)
     batch = len(tensors["in.t_a"])
-    seen = 0
+    compared = 0
     for modality in ("audio", "video"):
         condition = condition_of(tensors, modality, mixer, batch)
-        mixers: Any = joint.mixers[modality]
+        mixers: Any = getattr(joint.mixers, modality)
         for place, module in mixers.items():
             name = f"mid.connector_in_{modality}.{place.rstrip('0123456789')}.{place[-1]}"
             x, expected = folded(tensors[f"{name}.x"]), folded(tensors[name])
             with torch.inference_mode():
                 found = module(x, condition, len(x) // batch)
             torch.testing.assert_close(found, expected, rtol=0, atol=ATOL)
-            seen += 1
-    assert seen == 8
+            compared += 1
+    assert compared == 8
 
 
 @pytest.mark.parametrize("mixer", MIXERS)
 def test_embeddings_of_the_noise_levels(mixer: str) -> None:
     tensors = load_file(golden(f"joint/forward_{mixer}.safetensors"))
     joint = golden_joint(mixer)
-    for name, times in zip(("audio", "video"), pair(tensors, "in.tcon"), strict=True):
+    embeddings = Pair(*joint.unets).map(embed_timesteps, pair(tensors, "in.tcon"))
+    for name, embedding in zip(Pair._fields, embeddings, strict=True):
         expected = tensors[f"mid.connector_out_{name}.temb"]
-        torch.testing.assert_close(joint._level(name, times), expected, rtol=0, atol=ATOL)
+        torch.testing.assert_close(embedding, expected, rtol=0, atol=ATOL)
 
 
 @pytest.mark.parametrize("mixer", MIXERS)
-def test_without_times_of_their_own_the_connectors_see_the_main_ones(mixer: str) -> None:
+def test_without_time_steps_of_their_own_the_connectors_take_the_main_ones(mixer: str) -> None:
     tensors = load_file(golden(f"joint/forward_{mixer}.safetensors"))
-    captions = Modal(tensors["in.class_a"], tensors["in.context_v"])
-    told = [pair(tensors, f"in.{name}") for name in ("latents", "t", "x_con")]
+    text = Pair(tensors["in.class_a"], tensors["in.context_v"])
+    x_t, t, seen = (pair(tensors, f"in.{name}") for name in ("latents", "t", "x_con"))
     with torch.inference_mode():
-        said = golden_joint(mixer)(*told[:2], captions, told[2])
-    for letter, noise in zip("av", said, strict=True):
+        output = golden_joint(mixer)(x_t, t, text, seen)
+    for letter, noise in zip("av", output, strict=True):
         expected = tensors[f"out.tcon_none_noise_{letter}"]
         torch.testing.assert_close(noise, expected, rtol=0, atol=ATOL)
 
@@ -145,12 +149,13 @@ def test_without_times_of_their_own_the_connectors_see_the_main_ones(mixer: str)
 def test_one_modality_alone_is_its_base_model(mixer: str) -> None:
     tensors = load_file(golden(f"joint/forward_{mixer}.safetensors"))
     joint = golden_joint(mixer)
-    latents, times = pair(tensors, "in.latents"), pair(tensors, "in.t")
+    x_t, t = pair(tensors, "in.latents"), pair(tensors, "in.t")
+    text = Pair(tensors["in.class_a"], tensors["in.context_v"])
     with torch.inference_mode():
-        sound = joint.audio(latents.audio, times.audio, tensors["in.class_a"], None)
-        sight = joint.video(latents.video, times.video, tensors["in.context_v"], None)
-    torch.testing.assert_close(sound, tensors["out.single_noise_a"], rtol=0, atol=ATOL)
-    torch.testing.assert_close(sight, tensors["out.single_noise_v"], rtol=0, atol=ATOL)
+        output = joint.predict(x_t, t, text)
+    for letter, noise in zip("av", output, strict=True):
+        expected = tensors[f"out.single_noise_{letter}"]
+        torch.testing.assert_close(noise, expected, rtol=0, atol=ATOL)
 
 
 @pytest.mark.parametrize("gamma", [1.0, 1.5])
@@ -175,7 +180,7 @@ def test_trajectories(mixer: str, gamma: float) -> None:
     sample(
         golden_joint(mixer),
         pair(tensors, "in.latents"),
-        Modal(tensors["in.class_a_uncond_then_cond"], tensors["in.context_v_uncond_then_cond"]),
+        Pair(tensors["in.class_a_uncond_then_cond"], tensors["in.context_v_uncond_then_cond"]),
         PAPER_SCHEDULES,
         settings,
         compare,

@@ -1,4 +1,4 @@
-"""The joint model as a system: seeds, company, memory, settings, and the walk on real files."""
+"""The joint model as a system: seeds, batches, memory, settings, and the walk on real files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import torch
 from svbench.baselines.checkpoints import find as released
 from svbench.baselines.joint import system as joint_module
 from svbench.baselines.joint.model import JointModel
-from svbench.baselines.joint.pair import Modal
+from svbench.baselines.joint.pair import Pair
 from svbench.baselines.joint.sampling import SamplerSettings
 from svbench.baselines.joint.system import Joint, Machine, Recipe, recipe
 from svbench.datasets import greatesthits
@@ -67,29 +67,29 @@ def test_a_clip_depends_on_its_request_alone(folder: Path, batch: int) -> None:
     assert not same(together[0], together[1])
     other = made(by, [replace(REQUESTS[0], seed=7)])[0]
     assert not same(together[0], other)
-    told = made(by, [replace(REQUESTS[0], caption="drum")])[0]
-    assert not same(together[0], told)
+    recaptioned = made(by, [replace(REQUESTS[0], caption="drum")])[0]
+    assert not same(together[0], recaptioned)
 
 
-def test_batches_are_made_when_they_are_asked_for(
+def test_batches_are_made_when_they_are_consumed(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes = []
     sample = joint_module.sample
 
-    def watched(joint: Any, start: Any, *told: Any) -> Any:
+    def recorded(joint: Any, start: Any, *others: Any) -> Any:
         sizes.append(len(start.audio))
-        return sample(joint, start, *told)
+        return sample(joint, start, *others)
 
-    monkeypatch.setattr(joint_module, "sample", watched)
+    monkeypatch.setattr(joint_module, "sample", recorded)
     clips = system(folder, 2).generate(REQUESTS, SPEC)
     next(clips)
     assert sizes == [2]
     assert len(list(clips)) == 2
-    assert sizes == [2, 2]  # the last is filled up
+    assert sizes == [2, 2]  # the last is padded
 
 
-def test_short_memory_halves_the_batch_and_says_so(
+def test_short_memory_halves_the_batch_with_a_warning(
     folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(joint_module, "sample", _holding(1, joint_module.sample))
@@ -122,18 +122,18 @@ def test_a_model_that_does_not_fit_is_one_line(
 
 
 def _holding(most: int, sample: Callable[..., Any]) -> Callable[..., Any]:
-    def short(joint: Any, start: Any, *told: Any) -> Any:
+    def short(joint: Any, start: Any, *others: Any) -> Any:
         if len(start.audio) > most:
             raise torch.OutOfMemoryError("out of memory\ntried to allocate")
-        return sample(joint, start, *told)
+        return sample(joint, start, *others)
 
     return short
 
 
-def test_guidance_leads_away_from_the_negative_caption(folder: Path) -> None:
-    away = Recipe(QUICK.sampler, "bad quality")
-    assert not same(made(system(folder))[0], made(system(folder, made=away))[0])
-    unguided = replace(QUICK.sampler, guidance=Modal(1.0, 1.0))
+def test_guidance_takes_the_negative_caption(folder: Path) -> None:
+    negative = Recipe(QUICK.sampler, "bad quality")
+    assert not same(made(system(folder))[0], made(system(folder, made=negative))[0])
+    unguided = replace(QUICK.sampler, guidance=Pair(1.0, 1.0))
     one, other = (Recipe(unguided, negative) for negative in ("", "bad quality"))
     assert same(made(system(folder, made=one))[0], made(system(folder, made=other))[0])
 
@@ -145,14 +145,14 @@ def test_the_two_presets_differ_as_paper_and_code_do() -> None:
     assert code.negative == "bad quality, worse quality"
     for preset in (paper, code):
         assert preset.sampler.gamma == 1.5
-        assert preset.sampler.guidance == Modal(2.5, 7.5)
+        assert preset.sampler.guidance == Pair(2.5, 7.5)
     changed = recipe("official-code", steps=7, gamma=1.0).sampler
     assert (changed.steps, changed.gamma, changed.timestep_map) == (7, 1.0, "official")
     with pytest.raises(ConfigError, match="--preset: found 'x', expected one of paper, official"):
         recipe("x")
 
 
-def test_the_settings_tell_all_that_decides_the_clips(folder: Path) -> None:
+def test_the_settings_hold_all_that_the_clips_depend_on(folder: Path) -> None:
     by = system(folder, 2)
     assert (by.name, by.title, by.made_of_real_clips) == (
         "cmc-pe-gamma1.5",
@@ -170,7 +170,7 @@ def test_the_settings_tell_all_that_decides_the_clips(folder: Path) -> None:
         system(folder, 2, Recipe(SamplerSettings(3), "")),
         system(folder, 2, Recipe(SamplerSettings(2, 1.25), "")),
         system(folder, 2, Recipe(SamplerSettings(2, timestep_map="official"), "")),
-        system(folder, 2, Recipe(SamplerSettings(2, guidance=Modal(3.0, 7.5)), "")),
+        system(folder, 2, Recipe(SamplerSettings(2, guidance=Pair(3.0, 7.5)), "")),
         system(folder, 2, Recipe(SamplerSettings(2), "bad")),
     ]
     assert all(dict(other.settings) != usual for other in others)
@@ -187,9 +187,9 @@ def test_nothing_is_loaded_before_it_is_needed(
     loads = []
     load = released.Found.load
 
-    def counted(self: released.Found, *told: Any) -> JointModel:
-        loads.append(self.source)
-        return load(self, *told)
+    def counted(self: released.Found, *arguments: Any) -> JointModel:
+        loads.append(self)
+        return load(self, *arguments)
 
     monkeypatch.setattr(released.Found, "load", counted)
     by = system(folder)
@@ -210,12 +210,12 @@ def test_weights_that_were_replaced_meanwhile_are_refused(folder: Path, tmp_path
         made(by)
 
 
-def test_it_travels_without_what_was_loaded(folder: Path) -> None:
+def test_it_is_pickled_without_what_was_loaded(folder: Path) -> None:
     by = system(folder)
     clips = made(by, REQUESTS[:1])
-    letter = pickle.dumps(by)
-    assert len(letter) < 100_000
-    assert same(made(pickle.loads(letter), REQUESTS[:1])[0], clips[0])
+    pickled = pickle.dumps(by)
+    assert len(pickled) < 100_000
+    assert same(made(pickle.loads(pickled), REQUESTS[:1])[0], clips[0])
 
 
 def test_half_precision_gives_nearly_the_same_clip(folder: Path) -> None:
@@ -226,7 +226,7 @@ def test_half_precision_gives_nearly_the_same_clip(folder: Path) -> None:
     assert 0 < off < 8
 
 
-def test_compiled_blocks_still_hear_the_other_modality(
+def test_compiled_blocks_are_still_conditioned(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compiled = []
@@ -251,7 +251,7 @@ def test_a_device_that_is_not_there_is_one_line(folder: Path) -> None:
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """Give two segments in the form of the Greatest Hits."""
+    """Write two segments in the form of the Greatest Hits."""
     root = tmp_path / "data"
     lines = []
     for number in range(2):
@@ -264,7 +264,7 @@ def data(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Judge the data set at 64 x 64 px, which shows the same in a sixteenth of the time."""
+    """Score the data set at 64 x 64 px, in a sixteenth of the time."""
     monkeypatch.setattr(greatesthits, "SPEC", replace(greatesthits.SPEC, size=(64, 64)))
 
 
@@ -298,7 +298,7 @@ def test_the_walk_ends_in_a_table(
     assert "its clips of cmc-pe-gamma1 were made otherwise (steps was 2, is 3)" in changed
 
 
-def test_without_weights_it_says_what_to_fetch(
+def test_without_weights_the_error_names_what_to_download(
     svbench: Command, data: Path, tmp_path: Path
 ) -> None:
     command = words(data, tmp_path / "run", "--systems", "cmc-pe,real")
@@ -310,7 +310,7 @@ def test_without_weights_it_says_what_to_fetch(
     )
 
 
-def test_weights_of_the_other_mixer_do_not_serve(
+def test_weights_of_the_other_mixer_are_refused(
     svbench: Command, data: Path, folder: Path, tmp_path: Path
 ) -> None:
     more = ("--systems", "cross-attention", "--weights", folder)
@@ -327,7 +327,7 @@ def test_the_miniature_takes_weights_of_its_own_alone(svbench: Command, tmp_path
     assert problem.startswith("--weights folder: found no joint weights of the miniature")
 
 
-def test_an_absent_folder_is_told_before_clips_are_read(
+def test_an_absent_folder_is_named_before_clips_are_read(
     svbench: Command, data: Path, tmp_path: Path
 ) -> None:
     command = words(data, tmp_path / "run", "--weights", tmp_path / "nowhere")

@@ -11,51 +11,40 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from svbench.baselines.checkpoints import sony
 from svbench.baselines.joint.cmc_pe import CMCPE
-from svbench.baselines.joint.connector import EnvironmentEncoder
+from svbench.baselines.joint.connector import Connector
 from svbench.baselines.joint.ddim import PAPER_SCHEDULES
-from svbench.baselines.joint.full_size import CAPTION, full_size, latent_shapes
 from svbench.baselines.joint.mixers import MIXERS, MixerKind, build_mixer
-from svbench.baselines.joint.pair import Modal
+from svbench.baselines.joint.pair import Pair
 from svbench.baselines.joint.sampling import SamplerSettings, sample
-from svbench.baselines.joint.unet import JointUNet, environment
+from svbench.baselines.joint.unet import JointUNet, connector_inputs
 from svbench.errors import ConfigError, DataError
 from svbench.types import ClipSpec
+from tests.factories.full_size import CAPTION, full_size, latent_shapes
 from tests.factories.joint import tiny_inputs, tiny_joint
+from tests.factories.released_weights import to_released
 from tests.goldens.places import fact
 
 GREATEST_HITS = ClipSpec(32, 8.0, (256, 256), 16000)
 
 
-def forward(joint: JointUNet, seed: int = 1) -> Modal[torch.Tensor]:
-    told = tiny_inputs(seed=seed)
-    seen = environment(told["noisy"], told["guessed"])
+def forward(joint: JointUNet, seed: int = 1) -> Pair[torch.Tensor]:
+    inputs = tiny_inputs(seed=seed)
+    seen = connector_inputs(inputs.x_t, inputs.x0_hat)
     with torch.inference_mode():
-        said: Modal[torch.Tensor] = joint(
-            told["noisy"], told["times"], told["captions"], seen, told["environment_times"]
+        output: Pair[torch.Tensor] = joint(
+            inputs.x_t, inputs.t, inputs.text, seen, inputs.connector_t
         )
-    return said
+    return output
 
 
 @pytest.mark.parametrize("mixer", MIXERS)
 def test_untrained_it_is_its_two_base_models(mixer: MixerKind) -> None:
     joint = tiny_joint(mixer, fresh=True)
-    told = tiny_inputs()
-    said = forward(joint)
+    inputs = tiny_inputs()
     with torch.inference_mode():
-        alone = Modal(
-            *(
-                unet(noisy, t, caption, None)
-                for unet, noisy, t, caption in zip(
-                    (joint.audio, joint.video),
-                    told["noisy"],
-                    told["times"],
-                    told["captions"],
-                    strict=True,
-                )
-            )
-        )
-    for a, b in zip(said, alone, strict=True):
-        torch.testing.assert_close(a, b)
+        base = joint.predict(inputs.x_t, inputs.t, inputs.text)
+    for joined, alone in zip(forward(joint), base, strict=True):
+        torch.testing.assert_close(joined, alone)
 
 
 @pytest.mark.parametrize("mixer", MIXERS)
@@ -67,6 +56,14 @@ def test_hooks_are_gone_after_a_call(mixer: MixerKind) -> None:
     assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
 
 
+def squared_output(joint: JointUNet) -> torch.Tensor:
+    inputs = tiny_inputs()
+    seen = connector_inputs(inputs.x_t, inputs.x0_hat)
+    audio, video = joint(inputs.x_t, inputs.t, inputs.text, seen)
+    total: torch.Tensor = audio.square().mean() + video.square().mean()
+    return total
+
+
 @pytest.mark.parametrize("mixer", MIXERS)
 def test_checkpointing_changes_neither_loss_nor_gradient(mixer: MixerKind) -> None:
     found = []
@@ -74,13 +71,9 @@ def test_checkpointing_changes_neither_loss_nor_gradient(mixer: MixerKind) -> No
         joint = tiny_joint(mixer)
         joint.added.requires_grad_(True)
         joint.train().checkpointing = checkpointing
-        told = tiny_inputs()
-        seen = environment(told["noisy"], told["guessed"])
-        said = joint(told["noisy"], told["times"], told["captions"], seen)
-        loss = sum(part.square().mean() for part in said)
+        loss = squared_output(joint)
         loss.backward()
-        weight: nn.Parameter = joint.connectors["video"].stem.weight  # type: ignore[assignment, union-attr]
-        found.append((loss.detach(), weight.grad))
+        found.append((loss.detach(), joint.connectors.video.stem.weight.grad))
     torch.testing.assert_close(found[0], found[1])
 
 
@@ -91,28 +84,25 @@ def test_checkpointing_computes_mixers_twice(checkpointing: bool, passes: int) -
     joint.added.requires_grad_(True)
     joint.train().checkpointing = checkpointing
     calls = []
-    mixer = next(iter(joint.mixers["video"].values()))  # type: ignore[operator, union-attr]
+    mixer = next(iter(joint.mixers.video.values()))
     mixer.register_forward_pre_hook(lambda *_call: calls.append(1))
-    told = tiny_inputs()
-    seen = environment(told["noisy"], told["guessed"])
-    said = joint(told["noisy"], told["times"], told["captions"], seen)
-    sum(part.square().mean() for part in said).backward()
+    squared_output(joint).backward()
     assert len(calls) == passes
 
 
 def test_cmc_pe_adds_at_its_time() -> None:
-    """What is heard at frame 2 of 4 changes frame 2 alone, as the mixer attends within frames."""
+    """A condition at frame 2 of 4 changes frame 2 alone, as the mixer attends within frames."""
     torch.manual_seed(0)
     mixer = CMCPE(32, 8, 40, rows_are_time=False).eval()
     nn.init.normal_(mixer.proj_out.weight)
     nn.init.zeros_(mixer.widen_norm.weight)  # its statistics run over all frames
-    mixer.widen_norm.register_forward_hook(lambda _m, told, _said: told[0])
+    mixer.widen_norm.register_forward_hook(lambda _module, inputs, _output: inputs[0])
     x = torch.randn(4, 32, 2, 2)
-    heard = torch.randn(1, 4, 40)
-    changed = heard.clone()
+    condition = torch.randn(1, 4, 40)
+    changed = condition.clone()
     changed[0, 2] += 1
     with torch.inference_mode():
-        apart = (mixer(x, heard, 4) - mixer(x, changed, 4)).abs().amax(dim=(1, 2, 3))
+        apart = (mixer(x, condition, 4) - mixer(x, changed, 4)).abs().amax(dim=(1, 2, 3))
     assert apart[2] > 1e-3
     torch.testing.assert_close(apart[[0, 1, 3]], torch.zeros(3), rtol=0, atol=1e-5)
 
@@ -120,16 +110,16 @@ def test_cmc_pe_adds_at_its_time() -> None:
 def test_nearest_in_time() -> None:
     mixer = CMCPE(32, 8, 40, rows_are_time=True).eval()
     with torch.inference_mode():
-        code = mixer._code(torch.randn(1, 9, 40), 24)
-        vectors = mixer._code(torch.randn(1, 9, 40), 9)
-    assert code.shape == (1, 24, 32)
+        encoding = mixer._encoding(torch.randn(1, 9, 40), 24)
+        vectors = mixer._encoding(torch.randn(1, 9, 40), 9)
+    assert encoding.shape == (1, 24, 32)
     assert vectors.shape == (1, 9, 32)
     for i in range(23):  # row i takes vector floor(9 i / 24)
         same = (9 * i) // 24 == (9 * (i + 1)) // 24
-        assert bool(torch.equal(code[0, i], code[0, i + 1])) == same
+        assert bool(torch.equal(encoding[0, i], encoding[0, i + 1])) == same
 
 
-def test_pooled_cross_attention_hears_no_time() -> None:
+def test_pooled_cross_attention_has_no_time() -> None:
     """The order of the other modality's vectors does not matter to one pooled key."""
     torch.manual_seed(0)
     mixer = build_mixer("cross-attention", 32, 8, 40, rows_are_time=False).eval()
@@ -142,10 +132,10 @@ def test_pooled_cross_attention_hears_no_time() -> None:
 
 
 @pytest.mark.parametrize("over_time", [True, False])
-def test_a_connector_gives_one_vector_per_time(over_time: bool) -> None:
-    encoder = EnvironmentEncoder(16, 64, (1, 2), 40, over_time=over_time).eval()
+def test_a_connector_returns_one_vector_per_time(over_time: bool) -> None:
+    connector = Connector(16, 64, (1, 2), 40, over_time=over_time).eval()
     x = torch.randn(2, 16, 6, 8, 8) if over_time else torch.randn(2, 16, 24, 8)
-    found = encoder(x, torch.randn(2, 256))
+    found = connector(x, torch.randn(2, 256))
     assert found.shape == ((2, 6, 40) if over_time else (2, 12, 40))
 
 
@@ -178,13 +168,12 @@ def test_keys_at_full_size_both_ways(mixer: MixerKind) -> None:
         joint = full_size(mixer)
         theirs = {name: torch.empty(shape) for name, shape in lists["unet_svg"].items()}
     ours = joint.added.state_dict()
-    released = sony.to_released(ours, joint.config)
+    released = to_released(ours, joint.config)
     assert {name: list(w.shape) for name, w in released.items()} == lists["unet_svg"]
     back = sony.from_released(theirs, ours, joint.config, "released")
     assert {name: w.shape for name, w in back.items()} == {n: w.shape for n, w in ours.items()}
-    for name, key in (("video", "unet_v"), ("audio", "unet_a")):
-        unet = joint.unets[name].state_dict()
-        assert {k: list(w.shape) for k, w in unet.items()} == lists[key]
+    for unet, key in zip(joint.unets, ("unet_a", "unet_v"), strict=True):
+        assert {k: list(w.shape) for k, w in unet.state_dict().items()} == lists[key]
 
 
 @pytest.mark.parametrize(("mixer", "a_step"), [("cmc-pe", 23.06), ("cross-attention", 22.86)])
@@ -193,12 +182,12 @@ def test_operations_of_a_25_step_sample(mixer: MixerKind, a_step: float) -> None
     with torch.device("meta"):
         joint = full_size(mixer).eval()
         start = latent_shapes(GREATEST_HITS).map(lambda shape: torch.empty(1, *shape))
-        captions = CAPTION.map(lambda shape: torch.empty(2, *shape))
+        text = CAPTION.map(lambda shape: torch.empty(2, *shape))
 
     def count(steps: int) -> int:
         with FlopCounterMode(display=False) as counter:
             settings = SamplerSettings(steps, 1.5, "official")
-            sample(joint, start, captions, PAPER_SCHEDULES, settings)
+            sample(joint, start, text, PAPER_SCHEDULES, settings)
         return int(counter.get_total_flops())
 
     two, three = count(2), count(3)  # all steps but first and last cost the same
@@ -213,14 +202,14 @@ def test_operations_of_a_25_step_sample(mixer: MixerKind, a_step: float) -> None
 def test_conversion_there_and_back_is_exact(mixer: MixerKind) -> None:
     joint = tiny_joint(mixer)
     ours = joint.added.state_dict()
-    released = sony.to_released(ours, joint.config)
+    released = to_released(ours, joint.config)
     back = sony.from_released(released, ours, joint.config, "here")
     assert all(torch.equal(back[name], weight) for name, weight in ours.items())
 
 
 def test_weights_of_another_mixer_are_refused() -> None:
     one, other = tiny_joint("cmc-pe"), tiny_joint("cross-attention")
-    released = sony.to_released(other.added.state_dict(), other.config)
+    released = to_released(other.added.state_dict(), other.config)
     with pytest.raises(DataError, match=r"unet_svg.bin: found \d+ weights, expected \d+; missing"):
         sony.from_released(released, one.added.state_dict(), one.config, "unet_svg.bin")
 
@@ -228,20 +217,19 @@ def test_weights_of_another_mixer_are_refused() -> None:
 def test_weights_of_another_width_are_refused() -> None:
     joint = tiny_joint()
     ours = joint.added.state_dict()
-    released = sony.to_released(ours, joint.config)
+    released = to_released(ours, joint.config)
     released["connector_out_video.0.0.weight"] = torch.zeros(7, 8, 3, 3)
     with pytest.raises(DataError, match=r"f.bin: connector_out_video.0.0.weight has shape \(7, 8"):
         sony.from_released(released, ours, joint.config, "f.bin")
 
 
-@pytest.mark.parametrize("name", ["audio", "video"])
-def test_a_base_model_speaks_alone(name: str) -> None:
-    joint, told = tiny_joint("cmc-pe"), tiny_inputs()
-    seen = environment(told["noisy"], told["guessed"])
+def test_a_modality_without_latents_is_left_out() -> None:
+    joint, inputs = tiny_joint("cmc-pe"), tiny_inputs()
     with torch.inference_mode():
-        said = joint(told["noisy"], told["times"], told["captions"], seen, alone=name)
-        base = getattr(joint, name)
-        expected = base(*(getattr(told[k], name) for k in ("noisy", "times", "captions")), None)
-    assert torch.equal(getattr(said, name), expected)
-    other = "video" if name == "audio" else "audio"
-    assert getattr(said, other) is getattr(told["noisy"], other)
+        both = joint(inputs.x_t, inputs.t, inputs.text, None)
+        audio = joint(Pair(inputs.x_t.audio, None), inputs.t, inputs.text, None)
+        video = joint(Pair(None, inputs.x_t.video), inputs.t, inputs.text, None)
+    assert torch.equal(audio.audio, both.audio)
+    assert torch.equal(video.video, both.video)
+    assert audio.video is None
+    assert video.audio is None

@@ -1,4 +1,4 @@
-"""The miniature's codecs, captions and networks, before anything is learned."""
+"""The miniature's codecs, text encoder and networks, untrained and as shipped."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ import torch
 
 from svbench.baselines import miniature
 from svbench.baselines.joint.mixers import MIXERS, MixerKind
-from svbench.baselines.joint.pair import Modal
-from svbench.baselines.joint.unet import environment
+from svbench.baselines.joint.pair import Pair
+from svbench.baselines.joint.unet import connector_inputs
 from svbench.baselines.miniature.audio_codec import AudioCodec, folded, unfolded
-from svbench.baselines.miniature.captions import BEGIN, END, FILLER, UNKNOWN, Captioner
 from svbench.baselines.miniature.nets import (
     CHANGE_COMPONENTS,
     PICTURE_COMPONENTS,
@@ -29,13 +28,14 @@ from svbench.baselines.miniature.nets import (
     Motion,
     joint_unet,
 )
+from svbench.baselines.miniature.text_encoder import BEGIN, END, PADDING, UNKNOWN, TextEncoder
 from svbench.baselines.miniature.video_codec import (
     VIDEO_SIZE,
-    CourseCodec,
     FrameCodec,
-    averaged,
+    TrajectoryCodec,
     codec_for,
-    motion,
+    factorise,
+    overlap_mean,
     windows,
 )
 from svbench.catalog.datasets import DATASETS, drawn
@@ -68,71 +68,72 @@ def test_folding_bands_is_undone() -> None:
     assert torch.equal(unfolded(channels), spectrogram)
 
 
-@pytest.mark.parametrize("how", get_args(Motion))
-def test_latents_have_the_promised_shapes_and_decode_to_clips(how: Motion) -> None:
-    audio, video = AudioCodec(), codec_for(how)
+@pytest.mark.parametrize("motion", get_args(Motion))
+def test_latents_have_the_promised_shapes_and_decode_to_clips(motion: Motion) -> None:
+    audio, video = AudioCodec(), codec_for(motion)
     clips = [a_clip(0), a_clip(1)]
-    heard, seen = audio.encode(clips), video.encode(clips)
-    assert heard.shape == (2, *audio.shape(SPEC)) == (2, 12, 100, 1)
-    assert seen.shape == (2, *video.shape(SPEC)) == (2, 23, 32, 1, 1)
-    for sound, frames in zip(audio.decode(heard, SPEC), video.decode(seen, SPEC), strict=True):
+    latents = Pair(audio.encode(clips), video.encode(clips))
+    assert latents.audio.shape == (2, *audio.shape(SPEC)) == (2, 12, 100, 1)
+    assert latents.video.shape == (2, *video.shape(SPEC)) == (2, 23, 32, 1, 1)
+    decoded = audio.decode(latents.audio, SPEC), video.decode(latents.video, SPEC)
+    for sound, frames in zip(*decoded, strict=True):
         Clip(frames, sound, SPEC)  # checks shapes, types and finite values
-    assert not heard.is_inference()  # or it could not be trained on
-    assert not seen.is_inference()
+    assert not any(tensor.is_inference() for tensor in latents)  # or they could not be trained on
 
 
-def test_a_motion_of_one_pattern_is_told_whole() -> None:
-    """Mean, pattern and course are found again, the fast change going up."""
+def test_a_motion_of_one_pattern_is_encoded_without_loss() -> None:
+    """Mean, pattern and trajectory are recovered, the fast change rising."""
     mean, pattern = torch.randn(256), torch.randn(256)
     strokes = torch.tensor([3.0, 2, 1, 0, 3, 2, 1, 0])  # falls slowly, rises at once
     for sign in (1, -1):
-        found = motion(mean + sign * strokes[:, None] * pattern)
+        found = factorise(mean + sign * strokes[:, None] * pattern)
         torch.testing.assert_close(
             found[0] + found[2][:, None] * found[1],
             mean + sign * (strokes[:, None] * pattern),
             rtol=0,
             atol=1e-4,
         )
-        course = found[2]
-        torch.testing.assert_close(course, (strokes - 1.5) / strokes.std(correction=0))
+        trajectory = found[2]
+        torch.testing.assert_close(trajectory, (strokes - 1.5) / strokes.std(correction=0))
 
 
-def test_a_still_clip_has_no_course() -> None:
-    mean, pattern, course = motion(torch.ones(32, 256))
+def test_a_still_clip_has_no_trajectory() -> None:
+    mean, pattern, trajectory = factorise(torch.ones(32, 256))
     assert torch.equal(mean, torch.ones(256))
-    assert not course.any()
+    assert not trajectory.any()
     assert not pattern.any()
 
 
-def test_windows_tell_each_number_with_its_neighbours() -> None:
-    course = torch.arange(32.0)
-    told = windows(course)
-    assert told.shape == (WINDOW, 32)
-    assert told[:, 10].tolist() == [8, 9, 10, 11, 12]
-    assert told[:, 0].tolist() == [0, 0, 0, 1, 2]
-    torch.testing.assert_close(averaged(told), course)
+def test_windows_hold_each_value_with_its_neighbours() -> None:
+    trajectory = torch.arange(32.0)
+    rows = windows(trajectory)
+    assert rows.shape == (WINDOW, 32)
+    assert rows[:, 10].tolist() == [8, 9, 10, 11, 12]
+    assert rows[:, 0].tolist() == [0, 0, 0, 1, 2]
+    torch.testing.assert_close(overlap_mean(rows), trajectory)
 
 
-def test_frames_are_told_as_they_differ_from_their_mean() -> None:
-    """Where there are as many components as numbers that differ, moments are told whole."""
+def test_frames_are_encoded_by_their_deviation_from_the_mean() -> None:
+    """With as many components as dimensions that vary, moments are encoded without loss."""
     codec = FrameCodec()
-    few = torch.zeros(20, 16, VIDEO_SIZE)  # clips that differ in few places
+    few = torch.zeros(20, 16, VIDEO_SIZE)  # clips that vary in few dimensions
     few[..., :CHANGE_COMPONENTS] = torch.randn(20, 16, CHANGE_COMPONENTS)
     few[..., -1] = torch.randn(20, 1)  # and what stands still in each
-    codec.settle(list(few))
-    told = codec._told(few[0])
-    assert told.shape == (VIDEO_LATENTS, 16)
-    assert (told[:PICTURE_COMPONENTS] == told[:PICTURE_COMPONENTS, :1]).all()
+    codec.fit_components(list(few))
+    components = codec.project(few[0])
+    assert components.shape == (VIDEO_LATENTS, 16)
+    still = components[:PICTURE_COMPONENTS]
+    assert (still == still[:, :1]).all()
     changes = few[0] - few[0].mean(0)
-    found = codec._moments(told)
+    found = codec.reconstruct(components)
     torch.testing.assert_close(found - found.mean(0), changes, rtol=0, atol=1e-4)
     assert found[0, -1] == pytest.approx(float(few[0, 0, -1]), abs=0.2)
 
 
-@pytest.mark.parametrize("how", get_args(Motion))
-def test_what_stands_still_cannot_flicker(how: Motion) -> None:
+@pytest.mark.parametrize("motion", get_args(Motion))
+def test_what_stands_still_cannot_flicker(motion: Motion) -> None:
     """Noise on what every frame repeats changes all frames alike."""
-    codec = codec_for(how)
+    codec = codec_for(motion)
     latents = codec.encode([a_clip()])
     latents[:, PICTURE_COMPONENTS:] = 0
     latents[:, :PICTURE_COMPONENTS] += torch.randn(1, PICTURE_COMPONENTS, 32, 1, 1)
@@ -155,15 +156,14 @@ def test_a_frame_sees_its_neighbours_of_the_same_clip() -> None:
 @pytest.mark.parametrize("frames", [16, 32])
 def test_the_joint_model_takes_clips_of_any_length(frames: int) -> None:
     joint, empty = joint_unet("cmc-pe"), torch.zeros(2, dtype=torch.long)
-    latents = Modal(torch.randn(2, 12, 50, 1), torch.randn(2, 23, frames, 1, 1))
-    captions = Modal(torch.randn(2, 32), torch.randn(2, WORDS, 32))
-    told = environment(latents, latents)
-    said = joint(latents, Modal(empty, empty), captions, told)
-    assert said.map(lambda x: x.shape) == latents.map(lambda x: x.shape)
+    latents = Pair(torch.randn(2, 12, 50, 1), torch.randn(2, 23, frames, 1, 1))
+    text = Pair(torch.randn(2, 32), torch.randn(2, WORDS, 32))
+    output = joint(latents, Pair(empty, empty), text, connector_inputs(latents, latents))
+    assert output.map(lambda x: x.shape) == latents.map(lambda x: x.shape)
 
 
 def test_a_clip_does_not_depend_on_its_company() -> None:
-    audio, video = AudioCodec(), CourseCodec()
+    audio, video = AudioCodec(), TrajectoryCodec()
     for codec in (audio, video):
         alone, together = codec.encode([a_clip(1)]), codec.encode([a_clip(0), a_clip(1)])
         assert torch.equal(alone[0], together[1])
@@ -172,7 +172,7 @@ def test_a_clip_does_not_depend_on_its_company() -> None:
 def test_griffin_lim_gives_the_pitch_back() -> None:
     codec = AudioCodec()
     audio = a_clip(0).audio
-    found = codec.sound(codec.spectrogram(audio).numpy(), SPEC.samples)
+    found = codec.waveform(codec.spectrogram(audio).numpy(), SPEC.samples)
     assert found.shape == audio.shape
     # the loudest frequency of the first tone, resolution 1 / 0.3 s
     loudest = np.abs(np.fft.rfft(found[: int(0.3 * 16000)])).argmax() / 0.3
@@ -183,42 +183,42 @@ def test_griffin_lim_gives_the_pitch_back() -> None:
 
 def test_silence_stays_silent() -> None:
     codec = AudioCodec()
-    silent = codec.sound(codec.spectrogram(np.zeros(SPEC.samples, np.float32)).numpy(), 64000)
+    silent = codec.waveform(codec.spectrogram(np.zeros(SPEC.samples, np.float32)).numpy(), 64000)
     assert np.abs(silent).max() < 1e-3
 
 
 def test_captions_become_numbers() -> None:
-    captioner = Captioner(["a", "hitting", "wood"])
-    numbers = captioner.numbers("A Wood, hitting! stone")
-    assert numbers == [BEGIN, 4, 6, 5, UNKNOWN, END, *[FILLER] * (WORDS - 6)]
-    long = captioner.numbers("wood " * 40)
+    text_encoder = TextEncoder(["a", "hitting", "wood"])
+    numbers = text_encoder.tokens("A Wood, hitting! stone")
+    assert numbers == [BEGIN, 4, 6, 5, UNKNOWN, END, *[PADDING] * (WORDS - 6)]
+    long = text_encoder.tokens("wood " * 40)
     assert len(long) == WORDS
     assert long[-1] == END
 
 
 def test_captions_are_told_in_the_joint_models_form() -> None:
-    captioner = Captioner(["a", "wood"])
-    told = captioner(["a wood", ""])
-    assert told.audio.shape == (2, 32)
-    assert told.video.shape == (2, WORDS, 32)
-    torch.testing.assert_close(told.audio.norm(dim=-1), torch.ones(2))
-    assert torch.equal(captioner(["a wood"]).video[0], told.video[0])
+    text_encoder = TextEncoder(["a", "wood"])
+    text = text_encoder(["a wood", ""])
+    assert text.audio.shape == (2, 32)
+    assert text.video.shape == (2, WORDS, 32)
+    torch.testing.assert_close(text.audio.norm(dim=-1), torch.ones(2))
+    assert torch.equal(text_encoder(["a wood"]).video[0], text.video[0])
 
 
 @pytest.mark.parametrize("mixer", MIXERS)
 def test_the_joint_model_stays_small(mixer: MixerKind) -> None:
     joint = joint_unet(mixer)
     assert 2e6 < sum(p.numel() for p in joint.parameters()) < 3.5e6
-    assert set(joint.mixers["audio"]) == {"down0", "down1", "up0", "up1"}  # type: ignore[call-overload]
+    assert set(joint.mixers.audio) == {"down0", "down1", "up0", "up1"}
 
 
 def untrained(folder: Path, mixer: MixerKind) -> None:
-    """Write a folder as `svbench train-systems` does, of networks that learned nothing."""
-    captioner = Captioner(["a", "wood"])
-    (folder / miniature.WORDS).write_text(json.dumps(captioner.words))
+    """Write a folder as `svbench train-systems` does, of untrained networks."""
+    text_encoder = TextEncoder(["a", "wood"])
+    (folder / miniature.WORDS).write_text(json.dumps(text_encoder.words))
     miniature.write_design(Design(), folder)
-    miniature.write(captioner.encoder, folder / miniature.ENCODER)
-    miniature.write(CourseCodec().codec, folder / miniature.VIDEO)
+    miniature.write(text_encoder.encoder, folder / miniature.ENCODER)
+    miniature.write(TrajectoryCodec().codec, folder / miniature.VIDEO)
     miniature.write(AudioCodec().codec, folder / miniature.AUDIO)
     miniature.write(joint_unet(mixer), folder / f"{mixer}.safetensors", bits=8)
     digests = {path.name: sha256(path) for path in folder.iterdir()}
@@ -227,7 +227,7 @@ def untrained(folder: Path, mixer: MixerKind) -> None:
 
 @pytest.mark.parametrize("name", DATASETS)
 def test_a_design_is_read_as_written(tmp_path: Path, name: str) -> None:
-    design = replace(drawn(name).design(), clearer=Modal(1.0, 8.0))
+    design = replace(drawn(name).design(), clearer=Pair(1.0, 8.0))
     miniature.write_design(design, tmp_path)
     assert miniature.read_design(tmp_path) == design
 
@@ -255,7 +255,7 @@ def test_a_folder_is_loaded_whole(tmp_path: Path) -> None:
     shipped = miniature.Shipped("cmc-pe", tmp_path)
     model = shipped.load(torch.device("cpu"), torch.float32)
     assert set(model.weights) == set(shipped.files)
-    assert model.captions(["a wood"]).audio.shape == (1, 32)
+    assert model.text_encoder(["a wood"]).audio.shape == (1, 32)
     assert not any(p.requires_grad for p in model.joint.parameters())
 
 
@@ -307,11 +307,11 @@ def test_shipped_latents_have_mean_0_and_the_promised_variance(tmp_path: Path) -
     real = [media.read(e.recording, SPEC) for e in greatesthits.load(tmp_path / "data")]
     model = miniature.assemble("cmc-pe")
     video = model.video.encode(real)
-    still, course = video[:, :-WINDOW], video[:, -WINDOW:]
+    still, trajectory = video[:, :-WINDOW], video[:, -WINDOW:]
     for latents, variance in (
         (model.audio.encode(real), 1.0),
         (still, STILL_VARIANCE),
-        (course, 1.0),
+        (trajectory, 1.0),
     ):
         assert abs(float(latents.mean())) < 0.2 * variance**0.5
         assert 0.5 < float(latents.var()) / variance < 1.7
@@ -319,9 +319,9 @@ def test_shipped_latents_have_mean_0_and_the_promised_variance(tmp_path: Path) -
 
 def test_shipped_words_are_those_of_the_captions(tmp_path: Path) -> None:
     greatest.draw(tmp_path / "data", seed=31, test=40)
-    captioner = Captioner(json.loads((miniature.FOLDER / miniature.WORDS).read_text()))
+    text_encoder = TextEncoder(json.loads((miniature.FOLDER / miniature.WORDS).read_text()))
     for example in greatesthits.load(tmp_path / "data"):
-        assert UNKNOWN not in captioner.numbers(example.caption)
+        assert UNKNOWN not in text_encoder.tokens(example.caption)
 
 
 def test_all_that_is_shipped_is_small_and_on_record() -> None:
@@ -333,5 +333,5 @@ def test_all_that_is_shipped_is_small_and_on_record() -> None:
         folder = miniature.FOLDER / entry.joint_weights
         for mixer in miniature.shipped(folder):
             assert set(miniature.Shipped(mixer, folder).weights()) >= set(miniature.SHARED)
-        design = replace(drawn(dataset).design(), clearer=Modal(1.0, 1.0))
+        design = replace(drawn(dataset).design(), clearer=Pair(1.0, 1.0))
         assert miniature.read_design(folder) == design

@@ -1,4 +1,4 @@
-"""The loss over time steps: where each modality stands, and what is divided by what."""
+"""The loss over time steps: the local time steps, and the normalisation of the curves."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from svbench.baselines.joint.ddim import PAPER_SCHEDULES
-from svbench.baselines.joint.pair import Modal
+from svbench.baselines.joint.pair import Pair
 from svbench.baselines.training.loss_over_time import global_times, loss_over_time
 from svbench.errors import ConfigError
 from tests.factories.joint import CAPTION, FRAMES, ROWS, WORDS, tiny_joint
@@ -32,37 +32,37 @@ class Ones:
     def __len__(self) -> int:
         return 2
 
-    def latents(self, clips: list[int]) -> Modal[Tensor]:
+    def latents(self, clips: list[int]) -> Pair[Tensor]:
         n = len(clips)
-        return Modal(torch.ones(n, 8, ROWS, 8), torch.ones(n, 4, FRAMES, 8, 8))
+        return Pair(torch.ones(n, 8, ROWS, 8), torch.ones(n, 4, FRAMES, 8, 8))
 
-    def captions(self, clips: list[int]) -> Modal[Tensor]:
+    def captions(self, clips: list[int]) -> Pair[Tensor]:
         n = len(clips)
-        return Modal(torch.ones(n, CAPTION.audio), torch.ones(n, WORDS, CAPTION.video))
+        return Pair(torch.ones(n, CAPTION.audio), torch.ones(n, WORDS, CAPTION.video))
 
     @property
-    def empty(self) -> Modal[Tensor]:
+    def empty(self) -> Pair[Tensor]:
         return self.captions([0])
 
 
-class Oracle(nn.Module):
-    """Says what it sees: the less noise in it, the more it is wrong."""
+class Copy(nn.Module):
+    """Predicts its input as the noise: the less noise there is, the larger the error."""
 
     def __init__(self) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(1))
         self.times: list[tuple[int, int]] = []
 
-    def forward(self, noisy: Modal[Tensor], times: Modal[Tensor], *_told: Any) -> Modal[Tensor]:
-        self.times.append((int(times.audio[0]), int(times.video[0])))
-        return noisy
+    def forward(self, x_t: Pair[Tensor], t: Pair[Tensor], *_others: Any) -> Pair[Tensor]:
+        self.times.append((int(t.audio[0]), int(t.video[0])))
+        return x_t
 
 
-def test_both_stand_at_their_local_levels_and_begin_at_one() -> None:
+def test_both_stand_at_their_local_time_steps_and_begin_at_one() -> None:
     for gamma, middle in ((1.0, (500, 500)), (1.5, (568, 428))):  # 1000 * 0.5**e
-        oracle: Any = Oracle()
-        curves = loss_over_time(oracle, Ones(), PAPER_SCHEDULES, rows=ROWS, gamma=gamma, levels=3)
-        seen = list(dict.fromkeys(oracle.times))
+        model: Any = Copy()
+        curves = loss_over_time(model, Ones(), PAPER_SCHEDULES, rows=ROWS, gamma=gamma, levels=3)
+        seen = list(dict.fromkeys(model.times))
         assert seen == [(0, 0), middle, (999, 999)]
         for curve in curves:
             assert curve.shape == (3,)
@@ -70,30 +70,30 @@ def test_both_stand_at_their_local_levels_and_begin_at_one() -> None:
             assert (np.diff(curve) < 0).all()
 
 
-class Velocity(Oracle):
-    """Says the same of the noise as `Oracle`, in the words of the velocity."""
+class Velocity(Copy):
+    """Predicts the velocity of the same noise as `Copy`."""
 
-    def forward(self, noisy: Modal[Tensor], times: Modal[Tensor], *_told: Any) -> Modal[Tensor]:
-        levels = times.map(lambda t, s: s.alpha_bar[t].view(-1, *[1] * 3), PAPER_SCHEDULES)
-        levels = Modal(levels.audio, levels.video[..., None])
-        return noisy.map(lambda x, a: (x - (1 - a).sqrt() * x) / a.sqrt(), levels)
+    def forward(self, x_t: Pair[Tensor], t: Pair[Tensor], *_others: Any) -> Pair[Tensor]:
+        alpha_bar = t.map(lambda t, s: s.alpha_bar[t].view(-1, *[1] * 3), PAPER_SCHEDULES)
+        alpha_bar = Pair(alpha_bar.audio, alpha_bar.video[..., None])
+        return x_t.map(lambda x, a: (x - (1 - a).sqrt() * x) / a.sqrt(), alpha_bar)
 
 
-def test_the_loss_is_that_of_the_noise_whatever_the_network_says() -> None:
+def test_the_loss_is_that_of_the_noise_whatever_the_network_predicts() -> None:
     velocity = PAPER_SCHEDULES.map(lambda s: replace(s, prediction="v_prediction"))
-    told: dict[str, Any] = {"rows": ROWS, "levels": 4}
-    noise_said: Any = Oracle()
-    velocity_said: Any = Velocity()
-    expected = loss_over_time(noise_said, Ones(), PAPER_SCHEDULES, **told)
-    found = loss_over_time(velocity_said, Ones(), velocity, **told)
+    settings: dict[str, Any] = {"rows": ROWS, "levels": 4}
+    noise: Any = Copy()
+    velocity_network: Any = Velocity()
+    expected = loss_over_time(noise, Ones(), PAPER_SCHEDULES, **settings)
+    found = loss_over_time(velocity_network, Ones(), velocity, **settings)
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4)
 
 
-def test_it_looks_at_a_joint_model_and_repeats() -> None:
-    told: dict[str, Any] = {"rows": ROWS, "gamma": 1.5, "levels": 2, "at_once": 1}
+def test_a_joint_model_gives_the_same_curves_again() -> None:
+    settings: dict[str, Any] = {"rows": ROWS, "gamma": 1.5, "levels": 2, "at_once": 1}
     first, second = (
-        loss_over_time(tiny_joint(), Ones(), PAPER_SCHEDULES, **told) for _ in range(2)
+        loss_over_time(tiny_joint(), Ones(), PAPER_SCHEDULES, **settings) for _ in range(2)
     )
     for one, other in zip(first, second, strict=True):
         np.testing.assert_array_equal(one, other)

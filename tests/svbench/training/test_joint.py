@@ -20,7 +20,7 @@ from torch import Tensor
 from svbench.baselines.checkpoints.ours import load_joint
 from svbench.baselines.joint.ddim import PAPER_SCHEDULES
 from svbench.baselines.joint.model import JointModel
-from svbench.baselines.joint.pair import Modal
+from svbench.baselines.joint.pair import Pair
 from svbench.baselines.joint.sampling import SamplerSettings
 from svbench.baselines.training.settings import TrainSettings
 from svbench.errors import ConfigError, DataError
@@ -81,9 +81,9 @@ class VideoCodec:
         return [np.zeros((spec.frames, *spec.size, 3), np.uint8) for _ in latents]
 
 
-def encode_captions(captions: Sequence[str]) -> Modal[Tensor]:
+def encode_captions(captions: Sequence[str]) -> Pair[Tensor]:
     length = torch.tensor([float(len(caption)) for caption in captions])
-    return Modal(
+    return Pair(
         length.view(-1, 1).repeat(1, CAPTION.audio),
         length.view(-1, 1, 1).repeat(1, WORDS, CAPTION.video),
     )

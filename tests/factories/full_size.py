@@ -15,7 +15,7 @@ from typing import Any, Final
 from diffusers import UNet2DConditionModel, UNetMotionModel
 
 from svbench.baselines.joint.mixers import MixerKind
-from svbench.baselines.joint.pair import Modal
+from svbench.baselines.joint.pair import Pair
 from svbench.baselines.joint.unet import JointConfig, JointUNet
 from svbench.types import ClipSpec
 
@@ -37,7 +37,7 @@ VIDEO: Final[dict[str, Any]] = {
     "cross_attention_dim": 768,
     "num_attention_heads": 8,
 }
-CAPTION: Final = Modal(audio=(512,), video=(77, 768))  # one vector; CLIP's tokens
+CAPTION: Final = Pair(audio=(512,), video=(77, 768))  # one vector; CLIP's tokens
 
 
 def full_size(mixer: MixerKind) -> JointUNet:
@@ -45,8 +45,8 @@ def full_size(mixer: MixerKind) -> JointUNet:
     return JointUNet(UNet2DConditionModel(**AUDIO), UNetMotionModel(**VIDEO), JointConfig(mixer))
 
 
-def latent_shapes(spec: ClipSpec) -> Modal[tuple[int, ...]]:
-    """Give the latents' shapes of one clip; sound rows are rounded up to a multiple of 8."""
+def latent_shapes(spec: ClipSpec) -> Pair[tuple[int, ...]]:
+    """Return the latents' shapes of one clip; audio rows are rounded up to a multiple of 8."""
     rows = -(-round(spec.duration * 100) // 32) * 8  # 10 ms of mel, 4 of them a row
     height, width = spec.size
-    return Modal(audio=(8, rows, 16), video=(4, spec.frames, height // 8, width // 8))
+    return Pair(audio=(8, rows, 16), video=(4, spec.frames, height // 8, width // 8))
