@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from svbench.baselines.joint.model import JointModel
+from svbench.compute import CPU, Machine, inference
 from svbench.protocols import RealClips
 from svbench.types import Clip, ClipSpec, Request
 
@@ -28,11 +29,14 @@ class Coded:
         gives the model whose codecs are used; called at the first request
     weights : str
         digest of these codecs
+    machine : Machine
+        where they compute
     """
 
     clips: RealClips
     load: Callable[[], JointModel]
     weights: str
+    machine: Machine = CPU
     name: str = "codec"
     title: str = "real clips, encoded and decoded (the models' ceiling)"
     made_of_real_clips: bool = True
@@ -53,7 +57,12 @@ class Coded:
     def generate(self, requests: Sequence[Request], spec: ClipSpec) -> Iterator[Clip]:
         """Yield one clip per request, in order; each passes through alone."""
         for request in requests:
-            clip = self.clips.read(request.example, spec)
-            (sound,) = self._model.audio.decode(self._model.audio.encode([clip]), spec)
-            (video,) = self._model.video.decode(self._model.video.encode([clip]), spec)
-            yield Clip(video, sound, spec)
+            yield self._coded(self.clips.read(request.example, spec), spec)
+
+    def _coded(self, clip: Clip, spec: ClipSpec) -> Clip:
+        """Return a clip that was encoded and decoded."""
+        audio, video = self._model.audio, self._model.video
+        with inference(self.machine):
+            (sound,) = audio.decode(audio.encode([clip]), spec)
+            (frames,) = video.decode(video.encode([clip]), spec)
+        return Clip(frames, sound, spec)

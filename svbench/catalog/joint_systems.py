@@ -56,7 +56,7 @@ def coded(config: RunConfig, clips: RealClips) -> System:
     """Return the row of real clips that went through the codecs of the first joint model."""
     model, machine = find_codec(config)
     digest = joint.short_digest(model.weights())
-    return Coded(clips, lambda: model.load(machine), digest)
+    return Coded(clips, lambda: model.load(machine), digest, machine)
 
 
 def find_codec(config: RunConfig) -> tuple[joint.OnDisk, Machine]:

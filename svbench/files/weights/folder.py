@@ -39,10 +39,10 @@ from svbench.files.writing import writing_to
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A file that passed every check, and on what our trust in it rests."""
+    """A file that passed every check, and what confirms it."""
 
     file: WeightFile
-    standing: str  # for people, with the digest
+    standing: str  # in words, with the digest
 
 
 def weights_folder() -> Path:
@@ -87,12 +87,12 @@ def verify(name: str) -> Checked | None:
 
 
 def put(name: str, source: Path) -> Checked:
-    """Copy a file from elsewhere into the folder, if it is what it is given as."""
+    """Copy a file from elsewhere into the folder, if it passes the checks of that name."""
     published = entry(name)
     path = weights_folder() / published.file
     _check_source(source, path, published)
     structure.check_kind(name, source, str(source), published.size)  # before gigabytes are copied
-    with _bringing(published):
+    with _exclusively(published):
         for left_over in path.parent.glob(f".{path.name}.*.tmp"):  # of a process that was killed
             left_over.unlink(missing_ok=True)
         part = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -104,17 +104,17 @@ def put(name: str, source: Path) -> Checked:
 
 
 def fetch(name: str, advance: Callable[[int, int], None] = lambda _there, _whole: None) -> Checked:
-    """Download a file; an interrupted download is gone on with.
+    """Download a file; an interrupted download is resumed.
 
-    `advance` gets the bytes that are there and the bytes that there will be (0: not known).
+    `advance` is called with the bytes so far and the length of the file (0: unknown).
     """
     published = entry(name)
     found = _examined(published, anew=False)
     if found is not None:
         return found
-    with _bringing(published):
+    with _exclusively(published):
         part = Part(weights_folder() / f"{published.file}.part")
-        found = _examined(published, anew=False)  # another process may have brought it meanwhile
+        found = _examined(published, anew=False)  # another process may have fetched it meanwhile
         if found is None:
             found = _downloaded(published, part, advance)
         part.drop()
@@ -125,7 +125,7 @@ def fetch(name: str, advance: Callable[[int, int], None] = lambda _there, _whole
 
 
 def _examined(published: Published, *, anew: bool) -> Checked | None:
-    """Check the file that lies in the folder, if one does, and put it on record."""
+    """Check the file in the folder, if there is one, and record its digest."""
     path = weights_folder() / published.file
     try:
         if not path.exists():
@@ -145,7 +145,7 @@ def _examined(published: Published, *, anew: bool) -> Checked | None:
 def _passed(
     published: Published, path: Path, shown: str, known: record.Entry | None
 ) -> record.Entry:
-    """Check a file in every way; raise DataError, which calls it `shown`, if it is another."""
+    """Run every check on a file; raise DataError, which calls it `shown`, if one fails."""
     structure.check_kind(published.name, path, shown, published.size)
     try:
         stamp, digest = _stamp(path), digest_file(path)
@@ -173,7 +173,7 @@ def _passed(
 
 
 def _checked(published: Published, found: record.Entry, known: record.Entry | None) -> Checked:
-    """Return a file that passed, and on what our trust in it rests."""
+    """Return a file that passed, with what confirms it in words."""
     digest, others = found.sha256, published.others
     other = f"; others record {others[:12]}..." if others else ""
     since = f" on {found.first}" if found.first else ""
@@ -189,7 +189,7 @@ def _checked(published: Published, found: record.Entry, known: record.Entry | No
 
 
 def _stamp(path: Path) -> tuple[int, int]:
-    """Return size and time of change."""
+    """Return size in bytes and time of change in nanoseconds."""
     stat = path.stat()
     return stat.st_size, stat.st_mtime_ns
 
@@ -198,8 +198,8 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 
 @contextmanager
-def _bringing(published: Published) -> Iterator[None]:
-    """Hold the place of a file; an error of the disk becomes one line."""
+def _exclusively(published: Published) -> Iterator[None]:
+    """Lock the place of a file; an error of the disk becomes one line."""
     path = weights_folder() / published.file
     with writing_to(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -208,7 +208,7 @@ def _bringing(published: Published) -> Iterator[None]:
 
 
 def _placed(published: Published, part: Path, shown: str) -> Checked:
-    """Check what was brought, put it in place whole, and then on record."""
+    """Check a complete part, move it into place and record its digest."""
     known = record.read(weights_folder()).get(published.file)
     found = _passed(published, part, shown, known)
     with part.open("rb") as file:
@@ -219,7 +219,7 @@ def _placed(published: Published, part: Path, shown: str) -> Checked:
 
 
 def _check_source(source: Path, path: Path, published: Published) -> None:
-    """Raise DataError if there is no file to copy, or it is the one in place."""
+    """Raise DataError unless there is a file to copy that is not the one in place."""
     try:
         if not source.is_file():
             found = "no regular file" if source.exists() else "nothing there"
@@ -236,7 +236,7 @@ def _check_source(source: Path, path: Path, published: Published) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a file; an error is of the source where it is read, of the disk where it is written."""
+    """Copy a file; errors of reading become DataErrors, those of writing stay OSErrors."""
     try:
         reading = source.open("rb")
     except OSError as error:
@@ -254,7 +254,7 @@ def _block(reading: BinaryIO, source: Path) -> bytes:
 
 
 def _downloaded(published: Published, part: Part, advance: Callable[[int, int], None]) -> Checked:
-    """Bring a file's bytes and put them in place, or say how else to get them."""
+    """Download a file and put it in place; an error says how else to get it."""
 
     def check(size: int) -> None:
         structure.check_size(published.name, size, published.address, published.size)
@@ -271,7 +271,7 @@ def _downloaded(published: Published, part: Part, advance: Callable[[int, int], 
 
 
 def _whole(published: Published, part: Part) -> Checked:
-    """Put a whole download in place; one that fails a check would not get better by going on."""
+    """Put a complete download in place; delete one that fails a check."""
     try:
         return _placed(published, part.path, published.address)
     except DataError:
