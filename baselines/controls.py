@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from svbench.compute import CPU, Machine, inference
 from svbench.errors import ConfigError
 from svbench.protocols import RealClips
 from svbench.types import Clip, ClipSpec, Request
@@ -130,11 +131,14 @@ class CodecRoundTrip:
         returns the model; called at the first request
     weights : str
         digest of its weights
+    machine : Machine
+        where the codecs compute
     """
 
     clips: RealClips
     load: Callable[[], JointModel]
     weights: str
+    machine: Machine = CPU
     name: str = "codec"
     title: str = CODEC_TITLE
     made_of_real_clips: bool = True
@@ -155,10 +159,15 @@ class CodecRoundTrip:
     def generate(self, requests: Sequence[Request], spec: ClipSpec) -> Iterator[Clip]:
         """Yield one clip per request, in order; each is encoded and decoded alone."""
         for request in requests:
-            clip = self.clips.read(request.example, spec)
-            (audio,) = self._model.audio.decode(self._model.audio.encode([clip]), spec)
-            (video,) = self._model.video.decode(self._model.video.encode([clip]), spec)
-            yield Clip(video, audio, spec)
+            yield self._coded(self.clips.read(request.example, spec), spec)
+
+    def _coded(self, clip: Clip, spec: ClipSpec) -> Clip:
+        """Return a clip, encoded and decoded."""
+        codecs = self._model
+        with inference(self.machine):
+            (audio,) = codecs.audio.decode(codecs.audio.encode([clip]), spec)
+            (video,) = codecs.video.decode(codecs.video.encode([clip]), spec)
+        return Clip(video, audio, spec)
 
 
 def partners(examples: Sequence[str], seed: int) -> dict[str, str]:

@@ -35,16 +35,16 @@ from svbench.baselines.joint.mixers import MIXERS, MixerKind
 from svbench.baselines.joint.model import JointModel
 from svbench.baselines.joint.pair import Pair
 from svbench.baselines.joint.unet import JointConfig, JointUNet
+from svbench.compute import CPU, Machine, load_weights
 from svbench.errors import ConfigError, DataError
 from svbench.files.text import read_object
-from svbench.files.weights import load_state
+from svbench.files.weights.loading import load_state
 
 INDEX: Final = "model_index.json"
 PIPELINE: Final = "VideoAudioGenWithSVGPipeline"
 RELEASED_JOINT: Final = "unet_svg"
 RELEASED_CLASS: Final = "UNetModelSVG"
 JOINT: Final = "joint"
-PROCESSOR: Final = torch.device("cpu")
 
 # Subfolder of the joint forms -> class; the last letter is that of the modality.
 NETWORKS: Final[Mapping[str, str]] = {
@@ -88,14 +88,13 @@ class Found:
             found["motion"] = components.digest(self.motion.files)
         return found | ({JOINT: components.digest(self.added)} if self.added else {})
 
-    def load(
-        self, place: torch.device = PROCESSOR, dtype: torch.dtype = torch.float32
-    ) -> JointModel:
-        """Load everything onto a device.
+    def load(self, machine: Machine = CPU) -> JointModel:
+        """Load everything onto a machine.
 
-        U-Nets and the video's autoencoder, which take the time, get the given precision; the text
+        U-Nets and the video's autoencoder, which take the time, get the machine's dtype; the text
         encoders, the audio's autoencoder and the vocoder stay in float32.
         """
+        place, dtype = machine.place, machine.torch_dtype
         digests = self.weights()
         built: dict[str, Any] = {
             name: components.load_part(part) for name, part in self.networks.items()
@@ -130,7 +129,7 @@ class Found:
         added = joint.added
         theirs = load_state(self.added[0])
         ours = sony.from_released(theirs, added.state_dict(), self.config, str(self.added[0]))
-        added.load_state_dict({name: tensor.float() for name, tensor in ours.items()})
+        load_weights(added, ours, self.added[0])
         return joint
 
 
@@ -256,7 +255,5 @@ def _moving(image_unet: Any, motion: Part) -> UNetMotionModel:
             f"({str(error).splitlines()[0]}), expected one of the same blocks"
         ) from error
     state = {**image_unet.state_dict(), **adapter.state_dict()}
-    components.check_weights(unet.state_dict(), state, motion.weights)
-    unet.load_state_dict(state, assign=True)
-    made: UNetMotionModel = unet.eval().requires_grad_(False)
+    made: UNetMotionModel = load_weights(unet, state, motion.weights)
     return made

@@ -22,8 +22,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
+from svbench.compute import digest_file
 from svbench.errors import ConfigError, DataError
-from svbench.files.seals import digest_file
 from svbench.files.text import read_object, shown
 from svbench.metrics.avalign.events import DETECTORS, Detectors
 from svbench.metrics.avalign.impacts import ImpactModel
@@ -71,7 +71,7 @@ def read_detectors(path: Path) -> Detectors:
     if unknown:
         expected = ", ".join((*PARTS, IMPACTS))
         raise DataError(f"{path}: found {shown(unknown[0])!r}, expected {expected} alone")
-    digest = _sha256(path)
+    digest = digest_file(path, WHAT)
     stem = re.sub(r"[^\w.-]", "_", path.stem)
     parts = {part: _part(path, part, best[part]) for part in PARTS if part in best}
     if IMPACTS in best:
@@ -127,10 +127,3 @@ def _same_type(value: Any, default: Any) -> bool:
         number = isinstance(value, int | float) and not isinstance(value, bool)
         return number and math.isfinite(value)
     return type(value) is type(default)
-
-
-def _sha256(path: Path) -> str:
-    try:
-        return digest_file(path)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}), expected {WHAT}") from error

@@ -32,13 +32,15 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
-from svbench.errors import ConfigError, DataError
+from svbench.compute import CPU, Machine, check_weights, load_weights
+from svbench.errors import ConfigError
 from svbench.metrics.networks.imagebind_parts import (
     EPSILON,
     PatchStem,
@@ -61,7 +63,6 @@ UNUSED_PATCH: Final = 16  # px, of depth and thermal images of 224 px
 UNUSED_TOKENS: Final = (224 // UNUSED_PATCH) ** 2 + 1
 # Initial values of exp(log_logit_scale), which is learned for text and fixed for the others.
 SCALES: Final = {"text": 1 / 0.07, "audio": 20.0, "depth": 5.0, "thermal": 10.0, "imu": 5.0}
-SHOWN: Final = 3  # names in an error message
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,38 +234,40 @@ def shapes(config: ImageBindConfig = HUGE) -> dict[str, tuple[int, ...]]:
 
 def load(
     state: Mapping[str, Tensor],
+    source: Path,
     config: ImageBindConfig = HUGE,
     modalities: Iterable[Modality] = MODALITIES,
+    machine: Machine = CPU,
 ) -> ImageBind:
-    """Build the encoders of some modalities with their weights, for inference.
+    """Build the encoders of some modalities with their weights, for inference on a machine.
+
+    Whatever the dtype, the scales of embeddings stay float32.
 
     Parameters
     ----------
     state : mapping of str to Tensor
         a checkpoint; weights of other modalities may be absent
+    source : Path
+        the file of the checkpoint, for messages
     config : ImageBindConfig
         its sizes (Default value = HUGE)
     modalities : iterable of str
         which encoders to build (Default value = MODALITIES)
+    machine : Machine
+        device and dtype (Default value = float32 on the CPU)
 
     Raises
     ------
     DataError
         if a weight is missing, unknown in the configuration, or of another shape
     """
-    with torch.device("meta"):
-        network = ImageBind(config, modalities)
-    known = shapes(config)
-    needed = network.state_dict().keys()
-    absent = sorted(needed - state.keys())
-    unknown = sorted(state.keys() - known)
-    other = [n for n, t in state.items() if n in known and tuple(t.shape) != known[n]]
-    for names, what in ((absent, "lacks"), (unknown, "holds unknown"), (other, "misshapes")):
-        if names:
-            more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-            raise DataError(
-                f"ImageBind's weights: {what} {', '.join(names[:SHOWN])}{more}; "
-                "is this the checkpoint of another network?"
-            )
-    network.load_state_dict({name: state[name] for name in needed}, assign=True)
-    return network.eval().requires_grad_(False)
+    with torch.device("meta"):  # no time for random weights that are not kept
+        whole, network = ImageBind(config), ImageBind(config, modalities)
+    unused = set(config.modalities) - set(modalities)
+    may_lack = [f"modality_*.{modality}.*" for modality in unused]
+    check_weights(whole.state_dict(), state, source, may_lack=may_lack)
+    needed = {name: state[name] for name in network.state_dict()}
+    load_weights(network, needed, source, machine=replace(machine, dtype="float32"))
+    for parts in ("modality_preprocessors", "modality_trunks", "modality_heads"):
+        network.get_submodule(parts).to(machine.torch_dtype)
+    return network

@@ -12,10 +12,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from svbench.catalog.registry import Registry, known
+from svbench.compute import CPU, Machine
 from svbench.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from svbench.files.weights import WeightFile
+    from svbench.files.weights.loading import WeightFile
     from svbench.metrics.avalign.formulas import Variant
     from svbench.metrics.imagebind_scores import IBKind
     from svbench.protocols import Metric
@@ -50,6 +51,8 @@ class MetricSettings:
         whether the small networks that svbench ships judge, as they do at `--scale mini`
     imagebind_weights : str
         folder of the small ImageBind, in that of `svbench.metrics.miniature`
+    machine : Machine
+        device and dtype of their networks
     """
 
     seed: int = 0
@@ -57,6 +60,7 @@ class MetricSettings:
     frames: int | None = None
     small: bool = False
     imagebind_weights: str = "."
+    machine: Machine = CPU
 
 
 # preset ("" for the usual one), settings -> the column
@@ -125,7 +129,7 @@ def _fvd() -> MetricEntry:
     def build(option: str, settings: MetricSettings) -> Metric | Unavailable:
         name, small = _protocol(option, miniature.FVD_USUAL, settings)
         protocol = known(fvd.PROTOCOLS, name, "metrics fvd")
-        draws = min(settings.resamples, FRECHET_RESAMPLES)
+        draws, machine = min(settings.resamples, FRECHET_RESAMPLES), settings.machine
         frames = protocol.frames if settings.frames is None else settings.frames
         files = _weights(protocol.weights) if not small else []
         short = f"{frames} frames are judged, I3D needs {protocol.frames}"
@@ -133,8 +137,8 @@ def _fvd() -> MetricEntry:
         if isinstance(reason, str):
             return Unavailable(f"fvd@{name}", f"FVD ({name})", "lower", reason)
         if small:
-            return miniature.fvd(name, resamples=draws, seed=settings.seed)
-        return fvd.fvd(name, *reason, resamples=draws, seed=settings.seed)
+            return miniature.fvd(name, machine=machine, resamples=draws, seed=settings.seed)
+        return fvd.fvd(name, *reason, machine=machine, resamples=draws, seed=settings.seed)
 
     presets = {name: (protocol.weights,) for name, protocol in fvd.PROTOCOLS.items()}
     return MetricEntry(build, presets, miniature.FVD_USUAL, also=NETWORKS_ALSO)
@@ -147,13 +151,13 @@ def _fad() -> MetricEntry:
     def build(option: str, settings: MetricSettings) -> Metric | Unavailable:
         name, small = _protocol(option, miniature.FAD_USUAL, settings)
         known(fad.PROTOCOLS, name, "metrics fad")
-        draws = min(settings.resamples, FRECHET_RESAMPLES)
+        draws, machine = min(settings.resamples, FRECHET_RESAMPLES), settings.machine
         if small:
-            return miniature.fad(name, resamples=draws, seed=settings.seed)
+            return miniature.fad(name, machine=machine, resamples=draws, seed=settings.seed)
         files = _weights("vggish")
         if isinstance(files, str):
             return Unavailable(f"fad@{name}", f"FAD ({name})", "lower", files)
-        return fad.fad(name, *files, resamples=draws, seed=settings.seed)
+        return fad.fad(name, *files, machine=machine, resamples=draws, seed=settings.seed)
 
     presets = dict.fromkeys(fad.PROTOCOLS, ("vggish",))
     return MetricEntry(build, presets, miniature.FAD_USUAL, also=NETWORKS_ALSO)
@@ -170,7 +174,7 @@ def _imagebind(kind: IBKind, *, reads_captions: bool = False) -> MetricEntry:
         protocol = known(imagebind_inputs.PROTOCOLS, name, f"metrics {kind}")
         if small:
             folder = miniature.FOLDER / settings.imagebind_weights
-            return miniature.ib(kind, name, folder=folder)
+            return miniature.ib(kind, name, machine=settings.machine, folder=folder)
         files = _weights("imagebind", "clip-bpe")
         if isinstance(files, str) and not reads_captions:
             files = _weights("imagebind")
@@ -178,7 +182,9 @@ def _imagebind(kind: IBKind, *, reads_captions: bool = False) -> MetricEntry:
             return Unavailable(f"{kind}@{name}", f"{kind.upper()} ({name})", "higher", files)
         network, *vocabulary = files
         words = ClipTokenizer(vocabulary[0]) if vocabulary else None
-        extractor = imagebind_scores.ImageBindEmbeddings(network, protocol, words)
+        extractor = imagebind_scores.ImageBindEmbeddings(
+            network, protocol, words, machine=settings.machine
+        )
         return imagebind_scores.IB(kind, extractor)
 
     needed = ("imagebind", "clip-bpe") if reads_captions else ("imagebind",)
@@ -194,12 +200,12 @@ def _protocol(option: str, usual: str, settings: MetricSettings) -> tuple[str, b
 
 def _weights(*names: str) -> list[WeightFile] | str:
     """Return files of weights, or the reason why a cell stays empty."""
-    from svbench.files import weights
+    from svbench.files.weights.folder import find, weights_folder
 
-    found = {name: weights.find(name) for name in names}
+    found = {name: find(name) for name in names}
     absent = " ".join(name for name, file in found.items() if file is None)
     if absent:
-        return f"no weights in {weights.folder()}; get them by: svbench weights fetch {absent}"
+        return f"no weights in {weights_folder()}; get them by: svbench weights fetch {absent}"
     return [file for file in found.values() if file is not None]
 
 
@@ -282,7 +288,7 @@ def build_metrics(
     from svbench.limits import check_distinct
     from svbench.walk.plan import Unavailable
 
-    columns = []
+    columns: list[Metric | Unavailable] = []
     for name in names:
         base, option = _split(name)
         column = METRICS.known(base).build(option, settings)

@@ -18,7 +18,7 @@ def prepare_run(config: RunConfig, out: Path) -> Callable[[], Plan]:
 
     A miniature is drawn into the run folder, so its data have to wait until that is held.
     """
-    from svbench.catalog.checks import check_captioned, check_data
+    from svbench.catalog.checks import check_captioned, check_data, check_scoring
     from svbench.catalog.datasets import DATASETS, drawn, load_dataset
     from svbench.catalog.metrics import DEFAULT_METRICS, MetricSettings, build_metrics
     from svbench.catalog.systems import build_systems
@@ -34,8 +34,10 @@ def prepare_run(config: RunConfig, out: Path) -> Callable[[], Plan]:
         resamples=config.resamples,
         small=config.scale == "mini",
         imagebind_weights=dataset.imagebind_weights,
+        machine=config.scoring,
     )
     columns = build_metrics(names, settings, strict=config.strict)
+    check_scoring(config, columns)
     systems = build_systems(config)
     compared = any(not isinstance(c, Unavailable) and c.needs_reference for c in columns)
 
@@ -64,7 +66,9 @@ def plan_score(config: ScoreConfig, out: Path | None = None) -> Plan:
     check_captions(config.captions)
     found = load_scored(config.generated, config.reference, config.captions, out)
     check_floor_names(found.folders)
-    settings = MetricSettings(config.seed, config.resamples, frames=config.frames)
+    settings = MetricSettings(
+        config.seed, config.resamples, frames=config.frames, machine=config.scoring
+    )
     build = partial(build_metrics, settings=settings, strict=config.strict)
     columns, notes = build(config.metrics or DEFAULT_METRICS["score"]), found.notes
     if config.metrics:

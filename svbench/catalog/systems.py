@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 from svbench.baselines.joint.mixers import MIXERS, MixerKind
 from svbench.catalog.registry import Registry
+from svbench.compute import Machine
 from svbench.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -98,20 +99,19 @@ def _codec() -> SystemEntry:
 
 def _codec_rows(config: RunConfig) -> Sequence[Build]:
     """Return the row of real clips encoded and decoded by the codecs of the first joint model."""
-    import torch
-
     from svbench.baselines.checkpoints.base_models import HOW_TO_GET
     from svbench.baselines.controls import CodecRoundTrip
-    from svbench.baselines.joint.system import Machine, short_digest
+    from svbench.baselines.joint.system import short_digest
 
     models = _models(config)
     if not models:
         raise DataError(f"--systems codec: found no joint weights, expected {HOW_TO_GET}")
-    model, place = next(iter(models.values())), Machine(config.device).place
+    model, machine = next(iter(models.values())), Machine(config.device)
+    _ = machine.place  # an absent device is an error before the folder is made
 
     def build(clips: RealClips) -> System:
         digest = short_digest(model.weights())
-        return CodecRoundTrip(clips, lambda: model.load(place, torch.float32), digest)
+        return CodecRoundTrip(clips, lambda: model.load(machine), digest, machine)
 
     return [build]
 
@@ -188,7 +188,7 @@ def _joint_system(
 ) -> System:
     from svbench.baselines import miniature
     from svbench.baselines.joint.pair import Pair
-    from svbench.baselines.joint.system import Joint, Machine, recipe
+    from svbench.baselines.joint.system import Joint, recipe
 
     chosen = recipe(config.preset, steps=config.steps, gamma=gamma)
     batch = config.batch
@@ -199,9 +199,9 @@ def _joint_system(
     if config.guidance is not None:
         guidance = Pair(*config.guidance)
     chosen = replace(chosen, sampler=replace(chosen.sampler, guidance=guidance))
-    machine = Machine(config.device, config.dtype, batch or 1, config.compile)
+    machine = Machine(config.device, config.dtype, batch=batch)
     small = config.scale == "mini" and machine.place.type == "cpu"
-    return Joint(mixer, model, chosen, replace(machine, copies=small))
+    return Joint(mixer, model, chosen, machine, compiled=config.compile, copies=small)
 
 
 JOINT: Final = tuple(sorted(MIXERS, key=lambda mixer: MIXERS[mixer].adjusted))  # as in Table 1

@@ -82,6 +82,11 @@ Channels = Annotated[
 Repeats = Annotated[int, number("repeats", "Samples per caption.")]
 Steps = Annotated[int | None, number("steps", "Sampler steps; default: the preset's.")]
 Batch = Annotated[int | None, number("batch", "Clips that are sampled together.")]
+Device = Annotated[str, typer.Option(help="Of all networks: auto, cpu, cuda:1.")]
+Dtype = Annotated[str, typer.Option(help="Of the U-Nets: float32, bfloat16 or float16.")]
+ScoringDtype = Annotated[
+    str, typer.Option(help="Of the networks of metrics: float32, bfloat16 or float16.")
+]
 Guided = Annotated[str | None, typer.Option(help="Sound and video, 1 or more each: 2.5,7.5.")]
 DataRoot = Annotated[
     Path | None, path_option("Folder of the real data set; not at mini.", envvar="SVBENCH_DATA")

@@ -42,8 +42,9 @@ def register(app: typer.Typer, walk: Callable[..., None]) -> None:
         preset: Annotated[str, typer.Option(help="paper, or official-code.")] = "paper",
         steps: options.Steps = None,
         guidance: options.Guided = None,
-        device: Annotated[str, typer.Option(help="auto, cpu, cuda:1.")] = "auto",
-        dtype: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = "float32",
+        device: options.Device = "auto",
+        dtype: options.Dtype = "float32",
+        scoring_dtype: options.ScoringDtype = "float32",
         batch: options.Batch = None,
         workers: options.Workers = 2,
         json: Annotated[bool, typer.Option("--json", help="Print results.json.")] = False,
@@ -83,6 +84,7 @@ def register(app: typer.Typer, walk: Callable[..., None]) -> None:
             gamma=options.numbers("--gammas", gammas),
             guidance=options.pair("--guidance", guidance),
             **{"steps": steps, "device": device, "dtype": dtype, "batch": batch},
+            scoring_dtype=scoring_dtype,
         )
         folder = out or Path("runs") / f"{dataset}-{scale}-gamma"
         walk(config, folder, lambda: prepare_run(config, folder), workers, json)

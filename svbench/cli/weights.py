@@ -14,7 +14,8 @@ from svbench.cli import common as options
 from svbench.errors import DataError
 
 if TYPE_CHECKING:
-    from svbench.files.weights import Checked, Published
+    from svbench.files.weights.folder import Checked
+    from svbench.files.weights.published import Published
 
 Names = Annotated[list[str], typer.Argument(help="Names as in `svbench weights list`.")]
 
@@ -37,11 +38,12 @@ def _list() -> None:
 
     Example: svbench weights list
     """
-    from svbench.files import weights as store
+    from svbench.files.weights import folder as store
+    from svbench.files.weights import published
 
-    typer.echo(f"weights in {store.folder()}")
+    typer.echo(f"weights in {store.weights_folder()}")
     problems = []
-    for name, known in store.PUBLISHED.items():
+    for name, known in published.PUBLISHED.items():
         try:
             found = store.find(name)
             here = f"yes, sha256 {found.sha256[:12]}" if found else "no"
@@ -63,9 +65,10 @@ def _fetch(
 
     Example: svbench weights fetch i3d vggish
     """
-    from svbench.files import weights as store
+    from svbench.files.weights import folder as store
+    from svbench.files.weights import published
 
-    for known in [store.entry(name) for name in names]:  # a wrong name before gigabytes
+    for known in [published.entry(name) for name in names]:  # a wrong name before gigabytes
         if offline:
             typer.echo(f"{known.name}: {store.require(known.name).path}")
             continue
@@ -78,7 +81,7 @@ def _with_bar(known: Published) -> Checked:
     """Fetch a file under a bar."""
     from rich.progress import DownloadColumn, Progress
 
-    from svbench.files import weights as store
+    from svbench.files.weights import folder as store
 
     with Progress(*Progress.get_default_columns(), DownloadColumn()) as bars:
         task = bars.add_task(known.file, total=known.size)
@@ -93,10 +96,11 @@ def _verify() -> None:
 
     Example: svbench weights verify
     """
-    from svbench.files import weights as store
+    from svbench.files.weights import folder as store
+    from svbench.files.weights import published
 
     problems = []
-    for name in store.PUBLISHED:
+    for name in published.PUBLISHED:
         try:
             found = store.verify(name)
             typer.echo(f"{name}: {found.standing if found else 'absent'}")
@@ -115,7 +119,7 @@ def _import(
 
     Example: svbench weights import imagebind ~/imagebind_huge.pth
     """
-    from svbench.files import weights as store
+    from svbench.files.weights import folder as store
 
     _print(store.put(name, file))
 

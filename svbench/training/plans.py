@@ -29,6 +29,7 @@ from svbench.baselines.training.presets import Length, preset_settings, steps_of
 from svbench.baselines.training.settings import TrainSettings
 from svbench.catalog.checks import check_data
 from svbench.catalog.datasets import DATASETS, load_dataset
+from svbench.compute import Machine
 from svbench.config import RunConfig
 from svbench.errors import ConfigError
 from svbench.training.joint import Training
@@ -144,4 +145,5 @@ def base_model(
         miniature.verified(miniature.SHARED)
         return miniature.assemble(mixer)
     here = PartialState(cpu=cpu)
-    return find_bases({**PAPER_BASES, **folders}, JointConfig(mixer)).load(here.device)
+    bases = {**PAPER_BASES, **folders}
+    return find_bases(bases, JointConfig(mixer)).load(Machine(str(here.device)))

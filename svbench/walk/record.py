@@ -37,6 +37,7 @@ GROWS: Final = frozenset(
 # What decides the clips of a joint model beside its gamma, which is part of its name.
 SAMPLING: Final = ("preset", "steps", "guidance", "dtype", "batch", "compile", "weights", "device")
 CODEC: Final = ("weights", "device")  # what decides the row of coded clips of these
+SCORING: Final = frozenset({"device"})  # and what decides scores as well
 CAPTIONS: Final = "captions"  # of `run`: they are compared clip by clip
 MADE: Final = "made"  # of run.json: by system, the settings that its clips were made by
 RECORDED_VERSIONS: Final = (
@@ -124,7 +125,9 @@ def open_record(config: RunConfig | ScoreConfig, out: Path) -> RunRecord:
     made = there.get(MADE)
     if isinstance(made, dict) and not all(isinstance(of, dict) for of in made.values()):
         made = None  # damaged, or of another version
-    free = {*GROWS, *(SAMPLING if isinstance(made, dict) else ())}
+    free = set(GROWS)
+    if command == "run" and isinstance(made, dict):
+        free |= set(SAMPLING) - SCORING
     if command == there["command"] == "score" and not (out / "results.json").exists():
         free |= now.keys()  # a first try that came to no table; features are known by their clips
     if command == "run":

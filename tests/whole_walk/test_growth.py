@@ -145,7 +145,6 @@ SAMPLING: dict[str, Changed] = {
     "steps": {"steps": 4},
     "guidance": {"guidance": (1.0, 2.0)},
     "dtype": {"dtype": "bfloat16"},
-    "device": {"device": "cpu"},
     "batch": {"batch": 3},
     "compile": {"compile": True},
     "weights": {"weights": ("elsewhere",)},
@@ -158,6 +157,8 @@ FIXED: dict[str, Changed] = {
     "data_root": {"data_root": Path("elsewhere")},
     "frame_choice": {"frame_choice": "official"},
     "channels": {"channels": "first"},
+    "device": {"device": "cpu"},
+    "scoring_dtype": {"scoring_dtype": "bfloat16"},
 }
 
 

@@ -1,10 +1,10 @@
-"""A file from the network, gone on with where it stopped, and never glued from two versions.
+"""Resumable downloads, whose bytes are always of one version of a file.
 
-What is there lies in NAME.part, and beside it, in NAME.part.json, which version it belongs to:
-address, ETag or Last-Modified, whole length. The rest is asked for with Range and If-Range; a
-server that has another version, or knows no ranges, sends the whole file and we start anew. An
-answer is looked at before anything is overwritten: no page of HTML, no other length than the
-file can have, no other range than was asked for.
+The bytes so far lie in NAME.part, and beside it, in NAME.part.json, the version that they belong
+to: address, ETag or Last-Modified, whole length. The rest is requested with Range and If-Range; a
+server that has another version, or supports no ranges, sends the whole file, and the download
+starts anew. A response is checked before anything is overwritten: it must be no page of HTML, and
+have a length that the file can have and the range that was requested.
 
 References
 ----------
@@ -39,7 +39,7 @@ Advance = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Which lengths a file can have."""
+    """The lengths that a file can have."""
 
     most: int  # bytes
     check: Callable[[int], None]  # raises DataError
@@ -47,11 +47,11 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """Which version of which file the bytes in a part are of."""
+    """The version of a file that the bytes of a part belong to."""
 
     address: str
     validator: str  # a strong ETag, or Last-Modified; empty: the server gives neither
-    whole: int  # bytes; 0: not known
+    whole: int  # bytes; 0: unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +62,15 @@ class Part:
 
     @property
     def side(self) -> Path:
-        """Return the file that says which version the part is of."""
+        """Return the file with the version of the part."""
         return self.path.with_name(self.path.name + ".json")
 
     def size(self) -> int:
-        """Count the bytes that are there."""
+        """Return how many bytes there are."""
         return self.path.stat().st_size if self.path.exists() else 0
 
     def version(self) -> Version | None:
-        """Read which version the part is of; None if that is not known."""
+        """Load the version of the part; None if it is unknown."""
         try:
             version = Version(**read_object(self.side, "the version of a part"))
         except (DataError, TypeError):
@@ -85,10 +85,10 @@ class Part:
 
 
 def download(address: str, part: Part, size: Size, advance: Advance) -> None:
-    """Bring all bytes of a file into `part`.
+    """Download a file into `part`, or what is missing of it.
 
-    Raises StoppedError where the same call goes on, DataError where it would not help. OSError
-    means the disk.
+    Raises StoppedError if the same call would resume, DataError if it would not help, OSError for
+    an error of the disk.
     """
     version = part.version()
     if version is None or version.address != address:
@@ -102,62 +102,62 @@ def download(address: str, part: Part, size: Size, advance: Advance) -> None:
 def _attempt(
     address: str, part: Part, version: Version | None, size: Size, advance: Advance
 ) -> bool:
-    """Ask once; return False if what is there belongs to no file that the server has."""
+    """Send one request; return False if the part belongs to no version that the server has."""
     there = part.size()
     try:
-        answer = _ask(address, there, version)
+        response = _request(address, there, version)
     except _BeyondError as beyond:
         return there == beyond.whole
-    with answer:
-        _refuse_page(address, answer.headers)
-        first, now = _begins(address, answer)
-        if first is None or (first != there and answer.status == PARTIAL):
+    with response:
+        _refuse_page(address, response.headers)
+        first, now = _begins(address, response)
+        if first is None or (first != there and response.status == PARTIAL):
             part.drop()
-            span = answer.headers.get("Content-Range", "no range")[:80]
+            span = response.headers.get("Content-Range", "no range")[:80]
             raise DataError(
-                f"{address}: found an answer for {span!r}, expected bytes from {there}; "
+                f"{address}: found a response with {span!r}, expected bytes from {there}; "
                 "run the same command again to start anew"
             )
         if first and version and not _alike(version, now):
             return False
         if now.whole:
             size.check(now.whole)
-        _receive(answer, part, first, now, size, advance)
+        _receive(response, part, first, now, size, advance)
     return True
 
 
 def _alike(version: Version, now: Version) -> bool:
-    """Return whether an answer goes on with a version, as far as a server that errs lets us see."""
+    """Return whether a response is of the version of a part, as far as the server says."""
     pairs = (version.whole, now.whole), (version.validator, now.validator)
     return all(then == since for then, since in pairs if then and since)
 
 
-def _ask(address: str, there: int, version: Version | None) -> HTTPResponse:
-    """Ask for what is not there yet; an answer with an error becomes one of ours."""
+def _request(address: str, there: int, version: Version | None) -> HTTPResponse:
+    """Request the missing bytes; errors of HTTP are mapped to ours."""
     headers = {"Range": f"bytes={there}-"} if there else {}
     if there and version and version.validator:
         headers["If-Range"] = version.validator
     request = urllib.request.Request(address, headers=headers)
     try:
-        answer: HTTPResponse = _opener().open(request, timeout=TIMEOUT)
+        response: HTTPResponse = _opener().open(request, timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
         with error:
             if error.code == BEYOND and there:
                 raise _BeyondError(_whole_of(error.headers)) from error
             raise unreachable(address, f"{error.code} {error.reason}") from error
     except HTTPException as error:
-        raise _cut(address, there, 0, error) from error
+        raise _broken(address, there, 0, error) from error
     except (OSError, ValueError) as error:  # URLError is one; a redirect to nonsense the other
         raise unreachable(address, str(getattr(error, "reason", error))) from error
-    return answer
+    return response
 
 
-def _begins(address: str, answer: HTTPResponse) -> tuple[int | None, Version]:
-    """Return at which byte an answer begins, if it is known, and which version it is of."""
-    headers = answer.headers
+def _begins(address: str, response: HTTPResponse) -> tuple[int | None, Version]:
+    """Return the first byte of a response, if it is known, and its version."""
+    headers = response.headers
     etag, changed = headers.get("ETag", ""), headers.get("Last-Modified", "")
     validator = changed if not etag or etag.startswith("W/") else etag
-    if answer.status == PARTIAL:
+    if response.status == PARTIAL:
         found = re.match(r"bytes (\d+)-", headers.get("Content-Range", "").strip())
         return int(found[1]) if found else None, Version(address, validator, _whole_of(headers))
     length = headers.get("Content-Length", "")
@@ -165,14 +165,14 @@ def _begins(address: str, answer: HTTPResponse) -> tuple[int | None, Version]:
 
 
 def _receive(
-    answer: HTTPResponse, part: Part, first: int, version: Version, size: Size, advance: Advance
+    response: HTTPResponse, part: Part, first: int, version: Version, size: Size, advance: Advance
 ) -> None:
-    """Write an answer behind the first bytes of a part, or in its place."""
+    """Write a response behind the first bytes of a part, or in its place."""
     there = first
     with part.path.open("ab" if first else "wb") as file:
         part.side.write_text(json.dumps(asdict(version)), encoding="utf-8")
         try:
-            while block := answer.read(CHUNK):
+            while block := response.read(CHUNK):
                 there += _written(file, block)
                 if there > size.most:
                     part.drop()
@@ -180,17 +180,17 @@ def _receive(
                 advance(there, version.whole)
         except IncompleteRead as error:
             there += _written(file, error.partial)
-            raise _cut(version.address, there, version.whole, error) from error
+            raise _broken(version.address, there, version.whole, error) from error
         except _DiskError as error:
             raise error.reason from error
         except (HTTPException, OSError) as error:
-            raise _cut(version.address, there, version.whole, error) from error
+            raise _broken(version.address, there, version.whole, error) from error
     if version.whole and there != version.whole:
-        raise _cut(version.address, there, version.whole)
+        raise _broken(version.address, there, version.whole)
 
 
 def _written(file: BinaryIO, block: bytes) -> int:
-    """Write a block; an error of the disk is no error of the network."""
+    """Write a block and return its length; raise _DiskError for an error of the disk."""
     try:
         file.write(block)
         file.flush()
@@ -211,7 +211,7 @@ def _refuse_page(address: str, headers: Message) -> None:
 
 
 class _BeyondError(Exception):
-    """Nothing is left to send (416), of a file of so many bytes."""
+    """The server has nothing behind the part (416), of a file of `whole` bytes."""
 
     def __init__(self, whole: int) -> None:
         super().__init__(whole)
@@ -219,7 +219,7 @@ class _BeyondError(Exception):
 
 
 class _DiskError(Exception):
-    """The disk is at fault, not the network."""
+    """An error of the disk, not of the network."""
 
     def __init__(self, reason: OSError) -> None:
         super().__init__(reason)
@@ -227,7 +227,7 @@ class _DiskError(Exception):
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows to http and https alone."""
+    """Follows redirects to http and https only."""
 
     def redirect_request(
         self,
@@ -255,11 +255,11 @@ def _opener() -> urllib.request.OpenerDirector:
 
 
 def unreachable(address: str, reason: str) -> DataError:
-    """Return the error for a file that is not to be had at its address."""
+    """Return the error for a file that cannot be fetched from its address."""
     return DataError(f"{address}: cannot be fetched ({' '.join(reason.split())})")
 
 
-def _cut(address: str, there: int, whole: int, error: Exception | None = None) -> StoppedError:
+def _broken(address: str, there: int, whole: int, error: Exception | None = None) -> StoppedError:
     of = f" of {whole}" if whole else ""
     why = f" ({type(error).__name__})" if error else ""
     return StoppedError(

@@ -1,6 +1,6 @@
-"""What kind of file somebody gave us as weights, and the tensors that it says it holds.
+"""The form of a weight file, and name, shape and type of the tensors in it.
 
-The kind is read from the first bytes, never from the name. Names, shapes and data types of
+The form is read from the first bytes, never from the name. Names, shapes and data types of
 tensors are read without running anything that the file brings, and, but for torch's old form
 (before 1.6, one pickle and raw numbers behind it), without reading the numbers.
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 MOST_UNPACKED: Final = 64 << 20  # bytes; code, names and vocabularies hold far less
 WRAPPERS: Final = ("state_dict", "model")  # a state may lie under one of these, or one in another
-SHOWN: Final = 120  # characters of a foreign message or name that an error repeats
+SHOWN: Final = 120  # characters of a message or name that an error quotes
 
 _START: Final = 1024  # bytes that decide the kind
 _HTML: Final = (b"<!doctype html", b"<html", b"<head", b"<body")
@@ -46,14 +46,14 @@ class Entry:
 
 
 def short(value: object) -> str:
-    """Return the first line of a foreign message or name, not too long."""
+    """Return the first line of another library's message, or a name, of at most `SHOWN` signs."""
     lines = str(value).strip().splitlines()
     first = lines[0].strip() if lines else type(value).__name__
     return first if len(first) <= SHOWN else first[: SHOWN - 3] + "..."
 
 
 def reason(error: Exception) -> str:
-    """Return why a file cannot be read; torch's own words advise to trust it blindly."""
+    """Return why a file cannot be read; torch's own message advises to trust the file."""
     if isinstance(error, pickle.UnpicklingError):
         return "it holds more than numbers by name, or is damaged"
     return short(error)
@@ -75,7 +75,7 @@ def kind(path: Path) -> str:
 
 
 def read_entries(path: Path, shown: str) -> dict[str, Entry]:
-    """Return name, shape and data type of every tensor in a file of any form that we load.
+    """Return shape and data type of every tensor, by name, in a file of any form that we load.
 
     Raises DataError, in which the file is called `shown`.
     """
@@ -259,7 +259,7 @@ def _check_bounded(archive: zipfile.ZipFile) -> None:
 
 
 def _entries(state: Any, shown: str) -> dict[str, Entry]:
-    """Describe the tensors of a state dict."""
+    """Return shape and data type of the tensors of a state dict."""
     import torch
 
     if not isinstance(state, Mapping):

@@ -1,4 +1,4 @@
-"""The weights that svbench knows: whose they are, where they lie, under which licence.
+"""The published weight files: makers, address, size, licence, digest.
 
 Sizes, and the digests called `others`, are as projects that use the files record them: nobody
 but the makers can publish a digest that decides, and only VGGish's put (the start of) theirs into
@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from svbench.errors import ConfigError
+
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A file that somebody publishes."""
+    """A published weight file."""
 
     name: str
     file: str
@@ -21,8 +23,8 @@ class Published:
     size: int  # bytes; as others who use the file record it, or about
     licence: str
     what: str
-    sha256: str = ""  # the makers' digest; they may put only its start, in the file's name
-    others: str = ""  # the digest that others record, where the makers publish none
+    sha256: str = ""  # the makers' digest, or its start as in the file's name
+    others: str = ""  # as others record it, where the makers publish none
 
 
 PUBLISHED: dict[str, Published] = {
@@ -94,12 +96,19 @@ PUBLISHED: dict[str, Published] = {
 }
 
 
+def entry(name: str) -> Published:
+    """Return the entry of a published file; raise ConfigError if there is none of that name."""
+    if name not in PUBLISHED:
+        raise ConfigError(f"weights: found {name!r}, expected one of {', '.join(PUBLISHED)}")
+    return PUBLISHED[name]
+
+
 def twin_of(
     published: Published, digest: str, recorded: Mapping[str, str], known: Iterable[Published]
 ) -> str:
-    """Return which other weights have a digest, by their makers, by others or by a record.
+    """Return the name of the other weights that have a digest; "" if there are none.
 
-    `recorded` holds digests by file; "" if no other weights have it.
+    `recorded` holds the digests on record, by file.
     """
     for other in known:
         digests = (other.sha256, other.others, recorded.get(other.file))

@@ -31,12 +31,12 @@ class Entry:
 
     sha256: str
     stamp: tuple[int, ...]  # bytes, and nanoseconds of the last change
-    first: str = ""  # the day of the first use; empty where an older svbench wrote the entry
+    first: str = ""  # day of the first use; "" in entries of older versions
     passed: int = 0  # the version of the checks
 
 
 def read(folder: Path) -> dict[str, Entry]:
-    """Read the record; raise DataError if it is damaged."""
+    """Load the record; raise DataError if it is damaged."""
     path = folder / NAME
     if not os.path.lexists(path):
         return {}
@@ -57,9 +57,9 @@ def read(folder: Path) -> dict[str, Entry]:
 
 
 def add(folder: Path, file: str, entry: Entry) -> None:
-    """Put one entry on record, beside what other processes put there meanwhile.
+    """Add an entry to the record, beside those that other processes add meanwhile.
 
-    Where the folder may only be read, or its disk is full, digests are taken again each time.
+    If the folder is read-only, or its disk full, nothing is recorded: files are hashed each time.
     """
     part = folder / f".{NAME}.{os.getpid()}.tmp"
     try:
@@ -79,9 +79,9 @@ def add(folder: Path, file: str, entry: Entry) -> None:
 
 @contextmanager
 def locked(path: Path, *, wait: bool) -> Iterator[None]:
-    """Hold a lock of the kernel's, which goes with the process; wait for it or raise StoppedError.
+    """Hold a lock of the kernel, which ends with the process; wait for it or raise StoppedError.
 
-    The lock's file stays: to delete it would let two processes hold two files of one name.
+    The file of the lock stays: if it were deleted, two processes could lock two files of one name.
     """
     with path.open("ab") as file:
         try:
@@ -95,7 +95,7 @@ def locked(path: Path, *, wait: bool) -> Iterator[None]:
 
 
 def _entry(value: Any) -> Entry:
-    """Read one entry."""
+    """Return a validated entry."""
     digest, stamp = value["sha256"], value["stamp"]
     first, passed = value.get("first", ""), value.get("passed", 0)
     if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
@@ -108,7 +108,7 @@ def _entry(value: Any) -> Entry:
 
 
 def _drop(part: Path) -> None:
-    """Delete what was not renamed, where the folder lets us."""
+    """Delete a file that was not renamed, if the folder permits it."""
     try:
         part.unlink(missing_ok=True)
     except OSError:

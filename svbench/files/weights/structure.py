@@ -1,4 +1,4 @@
-"""Whether a file could be the weights it is given as: its size, its form, its tensors.
+"""Checks of a weight file against the published one: its size, its form, its tensors.
 
 What is expected of each published file lies in `structures/NAME.json`, taken once from
 the published checkpoints' own lists of parameters (a test compares them with our networks):
@@ -8,7 +8,7 @@ the published checkpoints' own lists of parameters (a test compares them with ou
   is known: its blocks of numbers must be those of the network's convolutions) or "merges" (CLIP's)
 - `namings`: by whose names, what is called how and has which shape. `{a,b}` and `{0-31}` in a name
   stand for several names.
-- `may_lack`: patterns of names that may be absent; `counters`: of whole numbers nobody reads
+- `may_lack`: patterns of names that may be absent; `counters`: of integers that nobody reads
 
 Any floating type is accepted, as the networks convert it. Nothing beyond the list is.
 """
@@ -134,10 +134,10 @@ def check_structure(name: str, path: Path, shown: str) -> None:
 def _check_names(wanted: Structure, found: Mapping[str, Entry], shown: str) -> None:
     """Compare names, shapes and types with those of the naming that has most in common."""
     names = max(wanted.namings.values(), key=lambda shapes: len(shapes.keys() & found.keys()))
-    strange = [name for name in found if name not in names]
-    absent = [n for n in names if n not in found and not _matches(n, wanted.may_lack)]
-    if strange or absent:
-        what = f"unknown {short(repr(strange[0]))}" if strange else f"no {absent[0]!r}"
+    unexpected = [name for name in found if name not in names]
+    missing = [n for n in names if n not in found and not _matches(n, wanted.may_lack)]
+    if unexpected or missing:
+        what = f"unknown {short(repr(unexpected[0]))}" if unexpected else f"no {missing[0]!r}"
         raise DataError(
             f"{shown}: found {len(found)} tensors, {what}, expected the {len(names)} that begin "
             f"with {next(iter(names))!r}; is it the checkpoint of another network?"
@@ -169,7 +169,7 @@ def _check_arrays(wanted: Structure, found: Mapping[str, Entry], shown: str) -> 
 
 
 def _check_kernels(wanted: Structure, path: Path, shown: str) -> None:
-    """Look for a block of numbers for each convolution; names are not known, layouts neither."""
+    """Check that there is a block of numbers for each convolution; its name is unknown."""
     found = kind(path)
     if found != "a TorchScript archive":
         raise DataError(f"{shown}: found {found}, expected a TorchScript archive")
@@ -188,7 +188,7 @@ def _check_kernels(wanted: Structure, path: Path, shown: str) -> None:
 
 
 def _check_merges(wanted: Structure, path: Path, shown: str) -> None:
-    """Look for the header and as many different pairs as CLIP's tokenizer reads."""
+    """Check the header, and that there are as many different pairs as CLIP's tokenizer reads."""
     count: int = wanted.numbers["merges"]
     header, *lines = read_text(path, shown).split("\n")
     pairs = [tuple(line.split()) for line in lines[:count]]

@@ -41,7 +41,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from svbench._version import __version__
-from svbench.files.weights import sha256
+from svbench.compute import digest_file
 from svbench.files.writing import write_text
 from svbench.metrics import fad
 from svbench.metrics import miniature as shipped
@@ -108,7 +108,7 @@ def train(out: Path, recipe: ExtractorRecipe, log: Log = print) -> None:
         "miniature": miniature.VERSION,
         "course": asdict(recipe),
         "networks": reports,
-        "sha256": {file: sha256(out / file) for file in shipped.FILES.values()},
+        "sha256": {file: digest_file(out / file) for file in shipped.FILES.values()},
     }
     write_text(out / shipped.RECORD, json.dumps(made, indent=2) + "\n")
 

@@ -44,10 +44,11 @@ from svbench.baselines.joint.mixers import MixerKind, mixer_kind
 from svbench.baselines.training.settings import BASES, TrainSettings
 from svbench.baselines.training.state import JOINT
 from svbench.catalog.datasets import drawn, training_clips, usual_mixers
+from svbench.compute import digest_file
 from svbench.engines.processes import end_with
 from svbench.errors import DataError
 from svbench.files.text import REASON, read_table, shown
-from svbench.files.weights import load_state, sha256
+from svbench.files.weights.loading import load_state
 from svbench.files.writing import write_text
 from svbench.pace import Progress, silent
 from svbench.training import latents
@@ -263,7 +264,7 @@ def _write_record(weights: Path, jobs: Sequence[Job], recipe: SystemsRecipe) -> 
             for job in [*(Job(jobs[0].out, n, 0, recipe) for n in BASES if jobs), *jobs]
         },
         "sha256": {
-            path.name: sha256(path)
+            path.name: digest_file(path)
             for path in sorted(weights.iterdir())
             if path.suffix != ".tmp" and path.name != systems.RECORD
         },

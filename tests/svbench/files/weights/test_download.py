@@ -131,7 +131,7 @@ def test_an_answer_that_begins_elsewhere_is_refused_and_the_next_starts_anew(
     stop(server, part, 2100)
     server.shift = -100
     with pytest.raises(
-        DataError, match=r"found an answer for 'bytes 2000-.*, expected bytes from 2100"
+        DataError, match=r"found a response with 'bytes 2000-.*, expected bytes from 2100"
     ):
         bring(server, part)
     assert part.size() == 0
