@@ -8,6 +8,7 @@ Sound is mono, -1..1. Each noun is validated where it is born and nowhere else.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
@@ -23,6 +24,7 @@ Better = Literal["lower", "higher"]
 FrameChoice = Literal["nearest", "official"]  # by time stamp | as `ffmpeg -r` would choose
 Channels = Literal["mean", "first"]  # of recorded sound
 View = Literal["conformed", "native"]  # clips in the set's ClipSpec, or as they were made
+Setting = str | int | float  # of a system; a bool is an int
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +147,10 @@ class Request:
     id: str  # unique in a run: "<example id>/<repeat>"
     caption: str
     seed: int  # from (run seed, id) alone: the same whatever the batch, order or workers
-    given: Clip | None = None  # the half that relay systems (T2A2V, T2V2A) complete
 
     @property
     def example(self) -> str:
-        """Give the id of the example this was asked for."""
+        """Return the id of the example that it belongs to."""
         return self.id.rpartition("/")[0]
 
 
@@ -182,6 +183,21 @@ class SampleSet:
     digest: str
     stored: bool = False  # written by the store: read bit for bit, digest verified
     pad: bool = False  # a recorded clip that is too short is filled up instead of refused
+
+
+def settings_as_text(settings: Mapping[str, Setting]) -> dict[str, str]:
+    """Return the settings of a system as files hold them: "25", "1.5", "true".
+
+    Numbers keep all their digits, and whole ones have no point, so that digests and files do not
+    depend on whether a setting is a number or its text.
+    """
+    return {name: _as_text(value) for name, value in settings.items()}
+
+
+def _as_text(value: Setting) -> str:
+    if isinstance(value, str):
+        return value
+    return json.dumps(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
 FLOOR_OF = "floor of"  # of a row's settings: the system whose clips a floor is made from

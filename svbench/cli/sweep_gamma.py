@@ -55,7 +55,8 @@ def register(app: typer.Typer, walk: Callable[..., None]) -> None:
 
         Example: svbench sweep-gamma --dataset greatesthits
         """
-        from svbench.catalog.plans import DATASETS, JOINT, known, prepare_run
+        from svbench.catalog.plans import DATASETS, JOINT, known
+        from svbench.catalog.runs import plan_run
         from svbench.config import RunConfig
         from svbench.files.results import load_table
         from svbench.reports.figures.gamma_curve import draw
@@ -83,7 +84,7 @@ def register(app: typer.Typer, walk: Callable[..., None]) -> None:
             **{"steps": steps, "device": device, "dtype": dtype, "batch": batch},
         )
         folder = out or Path("runs") / f"{dataset}-{scale}-gamma"
-        walk(config, folder, lambda: prepare_run(config, folder), workers, json)
+        walk(folder, lambda: plan_run(config, folder), workers, json)
         picture = folder / "gamma.svg"
         draw(load_table(folder), picture)
         typer.echo(f"curve: {picture}", err=json)

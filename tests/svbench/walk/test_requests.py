@@ -13,7 +13,7 @@ from svbench.engines.local import Local
 from svbench.errors import DataError
 from svbench.files.results import REQUESTS, Asked, digest_requests, load_requests
 from svbench.types import Example, Recording
-from svbench.walk.request_list import dump_requests, identify_requests
+from svbench.walk.requests import dump_requests, identify_requests
 from tests.factories.clips import write_clip, write_folder
 from tests.factories.commands import Command
 from tests.factories.results import make_table, write_run
