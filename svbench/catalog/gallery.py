@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from svbench.config import ScoreConfig
 from svbench.datasets.scored import load_scored
-from svbench.engines.local import Engine
+from svbench.engines.protocol import Engine
 from svbench.files.clip_view import Gallery
 from svbench.files.results import load_settings
 from svbench.metrics.avalign.events import read_events

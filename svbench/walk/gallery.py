@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from svbench.engines.local import Engine
+from svbench.engines.protocol import Engine
 from svbench.errors import DataError
 from svbench.files.clip_view import ClipView, Gallery
 from svbench.files.names import check_name

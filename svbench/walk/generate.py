@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 
-from svbench.engines.local import Engine, cut
+from svbench.engines.protocol import Engine, cut
 from svbench.errors import DataError
 from svbench.files.store import Kept, Store
 from svbench.pace import Advance

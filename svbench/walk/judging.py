@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from svbench.engines.local import Engine
+from svbench.engines.protocol import Engine
 from svbench.errors import ScoreError
 from svbench.files.store import Store
 from svbench.pace import Progress
@@ -23,8 +23,8 @@ from svbench.walk.plan import Columns, Plan, metrics_of, reasons_of
 from svbench.walk.recorded import raise_problems
 from svbench.walk.shuffled_floor import ClipLine, floor_row
 
-NO_FEATURES = "features could be extracted of none of its clips"
-NO_REFERENCE = "{}: features could be extracted of none of the real clips"
+NO_FEATURES = "no features could be extracted from any of its clips"
+NO_REFERENCE = "{}: no features could be extracted from any of the real clips"
 OWN_CLIPS = "made of the real clips that it would be compared with: see the column of halves"
 
 

@@ -1,7 +1,7 @@
 """The plan of a run: all that the walk needs, settled before any clip is made.
 
-The catalog builds a plan from a validated configuration; the walk knows nothing else of what a
-user asked for. A plan stands before its data are read, as a miniature is drawn into the run
+The catalog builds a plan from a validated configuration, of which the walk sees nothing else. A
+plan stands before its data are read, as a miniature is drawn into the run
 folder, which is held by one process at a time.
 """
 

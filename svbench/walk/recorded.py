@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from svbench.engines.local import Engine
+from svbench.engines.protocol import Engine
 from svbench.errors import DataError
 from svbench.files import media
 from svbench.files.store import Originals, digest_set, identify

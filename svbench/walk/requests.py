@@ -1,4 +1,4 @@
-"""What systems are asked for: requests, and `requests.jsonl` of a run folder, which lists them.
+"""Requests of a run, and `requests.jsonl` of its folder, which lists them.
 
 The file has one JSON object a line: `id`, `caption` and the real clip (`file`, and where needed
 `audio` and `start`), so that it is a list which `svbench score --reference` and `--captions` read;
@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from svbench.engines.local import Engine
+from svbench.engines.protocol import Engine
 from svbench.errors import DataError
 from svbench.files.results import Asked
 from svbench.files.seals import digest_file
@@ -46,23 +46,23 @@ def identify_requests(examples: Sequence[Example], engine: Engine) -> dict[str, 
     return {e.id: Asked(e.caption, _source(e.recording, digests)) for e in examples}
 
 
-def dump_requests(examples: Sequence[Example], asked: Mapping[str, Asked], folder: Path) -> str:
+def dump_requests(examples: Sequence[Example], requests: Mapping[str, Asked], folder: Path) -> str:
     """Return the text of requests.jsonl, for the run folder that it is to lie in."""
-    lines = (json.dumps(_entry(e, asked[e.id], folder), ensure_ascii=False) for e in examples)
+    lines = (json.dumps(_entry(e, requests[e.id], folder), ensure_ascii=False) for e in examples)
     return "".join(f"{line}\n" for line in lines)
 
 
-def _entry(example: Example, asked: Asked, folder: Path) -> dict[str, Any]:
+def _entry(example: Example, request: Asked, folder: Path) -> dict[str, Any]:
     recording = example.recording
     named = {"file": recording.path, "audio": recording.sound}
     places = {key: _relative(file, folder) for key, file in named.items() if file is not None}
     return {
         "id": example.id,
-        "caption": asked.caption,
+        "caption": request.caption,
         # a path that no list can hold is left out; `source` identifies the clip without it
         **{key: place for key, place in places.items() if is_plain(place)},
         **({} if recording.start == 0 else {"start": recording.start}),
-        "source": asked.source,
+        "source": request.source,
     }
 
 

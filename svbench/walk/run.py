@@ -1,8 +1,8 @@
 """The walk: examples -> clips -> features -> scores -> table.
 
-Each stage reads only what the one before wrote, and asks the store what is missing. To resume
-is therefore to run the same command again, and to grow is to ask the same folder for more:
-nothing else knows that there was a stop, or a smaller run.
+Each stage reads only what the one before wrote, and makes what the store lacks. To resume is
+therefore to run the same command again, and to grow is to run one that asks for more in the same
+folder: no stage depends on whether there was a stop, or a smaller run.
 
 | stage    | module                 | leaves in the run folder               |
 |----------|------------------------|----------------------------------------|
@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from svbench.engines.local import Engine
+from svbench.engines.protocol import Engine
 from svbench.files.feature_store import shared_cache
 from svbench.files.holding import clear_left_overs, locked
 from svbench.files.results import REQUESTS_FILE

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from svbench.engines.local import Engine
+from svbench.engines.protocol import Engine
 from svbench.files.results import (
     REQUESTS,
     REQUESTS_FILE,
@@ -76,7 +76,7 @@ def _record(plan: Plan, data: Data, clips: Recorded) -> Mapping[str, Any]:
 def _notes(
     plan: Plan, data: Data, clips: Recorded, columns: Columns, engine: Engine
 ) -> Iterator[str]:
-    """Yield what a reader of the table must know beside the numbers."""
+    """Yield the notes that stand below the table."""
     yield from data.notes
     if any(isinstance(column, Halves) for column in columns):
         yield HALVES_NOTE
@@ -87,7 +87,7 @@ def _notes(
 
 
 def _frame_notes(plan: Plan, real: SampleSet, engine: Engine) -> Iterator[str]:
-    """Yield what is special about the times of frames: late by choice, or decided elsewhere."""
+    """Yield notes on the times of frames: late by choice, or decided elsewhere."""
     fps = real.spec.fps
     cut = f"ffmpeg -r {fps:g}, as the paper's script does"
     if real.spec.frame_choice == "official":

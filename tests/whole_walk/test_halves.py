@@ -70,10 +70,10 @@ def test_clips_of_the_other_half_never_meet_their_own_real_clips(
     one, other = halves([f"{example.id}/0" for example in real], 0)
     write_folder(tmp_path / "mine", 6, first_seed=20)
     (mine,) = manifest.load(tmp_path / "mine").values()
-    asked = [*sorted(other), *sorted(one)[:2]]  # two of its half, and all of the other
+    answered = [*sorted(other), *sorted(one)[:2]]  # two of its half, and all of the other
     folder = tuple(
         replace(example, id=request.removesuffix("/0"))
-        for example, request in zip(mine, asked, strict=False)
+        for example, request in zip(mine, answered, strict=False)
     )
     metric = MeanGrey(Levels(), needs_reference=True)
     made = replace(plan(real, metrics=[metric], folders={"mine": folder}), systems=())

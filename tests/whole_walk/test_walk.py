@@ -40,7 +40,7 @@ CONFIG = RunConfig(dataset="toys")
 
 @dataclass(frozen=True)
 class Toy:
-    """A system that draws a clip from the request's seed, and can be told to fail."""
+    """A system that draws a clip from the request's seed, and fails at one if that is set."""
 
     name: str = "toy"
     title: str = "toy system"
@@ -62,21 +62,21 @@ class Toy:
 
 @dataclass(frozen=True)
 class Levels:
-    """Describe a clip by its mean grey and its mean loudness."""
+    """Extracts the mean grey and the mean loudness of a clip."""
 
     key: str = "levels-1"
     view: str = "conformed"
-    seen: list[int] = field(default_factory=list)
+    batches: list[int] = field(default_factory=list)
 
     def __call__(self, clips: Sequence[Clip], captions: Sequence[str]) -> list[Values]:
         assert len(clips) == len(captions)
-        self.seen.append(len(clips))
+        self.batches.append(len(clips))
         return [np.array([[c.video.mean(), np.abs(c.audio).mean()]]) for c in clips]
 
 
 @dataclass(frozen=True)
 class MeanGrey:
-    """The mean of the first column; with a reference, its difference."""
+    """The mean of the first column of features, whatever the reference."""
 
     extractor: Levels
     needs_reference: bool = False
@@ -154,12 +154,12 @@ def test_the_number_of_workers_changes_no_bit(tmp_path: Path, real: tuple, worke
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "many" / name).read_bytes()
 
 
-def test_the_same_command_again_makes_and_describes_nothing(tmp_path: Path, real: tuple) -> None:
+def test_the_same_command_again_makes_and_extracts_nothing(tmp_path: Path, real: tuple) -> None:
     go(tmp_path / "run", plan(real))
     before = (tmp_path / "run/results.json").read_bytes()
     toy, levels = Toy(), Levels()
     go(tmp_path / "run", plan(real, systems=[toy], metrics=[MeanGrey(levels)]))
-    assert (toy.made, levels.seen) == ([], [])
+    assert (toy.made, levels.batches) == ([], [])
     assert (tmp_path / "run/results.json").read_bytes() == before
 
 
@@ -254,7 +254,7 @@ def test_missing_clips_are_left_out_only_when_allowed_and_then_counted(
     assert list(row.left_out) == ["c2/0"]
 
 
-def test_real_clips_that_cannot_be_read_are_not_asked_for(tmp_path: Path, real: tuple) -> None:
+def test_real_clips_that_cannot_be_read_make_no_requests(tmp_path: Path, real: tuple) -> None:
     real[2].recording.path.write_bytes(b"text")
     config = RunConfig(dataset="toys", allow_missing=True)
     toy = Toy()
@@ -270,13 +270,13 @@ def test_no_clip_left_gives_an_absent_cell_with_its_reason(tmp_path: Path, real:
     made = replace(plan(real[:2], folders={"m": real[2:]}), systems=())
     row = go(tmp_path / "run", made, RunConfig(dataset="toys", allow_missing=True)).rows[0]
     assert not row.scores
-    assert row.absent == {"grey": "features could be extracted of none of its clips"}
+    assert row.absent == {"grey": "no features could be extracted from any of its clips"}
 
 
 # --- frame times -------------------------------------------------------------------------------
 
 
-def test_the_table_says_what_frame_times_it_rests_on(tmp_path: Path, real: tuple) -> None:
+def test_the_table_notes_what_frame_times_it_rests_on(tmp_path: Path, real: tuple) -> None:
     def noted(out: str, spec: ClipSpec) -> tuple[str, ...]:
         return go(tmp_path / out, replace(plan(real, spec=spec), scale="paper")).notes
 
@@ -300,21 +300,19 @@ def test_a_seed_depends_on_the_run_and_the_request_alone(real: tuple) -> None:
     assert all(0 <= seed < 2**63 for seed in more.values())
 
 
-def test_a_run_lists_what_was_asked_for(tmp_path: Path, real: tuple) -> None:
+def test_a_run_lists_its_requests(tmp_path: Path, real: tuple) -> None:
     whole, part = tmp_path / "whole", tmp_path / "part"
     for out, examples in ((whole, real), (part, real[1:3])):
         go(out, plan(examples))
-    asked = load_requests(whole)
-    assert asked is not None
-    assert {name: one.caption for name, one in asked.items()} == {e.id: e.caption for e in real}
-    assert load_requests(part) == {e.id: asked[e.id] for e in real[1:3]}
+    requests = load_requests(whole)
+    assert requests is not None
+    assert {name: one.caption for name, one in requests.items()} == {e.id: e.caption for e in real}
+    assert load_requests(part) == {e.id: requests[e.id] for e in real[1:3]}
     ((_, listed),) = manifest.load(whole / "requests.jsonl").items()
     assert [e.recording.path.resolve() for e in listed] == [e.recording.path for e in real]
 
 
-def test_the_run_folder_tells_what_was_asked_and_with_which_versions(
-    tmp_path: Path, real: tuple
-) -> None:
+def test_the_run_folder_records_settings_and_versions(tmp_path: Path, real: tuple) -> None:
     go(tmp_path / "run", plan(real))
     record = json.loads((tmp_path / "run/run.json").read_text())
     assert record["config"]["dataset"] == "toys"

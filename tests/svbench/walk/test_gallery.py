@@ -83,8 +83,8 @@ def test_a_view_is_made_once_and_again_when_its_clip_changes(run: Path) -> None:
     video.unlink()
     assert make(run, ["c0/0"]) == first
     assert video.read_bytes() == before
-    told = video.with_suffix(".json")
-    told.write_text(dump_view(replace(first.views[0], digest="of another clip")))
+    record = video.with_suffix(".json")
+    record.write_text(dump_view(replace(first.views[0], digest="of another clip")))
     assert make(run, ["c0/0"]) == first
 
 
@@ -105,7 +105,7 @@ def test_motion_is_that_of_the_clip_or_is_not_kept(run: Path) -> None:
         file.unlink()
     gallery = make(run, ["c0/0"])
     assert [view.motion for view in gallery.views] == [{}, {}, {}]
-    assert gallery.problems == {}  # there is a clip to see and hear all the same
+    assert gallery.problems == {}  # the clip itself is there all the same
 
 
 def test_a_request_that_a_row_was_not_asked_for_has_no_view_there(run: Path) -> None:
@@ -155,14 +155,14 @@ def test_a_file_of_a_view_that_is_not_as_it_was_made_is_made_again(
 )
 def test_a_record_of_a_view_that_was_edited_is_made_again(text: str, run: Path) -> None:
     first = make(run, ["c0/0"])
-    told = (run / "report" / first.views[0].video).with_suffix(".json")
-    before = told.read_bytes()
+    record = (run / "report" / first.views[0].video).with_suffix(".json")
+    before = record.read_bytes()
     edited = text
     if text.startswith('{"'):
         edited = json.dumps({**json.loads(before), **json.loads(text)})
-    told.write_text(edited, encoding="latin-1")
+    record.write_text(edited, encoding="latin-1")
     assert make(run, ["c0/0"]) == first
-    assert told.read_bytes() == before
+    assert record.read_bytes() == before
 
 
 def test_a_record_of_another_view_is_not_taken(run: Path) -> None:
@@ -176,7 +176,7 @@ Lines = list[dict[str, Any]]
 
 
 def exchange_of(*keys: str) -> Callable[[Lines], Lines]:
-    """Exchange what the first two lines say under some keys."""
+    """Exchange the values of some keys in the first two lines."""
 
     def exchange(lines: Lines) -> Lines:
         one, other = ({key: line[key] for key in keys} for line in lines[:2])
@@ -264,8 +264,8 @@ def test_clips_of_score_that_changed_since_the_run_are_refused(
             change(place)
             with pytest.raises(DataError) as caught:
                 find_sets(run, load_table(run))
-            said = f"{place}: changed since the run; run the same command again"
-            assert str(caught.value) == said, change
+            message = f"{place}: changed since the run; run the same command again"
+            assert str(caught.value) == message, change
             for path in place.iterdir():
                 path.unlink()
             for path, content in before.items():
