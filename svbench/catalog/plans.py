@@ -1,29 +1,33 @@
-"""Plans: what `svbench run` and `svbench score` walk through, built from the tables of names."""
+"""From a configuration to a plan: what `svbench run` and `svbench score` walk through."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from svbench.config import RunConfig, ScoreConfig
-    from svbench.walk.plan import Plan
+from svbench.catalog.checks import (
+    check_captioned,
+    check_captions,
+    check_data,
+    check_scoring,
+    usual_of_captions,
+)
+from svbench.catalog.datasets import DATASETS, drawn, load_dataset
+from svbench.catalog.metrics import DEFAULT_METRICS, MetricSettings, build_metrics
+from svbench.catalog.systems import build_systems
+from svbench.config import RunConfig, ScoreConfig
+from svbench.datasets.scored import load_scored
+from svbench.walk.plan import Data, Plan, RunSettings, metrics_of
+from svbench.walk.shuffled_floor import NOTE, check_floor_names
 
 
-def prepare_run(config: RunConfig, out: Path) -> Callable[[], Plan]:
-    """Check all that can be checked without writing; return what puts the plan together.
+def plan_run(config: RunConfig, out: Path) -> Plan:
+    """Return the plan of `svbench run`, after checking all that can be checked without writing.
 
-    A miniature is drawn into the run folder, so its data have to wait until that is held.
+    A miniature is drawn into the run folder `out`, so its data are read when that is held. Raises
+    ConfigError for wrong settings, DataError for data or weights that are absent or malformed.
     """
-    from svbench.catalog.checks import check_captioned, check_data, check_scoring
-    from svbench.catalog.datasets import DATASETS, drawn, load_dataset
-    from svbench.catalog.metrics import DEFAULT_METRICS, MetricSettings, build_metrics
-    from svbench.catalog.systems import build_systems
-    from svbench.walk.plan import Plan, Unavailable
-
     dataset = DATASETS.known(config.dataset)
     check_data(config)
     if config.scale == "mini":
@@ -39,30 +43,40 @@ def prepare_run(config: RunConfig, out: Path) -> Callable[[], Plan]:
     columns = build_metrics(names, settings, strict=config.strict)
     check_scoring(config, columns)
     systems = build_systems(config)
-    compared = any(not isinstance(c, Unavailable) and c.needs_reference for c in columns)
+    compared = any(metric.needs_reference for metric in metrics_of(columns))
 
-    def plan() -> Plan:
+    def read() -> Data:
         data = load_dataset(config, out, compared=compared)
         check_captioned(columns, {config.dataset: data.examples})
-        called = (data.title, config.dataset, config.scale)
-        spec = replace(data.spec, frame_choice=config.frame_choice, channels=config.channels)
-        made = Plan(*called, spec, data.examples, columns, systems, notes=data.notes)
-        return replace(made, reference=data.reference)
+        return Data(
+            title=data.title,
+            spec=replace(data.spec, frame_choice=config.frame_choice, channels=config.channels),
+            real=data.examples,
+            reference=data.reference,
+            notes=data.notes,
+        )
 
-    if config.scale == "mini":
-        return plan
-    made = plan()
-    return lambda: made
+    found = read() if config.scale != "mini" else None
+    return Plan(
+        dataset=config.dataset,
+        scale=config.scale,
+        columns=columns,
+        read=lambda: found or read(),
+        settings=settings_of(config),
+        systems=systems,
+        seed=config.seed,
+        repeats=config.repeats,
+        allow_missing=config.allow_missing,
+        strict=config.strict,
+    )
 
 
 def plan_score(config: ScoreConfig, out: Path | None = None) -> Plan:
-    """Put together what `svbench score` walks through, to write it into `out`."""
-    from svbench.catalog.checks import check_captioned, check_captions, usual_of_captions
-    from svbench.catalog.metrics import DEFAULT_METRICS, MetricSettings, build_metrics
-    from svbench.datasets.scored import load_scored
-    from svbench.walk.plan import Plan
-    from svbench.walk.shuffled_floor import NOTE, check_floor_names
+    """Return the plan of `svbench score`, whose results are to be written into `out`.
 
+    Raises ConfigError for wrong settings, DataError for clips, lists or captions that are absent
+    or malformed.
+    """
     check_captions(config.captions)
     found = load_scored(config.generated, config.reference, config.captions, out)
     check_floor_names(found.folders)
@@ -74,16 +88,39 @@ def plan_score(config: ScoreConfig, out: Path | None = None) -> Plan:
     if config.metrics:
         check_captioned(columns, found.folders)
     else:
-        captioned = build(DEFAULT_METRICS["score with captions"])
-        captioned, more = usual_of_captions(captioned, found, config.strict)
-        columns, notes = (*columns, *captioned), (*notes, *more)
-    return Plan(
-        title=f"Clips against {config.reference.resolve().name}",
-        dataset=config.reference.resolve().name,
-        scale="elsewhere",
+        more = build(DEFAULT_METRICS["score with captions"])
+        captioned, reasons = usual_of_captions(more, found, config.strict)
+        columns, notes = (*columns, *captioned), (*notes, *reasons)
+    check_scoring(config, columns)
+    name = config.reference.resolve().name
+    data = Data(
+        title=f"Clips against {name}",
         spec=config.spec,
         real=found.real,
-        columns=columns,
         folders=found.folders,
         notes=(f"every clip brought to {config.spec}, from its start", *notes, NOTE),
+    )
+    return Plan(
+        dataset=name,
+        scale="elsewhere",
+        columns=columns,
+        read=lambda: data,
+        settings=settings_of(config),
+        seed=config.seed,
+        pad=config.pad,
+        allow_missing=config.allow_missing,
+        strict=config.strict,
+    )
+
+
+def settings_of(config: RunConfig | ScoreConfig) -> RunSettings:
+    """Return the settings of a run as its run.json holds them."""
+    return RunSettings(
+        command=config.command,
+        values=config.record(),
+        defaults=config.defaults(),
+        growing=config.growing,
+        sampling=config.sampling,
+        coding=config.coding,
+        scores=config.scores,
     )

@@ -30,7 +30,6 @@ from svbench.early_stops import stopped
 from svbench.errors import ConfigError, StoppedError, SvbenchError
 
 if TYPE_CHECKING:
-    from svbench.config import RunConfig, ScoreConfig
     from svbench.types import ResultTable
     from svbench.walk.plan import Plan
 
@@ -112,7 +111,7 @@ def run(
     Example: svbench run --dataset greatesthits
     """
     from svbench.catalog.datasets import DATASETS
-    from svbench.catalog.plans import prepare_run
+    from svbench.catalog.plans import plan_run
     from svbench.config import RunConfig
 
     DATASETS.known(dataset)  # before its name becomes that of a folder
@@ -138,7 +137,7 @@ def run(
         strict=strict,
     )
     folder = out or Path("runs") / f"{config.dataset}-{config.scale}"
-    _walk(config, folder, lambda: prepare_run(config, folder), workers, json)
+    _walk(folder, lambda: plan_run(config, folder), workers, json)
 
 
 @app.command()
@@ -197,12 +196,7 @@ def score(
         strict=strict,
     )
     folder = out or Path("runs") / f"score-{Path(os.path.realpath(generated[0])).stem}"
-
-    def prepare() -> Callable[[], Plan]:
-        plan = plan_score(config, folder)
-        return lambda: plan
-
-    _walk(config, folder, prepare, workers, json)
+    _walk(folder, lambda: plan_score(config, folder), workers, json)
 
 
 @app.command("tune-avalign")
@@ -324,30 +318,25 @@ def _printable(line: str) -> str:
     return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in line)
 
 
-def _walk(
-    config: RunConfig | ScoreConfig,
-    folder: Path,
-    prepare: Callable[[], Callable[[], Plan]],
-    workers: int,
-    as_json: bool,
-) -> None:
+def _walk(folder: Path, build: Callable[[], Plan], workers: int, as_json: bool) -> None:
     from svbench.engines.local import Local
     from svbench.walk.run import walk
 
     options.check_folder(folder)
-    plan = prepare()  # before the folder is made: a refused command leaves none
+    plan = build()  # before the folder is made: a refused command leaves none
+    _announce(plan)
     with progress_bars() as progress:
-        table = walk(config, folder, lambda: _announced(plan()), Local(workers), progress)
+        table = walk(plan, folder, Local(workers), progress)
     _print(table, folder, as_json)
 
 
-def _announced(plan: Plan) -> Plan:
+def _announce(plan: Plan) -> None:
     """Print which columns will be absent, before hours of work."""
+    from svbench.walk.plan import Unavailable
+
     for column in plan.columns:
-        if column.name in plan.unavailable:
-            reason = plan.unavailable[column.name]
-            print(f"svbench: note: {column.title} will be absent: {reason}", file=sys.stderr)
-    return plan
+        if isinstance(column, Unavailable):
+            print(f"svbench: note: {column.title} will be absent: {column.reason}", file=sys.stderr)
 
 
 def _print(table: ResultTable, folder: Path, as_json: bool) -> None:

@@ -20,13 +20,13 @@ FOLDER = "report"  # below the run folder, where no other is asked for
 
 def write_html(run: Path, out: Path | None, metrics: tuple[str, ...], gallery: int | None) -> None:
     """Write the page of a run folder, with copies of the clips of some requests."""
+    from svbench.catalog.gallery import gallery_of
     from svbench.engines.local import Local
     from svbench.files.results import load_table
     from svbench.reports.analysis.clip_scores import read_clip_scores
     from svbench.reports.page.clip_choice import choose
     from svbench.reports.page.html import check_ours, write_page
     from svbench.reports.tables.formats import select_columns
-    from svbench.walk.gallery import make_gallery
 
     run = run if run.is_dir() else run.parent
     out = out or run / FOLDER
@@ -36,7 +36,7 @@ def write_html(run: Path, out: Path | None, metrics: tuple[str, ...], gallery: i
     table, scores = select_columns(load_table(run), metrics), read_clip_scores(run)
     choice = choose(table, scores, gallery)
     typer.echo(f"copying clips of {len(choice.why)} requests", err=True)
-    views = make_gallery(run, table, list(choice.why), out, Local(options.CORES))
+    views = gallery_of(run, table, list(choice.why), out, Local(options.CORES))
     page = write_page(run, out, gallery=views, choice=choice, table=table, scores=scores)
     typer.echo(f"page: {page}", err=True)
 
@@ -58,11 +58,11 @@ def register(app: typer.Typer) -> None:
 
         Example: svbench clip-figure runs/greatesthits-mini my-clip/0 --out figure4.pdf
         """
+        from svbench.catalog.gallery import gallery_of
         from svbench.engines.local import Local
         from svbench.files.results import load_table
         from svbench.reports.analysis.clip_scores import read_clip_scores
         from svbench.reports.figures.clip_figure import draw, panels_of, select_rows
-        from svbench.walk.gallery import make_gallery
 
         wanted = options.names("--systems", systems)
         options.check_file(out, "--out", [run_folder])
@@ -76,7 +76,7 @@ def register(app: typer.Typer) -> None:
             raise ConfigError(f"REQUEST: found {request!r}, expected one of the run's, as {first}")
         with TemporaryDirectory(prefix="svbench-") as name:  # nothing but the picture is kept
             folder = Path(name)
-            views = make_gallery(run_folder, table, [request], folder, Local(options.CORES))
+            views = gallery_of(run_folder, table, [request], folder, Local(options.CORES))
             if views.problems:
                 raise DataError.of(list(views.problems.values()))
             draw(panels_of(table, scores, views, request, metric), folder, out)

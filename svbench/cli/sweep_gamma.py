@@ -57,7 +57,7 @@ def register(app: typer.Typer, walk: Callable[..., None]) -> None:
         Example: svbench sweep-gamma --dataset greatesthits
         """
         from svbench.catalog.datasets import DATASETS
-        from svbench.catalog.plans import prepare_run
+        from svbench.catalog.plans import plan_run
         from svbench.catalog.systems import JOINT
         from svbench.config import RunConfig
         from svbench.files.results import load_table
@@ -87,7 +87,7 @@ def register(app: typer.Typer, walk: Callable[..., None]) -> None:
             scoring_dtype=scoring_dtype,
         )
         folder = out or Path("runs") / f"{dataset}-{scale}-gamma"
-        walk(config, folder, lambda: prepare_run(config, folder), workers, json)
+        walk(folder, lambda: plan_run(config, folder), workers, json)
         picture = folder / "gamma.svg"
         draw(load_table(folder), picture)
         typer.echo(f"curve: {picture}", err=json)

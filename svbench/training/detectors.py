@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 from svbench.datasets import greatesthits
-from svbench.engines.local import Engine
+from svbench.engines.protocol import Engine
 from svbench.errors import ConfigError, DataError, ScoreError
 from svbench.files import media
 from svbench.files.writing import write_text

@@ -11,11 +11,11 @@ from svbench.baselines import controls
 from svbench.catalog import listing
 from svbench.catalog.datasets import DATASETS, Dataset
 from svbench.catalog.metrics import METRICS, MetricEntry, MetricSettings, build_metrics
-from svbench.catalog.plans import plan_score, prepare_run
+from svbench.catalog.plans import plan_run, plan_score
 from svbench.catalog.systems import SYSTEMS, SystemEntry
 from svbench.config import RunConfig, ScoreConfig
 from svbench.datasets import manifest
-from svbench.walk.plan import Plan
+from svbench.walk.plan import Plan, reasons_of
 from tests.factories.clips import SPEC, write_folder
 from tests.factories.commands import Command
 
@@ -48,10 +48,10 @@ def test_scores_that_read_captions_are_usual_only_where_there_are_some(tmp_path:
     assert "ib-av" in names(bare)
     assert "ib-ta" not in names(bare)
     note = "no clip has a caption (see --captions), so IB-TA and IB-TV are not judged"
-    assert note in bare.notes
+    assert note in bare.read().notes
     captioned = score_plan(tmp_path / "captioned", captions=tmp_path / "captions.csv")
     assert {"ib-ta", "ib-tv"} <= set(names(captioned))
-    assert note not in captioned.notes
+    assert note not in captioned.read().notes
 
 
 def test_where_some_clips_have_captions_the_columns_say_what_is_missing(tmp_path: Path) -> None:
@@ -65,13 +65,14 @@ def test_where_some_clips_have_captions_the_columns_say_what_is_missing(tmp_path
         "no caption of 3 of 4 clips of clips (c1, c2, c3) and 3 of 4 clips of the reference "
         "(c1, c2, c3)"
     )
-    assert plan.unavailable["ib-ta@published"] == plan.unavailable["ib-tv@published"] == reason
+    reasons = reasons_of(plan.columns)
+    assert reasons["ib-ta@published"] == reasons["ib-tv@published"] == reason
     only = config.model_copy(update={"metrics": ("av-align-corrected",)})
     assert names(plan_score(only)) == ["av-align-corrected"]
 
 
 def test_clips_too_short_for_i3d_leave_its_column_blank(tmp_path: Path) -> None:
-    reasons = score_plan(tmp_path, frames=8).unavailable
+    reasons = reasons_of(score_plan(tmp_path, frames=8).columns)
     assert reasons["fvd@stylegan-v-16f"] == "8 frames are judged, I3D needs 16"
 
 
@@ -87,7 +88,7 @@ def test_too_few_clips_for_a_distance_leave_a_cell_blank(svbench: Command, tmp_p
 def test_how_recorded_clips_are_read_is_part_of_the_plan(tmp_path: Path) -> None:
     settings = {"frame_choice": "official", "channels": "first", "limit": 2, "systems": ("real",)}
     config = RunConfig.of(dataset="landscape", metrics=("ib-av",), **settings)
-    spec = prepare_run(config, tmp_path)().spec
+    spec = plan_run(config, tmp_path).read().spec
     assert (spec.frame_choice, spec.channels) == ("official", "first")
 
 
@@ -98,7 +99,7 @@ def test_entries_that_are_registered_later_join_a_plan(
     for table in (DATASETS, SYSTEMS, METRICS):
         monkeypatch.setattr(table, "loaders", dict(table.loaders))
     paths = write_folder(tmp_path / "real", 2)
-    data = Dataset(
+    dataset = Dataset(
         title="Toys",
         about="Toys: two clips",
         spec=SPEC,
@@ -108,16 +109,17 @@ def test_entries_that_are_registered_later_join_a_plan(
     )
     column = build_metrics(["av-align-corrected"], MetricSettings())[0]
     metric = MetricEntry(lambda _preset, _settings: column, {"all": ()}, "all")
-    DATASETS.register("toys", lambda: data)
+    DATASETS.register("toys", lambda: dataset)
     METRICS.register("count", lambda: metric)
     late = partial(controls.lagged, lag=0.1)
     SYSTEMS.register("late", lambda: SystemEntry("late", lambda _config: [late]))
     config = RunConfig.of(
         dataset="toys", scale="paper", data_root=paths[0].parent, systems=("late",)
     )
-    plan = prepare_run(config, tmp_path / "out")()
-    assert (plan.title, plan.notes, plan.columns) == ("Toys", ("two toys",), (column,))
-    assert len(plan.real) == 2
+    plan = plan_run(config, tmp_path / "out")
+    data = plan.read()
+    assert (data.title, data.notes, plan.columns) == ("Toys", ("two toys",), (column,))
+    assert len(data.real) == 2
     assert plan.systems == (late,)
     assert "late" not in [row.name for row in listing.systems() if row.usual]
     assert listing.datasets()[-1].name == "toys"

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from svbench.catalog.gallery import find_elsewhere
 from svbench.engines.local import Local
 from svbench.files.results import load_scores, load_table
 from svbench.types import Clip
@@ -86,7 +87,8 @@ def test_the_page_shows_the_floor_and_no_clips_of_it(svbench: Command, scored: P
     script = (scored / "report" / "data" / "view-0.js").read_text(encoding="utf-8")
     views = json.loads(script[script.index("\n") : script.rindex(")")])
     assert [view is None for view in views] == [False, True, False]
-    assert set(find_sets(scored, load_table(scored), Local())) == {"mine", "real"}
+    found = find_sets(scored, load_table(scored), Local(), find_elsewhere(scored))
+    assert set(found) == {"mine", "real"}
 
 
 def test_native_clips_have_no_floor(svbench: Command, scored: Path) -> None:
