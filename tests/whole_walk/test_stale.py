@@ -21,7 +21,7 @@ from svbench.catalog import systems
 from svbench.catalog.datasets import DATASETS, Miniature
 from svbench.catalog.metrics import MetricSettings, build_metrics
 from svbench.catalog.plans import plan_score, settings_of
-from svbench.config import ScoreConfig
+from svbench.config import RunConfig, ScoreConfig
 from svbench.datasets import manifest
 from svbench.engines.local import Local
 from svbench.errors import StoppedError
