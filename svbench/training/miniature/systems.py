@@ -112,6 +112,12 @@ class Course(CodecCourse):
         return replace(systems.DESIGNS[self.dataset], clearer=Modal(1.0, self.clearer))
 
 
+def mixer_kinds(names: Sequence[str], dataset: str) -> tuple[MixerKind, ...]:
+    """Return the mixers of these names; without names, those that ship for the data set."""
+    usual = MIXERS if dataset == "greatesthits" else MIXERS[:1]
+    return tuple(mixer_kind(name, "--mixers") for name in names) or usual
+
+
 def changed(**settings: Any) -> Course:
     """Give the course with the settings that a user changed."""
     given = {name: value for name, value in settings.items() if value is not None}

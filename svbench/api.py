@@ -1,0 +1,430 @@
+"""The functions of `import svbench`: what the commands of the same names do, for Python.
+
+A command line builds the settings from its options and calls these functions, so both do the same
+work and write the same run folder. Keywords are called as the flags are: `--allow-missing` is
+`allow_missing`. Nothing is printed, and whatever is wrong is a `svbench.errors.SvbenchError`.
+
+Every import that costs time stands inside the function that needs it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict, Unpack
+
+from svbench.errors import ConfigError
+from svbench.files.destinations import check_folder
+from svbench.limits import CORES, GAMMAS
+from svbench.pace import Progress, silent
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+    from svbench.config import RunConfig, ScoreConfig
+    from svbench.files.results import Asked, ClipValues
+    from svbench.reports.compare.comparison import Comparison
+    from svbench.reports.compare.requests import Run
+    from svbench.types import ResultTable
+    from svbench.walk.plan import Plan
+
+RUNS = Path("runs")  # below which run folders lie unless `out` names another place
+GAMMA_CURVE = "gamma.svg"  # of the run folder of a sweep
+Folder = str | Path
+Notify = Callable[[str], None]
+
+
+class JudgingSettings(TypedDict, total=False):
+    """Settings of how clips are judged, of `run`, `sweep_gamma` and `score` alike."""
+
+    metrics: Sequence[str]  # METRIC or METRIC@PRESET; none: those of the data set and scale
+    seed: int  # decides draws, pairs, noise and intervals
+    resamples: int  # draws of the bootstrap
+    allow_missing: bool  # leave out clips that cannot be judged
+    strict: bool  # a column that cannot be filled is an error
+    frame_choice: str  # "nearest" or "official"
+    channels: str  # "mean" or "first"
+
+
+class SamplingSettings(JudgingSettings, total=False):
+    """Settings of what is sampled, of `run` and `sweep_gamma` alike."""
+
+    scale: str  # "mini" or "paper"
+    data_root: Folder | None  # None: SVBENCH_DATA, at scale paper
+    captions: Folder | None
+    limit: int | None  # the first so many clips; None: all
+    repeats: int  # samples per caption
+    weights: Sequence[str]  # of joint models: FOLDER or SYSTEM=FOLDER
+    preset: str  # "paper" or "official-code"
+    steps: int | None  # None: the preset's
+    guidance: tuple[float, float] | None  # sound, video; None: the preset's
+    device: str  # "auto", "cpu", "cuda:1" …
+    dtype: str  # "float32", "bfloat16" or "float16"
+    batch: int | None  # clips sampled together
+    compile: bool
+
+
+class RunSettings(SamplingSettings, total=False):
+    """Settings of `run`."""
+
+    systems: Sequence[str]  # none: controls, and joint models whose weights are at hand
+    split: str  # of the data set: "test" or "train"
+    gamma: Sequence[float]  # of Eq. 8, a row for each; none: those of the paper's table
+
+
+class ScoreSettings(JudgingSettings, total=False):
+    """Settings of `score`."""
+
+    captions: Folder | None  # by id: .jsonl, or CSV (file, text)
+    frames: int
+    fps: float
+    size: tuple[int, int]  # height, width in pixels
+    sample_rate: int
+    pad: bool  # fill up clips that are too short
+
+
+@dataclass(frozen=True)
+class Results:
+    """The table of a run, with the scores of its clips.
+
+    Printed, it is the table that the command line shows.
+    """
+
+    table: ResultTable
+    path: Path  # the run folder, or its results.json
+
+    @cached_property
+    def scores(self) -> ClipValues | None:
+        """The score of each clip by (system, metric) and request; None without a scores.csv.
+
+        Raises
+        ------
+        DataError
+            The file is malformed, or another than was written with the table.
+        """
+        from svbench.files.results import load_scores
+
+        file = (self.path if self.path.is_dir() else self.path.parent) / "scores.csv"
+        return load_scores(file) if file.exists() else None
+
+    @cached_property
+    def requests(self) -> Mapping[str, Asked] | None:
+        """The caption of each example by its id; None without a requests.jsonl."""
+        from svbench.files.results import load_requests
+
+        return load_requests(self.path)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a row per system and metric.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns `system`, `title`, `metric`, `value`, `low` and `high` (the 95 % interval),
+            `count` (clips), `reference_count` (real clips they were compared with), `better`,
+            `absent` (why there is no value, else empty), `note` and `settings` (a dict: detectors,
+            protocol, weights of the metric).
+        """
+        from svbench.reports.tables.frames import table_frame
+
+        return table_frame(self.table)
+
+    def clips_to_pandas(self) -> pd.DataFrame:
+        """Return a row per clip and metric, of metrics that score single clips.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns `request`, `system`, `metric`, `value`, `caption` (empty where none is known)
+            and `category` (of data sets that have categories, else missing).
+
+        Raises
+        ------
+        DataError
+            There is no scores.csv beside the table, or it is malformed.
+        """
+        from svbench.catalog.categories import category_of
+        from svbench.files.results import load_scores
+        from svbench.reports.tables.frames import clips_frame
+
+        scores = load_scores(self.path) if self.scores is None else self.scores  # which refuses
+        return clips_frame(scores, self.requests or {}, category_of(self.table.dataset))
+
+    def __str__(self) -> str:
+        """Return the table as text, 100 characters wide."""
+        from svbench.reports.tables.table import arrange
+        from svbench.reports.tables.text import text
+
+        return text([arrange(self.table, self.scores)])
+
+
+def run(
+    dataset: str,
+    *,
+    out: Folder | None = None,
+    workers: int = CORES,
+    progress: Progress = silent,
+    notify: Notify = lambda _line: None,
+    **settings: Unpack[RunSettings],
+) -> Results:
+    """Generate and score the systems of a table on a data set; the same call resumes.
+
+    Parameters
+    ----------
+    dataset : str
+        A data set of `svbench list datasets`.
+    out : str or Path, optional
+        The run folder (Default value = runs/DATASET-SCALE).
+    workers : int
+        Threads; they never change the result (Default value = the cores of this process).
+    progress : callable
+        Called with a label and a number of steps, returns a context manager whose value is called
+        with steps that are done (Default value = silent).
+    notify : callable
+        Called with one line for each column that will be absent, before the work begins.
+    **settings
+        As the flags of `svbench run`; see `RunSettings`.
+
+    Returns
+    -------
+    Results
+        The table, as `load_results` loads it from the run folder.
+
+    Raises
+    ------
+    ConfigError
+        A setting is unknown or out of range, or the folder holds a run of other settings.
+    DataError
+        A clip, caption or weight file is absent or malformed.
+    """
+    from svbench.config import RunConfig
+
+    config = RunConfig.of(dataset=dataset, **settings)
+    return _run(config, out, "", workers, progress, notify)
+
+
+def sweep_gamma(
+    dataset: str,
+    *,
+    gammas: Sequence[float] = GAMMAS,
+    systems: Sequence[str] = ("cmc-pe",),
+    out: Folder | None = None,
+    workers: int = CORES,
+    progress: Progress = silent,
+    notify: Notify = lambda _line: None,
+    **settings: Unpack[SamplingSettings],
+) -> Results:
+    """Sample the same requests at several gammas, for a table and a curve over gamma.
+
+    Real and shuffled clips frame the curve, which is written to `gamma.svg` of the run folder.
+
+    Parameters
+    ----------
+    dataset : str
+        A data set of `svbench list datasets`.
+    gammas : Sequence[float]
+        Of Eq. 8 (Default value = those of the paper's Table 1).
+    systems : Sequence[str]
+        Joint models (Default value = cmc-pe).
+    out : str or Path, optional
+        The run folder (Default value = runs/DATASET-SCALE-gamma).
+    workers, progress, notify
+        As of `run`.
+    **settings
+        As the flags of `svbench sweep-gamma`; see `SamplingSettings`.
+
+    Returns
+    -------
+    Results
+        The table.
+
+    Raises
+    ------
+    ConfigError, DataError
+        As of `run`.
+    """
+    from svbench.catalog.plans import JOINT
+    from svbench.config import RunConfig
+    from svbench.reports.figures.gamma_curve import draw
+
+    if strange := [name for name in systems if name not in JOINT]:
+        raise ConfigError(f"--systems: found {strange[0]!r}, expected some of {', '.join(JOINT)}")
+    rows = ("real", "shuffled", *systems)
+    config = RunConfig.of(dataset=dataset, systems=rows, gamma=tuple(gammas), **settings)
+    found = _run(config, out, "-gamma", workers, progress, notify)
+    draw(found.table, found.path / GAMMA_CURVE)
+    return found
+
+
+def score(
+    *generated: Folder,
+    reference: Folder,
+    out: Folder | None = None,
+    workers: int = CORES,
+    progress: Progress = silent,
+    notify: Notify = lambda _line: None,
+    **settings: Unpack[ScoreSettings],
+) -> Results:
+    """Score clips made elsewhere; each folder (or `system` in a list) becomes a row.
+
+    Parameters
+    ----------
+    *generated : str or Path
+        Folders or .jsonl lists of clips.
+    reference : str or Path
+        Folder or list of real clips.
+    out : str or Path, optional
+        The run folder (Default value = runs/score-NAME, called after the first of `generated`).
+    workers, progress, notify
+        As of `run`.
+    **settings
+        As the flags of `svbench score`; see `ScoreSettings`.
+
+    Returns
+    -------
+    Results
+        The table.
+
+    Raises
+    ------
+    ConfigError, DataError
+        As of `run`.
+    """
+    from svbench.catalog.plans import plan_score
+    from svbench.config import ScoreConfig
+
+    if not generated:
+        raise ConfigError("generated: found no clips to score, expected a folder or list of them")
+    config = ScoreConfig.of(generated=generated, reference=reference, **settings)
+    name = Path(os.path.realpath(generated[0])).stem
+    folder = RUNS / f"score-{name}" if out is None else Path(out)
+
+    def prepare() -> Callable[[], Plan]:
+        plan = plan_score(config, folder)
+        return lambda: plan
+
+    return _walk(config, folder, prepare, workers, progress, notify)
+
+
+def compare(
+    *runs: Results | Folder, metrics: Sequence[str] = (), against: str | None = None
+) -> Comparison:
+    """Put the rows of several runs into one table, where they were judged alike.
+
+    Parameters
+    ----------
+    *runs : Results or str or Path
+        Two runs or more: results, run folders, or files of results.
+    metrics : Sequence[str]
+        Columns to keep (Default value = (): all).
+    against : str, optional
+        The row that others are compared with, NAME or RUN:NAME (Default value = the first model).
+
+    Returns
+    -------
+    Comparison
+        The merged table and the paired differences; prints as a text, and has `to_pandas()` and
+        `differences_to_pandas()`.
+
+    Raises
+    ------
+    ConfigError
+        There is no such row or metric, or only one run.
+    DataError
+        A file is malformed, or fewer than two runs were judged alike.
+    """
+    from svbench.reports.compare.comparison import compare as merge_and_pair
+
+    found = [run if isinstance(run, Results) else load_results(run) for run in runs]
+    if len(found) < 2:
+        alone = f"{found[0].path}: found one run folder" if found else "runs: found none"
+        raise ConfigError(f"{alone}, expected two or more")
+    return merge_and_pair(_named(found), tuple(metrics), against)
+
+
+def load_results(path: Folder) -> Results:
+    """Load the results of a run.
+
+    Parameters
+    ----------
+    path : str or Path
+        A run folder, or its results.json.
+
+    Returns
+    -------
+    Results
+        The table; scores of clips are read when they are asked for.
+
+    Raises
+    ------
+    DataError
+        The file is absent or malformed.
+    """
+    from svbench.files.results import load_table
+
+    return Results(load_table(Path(path)), Path(path))
+
+
+def _named(runs: Sequence[Results]) -> list[Run]:
+    """Return runs by the names of their folders, or by whole paths where names are alike."""
+    from svbench.reports.compare.requests import Run
+
+    stems = [Path(os.path.realpath(run.path)).name for run in runs]
+    apart = len(set(stems)) == len(stems)
+    names = stems if apart else [str(run.path) for run in runs]
+    return [
+        Run(name, run.table, run.scores, run.requests)
+        for name, run in zip(names, runs, strict=True)
+    ]
+
+
+def _run(
+    config: RunConfig,
+    out: Folder | None,
+    suffix: str,
+    workers: int,
+    progress: Progress,
+    notify: Notify,
+) -> Results:
+    """Make the table of a data set, in `out` or in a folder called after data set and scale."""
+    from svbench.catalog.plans import DATASETS, known, prepare_run
+    from svbench.config import find_data_root
+
+    known(DATASETS, config.dataset, "dataset")  # before its name becomes that of a folder
+    root = find_data_root(config.scale, config.data_root)
+    config = config.model_copy(update={"data_root": root})
+    usual = RUNS / f"{config.dataset}-{config.scale}{suffix}"
+    folder = usual if out is None else Path(out)
+    return _walk(config, folder, lambda: prepare_run(config, folder), workers, progress, notify)
+
+
+def _walk(
+    config: RunConfig | ScoreConfig,
+    folder: Path,
+    prepare: Callable[[], Callable[[], Plan]],
+    workers: int,
+    progress: Progress,
+    notify: Notify,
+) -> Results:
+    from svbench.engines.local import Local
+    from svbench.limits import check
+    from svbench.walk.run import walk
+
+    check("workers", workers)
+    check_folder(folder)
+    plan = prepare()  # before the folder is made: a refused run leaves none
+    table = walk(config, folder, lambda: _announced(plan(), notify), Local(workers), progress)
+    return Results(table, folder)
+
+
+def _announced(plan: Plan, notify: Notify) -> Plan:
+    """Name the columns that will be absent, before hours of work."""
+    for column in plan.columns:
+        if column.name in plan.unavailable:
+            notify(f"{column.title} will be absent: {plan.unavailable[column.name]}")
+    return plan
