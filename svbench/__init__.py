@@ -17,7 +17,8 @@ from svbench._version import __version__
 
 TYPE_CHECKING = False  # as `typing` has it, which takes longer to import than all else here
 if TYPE_CHECKING:
-    from svbench.api import Results, compare, load_results, run, score, sweep_gamma
+    from svbench.api import compare, run, score, sweep_gamma
+    from svbench.api.results import Results, load_results
     from svbench.errors import (
         ConfigError,
         DataError,

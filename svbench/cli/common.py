@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from svbench.api import JudgingSettings, SamplingSettings
+from svbench.api.keywords import JudgingKeywords, SamplingKeywords
 from svbench.cli.parsing import names, number, pair, path_argument, path_option, read_word
 from svbench.errors import ConfigError
 from svbench.limits import COUNT
@@ -112,9 +112,9 @@ class JudgingOptions:
     allow_missing: AllowMissing = False
     strict: Strict = False
 
-    def judging(self) -> JudgingSettings:
-        """Return the settings of `svbench.score`, and of every run, that these options make."""
-        return JudgingSettings(
+    def judging(self) -> JudgingKeywords:
+        """Return the keywords of `svbench.score`, and of every run, that these options make."""
+        return JudgingKeywords(
             metrics=self.metrics,
             seed=self.seed,
             frame_choice=self.frame_choice,
@@ -139,12 +139,12 @@ class SamplingOptions(JudgingOptions, DataOptions):
     batch: Batch = None
     compile: Compile = False
 
-    def sampling(self) -> SamplingSettings:
-        """Return the settings of `svbench.run` and `svbench.sweep_gamma` that these options make.
+    def sampling(self) -> SamplingKeywords:
+        """Return the keywords of `svbench.run` and `svbench.sweep_gamma` that these options make.
 
         All but the data set, and what the two differ in.
         """
-        return SamplingSettings(
+        return SamplingKeywords(
             **self.judging(),
             scale=self.scale,
             data_root=self.data_root,

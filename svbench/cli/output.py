@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from svbench.api import Results
+    from svbench.api.results import Results
 
 
 def print_results(results: Results, *, as_json: bool) -> None:

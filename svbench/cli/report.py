@@ -82,7 +82,7 @@ def _print_table(
     compact_intervals: bool | None,
 ) -> None:
     """Print or write a table; `compact_intervals` is None where it is not to be compact."""
-    from svbench.api import load_results
+    from svbench.api.results import load_results
     from svbench.reports.tables.formats import FORMATS, compacted, only, sheets
     from svbench.reports.tables.text import save_svg, show
 

@@ -22,7 +22,8 @@ WAIT = 60.0  # s for a command to get going, on a busy machine
 # A shard that takes half a minute: asleep, or in a C call that no Python handler interrupts.
 SLOW = """
 import pathlib, sys, time
-from svbench import cli, extract
+from svbench.cli import app as cli
+from svbench.walk import extract
 read, slow, mark = extract.read_sample, {slow}, pathlib.Path(sys.argv[-1])
 def reading(*words):
     mark.touch()

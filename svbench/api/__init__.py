@@ -11,156 +11,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from typing import TYPE_CHECKING, Unpack
 
+from svbench.api.keywords import Folder, RunKeywords, SamplingKeywords, ScoreKeywords
+from svbench.api.results import Results, load_results
 from svbench.errors import ConfigError
 from svbench.files.destinations import check_folder
 from svbench.limits import CORES, GAMMAS
 from svbench.pace import Progress, silent
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    import pandas as pd
-
     from svbench.config import RunConfig, ScoreConfig
-    from svbench.files.results import Asked, ClipValues
     from svbench.reports.compare.comparison import Comparison
     from svbench.reports.compare.requests import Run
-    from svbench.types import ResultTable
     from svbench.walk.plan import Plan
 
 RUNS = Path("runs")  # below which run folders lie unless `out` names another place
 GAMMA_CURVE = "gamma.svg"  # of the run folder of a sweep
-Folder = str | Path
 Notify = Callable[[str], None]
-
-
-class JudgingSettings(TypedDict, total=False):
-    """Settings of how clips are judged, of `run`, `sweep_gamma` and `score` alike."""
-
-    metrics: Sequence[str]  # METRIC or METRIC@PRESET; none: those of the data set and scale
-    seed: int  # decides draws, pairs, noise and intervals
-    resamples: int  # draws of the bootstrap
-    allow_missing: bool  # leave out clips that cannot be judged
-    strict: bool  # a column that cannot be filled is an error
-    frame_choice: str  # "nearest" or "official"
-    channels: str  # "mean" or "first"
-
-
-class SamplingSettings(JudgingSettings, total=False):
-    """Settings of what is sampled, of `run` and `sweep_gamma` alike."""
-
-    scale: str  # "mini" or "paper"
-    data_root: Folder | None  # None: SVBENCH_DATA, at scale paper
-    captions: Folder | None
-    limit: int | None  # the first so many clips; None: all
-    repeats: int  # samples per caption
-    weights: Sequence[str]  # of joint models: FOLDER or SYSTEM=FOLDER
-    preset: str  # "paper" or "official-code"
-    steps: int | None  # None: the preset's
-    guidance: tuple[float, float] | None  # sound, video; None: the preset's
-    device: str  # "auto", "cpu", "cuda:1" …
-    dtype: str  # "float32", "bfloat16" or "float16"
-    batch: int | None  # clips sampled together
-    compile: bool
-
-
-class RunSettings(SamplingSettings, total=False):
-    """Settings of `run`."""
-
-    systems: Sequence[str]  # none: controls, and joint models whose weights are at hand
-    split: str  # of the data set: "test" or "train"
-    gamma: Sequence[float]  # of Eq. 8, a row for each; none: those of the paper's table
-
-
-class ScoreSettings(JudgingSettings, total=False):
-    """Settings of `score`."""
-
-    captions: Folder | None  # by id: .jsonl, or CSV (file, text)
-    frames: int
-    fps: float
-    size: tuple[int, int]  # height, width in pixels
-    sample_rate: int
-    pad: bool  # fill up clips that are too short
-
-
-@dataclass(frozen=True)
-class Results:
-    """The table of a run, with the scores of its clips.
-
-    Printed, it is the table that the command line shows.
-    """
-
-    table: ResultTable
-    path: Path  # the run folder, or its results.json
-
-    @cached_property
-    def scores(self) -> ClipValues | None:
-        """The score of each clip by (system, metric) and request; None without a scores.csv.
-
-        Raises
-        ------
-        DataError
-            The file is malformed, or another than was written with the table.
-        """
-        from svbench.files.results import load_scores
-
-        file = (self.path if self.path.is_dir() else self.path.parent) / "scores.csv"
-        return load_scores(file) if file.exists() else None
-
-    @cached_property
-    def requests(self) -> Mapping[str, Asked] | None:
-        """The caption of each example by its id; None without a requests.jsonl."""
-        from svbench.files.results import load_requests
-
-        return load_requests(self.path)
-
-    def to_pandas(self) -> pd.DataFrame:
-        """Return a row per system and metric.
-
-        Returns
-        -------
-        pandas.DataFrame
-            Columns `system`, `title`, `metric`, `value`, `low` and `high` (the 95 % interval),
-            `count` (clips), `reference_count` (real clips they were compared with), `better`,
-            `absent` (why there is no value, else empty), `note` and `settings` (a dict: detectors,
-            protocol, weights of the metric).
-        """
-        from svbench.reports.tables.frames import table_frame
-
-        return table_frame(self.table)
-
-    def clips_to_pandas(self) -> pd.DataFrame:
-        """Return a row per clip and metric, of metrics that score single clips.
-
-        Returns
-        -------
-        pandas.DataFrame
-            Columns `request`, `system`, `metric`, `value`, `caption` (empty where none is known)
-            and `category` (of data sets that have categories, else missing).
-
-        Raises
-        ------
-        DataError
-            There is no scores.csv beside the table, or it is malformed.
-        """
-        from svbench.catalog.categories import category_of
-        from svbench.files.results import load_scores
-        from svbench.reports.tables.frames import clips_frame
-
-        scores = load_scores(self.path) if self.scores is None else self.scores  # which refuses
-        return clips_frame(scores, self.requests or {}, category_of(self.table.dataset))
-
-    def __str__(self) -> str:
-        """Return the table as text, 100 characters wide."""
-        from svbench.reports.tables.table import arrange
-        from svbench.reports.tables.text import text
-
-        return text([arrange(self.table, self.scores)])
 
 
 def run(
@@ -170,7 +39,7 @@ def run(
     workers: int = CORES,
     progress: Progress = silent,
     notify: Notify = lambda _line: None,
-    **settings: Unpack[RunSettings],
+    **keywords: Unpack[RunKeywords],
 ) -> Results:
     """Generate and score the systems of a table on a data set; the same call resumes.
 
@@ -187,8 +56,8 @@ def run(
         with steps that are done (Default value = silent).
     notify : callable
         Called with one line for each column that will be absent, before the work begins.
-    **settings
-        As the flags of `svbench run`; see `RunSettings`.
+    **keywords
+        As the flags of `svbench run`; see `RunKeywords`.
 
     Returns
     -------
@@ -204,7 +73,7 @@ def run(
     """
     from svbench.config import RunConfig
 
-    config = RunConfig.of(dataset=dataset, **settings)
+    config = RunConfig.of(dataset=dataset, **keywords)
     return _run(config, out, "", workers, progress, notify)
 
 
@@ -217,7 +86,7 @@ def sweep_gamma(
     workers: int = CORES,
     progress: Progress = silent,
     notify: Notify = lambda _line: None,
-    **settings: Unpack[SamplingSettings],
+    **keywords: Unpack[SamplingKeywords],
 ) -> Results:
     """Sample the same requests at several gammas, for a table and a curve over gamma.
 
@@ -235,8 +104,8 @@ def sweep_gamma(
         The run folder (Default value = runs/DATASET-SCALE-gamma).
     workers, progress, notify
         As of `run`.
-    **settings
-        As the flags of `svbench sweep-gamma`; see `SamplingSettings`.
+    **keywords
+        As the flags of `svbench sweep-gamma`; see `SamplingKeywords`.
 
     Returns
     -------
@@ -255,7 +124,7 @@ def sweep_gamma(
     if strange := [name for name in systems if name not in JOINT]:
         raise ConfigError(f"--systems: found {strange[0]!r}, expected some of {', '.join(JOINT)}")
     rows = ("real", "shuffled", *systems)
-    config = RunConfig.of(dataset=dataset, systems=rows, gamma=tuple(gammas), **settings)
+    config = RunConfig.of(dataset=dataset, systems=rows, gamma=tuple(gammas), **keywords)
     found = _run(config, out, "-gamma", workers, progress, notify)
     draw(found.table, found.path / GAMMA_CURVE)
     return found
@@ -268,7 +137,7 @@ def score(
     workers: int = CORES,
     progress: Progress = silent,
     notify: Notify = lambda _line: None,
-    **settings: Unpack[ScoreSettings],
+    **keywords: Unpack[ScoreKeywords],
 ) -> Results:
     """Score clips made elsewhere; each folder (or `system` in a list) becomes a row.
 
@@ -282,8 +151,8 @@ def score(
         The run folder (Default value = runs/score-NAME, called after the first of `generated`).
     workers, progress, notify
         As of `run`.
-    **settings
-        As the flags of `svbench score`; see `ScoreSettings`.
+    **keywords
+        As the flags of `svbench score`; see `ScoreKeywords`.
 
     Returns
     -------
@@ -300,7 +169,7 @@ def score(
 
     if not generated:
         raise ConfigError("generated: found no clips to score, expected a folder or list of them")
-    config = ScoreConfig.of(generated=generated, reference=reference, **settings)
+    config = ScoreConfig.of(generated=generated, reference=reference, **keywords)
     name = Path(os.path.realpath(generated[0])).stem
     folder = RUNS / f"score-{name}" if out is None else Path(out)
 
@@ -345,29 +214,6 @@ def compare(
         alone = f"{found[0].path}: found one run folder" if found else "runs: found none"
         raise ConfigError(f"{alone}, expected two or more")
     return merge_and_pair(_named(found), tuple(metrics), against)
-
-
-def load_results(path: Folder) -> Results:
-    """Load the results of a run.
-
-    Parameters
-    ----------
-    path : str or Path
-        A run folder, or its results.json.
-
-    Returns
-    -------
-    Results
-        The table; scores of clips are read when they are asked for.
-
-    Raises
-    ------
-    DataError
-        The file is absent or malformed.
-    """
-    from svbench.files.results import load_table
-
-    return Results(load_table(Path(path)), Path(path))
 
 
 def _named(runs: Sequence[Results]) -> list[Run]:
