@@ -22,11 +22,17 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from typer.models import ParameterInfo
 
+from svbench.cli.config_file import ConfigFile
+
 Command = Callable[..., None]
+_CONFIG = Parameter("config", Parameter.KEYWORD_ONLY, default=None, annotation=ConfigFile)
 
 
 def spelled_out(command: Command) -> Command:
-    """Return a command whose option objects are spelled out as the parameters that Typer reads."""
+    """Return a command whose option objects are spelled out as the parameters that Typer reads.
+
+    It also takes `--config`, a file of its options (see `svbench.cli.config_file`).
+    """
     groups: dict[str, type] = {}
     parameters: list[Parameter] = []
     for parameter in inspect.signature(command, eval_str=True).parameters.values():
@@ -38,8 +44,11 @@ def spelled_out(command: Command) -> Command:
             annotation = _read_by_typer(annotation)
             parameters.append(parameter.replace(annotation=annotation, kind=Parameter.KEYWORD_ONLY))
 
+    parameters.append(_CONFIG)
+
     @wraps(command)
-    def called(**given: Any) -> None:
+    def called(config: object = None, **given: Any) -> None:
+        del config  # Typer has read it
         objects = {name: _build(group, given) for name, group in groups.items()}
         in_groups = {field.name for group in groups.values() for field in _fields(group)}
         alone = {name: value for name, value in given.items() if name not in in_groups}
