@@ -85,4 +85,5 @@ def _read_by_typer(annotation: Any) -> Any:
         return annotation
     kind, info = get_args(annotation)
     parsed = isinstance(info, ParameterInfo) and info.parser is not None
-    return Annotated[Any, info] if parsed and get_origin(kind) is tuple else annotation
+    several = any(get_origin(one) is tuple for one in (kind, *get_args(kind)))
+    return Annotated[Any, info] if parsed and several else annotation

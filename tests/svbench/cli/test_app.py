@@ -30,7 +30,7 @@ SMALL = ("--frames", 8, "--fps", 8, "--size", 32, "--metrics", "av-align-correct
 
 @pytest.fixture
 def words(tmp_path: Path) -> tuple[object, ...]:
-    """Give a command line that scores two clips against two, fresh ones."""
+    """Return a command line that scores two clips against two, fresh ones."""
     write_folder(tmp_path / "mine", 2)
     write_folder(tmp_path / "real", 2, first_seed=5)
     return ("score", tmp_path / "mine", "--reference", tmp_path / "real", *SMALL)

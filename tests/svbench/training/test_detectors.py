@@ -63,7 +63,10 @@ def test_the_same_clips_give_the_same_picture(tmp_path: Path) -> None:
     ("words", "problem"),
     [
         (("--actions", "kiss"), "--actions: got ['kiss'], expected some of None, hit, scratch"),
-        (("--actions", "hit,hit"), "--actions: found 'hit' twice, expected each once"),
+        (
+            ("--actions", "hit,hit"),
+            "--actions: found 'hit' twice, expected each once (see svbench tune-avalign --help)",
+        ),
         (
             ("--fps", 30),
             "--fps: found it where it has no effect, expected it only beside --data-root: drawn "
