@@ -1,15 +1,22 @@
-"""What a user asked for: frozen, validated, written into the run folder.
+"""The settings of `svbench run` and `svbench score`: frozen, validated, written into run.json.
 
 Settings that decide the result are fields of these classes; those that only decide how fast it
 comes (workers, the folder, progress bars) are not, so that a run may be resumed with others.
+
+Conventions
+-----------
+A field is named as its flag, with underscores. Beside its fields, each class states which of them
+may change while a run grows in its folder (`growing`), and which decide the clips of models
+(`sampling`) and of controls that have weights (`coding`); all others decide every clip or score.
 """
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -24,7 +31,6 @@ Dtype = Literal["float32", "bfloat16", "float16"]
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|mps|(cuda|xpu)(:\d{1,3})?)$")]
 DEVICES = "auto, cpu, mps, cuda, cuda:1 or the like"
 
-
 DATA_ROOT = "SVBENCH_DATA"  # of the environment: the folder of a real data set
 
 
@@ -38,7 +44,7 @@ def find_data_root(scale: str, given: Path | None) -> Path | None:
 
 
 def _limited(setting: str) -> Any:
-    """Return the bounds of a setting, as pydantic has them."""
+    """Return the bounds of a setting as a field of pydantic."""
     allowed = RANGES[setting]
     finite = None if allowed.whole else False
     if allowed.above:
@@ -54,6 +60,14 @@ Side = Annotated[int, _limited("size")]
 class _Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    command: ClassVar[str]
+    # Intervals (`resamples`) are computed anew each time.
+    growing: ClassVar[frozenset[str]] = frozenset(
+        {"metrics", "resamples", "allow_missing", "strict"}
+    )
+    sampling: ClassVar[tuple[str, ...]] = ()
+    coding: ClassVar[tuple[str, ...]] = ()
+
     seed: Annotated[int, _limited("seed")] = 0
     resamples: Annotated[int, _limited("resamples")] = 1000  # of the bootstrap of FVD and FAD
     allow_missing: bool = False
@@ -64,7 +78,7 @@ class _Config(BaseModel):
 
     @classmethod
     def of(cls, /, **settings: Any) -> Self:
-        """Build from what a user typed; a wrong setting is one line."""
+        """Validate what a user typed; raise ConfigError, one line, for the first wrong setting."""
         for name, value in settings.items():
             for one in value if isinstance(value, tuple) else (value,):
                 _check_utf8(name, str(one))
@@ -73,9 +87,20 @@ class _Config(BaseModel):
         except ValidationError as error:
             raise ConfigError(_line(error.errors()[0])) from error
 
+    @classmethod
+    def defaults(cls) -> dict[str, Any]:
+        """Return the defaults of all optional settings, as `record` has them."""
+        fields = cls.model_fields.items()
+        usual = {name: field.default for name, field in fields if not field.is_required()}
+        return dict(json.loads(json.dumps(usual, default=str)))
+
+    def record(self) -> dict[str, Any]:
+        """Return all settings as plain JSON, for run.json."""
+        return dict(json.loads(self.model_dump_json()))
+
 
 def _check_utf8(name: str, text: str) -> None:
-    """Refuse a path of bytes that are no UTF-8: the record of a run could not be written."""
+    """Raise ConfigError for a path of bytes that are no UTF-8: run.json could not hold it."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
@@ -84,7 +109,18 @@ def _check_utf8(name: str, text: str) -> None:
 
 
 class RunConfig(_Config):
-    """`svbench run`: systems on a data set."""
+    """The settings of `svbench run`: systems on a data set."""
+
+    command: ClassVar[str] = "run"
+    # Captions are compared clip by clip.
+    growing: ClassVar[frozenset[str]] = _Config.growing | {
+        *("limit", "repeats", "systems", "gamma", "captions")
+    }
+    # Beside gamma, which is part of a system's name.
+    sampling: ClassVar[tuple[str, ...]] = (
+        *("preset", "steps", "guidance", "dtype", "batch", "compile", "weights", "device"),
+    )
+    coding: ClassVar[tuple[str, ...]] = ("weights", "device")
 
     dataset: str
     scale: Scale = "mini"
@@ -97,8 +133,8 @@ class RunConfig(_Config):
     captions: Path | None = None
     weights: tuple[str, ...] = ()  # of joint models: FOLDER, or SYSTEM=FOLDER
     preset: Preset = "paper"
-    steps: Annotated[int, _limited("steps")] | None = None  # None: as the preset says
-    gamma: tuple[Gamma, ...] = ()  # a row for each; none: as `joint_systems` has it
+    steps: Annotated[int, _limited("steps")] | None = None  # None: the preset's
+    gamma: tuple[Gamma, ...] = ()  # a row for each; none: the paper's table
     guidance: tuple[Guidance, Guidance] | None = None  # sound, video; None: the preset's
     # Kernels, precision and the size of a batch decide how sums are rounded.
     device: Device = "auto"
@@ -120,7 +156,10 @@ class RunConfig(_Config):
 
 
 class ScoreConfig(_Config):
-    """`svbench score`: clips made elsewhere against real ones."""
+    """The settings of `svbench score`: clips made elsewhere against real ones."""
+
+    command: ClassVar[str] = "score"
+    growing: ClassVar[frozenset[str]] = _Config.growing | {"generated"}
 
     generated: tuple[Path, ...]
     reference: Path
@@ -151,7 +190,7 @@ class ScoreConfig(_Config):
 
 
 def _line(error: Mapping[str, Any]) -> str:
-    """Return what is wrong with a setting: its flag, what was found, what was expected."""
+    """Return one line on a wrong setting: its flag, what was found, what was expected."""
     if isinstance(known := error.get("ctx", {}).get("error"), ConfigError):
         return str(known)
     setting = str(error["loc"][0]) if error["loc"] else "settings"

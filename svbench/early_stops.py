@@ -1,8 +1,8 @@
-"""How a command ends that is told to stop before it has begun: the same line, the same exit code.
+"""Signals that arrive before a command has begun: the same line and exit code as later.
 
-Importing the command line takes some tenths of a second, in which Python would answer SIGINT with
-a traceback, and SIGTERM and SIGHUP without a word. What is imported here has to be loaded before
-that is mended, so it is next to nothing. `svbench.cli.stopping` takes over as soon as it can.
+Importing the command line takes some tenths of a second, in which Python would end with a traceback
+at SIGINT, and without a message at SIGTERM and SIGHUP. Signals are handled only after the imports
+of this module, so there are next to none. `svbench.cli.stopping` takes over as soon as it can.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 EXIT_CODE = 75  # that of StoppedError
 
-_before: dict[int, Handler] = {}  # by signal: what would be done without us
+_before: dict[int, Handler] = {}  # by signal: the handler that was replaced
 
 
 def stopped(name: str) -> str:
-    """Return the line that a command leaves behind."""
+    """Return the line that a stopped command prints; `name` is that of the signal."""
     return f"stopped by {name}; the same command goes on from here"
 
 
@@ -37,9 +37,9 @@ def end_on_signals() -> None:
 
 
 def handler_without(number: signal.Signals) -> Handler:
-    """Return what handles a signal, or did before `end_on_signals`.
+    """Return the handler of a signal, or the one that `end_on_signals` replaced.
 
-    Once a command has ended, nothing goes on: then ours would be the wrong one.
+    It is to be restored once a command has ended, when there is nothing left to resume.
     """
     handler = signal.getsignal(number)
     return _before[number] if handler is _end else handler

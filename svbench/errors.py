@@ -3,7 +3,7 @@
     SvbenchError
       ConfigError      a setting is unknown, missing or out of range (exit 2)
       DataError        a clip, caption, data set or weight file is absent or malformed (exit 3)
-      ScoreError       a metric cannot be computed from what it was given (exit 4)
+      ScoreError       a metric cannot be computed from its input (exit 4)
       RegressionError  a table left its golden tolerance (exit 5)
       StoppedError     the work stopped half way; the same command resumes it (exit 75)
 
@@ -31,19 +31,19 @@ class ConfigError(SvbenchError, ValueError):
 class DataError(SvbenchError, ValueError):
     """A clip, caption, data set or weight file is absent or malformed.
 
-    One error may speak for several files, so that a user can mend them all at once.
+    One error may stand for several files, so that a user can mend them all at once.
     """
 
     exit_code = 3
 
     @classmethod
     def of(cls, problems: Sequence[str]) -> DataError:
-        """Join problems, one line each, into one error."""
+        """Return one error of several problems, one line each."""
         return cls("\n".join(problems))
 
 
 class ScoreError(SvbenchError, ValueError):
-    """A metric cannot be computed from what it was given."""
+    """A metric cannot be computed from its input."""
 
     exit_code = 4
 

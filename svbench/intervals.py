@@ -1,11 +1,11 @@
-"""How sure a number is: intervals for means of clips and for paired differences.
+"""Confidence intervals for means over clips and for paired differences.
 
-An interval answers one question: how far may the mean of these clips lie from the mean of all
-clips of their kind? It says nothing of other seeds of a system, nor of how well a metric measures
+An interval is about one question: how far may the mean of these clips lie from the mean of all
+clips of their kind? It does not cover other seeds of a system, nor how well a metric measures
 what it is named after.
 
-Metrics bound their scores by it, and reports the differences between rows; as these two rooms
-do not know each other, it stands in the harness, and knows nothing but numbers.
+Metrics use it for their scores, and reports for the differences between rows; as these two rooms
+do not import each other, it stands in the harness, and depends on nothing but numbers.
 
 Conventions
 -----------
@@ -28,15 +28,15 @@ and most are 0. The interval is the union of two that let the variance V change 
    show too little dispersion, so it is drawn towards 1: phi^(1 - w / N), where w grows from
    1.25 in the middle of the range to 2 at its ends. Where no clip lies on the other side of 0,
    the range is also taken from 0 on.
-2. V = s^2 + g (mu - m), g = (third central moment) / (second): what the skewness of the clips
-   says, whatever the range.
+2. V = s^2 + g (mu - m), g = (third central moment) / (second): from the skewness of the clips,
+   whatever the range.
 
 Clips that are all equal show no dispersion. Had a share q of all clips another value, N equal ones
 would come about with probability (1 - q)^N; the q for which this is 1 - level bounds the share, and
 the interval reaches that share of the way to either end. Without bounds there is none.
 
 `docs/intervals.md` shows by simulation how often each kind of interval covers, and how wide it is.
-No interval from N clips knows of what fewer than some 3 in N clips do, if none of them is among
+No interval from N clips covers what fewer than some 3 in N clips do, if none of them is among
 the N.
 
 References
@@ -88,7 +88,7 @@ class Difference:
 def mean_interval(
     values: Sequence[float] | Array, bounds: Interval | None = None, level: float = LEVEL
 ) -> Interval | None:
-    """Bound the mean of one value per clip.
+    """Return a confidence interval of the mean of one value per clip.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def mean_interval(
     bounds : (float, float), optional
         lowest and highest value that a clip can have (Default value = None, no such values)
     level : float
-        how often the interval is to hold the mean (Default value = 0.95)
+        how often the interval shall hold the mean (Default value = 0.95)
 
     Returns
     -------
@@ -112,7 +112,7 @@ def mean_interval(
 
 
 def example_means(requests: Sequence[str], values: Sequence[float] | Array) -> Array:
-    """Average values over the samples of each example, for an interval of the mean.
+    """Return the mean value over the samples of each example, for an interval of the mean.
 
     With several samples for one caption (`--repeats`) clips are not independent: an interval over
     single clips would be far too narrow, as with any clustered sample (E. Miller: Adding error
@@ -138,7 +138,7 @@ def example_means(requests: Sequence[str], values: Sequence[float] | Array) -> A
 
 
 def mean_intervals(samples: Array, bounds: Interval | None = None, level: float = LEVEL) -> Array:
-    """Bound the means of many samples (R, N), N >= 2, each as `mean_interval` does: (R, 2)."""
+    """Return the intervals (R, 2) of the means of samples (R, N), N >= 2, as `mean_interval`."""
     rows = np.sort(samples, axis=1)  # sums then depend on the values alone, not on their order
     count = rows.shape[1]
     spread = student_quantile((1 + level) / 2, count - 1) ** 2 / count
@@ -161,11 +161,24 @@ def paired_difference(
     bounds: Interval | None = None,
     level: float = LEVEL,
 ) -> Difference:
-    """Compare two systems on the same clips: the mean of first minus second.
+    """Return the mean difference of two systems on the same clips, first minus second.
 
-    The difference of each pair is one value, so what is hard for both systems does not blur the
-    answer. `bounds` are those of the scores. An interval without 0 in it speaks for a difference
-    at that level.
+    The difference of each pair is one value, so clips that are hard for both systems do not widen
+    the interval. An interval without 0 in it is evidence of a difference at that level.
+
+    Parameters
+    ----------
+    first, second : sequence of float, shape=(N,)
+        one value per clip, in the same order
+    bounds : (float, float), optional
+        lowest and highest value that a clip can have (Default value = None, no such values)
+    level : float
+        how often the interval shall hold the difference (Default value = 0.95)
+
+    Raises
+    ------
+    ScoreError
+        where there are not equally many clips, or values are not finite
     """
     a, b = _checked(first), _checked(second)
     if len(a) != len(b):
@@ -230,12 +243,12 @@ def _student_central(angle: float, freedom: int) -> float:
 
 
 def _equal(mean: Array, low: Array, high: Array, hidden: float) -> Ends:
-    """Bound the mean where all values are equal and a share of others may be hidden."""
+    """Return the ends of the mean where all values are equal and a share of others is hidden."""
     return mean - hidden * (mean - low), mean + hidden * (high - mean)
 
 
 def _varied(rows: Array, low: Array, high: Array, spread: float) -> Array:
-    """Bound the mean of samples that are not all equal: the union of the intervals above."""
+    """Return the union of the intervals above, for samples that are not all equal: (R, 2)."""
     mean = rows.mean(axis=1)
     found = [(mean, mean), _skewed(rows, spread)]
     if len(rows) and np.isfinite(low).all():

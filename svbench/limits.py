@@ -1,9 +1,9 @@
-"""What each number of the command line may be, stated once.
+"""The ranges of the numbers of the command line, stated once.
 
 Conventions
 -----------
-A setting is named as in code (`sample_rate`) and shown as its flag (`--sample-rate`). The bounds
-are wide: they keep out what cannot be meant (no clip, a gigapixel), not what is unusual.
+A setting is named as in code (`sample_rate`) and printed as its flag (`--sample-rate`). The bounds
+are wide: they exclude what cannot be meant (no clip, a gigapixel), not what is unusual.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ LEAST_SECONDS: Final = 0.05  # of a clip: ImageBind's spectrogram needs 0.025
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Numbers from `low` to `high`; not a number lies in no range."""
+    """Numbers from `low` to `high`; NaN lies in no range."""
 
     low: float
     high: float
     above: bool = False  # `low` itself is left out
 
     def __contains__(self, number: float) -> bool:
-        """Return whether a number may be used."""
+        """Return whether a number lies in the range."""
         return (self.low < number if self.above else self.low <= number) and number <= self.high
 
     @property
     def whole(self) -> bool:
-        """Return whether only whole numbers are meant."""
+        """Return whether it is a range of integers."""
         return isinstance(self.high, int)
 
     def __str__(self) -> str:
-        """Return the range as a message has it."""
+        """Return the range as messages print it."""
         low, high = (str(end) if self.whole else f"{end:g}" for end in (self.low, self.high))
         ends = f"more than {low}, at most {high}" if self.above else f"{low} to {high}"
         return f"a whole number, {ends}" if self.whole else f"a number, {ends}"
@@ -99,21 +99,24 @@ def flag(setting: str) -> str:
 
 
 def check(setting: str, number: float | None, allowed: Range | None = None) -> None:
-    """Refuse a number outside the range of its setting; None was not asked for."""
+    """Raise ConfigError for a number outside the range of its setting; None is not checked."""
     allowed = RANGES[setting] if allowed is None else allowed
     if number is not None and number not in allowed:
         raise ConfigError(f"{flag(setting)}: found {number}, expected {allowed}")
 
 
 def check_distinct(name: str, items: Sequence[object]) -> None:
-    """Refuse a list that names a thing twice; `name` is its flag."""
+    """Raise ConfigError for a list that holds an item twice; `name` is its flag."""
     twice = [item for item, count in Counter(items).items() if count > 1]
     if twice:
         raise ConfigError(f"{name}: found {twice[0]!r} twice, expected each once")
 
 
 def check_clip(frames: int, fps: float, size: tuple[int, int], sample_rate: int) -> None:
-    """Refuse a format of which a single clip does not fit into memory, or is hardly a clip."""
+    """Raise ConfigError for a format whose clips do not fit into memory, or are too short.
+
+    `fps` in frames / s, `size` (height, width) in pixels, `sample_rate` in audio samples / s.
+    """
     if frames / fps < LEAST_SECONDS:
         raise ConfigError(
             f"--frames, --fps: found {frames / fps:g} s, expected at least {LEAST_SECONDS:g} s"

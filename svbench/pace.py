@@ -1,7 +1,7 @@
-"""How long some work will still take, judged by what was done since it began.
+"""Progress: how much of some work is done, and an estimate of the time that is left.
 
-Work is counted in items: clips, steps. Items that lie in a store from an earlier run count as done,
-but say nothing of how long the others take.
+Work is counted in items: clips, steps. Items that are in the store from an earlier run count as
+done, but not towards the mean time of an item. Times are seconds.
 """
 
 from __future__ import annotations
@@ -16,18 +16,19 @@ LATER: Final = 0.5  # of the mean time of an item: what follows sooner came in t
 
 
 class Advance(Protocol):
-    """Reports progress."""
+    """Reports progress of one job; called from any thread."""
 
     def __call__(self, done: int, kept: int = 0, /) -> None:
         """Count `done` further items, of which `kept` were there already."""
         ...
 
 
+# Opens a bar for a label and a number of items; what it yields is called with items that are done.
 Progress = Callable[[str, int], AbstractContextManager[Advance]]
 
 
 def silent(_label: str, _total: int) -> AbstractContextManager[Advance]:
-    """Show no progress."""
+    """Return a context that shows no progress."""
     return nullcontext(lambda _done, _kept=0, /: None)
 
 
@@ -53,7 +54,7 @@ class Pace:
         self.done += done
         self._made += done - kept
         if not self._made:
-            self._began = self._clock()  # looking for what is kept is no work
+            self._began = self._clock()  # looking up what is kept takes no time worth counting
         if done > kept:
             self._longest = max(self._longest, self._clock() - self._last)
         if done > kept or not self._made:
@@ -79,9 +80,9 @@ class Pace:
 
     @property
     def between_batches(self) -> bool:
-        """Return whether the last batch is over: its items come one right behind the other.
+        """Return whether the last batch is over: its items come right behind one another.
 
-        Within a batch the mean time of an item is too long: the batch was waited for as a whole.
+        Within a batch the mean time of an item is too long, as all its items are done at once.
         """
         return self.each is not None and self._clock() - self._last >= LATER * self.each
 

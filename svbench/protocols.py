@@ -1,9 +1,15 @@
-"""The three seams: who makes clips, who describes them, who judges them."""
+"""The seams of the benchmark: what makes clips, what measures them, what scores them.
+
+Whatever has these properties and methods can be used; nothing needs to be derived from a class of
+svbench. Arrays, shapes and units are those of `svbench.types`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
+
+from numpy.typing import NDArray
 
 from svbench.types import (
     Better,
@@ -12,35 +18,36 @@ from svbench.types import (
     Features,
     Judgement,
     Request,
+    Setting,
     Values,
     View,
 )
 
 
 class System(Protocol):
-    """Makes clips."""
+    """Generates clips."""
 
     @property
     def name(self) -> str:
-        """Name its folder in the store and its row in the table."""
+        """Return the name of its folder in the store and of its row in the table."""
         ...
 
     @property
     def title(self) -> str:
-        """Name it as a reader of the table should see it."""
+        """Return the title of its row, as printed."""
         ...
 
     @property
-    def settings(self) -> Mapping[str, str]:
-        """Return its settings (steps, gamma, guidance, weights), for the record."""
+    def settings(self) -> Mapping[str, Setting]:
+        """Return its settings (steps, gamma, guidance, weights), for the record of its row."""
         ...
 
     @property
     def made_of_real_clips(self) -> bool:
-        """Tell whether its clips hold pictures or sound of the real ones.
+        """Return whether its clips hold pictures or sound of the real ones.
 
         Such a system is compared with real clips that it is not made of: see
-        `svbench.walk.judging`.
+        `svbench.walk.halves`.
         """
         ...
 
@@ -75,20 +82,23 @@ class RealClips(Protocol):
 
 
 class Extractor(Protocol):
-    """Describes clips by numbers."""
+    """Extracts features from clips."""
 
     @property
     def key(self) -> str:
-        """Name everything that decides its numbers: code version, settings, weights."""
+        """Return a name of everything that decides its features: code version, settings, weights.
+
+        Features are kept under it, so two extractors of one key must extract the same.
+        """
         ...
 
     @property
     def view(self) -> View:
-        """Ask for clips in the set's format ("conformed") or as they were made ("native")."""
+        """Return in which form clips are read: the set's ("conformed") or their own ("native")."""
         ...
 
     def __call__(self, clips: Sequence[Clip], captions: Sequence[str]) -> list[Values]:
-        """Give one (k, D) block per clip, k >= 1; the answer must not depend on the batch."""
+        """Return features (k, D) of each clip, k >= 1, which must not depend on the batch."""
         ...
 
 
@@ -115,38 +125,53 @@ class PairedExtractor(Extractor, Protocol):
 
 
 class Metric(Protocol):
-    """Judges features; pure: no files, no device."""
+    """Scores features; a pure function of them, without files or devices."""
 
     @property
     def name(self) -> str:
-        """Name it as on the command line."""
+        """Return its name on the command line."""
         ...
 
     @property
     def title(self) -> str:
-        """Name it as a column of a table."""
+        """Return the title of its column, as printed."""
         ...
 
     @property
     def better(self) -> Better:
-        """Tell which direction is better."""
+        """Return which direction is better."""
         ...
 
     @property
     def extractor(self) -> Extractor:
-        """Name the extractor whose features it judges."""
+        """Return the extractor whose features it scores."""
         ...
 
     @property
     def needs_reference(self) -> bool:
-        """Tell whether it compares with real clips."""
+        """Return whether it compares with real clips."""
         ...
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """Tell how it judges, for the record kept with the result."""
+        """Return how it scores, as plain JSON, for the record kept with the result."""
         ...
 
     def score(self, generated: Features, reference: Features | None) -> Judgement:
-        """Judge a set; raise ScoreError where no number can be given."""
+        """Return the score of a set; raise ScoreError where there is none.
+
+        `reference` is None unless the metric needs one.
+        """
+        ...
+
+
+class MotionReader(Protocol):
+    """Reads how much each frame of a clip moves from features that are stored, to be drawn."""
+
+    def reads(self, metric: str) -> bool:
+        """Return whether the features that a metric scores hold a trajectory of motion."""
+        ...
+
+    def motion(self, features: Features) -> tuple[float, NDArray[Any]]:
+        """Return the frame rate, frames / s, and the motion (T,), px per frame, of one clip."""
         ...

@@ -1,13 +1,15 @@
-"""The nouns of svbench. Arrays are NumPy; shapes and units are stated once, here.
+"""The nouns of svbench, with the shapes and units of their arrays.
 
 Conventions
 -----------
-Times are seconds, counted from the first judged frame. Pictures are RGB, 0..255.
-Sound is mono, -1..1. Each noun is validated where it is born and nowhere else.
+Arrays are NumPy. Times are seconds, counted from the first judged frame. Pictures are RGB, 0..255;
+sound is mono, -1..1. T counts frames, H and W pixels, S audio samples, N feature vectors of
+dimension D. Each noun is validated where it is made and nowhere else.
 """
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
@@ -23,11 +25,12 @@ Better = Literal["lower", "higher"]
 FrameChoice = Literal["nearest", "official"]  # by time stamp | as `ffmpeg -r` would choose
 Channels = Literal["mean", "first"]  # of recorded sound
 View = Literal["conformed", "native"]  # clips in the set's ClipSpec, or as they were made
+Setting = str | int | float  # of a system; a bool is an int
 
 
 @dataclass(frozen=True, slots=True)
 class ClipSpec:
-    """The format a clip is judged in, e.g. Greatest Hits: 32 frames, 8 fps, 256 px, 16 kHz."""
+    """The format that clips are judged in, e.g. 32 frames at 8 fps, 256 x 256 px, 16 kHz."""
 
     frames: int
     fps: float  # frames / s
@@ -44,16 +47,16 @@ class ClipSpec:
 
     @property
     def duration(self) -> float:
-        """Length in seconds."""
+        """Return the length in seconds."""
         return self.frames / self.fps
 
     @property
     def samples(self) -> int:
-        """Audio samples in one clip."""
+        """Return the number of audio samples in one clip."""
         return round(self.duration * self.sample_rate)
 
     def __str__(self) -> str:
-        """Return the format as people write it; choices only where they are not the usual."""
+        """Return the format as people write it; choices only where they are not the defaults."""
         official = f", frames as ffmpeg -r {self.fps:g} chooses them"
         return (
             f"{self.frames} frames at {self.fps:g} frames/s, "
@@ -63,9 +66,9 @@ class ClipSpec:
         )
 
     def __repr__(self) -> str:
-        """Return the fields that decide digests: a usual choice is not named, as before it was one.
+        """Return the fields that decide digests, without those that have their default.
 
-        So what was made or measured before there was a choice keeps its digest.
+        So what was made or measured before a field existed keeps its digest.
         """
         shown = ((f, getattr(self, f.name)) for f in fields(self))
         named = ", ".join(f"{f.name}={value!r}" for f, value in shown if value != f.default)
@@ -74,7 +77,7 @@ class ClipSpec:
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Clip:
-    """A decoded sounding video; weak references may tie what was measured on it to its life."""
+    """A decoded sounding video; caches of what is measured on it may hold weak references."""
 
     video: NDArray[np.uint8]  # (T, H, W, 3), RGB, 0..255
     audio: NDArray[np.float32]  # (S,), mono, -1..1
@@ -121,7 +124,7 @@ def _check_times(times: NDArray[np.float64], frames: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """Where a clip lies on disk: a video file, and its sound if that lies elsewhere."""
+    """The place of a clip on disk: a video file, and its sound if that lies elsewhere."""
 
     path: Path
     start: float = 0.0  # s into the file
@@ -140,16 +143,15 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a system is asked to make."""
+    """A clip that a system shall generate."""
 
     id: str  # unique in a run: "<example id>/<repeat>"
     caption: str
     seed: int  # from (run seed, id) alone: the same whatever the batch, order or workers
-    given: Clip | None = None  # the half that relay systems (T2A2V, T2V2A) complete
 
     @property
     def example(self) -> str:
-        """Give the id of the example this was asked for."""
+        """Return the id of the example that it belongs to."""
         return self.id.rpartition("/")[0]
 
 
@@ -158,7 +160,7 @@ Stamp = tuple[tuple[int, ...], ...]  # of each file: device, inode, bytes, times
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A clip that can be judged: one the store holds, or one recorded elsewhere."""
+    """A clip that can be judged: one of the store, or one recorded elsewhere."""
 
     request_id: str
     caption: str
@@ -168,13 +170,13 @@ class Sample:
 
     @property
     def example(self) -> str:
-        """Return the id of the example it answers."""
+        """Return the id of the example that it belongs to."""
         return self.request_id.rpartition("/")[0]
 
 
 @dataclass(frozen=True, slots=True)
 class SampleSet:
-    """Every sample of one system on one data set, in request order."""
+    """The samples of one system on one data set, in the order of the requests."""
 
     name: str  # "cmc-pe-gamma1.50" or "real"
     spec: ClipSpec
@@ -184,6 +186,21 @@ class SampleSet:
     pad: bool = False  # a recorded clip that is too short is filled up instead of refused
 
 
+def settings_as_text(settings: Mapping[str, Setting]) -> dict[str, str]:
+    """Return the settings of a system as files hold them: "25", "1.5", "true".
+
+    Numbers keep all their digits, and whole ones have no point, so that digests and files do not
+    depend on whether a setting is a number or its text.
+    """
+    return {name: _as_text(value) for name, value in settings.items()}
+
+
+def _as_text(value: Setting) -> str:
+    if isinstance(value, str):
+        return value
+    return json.dumps(int(value) if isinstance(value, float) and value.is_integer() else value)
+
+
 FLOOR_OF = "floor of"  # of a row's settings: the system whose clips a floor is made from
 
 Values = NDArray[np.float32] | NDArray[np.float64]
@@ -191,7 +208,7 @@ Values = NDArray[np.float32] | NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Features:
-    """What one extractor says of a SampleSet; every clip owns at least one row."""
+    """The features of a SampleSet by one extractor; every clip owns at least one row."""
 
     extractor: str  # key: name, weight digest, preprocessing version
     values: Values  # (N, D)
@@ -208,11 +225,11 @@ class Features:
 
     @property
     def count(self) -> int:
-        """Number of clips."""
+        """Return the number of clips."""
         return len(self.requests)
 
     def only(self, requests: Collection[str]) -> Features:
-        """Keep the clips of these requests, in the order they have here."""
+        """Return the features of these requests, in the order they have here."""
         kept = [i for i, request in enumerate(self.requests) if request in requests]
         mask = np.isin(self.owner, kept)
         owner = np.searchsorted(kept, self.owner[mask])
@@ -222,7 +239,7 @@ class Features:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClipScore:
-    """What a metric says of one clip, and why."""
+    """The score of one clip, and the numbers that it came from."""
 
     request_id: str
     value: float
@@ -236,11 +253,11 @@ class Score:
     metric: str
     value: float
     better: Better
-    count: int  # clips it rests on
+    count: int  # clips that it is a mean or a distance of
     interval: tuple[float, float] | None = None  # 95 %, over clips
     extractor: str = ""
-    reference_count: int | None = None  # real clips it was compared with
-    note: str = ""  # what a reader must know beside the number
+    reference_count: int | None = None  # real clips that it was compared with
+    note: str = ""  # to be printed beside the number
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.value):
@@ -251,7 +268,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A score together with the clips behind it (empty for set-level metrics like FVD)."""
+    """A score, and those of the clips that it is a mean of; none for distances such as FVD."""
 
     score: Score
     clips: tuple[ClipScore, ...] = ()
@@ -259,12 +276,12 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of a table."""
+    """One row of a table: a system, and its score by every metric."""
 
     system: str
     title: str  # as printed
-    asked: int  # clips that were asked for
-    made_of_real_clips: bool = False  # a ceiling or floor, not a model
+    asked: int  # clips that were requested
+    made_of_real_clips: bool = False  # a control, not a model
     settings: Mapping[str, str] = field(default_factory=dict)
     scores: Mapping[str, Score] = field(default_factory=dict)
     absent: Mapping[str, str] = field(default_factory=dict)  # metric -> why the cell is empty
@@ -272,18 +289,18 @@ class Row:
 
     @property
     def floor_of(self) -> str | None:
-        """Return the system whose clips this floor is made from; None if it is no such floor."""
+        """Return the system whose clips this floor is made from; None if it is no floor."""
         return self.settings.get(FLOOR_OF)
 
     @property
     def competes(self) -> bool:
-        """Check whether it is a model: neither a reference row nor the floor of another row."""
+        """Return whether it is a model: neither a control nor the floor of another row."""
         return not self.made_of_real_clips and self.floor_of is None
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One metric of a table: what was judged, and how."""
+    """One column of a table: a metric, and how it scores."""
 
     metric: str  # e.g. "av-align-corrected@published"
     title: str  # as printed, e.g. "AV-Align (corrected)"
@@ -295,7 +312,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class ResultTable:
-    """Rows in the order they are printed; columns are metrics."""
+    """The results of a run: rows and columns in the order in which they are printed."""
 
     title: str
     dataset: str
@@ -304,4 +321,4 @@ class ResultTable:
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()
-    record: Mapping[str, Any] = field(default_factory=dict)  # seed, split, digests: to repeat it
+    record: Mapping[str, Any] = field(default_factory=dict)  # seed, digests: to repeat it

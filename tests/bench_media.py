@@ -19,7 +19,7 @@ BOUND = 300e6  # bytes that reading 4 s of an hour of 1920 x 1080 px may take
 READ = """
 import sys
 from pathlib import Path
-from svbench import media
+from svbench.files import media
 from svbench.types import ClipSpec, Recording
 
 def peak():  # not ru_maxrss: a child's begins with what its parent held

@@ -27,7 +27,7 @@ from svbench.miniature import greatesthits as miniature
 from svbench.protocols import Metric
 from svbench.types import ClipSpec, Example, Recording
 from svbench.walk.extract import extract
-from svbench.walk.generate import recorded
+from svbench.walk.recorded import recorded
 from tests.alternatives.av_align_loop import av_align
 from tests.factories.clips import make_clip
 from tests.goldens.places import golden_root

@@ -37,7 +37,7 @@ from svbench.baselines.joint.pair import Modal
 from svbench.baselines.joint.sampling import SamplerSettings, sample
 from svbench.baselines.joint.text_attention import CaptionAttention
 from svbench.errors import ConfigError, DataError, StoppedError
-from svbench.types import Clip, ClipSpec, Request
+from svbench.types import Clip, ClipSpec, Request, Setting, settings_as_text
 
 log = logging.getLogger(__name__)
 
@@ -152,23 +152,23 @@ class Joint:
 
     def decided_by(self, request: Request) -> Mapping[str, str]:
         """Return what decides one clip: the settings and its caption."""
-        return {**self.settings, "caption": request.caption}
+        return {**settings_as_text(self.settings), "caption": request.caption}
 
     @cached_property
-    def settings(self) -> Mapping[str, str]:
+    def settings(self) -> Mapping[str, Setting]:
         """Tell everything that decides its clips."""
         sampler = self._recipe.sampler
         return {
             "mixer": self._mixer,
-            "steps": str(sampler.steps),
-            "gamma": f"{sampler.gamma:g}",
+            "steps": sampler.steps,
+            "gamma": sampler.gamma,
             "timestep map": sampler.timestep_map,
             "guidance": f"sound {sampler.guidance.audio:g}, video {sampler.guidance.video:g}",
             "negative caption": self._recipe.negative,
             "dtype": self._machine.dtype,
             "device": self._place.type,
-            "batch": str(self._machine.batch),
-            "compiled": str(self._machine.compiled).lower(),
+            "batch": self._machine.batch,
+            "compiled": self._machine.compiled,
             "torch": torch.__version__.partition("+")[0],
             "weights": short_digest(self._model.weights()),
         }

@@ -22,7 +22,7 @@ from svbench.limits import CORES, GAMMAS
 from svbench.pace import Progress, silent
 
 if TYPE_CHECKING:
-    from svbench.config import RunConfig, ScoreConfig
+    from svbench.config import RunConfig
     from svbench.reports.compare.comparison import Comparison
     from svbench.reports.compare.requests import Run
     from svbench.walk.plan import Plan
@@ -164,7 +164,7 @@ def score(
     ConfigError, DataError
         As of `run`.
     """
-    from svbench.catalog.plans import plan_score
+    from svbench.catalog.runs import plan_score
     from svbench.config import ScoreConfig
 
     if not generated:
@@ -172,12 +172,7 @@ def score(
     config = ScoreConfig.of(generated=generated, reference=reference, **keywords)
     name = Path(os.path.realpath(generated[0])).stem
     folder = RUNS / f"score-{name}" if out is None else Path(out)
-
-    def prepare() -> Callable[[], Plan]:
-        plan = plan_score(config, folder)
-        return lambda: plan
-
-    return _walk(config, folder, prepare, workers, progress, notify)
+    return _walk(folder, lambda: plan_score(config, folder), workers, progress, notify)
 
 
 def compare(
@@ -238,7 +233,8 @@ def _run(
     notify: Notify,
 ) -> Results:
     """Make the table of a data set, in `out` or in a folder called after data set and scale."""
-    from svbench.catalog.plans import DATASETS, known, prepare_run
+    from svbench.catalog.plans import DATASETS, known
+    from svbench.catalog.runs import plan_run
     from svbench.config import find_data_root
 
     known(DATASETS, config.dataset, "dataset")  # before its name becomes that of a folder
@@ -246,16 +242,11 @@ def _run(
     config = config.model_copy(update={"data_root": root})
     usual = RUNS / f"{config.dataset}-{config.scale}{suffix}"
     folder = usual if out is None else Path(out)
-    return _walk(config, folder, lambda: prepare_run(config, folder), workers, progress, notify)
+    return _walk(folder, lambda: plan_run(config, folder), workers, progress, notify)
 
 
 def _walk(
-    config: RunConfig | ScoreConfig,
-    folder: Path,
-    prepare: Callable[[], Callable[[], Plan]],
-    workers: int,
-    progress: Progress,
-    notify: Notify,
+    folder: Path, build: Callable[[], Plan], workers: int, progress: Progress, notify: Notify
 ) -> Results:
     from svbench.engines.local import Local
     from svbench.limits import check
@@ -263,14 +254,15 @@ def _walk(
 
     check("workers", workers)
     check_folder(folder)
-    plan = prepare()  # before the folder is made: a refused run leaves none
-    table = walk(config, folder, lambda: _announced(plan(), notify), Local(workers), progress)
-    return Results(table, folder)
+    plan = build()  # before the folder is made: a refused run leaves none
+    _announce(plan, notify)
+    return Results(walk(plan, folder, Local(workers), progress), folder)
 
 
-def _announced(plan: Plan, notify: Notify) -> Plan:
+def _announce(plan: Plan, notify: Notify) -> None:
     """Name the columns that will be absent, before hours of work."""
+    from svbench.walk.plan import Unavailable
+
     for column in plan.columns:
-        if column.name in plan.unavailable:
-            notify(f"{column.title} will be absent: {plan.unavailable[column.name]}")
-    return plan
+        if isinstance(column, Unavailable):
+            notify(f"{column.title} will be absent: {column.reason}")

@@ -1,6 +1,6 @@
-"""What is refused before a plan is made: settings without effect, paths of the wrong kind.
+"""Checks before a plan is made: settings without effect, paths of the wrong kind.
 
-A setting that a run would ignore is an error, for whoever gave it believes that it decides the
+A setting that a run would ignore is an error, for whoever sets it believes that it decides the
 table. Nothing is written here, so a refused command leaves no folder behind.
 """
 
@@ -20,20 +20,16 @@ from svbench.walk.plan import Unavailable
 
 WITH_CAPTIONS: Final = ("ib-ta@", "ib-tv@")  # how columns are called that read captions
 SHOWN: Final = 5  # clips that a message names
-# What only models change that sample; reference rows are made of real clips.
-SAMPLING: Final = (
-    *("repeats", "preset", "steps", "gamma", "guidance", "dtype", "batch", "compile"),
-    *("weights", "device"),
-)
-CODEC: Final = ("weights", "device")  # what the row of coded clips reads of these
+# These change the clips of models alone; controls are made of real clips.
+OF_MODELS: Final = ("repeats", "gamma", *RunConfig.sampling)
 
 
 def check_effects(config: RunConfig, rows: Sequence[str], *, joint: bool) -> None:
-    """Refuse settings of joint models where none is among the rows."""
+    """Raise ConfigError for settings of joint models where none is among the rows."""
     if joint:
         return
-    used = CODEC if "codec" in rows else ()
-    for name in SAMPLING:
+    used = RunConfig.coding if "codec" in rows else ()
+    for name in OF_MODELS:
         value = getattr(config, name)
         if name not in used and value != RunConfig.model_fields[name].default:
             raise ConfigError(
@@ -43,7 +39,7 @@ def check_effects(config: RunConfig, rows: Sequence[str], *, joint: bool) -> Non
 
 
 def check_data(config: RunConfig) -> None:
-    """Refuse paths of data that a scale does not read, or that are of the wrong kind."""
+    """Raise ConfigError for paths of data that a scale does not read, or of the wrong kind."""
     if config.scale == "mini":
         for name in ("data_root", "captions"):
             if (path := getattr(config, name)) is not None:
@@ -59,13 +55,13 @@ def check_data(config: RunConfig) -> None:
 
 
 def check_captions(path: Path | None) -> None:
-    """Refuse a folder where a list of captions is meant."""
+    """Raise ConfigError for a folder where a list of captions is meant."""
     if path is not None and path.is_dir():
         raise ConfigError(f"--captions {path}: found a folder, expected a file")
 
 
 def real_root(config: RunConfig) -> Path:
-    """Return the folder of the real data set, which must be given at full scale."""
+    """Return the folder of the real data set; raise ConfigError where none is set."""
     if config.data_root is None:
         raise ConfigError(
             f"--data-root: not given, expected the folder of the {config.dataset} data set "
@@ -77,10 +73,10 @@ def real_root(config: RunConfig) -> Path:
 def check_captioned(
     columns: Sequence[Metric | Unavailable], sets: Mapping[str, Sequence[Example]]
 ) -> None:
-    """Refuse scores that read captions where clips have none, before any clip is read."""
+    """Raise DataError where metrics read captions that clips lack, before any clip is read."""
     filled = [column.name for column in columns if not isinstance(column, Unavailable)]
-    asked = ", ".join(name for name in filled if name.startswith(WITH_CAPTIONS))
-    if not asked:
+    reading = ", ".join(name for name in filled if name.startswith(WITH_CAPTIONS))
+    if not reading:
         return
     problems = []
     for name, examples in sets.items():
@@ -88,7 +84,7 @@ def check_captioned(
         if bare:
             more = ", ..." if len(bare) > SHOWN else ""
             problems.append(
-                f"--metrics {asked}: {len(bare)} of {len(examples)} clips of {name} have no "
+                f"--metrics {reading}: {len(bare)} of {len(examples)} clips of {name} have no "
                 f"caption, expected one for each (see --captions): {', '.join(bare[:SHOWN])}{more}"
             )
     if problems:
@@ -102,7 +98,7 @@ def usual_of_captions(
 
     A row of clips that all have one is judged, whatever others lack: their cells are absent, with
     the reason. Where there is no such row the columns stay empty; where no clip has a caption,
-    there are no such columns, and a note says so.
+    there are no such columns, and a note instead.
     """
     sets = {**found.folders, REFERENCE: found.real}
     missing = missing_captions(sets)

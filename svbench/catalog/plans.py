@@ -7,7 +7,7 @@ metric, a system or a data set, write its module and add one line here.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from svbench.metrics.avalign.score import Variant
     from svbench.metrics.imagebind_scores import IBKind
     from svbench.protocols import Metric, RealClips, System
-    from svbench.walk.plan import Plan, Unavailable
+    from svbench.walk.plan import Unavailable
 
 T = TypeVar("T")
 LISTS = {"metrics": "metrics", "systems": "systems", "dataset": "datasets"}  # by flag
@@ -107,7 +107,7 @@ JOINT = ("cross-attention", "cross-attention-sequence", "cmc-pe")
 SYSTEMS = (*REFERENCES, *JOINT)
 
 
-def _systems(config: RunConfig) -> tuple[Callable[[RealClips], System], ...]:
+def systems_of(config: RunConfig) -> tuple[Callable[[RealClips], System], ...]:
     """Return the builders of a run's systems; wrong weights or settings are an error at once."""
     from svbench.catalog.checks import check_effects
 
@@ -293,67 +293,8 @@ TABLES_2_AND_3 = ("fvd", "ib-tv", "fad", "ib-ta", "ib-av")
 DATASET_METRICS = {"landscape": TABLES_2_AND_3, "vggsound": TABLES_2_AND_3}  # before the scale's
 WITH_CAPTIONS = ("ib-ta", "ib-tv")  # joined to those of `svbench score` if clips have one
 
-# --- plans -------------------------------------------------------------------------------------
 
-
-def prepare_run(config: RunConfig, out: Path) -> Callable[[], Plan]:
-    """Check all that can be checked without writing; return what puts the plan together.
-
-    A miniature is drawn into the run folder, so its data have to wait until that is held.
-    """
-    from svbench.catalog.checks import check_captioned, check_data
-    from svbench.walk.plan import Plan, Unavailable
-
-    find = known(DATASETS, config.dataset, "dataset")
-    check_data(config)
-    usual = DATASET_METRICS.get(config.dataset, DEFAULT_METRICS[config.scale])
-    columns = _columns(config.metrics or usual, config)
-    systems = _systems(config)
-    compared = any(not isinstance(c, Unavailable) and c.needs_reference for c in columns)
-
-    def plan() -> Plan:
-        data = find(config, out, compared=compared)
-        check_captioned(columns, {config.dataset: data.examples})
-        called = (data.title, config.dataset, config.scale)
-        spec = replace(data.spec, frame_choice=config.frame_choice, channels=config.channels)
-        made = Plan(*called, spec, data.examples, columns, systems, notes=data.notes)
-        return replace(made, reference=data.reference)
-
-    if config.scale == "mini":
-        return plan
-    made = plan()
-    return lambda: made
-
-
-def plan_score(config: ScoreConfig, out: Path | None = None) -> Plan:
-    """Put together what `svbench score` walks through, to write it into `out`."""
-    from svbench.catalog.checks import check_captioned, check_captions, usual_of_captions
-    from svbench.datasets.scored import load_scored
-    from svbench.walk.plan import Plan
-    from svbench.walk.shuffled_floor import NOTE, check_floor_names
-
-    check_captions(config.captions)
-    found = load_scored(config.generated, config.reference, config.captions, out)
-    check_floor_names(found.folders)
-    columns, notes = _columns(config.metrics or DEFAULT_METRICS["score"], config), found.notes
-    if config.metrics:
-        check_captioned(columns, found.folders)
-    else:
-        captioned, more = usual_of_captions(_columns(WITH_CAPTIONS, config), found, config.strict)
-        columns, notes = (*columns, *captioned), (*notes, *more)
-    return Plan(
-        title=f"Clips against {config.reference.resolve().name}",
-        dataset=config.reference.resolve().name,
-        scale="elsewhere",
-        spec=config.spec,
-        real=found.real,
-        columns=columns,
-        folders=found.folders,
-        notes=(f"every clip brought to {config.spec}, from its start", *notes, NOTE),
-    )
-
-
-def _columns(
+def columns_of(
     names: Sequence[str], config: RunConfig | ScoreConfig
 ) -> tuple[Metric | Unavailable, ...]:
     """Build the metrics; with --strict, one that cannot be built is an error."""

@@ -61,13 +61,13 @@ def _draw(
     metric: str | None,
     out: Path,
 ) -> None:
+    from svbench.catalog.gallery import gallery_of
     from svbench.engines.local import Local
     from svbench.reports.figures.clip_figure import draw, panels_of
-    from svbench.walk.gallery import make_gallery
 
     with TemporaryDirectory(prefix="svbench-") as name:  # nothing but the picture is kept
         folder = Path(name)
-        views = make_gallery(run, table, [request], folder, Local(CORES))
+        views = gallery_of(run, table, [request], folder, Local(CORES))
         if views.problems:
             raise DataError.of(list(views.problems.values()))
         draw(panels_of(table, scores, views, request, metric), folder, out)

@@ -104,13 +104,13 @@ def _write_page(run: Path, out: Path | None, metrics: tuple[str, ...], gallery: 
 
     Media are read to make copies that a browser plays, but no model is loaded.
     """
+    from svbench.catalog.gallery import gallery_of
     from svbench.engines.local import Local
     from svbench.files.results import load_table
     from svbench.reports.page.choice import choose
     from svbench.reports.page.html import check_ours, write_page
     from svbench.reports.tables.clip_scores import read_clip_scores
     from svbench.reports.tables.formats import only
-    from svbench.walk.gallery import make_gallery
 
     run = run if run.is_dir() else run.parent
     out = out or run / PAGE_FOLDER
@@ -120,6 +120,6 @@ def _write_page(run: Path, out: Path | None, metrics: tuple[str, ...], gallery: 
     table, scores = only(load_table(run), metrics), read_clip_scores(run)
     choice = choose(table, scores, gallery)
     typer.echo(f"copying clips of {len(choice.why)} requests", err=True)
-    views = make_gallery(run, table, list(choice.why), out, Local(CORES))
+    views = gallery_of(run, table, list(choice.why), out, Local(CORES))
     page = write_page(run, out, gallery=views, choice=choice, table=table, scores=scores)
     typer.echo(f"page: {page}", err=True)

@@ -17,8 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final, NoReturn
 
-from svbench.early_stops import handler_without, stopped
-from svbench.engines.processes import STOPS
+from svbench.early_stops import STOPS, handler_without, stopped
 from svbench.errors import StoppedError
 
 # Python's own helper process would complain, after our line, of what it then cleans up.

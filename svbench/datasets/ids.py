@@ -1,4 +1,4 @@
-"""How clips of other people are called: ids and names of systems, and the fields that hold them."""
+"""The ids of clips that were made elsewhere, and the fields of lists that hold them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from svbench.errors import DataError
-from svbench.files.text import is_plain
+from svbench.files.names import check_name
 
 FILE_KEYS: Final = ("file", "file_name", "path", "video")
 CAPTION_KEYS: Final = ("caption", "prompt", "text")
-LONGEST_NAME: Final = 1000  # characters of an id or the name of a system
 
 
 def check_ids(ids: Iterable[str], where: str) -> None:
@@ -23,17 +22,6 @@ def check_ids(ids: Iterable[str], where: str) -> None:
         if count > 1:
             raise DataError(f"{where}: found the id {name!r:.60} {count} times, expected once")
         check_name(name, "id", where)
-
-
-def check_name(name: str, what: str, where: str) -> None:
-    """Raise DataError if a name could lead out of a folder, or cannot be printed."""
-    parts = PurePosixPath(name).parts
-    stays = bool(parts) and not name.startswith("/") and ".." not in parts
-    if not (stays and name.strip() and is_plain(name) and len(name) <= LONGEST_NAME):
-        raise DataError(
-            f"{where}: found the {what} {name!r:.60}, expected a name that stays inside its "
-            f"folder, of at most {LONGEST_NAME:,} printable characters"
-        )
 
 
 def inside(name: PurePosixPath) -> str:

@@ -30,13 +30,13 @@ from svbench.datasets.ids import (
     CAPTION_KEYS,
     FILE_KEYS,
     check_ids,
-    check_name,
     inside,
     text_field,
 )
 from svbench.errors import ConfigError, DataError
 from svbench.files.endings import VIDEO_ENDINGS, is_sound, is_video
 from svbench.files.folders import Stems, Tree, is_run, walk
+from svbench.files.names import check_name
 from svbench.files.text import is_plain, read_jsonl, shown
 from svbench.types import Example, Recording
 

@@ -1,1 +1,1 @@
-"""Engines map a function over shards; they know nothing of clips or models."""
+"""Engines map a function over shards of work."""

@@ -1,18 +1,13 @@
-"""Engines map a function over shards; they know nothing of clips or models.
-
-Whatever the engine and the number of workers, results come back in the order of the shards,
-and since no shard depends on another the answer is the same bit for bit.
-"""
+"""The engine of a single machine: threads of this process."""
 
 from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from threadpoolctl import threadpool_limits
 
@@ -20,19 +15,17 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-# Opens a bar for a label and a number of steps; what it yields is called with steps that are done.
-class Engine(Protocol):
-    """Runs the shards of one job."""
-
-    def map(self, work: Callable[[T], R], shards: Iterable[T]) -> Iterator[R]:
-        """Yield `work(shard)` for each shard, in order."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Local:
-    """Work in this process, on a few threads.
+    """Maps shards over a few threads of this process.
 
+    Parameters
+    ----------
+    workers : int
+        threads (Default value = 1, the caller's own)
+
+    Notes
+    -----
     Decoding, optical flow, resampling and networks release Python's lock, so threads use all cores
     without copying clips between processes. Each worker computes on one thread: so sums are
     rounded alike however many cores and workers there are, and no two workers' threads wait for
@@ -63,17 +56,10 @@ class Local:
 
 
 def _on_one_thread() -> threadpool_limits:
-    """Let the thread that calls this compute on one thread from now on."""
+    """Limit what the calling thread computes to one thread, from now on."""
     torch = sys.modules.get("torch")
     if torch is not None:
-        # A thread's first call of torch takes the number that the process was once told, whatever
-        # limit there is: that call has to be made before the limit is set.
+        # A thread's first call of torch takes the number of threads that was set for the process,
+        # whatever limit there is: that call has to be made before the limit is set.
         torch.get_num_threads()
     return threadpool_limits(1)
-
-
-def cut(items: Iterable[T], size: int) -> Iterator[Sequence[T]]:
-    """Cut items into shards of at most `size`, in order."""
-    iterator = iter(items)
-    while shard := tuple(islice(iterator, size)):
-        yield shard

@@ -1,4 +1,4 @@
-"""Child processes that work for this one, and end when it does."""
+"""Child processes that end when their parent does."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ import threading
 import time
 from typing import Final
 
-from svbench.early_stops import STOPS as STOPS
+from svbench.early_stops import STOPS
 
-LOOKED: Final = 1.0  # s between two looks at the parent
+POLL_INTERVAL: Final = 1.0  # s between two looks at the parent
 
 
 def end_with(parent: int) -> None:
-    """Let this process end with its parent, and not before.
+    """Make this process end with its parent (a process id), and not before.
 
     A kill of the parent does not reach its children. What stops a whole group of processes, as
-    a terminal or a scheduler does, reaches them as well, and would have each print where it was.
+    a terminal or a scheduler does, reaches them as well, and each would print a traceback.
     """
     for number in STOPS:
         signal.signal(number, signal.SIG_IGN)
 
     def watch() -> None:
         while os.getppid() == parent:
-            time.sleep(LOOKED)
+            time.sleep(POLL_INTERVAL)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

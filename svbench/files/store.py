@@ -1,6 +1,6 @@
 """The store: what a run has made so far, in one folder.
 
-    <run>/run.json                              what was asked for (see `svbench.walk.run`)
+    <run>/run.json                              what was asked for (see `svbench.walk.record`)
     <run>/samples/<system>/<ab>/<name>.mkv      lossless clips
     <run>/samples/<system>/manifest.jsonl       written when the set is complete: it is sealed
     <run>/features/<extractor>/<ab>/<clip>.npz  what extractors measured: see `feature_store`
@@ -31,6 +31,7 @@ import numpy as np
 from svbench.errors import ConfigError, DataError, StoppedError
 from svbench.files import media
 from svbench.files.feature_store import FeatureStore
+from svbench.files.names import check_name
 from svbench.files.seals import digest_file
 from svbench.files.text import read_jsonl
 from svbench.files.writing import replacing, write_text
@@ -147,7 +148,7 @@ class Store:
 
     def _manifest(self, system: str) -> list[dict[str, Any]]:
         """Read the lines of a manifest that is whole; [] if there is none."""
-        listed = self.root / "samples" / system / MANIFEST
+        listed = self.manifest_path(system)
         try:
             if not listed.is_file():
                 return []
@@ -175,8 +176,31 @@ class Store:
             for one in kept
         ]
         lines.append(json.dumps({"sealed": digest, "count": len(samples)}))
-        write_text(self.root / "samples" / name / MANIFEST, "\n".join(lines) + "\n")
+        write_text(self.manifest_path(name), "\n".join(lines) + "\n")
         return SampleSet(name, spec, samples, digest, stored=True)
+
+    def load_set(self, name: str, spec: ClipSpec) -> SampleSet:
+        """Load a sealed set; its seal is the digest and number of its samples.
+
+        Raises DataError where there is none, or one of other samples than were sealed.
+        """
+        listed = self.manifest_path(name)
+        if not listed.is_file():
+            raise DataError(f"{listed}: found no file there, expected the clips of a row")
+        samples, seals = [], []
+        for number, entry in read_jsonl(listed, "the manifest of a row"):
+            if "sealed" in entry:
+                seals.append((entry["sealed"], entry.get("count")))
+            else:
+                samples.append(_sample(entry, listed.parent, f"{listed}, line {number}"))
+        digest = digest_set(spec, samples)
+        if seals != [(digest, len(samples))]:
+            raise DataError(f"{listed}: changed since the run; run the same command again")
+        return SampleSet(name, spec, tuple(samples), digest, stored=True)
+
+    def manifest_path(self, system: str) -> Path:
+        """Return the path of the manifest of a set."""
+        return self.root / "samples" / system / MANIFEST
 
     def _listed(self, system: str, path: Path) -> str:
         return path.relative_to(self.root / "samples" / system).as_posix()
@@ -205,6 +229,15 @@ class Store:
     @property
     def _features(self) -> FeatureStore:
         return FeatureStore(self.root / "features")
+
+
+def _sample(entry: Mapping[str, Any], folder: Path, where: str) -> Sample:
+    """Return the sample that a line of a manifest stands for."""
+    for key in ("id", "caption", "file", "digest"):
+        if not isinstance(entry.get(key), str):
+            raise DataError(f"{where}: found {key} {entry.get(key)!r:.60}, expected text")
+    check_name(entry["file"], "file", where)
+    return Sample(entry["id"], entry["caption"], Recording(folder / entry["file"]), entry["digest"])
 
 
 # --- reading clips -------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ from typing import Any, Final, Literal, get_args
 import numpy as np
 
 from svbench.datasets import greatesthits
-from svbench.engines.local import Engine
+from svbench.engines.protocol import Engine
 from svbench.errors import ConfigError, DataError, ScoreError
 from svbench.files import media
 from svbench.files.writing import replacing, write_text

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from svbench.baselines.joint.model import JointModel
 from svbench.baselines.joint.pair import Modal
-from svbench.engines.local import cut
+from svbench.engines.protocol import cut
 from svbench.errors import DataError
 from svbench.files import media
 from svbench.files.writing import replacing

@@ -1,9 +1,15 @@
-"""What is to be judged, and by what, before anything of it is done."""
+"""The plan of a run: all that the walk needs, settled before any clip is made.
+
+The catalog builds a plan from a validated configuration, of which the walk sees nothing else. A
+plan stands before its data are read, as a miniature is drawn into the run
+folder, which is held by one process at a time.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from svbench.protocols import Metric, RealClips, System
 from svbench.types import Better, ClipSpec, Example
@@ -11,7 +17,7 @@ from svbench.types import Better, ClipSpec, Example
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """A column that cannot be filled here, and why: its network's weights are absent, say."""
+    """A column that cannot be filled, e.g. because the weights of its network are absent."""
 
     name: str
     title: str
@@ -19,28 +25,59 @@ class Unavailable:
     reason: str  # one line, with the command that would mend it
 
 
+Columns = tuple[Metric | Unavailable, ...]
+
+
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What is to be judged, by what, and how the table is called."""
+class Data:
+    """The clips that a run begins with, none of them opened yet, and the title of the table."""
 
     title: str
-    dataset: str
-    scale: str
-    spec: ClipSpec
+    spec: ClipSpec  # the format in which clips are judged
     real: tuple[Example, ...]
-    columns: tuple[Metric | Unavailable, ...]
-    systems: tuple[Callable[[RealClips], System], ...] = ()  # built on the usable real clips
+    # Real clips of which no row is made, with which sets are compared; none: `real` itself.
+    reference: tuple[Example, ...] = ()
     folders: Mapping[str, tuple[Example, ...]] = field(default_factory=dict)  # made elsewhere
     notes: tuple[str, ...] = ()
-    # Real clips of which no row is made, that sets are compared with; none: `real` itself.
-    reference: tuple[Example, ...] = ()
 
-    @property
-    def metrics(self) -> tuple[Metric, ...]:
-        """Return the columns that can be filled."""
-        return tuple(c for c in self.columns if not isinstance(c, Unavailable))
 
-    @property
-    def unavailable(self) -> dict[str, str]:
-        """Return the reasons why the others cannot."""
-        return {c.name: c.reason for c in self.columns if isinstance(c, Unavailable)}
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """The settings of a run as run.json holds them, and what each of them decides.
+
+    A setting that is named in none of the last three fields decides every clip or score.
+    """
+
+    command: str
+    values: Mapping[str, Any]  # plain JSON
+    defaults: Mapping[str, Any] = field(default_factory=dict)  # of what older versions lack
+    growing: frozenset[str] = frozenset()  # decide what is there, not what it looks like
+    sampling: tuple[str, ...] = ()  # decide the clips of models
+    coding: tuple[str, ...] = ()  # decide the clips of controls that have weights
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is judged, by which metrics, and how."""
+
+    dataset: str
+    scale: str
+    columns: Columns
+    read: Callable[[], Data]  # called once, when the run folder is held
+    settings: RunSettings
+    systems: tuple[Callable[[RealClips], System], ...] = ()  # built on the usable real clips
+    seed: int = 0
+    repeats: int = 1  # clips per example of each model
+    pad: bool = False  # fill up recorded clips that are too short
+    allow_missing: bool = False  # leave out clips that cannot be judged
+    strict: bool = False  # an absent cell is an error
+
+
+def metrics_of(columns: Sequence[Metric | Unavailable]) -> tuple[Metric, ...]:
+    """Return the columns that can be filled."""
+    return tuple(column for column in columns if not isinstance(column, Unavailable))
+
+
+def reasons_of(columns: Sequence[Metric | Unavailable]) -> dict[str, str]:
+    """Return why the other columns cannot be filled, by name."""
+    return {column.name: column.reason for column in columns if isinstance(column, Unavailable)}

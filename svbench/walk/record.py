@@ -1,4 +1,4 @@
-"""`run.json`: what a run folder was asked for, and what it may be asked for next.
+"""`run.json`: the settings of a run, and which of them may change from one command to the next.
 
 A run grows. The same folder may be asked for more clips, repeats, metrics, systems, gammas or
 folders to score, or for fewer: what is there is used again, what is not asked for stays where it
@@ -8,6 +8,8 @@ that are there already:
 - settings that decide every clip or score (`seed`, `dataset`, `frame_choice` …);
 - settings of sampling, for systems of which the folder holds clips that were made by others;
 - captions, for requests that the folder answers with other ones.
+
+Which setting is of which kind is part of the plan: see `svbench.walk.plan.RunSettings`.
 """
 
 from __future__ import annotations
@@ -20,7 +22,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-from svbench.config import RunConfig, ScoreConfig
 from svbench.errors import ConfigError
 from svbench.files.results import load_settings
 from svbench.files.store import Store
@@ -28,16 +29,9 @@ from svbench.files.text import shown
 from svbench.files.writing import write_text
 from svbench.protocols import System
 from svbench.types import Example
+from svbench.walk.plan import RunSettings
 
-# What is asked for, and how it is reported. Intervals (`resamples`) are computed anew each time.
-GROWS: Final = frozenset(
-    {"limit", "repeats", "systems", "metrics", "gamma", "generated", "resamples"}
-    | {"allow_missing", "strict"}
-)
-# What decides the clips of a joint model beside its gamma, which is part of its name.
-SAMPLING: Final = ("preset", "steps", "guidance", "dtype", "batch", "compile", "weights", "device")
-CODEC: Final = ("weights", "device")  # what decides the row of coded clips of these
-CAPTIONS: Final = "captions"  # of `run`: they are compared clip by clip
+CAPTIONS: Final = "captions"  # may change where it is compared clip by clip
 MADE: Final = "made"  # of run.json: by system, the settings that its clips were made by
 RECORDED_VERSIONS: Final = (
     "svbench",
@@ -54,102 +48,101 @@ Settings = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """The record of a run: the settings asked for now, and what the folder says of former ones."""
+    """The record of a run: its settings now, and what the folder holds of former ones."""
 
     out: Path
-    command: str
-    config: Settings
+    now: RunSettings
     before: Settings | None  # the former settings; None in a new folder
     made: Mapping[str, Settings]  # by system, as in run.json
 
     def check(self, systems: Sequence[System], examples: Iterable[Example], store: Store) -> None:
-        """Refuse what would change clips that are there; ConfigError names the setting."""
+        """Raise ConfigError, which names the setting, where clips that are there would change."""
         for system in systems:
             before = self.made.get(system.name, {})
-            if changed := _changed(before, self._sampling(system), before):
+            if changed := _changed(before, self._deciding(system), before):
                 raise ConfigError(
                     f"--out {self.out}: its clips of {system.name} were made otherwise "
                     f"({changed}); choose another --out"
                 )
-        if self.before is not None and self.before.get(CAPTIONS) != self.config.get(CAPTIONS):
+        if self.before is not None and self.before.get(CAPTIONS) != self.now.values.get(CAPTIONS):
             self._check_captions(systems, examples, store)
 
     def _check_captions(
         self, systems: Sequence[System], examples: Iterable[Example], store: Store
     ) -> None:
-        now = {example.id: example.caption for example in examples}
+        captions = {example.id: example.caption for example in examples}
         for system in systems:
             for request, caption in store.captions(system.name).items():
                 example = request.rpartition("/")[0]
-                if now.get(example, caption) != caption:
+                if captions.get(example, caption) != caption:
                     raise ConfigError(
-                        f"--captions: found {now[example]!r:.80} for {example}, expected "
+                        f"--captions: found {captions[example]!r:.80} for {example}, expected "
                         f"{caption!r:.80}, by which {system.name} is in {self.out}; "
                         "choose another --out"
                     )
 
     def write(self, systems: Sequence[System]) -> None:
         """Write run.json: the latest settings, and by which the clips of each system are made."""
-        sampling = {system.name: self._sampling(system) for system in systems}
-        made = {name: settings for name, settings in sampling.items() if settings}
+        deciding = {system.name: self._deciding(system) for system in systems}
+        made = {name: settings for name, settings in deciding.items() if settings}
         versions = {name: version(name) for name in RECORDED_VERSIONS}
         record = {
-            "command": self.command,
-            "config": self.config,
+            "command": self.now.command,
+            "config": self.now.values,
             "versions": {"python": platform.python_version(), **versions},
             MADE: {**self.made, **made},
         }
         write_text(self.out / "run.json", json.dumps(record, indent=2) + "\n")
 
-    def _sampling(self, system: System) -> Settings:
-        """Return the settings that decide a system's clips, of those of the configuration."""
+    def _deciding(self, system: System) -> Settings:
+        """Return the settings of the run that decide a system's clips."""
         if not system.made_of_real_clips:
-            names: Sequence[str] = SAMPLING
+            names = self.now.sampling
         else:
-            names = CODEC if "weights" in system.settings else ()
-        return {name: self.config[name] for name in names if name in self.config}
+            names = self.now.coding if "weights" in system.settings else ()
+        return {name: self.now.values[name] for name in names if name in self.now.values}
 
 
-def open_record(config: RunConfig | ScoreConfig, out: Path) -> RunRecord:
-    """Return the record of a run folder, after seeing that it holds no run of other settings.
+def open_record(now: RunSettings, out: Path) -> RunRecord:
+    """Return the record of a run folder; raise ConfigError where it holds another run.
 
-    It is written once the plan stands, so that a mistyped name does not claim the folder.
+    It is written once the systems are built, so that a mistyped name does not claim the folder.
     """
-    command = "run" if isinstance(config, RunConfig) else "score"
-    now = json.loads(config.model_dump_json())
     if not (out / "run.json").exists():
-        return RunRecord(out, command, now, None, {})
+        return RunRecord(out, now, None, {})
     there = load_settings(out)
-    before = {**_defaults(config), **there["config"]}
+    before = {**now.defaults, **there["config"]}
     made = there.get(MADE)
     if isinstance(made, dict) and not all(isinstance(of, dict) for of in made.values()):
         made = None  # damaged, or of another version
-    free = {*GROWS, *(SAMPLING if isinstance(made, dict) else ())}
-    if command == there["command"] == "score" and not (out / "results.json").exists():
-        free |= now.keys()  # a first try that came to no table; features are known by their clips
-    if command == "run":
-        free.add(CAPTIONS)
-    was, asked = ({"command": c, **s} for c, s in ((there["command"], before), (command, now)))
-    if changed := _changed(was, asked, (was.keys() | asked.keys()) - free):
+    if there["command"] == now.command:
+        names = before.keys() | now.values.keys()
+        changed = _changed(before, now.values, names - _free(now, made, out))
+    else:
+        changed = _changed({"command": there["command"]}, {"command": now.command}, ["command"])
+    if changed:
         raise ConfigError(f"--out {out}: it holds another run ({changed}); choose another --out")
-    return RunRecord(out, command, now, before, made if isinstance(made, dict) else {})
+    return RunRecord(out, now, before, made if isinstance(made, dict) else {})
 
 
-def _defaults(config: RunConfig | ScoreConfig) -> dict[str, Any]:
-    """Return the defaults, as run.json has them, of what an older version did not record."""
-    fields = type(config).model_fields
-    usual = {name: field.default for name, field in fields.items() if not field.is_required()}
-    return dict(json.loads(json.dumps(usual, default=str)))
+def _free(now: RunSettings, made: object, out: Path) -> frozenset[str]:
+    """Return the settings that may change, before the systems of the run are known."""
+    if not now.sampling and not (out / "results.json").exists():
+        # A first try that came to no table, and made no clips: features are known by their clips.
+        return frozenset(now.values)
+    if isinstance(made, dict):  # then what decides clips is compared system by system
+        return now.growing.union(now.sampling, now.coding)
+    return now.growing
 
 
 def _changed(before: Settings, now: Settings, names: Iterable[str]) -> str:
-    """Return in words which of these settings are other ones; nothing if none is."""
+    """Return which of these settings changed, from what to what; "" if none did."""
     changed = (name for name in sorted(names) if not _alike(name, before.get(name), now.get(name)))
     return ", ".join(f"{shown(n)} was {before.get(n)!r:.80}, is {now.get(n)!r}" for n in changed)
 
 
 def _alike(name: str, before: Any, now: Any) -> bool:
-    """Return whether a setting is as before; folders of weights may join others, or go."""
+    """Check whether a setting is as before; folders of weights may join others, or go."""
     if name == "weights" and before and now:
         return set(before) <= set(now) or set(now) <= set(before)
     return bool(before == now)

@@ -57,12 +57,12 @@ ClipLine = tuple[str, str, ClipScore]  # system, metric, clip
 
 
 def floor_name(system: str) -> str:
-    """Return what the floor of a system is called."""
+    """Return the name of the row of a system's floor."""
     return f"{system}-shuffled"
 
 
 def check_floor_names(systems: Iterable[str]) -> None:
-    """Raise ConfigError where a set of clips is called like the floor of another."""
+    """Raise ConfigError where a set of clips has the name of another set's floor."""
     names = set(systems)
     for name in sorted(names):
         for floor in (floor_name(name), floor_title(name)):
@@ -74,7 +74,7 @@ def check_floor_names(systems: Iterable[str]) -> None:
 
 
 def floor_title(title: str) -> str:
-    """Return how a floor is printed."""
+    """Return the title of the row of a floor, as printed."""
     return f"{title}, shuffled (floor)"
 
 
@@ -119,7 +119,10 @@ def floor_row(
 
 
 def shuffled(metric: Metric, features: Features, seed: int) -> Judgement:
-    """Judge the clips of a set with each other's sounds; ScoreError where that is no question."""
+    """Return the judgement of the clips of a set with each other's sounds.
+
+    Raises ScoreError where the metric has no such floor, e.g. since it compares no sound.
+    """
     extractor = metric.extractor
     if metric.needs_reference:
         raise ScoreError(WHOLE)
@@ -137,7 +140,10 @@ def shuffled(metric: Metric, features: Features, seed: int) -> Judgement:
 
 
 def re_pairings(count: int, seed: int, most: int = RE_PAIRINGS) -> NDArray[np.int64]:
-    """Draw re-pairings of `count` >= 2 clips: whose sound each picture gets, shape (K, count)."""
+    """Return re-pairings of `count` >= 2 clips: whose sound each picture gets, shape (K, count).
+
+    There are at most `most` of them, drawn by the seed.
+    """
     rng = np.random.default_rng(seed)
     order = rng.permutation(count)
     shifts = 1 + np.sort(rng.permutation(count - 1)[:most])
@@ -149,7 +155,10 @@ def re_pairings(count: int, seed: int, most: int = RE_PAIRINGS) -> NDArray[np.in
 def _values(
     metric: Metric, extractor: PairedExtractor, features: Features, sounds: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Score each picture (column) in each re-pairing (row); NaN where the metric leaves it out."""
+    """Return the score of each picture (column) in each re-pairing (row).
+
+    NaN where the metric leaves the clip out.
+    """
     edges = np.searchsorted(features.owner, np.arange(features.count + 1))
     blocks = [features.values[first:last] for first, last in pairwise(edges)]
     place = {request: i for i, request in enumerate(features.requests)}
@@ -169,18 +178,19 @@ def _judged(
 ) -> Judgement:
     by_sound = np.empty_like(values)
     np.put_along_axis(by_sound, sounds, values, axis=1)
-    pictures, heard = _means(values), _means(by_sound)
+    pictures, sounding = _means(values), _means(by_sound)
     kept = np.isfinite(pictures)
     if not kept.any():
         raise ScoreError("gives no value for a single clip")
     value = float(pictures[kept].mean())
-    heard = np.where(np.isfinite(heard), heard, np.nanmean(heard))[kept]
+    sounding = np.where(np.isfinite(sounding), sounding, np.nanmean(sounding))[kept]
+    spread = pictures[kept] + sounding - sounding.mean()
     score = Score(
         metric=metric.name,
         value=value,
         better=metric.better,
         count=int(kept.sum()),
-        interval=_interval(pictures[kept] + heard - heard.mean(), metric.settings.get("bounds")),
+        interval=_interval(spread, metric.settings.get("bounds")),
         extractor=features.extractor,
     )
     names = (request for request, known in zip(features.requests, kept, strict=True) if known)
@@ -189,7 +199,7 @@ def _judged(
 
 
 def _means(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean of each column over what is no NaN; NaN where there is nothing."""
+    """Return the mean of each column over finite values; NaN where there are none."""
     known = np.isfinite(values)
     counts = known.sum(axis=0)
     sums = np.where(known, values, 0).sum(axis=0)
@@ -198,7 +208,7 @@ def _means(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _interval(values: NDArray[np.float64], bounds: Sequence[float] | None) -> Interval | None:
-    """Bound the mean of values that may lie outside the bounds, though their mean cannot."""
+    """Return the interval of the mean of values that may lie outside the bounds themselves."""
     if bounds is None:
         return mean_interval(values)
     low, high = bounds

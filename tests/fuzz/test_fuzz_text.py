@@ -18,6 +18,7 @@ import pytest
 
 from svbench.baselines import miniature as systems
 from svbench.baselines.checkpoints import ours as checkpoint
+from svbench.catalog.gallery import find_elsewhere
 from svbench.datasets import captions, greatesthits, landscape, manifest, vggsound
 from svbench.engines.local import Local
 from svbench.errors import SvbenchError
@@ -34,7 +35,7 @@ from svbench.reports.tables.clip_scores import read_clip_scores
 from svbench.training.miniature.systems import curve
 from svbench.types import ClipScore, ClipSpec, Recording, ResultTable, Sample
 from svbench.walk import gallery
-from svbench.walk.generate import UNREADABLE
+from svbench.walk.recorded import UNREADABLE
 from tests.factories.results import make_table
 from tests.fuzz.mutations import count, mutants
 
@@ -73,7 +74,7 @@ def real_row(digest: str) -> ResultTable:
 
 def scored_run(folder: Path) -> None:
     load_settings(folder)
-    gallery.find_sets(folder, real_row(LISTED), Local())
+    gallery.find_sets(folder, real_row(LISTED), Local(), find_elsewhere(folder))
 
 
 def results(folder: Path) -> None:
@@ -81,7 +82,7 @@ def results(folder: Path) -> None:
 
 
 def samples(folder: Path) -> None:
-    gallery.find_sets(folder, real_row(MADE), Local())
+    gallery.find_sets(folder, real_row(MADE), Local(), find_elsewhere(folder))
 
 
 def view_within(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a user asked for: checked once, in one line, and then unchangeable."""
+"""Settings: validated once, with one line for what is wrong, and then unchangeable."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_clips_are_judged_in_the_format_of_greatest_hits_unless_told_otherwise()
 
 
 WRONG = [
-    # setting, value -> what the one line says
+    # setting, value -> the one line
     (RunConfig, "seed", "many", "--seed: found 'many', expected a whole number, 0 to 9223"),
     (RunConfig, "seed", 2**63, f"--seed: found {2**63}, expected a whole number, 0 to {2**63 - 1}"),
     (RunConfig, "limit", 1.5, "--limit: found 1.5, expected a whole number, 1 to"),
@@ -133,8 +133,8 @@ def test_a_clip_must_fit_into_memory(
     samples = ClipSpec(frames, fps, size, rate).samples
     small = max(frames * size[0] * size[1] * 3, 4 * samples) <= MOST_BYTES
     fits = small and frames / fps >= LEAST_SECONDS
-    said = nullcontext() if fits else pytest.raises(ConfigError, match="--frames, ")
-    with said:
+    expectation = nullcontext() if fits else pytest.raises(ConfigError, match="--frames, ")
+    with expectation:
         check_clip(frames, fps, size, rate)
 
 

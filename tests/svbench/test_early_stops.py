@@ -1,4 +1,4 @@
-"""A command that is told to stop while it is still being imported ends as one at work does."""
+"""A command that is stopped while it is still being imported ends as one at work does."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from svbench.cli.stopping import stoppable
 from svbench.early_stops import EXIT_CODE, STOPS, end_on_signals, handler_without, stopped
 from svbench.errors import StoppedError
 
-# In place of the library that the command line imports first: it says so, and takes its time.
+# In place of the library that the command line imports first: it prints a line, and takes its time.
 SLOW_TYPER = "import os, time; os.write(1, b'importing'); time.sleep(30)"
 ENTRIES = {
     "module": ["-m", "svbench"],

@@ -193,7 +193,7 @@ def test_many_clips_stay_within_memory() -> None:
 def test_samples_of_one_example_count_once_in_an_interval() -> None:
     requests = [f"{i}/{repeat}" for i in range(6) for repeat in range(4)]
     examples = np.random.default_rng(0).uniform(size=6)
-    repeated = np.repeat(examples, 4)  # samples that say nothing new
+    repeated = np.repeat(examples, 4)  # samples without new information
     means = example_means(requests, repeated)
     np.testing.assert_allclose(np.sort(means), np.sort(examples))
     assert mean_interval(means, (0, 1)) == pytest.approx(mean_interval(examples, (0, 1)))

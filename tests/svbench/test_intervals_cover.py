@@ -1,4 +1,4 @@
-"""Intervals hold the truth as often as they say: the simulation of docs/intervals.md, in short."""
+"""Intervals hold the truth at their nominal rate: the simulation of docs/intervals.md, in short."""
 
 from __future__ import annotations
 
@@ -83,9 +83,9 @@ def test_the_page_was_written_by_this_command() -> None:
 
 @pytest.mark.parametrize(("events", "place"), [(6, 0), (8, 1)])
 def test_the_note_beside_adjusted_av_align_states_what_is_measured(events: int, place: int) -> None:
-    said = float(re.findall(r"0\.\d\d(?= where| for)", CAVEAT)[place])
+    stated = float(re.findall(r"0\.\d\d(?= where| for)", CAVEAT)[place])
     mean, _ = SIM.adjusted(events, 400, SIM.DURATION / 2)
-    assert said == pytest.approx(mean, abs=0.05)
+    assert stated == pytest.approx(mean, abs=0.05)
 
 
 def test_p_is_an_upper_bound_as_the_note_says() -> None:

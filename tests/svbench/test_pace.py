@@ -16,7 +16,8 @@ from svbench.files.store import Store
 from svbench.pace import Pace, duration, time_left
 from svbench.types import Clip, ClipSpec, Request
 from svbench.walk.extract import extract
-from svbench.walk.generate import generate, recorded
+from svbench.walk.generate import generate
+from svbench.walk.recorded import recorded
 from tests.factories.clips import SPEC, make_clip, write_folder
 from tests.svbench.walk.test_extract import Letters
 

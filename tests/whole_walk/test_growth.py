@@ -1,6 +1,6 @@
 """Runs grow in their folder: what is there is used again, and the end is that of a fresh run.
 
-Counted on toys, whose systems and extractors note what they are asked, and once on the command
+Counted on toys, whose systems and extractors note their requests, and once on the command
 line at the smallest scale.
 """
 
@@ -49,7 +49,8 @@ def grey(levels: Levels, name: str = "grey", **settings: Any) -> MeanGrey:
     return MeanGrey(levels, name=name, **settings)
 
 
-def asked(limit: int | None = None, **settings: Any) -> RunConfig:
+def config(limit: int | None = None, **settings: Any) -> RunConfig:
+    """Return the settings of a run of toys, some of them changed."""
     return CONFIG.model_copy(update={"limit": limit, **settings})
 
 
@@ -62,15 +63,15 @@ def test_ten_clips_grow_to_twenty_and_one_metric_more(
         return plan(twenty[:clips], systems=[toy, controls.real], metrics=metrics)
 
     first = Toy(), Levels(), Levels(key="levels-2")
-    go(tmp_path / "run", whole(*first, 10, more=False), asked(10))
+    go(tmp_path / "run", whole(*first, 10, more=False), config(10))
     assert len(first[0].made) == 10
     toy, old, new = Toy(), Levels(), Levels(key="levels-2")
-    go(tmp_path / "run", whole(toy, old, new, 20, more=True), asked(20, metrics=("a", "b")))
+    go(tmp_path / "run", whole(toy, old, new, 20, more=True), config(20, metrics=("a", "b")))
     assert toy.made == [f"c{i}/0" for i in range(10, 20)]
-    assert sum(old.seen) == 3 * 10  # the toy's, the real row's and the real clips, ten new of each
-    assert sum(new.seen) == 2 * 20
+    assert sum(old.batches) == 3 * 10  # ten new ones of the toy, the row of real clips, and real
+    assert sum(new.batches) == 2 * 20
     fresh = tmp_path / "fresh"
-    go(fresh, whole(Toy(), Levels(), Levels(key="levels-2"), 20, more=True), asked(20))
+    go(fresh, whole(Toy(), Levels(), Levels(key="levels-2"), 20, more=True), config(20))
     assert files(tmp_path / "run") == files(fresh)
 
 
@@ -80,10 +81,10 @@ def test_more_repeats_and_another_order_use_what_is_there(
     go(tmp_path / "run", plan(twenty[:7]))
     toy, levels = Toy(), Levels()
     turned = plan(twenty[6::-1], systems=[toy], metrics=[grey(levels)])
-    go(tmp_path / "run", turned, asked(repeats=2))
+    go(tmp_path / "run", turned, config(repeats=2))
     assert sorted(toy.made) == [f"c{i}/1" for i in range(7)]
-    assert sum(levels.seen) == 7
-    go(tmp_path / "fresh", plan(twenty[6::-1]), asked(repeats=2))
+    assert sum(levels.batches) == 7
+    go(tmp_path / "fresh", plan(twenty[6::-1]), config(repeats=2))
     assert files(tmp_path / "run") == files(tmp_path / "fresh")
 
 
@@ -94,7 +95,7 @@ def test_a_new_clip_in_front_moves_no_other_out_of_sight(
     toy, levels = Toy(), Levels()
     go(tmp_path / "run", plan(twenty[:10], systems=[toy], metrics=[grey(levels)]))
     assert toy.made == ["c0/0"]
-    assert levels.seen == [1]
+    assert levels.batches == [1]
 
 
 def test_another_system_is_made_beside_those_that_are_there(
@@ -102,7 +103,7 @@ def test_another_system_is_made_beside_those_that_are_there(
 ) -> None:
     go(tmp_path / "run", plan(twenty[:4]))
     toy, other = Toy(), Toy(name="other")
-    table = go(tmp_path / "run", plan(twenty[:4], systems=[toy, other]), asked(systems=("x",)))
+    table = go(tmp_path / "run", plan(twenty[:4], systems=[toy, other]), config(systems=("x",)))
     assert (toy.made, len(other.made)) == ([], 4)
     assert [row.system for row in table.rows] == ["toy", "other"]
 
@@ -115,9 +116,9 @@ def test_what_is_not_asked_for_any_more_stays_and_comes_back(
     go(run, plan(twenty, systems=[Toy(), Toy(name="other")], metrics=both))
     before = files(run)
     toy, levels = Toy(), Levels()
-    go(run, plan(twenty[:5], systems=[toy], metrics=[grey(levels)]), asked(5))
-    go(fresh, plan(twenty[:5]), asked(5))
-    assert (toy.made, levels.seen) == ([], [])
+    go(run, plan(twenty[:5], systems=[toy], metrics=[grey(levels)]), config(5))
+    go(fresh, plan(twenty[:5]), config(5))
+    assert (toy.made, levels.batches) == ([], [])
     small = files(fresh)
     assert {name: files(run)[name] for name in small} == small
     assert before.keys() <= files(run).keys()
@@ -125,13 +126,13 @@ def test_what_is_not_asked_for_any_more_stays_and_comes_back(
     metrics = [grey(again[0]), grey(again[1], "other")]
     go(run, plan(twenty, systems=toys, metrics=metrics))
     assert [toy.made for toy in toys] == [[], []]
-    assert [levels.seen for levels in again] == [[], []]
+    assert [levels.batches for levels in again] == [[], []]
     assert files(run) == before
 
 
 def test_run_json_holds_the_latest_settings(tmp_path: Path, twenty: tuple[Example, ...]) -> None:
     for clips in (4, 6, 2):
-        go(tmp_path / "run", plan(twenty[:clips]), asked(clips))
+        go(tmp_path / "run", plan(twenty[:clips]), config(clips))
         record = json.loads((tmp_path / "run/run.json").read_text())
         assert record["config"]["limit"] == clips
 
@@ -166,7 +167,7 @@ def test_a_setting_that_changes_what_is_there_is_refused_by_name(
     go(tmp_path / "run", plan(twenty[:4]))
     before, record = files(tmp_path / "run"), (tmp_path / "run/run.json").read_bytes()
     with pytest.raises(ConfigError, match=f"--out .*{name} was .*, is .*; choose another --out"):
-        go(tmp_path / "run", plan(twenty[:4]), asked(**{**FIXED, **SAMPLING}[name]))
+        go(tmp_path / "run", plan(twenty[:4]), config(**{**FIXED, **SAMPLING}[name]))
     assert files(tmp_path / "run") == before
     assert (tmp_path / "run/run.json").read_bytes() == record
 
@@ -177,7 +178,7 @@ def test_a_setting_of_sampling_is_free_where_nothing_was_sampled_by_another(
 ) -> None:
     run = tmp_path / "run"
     go(run, plan(twenty[:4], systems=[controls.real]))
-    go(run, plan(twenty[:4], systems=[controls.real, Toy()]), asked(**SAMPLING[name]))
+    go(run, plan(twenty[:4], systems=[controls.real, Toy()]), config(**SAMPLING[name]))
     with pytest.raises(ConfigError, match=f"its clips of toy were made otherwise .*{name} was"):
         go(run, plan(twenty[:4]))
     go(run, plan(twenty[:4], systems=[controls.real]))  # it asks for none of them
@@ -187,12 +188,12 @@ def test_a_setting_of_sampling_is_free_where_nothing_was_sampled_by_another(
 
 def test_folders_of_weights_may_join_others(tmp_path: Path, twenty: tuple[Example, ...]) -> None:
     run = tmp_path / "run"
-    go(run, plan(twenty[:4]), asked(weights=("a",)))
+    go(run, plan(twenty[:4]), config(weights=("a",)))
     both = [Toy(), Toy(name="other")]
-    go(run, plan(twenty[:4], systems=both), asked(weights=("a", "b")))
+    go(run, plan(twenty[:4], systems=both), config(weights=("a", "b")))
     assert both[0].made == []
     with pytest.raises(ConfigError, match=r"weights was \['a', 'b'\], is \['b', 'c'\]"):
-        go(run, plan(twenty[:4]), asked(weights=("b", "c")))
+        go(run, plan(twenty[:4]), config(weights=("b", "c")))
 
 
 def test_a_list_of_captions_may_be_another_where_the_captions_are_the_same(
@@ -200,13 +201,13 @@ def test_a_list_of_captions_may_be_another_where_the_captions_are_the_same(
 ) -> None:
     captioned = tuple(replace(example, caption=f"clip {example.id}") for example in twenty)
     run = tmp_path / "run"
-    go(run, plan(captioned[:4]), asked(captions=Path("one.csv")))
+    go(run, plan(captioned[:4]), config(captions=Path("one.csv")))
     toy = Toy()
-    go(run, plan(captioned[5::-1], systems=[toy]), asked(captions=Path("two.csv")))
+    go(run, plan(captioned[5::-1], systems=[toy]), config(captions=Path("two.csv")))
     assert toy.made == ["c5/0", "c4/0"]
     other = (replace(captioned[0], caption="a hit"), *captioned[1:6])
     with pytest.raises(ConfigError, match="--captions: found 'a hit' for c0, expected 'clip c0'"):
-        go(run, plan(other), asked(captions=Path("three.csv")))
+        go(run, plan(other), config(captions=Path("three.csv")))
 
 
 def test_a_run_of_an_older_version_names_what_was_sampled_otherwise(
@@ -218,8 +219,8 @@ def test_a_run_of_an_older_version_names_what_was_sampled_otherwise(
     del record["made"]
     file.write_text(json.dumps(record))
     with pytest.raises(ConfigError, match=r"it holds another run \(steps was None, is 4\)"):
-        go(tmp_path / "run", plan(twenty[:4]), asked(steps=4))
-    go(tmp_path / "run", plan(twenty[:6]), asked(6))
+        go(tmp_path / "run", plan(twenty[:4]), config(steps=4))
+    go(tmp_path / "run", plan(twenty[:6]), config(6))
 
 
 # --- score, and the shared cache -----------------------------------------------------------------
@@ -246,8 +247,8 @@ def score(svbench: Command, tmp_path: Path) -> Callable[..., dict[str, bytes]]:
     def run(out: str, *words: object, metrics: str = "corrected") -> dict[str, bytes]:
         form = ("--frames", 8, "--fps", 8, "--size", 32, "--workers", 1, "--out", tmp_path / out)
         names = ",".join(f"av-align-{name}@published" for name in metrics.split())
-        said = svbench("score", *words, "--reference", tmp_path / "real", *form, "--metrics", names)
-        assert said.code == 0, said.err
+        done = svbench("score", *words, "--reference", tmp_path / "real", *form, "--metrics", names)
+        assert done.code == 0, done.err
         return files(tmp_path / out)
 
     return run
@@ -329,11 +330,11 @@ def test_the_miniature_grows_on_the_command_line(
         for calls in (drawn, sampled, measured):
             calls.clear()
         words = ("--systems", "real,cmc-pe", "--steps", 2, "--limit", limit, "--gamma", gamma)
-        said = svbench(
+        done = svbench(
             *("run", "--dataset", "greatesthits", *words, "--metrics", metrics),
             *("--workers", 1, "--out", tmp_path / out),
         )
-        assert said.code == 0, said.err
+        assert done.code == 0, done.err
         return files(tmp_path / out)
 
     one, two = "av-align-corrected@miniature", "av-align-corrected@miniature,fad"

@@ -11,7 +11,7 @@ from svbench.baselines import controls
 from svbench.config import RunConfig
 from svbench.datasets import manifest
 from svbench.errors import ScoreError
-from svbench.walk.judging import halves
+from svbench.walk.halves import halves
 from tests.factories.clips import write_folder
 from tests.whole_walk.test_walk import Levels, MeanGrey, Toy, go, plan, real
 
@@ -54,7 +54,7 @@ def test_a_row_that_answers_other_requests_lends_as_many_clips_as_a_half(
         "few": tuple(replace(example, id=f"m{i}") for i, example in enumerate(mine[:2])),
     }
     metric = MeanGrey(Levels(), needs_reference=True)
-    made = replace(plan(real, metrics=[metric]), systems=(), folders=folders)
+    made = replace(plan(real, metrics=[metric], folders=folders), systems=())
     rows = go(tmp_path / "run", made).rows
     one, few, control = (row for row in rows if row.floor_of is None)
     score = one.scores["grey+halves"]
@@ -70,13 +70,13 @@ def test_clips_of_the_other_half_never_meet_their_own_real_clips(
     one, other = halves([f"{example.id}/0" for example in real], 0)
     write_folder(tmp_path / "mine", 6, first_seed=20)
     (mine,) = manifest.load(tmp_path / "mine").values()
-    asked = [*sorted(other), *sorted(one)[:2]]  # two of its half, and all of the other
+    answered = [*sorted(other), *sorted(one)[:2]]  # two of its half, and all of the other
     folder = tuple(
         replace(example, id=request.removesuffix("/0"))
-        for example, request in zip(mine, asked, strict=False)
+        for example, request in zip(mine, answered, strict=False)
     )
     metric = MeanGrey(Levels(), needs_reference=True)
-    made = replace(plan(real, metrics=[metric]), systems=(), folders={"mine": folder})
+    made = replace(plan(real, metrics=[metric], folders={"mine": folder}), systems=())
     row = next(row for row in go(tmp_path / "run", made).rows if row.system == "mine")
     assert row.absent["grey+halves"].startswith("has 2 clips of other requests than those of one")
 
@@ -85,8 +85,9 @@ def test_with_real_clips_kept_apart_every_row_meets_all_of_them(
     tmp_path: Path, real: tuple
 ) -> None:
     metric = MeanGrey(Levels(), needs_reference=True)
-    made = plan(real[:3], systems=[Toy(), controls.real], metrics=[metric])
-    table = go(tmp_path / "run", replace(made, reference=real[3:]))
+    systems = [Toy(), controls.real]
+    made = plan(real[:3], systems=systems, metrics=[metric], reference=real[3:])
+    table = go(tmp_path / "run", made)
     (toy, theirs), (ours, same) = metric.judged
     assert toy == ours == ("c0/0", "c1/0", "c2/0")
     assert theirs == same == ("c3/0", "c4/0", "c5/0")

@@ -21,8 +21,8 @@ def test_any_number_of_workers_gives_the_same_bytes(svbench: Command, tmp_path: 
     found = []
     for workers in (1, 2, 3):
         out = tmp_path / str(workers)
-        told = (*RUN, "--systems", "cmc-pe", "--limit", "18", "--steps", "2", "--out", out)
-        assert svbench(*told, "--workers", workers).code == 0
+        words = (*RUN, "--systems", "cmc-pe", "--limit", "18", "--steps", "2", "--out", out)
+        assert svbench(*words, "--workers", workers).code == 0
         found.append([(out / name).read_bytes() for name in ("results.json", "scores.csv")])
     assert found[0] == found[1] == found[2]
 
@@ -31,8 +31,8 @@ def test_any_number_of_workers_gives_the_same_bytes(svbench: Command, tmp_path: 
 def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("judged") / "run"
     systems = "real,shuffled,cross-attention,cmc-pe"
-    told = (*RUN, "--systems", systems, "--limit", "24", "--seed", "7", "--workers", "2")
-    command = [sys.executable, "-m", "svbench", *told, "--out", str(out)]
+    words = (*RUN, "--systems", systems, "--limit", "24", "--seed", "7", "--workers", "2")
+    command = [sys.executable, "-m", "svbench", *words, "--out", str(out)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return out
 

@@ -17,7 +17,7 @@ COMMAND = ["run", "--dataset", "greatesthits", "--limit", "6", "--workers", "2"]
 COMMAND += ["--systems", "real,shuffled,lagged"]
 PATIENCE = 120  # s; far more than such a run takes
 
-# Moments to kill at, told by what lies in the folder.
+# Moments to kill at, recognised by what lies in the folder.
 MOMENTS: list[Callable[[Path], bool]] = [
     lambda out: (out / "run.json").exists(),
     lambda out: any(out.glob("*data*/*_denoised.wav")),
@@ -41,12 +41,12 @@ def start(out: Path) -> subprocess.Popen[bytes]:
 
 def finish(out: Path) -> None:
     process = start(out)
-    _, said = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 0, said.decode()
+    _, output = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, output.decode()
 
 
 def kill_at(out: Path, moment: Callable[[Path], bool]) -> bool:
-    """Start the command and kill it at the moment; tell whether it was still at work."""
+    """Start the command and kill it at the moment; return whether it was still at work."""
     with start(out) as process:
         end = time.monotonic() + PATIENCE
         while process.poll() is None and not moment(out) and time.monotonic() < end:

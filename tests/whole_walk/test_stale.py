@@ -17,11 +17,12 @@ import pytest
 
 from svbench.catalog import joint_systems
 from svbench.catalog import plans as catalog
+from svbench.catalog.runs import plan_score, settings_of
 from svbench.config import RunConfig, ScoreConfig
 from svbench.datasets import manifest
 from svbench.engines.local import Local
 from svbench.errors import StoppedError
-from svbench.walk.plan import Plan
+from svbench.walk.plan import Data, Plan
 from svbench.walk.run import walk
 from tests.factories.clips import SPEC, make_clip, write_clip, write_folder
 from tests.factories.commands import Command
@@ -101,11 +102,10 @@ def test_a_control_follows_the_bytes_of_the_real_clips(
 def real_plan(folder: Path) -> Plan:
     config = RunConfig(dataset="toys", metrics=(METRIC,))
     return Plan(
-        title="Toys",
         dataset="toys",
         scale="mini",
-        spec=SPEC,
-        real=manifest.load(folder)["real"],
+        read=lambda: Data("Toys", SPEC, manifest.load(folder)["real"]),
+        settings=settings_of(config),
         columns=(catalog.METRICS["av-align-corrected"]("published", config),),  # type: ignore[arg-type]
         systems=(lambda clips: catalog.REFERENCES["lagged"](config, clips),),
     )
@@ -117,7 +117,7 @@ def _step(label: str, begins: Callable[[str], None]) -> Iterator[Callable[[int],
     yield lambda *_: None
 
 
-@pytest.mark.parametrize("step", ["lagged: making clips", "mine: describing", "reference: desc"])
+@pytest.mark.parametrize("step", ["lagged: making clips", "mine: extracting", "reference: extr"])
 def test_a_clip_exchanged_while_the_run_goes_on_stops_it_and_the_same_command_goes_on(
     step: str, tmp_path: Path
 ) -> None:
@@ -133,14 +133,13 @@ def test_a_clip_exchanged_while_the_run_goes_on_stops_it_and_the_same_command_go
 
     def go(out: Path, begins: Callable[[str], None]) -> list[bytes]:
         if step.startswith("lagged"):
-            config: RunConfig | ScoreConfig = RunConfig(dataset="toys", metrics=(METRIC,))
-            build = lambda: real_plan(tmp_path / "real")  # noqa: E731
+            plan = real_plan(tmp_path / "real")
         else:
             made, reference = (tmp_path / "mine",), tmp_path / "real"
             form = {"frames": 8, "fps": 8.0, "size": (32, 32)}
             config = ScoreConfig.of(generated=made, reference=reference, metrics=[METRIC], **form)
-            build = lambda: catalog.plan_score(config)  # type: ignore[arg-type]  # noqa: E731
-        walk(config, out, build, Local(1), lambda label, _total: _step(label, begins))
+            plan = plan_score(config)
+        walk(plan, out, Local(1), lambda label, _total: _step(label, begins))
         return outputs(out)
 
     with pytest.raises(StoppedError) as caught:

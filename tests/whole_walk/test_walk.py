@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from svbench.baselines import controls as reference
+from svbench.catalog.runs import settings_of
 from svbench.config import RunConfig
 from svbench.datasets import manifest
 from svbench.engines.local import Local
@@ -29,8 +30,8 @@ from svbench.types import (
     Score,
     Values,
 )
-from svbench.walk.generate import requests_for, seed_for
-from svbench.walk.plan import Plan, Unavailable
+from svbench.walk.plan import Data, Plan, Unavailable
+from svbench.walk.requests import requests_for, seed_for
 from svbench.walk.run import walk
 from tests.factories.clips import SPEC, make_clip, write_folder
 
@@ -39,7 +40,7 @@ CONFIG = RunConfig(dataset="toys")
 
 @dataclass(frozen=True)
 class Toy:
-    """A system that draws a clip from the request's seed, and can be told to fail."""
+    """A system that draws a clip from the request's seed, and fails at one if that is set."""
 
     name: str = "toy"
     title: str = "toy system"
@@ -61,21 +62,21 @@ class Toy:
 
 @dataclass(frozen=True)
 class Levels:
-    """Describe a clip by its mean grey and its mean loudness."""
+    """Extracts the mean grey and the mean loudness of a clip."""
 
     key: str = "levels-1"
     view: str = "conformed"
-    seen: list[int] = field(default_factory=list)
+    batches: list[int] = field(default_factory=list)
 
     def __call__(self, clips: Sequence[Clip], captions: Sequence[str]) -> list[Values]:
         assert len(clips) == len(captions)
-        self.seen.append(len(clips))
+        self.batches.append(len(clips))
         return [np.array([[c.video.mean(), np.abs(c.audio).mean()]]) for c in clips]
 
 
 @dataclass(frozen=True)
 class MeanGrey:
-    """The mean of the first column; with a reference, its difference."""
+    """The mean of the first column of features, whatever the reference."""
 
     extractor: Levels
     needs_reference: bool = False
@@ -103,20 +104,26 @@ def real(tmp_path: Path) -> tuple:
     return examples
 
 
-def plan(real: tuple, *, systems: Sequence[Any] = (), metrics: Sequence[Any] = ()) -> Plan:
+def plan(
+    real: tuple, *, systems: Sequence[Any] = (), metrics: Sequence[Any] = (), **data: Any
+) -> Plan:
+    """Return a plan of toys; `data` are fields of its data, e.g. `folders`."""
+    read = Data(**{"title": "Toys", "spec": SPEC, "real": real, **data})
     return Plan(
-        title="Toys",
         dataset="toys",
         scale="mini",
-        spec=SPEC,
-        real=real,
         columns=tuple(metrics) or (MeanGrey(Levels()),),
+        read=lambda: read,
+        settings=settings_of(CONFIG),
         systems=tuple(s if callable(s) else (lambda _clips, s=s: s) for s in systems or (Toy(),)),
     )
 
 
 def go(out: Path, made: Plan, config: RunConfig = CONFIG, workers: int = 1) -> ResultTable:
-    return walk(config, out, lambda: made, Local(workers))
+    """Walk a plan, by the settings of a configuration."""
+    names = ("seed", "repeats", "allow_missing", "strict")
+    settings = {name: getattr(config, name) for name in names}
+    return walk(replace(made, settings=settings_of(config), **settings), out, Local(workers))
 
 
 def test_the_table_holds_what_was_measured(tmp_path: Path, real: tuple) -> None:
@@ -147,12 +154,12 @@ def test_the_number_of_workers_changes_no_bit(tmp_path: Path, real: tuple, worke
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "many" / name).read_bytes()
 
 
-def test_the_same_command_again_makes_and_describes_nothing(tmp_path: Path, real: tuple) -> None:
+def test_the_same_command_again_makes_and_extracts_nothing(tmp_path: Path, real: tuple) -> None:
     go(tmp_path / "run", plan(real))
     before = (tmp_path / "run/results.json").read_bytes()
     toy, levels = Toy(), Levels()
     go(tmp_path / "run", plan(real, systems=[toy], metrics=[MeanGrey(levels)]))
-    assert (toy.made, levels.seen) == ([], [])
+    assert (toy.made, levels.batches) == ([], [])
     assert (tmp_path / "run/results.json").read_bytes() == before
 
 
@@ -240,15 +247,14 @@ def test_missing_clips_are_left_out_only_when_allowed_and_then_counted(
 ) -> None:
     real[2].recording.path.write_bytes(b"text")
     folders = {"mine": real}
-    made = Plan("T", "toys", "mini", SPEC, real[:2], (MeanGrey(Levels()),), folders=folders)
-    config = RunConfig(dataset="toys", allow_missing=True)
-    table = walk(config, tmp_path / "run", lambda: made, Local(1))
+    made = replace(plan(real[:2], folders=folders), systems=())
+    table = go(tmp_path / "run", made, RunConfig(dataset="toys", allow_missing=True))
     row = table.rows[0]
     assert (row.asked, row.scores["grey"].count) == (6, 5)
     assert list(row.left_out) == ["c2/0"]
 
 
-def test_real_clips_that_cannot_be_read_are_not_asked_for(tmp_path: Path, real: tuple) -> None:
+def test_real_clips_that_cannot_be_read_make_no_requests(tmp_path: Path, real: tuple) -> None:
     real[2].recording.path.write_bytes(b"text")
     config = RunConfig(dataset="toys", allow_missing=True)
     toy = Toy()
@@ -261,26 +267,25 @@ def test_real_clips_that_cannot_be_read_are_not_asked_for(tmp_path: Path, real: 
 def test_no_clip_left_gives_an_absent_cell_with_its_reason(tmp_path: Path, real: tuple) -> None:
     for example in real[2:]:
         example.recording.path.write_bytes(b"")
-    made = Plan("T", "t", "mini", SPEC, real[:2], (MeanGrey(Levels()),), folders={"m": real[2:]})
-    config = RunConfig(dataset="toys", allow_missing=True)
-    row = walk(config, tmp_path / "run", lambda: made, Local(1)).rows[0]
+    made = replace(plan(real[:2], folders={"m": real[2:]}), systems=())
+    row = go(tmp_path / "run", made, RunConfig(dataset="toys", allow_missing=True)).rows[0]
     assert not row.scores
-    assert row.absent == {"grey": "none of its clips could be described"}
+    assert row.absent == {"grey": "no features could be extracted from any of its clips"}
 
 
 # --- frame times -------------------------------------------------------------------------------
 
 
-def test_the_table_says_what_frame_times_it_rests_on(tmp_path: Path, real: tuple) -> None:
-    made = replace(plan(real), scale="paper")
-    (note,) = go(tmp_path / "cut", made).notes
+def test_the_table_notes_what_frame_times_it_rests_on(tmp_path: Path, real: tuple) -> None:
+    def noted(out: str, spec: ClipSpec) -> tuple[str, ...]:
+        return go(tmp_path / out, replace(plan(real, spec=spec), scale="paper")).notes
+
+    (note,) = noted("cut", SPEC)
     assert note.startswith(f"6 of 6 files of real clips are at {SPEC.fps:g} frames/s already, so")
-    official = replace(SPEC, frame_choice="official")
-    notes = go(tmp_path / "late", replace(made, spec=official)).notes
+    notes = noted("late", replace(SPEC, frame_choice="official"))
     assert notes[0].startswith("frame choice official: recorded clips show what ffmpeg -r")
     assert notes[1] == note
-    other = replace(made, spec=replace(SPEC, fps=SPEC.fps / 2, frames=SPEC.frames // 2))
-    assert go(tmp_path / "other", other).notes == ()
+    assert noted("other", replace(SPEC, fps=SPEC.fps / 2, frames=SPEC.frames // 2)) == ()
 
 
 # --- requests ----------------------------------------------------------------------------------
@@ -295,21 +300,19 @@ def test_a_seed_depends_on_the_run_and_the_request_alone(real: tuple) -> None:
     assert all(0 <= seed < 2**63 for seed in more.values())
 
 
-def test_a_run_lists_what_was_asked_for(tmp_path: Path, real: tuple) -> None:
+def test_a_run_lists_its_requests(tmp_path: Path, real: tuple) -> None:
     whole, part = tmp_path / "whole", tmp_path / "part"
     for out, examples in ((whole, real), (part, real[1:3])):
         go(out, plan(examples))
-    asked = load_requests(whole)
-    assert asked is not None
-    assert {name: one.caption for name, one in asked.items()} == {e.id: e.caption for e in real}
-    assert load_requests(part) == {e.id: asked[e.id] for e in real[1:3]}
+    requests = load_requests(whole)
+    assert requests is not None
+    assert {name: one.caption for name, one in requests.items()} == {e.id: e.caption for e in real}
+    assert load_requests(part) == {e.id: requests[e.id] for e in real[1:3]}
     ((_, listed),) = manifest.load(whole / "requests.jsonl").items()
     assert [e.recording.path.resolve() for e in listed] == [e.recording.path for e in real]
 
 
-def test_the_run_folder_tells_what_was_asked_and_with_which_versions(
-    tmp_path: Path, real: tuple
-) -> None:
+def test_the_run_folder_records_settings_and_versions(tmp_path: Path, real: tuple) -> None:
     go(tmp_path / "run", plan(real))
     record = json.loads((tmp_path / "run/run.json").read_text())
     assert record["config"]["dataset"] == "toys"

@@ -83,7 +83,7 @@ def test_the_page_lists_every_setting_of_both_presets_as_the_code_has_it() -> No
 
 
 def test_what_the_paper_does_not_state_is_marked_on_the_page_and_in_the_settings() -> None:
-    code = (REPOSITORY / "baselines" / "training_settings.py").read_text(encoding="utf-8")
+    code = (REPOSITORY / "baselines" / "training" / "settings.py").read_text(encoding="utf-8")
     silent = {flag(n) for n in re.findall(r"^    (\w+): .*not in the paper", code, re.MULTILINE)}
     marked = {name.strip("`") for name, cells in listed().items() if "not stated" in cells[2]}
     assert silent == marked

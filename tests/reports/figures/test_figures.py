@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from svbench.catalog.gallery import gallery_of
 from svbench.engines.local import Local
 from svbench.errors import ConfigError, DataError
 from svbench.files.clip_view import ClipView, Gallery, Motion
@@ -18,7 +19,6 @@ from svbench.reports.figures import precision_recall as scatter
 from svbench.reports.figures.drawing import DARK, INK, darkened, wrapped, write
 from svbench.reports.tables.clip_scores import ClipScores, read_clip_scores
 from svbench.types import ResultTable
-from svbench.walk.gallery import make_gallery
 from tests.factories.pages import ALIGN, FOUND, IB, MODEL, MOTION, REAL, make_table, write_page_run
 
 
@@ -48,7 +48,7 @@ def test_figures_give_the_same_bytes_each_time(
     table = make_table()
     twice(lambda path: distributions.draw(table, scores, path), tmp_path, ending)
     twice(lambda path: scatter.draw(table, scores, ALIGN, path), tmp_path, ending)
-    gallery = make_gallery(run, table, ["c0/0", "c2/0"], tmp_path, Local())
+    gallery = gallery_of(run, table, ["c0/0", "c2/0"], tmp_path, Local())
     panels = clip_figure.panels_of(table, scores, gallery, "c2/0", None)
     drawn = twice(lambda path: clip_figure.draw(panels, tmp_path, path), tmp_path, ending)
     assert drawn.startswith(b"<?xml" if ending == "svg" else b"%PDF")
@@ -144,7 +144,7 @@ def test_matches_are_those_that_precision_and_recall_count() -> None:
 def test_a_panel_holds_what_the_metric_saw(run: Path, scores: ClipScores, tmp_path: Path) -> None:
     table = clip_figure.rows_of(make_table(), [MODEL, REAL])
     assert [row.system for row in table.rows] == [MODEL, REAL]
-    gallery = make_gallery(run, table, ["c2/0"], tmp_path, Local())
+    gallery = gallery_of(run, table, ["c2/0"], tmp_path, Local())
     panel, other = clip_figure.panels_of(table, scores, gallery, "c2/0", ALIGN)
     assert panel.title == "CMC-PE, gamma 1.5: a stick hits wood"
     assert (panel.onsets, panel.peaks) == FOUND["c2/0"][:2]
@@ -156,7 +156,7 @@ def test_clips_of_a_figure_share_one_scale(
     run: Path, scores: ClipScores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table = clip_figure.rows_of(make_table(), [MODEL, REAL])
-    gallery = make_gallery(run, table, ["c2/0"], tmp_path, Local())
+    gallery = gallery_of(run, table, ["c2/0"], tmp_path, Local())
     one, other = clip_figure.panels_of(table, scores, gallery, "c2/0", ALIGN)
     faster = replace(other.motion, values=[4 * value for value in other.motion.values])
     louder = replace(other.view, envelope=[[-1.0, 1.0] for _ in other.view.envelope])

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from svbench.catalog.gallery import gallery_of
 from svbench.engines.local import Local
 from svbench.errors import ConfigError, DataError
 from svbench.files.clip_view import Gallery
@@ -20,7 +21,6 @@ from svbench.reports.page.choice import choose
 from svbench.reports.page.data import event_groups
 from svbench.reports.page.html import SCRIPTS, STYLES, TEMPLATE, plain, write_page
 from svbench.reports.tables.clip_scores import read_clip_scores
-from svbench.walk.gallery import make_gallery
 from tests.factories.pages import ALIGN, EVENTS, IB, MOTION, make_table, write_page_run
 
 ROOT = Path(__file__).parents[3]
@@ -35,7 +35,7 @@ def page_of(run: Path, count: int = 24) -> Path:
     """Write the page of a run with views of `count` requests, and give its folder."""
     table, scores, out = make_table(), read_clip_scores(run), run / "report"
     choice = choose(table, scores, count)
-    gallery = make_gallery(run, table, list(choice.why), out, Local())
+    gallery = gallery_of(run, table, list(choice.why), out, Local())
     return write_page(run, out, gallery=gallery, choice=choice).parent
 
 

@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
+from svbench.catalog.gallery import gallery_of
 from svbench.engines.local import Local
 from svbench.reports.page.choice import choose
 from svbench.reports.page.html import write_page
 from svbench.reports.tables.clip_scores import read_clip_scores
-from svbench.walk.gallery import make_gallery
 from tests.factories.pages import ALIGN, make_table, write_page_run
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -41,7 +41,7 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = write_page_run(tmp_path_factory.mktemp("run"))
     table, scores, out = make_table(), read_clip_scores(run), run / "report"
     choice = choose(table, scores, 3)
-    gallery = make_gallery(run, table, list(choice.why), out, Local())
+    gallery = gallery_of(run, table, list(choice.why), out, Local())
     return write_page(run, out, gallery=gallery, choice=choice)
 
 

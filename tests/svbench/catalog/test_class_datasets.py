@@ -8,6 +8,7 @@ import pytest
 
 from svbench.catalog import plans as catalog
 from svbench.catalog.class_datasets import SOURCES, find
+from svbench.catalog.runs import plan_run
 from svbench.config import RunConfig
 from svbench.errors import ConfigError, DataError
 from svbench.miniature import landscape as nature
@@ -69,9 +70,7 @@ def test_data_where_none_is_expected_and_none_where_it_is(name: str, tmp_path: P
 @each
 def test_the_usual_columns_are_those_of_tables_2_and_3(name: str, tmp_path: Path) -> None:
     config = RunConfig(dataset=name, limit=1, systems=("real",))
-    plan = catalog.prepare_run(config, tmp_path)()
+    plan = plan_run(config, tmp_path)
     assert [column.name.partition("@")[0] for column in plan.columns] == PAPER_ORDER
     asked = config.model_copy(update={"metrics": ("fad",)})
-    assert [c.name.partition("@")[0] for c in catalog.prepare_run(asked, tmp_path)().columns] == [
-        "fad"
-    ]
+    assert [c.name.partition("@")[0] for c in plan_run(asked, tmp_path).columns] == ["fad"]

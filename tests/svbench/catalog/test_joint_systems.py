@@ -104,4 +104,4 @@ def test_settings_tell_the_miniatures_guidance() -> None:
     config = RunConfig.of(dataset="greatesthits", gamma=(1,), device="cpu")
     (system,) = joint_systems.joint_systems(config, ["cmc-pe"])
     assert system.settings["guidance"] == "sound 1, video 1"
-    assert system.settings["batch"] == str(joint_systems.MINI_BATCH)
+    assert system.settings["batch"] == joint_systems.MINI_BATCH

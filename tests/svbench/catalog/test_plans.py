@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from svbench.catalog import plans as catalog
+from svbench.catalog.runs import plan_run, plan_score
 from svbench.config import RunConfig, ScoreConfig
 from svbench.errors import ConfigError, DataError
 from svbench.miniature.drawing import strokes
 from svbench.protocols import Metric
-from svbench.walk.plan import Plan, Unavailable
+from svbench.walk.plan import Plan, Unavailable, reasons_of
 from tests.factories.clips import write_folder
 from tests.factories.commands import Command
 
@@ -34,7 +35,7 @@ def score_plan(folder: Path, captions: Path | None = None, frames: int = 8) -> P
     paths = write_folder(folder / "clips", 4)
     if captions is not None:
         captions.write_text("".join(f"{p.stem},a stick\n" for p in paths), encoding="utf-8")
-    return catalog.plan_score(
+    return plan_score(
         ScoreConfig(
             generated=(folder / "clips",),
             reference=folder / "clips",
@@ -97,7 +98,7 @@ def test_an_unknown_protocol_is_told(name: str, scale: RunConfig) -> None:
 def test_strict_makes_an_absent_weight_an_error(tmp_path: Path) -> None:
     config = PAPER.model_copy(update={"strict": True, "metrics": ("fvd",), "systems": ("real",)})
     with pytest.raises(DataError, match=r"--strict: FVD .* weights fetch i3d-torchscript"):
-        catalog._columns(config.metrics, config)
+        catalog.columns_of(config.metrics, config)
     del tmp_path
 
 
@@ -110,10 +111,10 @@ def test_scores_that_read_captions_are_usual_only_where_there_are_some(tmp_path:
     assert "ib-av" in names(bare)
     assert "ib-ta" not in names(bare)
     said = "no clip has a caption (see --captions), so IB-TA and IB-TV are not judged"
-    assert said in bare.notes
+    assert said in bare.read().notes
     told = score_plan(tmp_path / "told", captions=tmp_path / "captions.csv")
     assert {"ib-ta", "ib-tv"} <= set(names(told))
-    assert said not in told.notes
+    assert said not in told.read().notes
 
 
 def test_where_some_clips_have_captions_the_columns_say_what_is_missing(tmp_path: Path) -> None:
@@ -121,19 +122,20 @@ def test_where_some_clips_have_captions_the_columns_say_what_is_missing(tmp_path
     paths[0].with_suffix(".txt").write_text("a stick")
     clips = tmp_path / "clips"
     config = ScoreConfig(generated=(clips,), reference=clips, frames=8)
-    plan = catalog.plan_score(config)
+    plan = plan_score(config)
     assert {"ib-ta", "ib-tv"} <= set(names(plan))
     reason = (
         "no caption of 3 of 4 clips of clips (c1, c2, c3) and 3 of 4 clips of the reference "
         "(c1, c2, c3)"
     )
-    assert plan.unavailable["ib-ta@published"] == plan.unavailable["ib-tv@published"] == reason
+    reasons = reasons_of(plan.columns)
+    assert reasons["ib-ta@published"] == reasons["ib-tv@published"] == reason
     only = config.model_copy(update={"metrics": ("av-align-corrected",)})
-    assert names(catalog.plan_score(only)) == ["av-align-corrected"]
+    assert names(plan_score(only)) == ["av-align-corrected"]
 
 
 def test_clips_too_short_for_i3d_leave_its_column_blank(tmp_path: Path) -> None:
-    reasons = score_plan(tmp_path, frames=8).unavailable
+    reasons = reasons_of(score_plan(tmp_path, frames=8).columns)
     assert reasons["fvd@stylegan-v-16f"] == "8 frames are judged, I3D needs 16"
 
 
@@ -151,19 +153,19 @@ def test_a_miniature_keeps_as_many_other_clips_apart_where_sets_are_compared(
     dataset: str, tmp_path: Path
 ) -> None:
     config = RunConfig.of(dataset=dataset, limit=3, systems=("real",), metrics=("fad",))
-    plan = catalog.prepare_run(config, tmp_path)()
+    plan = plan_run(config, tmp_path).read()
     assert len(plan.real) == len(plan.reference) == 3
     files = [{e.recording.path.read_bytes() for e in part} for part in (plan.real, plan.reference)]
     assert not files[0] & files[1]
     assert not {e.id for e in plan.real} & {e.id for e in plan.reference}
     alone = config.model_copy(update={"metrics": ("ib-av",)})
-    assert catalog.prepare_run(alone, tmp_path)().reference == ()
+    assert plan_run(alone, tmp_path).read().reference == ()
 
 
 def test_how_recorded_clips_are_read_is_part_of_the_plan(tmp_path: Path) -> None:
     asked = {"frame_choice": "official", "channels": "first", "limit": 2, "systems": ("real",)}
     config = RunConfig.of(dataset="landscape", metrics=("ib-av",), **asked)
-    spec = catalog.prepare_run(config, tmp_path)().spec
+    spec = plan_run(config, tmp_path).read().spec
     assert (spec.frame_choice, spec.channels) == ("official", "first")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from svbench.catalog.gallery import find_elsewhere
 from svbench.engines.local import Local
 from svbench.files.results import load_scores, load_table
 from svbench.types import Clip
@@ -86,7 +87,10 @@ def test_the_page_shows_the_floor_and_no_clips_of_it(svbench: Command, scored: P
     views = (scored / "report" / "data" / "view-0.js").read_text(encoding="utf-8")
     told = json.loads(views[views.index("\n") : views.rindex(")")])
     assert [view is None for view in told] == [False, True, False]
-    assert set(find_sets(scored, load_table(scored), Local())) == {"mine", "real"}
+    assert set(find_sets(scored, load_table(scored), Local(), find_elsewhere(scored))) == {
+        "mine",
+        "real",
+    }
 
 
 def test_native_clips_have_no_floor(svbench: Command, scored: Path) -> None:

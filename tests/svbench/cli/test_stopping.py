@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from svbench.cli.stopping import stoppable
-from svbench.engines.processes import STOPS
+from svbench.early_stops import STOPS
 from tests.factories.clips import write_folder
 
 WAIT = 60.0  # s for a command to get going, on a busy machine

@@ -1,4 +1,4 @@
-"""Engines: the same answers in the same order, whatever the number of workers."""
+"""Engines: the same results in the same order, whatever the number of workers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_info
 
-from svbench.engines.local import Local, cut
+from svbench.engines.local import Local
+from svbench.engines.protocol import cut
 
 
 @given(st.lists(st.integers()), st.integers(1, 7))
@@ -42,10 +43,10 @@ def test_shards_are_taken_as_they_are_needed(workers: int) -> None:
             yield number
             number += 1
 
-    answers = Local(workers).map(lambda n: n, endless())
-    assert [next(answers) for _ in range(5)] == [0, 1, 2, 3, 4]
+    results = Local(workers).map(lambda n: n, endless())
+    assert [next(results) for _ in range(5)] == [0, 1, 2, 3, 4]
     assert len(taken) <= 5 + 2 * workers
-    answers.close()
+    results.close()
 
 
 def test_workers_work_side_by_side() -> None:
@@ -78,7 +79,7 @@ def test_each_worker_computes_on_one_thread(workers: int) -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_worker_computes_on_one_thread_whatever_torch_was_told(workers: int) -> None:
+def test_a_worker_computes_on_one_thread_whatever_was_set_for_torch(workers: int) -> None:
     """A new thread's first call of torch takes the process's number, over an earlier limit."""
 
     def threads(_number: int) -> int:

@@ -1,4 +1,4 @@
-"""What an extractor said of a clip is kept with all that it was told: pictures, sound, caption."""
+"""Features are kept by all that they are extracted from: pictures, sound, caption."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from svbench.files.store import Store
 from svbench.types import Clip, Example, Sample, SampleSet, Values
 from svbench.walk import extract as module
 from svbench.walk.extract import Extraction, extract
-from svbench.walk.generate import recorded
+from svbench.walk.recorded import recorded
 from tests.factories.clips import SPEC, make_clip, write_clip, write_folder
 
 
@@ -93,7 +93,7 @@ def samples(tmp_path: Path) -> SampleSet:
     return recorded("real", examples, SPEC, Local(1))[0]
 
 
-def described(error: Exception, samples: SampleSet, folder: Path) -> Extraction:
+def extracted(error: Exception, samples: SampleSet, folder: Path) -> Extraction:
     store = Store(folder / "run")
     return extract([Failing(error, 30.0)], samples, store, Local(1), lambda *_: None)
 
@@ -112,7 +112,7 @@ FOREIGN = [
 def test_whatever_is_raised_for_a_clip_is_one_line_and_costs_no_other(
     error: Exception, samples: SampleSet, tmp_path: Path
 ) -> None:
-    found = described(error, samples, tmp_path)
+    found = extracted(error, samples, tmp_path)
     ((request, line),) = found.problems.items()
     assert request == "c2/0"
     assert line.startswith(f"{tmp_path / 'real/c2.mp4'}: found {type(error).__name__} (")
@@ -125,7 +125,7 @@ def test_an_error_of_ours_that_is_not_about_a_clip_is_raised(
     error: SvbenchError, samples: SampleSet, tmp_path: Path
 ) -> None:
     with pytest.raises(type(error), match=str(error)):
-        described(error, samples, tmp_path)
+        extracted(error, samples, tmp_path)
 
 
 def test_a_device_without_memory_is_not_blamed_on_a_clip(
@@ -134,7 +134,7 @@ def test_a_device_without_memory_is_not_blamed_on_a_clip(
     import torch
 
     with pytest.raises(StoppedError, match="no memory left for one clip"):
-        described(torch.OutOfMemoryError("tried to allocate"), samples, tmp_path)
+        extracted(torch.OutOfMemoryError("tried to allocate"), samples, tmp_path)
 
 
 @pytest.mark.parametrize("block", [[[np.nan]], [[np.inf]], [1.0], np.zeros((0, 2))])
@@ -154,7 +154,7 @@ def test_features_that_are_no_numbers_are_not_kept(block: object, tmp_path: Path
     assert not (tmp_path / "run/features").exists()
 
 
-def test_what_reading_a_clip_raises_is_its_problem(
+def test_an_error_while_a_clip_is_read_is_its_problem(
     samples: SampleSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = module.read_sample
@@ -168,5 +168,5 @@ def test_what_reading_a_clip_raises_is_its_problem(
     found = extract([Letters()], samples, Store(tmp_path / "run"), Local(1), lambda *_: None)
     assert found.problems == {
         "c1/0": f"{tmp_path / 'real/c1.mp4'}: found error (resize: empty), expected a clip that "
-        "can be described"
+        "features can be extracted from"
     }

@@ -13,14 +13,16 @@ import cv2
 import numpy as np
 import pytest
 
+from svbench.catalog.gallery import find_elsewhere, gallery_of
 from svbench.engines.local import Local
 from svbench.errors import DataError
 from svbench.files import media
 from svbench.files.clip_view import Gallery, Motion, dump_view, load_view
 from svbench.files.results import load_table
 from svbench.files.store import Kept, Store
-from svbench.types import Clip, ClipSpec, Recording, Request, ResultTable
-from svbench.walk.gallery import envelope, find_sets, make_gallery, thumbnails
+from svbench.types import Clip, ClipSpec, Recording, Request, ResultTable, SampleSet
+from svbench.walk import gallery as module
+from svbench.walk.views import envelope, even, thumbnails
 from tests.factories.clips import SPEC, make_clip, write_folder
 from tests.factories.commands import Command
 from tests.factories.pages import CAPTIONS, EVENTS, MODEL, MOTION, OTHER, make_table, write_page_run
@@ -31,8 +33,12 @@ def run(tmp_path: Path) -> Path:
     return write_page_run(tmp_path / "run")
 
 
+def find_sets(run: Path, table: ResultTable) -> dict[str, SampleSet]:
+    return module.find_sets(run, table, Local(2), find_elsewhere(run))
+
+
 def make(run: Path, requests: Sequence[str], table: ResultTable | None = None) -> Gallery:
-    return make_gallery(run, table or make_table(), requests, run / "report", Local(2))
+    return gallery_of(run, table or make_table(), requests, run / "report", Local(2))
 
 
 def test_a_view_holds_media_and_curves(run: Path) -> None:
@@ -77,13 +83,13 @@ def test_a_view_is_made_once_and_again_when_its_clip_changes(run: Path) -> None:
     video.unlink()
     assert make(run, ["c0/0"]) == first
     assert video.read_bytes() == before
-    told = video.with_suffix(".json")
-    told.write_text(dump_view(replace(first.views[0], digest="of another clip")))
+    record = video.with_suffix(".json")
+    record.write_text(dump_view(replace(first.views[0], digest="of another clip")))
     assert make(run, ["c0/0"]) == first
 
 
 def test_a_clip_that_cannot_be_read_is_named_and_stops_no_other(run: Path) -> None:
-    samples = find_sets(run, make_table(), Local())[MODEL].samples
+    samples = find_sets(run, make_table())[MODEL].samples
     samples[0].recording.path.write_bytes(b"")
     gallery = make(run, ["c0/0"])
     assert [view.system for view in gallery.views] == ["real", OTHER]
@@ -99,12 +105,12 @@ def test_motion_is_that_of_the_clip_or_is_not_kept(run: Path) -> None:
         file.unlink()
     gallery = make(run, ["c0/0"])
     assert [view.motion for view in gallery.views] == [{}, {}, {}]
-    assert gallery.problems == {}  # there is a clip to see and hear all the same
+    assert gallery.problems == {}  # the clip itself is there all the same
 
 
 def test_a_request_that_a_row_was_not_asked_for_has_no_view_there(run: Path) -> None:
     store, table = Store(run), make_table()
-    samples = find_sets(run, table, Local())[MODEL].samples
+    samples = find_sets(run, table)[MODEL].samples
     fewer = store.seal(MODEL, SPEC, [Kept(sample, 0, "") for sample in samples[1:]])
     row = replace(table.rows[1], settings={"set": fewer.digest})
     gallery = make(run, ["c0/0"], replace(table, rows=(table.rows[0], row, table.rows[2])))
@@ -149,14 +155,14 @@ def test_a_file_of_a_view_that_is_not_as_it_was_made_is_made_again(
 )
 def test_a_record_of_a_view_that_was_edited_is_made_again(text: str, run: Path) -> None:
     first = make(run, ["c0/0"])
-    told = (run / "report" / first.views[0].video).with_suffix(".json")
-    before = told.read_bytes()
+    record = (run / "report" / first.views[0].video).with_suffix(".json")
+    before = record.read_bytes()
     edited = text
     if text.startswith('{"'):
         edited = json.dumps({**json.loads(before), **json.loads(text)})
-    told.write_text(edited, encoding="latin-1")
+    record.write_text(edited, encoding="latin-1")
     assert make(run, ["c0/0"]) == first
-    assert told.read_bytes() == before
+    assert record.read_bytes() == before
 
 
 def test_a_record_of_another_view_is_not_taken(run: Path) -> None:
@@ -170,7 +176,7 @@ Lines = list[dict[str, Any]]
 
 
 def exchange_of(*keys: str) -> Callable[[Lines], Lines]:
-    """Exchange what the first two lines say under some keys."""
+    """Exchange the values of some keys in the first two lines."""
 
     def exchange(lines: Lines) -> Lines:
         one, other = ({key: line[key] for key in keys} for line in lines[:2])
@@ -197,10 +203,10 @@ def test_an_edited_manifest_is_refused(edit: Callable[[Lines], Lines], run: Path
     listed = run / "samples" / MODEL / "manifest.jsonl"
     lines = [json.loads(line) for line in listed.read_text(encoding="utf-8").splitlines()]
     listed.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-    assert len(find_sets(run, make_table(), Local())) == 3
+    assert len(find_sets(run, make_table())) == 3
     listed.write_text("".join(json.dumps(line) + "\n" for line in edit(lines)), encoding="utf-8")
     with pytest.raises(DataError) as caught:
-        find_sets(run, make_table(), Local())
+        find_sets(run, make_table())
     assert str(caught.value) == f"{listed}: changed since the run; run the same command again"
 
 
@@ -257,14 +263,14 @@ def test_clips_of_score_that_changed_since_the_run_are_refused(
         for change in (swap, replace_one, lose_one, add_one, spoil_one):
             change(place)
             with pytest.raises(DataError) as caught:
-                find_sets(run, load_table(run), Local(2))
-            said = f"{place}: changed since the run; run the same command again"
-            assert str(caught.value) == said, change
+                find_sets(run, load_table(run))
+            message = f"{place}: changed since the run; run the same command again"
+            assert str(caught.value) == message, change
             for path in place.iterdir():
                 path.unlink()
             for path, content in before.items():
                 path.write_bytes(content)
-            assert find_sets(run, load_table(run), Local()).keys() == {"mine", "real"}
+            assert find_sets(run, load_table(run)).keys() == {"mine", "real"}
 
 
 def test_clips_that_were_left_out_knowingly_are_a_problem_of_their_own(
@@ -326,9 +332,7 @@ def test_thumbnails_are_the_middles_of_equal_stretches() -> None:
 
 def test_odd_sizes_are_filled_up_for_h264(tmp_path: Path) -> None:
     clip = make_clip(0, ClipSpec(8, 8.0, (31, 33), 16000))
-    from svbench.walk.gallery import _even
-
-    video = _even(clip.video)
+    video = even(clip.video)
     assert video.shape == (8, 32, 34, 3)
     np.testing.assert_array_equal(video[:, :31, :33], clip.video)
     media.write_mp4(tmp_path / "a.mp4", video, 8.0, clip.audio, 16000, quick=True)

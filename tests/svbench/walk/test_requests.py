@@ -1,4 +1,4 @@
-"""What a run was asked for, as a list: it identifies real clips, and `score` reads it again."""
+"""The list of a run's requests: it identifies real clips, and `score` reads it again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from svbench.engines.local import Local
 from svbench.errors import DataError
 from svbench.files.results import REQUESTS, Asked, digest_requests, load_requests
 from svbench.types import Example, Recording
-from svbench.walk.request_list import dump_requests, identify_requests
+from svbench.walk.requests import dump_requests, identify_requests
 from tests.factories.clips import write_clip, write_folder
 from tests.factories.commands import Command
 from tests.factories.results import make_table, write_run
@@ -55,8 +55,8 @@ def test_the_list_reads_as_the_clips_it_was_made_of(files: Path) -> None:
     )
     folder = files / "runs" / "mine"
     folder.mkdir(parents=True)
-    asked = identify_requests(examples, Local(2))
-    (folder / "requests.jsonl").write_text(dump_requests(examples, asked, folder))
+    requests = identify_requests(examples, Local(2))
+    (folder / "requests.jsonl").write_text(dump_requests(examples, requests, folder))
     ((name, found),) = manifest.load(folder / "requests.jsonl").items()
     assert name == "mine"
     assert [(e.id, e.caption, e.recording.start) for e in found] == [
@@ -64,28 +64,30 @@ def test_the_list_reads_as_the_clips_it_was_made_of(files: Path) -> None:
         ("b", "", 0.0),
     ]
     assert found[0].recording.path.resolve() == files / "a.mp4"
-    assert identify_requests(found, Local(1)) == asked == load_requests(folder)
+    assert identify_requests(found, Local(1)) == requests == load_requests(folder)
 
 
 def test_a_run_folder_that_is_a_link_leads_to_the_same_files(files: Path) -> None:
     (files / "deep" / "er" / "run").mkdir(parents=True)
     (files / "link").symlink_to(files / "deep" / "er" / "run")
     example = Example("b", "", Recording(files / "b.mp4"))
-    asked = identify_requests([example], Local(1))
-    (files / "link" / "requests.jsonl").write_text(dump_requests([example], asked, files / "link"))
+    requests = identify_requests([example], Local(1))
+    (files / "link" / "requests.jsonl").write_text(
+        dump_requests([example], requests, files / "link")
+    )
     ((found,),) = manifest.load(files / "link" / "requests.jsonl").values()
     assert found.recording.path.exists()
 
 
 def test_requests_are_those_that_were_written_with_the_results(tmp_path: Path) -> None:
-    asked = {"b": Asked("two", "2"), "a": Asked("one", "1")}
+    requests = {"b": Asked("two", "2"), "a": Asked("one", "1")}
     table = make_table()
-    table = replace(table, record={**table.record, REQUESTS: digest_requests(asked)})
+    table = replace(table, record={**table.record, REQUESTS: digest_requests(requests)})
     run = write_run(tmp_path / "run", table)
     assert load_requests(run) is None
-    lines = [{"id": n, "caption": a.caption, "source": a.source} for n, a in asked.items()]
+    lines = [{"id": n, "caption": a.caption, "source": a.source} for n, a in requests.items()]
     (run / "requests.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
-    assert load_requests(run) == load_requests(run / "results.json") == asked
+    assert load_requests(run) == load_requests(run / "results.json") == requests
     (run / "requests.jsonl").write_text(json.dumps(lines[0]) + "\n")
     with pytest.raises(DataError, match=r"requests\.jsonl: found other requests than were written"):
         load_requests(run)
@@ -112,11 +114,11 @@ def test_parts_of_one_set_are_compared_where_they_meet(svbench: Command, tmp_pat
     for reference, name in ((tmp_path / "real", "whole"), (few, "part")):
         done = svbench("score", made, "--reference", reference, "--out", tmp_path / name, *format_)
         assert done.code == 0, done.err
-    asked = svbench(
+    done = svbench(
         "score", few, "--reference", tmp_path / "whole" / "requests.jsonl",
         "--out", tmp_path / "again", *format_,
     )  # fmt: skip
-    assert asked.code == 0, asked.err
+    assert done.code == 0, done.err
     runs = [tmp_path / name for name in ("whole", "part", "again")]
     done = svbench("compare", *runs, "--against", "real", "--format", "json")
     assert done.code == 0, done.err

@@ -1,10 +1,10 @@
-"""`requests.jsonl` of a run folder: what its systems were asked for, as a list of clips.
+"""Requests of a run, and `requests.jsonl` of its folder, which lists them.
 
-One JSON object a line: `id`, `caption` and the real clip (`file`, and where needed `audio` and
-`start`), so that the file is a list which `svbench score --reference` and `--captions` read; paths
-are relative to the run folder. `source` identifies the real clip by its files and start, whatever
-format it is judged in: by it `svbench compare` knows that two runs were asked the same, also where
-one of them is a part of the other.
+The file has one JSON object a line: `id`, `caption` and the real clip (`file`, and where needed
+`audio` and `start`), so that it is a list which `svbench score --reference` and `--captions` read;
+paths are relative to the run folder. `source` identifies the real clip by its files and start,
+whatever format it is judged in: by it `svbench compare` finds that two runs have the same requests,
+also where one of them is a part of the other.
 """
 
 from __future__ import annotations
@@ -12,16 +12,28 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from svbench.engines.local import Engine
+from svbench.engines.protocol import Engine
 from svbench.errors import DataError
 from svbench.files.results import Asked
 from svbench.files.seals import digest_file
 from svbench.files.text import is_plain
-from svbench.types import Example, Recording
+from svbench.types import Example, Recording, Request
+
+
+def seed_for(run_seed: int, request_id: str) -> int:
+    """Return a 63-bit seed that depends on nothing but the run seed and the request."""
+    whole = hashlib.sha256(f"{run_seed}/{request_id}".encode()).digest()
+    return int.from_bytes(whole[:8], "big") >> 1
+
+
+def requests_for(examples: Iterable[Example], repeats: int, run_seed: int) -> tuple[Request, ...]:
+    """Return `repeats` requests for each example; their ids are "<example id>/<repeat>"."""
+    ids = ((e, f"{e.id}/{repeat}") for e in examples for repeat in range(repeats))
+    return tuple(Request(i, e.caption, seed_for(run_seed, i)) for e, i in ids)
 
 
 def identify_requests(examples: Sequence[Example], engine: Engine) -> dict[str, Asked]:
@@ -34,23 +46,23 @@ def identify_requests(examples: Sequence[Example], engine: Engine) -> dict[str, 
     return {e.id: Asked(e.caption, _source(e.recording, digests)) for e in examples}
 
 
-def dump_requests(examples: Sequence[Example], asked: Mapping[str, Asked], folder: Path) -> str:
+def dump_requests(examples: Sequence[Example], requests: Mapping[str, Asked], folder: Path) -> str:
     """Return the text of requests.jsonl, for the run folder that it is to lie in."""
-    lines = (json.dumps(_entry(e, asked[e.id], folder), ensure_ascii=False) for e in examples)
+    lines = (json.dumps(_entry(e, requests[e.id], folder), ensure_ascii=False) for e in examples)
     return "".join(f"{line}\n" for line in lines)
 
 
-def _entry(example: Example, asked: Asked, folder: Path) -> dict[str, Any]:
+def _entry(example: Example, request: Asked, folder: Path) -> dict[str, Any]:
     recording = example.recording
     named = {"file": recording.path, "audio": recording.sound}
     places = {key: _relative(file, folder) for key, file in named.items() if file is not None}
     return {
         "id": example.id,
-        "caption": asked.caption,
-        # a path that no list can hold is left out; requests are told apart without it
+        "caption": request.caption,
+        # a path that no list can hold is left out; `source` identifies the clip without it
         **{key: place for key, place in places.items() if is_plain(place)},
         **({} if recording.start == 0 else {"start": recording.start}),
-        "source": asked.source,
+        "source": request.source,
     }
 
 

@@ -1,0 +1,62 @@
+"""The clips of a run folder for pages and figures: what `svbench.walk.gallery` has to be given.
+
+The clips of `svbench score` are found again by its settings, as its plan found them; motion is read
+back from the features of the metrics of the AV-Align family.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from numpy.typing import NDArray
+
+from svbench.config import ScoreConfig
+from svbench.datasets.scored import load_scored
+from svbench.engines.protocol import Engine
+from svbench.files.clip_view import Gallery
+from svbench.files.results import load_settings
+from svbench.metrics.avalign.events import read_events
+from svbench.types import Features, ResultTable
+from svbench.walk.gallery import Elsewhere, make_gallery
+
+EVENTS: Final = "av-align"  # metrics whose extractor keeps a trajectory of motion
+REAL, REFERENCE = "real", "reference"  # of `svbench score`: the row, and the name of its set
+
+
+class EventMotion:
+    """Reads motion from the audio-visual events of a clip."""
+
+    def reads(self, metric: str) -> bool:
+        """Return whether a metric scores audio-visual events."""
+        return metric.startswith(EVENTS)
+
+    def motion(self, features: Features) -> tuple[float, NDArray[Any]]:
+        """Return the frame rate, frames / s, and the motion (T,), px per frame, of one clip."""
+        (events,) = read_events(features)
+        return events.fps, events.motion[:, 1]
+
+
+def gallery_of(
+    run: Path, table: ResultTable, requests: Sequence[str], out: Path, engine: Engine
+) -> Gallery:
+    """Make the views of some requests in every row of a run; see `make_gallery`."""
+    elsewhere = find_elsewhere(run)
+    return make_gallery(
+        run, table, requests, out, engine, elsewhere=elsewhere, motion=EventMotion()
+    )
+
+
+def find_elsewhere(run: Path) -> Elsewhere:
+    """Return the clips of a run that lie outside its folder, as they lie there now.
+
+    Raises DataError or ConfigError where run.json, a folder or a list cannot be read.
+    """
+    recorded = load_settings(run)
+    if recorded["command"] != ScoreConfig.command:
+        return Elsewhere()
+    config = ScoreConfig.of(**recorded["config"])
+    found = load_scored(config.generated, config.reference, config.captions)
+    made = {name: (found.places[name], name, clips) for name, clips in found.folders.items()}
+    return Elsewhere({REAL: (config.reference, REFERENCE, found.real), **made}, config.pad)

@@ -1,0 +1,109 @@
+"""From a configuration to a plan: what `svbench run` and `svbench score` walk through."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from svbench.catalog.checks import check_captioned, check_captions, check_data, usual_of_captions
+from svbench.catalog.plans import (
+    DATASET_METRICS,
+    DATASETS,
+    DEFAULT_METRICS,
+    WITH_CAPTIONS,
+    columns_of,
+    known,
+    systems_of,
+)
+from svbench.config import RunConfig, ScoreConfig
+from svbench.datasets.scored import load_scored
+from svbench.walk.plan import Data, Plan, RunSettings, metrics_of
+from svbench.walk.shuffled_floor import NOTE, check_floor_names
+
+
+def plan_run(config: RunConfig, out: Path) -> Plan:
+    """Return the plan of `svbench run`, after checking all that can be checked without writing.
+
+    A miniature is drawn into the run folder `out`, so its data are read when that is held. Raises
+    ConfigError for wrong settings, DataError for data or weights that are absent or malformed.
+    """
+    find = known(DATASETS, config.dataset, "dataset")
+    check_data(config)
+    usual = DATASET_METRICS.get(config.dataset, DEFAULT_METRICS[config.scale])
+    columns = columns_of(config.metrics or usual, config)
+    systems = systems_of(config)
+    compared = any(metric.needs_reference for metric in metrics_of(columns))
+
+    def read() -> Data:
+        data = find(config, out, compared=compared)
+        check_captioned(columns, {config.dataset: data.examples})
+        return Data(
+            title=data.title,
+            spec=replace(data.spec, frame_choice=config.frame_choice, channels=config.channels),
+            real=data.examples,
+            reference=data.reference,
+            notes=data.notes,
+        )
+
+    found = read() if config.scale != "mini" else None
+    return Plan(
+        dataset=config.dataset,
+        scale=config.scale,
+        columns=columns,
+        read=lambda: found or read(),
+        settings=settings_of(config),
+        systems=systems,
+        seed=config.seed,
+        repeats=config.repeats,
+        allow_missing=config.allow_missing,
+        strict=config.strict,
+    )
+
+
+def plan_score(config: ScoreConfig, out: Path | None = None) -> Plan:
+    """Return the plan of `svbench score`, whose results are to be written into `out`.
+
+    Raises ConfigError for wrong settings, DataError for clips, lists or captions that are absent
+    or malformed.
+    """
+    check_captions(config.captions)
+    found = load_scored(config.generated, config.reference, config.captions, out)
+    check_floor_names(found.folders)
+    columns, notes = columns_of(config.metrics or DEFAULT_METRICS["score"], config), found.notes
+    if config.metrics:
+        check_captioned(columns, found.folders)
+    else:
+        more = columns_of(WITH_CAPTIONS, config)
+        captioned, reasons = usual_of_captions(more, found, config.strict)
+        columns, notes = (*columns, *captioned), (*notes, *reasons)
+    name = config.reference.resolve().name
+    data = Data(
+        title=f"Clips against {name}",
+        spec=config.spec,
+        real=found.real,
+        folders=found.folders,
+        notes=(f"every clip brought to {config.spec}, from its start", *notes, NOTE),
+    )
+    return Plan(
+        dataset=name,
+        scale="elsewhere",
+        columns=columns,
+        read=lambda: data,
+        settings=settings_of(config),
+        seed=config.seed,
+        pad=config.pad,
+        allow_missing=config.allow_missing,
+        strict=config.strict,
+    )
+
+
+def settings_of(config: RunConfig | ScoreConfig) -> RunSettings:
+    """Return the settings of a run as its run.json holds them."""
+    return RunSettings(
+        command=config.command,
+        values=config.record(),
+        defaults=config.defaults(),
+        growing=config.growing,
+        sampling=config.sampling,
+        coding=config.coding,
+    )

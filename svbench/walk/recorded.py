@@ -1,0 +1,131 @@
+"""Clips that lie on disk: real ones, and those that were made elsewhere.
+
+Nothing is copied: a sample is the path of a file and the digest of what it decodes to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from svbench.engines.protocol import Engine
+from svbench.errors import DataError
+from svbench.files import media
+from svbench.files.store import Originals, digest_set, identify
+from svbench.types import ClipSpec, Example, Sample, SampleSet
+from svbench.walk.plan import Data, Plan
+
+SAME_RATE = 5e-4  # share that two frame rates may differ by; 23.976 and 24 differ by twice that
+UNREADABLE = "unreadable"  # in place of the digest of a clip that cannot be opened
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """The sets of clips on disk that a run begins with.
+
+    Parameters
+    ----------
+    examples : tuple of Example
+        the real clips
+    real : SampleSet
+        the same, as samples
+    problems : mapping from request id to str
+        of the real clips that cannot be opened: one line each
+    reference : SampleSet
+        with which sets are compared: `real`, or real clips that are kept apart
+    folders : tuple of SampleSet
+        made elsewhere
+    """
+
+    examples: tuple[Example, ...]
+    real: SampleSet
+    problems: Mapping[str, str]
+    reference: SampleSet
+    folders: tuple[SampleSet, ...]
+
+    @cached_property
+    def usable(self) -> tuple[Example, ...]:
+        """Return the real clips that can be opened."""
+        return tuple(e for e in self.examples if f"{e.id}/0" not in self.problems)
+
+    @property
+    def originals(self) -> Originals:
+        """Return the usable real clips, as systems that are made of them read them."""
+        samples = tuple(s for s in self.real.samples if s.request_id not in self.problems)
+        return Originals(replace(self.real, samples=samples))
+
+
+def read_recorded(plan: Plan, data: Data, engine: Engine) -> Recorded:
+    """Return the sets of clips on disk; they are opened and hashed, but not decoded.
+
+    Unless the plan allows missing clips, all that cannot be opened are raised as one DataError.
+    """
+    kept_apart = {"real": data.real, "reference": data.reference} if data.reference else {}
+    named = {**(kept_apart or {"reference": data.real}), **data.folders}
+    found = [recorded(n, e, data.spec, engine, pad=plan.pad) for n, e in named.items()]
+    if not plan.allow_missing:
+        raise_problems(found)
+    (real, problems), *others = found
+    reference = others.pop(0)[0] if data.reference else real
+    return Recorded(data.real, real, problems, reference, tuple(samples for samples, _ in others))
+
+
+def recorded(
+    name: str,
+    examples: Sequence[Example],
+    spec: ClipSpec,
+    engine: Engine,
+    *,
+    pad: bool = False,
+) -> tuple[SampleSet, dict[str, str]]:
+    """Return clips on disk as a set, and by request one line for each that cannot be judged.
+
+    A clip that cannot be opened or lacks a stream is found now, from the headers, and not hours
+    later.
+    """
+
+    def sample_of(example: Example) -> tuple[Sample, str | None]:
+        sample = Sample(f"{example.id}/0", example.caption, example.recording, UNREADABLE)
+        try:
+            digest, stamp = identify(example.recording, spec, pad=pad)
+        except DataError as error:
+            return sample, str(error)
+        return replace(sample, digest=digest, stamp=stamp), None
+
+    found = list(engine.map(sample_of, examples))
+    samples = tuple(sample for sample, _ in found)
+    problems = {sample.request_id: problem for sample, problem in found if problem is not None}
+    return SampleSet(name, spec, samples, digest_set(spec, samples), pad=pad), problems
+
+
+def raise_problems(found: Sequence[tuple[SampleSet, Mapping[str, str]]]) -> None:
+    """Raise DataError where clips of any set cannot be judged, with one hint on how to go on."""
+    bad = [(samples, problems) for samples, problems in found if problems]
+    if not bad:
+        return
+    lines = [line for _, problems in bad for line in problems.values()]
+    total = sum(len(samples.samples) for samples, _ in bad)
+    hint = (
+        f"{len(lines)} of {total} clips cannot be judged; mend them, or leave them out "
+        "knowingly with --allow-missing"
+    )
+    raise DataError.of([*lines, hint])
+
+
+def already_at_rate(samples: SampleSet, engine: Engine) -> tuple[int, int]:
+    """Count the video files of a recorded set whose frame rate is the judged one, and all files.
+
+    Which source frame they show was decided by whoever cut them.
+    """
+
+    def alike(path: Path) -> bool:
+        try:
+            rate = media.frame_rate(path)
+        except DataError:  # it is reported where the clip is read
+            return False
+        return rate is not None and abs(float(rate) / samples.spec.fps - 1) < SAME_RATE
+
+    files = list(dict.fromkeys(sample.recording.path for sample in samples.samples))
+    return sum(engine.map(alike, files)), len(files)

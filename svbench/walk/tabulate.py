@@ -1,0 +1,106 @@
+"""From judged rows to the files of a run: requests.jsonl, scores.csv and results.json."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from svbench.engines.protocol import Engine
+from svbench.files.results import (
+    REQUESTS,
+    REQUESTS_FILE,
+    SCORES,
+    digest_requests,
+    dump_scores,
+    dump_table,
+)
+from svbench.files.writing import write_text
+from svbench.protocols import Metric
+from svbench.types import Column, ResultTable, Row, SampleSet
+from svbench.walk.halves import HALVES_NOTE, Halves
+from svbench.walk.plan import Columns, Data, Plan, Unavailable
+from svbench.walk.recorded import Recorded, already_at_rate
+from svbench.walk.requests import dump_requests, identify_requests
+from svbench.walk.shuffled_floor import ClipLine
+
+
+def write_results(
+    out: Path,
+    plan: Plan,
+    data: Data,
+    clips: Recorded,
+    columns: Columns,
+    judged: Sequence[tuple[Row, Sequence[ClipLine]]],
+    engine: Engine,
+) -> ResultTable:
+    """Write the table of a run and what it rests on; results.json, which names the others, last."""
+    scores = dump_scores([line for _, lines in judged for line in lines])
+    requests = identify_requests(clips.usable, engine)
+    table = ResultTable(
+        title=data.title,
+        dataset=plan.dataset,
+        scale=plan.scale,
+        spec=data.spec,
+        columns=tuple(map(_column, columns)),
+        rows=tuple(row for row, _ in judged),
+        notes=tuple(_notes(plan, data, clips, columns, engine)),
+        record={
+            **_record(plan, data, clips),
+            SCORES: hashlib.sha256(scores.encode()).hexdigest(),
+            REQUESTS: digest_requests(requests),
+        },
+    )
+    write_text(out / REQUESTS_FILE, dump_requests(clips.usable, requests, out))
+    write_text(out / "scores.csv", scores)
+    write_text(out / "results.json", dump_table(table))
+    return table
+
+
+def _column(column: Metric | Unavailable) -> Column:
+    settings = {} if isinstance(column, Unavailable) else dict(column.settings)
+    return Column(column.name, column.title, column.better, settings)
+
+
+def _record(plan: Plan, data: Data, clips: Recorded) -> Mapping[str, Any]:
+    reference = {"reference set": clips.reference.digest} if data.reference else {}
+    return {
+        "seed": plan.seed,
+        "real clips": len(clips.usable),
+        "real set": clips.real.digest,
+        **reference,
+    }
+
+
+def _notes(
+    plan: Plan, data: Data, clips: Recorded, columns: Columns, engine: Engine
+) -> Iterator[str]:
+    """Yield the notes that stand below the table."""
+    yield from data.notes
+    if any(isinstance(column, Halves) for column in columns):
+        yield HALVES_NOTE
+    if clips.problems:
+        first = next(iter(clips.problems.values()))
+        yield f"{len(clips.problems)} of {len(data.real)} real clips left out; {first}"
+    yield from _frame_notes(plan, clips.real, engine)
+
+
+def _frame_notes(plan: Plan, real: SampleSet, engine: Engine) -> Iterator[str]:
+    """Yield notes on the times of frames: late by choice, or decided elsewhere."""
+    fps = real.spec.fps
+    cut = f"ffmpeg -r {fps:g}, as the paper's script does"
+    if real.spec.frame_choice == "official":
+        yield (
+            f"frame choice official: recorded clips show what {cut}, would: some 0.15 s late from "
+            "24 or 30 frames/s, the sound in place; compare with tables of the same choice only"
+        )
+    if plan.scale == "mini":
+        return
+    alike, files = already_at_rate(real, engine)
+    if alike:
+        yield (
+            f"{alike} of {files} files of real clips are at {fps:g} frames/s already, so "
+            f"whoever cut them chose their frames, and no --frame-choice moves them: segments by "
+            f"{cut}, are some 0.15 s late, the sound in place"
+        )
