@@ -28,22 +28,21 @@ def loss_over_time(
     Example: svbench loss-over-time --dataset greatesthits --out fig2 runs/my-model/joint
     """
     from svbench.config import find_data_root
-    from svbench.training.plans import draw_loss
+    from svbench.reports.figures.loss_curves import LossCurves, draw
+    from svbench.training.loss_over_time import loss_curves
+    from svbench.training.plans import TrainConfig
 
     check_folder(out)
+    config = TrainConfig(
+        dataset=data.dataset,
+        scale=data.scale,
+        bases=base or (),
+        data_root=find_data_root(data.scale, data.data_root),
+        captions=data.captions,
+        cpu=cpu,
+    )
     with progress_bars() as bars:
-        picture = draw_loss(
-            dataset=data.dataset,
-            scale=data.scale,
-            joint=joint,
-            bases=base or [],
-            data_root=find_data_root(data.scale, data.data_root),
-            captions=data.captions,
-            gamma=gamma,
-            levels=levels,
-            clips=clips,
-            out=out,
-            progress=bars,
-            cpu=cpu,
-        )
+        curves = loss_curves(config, joint, out, bars, gamma=gamma, levels=levels, clips=clips)
+    picture = out / "loss-over-time.svg"
+    draw([LossCurves(c.title, c.times, c.audio, c.video) for c in curves], picture)
     typer.echo(f"loss over time steps: {picture}")

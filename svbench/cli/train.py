@@ -97,22 +97,22 @@ def train(
     check_folder(out)
     from svbench.config import find_data_root
     from svbench.training.joint import train as train_joint
-    from svbench.training.plans import plan_training
+    from svbench.training.plans import TrainConfig, plan_training
 
+    config = TrainConfig(
+        dataset=data.dataset,
+        scale=data.scale,
+        mixer=mixer,
+        bases=base or (),
+        data_root=find_data_root(data.scale, data.data_root),
+        captions=data.captions,
+        limit=limit,
+        preset=preset,
+        epochs=epochs,
+        settings=settings.changed(),
+        cpu=cpu,
+    )
     with progress_bars() as bars:
-        training = plan_training(
-            dataset=data.dataset,
-            scale=data.scale,
-            mixer=mixer,
-            bases=base or [],
-            data_root=find_data_root(data.scale, data.data_root),
-            captions=data.captions,
-            limit=limit,
-            given=settings.changed(),
-            out=out,
-            cpu=cpu,
-            preset=preset,
-            epochs=epochs,
-        )
+        training = plan_training(config, out)
         result = train_joint(training, out, bars, typer.echo, cpu=cpu)
     typer.echo(f"joint weights: {result}   losses: {out / 'loss.csv'}")

@@ -30,7 +30,8 @@ def train_extractors(
     check_folder(out)
     from svbench.training.miniature import extractors
     from svbench.training.miniature import scenes as scene_extractors
+    from svbench.training.miniature.recipes import ExtractorRecipe
 
-    settings = extractors.Course(clips=clips, seed=seed, threads=threads)
-    (scene_extractors if scenes else extractors).train(out, settings, typer.echo)
+    recipe = ExtractorRecipe(clips=clips, seed=seed, threads=threads)
+    (scene_extractors if scenes else extractors).train(out, recipe, typer.echo)
     typer.echo(f"weights, and how they came about: {out / 'MADE.json'}")

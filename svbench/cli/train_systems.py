@@ -55,8 +55,10 @@ def train_systems(
     """
     check_folder(out)
     from svbench.training.miniature import systems
+    from svbench.training.miniature.recipes import SystemsRecipe
 
-    settings = systems.changed(
+    kinds = systems.mixer_kinds(mixers, dataset)
+    recipe = SystemsRecipe.of(
         dataset=dataset,
         base_audio_steps=base_audio_steps,
         base_video_steps=base_video_steps,
@@ -64,9 +66,7 @@ def train_systems(
         clips=clips,
         seed=seed,
         clearer=clearer,
-    )
-    kinds = systems.mixer_kinds(mixers, dataset)
-    recipe = systems.shortened(settings, share)
+    ).shortened(share)
     with progress_bars() as bars:
         systems.train(out, kinds, recipe, bars, typer.echo, seeds=seeds, workers=workers)
     typer.echo(f"weights: {out / 'weights'}")

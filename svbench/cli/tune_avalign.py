@@ -37,13 +37,27 @@ def tune_avalign(
     Example: svbench tune-avalign --data-root vis-data-256 --actions hit
     """
     from svbench.engines.local import Local
-    from svbench.training.detectors import FPS, Asked, tune
+    from svbench.reports.figures.hit_traces import HitTrace, draw
+    from svbench.training.detectors import FPS, TuningConfig, tune
 
     alone = fps is not None and data_root is None
     options.check_together("--fps", alone, "beside --data-root: drawn clips have their own rate")
-    settings = Asked(data_root, actions, tolerance, clips, FPS if fps is None else fps, seed)
+    config = TuningConfig(
+        data_root=data_root,
+        actions=actions,
+        tolerance=tolerance,
+        clips=clips,
+        fps=FPS if fps is None else fps,
+        seed=seed,
+    )
     check_folder(out)
     with progress_bars() as progress:
-        typer.echo(tune(settings, out, Local(workers), progress))
+        tuning = tune(config, out, Local(workers), progress)
+    traces = [
+        HitTrace(t.title, t.times, t.motion, t.unit, t.hits, t.onsets, t.peaks)
+        for t in tuning.worst
+    ]
+    draw(traces, out / "worst.svg")
+    typer.echo(tuning.table)
     typer.echo(f"settings and figures: {out / 'tuned.json'}   worst clips: {out / 'worst.svg'}")
     typer.echo(f"as detectors: --metrics av-align-corrected@{out / 'tuned.json'}")

@@ -1,1 +1,1 @@
-"""Data sets: each loader turns files on disk into Examples."""
+"""Loaders of data sets: files on disk -> Examples."""

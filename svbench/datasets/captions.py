@@ -1,8 +1,8 @@
-"""Captions of other people's clips: from a list that is named, or from files beside the clips.
+"""Captions of clips in folders and lists: from a list by name, or from files beside the clips.
 
 A list            JSONL (`id` or `file`, and `caption`, `prompt` or `text`) or CSV of two columns
-                  (file or id, caption), with or without a heading of these names. `--captions`
-                  names one, which then has a caption for every clip and for no other.
+                  (file or id, caption), with or without a header of these names. The list of
+                  `--captions` must have a caption for every clip.
 Beside the clips  `captions.jsonl`, `captions.csv` or `metadata.jsonl` (the form of Hugging Face's
                   folders) at the top of a folder, and for each clip a `.txt` file of its stem.
                   They may leave clips out; a clip that is in the list takes its caption from there.
@@ -21,7 +21,7 @@ from svbench.files.endings import is_video
 from svbench.files.text import read_csv, read_jsonl, read_lines
 from svbench.types import Example
 
-LISTS: Final = ("captions.jsonl", "captions.csv", "metadata.jsonl")  # read unasked
+LISTS: Final = ("captions.jsonl", "captions.csv", "metadata.jsonl")  # read without --captions
 
 Sets = Mapping[str, tuple[Example, ...]]
 
@@ -29,7 +29,7 @@ Sets = Mapping[str, tuple[Example, ...]]
 def beside(
     folder: Path, examples: Sequence[Example]
 ) -> tuple[tuple[Example, ...], tuple[str, ...]]:
-    """Return the clips of a folder with the captions that lie beside them, and notes on these.
+    """Return the clips of a folder with the captions beside them, and notes on their source.
 
     Raises DataError where a list is malformed, or there are several.
     """
@@ -39,13 +39,14 @@ def beside(
             f"{folder}: found {' and '.join(file.name for file in listed)} in it, expected one "
             "list of captions; or name one by --captions"
         )
-    known = dict(_listed(listed[0], every=False)) if listed else {}
-    of_text = {e.id: text for e in examples if e.id not in known and (text := _text_beside(e))}
-    told = tuple(replace(e, caption=known.get(e.id) or of_text.get(e.id, "")) for e in examples)
+    of_list = dict(_listed(listed[0], every=False)) if listed else {}
+    of_text = {e.id: text for e in examples if e.id not in of_list and (text := _text_beside(e))}
+    captions = of_text | of_list
+    captioned = tuple(replace(e, caption=captions.get(e.id, "")) for e in examples)
     notes = []
     if listed:
-        count = sum(example.id in known for example in examples)
-        more = len(known) - count
+        count = sum(example.id in of_list for example in examples)
+        more = len(of_list) - count
         absent = f", which has captions of {more} clips that are not there" if more else ""
         notes.append(f"captions of {count} of {len(examples)} clips from {listed[0].name}{absent}")
         if systems := _systems(listed[0]):
@@ -55,16 +56,16 @@ def beside(
             )
     if of_text:
         notes.append(f"captions of {len(of_text)} of {len(examples)} clips from .txt beside them")
-    return told, tuple(notes)
+    return captioned, tuple(notes)
 
 
 def is_caption(file: Path) -> bool:
-    """Return whether a file holds the caption of a clip, if one of its stem lies beside it."""
+    """Return whether a file is a caption, provided that a clip of its stem lies beside it."""
     return file.suffix == ".txt" and file.is_file()
 
 
 def _text_beside(example: Example) -> str:
-    """Return what the text file of a clip's stem says, in one line; "" without one."""
+    """Return the text of the file of a clip's stem in one line; "" without one."""
     file = example.recording.path.with_suffix(".txt")
     if not is_caption(file):
         return ""
@@ -72,7 +73,7 @@ def _text_beside(example: Example) -> str:
 
 
 def _systems(file: Path) -> int:
-    """Return how many systems the lines of a list name; 0 where it is one set."""
+    """Return the number of systems in a list; 0 where it is one set."""
     if file.suffix.lower() != ".jsonl":
         return 0
     lines = read_jsonl(file, "a list of captions, one JSON object a line")
@@ -81,9 +82,9 @@ def _systems(file: Path) -> int:
 
 
 def with_captions(sets: Sets, path: Path) -> dict[str, tuple[Example, ...]]:
-    """Put captions to examples; a clip without caption is an error.
+    """Return examples with the captions of a list, which may hold those of further clips.
 
-    A list may hold more: one of a whole test set serves any part of it.
+    Raises DataError for a clip without caption.
     """
     captions = read_captions(path)
     ids = {example.id for examples in sets.values() for example in examples}
@@ -99,12 +100,12 @@ def with_captions(sets: Sets, path: Path) -> dict[str, tuple[Example, ...]]:
 
 
 def read_captions(path: Path) -> dict[str, str]:
-    """Read captions by clip id from JSONL (`id` or `file`, `caption`) or CSV (file, caption)."""
+    """Return captions by clip id from JSONL (`id` or `file`, `caption`) or CSV (file, caption)."""
     return dict(_listed(path, every=True))
 
 
 def _listed(path: Path, *, every: bool) -> list[tuple[str, str]]:
-    """Read id and caption of each line; unless `every` has one, lines without are left out."""
+    """Return id and caption of each line; with `every`, raise DataError for a line without one."""
     of_lines = path.suffix.lower() == ".jsonl"
     found = list(_caption_lines(path, every=every) if of_lines else _caption_rows(path))
     check_ids((name for name, _ in found), str(path))

@@ -1,4 +1,4 @@
-"""The Greatest Hits: a drumstick strikes and scratches things; 977 videos, 733 train, 244 test.
+"""The Greatest Hits: a drumstick strikes and scratches objects; 977 videos, 733 train, 244 test.
 
 `load` turns a folder into Examples of 4 s. It never writes into the folder.
 
@@ -15,15 +15,14 @@ Conventions
 -----------
 Segment K of a recording is [4 K, 4 K + 4) s; its id is `<id>-KKK`. Only whole segments count.
 A caption list is a CSV file without header: path of a segment, caption. Its segments, in its
-order, are then the data set. A listed path is looked for as given (from the working directory),
-then from the list's own folder, then by its name in the data folder, and last as segment K of
-the raw recording. Where no list is given and the folder holds `flist_<split>.csv`, that is it;
-without any list every whole segment is taken, and the caption is "hitting with a stick", as in
-the protocol of ASVA.
+order, are then the data set. A listed path is resolved from the working directory, then
+from the list's own folder, then by its name in the data folder, and last as segment K of the raw
+recording. The default list is `flist_<split>.csv` in the data folder; without any list every whole
+segment is taken, and the caption is "hitting with a stick", as in the protocol of ASVA.
 
 Onsets are the annotated times of `<id>_times.txt` (a line: time in s, material, action,
 reaction) within the segment, counted from its start; None where that file is absent. In the
-real annotations 38.5 % of the events have the action "None": the annotators left it open.
+real annotations 38.5 % of the events have the action "None": it was not annotated.
 
 References
 ----------
@@ -62,7 +61,7 @@ SAFE_ID: Final = re.compile(r"[\w-]+")  # no separators and no dots: ids become 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One annotated contact of stick and thing."""
+    """One annotated contact of stick and object."""
 
     time: float  # s from the start of the recording
     action: str
@@ -70,7 +69,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Four seconds of a recording, before its files are looked up."""
+    """Four seconds of a recording, and the files that hold them."""
 
     video: str  # id of the recording
     number: int
@@ -84,10 +83,9 @@ def load(
     split: str = "test",
     captions: Path | None = None,
     actions: Collection[str] = ACTIONS,
-    min_gap: float = 0.0,
     limit: int | None = None,
 ) -> tuple[Example, ...]:
-    """Read the examples of a split, in list order.
+    """Load the examples of a split, in list order.
 
     Parameters
     ----------
@@ -99,23 +97,28 @@ def load(
         caption list (Default value = `flist_<split>.csv` in `root`, if it is there)
     actions : collection of str
         actions that count as onsets (Default value = all: hit, scratch and None)
-    min_gap : float
-        an onset nearer than this to the one before is dropped, in seconds (Default value = 0)
     limit : int, optional
         take the first so many (Default value = all)
+
+    Raises
+    ------
+    ConfigError
+        for an impossible split, action or limit
+    DataError
+        where the folder, a list or recordings are missing, or a line is malformed
     """
-    _check_settings(split, actions, min_gap, limit)
+    _check_settings(split, actions, limit)
     check_folder(root, "Greatest Hits")
     with reached(captions or root):
         found = islice(_segments(root, split, captions), limit)
-        examples = tuple(_annotated(root, found, actions, min_gap))
+        examples = tuple(_annotated(root, found, actions))
     if not examples:
         raise DataError(f"{root}: found no whole segment of {SPEC.duration:g} s in split {split}")
     return examples
 
 
 def notes(root: Path, split: str = "test", captions: Path | None = None) -> tuple[str, ...]:
-    """Return what a reader must know of the captions: that no list gives them."""
+    """Return a note on the captions where no list has them."""
     if captions is not None or _listing(root, split).is_file():
         return ()
     return (
@@ -137,33 +140,29 @@ def _segments(root: Path, split: str, captions: Path | None) -> Iterator[Segment
 
 
 def _annotated(
-    root: Path, segments: Iterable[Segment], actions: Collection[str], min_gap: float
+    root: Path, segments: Iterable[Segment], actions: Collection[str]
 ) -> Iterator[Example]:
     events: dict[str, list[Event] | None] = {}
     for segment in segments:
         if segment.video not in events:
             events[segment.video] = _read_events(root / f"{segment.video}_times.txt")
-        onsets = _onsets(events[segment.video], segment.number, actions, min_gap)
+        onsets = _onsets(events[segment.video], segment.number, actions)
         name = f"{segment.video}-{segment.number:03d}"
         yield Example(name, segment.caption, segment.recording, onsets)
 
 
-def _check_settings(
-    split: str, actions: Collection[str], min_gap: float, limit: int | None
-) -> None:
+def _check_settings(split: str, actions: Collection[str], limit: int | None) -> None:
     check_settings(split, limit)
     unknown = sorted(set(actions) - ACTIONS)
     if unknown or not actions:
         raise ConfigError(f"actions: got {unknown or 'none'}, expected some of {sorted(ACTIONS)}")
-    if not (math.isfinite(min_gap) and min_gap >= 0):
-        raise ConfigError(f"min_gap: got {min_gap}, expected seconds from 0 on")
 
 
 # --- the lists ---------------------------------------------------------------------------------
 
 
 def _read_ids(root: Path, split: str) -> list[str]:
-    """Read `<split>.txt`: one id a line."""
+    """Return the ids of `<split>.txt`, one a line."""
     path = root / f"{split}.txt"
     if not path.is_file():
         found = ", ".join(sorted(p.name for p in root.glob("*.txt") if SAFE_ID.fullmatch(p.stem)))
@@ -183,7 +182,7 @@ def _read_ids(root: Path, split: str) -> list[str]:
 
 
 def _read_captions(path: Path) -> list[tuple[str, str]]:
-    """Read a caption list: path of a segment, caption."""
+    """Return the paths and captions of a caption list."""
     rows = read_rows(path)
     bad = [str(number) for number, row in rows if not _is_caption_row(row)]
     if bad:
@@ -212,7 +211,7 @@ def _refuse_duplicates(path: Path, listed: Sequence[str]) -> None:
 
 
 def _whole_segments(root: Path, ids: Sequence[str]) -> Iterator[Segment]:
-    """Cut every listed recording into whole segments; lengths are read one by one."""
+    """Yield the whole segments of every listed recording; durations are read one by one."""
     raws = {name: _raw(root, name) for name in ids}
     missing = [name for name, raw in raws.items() if raw is None]
     if missing:
@@ -227,11 +226,11 @@ def _whole_segments(root: Path, ids: Sequence[str]) -> Iterator[Segment]:
 
 
 def _listed_segments(root: Path, split: str, captions: Path) -> list[Segment]:
-    """Look up every segment of a caption list."""
+    """Return every segment of a caption list with its files."""
     segments, missing = [], []
     for path, caption in _read_captions(captions):
         match = SEGMENT.fullmatch(Path(path).name)
-        assert match is not None  # _read_captions let it through
+        assert match is not None  # checked by _read_captions
         video, number = match["id"], int(match["k"])
         recording = _find(root, captions, path, video, number)
         if recording is None:
@@ -258,20 +257,20 @@ def _find(root: Path, captions: Path, path: str, video: str, number: int) -> Rec
 def _refuse_other_split(
     root: Path, split: str, captions: Path, segments: Sequence[Segment]
 ) -> None:
-    """Refuse a caption list of training clips where test clips were asked for."""
+    """Raise DataError for a caption list of recordings that are not in the split."""
     if not (root / f"{split}.txt").is_file():
         return
-    known = set(_read_ids(root, split))
-    strangers = sorted({segment.video for segment in segments} - known)
-    if strangers:
+    listed = set(_read_ids(root, split))
+    others = sorted({segment.video for segment in segments} - listed)
+    if others:
         raise DataError(
-            f"{captions}: {len(strangers)} listed recordings are not in {split}.txt: "
-            f"{names(strangers)}; is it the list of another split?"
+            f"{captions}: {len(others)} listed recordings are not in {split}.txt: "
+            f"{names(others)}; is it the list of another split?"
         )
 
 
 def _raw(root: Path, name: str) -> Recording | None:
-    """Find the files of a whole recording, or None without a video."""
+    """Return the files of a whole recording, or None without a video."""
     video = next((p for end in VIDEOS if (p := root / f"{name}{end}").is_file()), None)
     sound = next((p for end in SOUNDS if (p := root / f"{name}{end}").is_file()), None)
     return None if video is None else Recording(video, sound=sound)
@@ -285,7 +284,7 @@ def _segment_of(raw: Recording, number: int) -> Recording:
 
 
 def _read_events(path: Path) -> list[Event] | None:
-    """Read `<id>_times.txt`, earliest first; None where there is no such file."""
+    """Return the events of `<id>_times.txt`, earliest first; None without the file."""
     if not path.is_file():
         return None
     lines = read_lines(path, "annotated times")
@@ -308,16 +307,11 @@ def _event(path: Path, number: int, line: str) -> Event:
 
 
 def _onsets(
-    events: Sequence[Event] | None, number: int, actions: Collection[str], min_gap: float
+    events: Sequence[Event] | None, number: int, actions: Collection[str]
 ) -> tuple[float, ...] | None:
-    """Return the times of the wanted events within a segment, from the segment's start."""
+    """Return the times of these actions within a segment, from the segment's start."""
     if events is None:
         return None
     begin = number * SPEC.duration
-    onsets: list[float] = []
-    for event in events:
-        time = event.time - begin
-        wanted = event.action in actions and 0 <= time < SPEC.duration
-        if wanted and (not onsets or time - onsets[-1] >= min_gap):
-            onsets.append(time)
-    return tuple(onsets)
+    times = [event.time - begin for event in events if event.action in actions]
+    return tuple(time for time in times if 0 <= time < SPEC.duration)

@@ -6,19 +6,19 @@ Forms on disk
 -------------
 folders     `videos/<split>/<class>/<file>.mp4` (ASVA's layout), or the same without `videos/`.
             Every video below the split is taken, one of each class in turn, so that the first
-            few of them show all classes.
+            few cover all classes.
 with a list a text file with a line `<class>/<file>` for each clip, or a CSV file without header
             with a caption in the second column. Its clips, in its order, are then the data set.
             `<split>.txt` in the folder is such a list; another one may be given. A listed file
             is looked for below `videos/<split>`, `<split>`, `videos` and the folder itself; its
             ending may be left out.
 
-Which clips the paper tested on cannot be known: its list was drawn at random from a list that
-was not published. Whoever compares with its figures should name the list that was used.
+The test clips of the paper are unknown: they were drawn at random from a list that was not
+published. Name the list that was used when you compare with its figures.
 
 Conventions
 -----------
-The id of a clip is `<class>/<file>` without ending. Where its list tells no caption, that is the
+The id of a clip is `<class>/<file>` without ending. Without a caption in the list, it is the
 class, with blanks for underscores, as in the paper. A clip is judged from its start.
 
 References
@@ -55,7 +55,7 @@ def load(
     listing: Path | None = None,
     allow_missing: bool = False,
 ) -> tuple[Example, ...]:
-    """Read the examples of a split.
+    """Load the examples of a split.
 
     Parameters
     ----------
@@ -69,8 +69,15 @@ def load(
         list of clips, a line `<class>/<file>` or `<class>/<file>,<caption>` each (Default value =
         `<split>.txt` in `root`, if it is there; else every clip in the split's folder)
     allow_missing : bool
-        keep clips that are listed and not there, for a run that leaves them out and says so;
-        otherwise they are an error (Default value = False)
+        keep listed clips that are not there, for a run that leaves them out; otherwise they are
+        an error (Default value = False)
+
+    Raises
+    ------
+    ConfigError
+        for an impossible split or limit
+    DataError
+        where the folder, the list or clips are missing, or a line is malformed
     """
     check_settings(split, limit)
     check_folder(root, NAME)
@@ -82,7 +89,7 @@ def load(
     places = _places(root, split)
     with reached(listed):
         stems = Stems()
-        examples = [_example(line, caption, places, stems) for line, caption in rows]
+        examples = [_listed_example(line, caption, places, stems) for line, caption in rows]
         check_ids((example.id for example in examples), str(listed))
         missing = [e.id for e in examples if not e.recording.path.is_file()]
     if missing and not allow_missing:
@@ -108,19 +115,19 @@ def _shown(places: tuple[Path, ...]) -> str:
     return " or ".join(str(place) for place in places if place.is_dir())
 
 
-def _example(line: str, caption: str, places: tuple[Path, ...], stems: Stems) -> Example:
-    """Look a listed clip up; one that is nowhere is named at its first place."""
+def _listed_example(line: str, caption: str, places: tuple[Path, ...], stems: Stems) -> Example:
+    """Return a listed clip; the path of a missing one is that of its first place."""
     named = PurePosixPath(line)
     ended = is_video(named)
     stem = named.stem if ended else named.name
     files = (_find(place / named, stem, ended, stems) for place in places)
     usual = places[0] / (line if ended else f"{line}.mp4")
     path = next((file for file in files if file is not None), usual)
-    return _told(path, stem, named.parent.name, caption)
+    return _example(path, stem, named.parent.name, caption)
 
 
 def _find(file: Path, stem: str, ended: bool, stems: Stems) -> Path | None:
-    """Find a file by its name, or by its stem where its ending was left out."""
+    """Return a file by its name, or by its stem where its ending was left out; None without one."""
     beside = [path for path in stems.beside(file.parent, stem) if is_video(path)]
     if ended:
         return file if file in beside else None
@@ -132,12 +139,12 @@ def _find(file: Path, stem: str, ended: bool, stems: Stems) -> Path | None:
     return next(iter(beside), None)
 
 
-def _told(path: Path, stem: str, folder: str, caption: str = "") -> Example:
+def _example(path: Path, stem: str, folder: str, caption: str = "") -> Example:
     return Example(f"{folder}/{stem}", caption or folder.replace("_", " "), Recording(path))
 
 
 def _read_list(path: Path) -> list[tuple[str, str]]:
-    """Read clips `<class>/<file>` (more folders may stand before) and captions, empty if untold."""
+    """Return clips `<class>/<file>` (further folders may precede) and captions, "" without one."""
     expected = "expected lines <class>/<file>.mp4, or <class>/<file>.mp4,caption"
     stripped = ([field.strip() for field in row] for _, row in read_rows(path))
     rows = [row for row in stripped if any(row)]
@@ -155,7 +162,7 @@ def _is_row(row: Sequence[str]) -> bool:
 
 
 def _found(root: Path, split: str) -> Iterator[Example]:
-    """Take every clip of the split's folder, one of each class in turn."""
+    """Yield every clip of the split's folder, one of each class in turn."""
     folder = next((place for place in _places(root, split)[:2] if place.is_dir()), None)
     if folder is None:
         inside = sorted(path.name for path in root.iterdir())
@@ -165,7 +172,7 @@ def _found(root: Path, split: str) -> Iterator[Example]:
         )
     classes = [sorted(_clips(place)) for place in sorted(folder.iterdir()) if place.is_dir()]
     turns = chain.from_iterable(zip_longest(*classes))
-    examples = [_told(path, path.stem, path.parent.name) for path in turns if path]
+    examples = [_example(path, path.stem, path.parent.name) for path in turns if path]
     if not examples:
         raise DataError(f"{folder}: found no clip in it, expected files <class>/<file>.mp4")
     check_ids((example.id for example in examples), str(folder))

@@ -1,4 +1,4 @@
-"""What loaders of data sets with lists of clips have in common: settings, files, messages."""
+"""Settings, files and messages that the loaders of data sets with lists of clips share."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Final
 from svbench.errors import ConfigError, DataError
 from svbench.files.text import read_csv, shown
 
-SHOWN: Final = 5  # names spelled out in one message
-SPLITS: Final = ("train", "test")  # what every data set has
+SHOWN: Final = 5  # names in one message
+SPLITS: Final = ("train", "test")  # of every data set
 PLAIN: Final = re.compile(r"[\w-]+")  # no separators and no dots: a split becomes a file name
 
 
 def check_settings(split: str, limit: int | None) -> None:
-    """Raise ConfigError if a split or limit is none."""
+    """Raise ConfigError for an impossible split or limit."""
     if not PLAIN.fullmatch(split):
         raise ConfigError(
             f"split: got {split!r}, expected a plain name such as {' or '.join(SPLITS)}"
@@ -27,7 +27,7 @@ def check_settings(split: str, limit: int | None) -> None:
 
 
 def check_folder(root: Path, name: str) -> None:
-    """Raise DataError unless there is a folder."""
+    """Raise DataError unless the folder of a data set exists."""
     if not root.is_dir():
         what = "a file" if root.exists() else "nothing there"
         raise DataError(f"{root}: found {what}, expected the folder of the {name} data set")
@@ -35,7 +35,7 @@ def check_folder(root: Path, name: str) -> None:
 
 @contextmanager
 def reached(listed: Path) -> Iterator[None]:
-    """Raise DataError where a file that is listed, or a folder, cannot be looked at."""
+    """Raise DataError where a listed file, or a folder, cannot be accessed."""
     try:
         yield
     except OSError as error:
@@ -46,11 +46,11 @@ def reached(listed: Path) -> Iterator[None]:
 
 
 def read_rows(path: Path) -> list[tuple[int, list[str]]]:
-    """Read the rows of a CSV file without header, each with the number of its line."""
+    """Return the rows of a CSV file without header, each with its line number."""
     return list(read_csv(path, "a list of clips"))
 
 
 def names(given: Sequence[str]) -> str:
-    """Return the first few names as text."""
+    """Return the first few names as text, and how many more there are."""
     more = f" and {len(given) - SHOWN} more" if len(given) > SHOWN else ""
     return ", ".join(map(shown, given[:SHOWN])) + more

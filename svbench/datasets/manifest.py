@@ -1,19 +1,19 @@
-"""Clips in a folder or a list: the way in for everybody's own clips.
+"""Loading of clips from a folder, a list or a file: the entry for your own clips.
 
 A folder      every video below it, sorted by name; the id is the path without its ending.
-              What begins with a point is passed over: other systems leave such files about.
-              What else is not judged (other files, sounds without a video, links to folders that
-              were walked already, run folders of svbench) is counted and named in `Found.notes`.
-A JSONL list  one object a line: `file` (or `file_name`, `path`, `video`), and if wanted `id`,
+              Hidden files (of a leading point) are ignored. What else is not judged (other files,
+              sounds without a video, links to folders that were walked already, run folders of
+              svbench) is counted and named in `Found.notes`.
+A JSONL list  one object a line: `file` (or `file_name`, `path`, `video`), and optionally `id`,
               `caption` (or `prompt`, `text`), `audio`, `start` (s) and `system`; paths are
               relative to the list. Lines with several `system` values give several sets.
-              A field that is null counts as not given. Without `id` it is the path without its
-              ending, and without the `/` or `../` it begins with: an id names a file of ours.
+              A field that is null counts as absent. The default `id` is the path without its
+              ending, and without the `/` or `../` it begins with: an id becomes a file name.
 A video file  a set of one.
 
 A sound file of the same stem beside a video (`a.mp4`, `a.wav`) is its sound, whether or not the
-video holds a sound stream of its own; of two such files a list has to name one as `audio`. Which
-endings are videos and sounds, in any case of letters, is said in `svbench.files.endings`.
+video holds a sound stream of its own; of two such files a list has to name one as `audio`. The
+endings of videos and sounds, in any case of letters, are listed in `svbench.files.endings`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from svbench.datasets.captions import LISTS, beside, is_caption, with_captions
-from svbench.datasets.captions import read_captions as read_captions  # part of our face
 from svbench.datasets.ids import (
     CAPTION_KEYS,
     FILE_KEYS,
@@ -40,7 +39,7 @@ from svbench.files.names import check_name
 from svbench.files.text import is_plain, read_jsonl, shown
 from svbench.types import Example, Recording
 
-NAMED: Final = 5  # files spelled out in a note
+NAMED: Final = 5  # files in a note
 LIST: Final = "a list of clips, one JSON object a line"
 
 Sets = Mapping[str, tuple[Example, ...]]
@@ -48,7 +47,7 @@ Sets = Mapping[str, tuple[Example, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The sets of examples of a folder, list or file, and what of it is not judged."""
+    """The sets of examples of a folder, list or file, and notes on what is not judged."""
 
     sets: dict[str, tuple[Example, ...]]  # by system
     notes: tuple[str, ...] = ()
@@ -56,14 +55,28 @@ class Found:
 
 
 def load(path: Path, captions: Path | None = None) -> dict[str, tuple[Example, ...]]:
-    """Load the sets of examples that a folder, list or file holds, by system name."""
+    """Load the sets of examples of a folder, list or file, by system name."""
     return find(path, captions).sets
 
 
 def find(path: Path, captions: Path | None = None, out: Path | None = None) -> Found:
     """Load the sets as `load` does, with notes on what is passed over.
 
-    `out` is the folder of the run that asks: it is no clips, whatever lies in it by now.
+    Parameters
+    ----------
+    path : Path
+        folder, .jsonl list or video
+    captions : Path, optional
+        list of captions, of every clip (Default value = what lies beside the clips)
+    out : Path, optional
+        folder of this run, which holds no clips to judge even if it lies below `path`
+
+    Raises
+    ------
+    ConfigError
+        where `out` is the folder of clips itself
+    DataError
+        where there are no clips, or names, ids or captions are malformed
     """
     if not is_plain(str(path)):  # results name it, in UTF-8
         raise DataError(f"{str(path)!r}: found a name that cannot be printed, expected clips")
@@ -84,11 +97,12 @@ def _found(path: Path, captions: Path | None, out: Path | None) -> Found:
         name = path.resolve().name
         _refuse_run(path, out)
         tree = walk(path, out)
-        examples, told = _from_folder(path, tree), tuple[str, ...]()
+        examples, caption_notes = _from_folder(path, tree), tuple[str, ...]()
         if captions is None:
-            examples, told = beside(path, examples)
+            examples, caption_notes = beside(path, examples)
         notes = (*_notes(name, path, tree, captions), *_run_notes(name, path, tree, out))
-        return Found({name: examples}, (*(f"{shown(name)}: {note}" for note in told), *notes))
+        of_captions = (f"{shown(name)}: {note}" for note in caption_notes)
+        return Found({name: examples}, (*of_captions, *notes))
     if is_video(path) and path.exists():
         return Found({path.stem: (Example(path.stem, "", _recording(path, Stems())),)})
     raise DataError(
@@ -121,7 +135,7 @@ def _from_folder(folder: Path, tree: Tree) -> tuple[Example, ...]:
 
 def _id_of(file: Path, folder: Path) -> str:
     name = file.relative_to(folder)
-    if not is_plain(str(name)):  # which bytes that are no UTF-8 are not, either
+    if not is_plain(str(name)):  # nor are bytes that are not UTF-8
         raise DataError(
             f"{folder}: found the file name {str(name)!r:.80}, expected printable UTF-8"
         )
@@ -129,7 +143,7 @@ def _id_of(file: Path, folder: Path) -> str:
 
 
 def _notes(name: str, folder: Path, tree: Tree, captions: Path | None) -> tuple[str, ...]:
-    """Return what of a folder is not judged."""
+    """Return a note on the files of a folder that are not judged."""
     videos = {file.with_suffix("") for file in tree.files if is_video(file)}
     used = {folder / name for name in LISTS} if captions is None else {captions}
     real = set(map(os.path.realpath, used))
@@ -155,7 +169,7 @@ def _notes(name: str, folder: Path, tree: Tree, captions: Path | None) -> tuple[
 
 
 def _refuse_run(folder: Path, out: Path | None) -> None:
-    """Refuse the folder of a run as a set of clips, before its copies are taken for some."""
+    """Raise ConfigError for the folder of this run as clips, DataError for that of another run."""
     if out is not None and os.path.realpath(out) == os.path.realpath(folder):
         raise ConfigError(
             f"--out {out}: found the clips that are judged in it, expected another folder"
@@ -173,7 +187,10 @@ def _refuse_run(folder: Path, out: Path | None) -> None:
 
 
 def _run_notes(name: str, folder: Path, tree: Tree, out: Path | None) -> tuple[str, ...]:
-    """Return the runs that are not judged; the one to come, too: notes stay the same."""
+    """Return a note on runs below a folder, which are not judged.
+
+    The run to come counts, so that the note is the same when the run resumes.
+    """
     runs = {run.relative_to(folder) for run in tree.runs}
     coming = None if out is None else _below(folder, out)
     if coming is not None and not any(part.startswith(".") for part in coming.parts):
@@ -189,9 +206,9 @@ def _run_notes(name: str, folder: Path, tree: Tree, out: Path | None) -> tuple[s
 
 
 def _below(folder: Path, out: Path) -> Path | None:
-    """Return where a folder that does not exist yet will lie below another, if it will."""
+    """Return the path of a new folder below another; None if it exists or lies elsewhere."""
     place, root = Path(os.path.realpath(out)), os.path.realpath(folder)
-    # `Path.exists` would raise where a folder above may not be looked into
+    # `Path.exists` raises where a folder above cannot be accessed
     new = not os.path.lexists(place)
     return place.relative_to(root) if new and place.is_relative_to(root) else None
 

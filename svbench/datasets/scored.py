@@ -1,4 +1,4 @@
-"""The clips that `svbench score` judges: a reference, sets of generated clips, and their captions.
+"""The clips of `svbench score`: a reference, sets of generated clips, and their captions.
 
 Captions
 --------
@@ -7,10 +7,10 @@ answers the same request. `missing_captions` counts and names those that still h
 
 Ids
 ---
-Rows are compared in pairs by id. Where the ids of a set come from its paths alone, and name no clip
-of another set or clips of other captions, the k-th clip of a caption is taken for the k-th clip of
-that caption in the reference, or else in the first set that has it: it gets that clip's id, and a
-note says so. Where that cannot be done a note says why.
+Rows are compared in pairs by id. Where the ids of a set are derived from its paths, and match no
+clip of another set or clips of other captions, the k-th clip of a caption is paired with the k-th
+clip of that caption in the reference, or else in the first set that has it: it gets that clip's id.
+A note reports the pairing, or why there is none.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from svbench.types import Example
 
 REFERENCE: Final = "the reference"
 RESERVED: Final = ("real", "reference")  # names of rows
-NAMED: Final = 5  # clips spelled out in a note
+NAMED: Final = 5  # clips in a note
 
 Set = tuple[Example, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What is judged; `places` says where each generated set was found."""
+    """The sets of clips to score, and the path where each generated set was found."""
 
     real: Set
     folders: dict[str, Set]
@@ -47,16 +47,31 @@ class Scored:
 def load_scored(
     generated: Sequence[Path], reference: Path, captions: Path | None, out: Path | None = None
 ) -> Scored:
-    """Load all sets of clips, with captions and ids brought together.
+    """Load all sets of clips, with shared captions and paired ids.
 
-    `out` is the folder of the run that asks. Raises ConfigError where sets are called alike, or the
-    reference holds several; DataError where a list or folder cannot be read.
+    Parameters
+    ----------
+    generated : sequence of Path
+        folders, lists or files of generated clips
+    reference : Path
+        folder, list or file of real clips
+    captions : Path or None
+        list of captions, of every generated clip
+    out : Path, optional
+        folder of this run, which holds no clips to score
+
+    Raises
+    ------
+    ConfigError
+        where sets have the same name, or the reference holds several
+    DataError
+        where a list or folder cannot be read
     """
     real_found = find(reference, out=out)
     real = _one_set(real_found, reference)
     if captions is not None:  # real clips of the same ids have the same captions
-        known = read_captions(captions)
-        real = tuple(replace(e, caption=known.get(e.id, e.caption)) for e in real)
+        listed = read_captions(captions)
+        real = tuple(replace(e, caption=listed.get(e.id, e.caption)) for e in real)
     folders, places, notes = dict[str, Set](), dict[str, Path](), dict.fromkeys(real_found.notes)
     unnamed = set[str]()
     for path in generated:
@@ -73,7 +88,7 @@ def load_scored(
 
 
 def missing_captions(sets: Mapping[str, Sequence[Example]]) -> str:
-    """Return how many clips of which sets have no caption, and the first few; "" if none."""
+    """Return a text on the clips without caption of each set; "" without such clips."""
     parts = []
     for name, examples in sets.items():
         bare = [example.id for example in examples if not example.caption.strip()]
@@ -101,25 +116,25 @@ def _check_new(name: str, path: Path, folders: Mapping[str, Set]) -> None:
 
 
 def _shared_captions(sets: Sequence[Set]) -> list[Set]:
-    """Fill a missing caption from clips of the same id, where those agree."""
-    known: dict[str, set[str]] = {}
+    """Return the sets, a missing caption filled from clips of the same id where those agree."""
+    by_id: dict[str, set[str]] = {}
     for example in (e for examples in sets for e in examples if e.caption.strip()):
-        known.setdefault(example.id, set()).add(example.caption)
-    agreed = {name: next(iter(found)) for name, found in known.items() if len(found) == 1}
+        by_id.setdefault(example.id, set()).add(example.caption)
+    agreed = {name: next(iter(found)) for name, found in by_id.items() if len(found) == 1}
 
-    def told(example: Example) -> Example:
+    def filled(example: Example) -> Example:
         if example.caption.strip() or example.id not in agreed:
             return example
         return replace(example, caption=agreed[example.id])
 
-    return [tuple(map(told, examples)) for examples in sets]
+    return [tuple(map(filled, examples)) for examples in sets]
 
 
 # --- ids ---------------------------------------------------------------------------------------
 
 
 def _pair_by_caption(real: Set, folders: dict[str, Set], unnamed: Iterable[str]) -> list[str]:
-    """Set ids of other sets where clips have none of their own; return notes on it."""
+    """Pair the ids of sets in place where they are derived from paths; return notes on it."""
     notes = []
     bases = {REFERENCE: real}
     for name, examples in folders.items():
@@ -139,9 +154,9 @@ def _pair_by_caption(real: Set, folders: dict[str, Set], unnamed: Iterable[str])
 
 
 def _renamed(name: str, examples: Set, bases: Mapping[str, Set]) -> tuple[Set, str]:
-    keys = _places(examples)
+    keys = _ranks(examples)
     for base, others in bases.items():
-        ids = {key: example.id for key, example in zip(_places(others), others, strict=True) if key}
+        ids = {key: example.id for key, example in zip(_ranks(others), others, strict=True) if key}
         new = tuple(
             replace(example, id=ids[key]) if key in ids else example
             for example, key in zip(examples, keys, strict=True)
@@ -166,14 +181,14 @@ def _renamed(name: str, examples: Set, bases: Mapping[str, Set]) -> tuple[Set, s
     )
 
 
-def _places(examples: Set) -> list[tuple[str, int] | None]:
-    """Return caption and how many clips before have it; None for a clip without caption."""
-    seen: Counter[str] = Counter()
+def _ranks(examples: Set) -> list[tuple[str, int] | None]:
+    """Return for each clip its caption and its rank among clips of it; None without caption."""
+    counts: Counter[str] = Counter()
     keys: list[tuple[str, int] | None] = []
     for example in examples:
         caption = example.caption.strip()
-        keys.append((caption, seen[caption]) if caption else None)
-        seen[caption] += 1
+        keys.append((caption, counts[caption]) if caption else None)
+        counts[caption] += 1
     return keys
 
 
@@ -182,12 +197,12 @@ def _meet(one: Set, other: Set) -> bool:
 
 
 def _clash(one: Set, other: Set) -> set[str]:
-    """Return the ids that have another caption in either set."""
-    known = {e.id: e.caption.strip() for e in one}
+    """Return the ids whose captions differ between two sets."""
+    captions = {e.id: e.caption.strip() for e in one}
     return {
         e.id
         for e in other
-        if e.caption.strip() and known.get(e.id, "") not in ("", e.caption.strip())
+        if e.caption.strip() and captions.get(e.id, "") not in ("", e.caption.strip())
     }
 
 

@@ -7,11 +7,11 @@ Form on disk
 `vggsound.csv`, without header: ytid, start in s, label, split. A label that holds a comma stands
 in quotes. The clip of a row is `<ytid>_<start>.mp4`, start with six digits, in `video/` or in the
 folder itself. Another list may be given, in the same form or with two columns: name of the clip
-(with or without `.mp4`), label, as in the `test.csv` that the makers of the set publish. A list of
-two columns knows no splits and is taken whole.
+(with or without `.mp4`), label, as in the `test.csv` that the authors publish. A list of
+two columns has no splits and is taken whole.
 
-Videos vanish from the web, so hardly anybody has every clip that is listed. Clips that are not
-there are counted in one error; give a list of those that are, or let a run leave them out.
+Videos vanish from the web, so hardly anybody has every clip that is listed. Missing clips
+are counted in one error: list those that are there, or run with `--allow-missing`.
 
 Conventions
 -----------
@@ -54,7 +54,7 @@ def load(
     listing: Path | None = None,
     allow_missing: bool = False,
 ) -> tuple[Example, ...]:
-    """Read the examples of a split, in list order.
+    """Load the examples of a split, in list order.
 
     Parameters
     ----------
@@ -67,8 +67,15 @@ def load(
     listing : Path, optional
         list of clips (Default value = `vggsound.csv` in `root`)
     allow_missing : bool
-        keep clips that are listed and not there, for a run that leaves them out and says so;
-        otherwise they are an error (Default value = False)
+        keep listed clips that are not there, for a run that leaves them out; otherwise they are
+        an error (Default value = False)
+
+    Raises
+    ------
+    ConfigError
+        for an impossible split or limit
+    DataError
+        where the folder, the list or clips are missing, or a row is malformed
     """
     check_settings(split, limit)
     check_folder(root, NAME)
@@ -98,35 +105,35 @@ def category(example: str, caption: str) -> str:
 
 
 def _videos(folder: Path) -> set[str]:
-    """Return the names of a folder's clips: one look for a list of many thousands."""
+    """Return the stems of a folder's clips: one listing serves a list of many thousands."""
     if not folder.is_dir():
         return set()
     return {path.stem for path in folder.iterdir() if path.suffix == ".mp4"}
 
 
 def _of_split(path: Path, split: str) -> list[tuple[str, str]]:
-    """Read names and labels of the clips of one split."""
+    """Return names and labels of the clips of one split."""
     rows = read_rows(path)
-    told = [(number, _told(row)) for number, row in rows]
-    bad = [str(number) for number, row in told if row is None]
+    parsed = [(number, _parse(row)) for number, row in rows]
+    bad = [str(number) for number, row in parsed if row is None]
     if bad:
         raise DataError(
             f"{path}: line {names(bad)} cannot be read, expected ytid,start,label,split or "
             "<ytid>_<start>.mp4,label (no header; start in s; a label with commas in quotes)"
         )
-    known = [row for _, row in told if row is not None]
-    if not known:
+    clips = [row for _, row in parsed if row is not None]
+    if not clips:
         raise DataError(f"{path}: found an empty list, expected ytid,start,label,split")
-    chosen = [(name, label) for name, label, of in known if of in (split, "")]
+    chosen = [(name, label) for name, label, of in clips if of in (split, "")]
     if not chosen:
-        splits = sorted({of for _, _, of in known})
+        splits = sorted({of for _, _, of in clips})
         raise DataError(f"{path}: found no clip of split {split!r}, expected {names(splits)}")
     check_ids((name for name, _ in chosen), str(path))
     return chosen
 
 
-def _told(row: Sequence[str]) -> tuple[str, str, str] | None:
-    """Return name, label and split (empty: of any) of a row, or None if it cannot be read."""
+def _parse(row: Sequence[str]) -> tuple[str, str, str] | None:
+    """Return name, label and split ("": any) of a row; None for a malformed one."""
     fields = [field.strip() for field in row]
     if len(fields) == 2 and (named := CLIP.fullmatch(fields[0])) and fields[1]:
         return named[1], fields[1], ""

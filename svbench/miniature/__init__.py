@@ -1,1 +1,1 @@
-"""Drawn renditions of the data sets, in the form on disk of the real ones."""
+"""Drawn renditions of the data sets, in the real sets' forms on disk."""

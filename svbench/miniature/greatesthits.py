@@ -4,7 +4,7 @@
 real ones. Nothing is downloaded; a seed decides everything, and the same seed on the same
 machine gives the same bytes.
 
-What follows the real annotations, and what does not
+Where it follows the real annotations, and where not
 ----------------------------------------------------
 Strokes per 4-s segment, gaps between them, materials and actions are drawn from summary numbers
 of the 39,950 real annotations (see `strokes`). The miniature departs from them so that
@@ -15,18 +15,18 @@ of the 39,950 real annotations (see `strokes`). The miniature departs from them 
 - no stroke falls in the first `FIRST` or after the last `LAST` seconds of a segment;
 - a recording shows one object, whatever happens; the real ones walk from object to object;
 - the eight most frequent materials stand for all seventeen;
-- a recording always has two segments; where an odd number of clips is asked for, the second one
-  of the last recording is not listed, so that files do not depend on how many clips there are;
+- a recording always has two segments; of an odd number of clips, the second segment of the
+  last recording is not listed, so that files do not depend on how many clips there are;
 - segments without a stroke are spread evenly: the first n of a split hold floor(0.142 n) of them;
 - times are not on the 1/15-s grid of the real annotations;
-- whether an event is labelled is decided for each one alone; every object gives way or is
-  pushed aside when struck, and the reaction tells which.
+- whether an event is labelled is independent of the others; the annotated reaction says whether
+  the object sinks in or is pushed aside when struck.
 
 On disk
 -------
 `<id>_denoised_thumb.mp4` (64 x 64 px, 8 frames/s, H.264, silent), `<id>_denoised.wav` (16 kHz,
 mono), `<id>_times.txt`, for each split (train, test, reference) `<split>.txt` and
-`flist_<split>.csv`, and `MINIATURE.json`, which tells who drew the folder and how.
+`flist_<split>.csv`, and `MINIATURE.json`, the record of the drawing.
 
 References
 ----------
@@ -62,7 +62,7 @@ SEGMENTS: Final = 2  # 4-s segments in one recording; the real ones have 2 to 30
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What an object is made of."""
+    """A material, its colour and its sound."""
 
     name: str
     events: int  # labelled events in the real annotations
@@ -88,7 +88,7 @@ PITCH: Final = {"block": 1.0, "bowl": 0.8, "mound": 1.25}  # factor on every fre
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the object stands."""
+    """A place where the object stands."""
 
     name: str
     wall: painting.Colour
@@ -106,7 +106,7 @@ _VERBS: Final = (("hit", "hitting"), ("scratch", "scratching"))
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One recording before it is drawn."""
+    """The content of a recording before it is drawn."""
 
     material: Material
     place: Place
@@ -119,18 +119,19 @@ class Trial:
 def draw(root: Path, *, seed: int, **clips: int) -> None:
     """Draw so many clips of 4 s of each split (train, test, reference) into the folder `root`.
 
-    One that is there already is kept, grown or mended if it was drawn by this seed, and refused
-    otherwise: see `draw_once`.
+    A folder that is there already is kept, extended or repaired if it was drawn by this seed, and
+    refused otherwise: see `draw_once`.
     """
     fill = partial(_draw_split, seed=seed)
     draw_once(root, fill, name="Greatest Hits", version=VERSION, seed=seed, **clips)
 
 
 def plan(seed: int, split: Split, number: int, segments: int) -> Trial:
-    """Decide what recording `number` of a split shows.
+    """Return the content of recording `number` of a split.
 
-    The split `reference` shows other takes of the objects and places of `test`: sets are compared
-    with it, and a perfect model of the test captions would be as far from it as real test clips.
+    The split `reference` shows other takes of the objects and places of `test`: it is the real set
+    of distribution metrics, and a perfect model of the test captions would be as far from it as
+    real test clips.
     """
     rng = np.random.default_rng([seed, SPLITS.index(split), number])
     weights = np.array([material.events for material in MATERIALS], float)
@@ -151,14 +152,14 @@ def plan(seed: int, split: Split, number: int, segments: int) -> Trial:
 
 
 def caption(trial: Trial, segment: int) -> str:
-    """Say in words what one segment of a recording shows."""
+    """Return the caption of one segment of a recording."""
     begin, end = segment * SPEC.duration, (segment + 1) * SPEC.duration
-    seen = {stroke.action for stroke in trial.strokes if begin <= stroke.time < end}
+    actions = {stroke.action for stroke in trial.strokes if begin <= stroke.time < end}
     object_ = f"a {trial.material.name} {trial.scene.shape} {trial.place.name}"
-    if not seen:
+    if not actions:
         return f"a drumstick held still above {object_}"
-    doing = " and ".join(verb for name, verb in _VERBS if name in seen)
-    return f"a drumstick {doing} {object_}"
+    verbs = " and ".join(verb for name, verb in _VERBS if name in actions)
+    return f"a drumstick {verbs} {object_}"
 
 
 def _scene(material: Material, place: Place, rng: np.random.Generator) -> Scene:
@@ -221,7 +222,7 @@ def _write(folder: Path, name: str, trial: Trial, rng: np.random.Generator) -> N
 
 
 def _times(trial: Trial) -> str:
-    """Give the lines of `<id>_times.txt`: time, material, action, reaction."""
+    """Return the text of `<id>_times.txt`: time, material, action and reaction in each line."""
     reaction = "deform" if trial.material.soft else "rigid-motion"
     lines = []
     for stroke, labelled in zip(trial.strokes, trial.labelled, strict=True):

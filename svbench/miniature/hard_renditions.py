@@ -1,16 +1,16 @@
-"""Harder renderings of the miniature: what a detector of hits meets outside a drawing.
+"""Harder renditions of the miniature Greatest Hits, for tuning detectors of hits.
 
 The miniature is made so that 8 frames/s can show every stroke: the stick rises slowly, the
-object answers each hit, and nothing else moves. Here the same strokes, scenes and sounds are
-drawn as a camera and a microphone might have caught them. Detector settings are chosen on
-these clips (`svbench tune-avalign`), so that what wins has met what real recordings hold.
+object responds to each hit, and nothing else moves. Here the same strokes, scenes and sounds are
+drawn as a camera and a microphone might have recorded them. Detector settings are chosen on
+these clips (`svbench tune-avalign`), which have the disturbances of real recordings.
 
-What is made harder, each drawn anew for every clip
----------------------------------------------------
+Disturbances, drawn anew for every clip
+---------------------------------------
 motion      The stick falls in 0.05 to 0.16 s and rises as fast or faster (0.10 to 0.35 s), so
             the rebound can be the larger motion. It is lifted to heights that vary, sways
-            while it waits, and now and then strikes the air (a feint: it falls half way, slower,
-            and makes no sound). The object answers weakly or not at all.
+            while it waits, and now and then strikes the air (a feint: it falls half as far,
+            slower, and makes no sound). The object responds weakly or not at all.
 picture     The camera shakes (slow drift and jitter); up to three soft shapes wander behind
             the scene, and one of them may jump once; fine texture, exposure blur, defocus,
             flicker and sensor noise.
@@ -20,7 +20,7 @@ sound       Strokes of uneven loudness (12 dB), background noise of -60 to -34 d
 
 Conventions
 -----------
-As in `drumstick` and `miniature`: pixels of the 128-px canvas, seconds, sound in -1..1. A clip
+As in `drumstick` and `greatesthits`: pixels of the 128-px canvas, seconds, sound in -1..1. A clip
 lasts 4 s. Each is decided by (seed, split, number) alone. Hit times are exact, not rounded to
 the 1/15-s grid of the real annotations.
 """
@@ -43,13 +43,13 @@ from svbench.miniature.drawing.folders import SPLITS, Split
 from svbench.types import Clip, ClipSpec
 
 SECONDS: Final = 4.0
-RATES: Final = (8.0, 12.0, 15.0, 15.0, 24.0, 30.0)  # frames/s; the real set is told at 15
+RATES: Final = (8.0, 12.0, 15.0, 15.0, 24.0, 30.0)  # frames/s; the real set is annotated at 15
 SIDES: Final = (64, 96, 128, 192)  # px
 SOUND_RATE: Final = 16000  # 1/s
 SLOWEST_FEINT_GAP: Final = 0.75  # s between strokes that leave room for a feint
 TOPS: Final = (0.45, 1.0)  # share of the full height that a stroke falls from: uneven players
 LOUDNESS: Final = (0.25, 1.0)  # of a stroke, on top of the miniature's own 0.7 to 1
-FINE: Final = 240.0  # 1/s, the grid on which the stick's way is laid out
+FINE: Final = 240.0  # 1/s, the grid of the stick's trajectory
 EXPOSURES: Final = 3  # pictures averaged into one frame
 _HARD: Final = 3  # sets these random numbers apart from the miniature's own
 
@@ -90,14 +90,14 @@ def hard_clip(seed: int, split: Split, number: int) -> HardClip:
 def _exposed(
     trial: miniature.Trial, spec: ClipSpec, rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    """Draw the scene, a few moments per frame, and average what one exposure sees."""
+    """Return the scene, averaged over a few moments of each frame's exposure."""
     exposure = rng.uniform(0.1, 0.5) / spec.fps
     back = np.linspace(-exposure, 0.0, EXPOSURES)
     times = (np.arange(spec.frames)[:, None] / spec.fps + back).ravel()
     grid = np.arange(-1.0, SECONDS + 1.0, 1 / FINE)
     lifted = np.interp(times, grid, _lift(trial.strokes, grid, rng))
     dragged = drumstick.drag(trial.strokes, times)
-    moved = rng.uniform(0, 0.4) * drumstick.REACTION_WAY * drumstick.reaction(trial.strokes, times)
+    moved = rng.uniform(0, 0.4) * drumstick.DISPLACEMENT * drumstick.reaction(trial.strokes, times)
     size = (painting.CANVAS, painting.CANVAS)
     drawn = drumstick.draw_motion(trial.scene, lifted, dragged, moved, size)
     moments = drawn.reshape(spec.frames, EXPOSURES, *size, 3)
@@ -107,7 +107,7 @@ def _exposed(
 def _lift(
     strokes: Sequence[Stroke], grid: NDArray[np.float64], rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Lay out the stick's way: waits and sways, feints, falls, and rebounds."""
+    """Return the trajectory of the stick's lift: waits and sways, feints, falls, and rebounds."""
     height = rng.uniform(1.2, 2.6)
     fall, rise = rng.uniform(0.05, 0.16), rng.uniform(0.10, 0.35)
     lift = np.full(len(grid), height)
@@ -119,13 +119,13 @@ def _lift(
         top = rng.uniform(*TOPS)
         down = np.clip((stroke.time - grid) / fall, 0, 1) ** 0.5
         up = np.clip((grid - stroke.time) / rise, 0, 1)
-        way = np.where(grid < stroke.time, down, 1 - (1 - up) ** 2)
-        lift = np.minimum(lift, np.where(way < 1, top * height * way, np.inf))
+        share = np.where(grid < stroke.time, down, 1 - (1 - up) ** 2)
+        lift = np.minimum(lift, np.where(share < 1, top * height * share, np.inf))
     return np.asarray(np.maximum(lift, 0.0), np.float64)
 
 
 def _feints(strokes: Sequence[Stroke], rng: np.random.Generator) -> list[float]:
-    """Choose moments between strokes at which the stick strikes the air."""
+    """Return random moments between strokes at which the stick strikes the air."""
     times = np.array([-0.5, *(stroke.time for stroke in strokes), SECONDS + 0.5])
     wide = np.flatnonzero(np.diff(times) > SLOWEST_FEINT_GAP)
     return [
@@ -138,7 +138,7 @@ def _feints(strokes: Sequence[Stroke], rng: np.random.Generator) -> list[float]:
 def _wander(
     times: NDArray[np.float64], size: float, fastest: float, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Give a smooth random way: a few slow waves, up to `fastest` per second."""
+    """Return a smooth random trajectory: a few slow waves, up to `fastest` per second."""
     rates, phases = rng.uniform(0.1, fastest, 4), rng.uniform(0, 2 * np.pi, 4)
     waves = np.sin(2 * np.pi * rates * times[:, None] + phases).mean(axis=1)
     return np.asarray(2 * size * waves, np.float64)
@@ -150,7 +150,7 @@ def _wander(
 def _filmed(
     canvases: NDArray[np.float32], side: int, rng: np.random.Generator
 ) -> NDArray[np.uint8]:
-    """Put shapes and texture into the scene, and film it by a poor camera."""
+    """Return the video of a poor camera, with further shapes and texture in the scene."""
     frames, full = len(canvases), painting.CANVAS
     times = np.linspace(0, SECONDS, frames, endpoint=False)
     texture = cv2.GaussianBlur(rng.normal(0, 1, (full, full, 1)).astype(np.float32), (0, 0), 1.0)
@@ -166,20 +166,20 @@ def _filmed(
         for mask, colour in shapes[i]:
             scene = scene + mask * (colour - scene)
         turn = np.array([[1, 0, shake[i, 0]], [0, 1, shake[i, 1]]])
-        seen = cv2.warpAffine(scene, turn, (full, full), borderMode=cv2.BORDER_REFLECT)
+        frame = cv2.warpAffine(scene, turn, (full, full), borderMode=cv2.BORDER_REFLECT)
         if defocus > 0.3:
-            seen = cv2.GaussianBlur(seen, (0, 0), defocus)
+            frame = cv2.GaussianBlur(frame, (0, 0), defocus)
         how = cv2.INTER_AREA if side < full else cv2.INTER_CUBIC
-        seen = cv2.resize(seen, (side, side), interpolation=how)
-        seen = seen * (1 + flicker * rng.standard_normal()) + rng.normal(0, noise, seen.shape)
-        video[i] = np.clip(np.rint(seen), 0, 255)
+        frame = cv2.resize(frame, (side, side), interpolation=how)
+        frame = frame * (1 + flicker * rng.standard_normal()) + rng.normal(0, noise, frame.shape)
+        video[i] = np.clip(np.rint(frame), 0, 255)
     return video
 
 
 def _shapes(
     times: NDArray[np.float64], rng: np.random.Generator
 ) -> list[list[tuple[NDArray[np.float32], NDArray[np.float64]]]]:
-    """Give, per frame, soft masks and colours of what wanders behind the scene."""
+    """Return for each frame the soft masks and colours of shapes that wander behind the scene."""
     down, right = np.mgrid[: painting.CANVAS, : painting.CANVAS].astype(np.float32)
     frames: list[list[tuple[NDArray[np.float32], NDArray[np.float64]]]] = [[] for _ in times]
     for _ in range(rng.integers(0, 4)):
@@ -199,7 +199,7 @@ def _shapes(
 
 
 def _recorded(trial: miniature.Trial, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Synthesise the strokes in a room that has its own noises."""
+    """Return the sound of the strokes in a room with noises of its own."""
     timbre = percussion.tuned(trial.material.timbre, miniature.PITCH[trial.scene.shape])
     dry: NDArray[Any] = percussion.synthesise(
         trial.strokes, timbre, seconds=SECONDS, sample_rate=SOUND_RATE, rng=rng

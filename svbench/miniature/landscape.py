@@ -5,8 +5,8 @@ downloaded; a seed decides everything, and the same seed on the same machine giv
 The classes are those of the real set. Unlike there, they are equally frequent (of the real clips,
 one in 250 is an explosion), and each has one kind of picture and one kind of sound.
 
-What drives picture and sound (see `scenes`)
---------------------------------------------
+The drive of picture and sound (see `scenes`)
+---------------------------------------------
 | class               | picture                             | sound                         |
 |---------------------|-------------------------------------|-------------------------------|
 | squishing water     | a boot treads into mud              | a squelch at each step        |
@@ -55,8 +55,8 @@ SCENES: Final[Mapping[str, Scene]] = {
 def draw(root: Path, *, seed: int, **clips: int) -> None:
     """Draw so many clips of 4 s of each split (train, test, reference) into the folder `root`.
 
-    One that is there already is kept, grown or mended if it was drawn by this seed, and refused
-    otherwise: see `draw_once`.
+    A folder that is there already is kept, extended or repaired if it was drawn by this seed, and
+    refused otherwise: see `draw_once`.
     """
     fill = partial(_draw_split, seed=seed)
     draw_once(root, fill, name="Landscape", version=VERSION, seed=seed, **clips)

@@ -4,8 +4,8 @@
 downloaded; a seed decides everything, and the same seed on the same machine gives the same bytes.
 The names are those of the real set, which has 309 classes; here all eight are equally frequent.
 
-What drives picture and sound (see `scenes`)
---------------------------------------------
+The drive of picture and sound (see `scenes`)
+---------------------------------------------
 | class                       | picture                           | sound                      |
 |-----------------------------|-----------------------------------|----------------------------|
 | basketball bounce           | a ball meets the floor            | a thud at each bounce      |
@@ -54,8 +54,8 @@ SCENES: Final[Mapping[str, Scene]] = {
 def draw(root: Path, *, seed: int, **clips: int) -> None:
     """Draw so many clips of 4 s of each split (train, test, reference) into the folder `root`.
 
-    One that is there already is kept, grown or mended if it was drawn by this seed, and refused
-    otherwise: see `draw_once`.
+    A folder that is there already is kept, extended or repaired if it was drawn by this seed, and
+    refused otherwise: see `draw_once`.
     """
     fill = partial(_draw_split, seed=seed)
     draw_once(root, fill, name="VGGSound", version=VERSION, seed=seed, **clips)

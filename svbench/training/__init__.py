@@ -1,1 +1,1 @@
-"""Training: the joint model on a data set, detectors of AV-Align, and the miniature."""
+"""Training entry points: the joint model, the detectors of AV-Align, the miniature's networks."""

@@ -1,19 +1,17 @@
-"""The walk of `svbench tune-avalign`: annotated clips -> what detectors see -> the best settings.
+"""The walk of `svbench tune-avalign`: annotated clips -> curves -> the best detector settings.
 
-Settings are chosen on the training clips and reported on the test clips, which no choice has
-seen, beside the presets that svbench ships. What is found is written down; the presets
-themselves live in code and change only by hand.
+Settings are chosen on the training clips and reported on the held-out test clips, beside the
+presets that svbench ships. The presets themselves live in code and change only by hand.
 
 In the folder
 -------------
-tuned.json    every figure, the best settings of the training clips, and what was asked; also
-              detectors for AV-Align: --metrics av-align-corrected@FILE (see `detector_files`)
-worst.svg     motion, motion peaks, onsets and hits of the test clips where the best settings
-              find their hits worst
+tuned.json    every figure, the best settings of the training clips, and the settings of the
+              search; also detectors for AV-Align: --metrics av-align-corrected@FILE (see
+              `detector_files`)
 
 References
 ----------
-`svbench.metrics.avalign.tuning` tells what counts as found, and what is tried.
+`svbench.metrics.avalign.tuning` defines what counts as a match, and which candidates are tried.
 """
 
 from __future__ import annotations
@@ -24,13 +22,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
-import numpy as np
-
 from svbench.datasets import greatesthits
 from svbench.engines.protocol import Engine
 from svbench.errors import ConfigError, DataError, ScoreError
 from svbench.files import media
-from svbench.files.writing import replacing, write_text
+from svbench.files.writing import write_text
 from svbench.limits import check, check_clip
 from svbench.metrics.avalign import tuning
 from svbench.metrics.avalign.events import DETECTORS, Detectors
@@ -43,17 +39,17 @@ from svbench.types import ClipSpec, Example
 
 Split = Literal["train", "test"]
 
-FPS: Final = 15.0  # frames/s that real clips are read at, unless asked otherwise
-SIZE: Final = (256, 256)  # px, as the real data set is judged
-SHOWN: Final = 4  # clips in the picture
+FPS: Final = 15.0  # frames/s that real clips are read at by default
+SIZE: Final = (256, 256)  # px, as the real data set is scored
+WORST: Final = 4  # clips returned for a figure
 WHAT: Final = {"motion": "motion peaks", "onset": "onsets"}
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What a user asked for; all of it decides the result."""
+class TuningConfig:
+    """Settings of the search; all of them decide the result. Raises ConfigError."""
 
-    data_root: Path | None  # None: hard renderings of the miniature
+    data_root: Path | None  # None: hard renditions of the miniature
     actions: tuple[str, ...]
     tolerance: float  # s
     clips: int  # per split, at most
@@ -83,68 +79,83 @@ class Line:
     detectors: Detectors
     counts: Counts
     interval: tuple[float, float]
-    gain: tuple[float, float]  # against `published`, on the same clips
+    gain: tuple[float, float]  # over `published`, on the same clips
 
 
-def tune(asked: Asked, out: Path, engine: Engine, progress: Progress) -> str:
-    """Choose settings, write the folder, and give the table as text."""
-    seen = {split: _observed(split, asked, engine, progress) for split in get_args(Split)}
-    if not any(clip.hits for clip in seen["train"]):
-        raise DataError(f"none of the training clips has a hit of {', '.join(asked.actions)}")
-    with progress("judging candidates", 2) as advance:
-        motion = tuning.ranked_motion(seen["train"], asked.tolerance)
-        advance(1)
-        onset = tuning.ranked_onsets(seen["train"], asked.tolerance)
-        advance(1)
-    best = replace(motion[0][1], name="best here", onsets=onset[0][1].onsets)
-    with progress("fitting impacts", 1) as advance:
-        impacts = _impacts(seen["train"], motion[0][0], asked.tolerance)
-        advance(1)
-    if impacts is not None:
-        best = replace(best, impacts=impacts)
-    lines = _lines([*DETECTORS.values(), best], seen["test"], asked)
-    facts = _facts(asked, seen, best, lines, {"motion": motion[0][0], "onset": onset[0][0]})
-    write_text(out / "tuned.json", json.dumps(facts, indent=2) + "\n", "--out")
-    draw_worst(seen["test"], best, asked.tolerance, out / "worst.svg")
-    return _table(lines, seen, asked)
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Motion, motion peaks, onsets and hits of a clip; all times in seconds."""
+
+    title: str
+    times: Sequence[float]  # of the motion
+    motion: Sequence[float]
+    unit: str  # what the motion is measured in
+    hits: Sequence[float]
+    onsets: Sequence[float]
+    peaks: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """The result: figures of the test clips, and those whose hits are missed most."""
+
+    table: str
+    worst: Sequence[Trace]
+
+
+def tune(config: TuningConfig, out: Path, engine: Engine, progress: Progress) -> Tuning:
+    """Choose settings on the training clips, judge them on the test clips, write `tuned.json`.
+
+    Raises DataError where no training clip has a hit, or clips have no annotations.
+    """
+    clips = {split: _observed(split, config, engine, progress) for split in get_args(Split)}
+    if not any(clip.hits for clip in clips["train"]):
+        raise DataError(f"none of the training clips has a hit of {', '.join(config.actions)}")
+    best, scores = _best(clips["train"], config.tolerance, progress)
+    lines = _lines([*DETECTORS.values(), best], clips["test"], config)
+    record = _record(config, clips, best, lines, scores)
+    write_text(out / "tuned.json", json.dumps(record, indent=2) + "\n", "--out")
+    worst = worst_clips(clips["test"], best, config.tolerance)
+    return Tuning(_table(lines, clips["test"], config), worst)
 
 
 # --- clips -------------------------------------------------------------------------------------
 
 
-def _observed(split: Split, asked: Asked, engine: Engine, progress: Progress) -> list[Observed]:
-    """Look at every clip of a split."""
-    look, shards = _source(split, asked)
-    with progress(f"{split}: looking at clips", len(shards)) as advance:
-        found = []
-        for clip in engine.map(look, shards):
-            found.append(clip)
+def _observed(
+    split: Split, config: TuningConfig, engine: Engine, progress: Progress
+) -> list[Observed]:
+    """Extract the curves of every clip of a split."""
+    observe, shards = _source(split, config)
+    with progress(f"{split}: reading clips", len(shards)) as advance:
+        clips = []
+        for clip in engine.map(observe, shards):
+            clips.append(clip)
             advance(1)
-        return found
+        return clips
 
 
-def _source(split: Split, asked: Asked) -> tuple[Callable[[Any], Observed], Sequence[Any]]:
-    """Give what is to be looked at, and how."""
-    if asked.data_root is None:
+def _source(split: Split, config: TuningConfig) -> tuple[Callable[[Any], Observed], Sequence[Any]]:
+    """Return a function that observes one clip, and its arguments for each clip of a split."""
+    if config.data_root is None:
 
         def drawn(number: int) -> Observed:
-            made = hard_renditions.hard_clip(asked.seed, split, number)
-            hits = [hit.time for hit in made.hits if hit.action in asked.actions]
+            made = hard_renditions.hard_clip(config.seed, split, number)
+            hits = [hit.time for hit in made.hits if hit.action in config.actions]
             return tuning.observe(made.id, made.clip, hits)
 
-        return drawn, range(asked.clips)
-    spec = ClipSpec(
-        round(greatesthits.SPEC.duration * asked.fps), asked.fps, SIZE, hard_renditions.SOUND_RATE
-    )
+        return drawn, range(config.clips)
+    frames = round(greatesthits.SPEC.duration * config.fps)
+    spec = ClipSpec(frames, config.fps, SIZE, hard_renditions.SOUND_RATE)
 
     def recorded(example: Example) -> Observed:
         return tuning.observe(example.id, media.read(example.recording, spec), example.onsets or ())
 
-    return recorded, _annotated(asked.data_root, split, asked.actions, asked.clips)
+    return recorded, _annotated(config.data_root, split, config.actions, config.clips)
 
 
 def _annotated(root: Path, split: Split, actions: Collection[str], limit: int) -> Sequence[Example]:
-    """Read the annotated examples of a split; one without annotations is an error."""
+    """Load the annotated examples of a split; raise DataError for one without annotations."""
     examples = greatesthits.load(root, split=split, actions=actions, limit=limit)
     bare = [example.id for example in examples if example.onsets is None]
     if bare:
@@ -155,10 +166,31 @@ def _annotated(root: Path, split: Split, actions: Collection[str], limit: int) -
     return examples
 
 
-def _impacts(clips: Sequence[Observed], rival: float, tolerance: float) -> ImpactModel | None:
-    """Fit a model of impacts; None unless it beats the best thresholds, on clips left out.
+# --- the search --------------------------------------------------------------------------------
 
-    The thresholds are judged on the very clips that chose them: the comparison favours the plainer.
+
+def _best(
+    clips: Sequence[Observed], tolerance: float, progress: Progress
+) -> tuple[Detectors, dict[str, float]]:
+    """Return the detectors with the best F on these clips, and F of motion and onsets."""
+    with progress("judging candidates", 2) as advance:
+        motion = tuning.ranked_motion(clips, tolerance)
+        advance(1)
+        onset = tuning.ranked_onsets(clips, tolerance)
+        advance(1)
+    best = replace(motion[0][1], name="best here", onsets=onset[0][1].onsets)
+    with progress("fitting impacts", 1) as advance:
+        impacts = _impacts(clips, motion[0][0], tolerance)
+        advance(1)
+    if impacts is not None:
+        best = replace(best, impacts=impacts)
+    return best, {"motion": motion[0][0], "onset": onset[0][0]}
+
+
+def _impacts(clips: Sequence[Observed], threshold_f: float, tolerance: float) -> ImpactModel | None:
+    """Fit a model of impacts; None unless its cross-validated F exceeds that of thresholds.
+
+    F of the thresholds is that of the very clips that chose them, which favours the simpler model.
     """
     annotated = [
         Annotated(clip.id, clip.seen, clip.hits, tuning.tolerance_of(clip, tolerance))
@@ -168,41 +200,43 @@ def _impacts(clips: Sequence[Observed], rival: float, tolerance: float) -> Impac
         model, f = fit(annotated)
     except ScoreError:  # too few clips with hits
         return None
-    return model if f > rival else None
+    return model if f > threshold_f else None
 
 
-# --- figures -----------------------------------------------------------------------------------
+# --- the result --------------------------------------------------------------------------------
 
 
-def _lines(presets: Sequence[Detectors], clips: Sequence[Observed], asked: Asked) -> list[Line]:
+def _lines(
+    presets: Sequence[Detectors], clips: Sequence[Observed], config: TuningConfig
+) -> list[Line]:
     """Judge each preset on the test clips, against the first one."""
     lines: list[Line] = []
     for what in WHAT:
         before: Counts | None = None
         for detectors in presets:
             found = [c.peaks(detectors) if what == "motion" else c.onsets(detectors) for c in clips]
-            counts = tuning.judged(clips, found, asked.tolerance)
+            counts = tuning.judged(clips, found, config.tolerance)
             before = before or counts
-            sure = tuning.interval(counts, asked.seed)
-            gain = tuning.gain_interval(before, counts, asked.seed)
-            lines.append(Line(what, detectors, counts, sure, gain))
+            interval = tuning.interval(counts, config.seed)
+            gain = tuning.gain_interval(before, counts, config.seed)
+            lines.append(Line(what, detectors, counts, interval, gain))
     return lines
 
 
-def _facts(
-    asked: Asked,
-    seen: Mapping[str, Sequence[Observed]],
+def _record(
+    config: TuningConfig,
+    clips: Mapping[str, Sequence[Observed]],
     best: Detectors,
     lines: Sequence[Line],
-    train: Mapping[str, float],
+    scores: Mapping[str, float],
 ) -> Mapping[str, Any]:
-    """Give what tuned.json holds."""
+    """Return what tuned.json holds."""
     return {
-        "asked": {**asdict(asked), "data_root": None if asked.data_root is None else "given"},
-        "clips": {split: len(clips) for split, clips in seen.items()},
-        "hits": {split: sum(len(c.hits) for c in clips) for split, clips in seen.items()},
+        "asked": {**asdict(config), "data_root": None if config.data_root is None else "given"},
+        "clips": {split: len(found) for split, found in clips.items()},
+        "hits": {split: sum(len(c.hits) for c in found) for split, found in clips.items()},
         "best": best.settings,
-        "f of the best on train": dict(train),
+        "f of the best on train": dict(scores),
         "test": [
             {
                 "what": WHAT[line.what],
@@ -218,49 +252,43 @@ def _facts(
     }
 
 
-def _table(lines: Sequence[Line], seen: Mapping[str, Sequence[Observed]], asked: Asked) -> str:
-    """Print the test figures."""
-    hits = sum(len(clip.hits) for clip in seen["test"])
+def _table(lines: Sequence[Line], clips: Sequence[Observed], config: TuningConfig) -> str:
+    """Return the figures of the test clips as text."""
+    hits = sum(len(clip.hits) for clip in clips)
     rows = [
-        f"{len(seen['test'])} test clips, {hits} hits ({', '.join(asked.actions)}), "
-        f"tolerance {asked.tolerance:.3f} s or one frame; 95 % intervals over clips",
+        f"{len(clips)} test clips, {hits} hits ({', '.join(config.actions)}), "
+        f"tolerance {config.tolerance:.3f} s or one frame; 95 % intervals over clips",
         f"{'':13} {'detectors':10} {'F':>6} {'interval':>16} {'gain':>16} {'prec.':>6} {'rec.':>6}",
     ]
     for line in lines:
         low, high = line.interval
-        sure, gain = f"[{low:.3f}, {high:.3f}]", f"[{line.gain[0]:+.3f}, {line.gain[1]:+.3f}]"
+        interval, gain = f"[{low:.3f}, {high:.3f}]", f"[{line.gain[0]:+.3f}, {line.gain[1]:+.3f}]"
         rows.append(
-            f"{WHAT[line.what]:13} {line.detectors.name:10} {line.counts.f:6.3f} {sure:>16} "
+            f"{WHAT[line.what]:13} {line.detectors.name:10} {line.counts.f:6.3f} {interval:>16} "
             f"{gain:>16} {line.counts.precision:6.3f} {line.counts.recall:6.3f}"
         )
     return "\n".join(rows)
 
 
-def draw_worst(
-    clips: Sequence[Observed], detectors: Detectors, tolerance: float, path: Path
-) -> None:
-    """Draw the clips whose hits the motion peaks miss most: motion, peaks, onsets, hits."""
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
+def worst_clips(clips: Sequence[Observed], detectors: Detectors, tolerance: float) -> list[Trace]:
+    """Return the clips whose hits the motion peaks match worst, at most `WORST`, in this order.
 
-    mpl.rcParams["svg.hashsalt"] = "svbench"  # the same clips give the same bytes
+    Wrong are hits without a motion peak within `tolerance` s, and motion peaks without a hit.
+    """
     peaks = [clip.peaks(detectors) for clip in clips]
     counts = tuning.judged(clips, peaks, tolerance)
     wrong = counts.hits + counts.found - 2 * counts.matched
-    worst = sorted(range(len(clips)), key=lambda i: -int(wrong[i]))[:SHOWN]
-    figure = Figure(figsize=(9, 1.9 * len(worst)), layout="constrained")
-    axes = figure.subplots(len(worst), 1, squeeze=False)[:, 0]
-    for axis, i in zip(axes, worst, strict=True):
-        clip, curve = clips[i], clips[i].curve(detectors)
-        times = clip.times(detectors)
-        top = max(float(curve.max()), 1e-3)
-        axis.plot(times, curve, color="0.4", linewidth=1)
-        axis.vlines(clip.hits, 0, 1.3 * top, color="tab:green", linewidth=4, alpha=0.3)
-        onsets = clip.onsets(detectors)
-        axis.plot(onsets, [1.2 * top] * len(onsets), "|", color="tab:blue", markersize=12)
-        axis.plot(peaks[i], np.interp(peaks[i], times, curve), "v", color="tab:red")
-        axis.set_title(f"{clip.id}, {clip.fps:g} frames/s: {wrong[i]} wrong", fontsize=9)
-        axis.set_ylabel("motion" if detectors.impacts is None else "P(impact)", fontsize=8)
-    axes[-1].set_xlabel("s (green: hits, blue: onsets, red: motion peaks, grey: motion curve)")
-    with replacing(path, "--out") as temporary:
-        figure.savefig(temporary, format="svg", metadata={"Date": None})
+    worst = sorted(range(len(clips)), key=lambda i: -int(wrong[i]))[:WORST]
+    return [_trace(clips[i], detectors, int(wrong[i])) for i in worst]
+
+
+def _trace(clip: Observed, detectors: Detectors, wrong: int) -> Trace:
+    return Trace(
+        title=f"{clip.id}, {clip.fps:g} frames/s: {wrong} wrong",
+        times=clip.times(detectors).tolist(),
+        motion=clip.curve(detectors).tolist(),
+        unit="motion" if detectors.impacts is None else "P(impact)",
+        hits=clip.hits,
+        onsets=clip.onsets(detectors).tolist(),
+        peaks=clip.peaks(detectors).tolist(),
+    )

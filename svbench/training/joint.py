@@ -1,14 +1,14 @@
-"""Train the joint model on a data set: latents, the loop, a log that anybody can read, previews.
+"""Train the joint model on a data set: latents, the loop, the log, previews.
 
     <out>/latents/          the clips, encoded once (see `svbench.training.latents`)
-    <out>/checkpoints/      the last state, to go on from (see `svbench.baselines.training.state`)
-    <out>/loss.csv          one line a step: step, loss_audio, loss_video, lr, seconds
+    <out>/checkpoints/      the last state, to resume from (see `svbench.baselines.training.state`)
+    <out>/loss.csv          one line per step: step, loss_audio, loss_video, lr, seconds
     <out>/tensorboard/      the same curves, where tensorboard is installed
     <out>/previews/         samples from the averaged weights, MP4
     <out>/joint/            the result
 
-The same command goes on where it was stopped; the log is cut back to the last checkpoint, so
-that it holds every step once.
+The same command resumes a training that was stopped; the log is cut back to the last checkpoint,
+so that it holds every step once.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import importlib.util
 import math
 import re
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -31,27 +31,27 @@ from svbench.baselines.joint.pair import Modal
 from svbench.baselines.joint.sampling import SamplerSettings, sample
 from svbench.baselines.joint.unet import JointUNet
 from svbench.baselines.training.loop import Report, Watch
-from svbench.baselines.training.loop import train as learn
+from svbench.baselines.training.loop import train as train_loop
 from svbench.baselines.training.settings import TrainSettings
 from svbench.errors import ConfigError, DataError
 from svbench.files.holding import clear_left_overs, locked
 from svbench.files.media import write_mp4
 from svbench.files.text import read_lines
 from svbench.files.writing import replacing, write_text, writing_to
-from svbench.pace import Advance, Pace, Progress, time_left
+from svbench.pace import Progress, silent
 from svbench.training import latents
 from svbench.types import ClipSpec, Example
 
-Tell = Callable[[str], None]
+Log = Callable[[str], None]  # takes one line of progress
 
 COLUMNS: Final = ("step", "loss_audio", "loss_video", "lr", "seconds")
-SPOKEN: Final = 50  # lines of progress in a training
-PREVIEWED: Final = 4  # clips
+LOGGED: Final = 50  # lines of losses in a training
+PREVIEWS: Final = 4  # clips
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
-    """What is trained, and on what."""
+class Training:
+    """A model, the clips it is trained on, and the settings of the training."""
 
     model: JointModel
     examples: Sequence[Example]
@@ -61,139 +61,174 @@ class Course:
     latents: Path | None = None  # where several trainings share them; None: beside the result
 
 
-def train(course: Course, out: Path, progress: Progress, tell: Tell, *, cpu: bool = False) -> Path:
-    """Encode, train, and give the folder of the result; the same call goes on where it stopped."""
-    if not course.examples:
+def train(
+    training: Training, out: Path, progress: Progress, log: Log, *, cpu: bool = False
+) -> Path:
+    """Encode the clips and train on them, or resume.
+
+    Parameters
+    ----------
+    training : Training
+        what is trained; the model is changed in place
+    out : Path
+        folder of the training
+    progress : Progress
+        shows how far each step came, and the time left
+    log : callable
+        takes lines with losses
+    cpu : bool
+        train on the CPU even where there is a GPU
+
+    Returns
+    -------
+    result : Path
+        folder of the averaged weights, for `load_joint`
+
+    Raises
+    ------
+    ConfigError
+        without clips
+    DataError
+        where clips are broken: one line for each
+    """
+    if not training.examples:
         raise ConfigError("training: found no clips, expected at least one; see --limit")
     here = PartialState(cpu=cpu)
     first = bool(here.is_main_process)
+    model = training.model
     with locked(out) if first else nullcontext(), ExitStack() as stack:
         if first:
             clear_left_overs(out, ("latents",))
         here.wait_for_everyone()  # nobody writes before the folder is held
-        folder = course.latents or out / "latents"
-        cache = latents.plan(course.model, course.examples, course.spec, folder)
-        with progress("encoding clips", len(course.examples)) if first else _quiet() as advance:
-            share = here.process_index, here.num_processes
-            latents.encode(course.model, course.spec, cache, share, advance)
+        folder = training.latents or out / "latents"
+        cache = latents.plan(model, training.examples, training.spec, folder)
+        shown = progress if first else silent
+        with shown("encoding clips", len(training.examples)) as advance:
+            rank, world = here.process_index, here.num_processes
+            latents.encode(model, training.spec, cache, advance, rank=rank, world_size=world)
         here.wait_for_everyone()
-        lessons = cache.lessons
-        watch = stack.enter_context(Log(course, lessons, out, progress, tell)) if first else Watch()
-        return learn(
-            course.model.joint,
-            course.model.schedules,
-            lessons,
-            course.settings,
+        data = cache.dataset
+        watch = Watch()
+        if first:
+            watch = stack.enter_context(TrainingLog(training, data, out, progress, log))
+        return train_loop(
+            model.joint,
+            model.schedules,
+            data,
+            training.settings,
             out,
-            rows=course.model.audio.shape(course.spec)[1],
-            made_by={"mixer": course.model.joint.config.mixer, "data": lessons.digest},
+            rows=model.audio.shape(training.spec)[1],
+            made_by={"mixer": model.joint.config.mixer, "data": data.digest},
             watch=watch,
             cpu=cpu,
         )
 
 
-def _quiet() -> AbstractContextManager[Advance]:
-    return nullcontext(lambda _done, _kept=0, /: None)
-
-
-class Log(Watch):
-    """Writes what happens in a training, and shows how far it came."""
+class TrainingLog(Watch):
+    """Writes the losses of a training to files, and shows how far it came."""
 
     def __init__(
-        self, course: Course, lessons: latents.Latents, out: Path, progress: Progress, tell: Tell
+        self,
+        training: Training,
+        data: latents.LatentDataset,
+        out: Path,
+        progress: Progress,
+        log: Log,
     ) -> None:
-        self._course, self._lessons, self._out = course, lessons, out
-        self._progress, self._tell = progress, tell
+        self._training, self._data, self._out = training, data, out
+        self._progress, self._log = progress, log
         self._open = ExitStack()
         self._board: Any = None
 
-    def __enter__(self) -> Log:
+    def __enter__(self) -> TrainingLog:
         return self
 
-    def __exit__(self, *told: object) -> None:
+    def __exit__(self, *_: object) -> None:
         self._open.close()
 
     def begin(self, step: int) -> None:
-        """Cut the log back to a step, and go on from there."""
+        """Cut the log back to a step, and open it for further lines."""
         path = self._out / "loss.csv"
         _cut_back(path, step)
         file = self._open.enter_context(path.open("a", newline="", encoding="utf-8", buffering=1))
         self._lines = csv.writer(file, lineterminator="\n")
-        if importlib.util.find_spec("tensorboard") is None:
-            self._tell("no tensorboard here (pip install tensorboard): loss.csv has all there is")
-        else:
-            from torch.utils.tensorboard import SummaryWriter
-
-            board: Any = SummaryWriter  # untyped
-            self._board = board(str(self._out / "tensorboard"), purge_step=step + 1)
-            self._open.callback(self._board.close)
+        self._open_board(step)
         if step:
-            self._tell(f"going on after step {step}")
-        steps = self._course.settings.steps
+            self._log(f"resuming after step {step}")
+        steps = self._training.settings.steps
         self._advance = self._open.enter_context(self._progress("training", steps))
-        self._pace = Pace(steps)
-        for advance in (self._advance, self._pace.advance):
-            advance(step, step)
+        self._advance(step, step)
+
+    def _open_board(self, step: int) -> None:
+        if importlib.util.find_spec("tensorboard") is None:
+            self._log("tensorboard is not installed (pip install tensorboard): see loss.csv")
+            return
+        from torch.utils.tensorboard import SummaryWriter
+
+        board: Any = SummaryWriter  # untyped
+        self._board = board(str(self._out / "tensorboard"), purge_step=step + 1)
+        self._open.callback(self._board.close)
 
     def report(self, report: Report) -> None:
-        """Write a line."""
-        losses = report.losses
-        told = (report.step, *losses, report.rate, round(report.seconds, 3))
+        """Write the losses of a step."""
+        row = (report.step, *report.losses, report.rate, round(report.seconds, 3))
         with writing_to(self._out / "loss.csv"):
-            self._lines.writerow(told)
+            self._lines.writerow(row)
         if self._board is not None:
-            for name, value in zip(COLUMNS[1:4], told[1:4], strict=True):
+            for name, value in zip(COLUMNS[1:4], row[1:4], strict=True):
                 if value is not None:
                     self._board.add_scalar(name, value, report.step)
         self._advance(1)
-        self._pace.advance(1)
-        steps = self._course.settings.steps
-        if report.step % max(1, steps // SPOKEN) == 0 or report.step == steps:
-            said = {"sound": losses.audio, "video": losses.video}.items()
-            known = ", ".join(f"{name} {loss:.4f}" for name, loss in said if loss is not None)
-            self._tell(f"step {report.step} of {steps}: loss {known}{self._speed(report)}")
-
-    def _speed(self, report: Report) -> str:
-        left = self._pace.left if report.step < self._course.settings.steps else None
-        return f", {report.seconds:.2f} s a step" + (f", {time_left(left)}" if left else "")
+        steps = self._training.settings.steps
+        if report.step % max(1, steps // LOGGED) == 0 or report.step == steps:
+            self._log(_line(report, steps))
 
     def preview(self, step: int, joint: JointUNet) -> None:
-        """Sample some clips from the captions of the first ones, always from the same noise."""
+        """Write samples of the averaged weights, always of the same captions and noise."""
         folder = self._out / "previews" / f"step-{step:08d}"
-        preview(replace(self._course.model, joint=joint), self._lessons, self._course, folder)
-        self._tell(f"samples of step {step}: {folder}")
+        preview(replace(self._training.model, joint=joint), self._data, self._training, folder)
+        self._log(f"samples of step {step}: {folder}")
 
 
-def preview(model: JointModel, lessons: latents.Latents, course: Course, folder: Path) -> None:
-    """Sample clips from the captions of the first lessons, and write them as MP4."""
-    count = min(PREVIEWED, len(lessons))
+def _line(report: Report, steps: int) -> str:
+    """Return a line with the losses of a step; the time left is the progress bar's to show."""
+    named = {"sound": report.losses.audio, "video": report.losses.video}.items()
+    losses = ", ".join(f"{name} {loss:.4f}" for name, loss in named if loss is not None)
+    return f"step {report.step} of {steps}: loss {losses}, {report.seconds:.2f} s a step"
+
+
+def preview(
+    model: JointModel, data: latents.LatentDataset, training: Training, folder: Path
+) -> None:
+    """Sample clips from the captions of the first ones of `data`, and write them as MP4."""
+    count = min(PREVIEWS, len(data))
     device = next(model.joint.parameters()).device
-    captions = lessons.captions(list(range(count)))
-    if course.sampler.halves == 2:
-        none = lessons.empty.map(lambda told: told.repeat(count, *[1] * (told.ndim - 1)))
-        captions = none.map(lambda *pair: torch.cat(pair), captions)
-    random = torch.Generator().manual_seed(course.settings.seed)
-    shapes = Modal(model.audio.shape(course.spec), model.video.shape(course.spec))
-    start = shapes.map(lambda shape: torch.randn(count, *shape, generator=random).to(device))
-    told = captions.map(lambda tensor: tensor.to(device))
-    found = sample(model.joint, start, told, model.schedules, course.sampler)
-    sounds = model.audio.decode(found.audio, course.spec)
-    videos = model.video.decode(found.video, course.spec)
+    captions = data.captions(list(range(count)))
+    if training.sampler.halves == 2:  # classifier-free guidance
+        empty = data.empty.map(lambda one: one.repeat(count, *[1] * (one.ndim - 1)))
+        captions = empty.map(lambda *pair: torch.cat(pair), captions)
+    generator = torch.Generator().manual_seed(training.settings.seed)
+    spec = training.spec
+    shapes = Modal(model.audio.shape(spec), model.video.shape(spec))
+    noise = shapes.map(lambda shape: torch.randn(count, *shape, generator=generator).to(device))
+    condition = captions.map(lambda tensor: tensor.to(device))
+    samples = sample(model.joint, noise, condition, model.schedules, training.sampler)
+    sounds = model.audio.decode(samples.audio, spec)
+    videos = model.video.decode(samples.video, spec)
     for number, (sound, video) in enumerate(zip(sounds, videos, strict=True)):
-        path = folder / f"{number}.mp4"
-        with replacing(path) as temporary:
-            write_mp4(temporary, video, course.spec.fps, sound, course.spec.sample_rate)
+        with replacing(folder / f"{number}.mp4") as temporary:
+            write_mp4(temporary, video, spec.fps, sound, spec.sample_rate)
 
 
 def _cut_back(path: Path, step: int) -> None:
-    """Keep the lines of the first steps alone; a line that a killed process left half goes, too."""
+    """Keep the lines up to a step alone; an unfinished line of a killed process is dropped, too."""
     lines = list(read_lines(path, "the losses of a training")) if path.exists() else []
     kept = [line for number, line in lines[1:] if _step(line, f"{path}, line {number}") <= step]
     write_text(path, "\n".join([",".join(COLUMNS), *kept]) + "\n")
 
 
 def _step(line: str, where: str) -> float:
-    """Return the step of a line of the log; one that is not whole belongs to no step."""
+    """Return the step of a line of the log; infinity for an unfinished line."""
     if line.count(",") != len(COLUMNS) - 1:
         return math.inf
     step = line.partition(",")[0]

@@ -1,11 +1,16 @@
-"""Clips to learn from, as latents: encoded once, kept on disk, read as they are needed.
+"""A cache of training clips as latents: encoded once, kept on disk, read as they are needed.
 
     <folder>/<number>-<digest>.safetensors    some clips each: sound, video, both captions
-    <folder>/empty-<digest>.safetensors       the empty caption
+    <folder>/empty-<digest>.safetensors       the embeddings of the empty caption
 
-A digest names everything that decides the numbers: the clips' bytes, their format, the captions
-and the weights. So what is there is right, and what is missing is encoded by the same command.
-Broken clips are all named, one line each, after the others were encoded: nothing is lost.
+A digest covers everything that decides the numbers: the clips' bytes, their format, the captions
+and the weights. So a file that is there is valid, and the same command encodes what is missing.
+Broken clips are all named, one line each, after the others were encoded.
+
+Conventions
+-----------
+Latents of sound are (B, C, rows, F) and of video (B, C, T, H, W); embeddings of captions are (B, D)
+for sound and (B, L, D') for video. All are float32 on the CPU.
 """
 
 from __future__ import annotations
@@ -31,44 +36,44 @@ from svbench.pace import Advance
 from svbench.types import ClipSpec, Example
 
 SHARD: Final = 32  # clips in a file
-AT_ONCE: Final = 4  # clips encoded at once
+BATCH: Final = 4  # clips encoded at once
 VERSION: Final = "2"  # raise it when the form of the files changes
 
 
 @dataclass(frozen=True, slots=True)
-class Latents:
-    """The clips of a cache; nothing is kept in memory but where they lie."""
+class LatentDataset:
+    """The clips of a complete cache, read from disk whenever they are asked for."""
 
-    places: tuple[tuple[Path, int], ...]  # file and number in it, one per clip
-    nothing: Path  # the empty caption
+    index: tuple[tuple[Path, int], ...]  # file and number in it, one per clip
+    empty_caption: Path
     digest: str  # of all clips, captions and weights
 
     def __len__(self) -> int:
-        """Count the clips."""
-        return len(self.places)
+        """Return the number of clips."""
+        return len(self.index)
 
     def latents(self, clips: list[int]) -> Modal[Tensor]:
-        """Give clean latents, sound (B, C, rows, F) and video (B, C, T, H, W)."""
+        """Return the clean latents of some clips."""
         return self._read(clips, Modal("audio", "video"))
 
     def captions(self, clips: list[int]) -> Modal[Tensor]:
-        """Give captions, sound (B, D) and video (B, L, D')."""
+        """Return the caption embeddings of some clips."""
         return self._read(clips, Modal("caption_audio", "caption_video"))
 
     @property
     def empty(self) -> Modal[Tensor]:
-        """Give the empty caption, (1, ...)."""
-        with safe_open(self.nothing, "pt") as file:
+        """Return the embeddings of the empty caption, (1, ...)."""
+        with safe_open(self.empty_caption, "pt") as file:
             return Modal(file.get_tensor("caption_audio.0"), file.get_tensor("caption_video.0"))
 
-    def _read(self, clips: list[int], kinds: Modal[str]) -> Modal[Tensor]:
-        return kinds.map(lambda kind: torch.cat([self._one(clip, kind) for clip in clips]))
+    def _read(self, clips: list[int], names: Modal[str]) -> Modal[Tensor]:
+        return names.map(lambda name: torch.cat([self._one(clip, name) for clip in clips]))
 
-    def _one(self, clip: int, kind: str) -> Tensor:
-        path, number = self.places[clip]
-        with safe_open(path, "pt") as file:  # mapped: only what is asked for is read
-            found: Tensor = file.get_tensor(f"{kind}.{number}")
-        return found
+    def _one(self, clip: int, name: str) -> Tensor:
+        path, number = self.index[clip]
+        with safe_open(path, "pt") as file:  # memory-mapped: one tensor alone is read
+            tensor: Tensor = file.get_tensor(f"{name}.{number}")
+        return tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,19 +89,19 @@ class Cache:
     """The files that a cache consists of when it is complete."""
 
     shards: Sequence[Shard]
-    nothing: Path  # the empty caption
+    empty_caption: Path
 
     @property
-    def lessons(self) -> Latents:
-        """Give the clips of a complete cache."""
-        places = [(s.path, number) for s in self.shards for number in range(len(s.examples))]
-        names = [self.nothing.name, *(shard.path.name for shard in self.shards)]
+    def dataset(self) -> LatentDataset:
+        """Return the clips of a complete cache."""
+        index = [(s.path, number) for s in self.shards for number in range(len(s.examples))]
+        names = [self.empty_caption.name, *(shard.path.name for shard in self.shards)]
         whole = hashlib.sha256("\n".join(names).encode())
-        return Latents(tuple(places), self.nothing, whole.hexdigest())
+        return LatentDataset(tuple(index), self.empty_caption, whole.hexdigest())
 
 
 def plan(model: JointModel, examples: Sequence[Example], spec: ClipSpec, folder: Path) -> Cache:
-    """Tell which files a cache needs; reads every byte of the clips, encodes nothing."""
+    """Return the files that a cache needs; reads every byte of the clips, encodes nothing."""
     weights = hashlib.sha256(f"{VERSION}/{sorted(model.weights.items())}".encode()).hexdigest()
     shards = []
     for number, part in enumerate(cut(examples, SHARD)):
@@ -113,8 +118,10 @@ def encode(
     model: JointModel,
     spec: ClipSpec,
     cache: Cache,
-    share: tuple[int, int],
     advance: Advance,
+    *,
+    rank: int = 0,
+    world_size: int = 1,
 ) -> None:
     """Encode what a cache lacks.
 
@@ -126,15 +133,20 @@ def encode(
         the clips' format
     cache : Cache
         as planned
-    share : tuple of int
-        number of this process, and how many there are: each encodes a part
     advance : Advance
-        is called with every file: its clips, and how many of them were there already
+        called after each file with its clips, and how many of them were there already
+    rank, world_size : int
+        number of this process, and of processes: each encodes a part
+
+    Raises
+    ------
+    DataError
+        where clips cannot be read or encoded: one line for each
     """
     problems: list[str] = []
-    if share[0] == 0 and not _usable(cache.nothing):
-        _write(cache.nothing, _named(model.captions([""]), [0]))
-    for shard in cache.shards[share[0] :: share[1]]:
+    if rank == 0 and not _usable(cache.empty_caption):
+        _write(cache.empty_caption, _named(model.captions([""]), [0]))
+    for shard in cache.shards[rank::world_size]:
         kept = _usable(shard.path)
         if not kept:
             try:
@@ -147,10 +159,10 @@ def encode(
 
 
 def _encoded(model: JointModel, examples: Sequence[Example], spec: ClipSpec) -> dict[str, Tensor]:
-    """Encode the clips of one file; name every broken one."""
+    """Return the tensors of one file by name; raise DataError with every broken clip."""
     state: dict[str, Tensor] = {}
     problems: list[str] = []
-    for part in cut(range(len(examples)), AT_ONCE):
+    for part in cut(range(len(examples)), BATCH):
         clips = []
         for number in part:
             try:
@@ -158,13 +170,13 @@ def _encoded(model: JointModel, examples: Sequence[Example], spec: ClipSpec) -> 
             except DataError as error:
                 problems.append(str(error))
         if problems:
-            continue  # the others of this file are only looked at
+            continue  # the others of this file are only checked
         with torch.inference_mode():
-            found = Modal(model.audio.encode(clips), model.video.encode(clips))
-            told = model.captions([examples[number].caption for number in part])
-        state |= _named(told, part) | {
+            latents = Modal(model.audio.encode(clips), model.video.encode(clips))
+            captions = model.captions([examples[number].caption for number in part])
+        state |= _named(captions, part) | {
             f"{kind}.{number}": one[None].float().cpu().clone()
-            for kind, pile in zip(Modal._fields, found, strict=True)
+            for kind, pile in zip(Modal._fields, latents, strict=True)
             for number, one in zip(part, pile, strict=True)
         }
     for name, tensor in state.items():
@@ -177,7 +189,7 @@ def _encoded(model: JointModel, examples: Sequence[Example], spec: ClipSpec) -> 
 
 
 def _named(captions: Modal[Tensor], numbers: Sequence[int]) -> dict[str, Tensor]:
-    """Give captions one by one, by their names in a file."""
+    """Return the embeddings of captions one by one, by their names in a file."""
     return {
         f"caption_{kind}.{number}": one[None].detach().float().cpu().clone()
         for kind, pile in zip(Modal._fields, captions, strict=True)
@@ -191,7 +203,7 @@ def _write(path: Path, state: dict[str, Tensor]) -> None:
 
 
 def _usable(path: Path) -> bool:
-    """Tell whether a file is there and can be opened; a damaged one is written again."""
+    """Return whether a file is there and can be opened; a damaged one is written again."""
     try:
         with safe_open(path, "pt"):
             return True

@@ -1,4 +1,4 @@
-"""Folders of empty files and lists of clips: what finds clips opens none of them."""
+"""Folders of empty files, and lists of clips: finding clips opens none of them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def touch(folder: Path, *names: str) -> Path:
-    """Make empty files: nothing here opens them."""
+    """Make empty files, and return their folder."""
     for name in names:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).touch()

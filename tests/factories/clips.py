@@ -19,7 +19,7 @@ SIDE = 12  # pixels of the square
 
 
 def hits(seed: int, spec: ClipSpec = SPEC) -> list[int]:
-    """Give the frames in which the square jumps and a click sounds, never two in a row."""
+    """Return the frames in which the square jumps and a click sounds, never two in a row."""
     rng = np.random.default_rng(seed)
     inner = np.arange(2, spec.frames - 1, 2)
     count = min(int(rng.integers(1, 4)), len(inner))

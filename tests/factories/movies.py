@@ -1,7 +1,7 @@
 """Recordings with known content: frames that carry their number, sound with bursts at known times.
 
-A frame shows its number as eight bars, black or white; a burst is 20 ms of a 1 kHz tone. So what
-was decoded says itself when it should have been shown or heard.
+A frame shows its number as eight bars, black or white; a burst is 20 ms of a 1 kHz tone. So the
+decoded frames and samples themselves show the times at which they were recorded.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Audio = NDArray[np.float32]
 
 
 def frame(number: int, size: tuple[int, int] = (48, 64)) -> Video:
-    """Draw the bits of a number (0..255) as bars."""
+    """Return a picture of the bits of a number (0..255) as bars."""
     height, width = size
     picture = np.full((height, width, 3), 40, np.uint8)
     for bit, left in enumerate(_lefts(width)):
@@ -36,12 +36,12 @@ def frame(number: int, size: tuple[int, int] = (48, 64)) -> Video:
 
 
 def frames(count: int, size: tuple[int, int] = (48, 64)) -> list[Video]:
-    """Draw the numbers from 0 on."""
+    """Return pictures of the numbers from 0 on."""
     return [frame(number, size) for number in range(count)]
 
 
 def number(picture: Video) -> int:
-    """Read the number back from the middle of a frame."""
+    """Return the number in the middle of a frame."""
     height, width = picture.shape[:2]
     middle = picture[height // 2 - 1 : height // 2 + 2].mean(axis=(0, 2))
     centres = (left + width // 20 for left in _lefts(width))
@@ -49,7 +49,7 @@ def number(picture: Video) -> int:
 
 
 def numbers(video: Video) -> list[int]:
-    """Read the numbers of all frames (T, H, W, 3)."""
+    """Return the numbers of all frames (T, H, W, 3)."""
     return [number(picture) for picture in video]
 
 
@@ -58,7 +58,7 @@ def _lefts(width: int) -> list[int]:
 
 
 def sound(seconds: float = 6.0, bursts: Sequence[float] = BURSTS, rate: int = RATE) -> Audio:
-    """Make silence with a burst at each time."""
+    """Return silence with a burst at each time."""
     samples = np.zeros(round(rate * seconds), np.float32)
     burst = 0.6 * np.sin(2 * np.pi * 1000 * np.arange(round(0.02 * rate)) / rate)
     for time in bursts:
@@ -68,7 +68,7 @@ def sound(seconds: float = 6.0, bursts: Sequence[float] = BURSTS, rate: int = RA
 
 
 def burst_times(audio: Audio, rate: int) -> list[float]:
-    """Find where the sound rises above 0.08 after 60 ms of quiet, in seconds."""
+    """Return where the sound rises above 0.08 after 60 ms of quiet, in seconds."""
     loud = np.flatnonzero(np.abs(audio) > 0.08)
     starts = np.flatnonzero(np.diff(loud, prepend=-rate) > 0.06 * rate)
     return [round(float(loud[start]) / rate, 3) for start in starts]
@@ -102,7 +102,9 @@ def write(
         video.codec_context.time_base = UNIT if codec != "mpeg2video" else Fraction(1, fps)
         if pixel is not None:
             video.codec_context.sample_aspect_ratio = pixel
-        heard = out.add_stream(sound_codec, rate=rate, layout=layout) if audio is not None else None
+        sounds = (
+            out.add_stream(sound_codec, rate=rate, layout=layout) if audio is not None else None
+        )
         for k, picture in enumerate(pictures):
             shown = av.VideoFrame.from_ndarray(picture, "rgb24")
             time = Fraction(k, fps) if times is None else Fraction(times[k])
@@ -110,8 +112,8 @@ def write(
             shown.pts, shown.time_base = round(time / base), base
             out.mux(video.encode(shown))
         out.mux(video.encode(None))
-        if heard is not None:
-            _encode(out, heard, audio or ())
+        if sounds is not None:
+            _encode(out, sounds, audio or ())
     return path
 
 

@@ -32,7 +32,7 @@ from svbench.metrics.imagebind_scores import read_small
 from svbench.miniature.drawing import folders
 from svbench.reports.compare.golden import Entry, Golden, Tolerance, dump_golden, load_golden
 from svbench.reports.tables.clip_scores import read_clip_scores
-from svbench.training.miniature.systems import curve
+from svbench.training.miniature.systems import loss_curve
 from svbench.types import ClipScore, ClipSpec, Recording, ResultTable, Sample
 from svbench.walk import gallery
 from svbench.walk.recorded import UNREADABLE
@@ -247,7 +247,7 @@ SPECIMENS = {
         (networks.FOLDER / "imagebind.json").read_text(encoding="utf-8"),
         lambda folder: read_small(folder / "imagebind.json"),
     ),
-    "losses": Specimen("loss.csv", LOSSES, lambda folder: curve(folder / "loss.csv")),
+    "losses": Specimen("loss.csv", LOSSES, lambda folder: loss_curve(folder / "loss.csv")),
 }
 
 

@@ -1,1 +1,1 @@
-"""What the drawn data sets are made of: shapes, sounds, scenes."""
+"""Shapes, sounds and scenes of the drawn data sets."""

@@ -1,15 +1,15 @@
-"""Draw a drumstick that strikes, or drags over, one object: the picture of the miniature.
+"""Drawing of a drumstick that strikes one object: the picture of the miniature Greatest Hits.
 
-The scene is one object on a ground, and one arm with a drumstick, seen from the side. All
+The scene is one object on a ground, and one arm with a drumstick, shown from the side. All
 that moves is the arm with its stick and, where the material is soft, the top of the object.
 
 Conventions
 -----------
 Places are pixels of a picture that is `CANVAS` pixels wide and high; the picture is drawn at
-that size and shrunk to the wanted one, pixel areas averaged. Times are seconds from the start
+that size and shrunk to that of the clip, pixel areas averaged. Times are seconds from the start
 of the recording. A `Stroke` is one contact of stick and object; its time is the moment of first
 contact. A hit lifts off at once. A scratch drags the tip sideways while the stick leaves.
-Lift is 0 on the object and 1 at the top of the arm's way.
+Lift is 0 on the object and 1 at the top of the arm's motion.
 
 References
 ----------
@@ -36,9 +36,9 @@ RISE = 0.75  # s from contact to the top, when the next stroke leaves the time
 ARM_TURN = 0.07  # radians the forearm is turned by about the elbow when lifted
 WRIST_TURN = 0.10  # radians the stick is turned by about the wrist, beyond the forearm
 TIP_RADIUS = 5.0  # pixels
-DRAG_WAY = 6.0  # pixels the tip goes sideways in a scratch
+DRAG_SHIFT = 6.0  # pixels the tip goes sideways in a scratch
 DRAG_TIME = 0.25  # s a scratch lasts
-REACTION_WAY = 11.0  # pixels a soft object's top sinks, or a hard object is pushed aside
+DISPLACEMENT = 11.0  # pixels a soft object's top sinks, or a hard object is pushed aside
 RECOVERY = 0.5  # s in which the object comes back
 
 HORIZON = 84  # pixels from the top, where wall and ground meet
@@ -61,11 +61,11 @@ class Stroke:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What is seen, apart from the motion."""
+    """The picture apart from the motion."""
 
     shape: Literal["block", "bowl", "mound"]
     colour: Colour  # of the object
-    soft: bool  # the object gives way
+    soft: bool  # the object yields when struck
     wall: Colour
     ground: Colour
     sleeve: Colour
@@ -75,7 +75,7 @@ class Scene:
 
 
 def lift(strokes: Sequence[Stroke], times: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give the lift of the stick, 0 (contact) to 1 (top), at each time.
+    """Return the lift of the stick, 0 (contact) to 1 (top), at each time.
 
     After a stroke the stick rises slowly and evenly; it then waits at the top until it falls,
     faster and faster, on the next one.
@@ -84,27 +84,27 @@ def lift(strokes: Sequence[Stroke], times: NDArray[np.float64]) -> NDArray[np.fl
     following = np.searchsorted(contact, times, side="right")
     before = np.concatenate([[-np.inf], contact])[following]
     after = np.concatenate([contact, [np.inf]])[following]
-    way_up = np.minimum(RISE, after - before - FALL)
-    risen = np.clip((times - before) / way_up, 0.0, 1.0) if len(contact) else np.ones_like(times)
+    rise = np.minimum(RISE, after - before - FALL)
+    risen = np.clip((times - before) / rise, 0.0, 1.0) if len(contact) else np.ones_like(times)
     fallen = np.clip((times - after + FALL) / FALL, 0.0, 1.0) ** 2
     return np.asarray(risen * (1.0 - fallen), np.float64)
 
 
 def drag(strokes: Sequence[Stroke], times: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give the sideways way of the tip, 0 to 1, at each time; it returns with the rise."""
-    way = np.zeros_like(times)
+    """Return the sideways shift of the tip, 0 to 1, at each time; it returns with the rise."""
+    shift = np.zeros_like(times)
     for stroke in strokes:
         if stroke.action == "scratch":
             since = times - stroke.time
             out, back = since / DRAG_TIME, 1.0 - (since - DRAG_TIME) / RISE
-            way = np.maximum(way, np.clip(np.minimum(out, back), 0.0, 1.0))
-    return way
+            shift = np.maximum(shift, np.clip(np.minimum(out, back), 0.0, 1.0))
+    return shift
 
 
 def reaction(strokes: Sequence[Stroke], times: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give how far the object is out of its rest, 0 to 1, at each time.
+    """Return the displacement of the object, 0 to 1, at each time.
 
-    Contact throws it out at once; it comes back slowly and evenly.
+    Contact displaces it at once; it comes back slowly and evenly.
     """
     contact = np.array([-np.inf, *(stroke.time for stroke in strokes)])
     since = times - contact[np.searchsorted(contact, times, side="right") - 1]
@@ -114,10 +114,10 @@ def reaction(strokes: Sequence[Stroke], times: NDArray[np.float64]) -> NDArray[n
 def draw(
     scene: Scene, strokes: Sequence[Stroke], *, frames: int, fps: float, size: tuple[int, int]
 ) -> NDArray[np.uint8]:
-    """Draw a recording, shape (T, H, W, 3): frame i shows the moment i / fps."""
+    """Return the video of a recording, shape (T, H, W, 3): frame i shows the moment i / fps."""
     times = np.arange(frames) / fps
     lifted, dragged = lift(strokes, times), drag(strokes, times)
-    moved = REACTION_WAY * reaction(strokes, times)
+    moved = DISPLACEMENT * reaction(strokes, times)
     return draw_motion(scene, lifted, dragged, moved, size)
 
 
@@ -128,7 +128,7 @@ def draw_motion(
     moved: NDArray[np.float64],
     size: tuple[int, int],
 ) -> NDArray[np.uint8]:
-    """Draw one frame per lift, drag and pixels that the object is out of its rest."""
+    """Return one frame per lift, shift of the tip, and displacement of the object in pixels."""
     empty = _stage(scene)
     video = np.empty((len(lifted), *size, 3), np.uint8)
     for i in range(len(lifted)):
@@ -141,7 +141,7 @@ def draw_motion(
 
 
 def _stage(scene: Scene) -> NDArray[np.uint8]:
-    """Paint wall, ground and the object's shadow."""
+    """Return a canvas with wall, ground and the object's shadow."""
     canvas = np.empty((CANVAS, CANVAS, 3), np.uint8)
     canvas[:HORIZON], canvas[HORIZON:] = scene.wall, scene.ground
     centre, axes = (scene.centre, BOTTOM - 2), (0.62 * scene.width, 6.0)
@@ -174,7 +174,7 @@ def _draw_arm(
     canvas: NDArray[np.uint8], scene: Scene, lifted: float, dragged: float, sunk: float
 ) -> None:
     """Draw the forearm, the hand and the stick, turned about the elbow and the wrist."""
-    touch = (scene.centre + DRAG_WAY * dragged, scene.top + sunk - TIP_RADIUS)
+    touch = (scene.centre + DRAG_SHIFT * dragged, scene.top + sunk - TIP_RADIUS)
     elbow = (touch[0] + 112.0, touch[1] - 40.0)
     hand = painting.turned((touch[0] + 48.0, touch[1] - 17.0), elbow, ARM_TURN * lifted)
     turn = (ARM_TURN + WRIST_TURN) * lifted

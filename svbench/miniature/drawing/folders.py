@@ -1,13 +1,12 @@
-"""Folders that hold drawn data: whole or not there, and grown where more clips are asked for.
+"""Folders of drawn data: complete or absent, and extended when more clips are requested.
 
 A folder of clips that code draws is decided by a few numbers (seed, version of the code), and a
 clip by these and its place in its split: the first 10 of 20 clips are those of a folder of 10.
-The numbers stand in `MARKER` in the folder, with the count of clips of each split, so that the same
-wish finds it again, another seed does not take it for its own, and nobody takes it for recorded
-data. Beside them stands the digest of every file drawn, and a seal over it all: where a file is
-missing or changed, or the seal does not fit, all are drawn again; where all fit, only clips that
-are not there yet. The marker is written last, so a stop in between leaves the old one, and what it
-says no longer fits.
+The file `MARKER` in the folder records these numbers and the clips of each split, so that the same
+request finds the folder again, another seed refuses it, and nobody takes it for recorded data. It
+also records the digest of every file drawn, under a seal: where a file is missing or changed, or
+the seal is broken, all are drawn again; where all fit, only clips that are not there yet. The
+marker is written last, so a stop in between leaves the old one, whose digests no longer fit.
 """
 
 from __future__ import annotations
@@ -46,24 +45,24 @@ def draw_once(
     test: int = 0,
     reference: int = 0,
 ) -> None:
-    """Draw so many clips of each split of the data set `name` into the folder `root`, at least.
+    """Draw at least so many clips of each split of the data set `name` into the folder `root`.
 
     The folder appears when it is complete. One that is there already is kept if it was drawn by the
-    same seed, holds enough clips and is whole; grown or mended if it was drawn by the same seed;
-    and refused otherwise. A folder is never made smaller: who asks for fewer reads fewer.
+    same seed, holds enough clips and is whole; extended or repaired if it was drawn by the same
+    seed; and refused by a ConfigError otherwise. A folder never shrinks: limit what is read of it.
     """
-    asked: Counts = dict(zip(SPLITS, (train, test, reference), strict=True))
-    if min(seed, *asked.values()) < 0 or not any(asked.values()):
+    requested: Counts = dict(zip(SPLITS, (train, test, reference), strict=True))
+    if min(seed, *requested.values()) < 0 or not any(requested.values()):
         raise ConfigError(
             f"the miniature needs a seed from 0 on and at least one clip, got seed {seed}, "
-            + ", ".join(f"{clips} {split}" for split, clips in asked.items())
+            + ", ".join(f"{clips} {split}" for split, clips in requested.items())
         )
     facts = _facts(name, version, seed)
     found = _found(root, facts)
     record = None if found is None else unsealed(found)
     known = _counts(record)
     whole = record is not None and _is_whole(root, record)
-    counts = {split: max(asked[split], known[split]) for split in SPLITS}
+    counts = {split: max(requested[split], known[split]) for split in SPLITS}
     if whole and counts == known:
         return
     kept = dict(record["files"]) if record is not None and whole else {}
@@ -76,9 +75,9 @@ def draw_once(
             _seal(unfinished, facts, counts, kept)
             unfinished.chmod(0o755)
             if found is not None:
-                _mend(root, unfinished)
-            elif not _moved_into_place(unfinished, root, facts):  # another process was faster
-                draw_once(root, fill, name=name, version=version, seed=seed, **asked)
+                _merge(root, unfinished)
+            elif not _renamed(unfinished, root, facts):  # another process was faster
+                draw_once(root, fill, name=name, version=version, seed=seed, **requested)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
 
@@ -93,12 +92,12 @@ def _facts(name: str, version: int, seed: int) -> dict[str, Any]:
 
 
 def _counts(record: Mapping[str, Any] | None) -> Counts:
-    """Return the clips of each split that a sealed record says, 0 where it says nothing."""
+    """Return the clips of each split that a sealed record lists, 0 for one that it does not."""
     return {split: 0 if record is None else int(record.get(split, 0)) for split in SPLITS}
 
 
 def _seal(folder: Path, facts: Mapping[str, Any], counts: Counts, kept: Mapping[str, str]) -> None:
-    """Write what decided the drawing, and the digests of files that were there and that are new."""
+    """Write the marker: what decided the drawing, and the digests of old and new files."""
     drawn = [path for path in folder.rglob("*") if path.is_file()]
     new = {path.relative_to(folder).as_posix(): digest_file(path) for path in drawn}
     files = dict(sorted({**kept, **new}.items()))
@@ -107,16 +106,16 @@ def _seal(folder: Path, facts: Mapping[str, Any], counts: Counts, kept: Mapping[
 
 
 def _is_whole(root: Path, record: Mapping[str, Any]) -> bool:
-    """Compare every file with its digest in a record whose seal fits."""
+    """Return whether every file has its digest in a sealed record."""
     try:
         files = record["files"].items()
         return all((root / n).is_file() and digest_file(root / n) == digest for n, digest in files)
-    except OSError:  # one that cannot be read cannot be learnt from, either
+    except OSError:  # a file that cannot be read is of no use, either
         return False
 
 
 def _found(root: Path, facts: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return the marker of a folder drawn alike, None if there is nothing; refuse any other."""
+    """Return the marker of a folder with these facts, None if there is no folder; refuse others."""
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
         return None
     marker = root / MARKER
@@ -138,8 +137,8 @@ def _read(marker: Path) -> Mapping[str, Any] | None:
         return None
 
 
-def _moved_into_place(unfinished: Path, root: Path, facts: Mapping[str, Any]) -> bool:
-    """Rename a folder that is complete; return whether nothing was in its way meanwhile."""
+def _renamed(unfinished: Path, root: Path, facts: Mapping[str, Any]) -> bool:
+    """Rename a complete folder; return False where another process has drawn it meanwhile."""
     try:
         unfinished.replace(root)
     except OSError:
@@ -149,8 +148,8 @@ def _moved_into_place(unfinished: Path, root: Path, facts: Mapping[str, Any]) ->
     return True
 
 
-def _mend(root: Path, unfinished: Path) -> None:
-    """Put all files drawn in the place of those that are there; what else is there stays."""
+def _merge(root: Path, unfinished: Path) -> None:
+    """Replace the files of a folder by those drawn; its other files stay."""
     for path in sorted(unfinished.rglob("*"), key=lambda path: path.name == MARKER):
         target = root / path.relative_to(unfinished)
         if path.is_dir():

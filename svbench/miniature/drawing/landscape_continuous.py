@@ -1,7 +1,7 @@
-"""Five natural scenes that are driven by a smooth course: wind, fire, rain, bubbles, a waterfall.
+"""Five natural scenes with a smooth envelope: wind, fire, rain, bubbles, a waterfall.
 
-Conventions are those of `scenes` and `painting`: what is seen in frame i and heard from i / fps on
-follows the same number. Times in seconds, places in pixels of the canvas.
+Conventions are those of `scenes` and `painting`: the picture of frame i and the sound from i / fps
+on follow the same value of the envelope. Times in seconds, places in pixels of the canvas.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def wind_noise(rng: np.random.Generator) -> Take:
             )
             painting.ellipse(canvas, place, (4.0, 2.2), shaded(leaf, 0.75), outline=False)
 
-    gust = sounds.followed(drive)
+    gust = sounds.interpolated(drive)
     deep = sounds.noise(rng, 70, 300, tilt=0.3)
     high = sounds.noise(rng, rng.uniform(380, 460), rng.uniform(560, 700))
     sound = (0.12 + 0.88 * gust**1.3) * deep + 0.55 * gust**2.5 * high
@@ -111,16 +111,14 @@ def fire_crackling(rng: np.random.Generator) -> Take:
                 canvas, (x - 30, level + 5 * tilt), (x + 30, level - 5 * tilt), 9, (84, 54, 38)
             )
 
-    blaze = sounds.followed(0.15 + 0.85 * drive)
+    blaze = sounds.interpolated(0.15 + 0.85 * drive)
     crackles = [
-        sounds.rung(
+        sounds.damped_partials(
             rng, (rng.uniform(1400, 2600), rng.uniform(3000, 6000)), (0.004, 0.002), (1, 1), 0.03
         )
         for _ in range(6)
     ]
-    strewn = sounds.scattered(
-        rng, crackles, (0.05 + 0.95 * drive) ** 1.5, int(rng.integers(170, 230))
-    )
+    strewn = sounds.grains(rng, crackles, (0.05 + 0.95 * drive) ** 1.5, int(rng.integers(170, 230)))
     roar = blaze * sounds.noise(rng, 80, 350, tilt=0.5)
     sound = strewn + 0.1 * roar
     return Take(scenes.filmed(stage, paint), sounds.mastered(sound, rng), drive)
@@ -151,15 +149,15 @@ def raining(rng: np.random.Generator) -> Take:
         for right, down in drops[i, : 5 + round(91 * drive[i])]:
             painting.line(canvas, (right, down), (right + slant, down + 17), 2, (206, 220, 236))
 
-    wet = sounds.followed(drive)
+    wet = sounds.interpolated(drive)
     hiss = (0.06 + 0.94 * wet**1.2) * sounds.noise(rng, rng.uniform(1600, 2200), 7000)
     patter = [sounds.bubble(tone, 0.006, 0.2) for tone in rng.uniform(1800, 3600, 5)]
-    sound = hiss + 1.6 * sounds.scattered(rng, patter, 0.1 + 0.9 * drive, 160)
+    sound = hiss + 1.6 * sounds.grains(rng, patter, 0.1 + 0.9 * drive, 160)
     return Take(scenes.filmed(stage, paint), sounds.mastered(sound, rng), drive)
 
 
 def underwater_bubbling(rng: np.random.Generator) -> Take:
-    """Draw bubbles that leave the sea's ground, now many and now few; each is heard."""
+    """Draw bubbles that leave the sea's ground, now many and now few; each has its sound."""
     drive = scenes.swell(rng)
     sea, x = varied((16, 108, 150), rng), rng.uniform(44, 84)
     stage = painting.gradient(shaded(sea, 1.35), shaded(sea, 0.42))
@@ -176,8 +174,8 @@ def underwater_bubbling(rng: np.random.Generator) -> Take:
         *(float(w) for w in rng.uniform(94, 124, 2)),
     ]
     count = int(rng.integers(48, 72))
-    course = sounds.followed((drive + 0.03) ** 1.6)
-    births = np.interp(rng.random(count), np.cumsum(course) / course.sum(), sounds.clock())
+    density = sounds.interpolated((drive + 0.03) ** 1.6)
+    births = np.interp(rng.random(count), np.cumsum(density) / density.sum(), sounds.sample_times())
     births.sort()
     aside, sizes = rng.uniform(-1, 1, count), rng.uniform(2.8, 7.0, count)
     speed, inside = float(rng.uniform(52, 70)), mixed(sea, WHITE, 0.5)  # pixels/s
@@ -187,11 +185,12 @@ def underwater_bubbling(rng: np.random.Generator) -> Take:
             joints = [(foot + 4 * np.sin(0.8 * i + k + 0.9 * j), 118.0 - 9 * j) for j in range(5)]
             for a, b in pairwise(joints):
                 painting.line(canvas, a, b, 4, (30, 110, 70))
-        ages = i * FRAME + FRAME - births  # those of this frame's time are on their way
+        ages = i * FRAME + FRAME - births  # bubbles born during this frame count
         for age, off, size in zip(ages.tolist(), aside.tolist(), sizes.tolist(), strict=True):
             if 0 <= speed * age < FULL:
-                way = speed * age
-                place = (x + off * (7 + 0.22 * way) + 3 * np.sin(4 * age + 9 * off), 112 - way)
+                risen = speed * age
+                sway = 3 * np.sin(4 * age + 9 * off)
+                place = (x + off * (7 + 0.22 * risen) + sway, 112 - risen)
                 painting.disc(canvas, place, size + 1, WHITE, outline=False)
                 painting.disc(canvas, place, size - 0.6, inside, outline=False)
 
@@ -201,7 +200,7 @@ def underwater_bubbling(rng: np.random.Generator) -> Take:
         (float(birth), float(size / 7), voices[rng.integers(len(voices))])
         for birth, size in zip(births, sizes, strict=True)
     ]
-    sound = sounds.placed(pieces) + 0.06 * sounds.noise(rng, 50, 160)
+    sound = sounds.mixed_at(pieces) + 0.06 * sounds.noise(rng, 50, 160)
     return Take(scenes.filmed(stage, paint), sounds.mastered(sound, rng), drive)
 
 
@@ -241,8 +240,8 @@ def waterfall_burbling(rng: np.random.Generator) -> Take:
             place = (x + 1.25 * half * dx, 108 + 6 * dy)
             painting.disc(canvas, place, 4 + 4 * drive[i], WHITE, outline=False)
 
-    flow = sounds.followed(drive)
+    flow = sounds.interpolated(drive)
     roar = (0.1 + 0.9 * flow) * sounds.noise(rng, 250, 2200, tilt=0.4)
     burbles = [sounds.bubble(tone, 0.04, 0.25) for tone in rng.uniform(300, 700, 8)]
-    sound = roar + 1.5 * sounds.scattered(rng, burbles, 0.15 + 0.85 * drive, 90)
+    sound = roar + 1.5 * sounds.grains(rng, burbles, 0.15 + 0.85 * drive, 90)
     return Take(scenes.filmed(stage, paint), sounds.mastered(sound, rng), drive)

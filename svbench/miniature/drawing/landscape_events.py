@@ -1,4 +1,4 @@
-"""Four natural scenes that are driven by events: steps in mud, falls into water, thunder, blasts.
+"""Four natural scenes with events: steps in mud, falls into water, thunder, blasts.
 
 Conventions are those of `scenes` and `painting`: an event lies on a frame, and its sound begins
 with that frame. Times in seconds, places in pixels of the canvas.
@@ -45,13 +45,13 @@ def squishing_water(rng: np.random.Generator) -> Take:
         if drive[i] > 0.9:  # mud closes over the toe
             painting.ellipse(canvas, (x + 4, sole + 2), (24, 6), shaded(mud, 0.9), outline=False)
 
-    time = sounds.clock(0.32)
+    time = sounds.sample_times(0.32)
     low = rng.uniform(170, 240)
-    slide = sounds.glided(low * (1 + 3.2 * np.exp(-time / 0.07)), (1, 0.5, 0.3))
+    slide = sounds.harmonic_tone(low * (1 + 3.2 * np.exp(-time / 0.07)), (1, 0.5, 0.3))
     rough = 0.5 + 0.5 * np.sin(2 * np.pi * rng.uniform(32, 46) * time)
     wet = sounds.noise(rng, 500, 1600, seconds=0.32)
     squelch = (slide * rough + 0.5 * wet * rough) * np.minimum(1, time / 0.01) * np.exp(-time / 0.1)
-    sound = sounds.struck(sounds.released(sounds.peak_one(squelch)), steps, rng)
+    sound = sounds.repeated_at(sounds.faded_out(sounds.normalized(squelch)), steps, rng)
     return Take(scenes.filmed(stage, paint), sounds.mastered(sound, rng), drive)
 
 
@@ -91,13 +91,13 @@ def splashing_water(rng: np.random.Generator) -> Take:
             painting.disc(canvas, (x, level - high), radius, ball)
             painting.disc(canvas, (x - 3, level - high - 3), radius / 3, shaded(ball, 1.5), False)
 
-    time = sounds.clock(0.9)
+    time = sounds.sample_times(0.9)
     spray = sounds.noise(rng, 700, 5200, tilt=0.3, seconds=0.9) * np.exp(-time / 0.16)
     deep = sounds.noise(rng, 150, 600, seconds=0.9) * np.exp(-time / 0.07)
     plop = sounds.bubble(rng.uniform(260, 420), 0.07, 1.5)
-    splash = sounds.peak_one((spray + 0.5 * deep) * np.minimum(1, time / 0.006))
+    splash = sounds.normalized((spray + 0.5 * deep) * np.minimum(1, time / 0.006))
     splash[800 : 800 + len(plop)] += 0.4 * plop
-    sound = sounds.struck(sounds.released(splash), falls, rng)
+    sound = sounds.repeated_at(sounds.faded_out(splash), falls, rng)
     return Take(scenes.filmed(stage, paint), sounds.mastered(sound, rng), drive)
 
 
@@ -124,17 +124,17 @@ def thunder(rng: np.random.Generator) -> Take:
                     painting.line(canvas, a, b, 3 if i == strike else 2, glow)
         painting.shape(canvas, [(0, FULL), *ridge, (FULL, FULL)], shaded(night, 0.3))
 
-    time = sounds.clock(2.4)
+    time = sounds.sample_times(2.4)
     clap = sounds.noise(rng, 300, 3000, tilt=0.5, seconds=2.4) * np.exp(-time / 0.09)
     waves = 0.6 + 0.4 * np.sin(2 * np.pi * rng.uniform(2, 3.5) * time + rng.uniform(0, 6))
     rumble = sounds.noise(rng, 35, 130, seconds=2.4) * waves * np.exp(-time / 0.6)
-    roll = sounds.peak_one((0.35 * clap + 0.8 * rumble) * np.minimum(1, time / 0.005))
-    sound = sounds.struck(sounds.released(roll), strikes, rng)
+    roll = sounds.normalized((0.35 * clap + 0.8 * rumble) * np.minimum(1, time / 0.005))
+    sound = sounds.repeated_at(sounds.faded_out(roll), strikes, rng)
     return Take(scenes.filmed(stage, paint), sounds.mastered(sound, rng), drive)
 
 
 def _bolt(rng: np.random.Generator) -> list[tuple[Point, Point]]:
-    """Lay out a bolt with a branch, from the clouds to the ground."""
+    """Return the lines of a bolt with a branch, from the clouds to the ground."""
     x, pieces = rng.uniform(20, 108), []
     downs = np.linspace(18, 104, 8)
     for k, (y, below) in enumerate(pairwise(downs)):
@@ -193,10 +193,12 @@ def explosion(rng: np.random.Generator) -> Take:
             place = (x + right, level - 12 + down + 80 * time**2)
             painting.disc(canvas, place, 2.0, (60, 44, 36), outline=False)
 
-    time = sounds.clock(1.8)
+    time = sounds.sample_times(1.8)
     burst = sounds.noise(rng, 60, 3500, tilt=0.8, seconds=1.8) * np.exp(-time / 0.16)
     tail = sounds.noise(rng, 50, 420, seconds=1.8) * np.exp(-time / 0.4)
-    boom = sounds.glided(38 + rng.uniform(50, 70) * np.exp(-time / 0.15)) * np.exp(-time / 0.35)
+    boom = sounds.harmonic_tone(38 + rng.uniform(50, 70) * np.exp(-time / 0.15)) * np.exp(
+        -time / 0.35
+    )
     blast = np.tanh(1.6 * (burst + 0.4 * tail + boom)) * np.minimum(1, time / 0.002)
-    sound = sounds.struck(sounds.released(sounds.peak_one(blast)), blasts, rng)
+    sound = sounds.repeated_at(sounds.faded_out(sounds.normalized(blast)), blasts, rng)
     return Take(scenes.filmed(stage, paint), sounds.mastered(sound, rng), drive)

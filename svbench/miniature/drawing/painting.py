@@ -1,10 +1,10 @@
-"""Paint simple shapes on a canvas: what every drawn scene is made of.
+"""Painting of simple shapes on a canvas, of which every drawn scene consists.
 
 Conventions
 -----------
 A canvas is a picture uint8 (`CANVAS`, `CANVAS`, 3), RGB, twice as wide and high as the clips it
 becomes: shrunk with pixel areas averaged, edges come out smooth. Places are pixels from the left
-and from the top. Shapes have a dark outline unless they are told to have none.
+and from the top. Shapes have a dark outline by default.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ WHITE: Final[Colour] = (246, 250, 252)
 
 
 def shaded(colour: Colour, shade: float) -> Colour:
-    """Give a colour `shade` times as bright."""
+    """Return a colour `shade` times as bright."""
     red, green, blue = (min(255.0, shade * part) for part in colour)
     return red, green, blue
 
 
 def mixed(colour: Colour, other: Colour, share: float) -> Colour:
-    """Give a colour with `share` (0..1) of another one in it."""
+    """Return a mix of two colours, with `share` (0..1) of the other one."""
     red, green, blue = (a + share * (b - a) for a, b in zip(colour, other, strict=True))
     return red, green, blue
 
 
 def varied(colour: Colour, rng: np.random.Generator) -> Colour:
-    """Give a colour like this one: a little brighter or darker, a little of another hue."""
+    """Return a random colour near this one: of another brightness and hue."""
     parts = np.clip(np.array(colour) * rng.uniform(0.88, 1.1) + rng.uniform(-8, 8, 3), 0, 255)
     return float(parts[0]), float(parts[1]), float(parts[2])
 
 
 def gradient(top: Colour, bottom: Colour, height: int = CANVAS) -> Canvas:
-    """Give a canvas that goes from one colour at the top to another one `height` pixels below."""
+    """Return a canvas with a gradient from the top to another colour `height` pixels below."""
     share = np.clip(np.arange(CANVAS) / max(height - 1, 1), 0, 1)[:, None]
     column = (1 - share) * np.array(top) + share * np.array(bottom)
     return np.repeat(np.rint(column).astype(np.uint8)[:, None], CANVAS, axis=1)
@@ -54,7 +54,7 @@ def gradient(top: Colour, bottom: Colour, height: int = CANVAS) -> Canvas:
 def film(
     stage: Canvas, paint: Callable[[Canvas, int], None], frames: int, size: tuple[int, int]
 ) -> NDArray[np.uint8]:
-    """Give a video (T, H, W, 3): for each frame, what `paint` puts on a copy of the stage."""
+    """Return a video (T, H, W, 3): for each frame, what `paint` paints on a copy of the stage."""
     video = np.empty((frames, *size, 3), np.uint8)
     for i in range(frames):
         canvas = stage.copy()
@@ -123,13 +123,13 @@ def disc(
 
 
 def turned(point: Point, pivot: Point, angle: float) -> Point:
-    """Turn a place about a pivot, by an angle in radians; one that lies left of it goes up."""
+    """Return a place turned about a pivot by an angle in radians; left of it, it goes up."""
     right, down = point[0] - pivot[0], point[1] - pivot[1]
     cosine, sine = np.cos(angle), np.sin(angle)
     return pivot[0] + cosine * right - sine * down, pivot[1] + sine * right + cosine * down
 
 
 def _at(point: Sequence[float]) -> tuple[int, int]:
-    """Give a place in the fixed-point numbers that cv2 draws with."""
+    """Return a place in the fixed-point numbers that cv2 draws with."""
     right, down = float(point[0]), float(point[1])  # NumPy's numbers are slow to round
     return round(right * 2**SHIFT), round(down * 2**SHIFT)

@@ -1,7 +1,7 @@
-"""When strokes fall and what they do: statistics of the real Greatest Hits annotations.
+"""Random strokes after the statistics of the real Greatest Hits annotations.
 
-`strokes` draws the strokes of one 4-s segment from a handful of summary numbers of the 39,950
-real events. `miniature` tells in which ways they depart from the real ones.
+The strokes of one 4-s segment are drawn from summary numbers of the 39,950 real events.
+`svbench.miniature.greatesthits` lists where they depart from the real ones.
 
 Conventions
 -----------
@@ -43,18 +43,18 @@ LABELLED: Final = (39950 - 15389) / 39950  # share of events with an action
 HITS: Final = 16826 / (16826 + 7735)  # share of hits among events with an action
 SAME_ACTION: Final = 0.782  # chance that the next labelled event repeats the action
 
-SHORTEST_GAP: Final = 0.40  # s; below, fall and rise share too few frames to be told apart
+SHORTEST_GAP: Final = 0.40  # s; below, fall and rise share too few frames to be distinguished
 FIRST: Final = 0.27  # s; a peak of motion needs a calmer frame before it in the clip
 LAST: Final = 3.72  # s; and one after it
 
 
 def is_empty(segment: int) -> bool:
-    """Tell whether a segment, counted from 0 over its split, holds no stroke."""
+    """Return whether a segment, counted from 0 over its split, holds no stroke."""
     return math.floor((segment + 1) * EMPTY_SHARE) > math.floor(segment * EMPTY_SHARE)
 
 
 def drawn_for(struck: int) -> int:
-    """Tell how many segments must be drawn so that `struck` of them hold a stroke."""
+    """Return how many segments must be drawn so that `struck` of them hold a stroke."""
     drawn = struck
     while drawn - math.floor(drawn * EMPTY_SHARE) < struck:
         drawn += 1
@@ -62,7 +62,7 @@ def drawn_for(struck: int) -> int:
 
 
 def draw_strokes(begin: float, rng: np.random.Generator) -> list[Stroke]:
-    """Draw the strokes of a segment that has some and starts at `begin`."""
+    """Return random strokes of a segment that starts at `begin`, at least one."""
     room = LAST - FIRST
     counts = np.array(EVENT_COUNTS, float)
     count = 1 + int(rng.choice(len(counts), p=counts / counts.sum()))
@@ -78,7 +78,7 @@ def draw_strokes(begin: float, rng: np.random.Generator) -> list[Stroke]:
 
 
 def _gaps(count: int, room: float, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Draw gaps from the real quantiles; pull them together where they do not fit."""
+    """Return gaps drawn from the real quantiles, shortened where they do not fit."""
     shares, gaps = zip(*GAP_QUANTILES, strict=True)
     drawn = np.interp(rng.random(count), shares, gaps)
     over = np.maximum(drawn - SHORTEST_GAP, 0.0)
@@ -89,7 +89,7 @@ def _gaps(count: int, room: float, rng: np.random.Generator) -> NDArray[np.float
 
 
 def _actions(count: int, rng: np.random.Generator) -> list[Action]:
-    """Draw actions that come in runs, as the real ones do.
+    """Return random actions that come in runs, as the real ones do.
 
     An action is kept with chance k and drawn anew otherwise, so that two neighbours are alike
     with chance k + (1 - k) (h h + s s), where h and s are the shares of hits and scratches.

@@ -1,7 +1,7 @@
-"""Three everyday scenes that are driven by a course: a siren, a train's horn, a keyboard.
+"""Three everyday scenes with a sustained envelope: a siren, a train's horn, a keyboard.
 
-Conventions are those of `scenes` and `painting`: what is seen in frame i and heard from i / fps on
-follows the same number. Times in seconds, places in pixels of the canvas.
+Conventions are those of `scenes` and `painting`: the picture of frame i and the sound from i / fps
+on follow the same value of the envelope. Times in seconds, places in pixels of the canvas.
 """
 
 from __future__ import annotations
@@ -95,8 +95,8 @@ def police_car_siren(rng: np.random.Generator) -> Take:
         painting.disc(canvas, (x + 11 * place[0] * size, level - 54 * size), 8 * size, lit)
 
     pitch = rng.uniform(560, 660)
-    wail = sounds.glided(pitch * (1 + 1.1 * sounds.followed(high)), (1, 0.35, 0.2, 0.08))
-    near = sounds.followed(drive)
+    wail = sounds.harmonic_tone(pitch * (1 + 1.1 * sounds.interpolated(high)), (1, 0.35, 0.2, 0.08))
+    near = sounds.interpolated(drive)
     sound = (0.1 + 0.9 * near**1.3) * wail + 0.12 * near * sounds.noise(rng, 60, 220)
     return Take(scenes.filmed(stage, paint), sounds.mastered(sound, rng), drive)
 
@@ -147,17 +147,17 @@ def train_horning(rng: np.random.Generator) -> Take:
         painting.disc(canvas, (front - 2, 93), 5, mixed((120, 110, 90), (255, 250, 190), loud))
 
     tonic = rng.uniform(230, 310)
-    blown = sounds.held(drive)
+    blown = sounds.stepped(drive)
     harmonics = (1, 0.9, 0.8, 0.6, 0.4)
     second = np.ones(sounds.RATE)  # tones of whole Hz repeat after it
-    chord = sum(sounds.glided(round(tonic * part) * second, harmonics) for part in CHORD)
+    chord = sum(sounds.harmonic_tone(round(tonic * part) * second, harmonics) for part in CHORD)
     rolling = sounds.noise(rng, 60, 240, tilt=0.3)
     sound = blown * np.tile(chord, round(SPEC.duration)) + 0.12 * rolling
     return Take(scenes.filmed(stage, paint), sounds.mastered(sound, rng), drive)
 
 
 def _blasts(rng: np.random.Generator) -> Drive:
-    """Lay out blasts of a horn, long and short."""
+    """Return the envelope of a horn's blasts, long and short."""
     drive = np.zeros(SPEC.frames)
     at = int(rng.integers(1, 4))
     while at < SPEC.frames - 1:
@@ -210,12 +210,12 @@ def typing_on_computer_keyboard(rng: np.random.Generator) -> Take:
         times = (i + (np.arange(count) + rng.uniform(0, 0.5, int(count))) / max(count, 1)) * FRAME
         for time in times:
             pieces.append((float(time), rng.uniform(0.5, 1), clicks[rng.integers(len(clicks))]))
-    sound = sounds.placed(pieces)
+    sound = sounds.mixed_at(pieces)
     return Take(scenes.filmed(stage, paint), sounds.mastered(sound, rng), drive)
 
 
 def _bursts(rng: np.random.Generator) -> Drive:
-    """Tell how many keys are struck in each frame: bursts of 1 to 4 a frame, and pauses."""
+    """Return how many keys are struck in each frame: bursts of 1 to 4 a frame, and pauses."""
     strokes = np.zeros(SPEC.frames)
     at = int(rng.integers(0, 3))
     while at < SPEC.frames:

@@ -1,4 +1,4 @@
-"""Five everyday scenes that are driven by events: a ball, a bell, a dog, a hammer, a harp.
+"""Five everyday scenes with events: a ball, a bell, a dog, a hammer, a harp.
 
 Conventions are those of `scenes` and `painting`: an event lies on a frame, and its sound begins
 with that frame. Times in seconds, places in pixels of the canvas.
@@ -68,12 +68,12 @@ def basketball_bounce(rng: np.random.Generator) -> Take:
 
     low = rng.uniform(85, 120)
     thud = percussion.hit(Timbre(low, 4.5 * low, 5, 0.075, 0.12), SPEC.sample_rate, rng)
-    sound = sounds.struck(thud, bounces, rng)
+    sound = sounds.repeated_at(thud, bounces, rng)
     return Take(scenes.filmed(stage, paint), sounds.mastered(sound, rng), drive)
 
 
 def _thrown(ago: float, ahead: float) -> float:
-    """Give the height of a ball, in pixels, between bounces: a parabola, 46 high at most."""
+    """Return the height of a ball, in pixels, between bounces: a parabola, 46 high at most."""
     if not np.isfinite(ago) or not np.isfinite(ahead):  # before the first and after the last
         near = min(ago, ahead)
         return float(46 * (1 - (1 - min(near / 0.5, 1)) ** 2))
@@ -92,7 +92,7 @@ def church_bell_ringing(rng: np.random.Generator) -> Take:
     x, size = rng.uniform(54, 74), rng.uniform(0.9, 1.1)
     painting.polygon(stage, [(x - 44, 30), (x + 44, 30), (x + 44, FULL), (x - 44, FULL)], stone)
     painting.polygon(stage, [(x - 50, 31), (x, -12), (x + 50, 31)], varied((150, 70, 56), rng))
-    for k in range(3):  # courses of stone
+    for k in range(3):  # layers of stone
         painting.line(stage, (x - 43, 54 + 24 * k), (x + 43, 54 + 24 * k), 1, shaded(stone, 0.8))
     arch = shaded(stone, 0.24)
     painting.half_ellipse(stage, (x, 72), (34, 34), arch, outline=False)
@@ -124,8 +124,8 @@ def church_bell_ringing(rng: np.random.Generator) -> Take:
     prime = rng.uniform(300, 460)
     tones = [prime * part * rng.uniform(0.995, 1.005) for part in BELL]
     fades, weights = (1.6, 1.0, 0.8, 0.5, 0.6, 0.25, 0.15), (0.6, 0.8, 0.7, 0.3, 1.0, 0.5, 0.4)
-    peal = sounds.rung(rng, tones, fades, weights, 3.0)
-    sound = sounds.struck(peal, rings, rng)
+    peal = sounds.damped_partials(rng, tones, fades, weights, 3.0)
+    sound = sounds.repeated_at(peal, rings, rng)
     return Take(scenes.filmed(stage, paint), sounds.mastered(sound, rng), drive)
 
 
@@ -178,14 +178,14 @@ def dog_barking(rng: np.random.Generator) -> Take:
         painting.disc(canvas, turned(at(-38, -64), neck, lift), 2.2, (20, 16, 16), outline=False)
         painting.ellipse(canvas, turned(at(-26, -60), neck, lift), (5, 12), shaded(coat, 0.6))
 
-    time = sounds.clock(0.24)
+    time = sounds.sample_times(0.24)
     low = rng.uniform(330, 520)
-    voice = sounds.glided(
+    voice = sounds.harmonic_tone(
         low * (0.75 + 0.45 * np.sin(np.pi * np.minimum(time / 0.17, 1))), (1, 0.9, 0.8, 0.3, 0.2)
     )
     breath = sounds.noise(rng, 700, 2200, seconds=0.24)
     bark = (voice + 0.35 * breath) * np.minimum(time / 0.012, 1) * np.exp(-time / 0.07)
-    sound = sounds.struck(sounds.released(sounds.peak_one(np.tanh(1.5 * bark))), barks, rng)
+    sound = sounds.repeated_at(sounds.faded_out(sounds.normalized(np.tanh(1.5 * bark))), barks, rng)
     return Take(scenes.filmed(stage, paint), sounds.mastered(sound, rng), drive)
 
 
@@ -228,12 +228,12 @@ def hammering_nails(rng: np.random.Generator) -> Take:
     low = rng.uniform(1900, 2600)
     clink = percussion.hit(Timbre(low, 2.9 * low, 6, 0.045, 0.1), SPEC.sample_rate, rng)
     knock = percussion.hit(Timbre(260, 900, 4, 0.03, 0.4), SPEC.sample_rate, rng)
-    sound = sounds.struck(clink + 0.45 * knock, blows, rng)
+    sound = sounds.repeated_at(clink + 0.45 * knock, blows, rng)
     return Take(scenes.filmed(stage, paint), sounds.mastered(sound, rng), drive)
 
 
 def playing_harp(rng: np.random.Generator) -> Take:
-    """Draw a harp with a hand at its strings; which string swings is the tone one hears."""
+    """Draw a harp with a hand at its strings; the string that swings decides the tone."""
     plucks = scenes.moments(rng, (2, 2, 3))
     drive = scenes.pulses(plucks, 0.35)
     gold, cloth = varied((214, 164, 60), rng), varied((112, 26, 44), rng)
@@ -275,11 +275,11 @@ def playing_harp(rng: np.random.Generator) -> Take:
         (frame * FRAME, rng.uniform(0.75, 1), voices[int(note)])
         for frame, note in zip(plucks, notes, strict=True)
     ]
-    return Take(scenes.filmed(stage, paint), sounds.mastered(sounds.placed(pieces), rng), drive)
+    return Take(scenes.filmed(stage, paint), sounds.mastered(sounds.mixed_at(pieces), rng), drive)
 
 
 def _plucked(tone: float, rng: np.random.Generator) -> sounds.Sound:
-    """Give a plucked string: harmonics, the high ones softer and shorter."""
+    """Return the sound of a plucked string: harmonics, the high ones softer and shorter."""
     orders = range(1, 7)
     tones, fades = [tone * k for k in orders], [0.5 / k**0.7 for k in orders]
-    return sounds.rung(rng, tones, fades, [k**-1.4 for k in orders], 1.2)
+    return sounds.damped_partials(rng, tones, fades, [k**-1.4 for k in orders], 1.2)

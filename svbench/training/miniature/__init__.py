@@ -1,1 +1,1 @@
-"""Training of the small networks and systems that svbench ships."""
+"""Training of the small networks and systems that ship with svbench."""

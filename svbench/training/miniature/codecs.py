@@ -1,19 +1,19 @@
-"""Teach the miniature's codecs and text encoder: what stands before and behind its joint models.
+"""Train the miniature's codecs and text encoder, which stand before and behind its joint models.
 
-Two autoencoders learn to give frames and spectrograms back, and the principal components of what
-they say are taken; a text encoder learns to hold a caption's words.
-`svbench.training.miniature.systems` puts them to use.
+Two autoencoders are trained to reconstruct frames and spectrograms, and the principal components
+of their moments are computed; a text encoder is trained to predict a caption's words from its
+embeddings. `svbench.training.miniature.systems` trains the joint models on them.
 
 Conventions
 -----------
-A seed decides the first weights and the order of lessons.
+A seed decides the first weights and the order of batches. Codecs come with their weights rounded
+as they are written.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -30,98 +30,79 @@ from svbench.baselines.miniature.nets import CAPTION, Design
 from svbench.baselines.miniature.video_codec import VideoCodec, codec_for
 from svbench.files import media
 from svbench.files.writing import write_text
-from svbench.training.miniature.learning import Tell, batches, learn
+from svbench.training.miniature.fitting import Batch, Log, batches, fit
+from svbench.training.miniature.recipes import CodecRecipe
 from svbench.types import ClipSpec, Example
 
-STRAYING: Final = 1e-6  # weight of the autoencoders' Kullback-Leibler term
+KL_WEIGHT: Final = 1e-6  # of the autoencoders' Kullback-Leibler divergence
 CODEC_RATE: Final = 2e-3
-SETTLED: Final = 256  # clips whose latents tell a codec's components
+COMPONENT_CLIPS: Final = 256  # clips whose moments decide a codec's principal components
 
 
-@dataclass(frozen=True, slots=True)
-class CodecCourse:
-    """How much is learned."""
-
-    seed: int = 2000  # not one of those that a benchmark run is likely to have
-    video_steps: int = 900
-    video_batch: int = 32  # frames
-    audio_steps: int = 600
-    audio_batch: int = 8  # clips
-    caption_steps: int = 600
-    caption_batch: int = 64
-
-
-def video_codec(
-    examples: Sequence[Example], spec: ClipSpec, design: Design, course: CodecCourse, tell: Tell
+def train_video_codec(
+    examples: Sequence[Example], spec: ClipSpec, design: Design, recipe: CodecRecipe, log: Log
 ) -> nn.Module:
-    """Teach an autoencoder to give frames back."""
+    """Train an autoencoder of frames, and compute its components."""
     videos = [media.read(example.recording, spec).video for example in examples]
-    torch.manual_seed(course.seed)
-    viewer = codec_for(design.motion)
-    codec = viewer.codec
+    torch.manual_seed(recipe.seed)
+    coder = codec_for(design.motion)
 
-    def frames(rng: np.random.Generator, batch: np.ndarray) -> Tensor:
+    def frames(rng: np.random.Generator, batch: Batch) -> Tensor:
         which = rng.integers(spec.frames, size=len(batch))
-        shown = np.stack([videos[i][frame] for i, frame in zip(batch, which, strict=True)])
-        return VideoCodec.frames(shown)
+        chosen = np.stack([videos[i][frame] for i, frame in zip(batch, which, strict=True)])
+        return VideoCodec.frames(chosen)
 
-    steps, size = course.video_steps, course.video_batch
-    _teach("video codec", codec, frames, len(videos), steps, size, course, tell)
-    chosen = np.random.default_rng(course.seed).permutation(len(videos))[:SETTLED]
-    shown = (viewer.moments(VideoCodec.frames(videos[i])) for i in chosen)
-    return _settled(viewer, shown, design.codec_bits)
+    order = batches(len(videos), recipe.video_batch, recipe.video_steps, recipe.seed)
+    _fit_autoencoder("video codec", coder.codec, frames, recipe.video_steps, order, log)
+    chosen = np.random.default_rng(recipe.seed).permutation(len(videos))[:COMPONENT_CLIPS]
+    moments = (coder.moments(VideoCodec.frames(videos[i])) for i in chosen)
+    return _with_components(coder, moments, design.codec_bits)
 
 
-def audio_codec(
-    examples: Sequence[Example], spec: ClipSpec, design: Design, course: CodecCourse, tell: Tell
+def train_audio_codec(
+    examples: Sequence[Example], spec: ClipSpec, design: Design, recipe: CodecRecipe, log: Log
 ) -> nn.Module:
-    """Teach an autoencoder to give spectrograms back."""
-    torch.manual_seed(course.seed)
-    listener = AudioCodec()
-    codec = listener.codec
-    heard = [
-        listener.spectrogram(media.read(example.recording, spec).audio) for example in examples
-    ]
+    """Train an autoencoder of spectrograms, and compute its components."""
+    torch.manual_seed(recipe.seed)
+    coder = AudioCodec()
+    spectra = [coder.spectrogram(media.read(example.recording, spec).audio) for example in examples]
 
-    def spectrograms(_rng: np.random.Generator, batch: np.ndarray) -> Tensor:
-        return torch.stack([folded(heard[i]) for i in batch])
+    def spectrograms(_rng: np.random.Generator, batch: Batch) -> Tensor:
+        return torch.stack([folded(spectra[i]) for i in batch])
 
-    steps, size = course.audio_steps, course.audio_batch
-    _teach("audio codec", codec, spectrograms, len(heard), steps, size, course, tell)
-    chosen = np.random.default_rng(course.seed).permutation(len(heard))[:SETTLED]
-    told = (listener.moments(folded(heard[i])) for i in chosen)
-    return _settled(listener, told, design.codec_bits)
+    order = batches(len(spectra), recipe.audio_batch, recipe.audio_steps, recipe.seed)
+    _fit_autoencoder("audio codec", coder.codec, spectrograms, recipe.audio_steps, order, log)
+    chosen = np.random.default_rng(recipe.seed).permutation(len(spectra))[:COMPONENT_CLIPS]
+    moments = (coder.moments(folded(spectra[i])) for i in chosen)
+    return _with_components(coder, moments, design.codec_bits)
 
 
-def _teach(
+def _fit_autoencoder(
     name: str,
     codec: Codec,
-    draw: Callable[[np.random.Generator, np.ndarray], Tensor],
-    count: int,
+    inputs_of: Callable[[np.random.Generator, Batch], Tensor],
     steps: int,
-    size: int,
-    course: CodecCourse,
-    tell: Tell,
+    order: Iterator[tuple[np.random.Generator, Batch]],
+    log: Log,
 ) -> None:
-    """Let an autoencoder learn to give back what goes in."""
+    """Train an autoencoder on its reconstruction error and Kullback-Leibler divergence."""
 
-    def loss(rng: np.random.Generator, batch: np.ndarray) -> Tensor:
-        inputs = draw(rng, batch)
-        found = codec.autoencoder.encode(inputs).latent_dist
-        again = codec.autoencoder.decode(found.sample()).sample
-        wrong = functional.l1_loss(again, inputs) + functional.mse_loss(again, inputs)
-        strays: Tensor = found.kl().mean()
-        return wrong + STRAYING * strays
+    def loss(rng: np.random.Generator, batch: Batch) -> Tensor:
+        inputs = inputs_of(rng, batch)
+        posterior = codec.autoencoder.encode(inputs).latent_dist
+        outputs = codec.autoencoder.decode(posterior.sample()).sample
+        error = functional.l1_loss(outputs, inputs) + functional.mse_loss(outputs, inputs)
+        divergence: Tensor = posterior.kl().mean()
+        return error + KL_WEIGHT * divergence
 
-    order = batches(count, size, steps, course.seed)
-    optimiser = torch.optim.AdamW(codec.parameters(), CODEC_RATE, weight_decay=0)
-    learn(name, codec, optimiser, steps, order, loss, tell)
+    optimizer = torch.optim.AdamW(codec.parameters(), CODEC_RATE, weight_decay=0)
+    fit(name, codec, optimizer, steps, order, loss, log)
 
 
-def _settled(coder: VideoCodec | AudioCodec, clips: Iterable[Tensor], bits: int) -> Codec:
-    """Find the components that tell most of clips' moments, the weights as they are written."""
+def _with_components(coder: VideoCodec | AudioCodec, clips: Iterable[Tensor], bits: int) -> Codec:
+    """Compute the components of clips' moments, with the weights rounded as they are written."""
     systems.rounded(coder.codec.eval(), bits)
-    with torch.no_grad():  # the moments are computed here, behind the rounding
+    with torch.no_grad():  # the moments are a generator: computed here, after the rounding
         coder.settle(list(clips))
     return coder.codec
 
@@ -129,31 +110,36 @@ def _settled(coder: VideoCodec | AudioCodec, clips: Iterable[Tensor], bits: int)
 # --- captions ------------------------------------------------------------------------------------
 
 
-def text_encoder(
-    weights: Path, examples: Sequence[Example], course: CodecCourse, tell: Tell
+def train_text_encoder(
+    weights: Path, examples: Sequence[Example], recipe: CodecRecipe, log: Log
 ) -> nn.Module:
-    """Teach a text encoder to hold the words: each place its own, the whole caption all of them."""
-    told = [example.caption for example in examples]
-    words = tuple(sorted({word for caption in told for word in split(caption)}))
-    torch.manual_seed(course.seed)
+    """Train a text encoder, and write its vocabulary into the folder `weights`.
+
+    Each token's hidden state predicts that token; the text embedding predicts which words the
+    caption holds.
+    """
+    captions = [example.caption for example in examples]
+    words = tuple(sorted({word for caption in captions for word in split(caption)}))
+    torch.manual_seed(recipe.seed)
     captioner = Captioner(words)
-    numbers = torch.tensor([captioner.numbers(caption) for caption in told])
+    ids = torch.tensor([captioner.numbers(caption) for caption in captions])
     count = int(captioner.encoder.config.vocab_size)
     heads = nn.ModuleList([nn.Linear(CAPTION, count), nn.Linear(CAPTION, count)])
 
-    def loss(_rng: np.random.Generator, batch: np.ndarray) -> Tensor:
-        said = numbers[batch]
-        found = captioner.encoder(said)
-        places: Tensor = heads[0](found.last_hidden_state)
-        whole: Tensor = heads[1](functional.normalize(found.text_embeds, dim=-1) * CAPTION**0.5)
-        holds = torch.zeros(len(said), count).scatter_(1, said, 1.0)
-        wrong = functional.cross_entropy(places.flatten(0, 1), said.flatten())
-        return wrong + functional.binary_cross_entropy_with_logits(whole, holds)
+    def loss(_rng: np.random.Generator, batch: Batch) -> Tensor:
+        tokens = ids[batch]
+        encoded = captioner.encoder(tokens)
+        of_tokens: Tensor = heads[0](encoded.last_hidden_state)
+        embedding = functional.normalize(encoded.text_embeds, dim=-1) * CAPTION**0.5
+        of_caption: Tensor = heads[1](embedding)
+        present = torch.zeros(len(tokens), count).scatter_(1, tokens, 1.0)
+        by_token = functional.cross_entropy(of_tokens.flatten(0, 1), tokens.flatten())
+        return by_token + functional.binary_cross_entropy_with_logits(of_caption, present)
 
     network = nn.ModuleList([captioner.encoder, heads])
-    order = batches(len(told), course.caption_batch, course.caption_steps, course.seed)
-    optimiser = torch.optim.AdamW(network.parameters(), 3e-3, weight_decay=0.01)
-    learn("captions", network, optimiser, course.caption_steps, order, loss, tell)
+    order = batches(len(captions), recipe.caption_batch, recipe.caption_steps, recipe.seed)
+    optimizer = torch.optim.AdamW(network.parameters(), 3e-3, weight_decay=0.01)
+    fit("captions", network, optimizer, recipe.caption_steps, order, loss, log)
     write_text(weights / systems.WORDS, json.dumps(words) + "\n")
     encoder: nn.Module = captioner.encoder
     return encoder

@@ -1,27 +1,27 @@
-"""Train the miniature networks that svbench ships: I3D, VGGish and ImageBind at small widths.
+"""Train the miniature networks that ship with svbench: I3D, VGGish and ImageBind at small widths.
 
-`svbench train-extractors` draws a miniature Greatest Hits, lets each network learn from it, and
-writes the folder that `svbench.metrics.miniature` reads: three files of weights, the sizes and
-words of ImageBind, and `MADE.json`, which tells how they came about.
+`svbench train-extractors` draws a miniature Greatest Hits, trains each network on it, and writes
+the folder that `svbench.metrics.miniature` reads: three files of weights, the sizes and the
+vocabulary of ImageBind, and `MADE.json`, the record of the training.
 
-What is learned
----------------
-I3D        from 16 frames: material, shape, place, whether there is a hit and a scratch, how many
-           strokes, and how far the frames were spoilt. Its logits, which FVD compares, are the
-           answers themselves.
-VGGish     from 0.96 s of sound: material, shape, hit, scratch, in which quarters strokes fall,
-           and how far the sound was spoilt, through a layer behind the 128 embeddings that is
-           thrown away.
-ImageBind  that pictures, sound and caption of a clip belong together, and those of two clips do
-           not: InfoNCE over the three pairs, on one window of each clip at a time.
+Objectives
+----------
+I3D        classifies 16 frames: material, shape, place, whether there is a hit and a scratch, how
+           many strokes, and how strongly the frames were corrupted. Its logits are the features
+           that FVD compares.
+VGGish     classifies 0.96 s of sound: material, shape, hit, scratch, in which quarters strokes
+           fall, and how strongly the sound was corrupted, by a head on the 128 embeddings that is
+           dropped after the training.
+ImageBind  aligns pictures, sound and caption of a clip: InfoNCE over the three pairs of
+           modalities, on one window of each clip at a time.
 
-I3D and VGGish are also shown spoilt clips (`svbench.miniature.corruptions`) and asked for the
-strength of blur, noise and loss, so that FVD and FAD notice them. That they do is therefore by
-design; that the answer grows evenly, on clips that they never met, is what tests see.
+I3D and VGGish also see corrupted clips (`svbench.miniature.corruptions`) and regress the strength
+of blur, noise and loss, so that FVD and FAD respond to them. That they do is therefore by design;
+that the response is monotone on held-out clips is what tests check.
 
 Conventions
 -----------
-A seed decides the clips, the first weights and the order of lessons: the same course on the same
+A seed decides the clips, the first weights and the order of batches: the same recipe on the same
 machine, with as many threads, gives the same files. Held-out clips are the test split of the same
 drawing; a benchmark run draws with other seeds.
 """
@@ -31,23 +31,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from svbench._version import __version__
-from svbench.datasets import greatesthits
-from svbench.errors import ConfigError
-from svbench.files import media
 from svbench.files.weights import sha256
 from svbench.files.writing import write_text
-from svbench.limits import check
 from svbench.metrics import fad, fvd
 from svbench.metrics import miniature as shipped
 from svbench.metrics.networks.i3d import I3D
@@ -58,117 +53,51 @@ from svbench.metrics.networks.imagebind_text import WordTokenizer
 from svbench.metrics.networks.vggish import EMBEDDING, VGGish
 from svbench.miniature import corruptions
 from svbench.miniature import greatesthits as miniature
-from svbench.miniature.drawing.drumstick import Stroke
-from svbench.training.miniature.learning import (
-    SILENT,
-    Answered,
-    Tell,
-    answers_loss,
+from svbench.training.miniature.fitting import (
+    IGNORED,
+    Batch,
+    Log,
+    Prediction,
+    accuracies,
     batches,
-    calculator,
+    classification_loss,
+    cosine_similarities,
+    fit,
     info_nce,
-    learn,
-    likeness,
     save,
-    shares_right,
+    torch_threads,
 )
-from svbench.types import Clip
+from svbench.training.miniature.recipes import ExtractorRecipe
+from svbench.training.miniature.samples import (
+    ACTIONS,
+    ATTRIBUTES,
+    AUDIBLE,
+    I3D_WINDOW,
+    SLOTS,
+    STROKES,
+    CaptionedClip,
+    LabelledClip,
+    draw,
+)
 
-# How many answers of each kind a network gives, in this order.
-KINDS: Final = {
-    "material": len(miniature.MATERIALS),
-    "shape": len(miniature.SHAPES),
-    "place": len(miniature.PLACES),
-}
-HEARD: Final = {kind: KINDS[kind] for kind in ("material", "shape")}  # a place makes no sound
-ACTIONS: Final = ("hit", "scratch")
-STROKES: Final = ("1 stroke", "2 strokes", "3 strokes", "4 strokes")  # at least, in 16 frames
-SLOTS: Final = ("1st quarter", "2nd quarter", "3rd quarter", "4th quarter")  # of 0.96 s
-# Chance that a clip is spoilt in each of three ways; seen spoils are learned far more slowly.
-SPOILT: Final = 0.5
-SPOILT_SOUND: Final = 0.25
-URGENT: Final = 4.0  # weight of telling how far pictures were spoilt
-CALM: Final = 0.01  # weight of the embeddings' mean square: they stay near 1
-EXAMPLE: Final = 0.96  # s
-CONTEXT: Final = 16  # ids in a caption; the longest has 13
-I3D_WINDOW: Final = 16  # frames
-
-
-@dataclass(frozen=True, slots=True)
-class Course:
-    """How much is learned, and from what."""
-
-    clips: int = 1600
-    held_out: int = 200
-    seed: int = 1000  # not one of those that a benchmark run is likely to have
-    threads: int = 1  # with more, sums round otherwise, and threads wait for each other
-    i3d_steps: int = 1000
-    i3d_batch: int = 16
-    vggish_steps: int = 1000
-    vggish_batch: int = 16  # clips, of four examples each
-    imagebind_steps: int = 500
-    imagebind_batch: int = 64
-
-    def __post_init__(self) -> None:
-        for name in ("clips", "seed", "threads"):
-            check(name, getattr(self, name))
-        if min(self.clips, self.held_out) < 2 or min({**asdict(self), "seed": 1}.values()) < 1:
-            raise ConfigError(f"a course needs 2 clips of each kind and some steps, got {self}")
+# Chance that a clip is corrupted in each of three ways; that of pictures is learned far more slowly
+CORRUPTED_VIDEO: Final = 0.5
+CORRUPTED_SOUND: Final = 0.25
+STRENGTH_WEIGHT: Final = 4.0  # of the loss of a picture corruption's strength
+NORM_WEIGHT: Final = 0.01  # of the embeddings' mean square, which keeps them near 1
+CONTEXT: Final = 16  # token ids in a caption; the longest has 13
 
 
-class Captioned(Protocol):
-    """A clip and its caption."""
-
-    @property
-    def clip(self) -> Clip:
-        """Give the clip."""
-        ...
-
-    @property
-    def caption(self) -> str:
-        """Give its caption."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Lesson:
-    """A drawn clip, and what there is to know about it."""
-
-    clip: Clip
-    caption: str
-    kinds: tuple[int, int, int]  # numbers of its material, shape and place
-    strokes: tuple[Stroke, ...]  # times from the clip's start
-
-    def done(self, begin: float, end: float) -> tuple[list[float], list[float]]:
-        """Tell whether hits and scratches happen in a part of it, 0 or 1, and when, 0..1 of it."""
-        inside = [s for s in self.strokes if begin <= s.time < end]
-        actions = {s.action for s in inside}
-        when = [(s.time - begin) / (end - begin) for s in inside]
-        return [float(action in actions) for action in ACTIONS], when
-
-    def seen(self, first: int) -> list[float]:
-        """Tell of 16 frames: hit, scratch, at least 1, 2, .. strokes."""
-        fps = self.clip.spec.fps
-        actions, when = self.done(first / fps, (first + I3D_WINDOW) / fps)
-        return actions + [float(len(when) > n) for n in range(len(STROKES))]
-
-    def heard(self, example: int) -> list[float]:
-        """Tell of 0.96 s: hit, scratch, a stroke in each quarter."""
-        actions, when = self.done(example * EXAMPLE, (example + 1) * EXAMPLE)
-        quarters = {int(len(SLOTS) * time) for time in when}
-        return actions + [float(n in quarters) for n in range(len(SLOTS))]
-
-
-def train(out: Path, course: Course, tell: Tell = print) -> None:
-    """Draw, learn, and write the folder `out`, with the drawn clips in `out/data`."""
-    with calculator(course.threads), torch.random.fork_rng(devices=[]):
-        lessons = draw(out / "data", "train", course)
-        exam = draw(out / "data", "test", course)
-        tell(f"{len(lessons)} clips to learn from, {len(exam)} to be asked about")
+def train(out: Path, recipe: ExtractorRecipe, log: Log = print) -> None:
+    """Draw clips into `out/data`, train the three networks, and write the folder `out`."""
+    with torch_threads(recipe.threads), torch.random.fork_rng(devices=[]):
+        samples = draw(out / "data", "train", recipe)
+        held_out = draw(out / "data", "test", recipe)
+        log(f"{len(samples)} clips for training, {len(held_out)} held out")
         reports = {
-            "i3d": train_i3d(out, lessons, exam, course, tell),
-            "vggish": train_vggish(out, lessons, exam, course, tell),
-            "imagebind": train_imagebind(out, lessons, exam, course, tell),
+            "i3d": train_i3d(out, samples, held_out, recipe, log),
+            "vggish": train_vggish(out, samples, held_out, recipe, log),
+            "imagebind": train_imagebind(out, samples, held_out, recipe, log),
         }
     made = {
         "about": "Miniature networks of svbench: trained on drawn and synthesised clips, not "
@@ -176,82 +105,68 @@ def train(out: Path, course: Course, tell: Tell = print) -> None:
         "command": "svbench train-extractors --out DIR",
         "versions": {"svbench": __version__, "torch": torch.__version__.split("+")[0]},
         "miniature": miniature.VERSION,
-        "course": asdict(course),
+        "course": asdict(recipe),
         "networks": reports,
         "sha256": {file: sha256(out / file) for file in shipped.FILES.values()},
     }
     write_text(out / shipped.RECORD, json.dumps(made, indent=2) + "\n")
 
 
-def draw(root: Path, split: Literal["train", "test"], course: Course) -> list[Lesson]:
-    """Draw the clips of a course, and read those of one split as any data set is read."""
-    miniature.draw(root, seed=course.seed, train=course.clips, test=course.held_out)
-    clips = course.clips if split == "train" else course.held_out
-    examples = greatesthits.load(root, split=split, limit=clips)
-    lessons = []
-    for n, example in enumerate(examples):
-        number, segment = divmod(n, miniature.SEGMENTS)
-        trial = miniature.plan(course.seed, split, number, miniature.SEGMENTS)
-        begin = segment * miniature.SPEC.duration
-        strokes = tuple(
-            Stroke(stroke.time - begin, stroke.action)
-            for stroke in trial.strokes
-            if begin <= stroke.time < begin + miniature.SPEC.duration
-        )
-        kinds = (
-            miniature.MATERIALS.index(trial.material),
-            miniature.SHAPES.index(trial.scene.shape),
-            miniature.PLACES.index(trial.place),
-        )
-        clip = media.read(example.recording, miniature.SPEC)
-        lessons.append(Lesson(clip, example.caption, kinds, strokes))
-    return lessons
-
-
-# --- the three networks ------------------------------------------------------------------------
+# --- I3D ---------------------------------------------------------------------------------------
 
 
 def train_i3d(
-    out: Path, lessons: Sequence[Lesson], exam: Sequence[Lesson], course: Course, tell: Tell
+    out: Path,
+    samples: Sequence[LabelledClip],
+    held_out: Sequence[LabelledClip],
+    recipe: ExtractorRecipe,
+    log: Log,
 ) -> dict[str, Any]:
-    """Teach I3D what is seen and what happens in 16 frames."""
-    torch.manual_seed(course.seed)
-    network = untaught_i3d()
-    starts = miniature.SPEC.frames - I3D_WINDOW + 1
-    names = (*ACTIONS, *STROKES, *corruptions.PICTURES)
-    weights = [URGENT if name in corruptions.PICTURES else 1.0 for name in names]
+    """Train I3D to classify 16 frames; return its losses and held-out accuracies."""
+    torch.manual_seed(recipe.seed)
+    network = initial_i3d()
+    events = (*ACTIONS, *STROKES, *corruptions.PICTURES)
+    weights = [STRENGTH_WEIGHT if name in corruptions.PICTURES else 1.0 for name in events]
 
-    def ask(part: Sequence[Lesson], rng: np.random.Generator) -> Answered:
-        inputs, happens = [], []
-        for lesson in part:
-            first = int(rng.integers(starts))
-            window = lesson.clip.video[first : first + I3D_WINDOW]
-            window, strengths = corruptions.spoilt(window, corruptions.PICTURES, rng, SPOILT)
-            inputs.append(fvd.network_input(window, shipped.I3D_SIZE, "stretch"))
-            happens.append(lesson.seen(first) + strengths)
-        kinds = torch.tensor([lesson.kinds for lesson in part])
-        return network(torch.stack(inputs)).mean(2), kinds, torch.tensor(happens)
+    def predict(part: Sequence[LabelledClip], rng: np.random.Generator) -> Prediction:
+        inputs, classes, happened = _i3d_batch(part, rng)
+        return network(inputs).mean(2), classes, happened
 
-    def loss(rng: np.random.Generator, batch: NDArray[np.int64]) -> Tensor:
-        answered = ask([lessons[i] for i in batch], rng)
-        return answers_loss(*answered, list(KINDS.values()), weights)
+    def loss(rng: np.random.Generator, batch: Batch) -> Tensor:
+        prediction = predict([samples[i] for i in batch], rng)
+        return classification_loss(*prediction, list(ATTRIBUTES.values()), weights)
 
-    order = batches(len(lessons), course.i3d_batch, course.i3d_steps, course.seed)
-    optimiser = torch.optim.SGD(network.parameters(), 0.05, momentum=0.9, weight_decay=1e-4)
-    losses = learn("i3d", network, optimiser, course.i3d_steps, order, loss, tell)
+    order = batches(len(samples), recipe.i3d_batch, recipe.i3d_steps, recipe.seed)
+    optimizer = torch.optim.SGD(network.parameters(), 0.05, momentum=0.9, weight_decay=1e-4)
+    losses = fit("i3d", network, optimizer, recipe.i3d_steps, order, loss, log)
     network.eval()
-    marks = shares_right(ask, exam, course.seed, KINDS, names)
+    scores = accuracies(predict, held_out, recipe.seed, ATTRIBUTES, events)
     save(network, out / shipped.FILES["i3d"])
-    return {"loss": losses, "held out": marks}
+    return {"loss": losses, "held out": scores}
 
 
-def untaught_i3d() -> I3D:
-    """Give the small I3D with first weights from which few steps lead far.
+def _i3d_batch(
+    samples: Sequence[LabelledClip], rng: np.random.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return one random window of each clip, corrupted at random, with classes and events."""
+    inputs, events = [], []
+    for sample in samples:
+        first = int(rng.integers(miniature.SPEC.frames - I3D_WINDOW + 1))
+        window = sample.clip.video[first : first + I3D_WINDOW]
+        window, strengths = corruptions.corrupt(window, corruptions.PICTURES, rng, CORRUPTED_VIDEO)
+        inputs.append(fvd.network_input(window, shipped.I3D_SIZE, "stretch"))
+        events.append(sample.frame_labels(first) + strengths)
+    classes = torch.tensor([sample.classes for sample in samples])
+    return torch.stack(inputs), classes, torch.tensor(events)
 
-    Weights are drawn as He et al. have it (arXiv:1502.01852). Of the first filters some start
-    without a mean over space and some without one over time, so that they answer to texture and
-    to change from the first step on, not to colour alone. Batch norm follows the clips ten times
-    faster than in a long training.
+
+def initial_i3d() -> I3D:
+    """Return the small I3D with first weights for a short training.
+
+    Weights are drawn after He et al. (arXiv:1502.01852). Some of the first filters start without a
+    mean over space and some without one over time, so that they respond to texture and to change
+    from the first step on, not to colour alone. Batch norm tracks its statistics ten times faster
+    than in a long training.
     """
     network = I3D(shipped.I3D_CLASSES, shipped.I3D_WIDTH)
     for part in network.modules():
@@ -260,7 +175,7 @@ def untaught_i3d() -> I3D:
         elif isinstance(part, nn.BatchNorm3d):
             part.momentum = 0.1
         elif isinstance(part, nn.Dropout):
-            part.p = 0.0  # too small to learn by heart
+            part.p = 0.0  # the network is too small to overfit
     first = network.get_submodule("Conv3d_1a_7x7.conv3d").get_parameter("weight")
     with torch.no_grad():
         first[2:5] -= first[2:5].mean((3, 4), keepdim=True)
@@ -268,114 +183,127 @@ def untaught_i3d() -> I3D:
     return network
 
 
+# --- VGGish ------------------------------------------------------------------------------------
+
+
 def train_vggish(
-    out: Path, lessons: Sequence[Lesson], exam: Sequence[Lesson], course: Course, tell: Tell
+    out: Path,
+    samples: Sequence[LabelledClip],
+    held_out: Sequence[LabelledClip],
+    recipe: ExtractorRecipe,
+    log: Log,
 ) -> dict[str, Any]:
-    """Teach VGGish what is struck, and how, in 0.96 s of sound."""
-    torch.manual_seed(course.seed)
+    """Train VGGish to classify 0.96 s of sound; return its losses and held-out accuracies."""
+    torch.manual_seed(recipe.seed)
     network = VGGish(shipped.VGGISH_WIDTH)
-    names = (*ACTIONS, *SLOTS, *corruptions.SOUNDS)
-    head = nn.Sequential(nn.ReLU(), nn.Linear(EMBEDDING, sum(HEARD.values()) + len(names)))
+    events = (*ACTIONS, *SLOTS, *corruptions.SOUNDS)
+    head = nn.Sequential(nn.ReLU(), nn.Linear(EMBEDDING, sum(AUDIBLE.values()) + len(events)))
 
-    def described(
-        part: Sequence[Lesson], rng: np.random.Generator
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        mels, kinds, happens = [], [], []
-        for lesson in part:
-            audio, strengths = corruptions.spoilt(
-                lesson.clip.audio, corruptions.SOUNDS, rng, SPOILT_SOUND
-            )
-            rate = lesson.clip.spec.sample_rate
-            mels.append(fad.examples(audio, rate, fad.PROTOCOLS["audioldm-eval"]))
-            for number in range(len(mels[-1])):
-                heard = lesson.heard(number)
-                happens.append(heard + strengths)
-                # where nothing is struck, there is no material to hear
-                kinds.append(lesson.kinds[:2] if any(heard) else (SILENT, SILENT))
-        return torch.from_numpy(np.concatenate(mels)), torch.tensor(kinds), torch.tensor(happens)
+    def predict(part: Sequence[LabelledClip], rng: np.random.Generator) -> Prediction:
+        mels, classes, happened = _vggish_batch(part, rng)
+        return head(network(mels)), classes, happened
 
-    def ask(part: Sequence[Lesson], rng: np.random.Generator) -> Answered:
-        mels, kinds, happens = described(part, rng)
-        return head(network(mels)), kinds, happens
-
-    def loss(rng: np.random.Generator, batch: NDArray[np.int64]) -> Tensor:
-        mels, kinds, happens = described([lessons[i] for i in batch], rng)
+    def loss(rng: np.random.Generator, batch: Batch) -> Tensor:
+        mels, classes, happened = _vggish_batch([samples[i] for i in batch], rng)
         embeddings = network(mels)
-        wrong = answers_loss(head(embeddings), kinds, happens, list(HEARD.values()))
-        large: Tensor = embeddings.square().mean()
-        return wrong + CALM * large
+        wrong = classification_loss(head(embeddings), classes, happened, list(AUDIBLE.values()))
+        norm: Tensor = embeddings.square().mean()
+        return wrong + NORM_WEIGHT * norm
 
     both = nn.ModuleList([network, head])
-    order = batches(len(lessons), course.vggish_batch, course.vggish_steps, course.seed)
-    optimiser = torch.optim.AdamW(both.parameters(), 2e-3, weight_decay=0.01)
-    losses = learn("vggish", both, optimiser, course.vggish_steps, order, loss, tell)
+    order = batches(len(samples), recipe.vggish_batch, recipe.vggish_steps, recipe.seed)
+    optimizer = torch.optim.AdamW(both.parameters(), 2e-3, weight_decay=0.01)
+    losses = fit("vggish", both, optimizer, recipe.vggish_steps, order, loss, log)
     both.eval()
-    marks = shares_right(ask, exam, course.seed, HEARD, names)
+    scores = accuracies(predict, held_out, recipe.seed, AUDIBLE, events)
     save(network, out / shipped.FILES["vggish"])
-    return {"loss": losses, "held out": marks}
+    return {"loss": losses, "held out": scores}
+
+
+def _vggish_batch(
+    samples: Sequence[LabelledClip], rng: np.random.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return log mel examples of clips, corrupted at random, with classes and events."""
+    mels, classes, events = [], [], []
+    for sample in samples:
+        audio, strengths = corruptions.corrupt(
+            sample.clip.audio, corruptions.SOUNDS, rng, CORRUPTED_SOUND
+        )
+        rate = sample.clip.spec.sample_rate
+        mels.append(fad.examples(audio, rate, fad.PROTOCOLS["audioldm-eval"]))
+        for number in range(len(mels[-1])):
+            labels = sample.audio_labels(number)
+            events.append(labels + strengths)
+            # without a stroke, nothing sounds of the material
+            classes.append(sample.classes[:2] if any(labels) else (IGNORED, IGNORED))
+    return torch.from_numpy(np.concatenate(mels)), torch.tensor(classes), torch.tensor(events)
+
+
+# --- ImageBind ---------------------------------------------------------------------------------
 
 
 def train_imagebind(
     out: Path,
-    lessons: Sequence[Captioned],
-    exam: Sequence[Captioned],
-    course: Course,
-    tell: Tell,
+    samples: Sequence[CaptionedClip],
+    held_out: Sequence[CaptionedClip],
+    recipe: ExtractorRecipe,
+    log: Log,
     *,
-    halves: bool = False,
+    half: bool = False,
 ) -> dict[str, Any]:
-    """Teach ImageBind which pictures, sound and caption belong together."""
-    torch.manual_seed(course.seed)
-    said = {word for lesson in lessons for word in re.findall(r"\w+", lesson.caption.lower())}
-    tokenizer = WordTokenizer(tuple(sorted(said)), CONTEXT)
+    """Train ImageBind on pictures, sound and captions; return losses and held-out cosines."""
+    torch.manual_seed(recipe.seed)
+    words = {word for sample in samples for word in re.findall(r"\w+", sample.caption.lower())}
+    tokenizer = WordTokenizer(tuple(sorted(words)), CONTEXT)
     config = small_imagebind(tokenizer.vocabulary)
     network = ImageBind(config)
     protocol = PROTOCOLS["published"]
 
-    def mels(part: Sequence[Captioned]) -> Tensor:
-        clips = [lesson.clip for lesson in part]
+    def mels(part: Sequence[CaptionedClip]) -> Tensor:
+        clips = [sample.clip for sample in part]
         found = [spectrograms(c.audio, c.spec.sample_rate, protocol, config) for c in clips]
         return torch.stack(found)  # (N, windows, 1, bins, frames)
 
-    def pictures(lesson: Captioned, window: int) -> Tensor:
-        crops, which = video_crops(lesson.clip.video, lesson.clip.spec.fps, protocol, config)
+    def pictures(sample: CaptionedClip, window: int) -> Tensor:
+        crops, which = video_crops(sample.clip.video, sample.clip.spec.fps, protocol, config)
         return crops[which[window * protocol.crops]]
 
-    def embedded(sounds: Tensor, seen: Sequence[Tensor], texts: Sequence[str]) -> list[Tensor]:
-        found = (
-            network("vision", torch.stack(list(seen))),
+    def embed(sounds: Tensor, videos: Sequence[Tensor], texts: Sequence[str]) -> list[Tensor]:
+        embeddings = (
+            network("vision", torch.stack(list(videos))),
             network("audio", sounds),
             network("text", torch.from_numpy(tokenizer(texts))),
         )
-        return [F.normalize(e, dim=-1) for e in found]
+        return [F.normalize(e, dim=-1) for e in embeddings]
 
-    sounds = mels(lessons)
+    sounds = mels(samples)
 
-    def loss(rng: np.random.Generator, batch: NDArray[np.int64]) -> Tensor:
+    def loss(rng: np.random.Generator, batch: Batch) -> Tensor:
         windows = rng.integers(
             [protocol.audio_windows, protocol.video_windows], size=(len(batch), 2)
         )
-        heard = sounds[batch, windows[:, 0]]
-        seen = [pictures(lessons[i], w) for i, w in zip(batch, windows[:, 1], strict=True)]
-        return info_nce(embedded(heard, seen, [lessons[i].caption for i in batch]))
+        videos = [pictures(samples[i], w) for i, w in zip(batch, windows[:, 1], strict=True)]
+        captions = [samples[i].caption for i in batch]
+        return info_nce(embed(sounds[batch, windows[:, 0]], videos, captions))
 
-    order = batches(len(lessons), course.imagebind_batch, course.imagebind_steps, course.seed)
-    optimiser = torch.optim.AdamW(network.parameters(), 1e-3, weight_decay=0.01)
-    losses = learn("imagebind", network, optimiser, course.imagebind_steps, order, loss, tell)
+    order = batches(len(samples), recipe.imagebind_batch, recipe.imagebind_steps, recipe.seed)
+    optimizer = torch.optim.AdamW(network.parameters(), 1e-3, weight_decay=0.01)
+    losses = fit("imagebind", network, optimizer, recipe.imagebind_steps, order, loss, log)
 
     network.eval()
     middle = protocol.audio_windows // 2, protocol.video_windows // 2
     with torch.inference_mode():
-        seen = [pictures(lesson, middle[1]) for lesson in exam]
-        found = embedded(mels(exam)[:, middle[0]], seen, [lesson.caption for lesson in exam])
-    save(network, out / shipped.FILES["imagebind"], halves=halves)
-    told = {"network": asdict(config), "words": list(tokenizer.words)}
-    write_text(out / shipped.FILES["imagebind-sizes"], json.dumps(told) + "\n")
-    return {"loss": losses, "held out": likeness(found)}
+        videos = [pictures(sample, middle[1]) for sample in held_out]
+        captions = [sample.caption for sample in held_out]
+        embeddings = embed(mels(held_out)[:, middle[0]], videos, captions)
+    save(network, out / shipped.FILES["imagebind"], half=half)
+    sizes = {"network": asdict(config), "words": list(tokenizer.words)}
+    write_text(out / shipped.FILES["imagebind-sizes"], json.dumps(sizes) + "\n")
+    return {"loss": losses, "held out": cosine_similarities(embeddings)}
 
 
 def small_imagebind(vocabulary: int) -> ImageBindConfig:
-    """Give the sizes of the small ImageBind: an eightieth of the clip time of a large one."""
+    """Return the sizes of the small ImageBind, which takes an 80th of a large one's time."""
     return ImageBindConfig(
         embedding=48,
         vision=Size(48, 3, 4),

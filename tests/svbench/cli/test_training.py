@@ -1,4 +1,4 @@
-"""The commands that train, from words to files, on networks that know nothing."""
+"""The commands that train, from words to files, on untrained networks."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from svbench.baselines import miniature
 from svbench.baselines.training.presets import preset_settings
 from svbench.baselines.training.settings import TrainSettings
 from svbench.training import plans as training_plans
+from svbench.training.plans import TrainConfig
+from svbench.training.recipes import MINI
 from tests.baselines.miniature.test_systems import untrained
 from tests.factories.commands import Command
 
@@ -25,7 +27,7 @@ SMALL = ("--dataset", "greatesthits", "--limit", "4", "--batch", "2", "--at-once
 
 @pytest.fixture(autouse=True)
 def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Compute on one thread, and begin from networks that learned nothing."""
+    """Compute on one thread, and begin from untrained networks."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     folder = tmp_path / "weights"
@@ -104,15 +106,15 @@ def test_a_preset_decides_and_options_beside_it_win(svbench: Command, tmp_path: 
 @pytest.mark.parametrize("dataset", ["greatesthits", "landscape", "vggsound"])
 def test_a_preset_trains_as_many_steps_as_its_epochs_take(dataset: str, tmp_path: Path) -> None:
     def planned(**more: Any) -> TrainSettings:
-        where = (dataset, "mini", "cmc-pe", [], None, None, 3, more.pop("given", {}), tmp_path)
-        return training_plans.plan_training(*where, cpu=True, **more).settings
+        config = TrainConfig(dataset=dataset, limit=3, cpu=True, **more)
+        return training_plans.plan_training(config, tmp_path).settings
 
     settings, epochs = preset_settings("paper", dataset)
     assert planned(preset="paper").steps == math.ceil(3 * epochs / settings.batch)
     assert planned(preset="paper").batch == settings.batch
-    assert planned(preset="paper", epochs=7, given={"batch": 2}).steps == 11
-    assert planned(preset="paper", given={"steps": 5}).steps == 5
-    assert planned() == training_plans.MINI
+    assert planned(preset="paper", epochs=7, settings={"batch": 2}).steps == 11
+    assert planned(preset="paper", settings={"steps": 5}).steps == 5
+    assert planned() == MINI
     assert planned(epochs=2).steps == 1
 
 

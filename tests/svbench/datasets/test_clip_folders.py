@@ -1,4 +1,4 @@
-"""Clips in folders and lists as they come: links, endings, names, and what is passed over."""
+"""Clips in folders and lists: links, endings, names, and notes on what is passed over."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_runs_among_the_clips_are_not_judged(tmp_path: Path) -> None:
     )
 
 
-def test_the_run_that_asks_is_no_clips_from_its_first_time_on(tmp_path: Path) -> None:
+def test_this_run_holds_no_clips_before_and_after_it_exists(tmp_path: Path) -> None:
     folder, out = touch(tmp_path / "m", "a.mp4"), tmp_path / "m" / "runs" / "one"
     before = find(folder, out=out)
     assert before.notes == ("m: 1 run folder of svbench is not judged: runs/one",)
@@ -165,12 +165,12 @@ def test_the_sound_beside_a_video_in_any_case(ending: str, tmp_path: Path) -> No
         assert [e.recording.sound for (e,) in found.values()] == [folder / f"a{ending}"]
 
 
-def test_of_two_sounds_none_is_chosen_in_silence(tmp_path: Path) -> None:
+def test_two_sounds_of_a_clip_are_an_error(tmp_path: Path) -> None:
     folder = touch(tmp_path / "m", "a.mp4", "a.wav", "a.FLAC")
     path = listed(tmp_path / "c.jsonl", {"file": "m/a.mp4"})
-    for asked in (folder, path, folder / "a.mp4"):
+    for source in (folder, path, folder / "a.mp4"):
         with pytest.raises(DataError, match=r"a\.mp4: found a\.FLAC and a\.wav beside it"):
-            load(asked)
+            load(source)
     listed(path, {"file": "m/a.mp4", "audio": "m/a.wav"})
     ((example,),) = load(path).values()
     assert example.recording.sound == folder / "a.wav"

@@ -1,4 +1,4 @@
-"""The Landscape loader reads folders and lists, and says in one line what is wrong."""
+"""The Landscape loader reads folders and lists; errors are one line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CLIPS = ("fire_crackling/a.mp4", "fire_crackling/b.mp4", "raining/c.mp4", "thund
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Give a data folder in ASVA's layout: four clips for tests and one for training."""
+    """Return a data folder in ASVA's layout: four clips for tests and one for training."""
     folder = tmp_path / "Landscapes"
     for name in (*(f"test/{clip}" for clip in CLIPS), "train/raining/e.mp4"):
         path = folder / "videos" / name

@@ -170,15 +170,17 @@ def test_an_id_is_where_a_path_leads_down(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("files", "said"),
+    ("files", "message"),
     [
         (["../x/a.mp4", "x/a.mp4"], "found the id 'x/a' 2 times, expected once"),
         (["x/../../a.mp4"], r"found the id 'x/\.\./\.\./a', expected a name that stays inside"),
     ],
 )
-def test_an_id_that_no_path_gives_is_refused(files: list[str], said: str, tmp_path: Path) -> None:
+def test_an_id_that_no_path_gives_is_refused(
+    files: list[str], message: str, tmp_path: Path
+) -> None:
     path = listed(tmp_path / "c.jsonl", *({"file": file} for file in files))
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=message):
         load(path)
 
 

@@ -78,7 +78,7 @@ def test_captions_that_are_named_come_alone(tmp_path: Path) -> None:
     assert find(folder, table).notes == ("m: passed over 1 of other endings (a.txt)",)
 
 
-def test_of_two_lists_none_is_chosen_in_silence(tmp_path: Path) -> None:
+def test_two_lists_of_captions_are_an_error(tmp_path: Path) -> None:
     folder = touch(tmp_path / "m", "a.mp4", "captions.csv", "metadata.jsonl")
     with pytest.raises(DataError, match=r"m: found captions\.csv and metadata\.jsonl in it"):
         find(folder)
@@ -108,17 +108,17 @@ def scored(real: Path, *made: Path) -> Scored:
 def test_a_caption_is_that_of_the_clip_of_the_same_id(tmp_path: Path) -> None:
     real = touch(tmp_path / "real", "0.mp4", "1.mp4", "2.mp4")
     made = touch(tmp_path / "made", "0.mp4", "1.mp4", "x.mp4")
-    told = listed(
-        tmp_path / "told.jsonl",
-        {"file": "t/0.mp4", "id": "0", "caption": "a dog", "system": "told"},
-        {"file": "t/1.mp4", "id": "1", "caption": "rain", "system": "told"},
+    other = listed(
+        tmp_path / "other.jsonl",
+        {"file": "t/0.mp4", "id": "0", "caption": "a dog", "system": "other"},
+        {"file": "t/1.mp4", "id": "1", "caption": "rain", "system": "other"},
     )
-    found = scored(real, made, told)
+    found = scored(real, made, other)
     assert [e.caption for e in found.real] == ["a dog", "rain", ""]
     assert [e.caption for e in found.folders["made"]] == ["a dog", "rain", ""]
 
 
-def test_captions_that_disagree_are_given_to_nobody_and_said(tmp_path: Path) -> None:
+def test_captions_that_disagree_are_not_shared_and_noted(tmp_path: Path) -> None:
     real = touch(tmp_path / "real", "0.mp4")
     lists = [
         listed(tmp_path / f"{name}.jsonl", {
@@ -214,7 +214,7 @@ def test_ids_that_are_given_or_that_meet_stay(tmp_path: Path) -> None:
     assert not any("paired" in note for note in found.notes)
 
 
-def test_sets_that_cannot_be_paired_say_why(tmp_path: Path) -> None:
+def test_a_note_explains_why_sets_are_not_paired(tmp_path: Path) -> None:
     real = touch(tmp_path / "real", "r.mp4")
     one, two = touch(tmp_path / "one", "a.mp4"), touch(tmp_path / "two", "b.mp4")
     assert scored(real, one).notes == ()

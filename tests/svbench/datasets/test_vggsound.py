@@ -1,4 +1,4 @@
-"""The VGGSound loader reads the set's own lists, and counts the clips that are gone."""
+"""The VGGSound loader reads the set's own lists, and counts missing clips."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MARCH, BIRD = "---g-f_I2yQ_000001", "--5OkAjCI7g_000040"
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Give a data folder: the two test clips, one of them not in `video`."""
+    """Return a data folder: the two test clips, one of them not in `video`."""
     folder = tmp_path / "VGGSound"
     (folder / "video").mkdir(parents=True)
     (folder / "vggsound.csv").write_text(ROWS)
@@ -65,7 +65,7 @@ def test_limit_takes_the_first_and_asks_for_no_other(root: Path) -> None:
 def test_another_list_in_either_form(root: Path) -> None:
     same = listed(root, f"{BIRD}.mp4,bird chirping\n\n{MARCH},people marching\n")
     assert [e.id for e in load(root, listing=same)] == [BIRD, MARCH]
-    assert len(load(root, split="train", listing=same)) == 2  # it knows no splits
+    assert len(load(root, split="train", listing=same)) == 2  # it has no splits
     part = listed(root, '"--5OkAjCI7g","40","a bird","test"\n')
     assert [e.caption for e in load(root, listing=part)] == ["a bird"]
 
@@ -110,7 +110,7 @@ def test_no_folder_and_no_list(root: Path) -> None:
     one_line(caught)
 
 
-def test_a_split_that_nobody_has(root: Path) -> None:
+def test_an_unknown_split(root: Path) -> None:
     with pytest.raises(DataError, match="found no clip of split 'val', expected test, train"):
         load(root, split="val")
 

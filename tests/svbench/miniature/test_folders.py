@@ -1,4 +1,4 @@
-"""Drawn data: what is not as it was drawn is drawn again, and nothing of it is believed."""
+"""Folders of drawn data: a changed file is drawn again, whatever the marker says."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def by_clip(folder: Path, split: str, there: int, clips: int) -> None:
 
 
 def grown(root: Path, *steps: dict[str, int]) -> list[tuple[str, int, int]]:
-    """Draw one wish after the other; return which splits were drawn, from which clip to which."""
+    """Draw these counts one after the other; return each split drawn, from which clip to which."""
     calls = []
 
     def noting(folder: Path, split: str, there: int, clips: int) -> None:
@@ -174,7 +174,7 @@ def test_files_of_others_stay_when_a_folder_grows(tmp_path: Path) -> None:
     assert "notes.md" not in json.loads((tmp_path / MARKER).read_text())["files"]
 
 
-def test_who_was_faster_is_joined(tmp_path: Path) -> None:
+def test_a_folder_that_another_process_drew_meanwhile_is_extended(tmp_path: Path) -> None:
     """Another process puts a smaller folder in place while ours is drawn."""
     root = tmp_path / "data"
 

@@ -1,4 +1,4 @@
-"""The miniature is drawn as announced, alike every time, and its sound fits its picture."""
+"""The miniature is drawn as planned, repeatably, and its sound is in sync with its picture."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ def segments() -> list[list[Stroke]]:
     return [strokes.draw_strokes(0.0, rng) for _ in range(SEGMENTS)]
 
 
-# --- the bar: sound fits picture ---------------------------------------------------------------
+# --- synchrony ---------------------------------------------------------------------------------
 
 
-def test_av_align_tells_real_pairs_from_shuffled_ones(
+def test_av_align_separates_real_pairs_from_shuffled_ones(
     examples: tuple[Example, ...], clips: list[Clip]
 ) -> None:
     settings = DETECTORS["miniature"]
@@ -75,15 +75,15 @@ def test_av_align_tells_real_pairs_from_shuffled_ones(
     assert np.mean(shuffled) <= 0.35
 
 
-def test_every_annotated_stroke_is_heard_once(
+def test_every_annotated_stroke_has_one_onset(
     examples: tuple[Example, ...], clips: list[Clip]
 ) -> None:
     settings = DETECTORS["miniature"].onsets
     for example, clip in zip(examples, clips, strict=True):
         if example.onsets:
-            heard = onset_times(clip.audio, clip.spec.sample_rate, settings)[0]
-            assert len(heard) == len(example.onsets), example.id
-            assert np.abs(heard - example.onsets).max() < 0.03, example.id  # two hops
+            onsets = onset_times(clip.audio, clip.spec.sample_rate, settings)[0]
+            assert len(onsets) == len(example.onsets), example.id
+            assert np.abs(onsets - example.onsets).max() < 0.03, example.id  # two hops
 
 
 def test_a_clip_without_strokes_stands_still_and_is_quiet(

@@ -1,4 +1,4 @@
-"""Shapes land where they are told to, and colours are what they are mixed of."""
+"""Shapes land at their positions, and mixed colours have the expected values."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ def test_a_place_left_of_its_pivot_goes_up() -> None:
 
 
 def test_a_film_begins_every_frame_on_the_stage(canvas: Canvas) -> None:
-    def paint(seen: Canvas, i: int) -> None:
-        seen[:, 8 * i : 8 * i + 8] = 0
+    def paint(canvas: Canvas, i: int) -> None:
+        canvas[:, 8 * i : 8 * i + 8] = 0
 
     video = painting.film(canvas, paint, frames=3, size=(64, 64))
     assert video.shape == (3, 64, 64, 3)

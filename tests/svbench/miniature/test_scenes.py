@@ -1,4 +1,4 @@
-"""The class miniatures: drawn alike every time, told apart by eye and by ear, sound in step."""
+"""The class miniatures: repeatable, classes distinct in picture and sound, both in sync."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def drawn(
 
 
 def loudness(take: Take) -> Curve:
-    """Give the RMS of the sound from each frame to the next."""
+    """Return the RMS of the sound from each frame to the next."""
     blocks = take.audio.reshape(SPEC.frames, -1).astype(np.float64)
     return np.sqrt((blocks**2).mean(axis=1))
 
@@ -66,7 +66,7 @@ def share_of(
 
 
 def unusual(top: int = 0) -> Callable[..., Curve]:
-    """Measure how far a frame is from what is mostly seen."""
+    """Return a measure of how far each frame is from the median frame."""
 
     def measure(video: NDArray[np.uint8]) -> Curve:
         lower = video[:, top:].astype(np.float64)
@@ -123,19 +123,19 @@ LOOKS: Mapping[str, Callable[[NDArray[np.uint8]], Curve]] = {
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_what_is_seen_follows_what_is_heard(name: str, takes: dict[str, list[Take]]) -> None:
+def test_the_picture_follows_the_sound(name: str, takes: dict[str, list[Take]]) -> None:
     fits = [np.corrcoef(LOOKS[name](t.video), loudness(t))[0, 1] for t in takes[name]]
     assert np.mean(fits) > 0.7, fits
     assert np.min(fits) > 0.4, fits
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_the_drive_is_heard(name: str, takes: dict[str, list[Take]]) -> None:
+def test_the_sound_follows_the_drive(name: str, takes: dict[str, list[Take]]) -> None:
     for take in takes[name]:
         assert np.corrcoef(take.drive, loudness(take))[0, 1] > 0.7
 
 
-def test_one_clips_sound_does_not_fit_anothers_picture(takes: dict[str, list[Take]]) -> None:
+def test_one_clips_sound_does_not_follow_anothers_picture(takes: dict[str, list[Take]]) -> None:
     fits = [
         np.corrcoef(LOOKS[name](made[i].video), loudness(made[j]))[0, 1]
         for name, made in takes.items()
@@ -157,40 +157,40 @@ def test_motion_is_visible_from_frame_to_frame(takes: dict[str, list[Take]]) -> 
 
 
 def colours(take: Take) -> NDArray[np.float64]:
-    """Give mean colours of the picture's 4 x 4 fields over the clip."""
+    """Return mean colours of the picture's 4 x 4 fields over the clip."""
     fields = take.video.reshape(SPEC.frames, 4, 16, 4, 16, 3).astype(np.float64)
     return fields.mean(axis=(0, 2, 4)).ravel() / 255
 
 
 def spectrum(take: Take) -> NDArray[np.float64]:
-    """Give the shares in dB of 14 bands of equal width in octaves, and how even the sound is."""
+    """Return the shares in dB of 14 bands of equal width in octaves, and the mean level."""
     power = np.abs(np.fft.rfft(take.audio.reshape(128, -1), axis=1)) ** 2
     edges = np.geomspace(2, 250, 15).astype(int)  # 64 to 8000 Hz
     bands = np.stack([power[:, a:b].sum(axis=1) for a, b in pairwise(edges)])
     shares = 10 * np.log10(bands.mean(axis=1) / bands.mean(axis=1).sum() + 1e-4)
-    course = 10 * np.log10(bands.sum(axis=0) / bands.sum(axis=0).max() + 1e-4)
-    return np.append(shares, 2 * course.mean()) / 40
+    levels = 10 * np.log10(bands.sum(axis=0) / bands.sum(axis=0).max() + 1e-4)
+    return np.append(shares, 2 * levels.mean()) / 40
 
 
-@pytest.mark.parametrize("describe", [colours, spectrum])
+@pytest.mark.parametrize("features", [colours, spectrum])
 @pytest.mark.parametrize("drawer", [nature, everyday])
 def test_the_nearest_class_is_the_right_one(
     drawer: ModuleType,
-    describe: Callable[[Take], NDArray[np.float64]],
+    features: Callable[[Take], NDArray[np.float64]],
     takes: dict[str, list[Take]],
 ) -> None:
     names = list(drawer.SCENES)
     centres = np.stack(
         [
             np.mean(
-                [describe(drawer.SCENES[name](np.random.default_rng([9, i]))) for i in range(5)],
+                [features(drawer.SCENES[name](np.random.default_rng([9, i]))) for i in range(5)],
                 axis=0,
             )
             for name in names
         ]
     )
     found = [
-        names[int(np.linalg.norm(centres - describe(take), axis=1).argmin())] == name
+        names[int(np.linalg.norm(centres - features(take), axis=1).argmin())] == name
         for name in names
         for take in takes[name]
     ]
@@ -209,14 +209,14 @@ def test_the_classes_are_the_real_ones() -> None:
 
 
 @pytest.mark.parametrize("table", [nature.SCENES, everyday.SCENES])
-def test_every_lap_shows_each_class_once(table: Mapping[str, Scene]) -> None:
-    laps = [
-        [scenes.label(table, 0, "test", lap * len(table) + i) for i in range(len(table))]
-        for lap in range(3)
+def test_every_cycle_shows_each_class_once(table: Mapping[str, Scene]) -> None:
+    cycles = [
+        [scenes.label(table, 0, "test", cycle * len(table) + i) for i in range(len(table))]
+        for cycle in range(3)
     ]
-    assert [sorted(lap) for lap in laps] == 3 * [sorted(table)]
-    assert laps[0] != laps[1]
-    assert laps[0] != [scenes.label(table, 0, "train", i) for i in range(len(table))]
+    assert [sorted(cycle) for cycle in cycles] == 3 * [sorted(table)]
+    assert cycles[0] != cycles[1]
+    assert cycles[0] != [scenes.label(table, 0, "train", i) for i in range(len(table))]
 
 
 def test_a_take_is_of_the_format_and_leaves_headroom(takes: dict[str, list[Take]]) -> None:
@@ -335,14 +335,14 @@ def test_impossible_settings_are_refused(tmp_path: Path, bad: dict[str, int]) ->
         everyday.draw(tmp_path / "data", **bad)
 
 
-# --- what drives a scene -----------------------------------------------------------------------
+# --- drives ------------------------------------------------------------------------------------
 
 
 def test_a_swell_is_smooth_and_touches_both_ends() -> None:
     for seed in range(50):
-        course = scenes.swell(np.random.default_rng(seed))
-        assert (course.min(), course.max()) == (0, 1)
-        assert np.abs(np.diff(course)).max() < 0.75  # never from one end to the other at once
+        envelope = scenes.swell(np.random.default_rng(seed))
+        assert (envelope.min(), envelope.max()) == (0, 1)
+        assert np.abs(np.diff(envelope)).max() < 0.75  # never from one end to the other at once
 
 
 def test_moments_keep_their_gaps() -> None:
@@ -361,6 +361,6 @@ def test_times_since_and_until_moments() -> None:
     assert scenes.until([2, 6])[[0, 2, 3, 6, 7]].tolist() == [0.5, 0, 0.75, 0, np.inf]
 
 
-def test_pulses_die_away() -> None:
+def test_pulses_decay() -> None:
     fading = scenes.pulses([2, 6], fade=0.25)
     assert fading[[0, 2, 3, 4, 6]] == pytest.approx([0, 1, np.exp(-1), np.exp(-2), 1])

@@ -12,7 +12,7 @@ RNG = np.random.default_rng
 
 
 def pitch(sound: sounds.Sound) -> float:
-    """Give the strongest frequency, 1/s."""
+    """Return the strongest frequency, 1/s."""
     return float(np.abs(np.fft.rfft(sound)).argmax() * sounds.RATE / len(sound))
 
 
@@ -39,15 +39,15 @@ def test_tilted_noise_falls_by_6_db_an_octave() -> None:
 
 def test_a_glide_has_its_pitch_and_its_harmonics() -> None:
     steady = np.full(16000, 400.0)
-    spectrum = np.abs(np.fft.rfft(sounds.glided(steady, (1, 0.5, 0.25)))) / 8000
+    spectrum = np.abs(np.fft.rfft(sounds.harmonic_tone(steady, (1, 0.5, 0.25)))) / 8000
     assert spectrum[[400, 800, 1200, 1600]] == pytest.approx([1, 0.5, 0.25, 0], abs=1e-6)
-    rising = sounds.glided(np.linspace(200, 1000, 16000))
+    rising = sounds.harmonic_tone(np.linspace(200, 1000, 16000))
     assert pitch(rising[:3200]) == pytest.approx(280, abs=80)
     assert pitch(rising[-3200:]) == pytest.approx(920, abs=80)
 
 
-def test_partials_ring_and_die_away() -> None:
-    rung = sounds.rung(RNG(0), (500,), (0.1,), (1,), 0.5)
+def test_partials_decay() -> None:
+    rung = sounds.damped_partials(RNG(0), (500,), (0.1,), (1,), 0.5)
     assert pitch(rung) == pytest.approx(500, abs=3)
     assert np.abs(rung).max() == pytest.approx(1)
     early, late = np.abs(rung[:320]).max(), np.abs(rung[3200:3520]).max()
@@ -62,23 +62,23 @@ def test_a_bubble_rises() -> None:
     assert 600 < pitch(made[:half]) < pitch(made[half:]) < 900
 
 
-def test_pieces_are_put_in_their_places() -> None:
+def test_pieces_are_mixed_at_their_times() -> None:
     click = np.array([1.0, -1.0])
-    whole = sounds.placed([(0.5, 0.5, click), (3.99995, 1.0, click), (9.0, 1.0, click)])
+    whole = sounds.mixed_at([(0.5, 0.5, click), (3.99995, 1.0, click), (9.0, 1.0, click)])
     assert len(whole) == SPEC.samples
     assert np.flatnonzero(whole).tolist() == [8000, 8001, 63999]  # what is behind the end is cut
     assert whole[[8000, 8001, 63999]].tolist() == [0.5, -0.5, 1.0]
 
 
-def test_one_sound_at_moments_told_by_frames() -> None:
-    whole = sounds.struck(np.ones(1), [2, 15], RNG(0))
+def test_one_sound_repeated_at_frames() -> None:
+    whole = sounds.repeated_at(np.ones(1), [2, 15], RNG(0))
     assert np.flatnonzero(whole).tolist() == [8000, 60000]
     assert ((whole[[8000, 60000]] >= 0.75) & (whole[[8000, 60000]] <= 1)).all()
 
 
 def test_grains_are_as_dense_as_the_drive() -> None:
     drive = np.repeat([0.0, 1.0], 8)
-    whole = sounds.scattered(RNG(0), [np.ones(1)], drive, 500)
+    whole = sounds.grains(RNG(0), [np.ones(1)], drive, 500)
     early, late = np.flatnonzero(whole[:28000]), np.flatnonzero(whole[28000:])
     assert len(early) == 0
     assert len(late) > 450  # a few fall together
@@ -87,7 +87,7 @@ def test_grains_are_as_dense_as_the_drive() -> None:
 def test_a_drive_is_joined_straight_or_held() -> None:
     drive = np.zeros(16)
     drive[1] = 1.0
-    straight, held = sounds.followed(drive), sounds.held(drive, soft=0.05)
+    straight, held = sounds.interpolated(drive), sounds.stepped(drive, soft=0.05)
     assert straight[[0, 2000, 4000, 6000, 8000]] == pytest.approx([0, 0.5, 1, 0.5, 0])
     assert held[[0, 3999, 4400, 4800, 7999, 8800]] == pytest.approx([0, 0, 0.5, 1, 1, 0], abs=0.01)
 

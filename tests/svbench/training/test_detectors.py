@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from svbench.datasets import greatesthits
 from svbench.metrics.avalign import tuning
 from svbench.metrics.avalign.events import DETECTORS
 from svbench.miniature import greatesthits as miniature
-from svbench.training import detectors as tune
+from svbench.training.detectors import WORST, worst_clips
 from tests.factories.clips import make_clip
 from tests.factories.commands import Command
 
@@ -52,11 +53,18 @@ def test_annotated_clips_are_read_by_action(svbench: Command, tmp_path: Path) ->
         assert hits[split] == sum(len(e.onsets or ()) for e in examples)
 
 
-def test_the_same_clips_give_the_same_picture(tmp_path: Path) -> None:
-    seen = [tuning.observe(f"c{i}", make_clip(i), [0.25, 0.75]) for i in range(2)]
-    for name in ("one.svg", "two.svg"):
-        tune.draw_worst(seen, DETECTORS["tuned"], 1 / 15, tmp_path / name)
-    assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
+def test_the_worst_clips_come_first() -> None:
+    """Of a clip whose 20 hits are out of reach, every hit and every motion peak is wrong."""
+    clips = [tuning.observe(f"c{i}", make_clip(i), [0.25, 0.75]) for i in range(5)]
+    far = replace(clips[0], id="far", hits=tuple(range(100, 120)))
+    traces = worst_clips([*clips, far], DETECTORS["tuned"], 1 / 15)
+    wrong = [int(trace.title.split()[-2]) for trace in traces]
+    assert traces[0].title == f"far, 8 frames/s: {20 + len(traces[0].peaks)} wrong"
+    assert wrong == sorted(wrong, reverse=True)
+    assert len(traces) == WORST
+    for trace in traces:
+        assert len(trace.times) == len(trace.motion)
+        assert set(trace.peaks) <= set(trace.times)
 
 
 @pytest.mark.parametrize(

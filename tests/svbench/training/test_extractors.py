@@ -1,4 +1,4 @@
-"""The course of the miniature networks: repeatable, and read by what ships them."""
+"""Training of the miniature networks: repeatable, and readable by the metrics."""
 
 from __future__ import annotations
 
@@ -12,11 +12,19 @@ import torch
 from svbench.errors import ConfigError
 from svbench.metrics import miniature as shipped
 from svbench.miniature.drawing.drumstick import Stroke
-from svbench.training.miniature.extractors import Course, Lesson, draw, train
-from svbench.training.miniature.learning import SILENT, answers_loss, batches, info_nce, likeness
+from svbench.training.miniature.extractors import train
+from svbench.training.miniature.fitting import (
+    IGNORED,
+    batches,
+    classification_loss,
+    cosine_similarities,
+    info_nce,
+)
+from svbench.training.miniature.recipes import ExtractorRecipe
+from svbench.training.miniature.samples import LabelledClip, draw
 from tests.factories.clips import make_clip
 
-TINY = Course(
+TINY = ExtractorRecipe(
     clips=6,
     held_out=4,
     seed=3,
@@ -31,79 +39,87 @@ TINY = Course(
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("course")
+    out = tmp_path_factory.mktemp("extractors")
     train(out, TINY, lambda _line: None)
     return out
 
 
-def test_the_same_course_gives_the_same_files(made: Path, tmp_path: Path) -> None:
-    said: list[str] = []
-    train(tmp_path / "again", TINY, said.append)
+def test_the_same_recipe_gives_the_same_files(made: Path, tmp_path: Path) -> None:
+    lines: list[str] = []
+    train(tmp_path / "again", TINY, lines.append)
     for name in (shipped.RECORD, *shipped.FILES.values()):
         assert (tmp_path / "again" / name).read_bytes() == (made / name).read_bytes(), name
-    assert any("i3d: step 2 of 2, loss" in line for line in said)
+    assert any("i3d: step 2 of 2, loss" in line for line in lines)
 
 
 def test_what_it_writes_is_what_the_metrics_read(made: Path) -> None:
-    lessons = draw(made / "data", "test", TINY)
-    pictures, captions = [x.clip for x in lessons], [x.caption for x in lessons]
+    samples = draw(made / "data", "test", TINY)
+    clips, captions = [s.clip for s in samples], [s.caption for s in samples]
     widths = {
         shipped.I3D_CLASSES: shipped.fvd("first-16", folder=made),
         128: shipped.fad("audioldm-eval", folder=made),
         49: shipped.ib("ib-ta", "published", folder=made),
     }
     for width, metric in widths.items():
-        assert metric.extractor(pictures, captions)[0].shape[1] == width
+        assert metric.extractor(clips, captions)[0].shape[1] == width
 
 
-def test_the_record_tells_how_they_came_about(made: Path) -> None:
+def test_the_record_holds_the_recipe_and_the_scores(made: Path) -> None:
     record = json.loads((made / shipped.RECORD).read_text(encoding="utf-8"))
     assert record["course"]["seed"] == 3
     assert set(record["networks"]) == {"i3d", "vggish", "imagebind"}
     assert set(record["networks"]["i3d"]["held out"]) >= {"material", "shape", "place", "hit"}
 
 
-def test_lessons_know_what_the_caption_says(made: Path) -> None:
+def test_labels_agree_with_captions(made: Path) -> None:
     from svbench.miniature import greatesthits as miniature
 
-    for lesson in draw(made / "data", "train", TINY):
-        material, shape, place = lesson.kinds
-        assert miniature.MATERIALS[material].name in lesson.caption.split()
-        assert miniature.SHAPES[shape] in lesson.caption.split()
-        assert lesson.caption.endswith(miniature.PLACES[place].name)
-        assert ("still" in lesson.caption) == (not lesson.strokes)
+    for sample in draw(made / "data", "train", TINY):
+        material, shape, place = sample.classes
+        assert miniature.MATERIALS[material].name in sample.caption.split()
+        assert miniature.SHAPES[shape] in sample.caption.split()
+        assert sample.caption.endswith(miniature.PLACES[place].name)
+        assert ("still" in sample.caption) == (not sample.strokes)
 
 
-def test_a_part_of_a_clip_tells_what_happens_in_it() -> None:
+def test_labels_of_parts_of_a_clip() -> None:
     strokes = Stroke(0.3, "hit"), Stroke(1.9, "scratch"), Stroke(2.0, "hit")
-    lesson = Lesson(make_clip(), "", (0, 0, 0), strokes)
-    assert lesson.seen(0) == [1, 1, 1, 1, 0, 0]  # 2 s at 8 frames/s: hit, scratch, 2 strokes
-    assert lesson.seen(4) == [1, 1, 1, 1, 0, 0]  # 0.5 to 2.5 s
-    assert lesson.heard(0) == [1, 0, 0, 1, 0, 0]  # 0.3 s is in the second quarter of 0.96 s
-    assert lesson.heard(1) == [0, 1, 0, 0, 0, 1]
-    assert lesson.heard(3) == [0, 0, 0, 0, 0, 0]
+    sample = LabelledClip(make_clip(), "", (0, 0, 0), strokes)
+    assert sample.frame_labels(0) == [
+        1,
+        1,
+        1,
+        1,
+        0,
+        0,
+    ]  # 2 s at 8 frames/s: hit, scratch, 2 strokes
+    assert sample.frame_labels(4) == [1, 1, 1, 1, 0, 0]  # 0.5 to 2.5 s
+    assert sample.audio_labels(0) == [1, 0, 0, 1, 0, 0]  # 0.3 s is in the second quarter of 0.96 s
+    assert sample.audio_labels(1) == [0, 1, 0, 0, 0, 1]
+    assert sample.audio_labels(3) == [0, 0, 0, 0, 0, 0]
 
 
-def test_a_course_needs_clips_and_steps() -> None:
+def test_a_recipe_needs_clips_and_steps() -> None:
     with pytest.raises(ConfigError, match="--clips: found 1, expected a whole number, 2 to"):
-        Course(clips=1)
+        ExtractorRecipe(clips=1)
     with pytest.raises(ConfigError, match="some steps"):
-        Course(i3d_steps=0)
+        ExtractorRecipe(i3d_steps=0)
 
 
-# --- how it is judged --------------------------------------------------------------------------
+# --- losses and scores -------------------------------------------------------------------------
 
 
-def test_certain_right_answers_cost_nothing_and_silence_is_not_asked() -> None:
-    answers = torch.tensor([[50.0, -50.0, 50.0], [-50.0, 50.0, -50.0]])
-    kinds, happens = torch.tensor([[0], [SILENT]]), torch.tensor([[1.0], [0.0]])
-    assert float(answers_loss(answers, kinds, happens, [2])) == pytest.approx(0.0, abs=1e-12)
+def test_certain_right_predictions_cost_nothing_and_an_ignored_class_does_not_count() -> None:
+    logits = torch.tensor([[50.0, -50.0, 50.0], [-50.0, 50.0, -50.0]])
+    classes, events = torch.tensor([[0], [IGNORED]]), torch.tensor([[1.0], [0.0]])
+    loss = classification_loss(logits, classes, events, [2])
+    assert float(loss) == pytest.approx(0.0, abs=1e-12)
 
 
-def test_not_knowing_costs_the_logarithm_of_the_choices() -> None:
-    kinds, happens = torch.tensor([[3]]), torch.tensor([[1.0, 0.0]])
-    cost = answers_loss(torch.zeros(1, 6), kinds, happens, [4])
-    assert float(cost) == pytest.approx(np.log(4) + np.log(2))
+def test_uniform_predictions_cost_the_logarithm_of_the_choices() -> None:
+    classes, events = torch.tensor([[3]]), torch.tensor([[1.0, 0.0]])
+    loss = classification_loss(torch.zeros(1, 6), classes, events, [4])
+    assert float(loss) == pytest.approx(np.log(4) + np.log(2))
 
 
 def test_info_nce_of_equal_vectors_is_the_logarithm_of_the_batch() -> None:
@@ -113,13 +129,13 @@ def test_info_nce_of_equal_vectors_is_the_logarithm_of_the_batch() -> None:
     assert float(info_nce([one, one, one])) < 0.001
 
 
-def test_likeness_of_own_and_other_pairs() -> None:
+def test_cosines_of_own_and_other_pairs() -> None:
     axes = torch.eye(3)
-    marks = likeness([axes, axes, axes.roll(1, 0)])
-    assert marks["vision-audio, own"] == 1
-    assert marks["vision-audio, other"] == 0
-    assert marks["text-audio, own"] == 0
-    assert marks["text-audio, other"] == 0.5
+    scores = cosine_similarities([axes, axes, axes.roll(1, 0)])
+    assert scores["vision-audio, own"] == 1
+    assert scores["vision-audio, other"] == 0
+    assert scores["text-audio, own"] == 0
+    assert scores["text-audio, other"] == 0.5
 
 
 def test_batches_use_every_clip_equally_often() -> None:

@@ -1,4 +1,4 @@
-"""Training on a folder of clips: the cache, the log, the previews, and going on."""
+"""Training on a folder of clips: the cache, the log, the previews, and resuming."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import csv
 import os
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,8 +25,9 @@ from svbench.baselines.joint.sampling import SamplerSettings
 from svbench.baselines.training.settings import TrainSettings
 from svbench.errors import ConfigError, DataError
 from svbench.files import media
+from svbench.pace import silent
 from svbench.training import latents
-from svbench.training.joint import Course, train
+from svbench.training.joint import Training, train
 from svbench.types import Clip, ClipSpec, Example, Recording
 from tests.factories.clips import SPEC, write_folder
 from tests.factories.joint import CAPTION, FRAMES, ROWS, WORDS, tiny_joint
@@ -40,7 +40,7 @@ SAMPLER = SamplerSettings(steps=2)
 
 @pytest.fixture(autouse=True)
 def _alone() -> Iterator[None]:
-    """Compute on one thread, for threads that wait for cores are slow; accelerate begins anew."""
+    """Compute on one thread, for threads that wait for cores are slow; reset accelerate."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -48,7 +48,7 @@ def _alone() -> Iterator[None]:
     AcceleratorState._reset_state(reset_partial_state=True)
 
 
-class Sounds:
+class AudioCodec:
     """A codec that keeps the loudness of parts of a sound."""
 
     def __init__(self) -> None:
@@ -60,14 +60,14 @@ class Sounds:
     def encode(self, clips: Sequence[Clip]) -> Tensor:
         self.encoded += len(clips)
         parts = [np.array_split(np.abs(clip.audio), ROWS - 2) for clip in clips]
-        loud = torch.tensor([[float(p.mean()) for p in clip] for clip in parts])
-        return loud.view(len(clips), 1, ROWS - 2, 1).repeat(1, 8, 1, 8)
+        loudness = torch.tensor([[float(p.mean()) for p in clip] for clip in parts])
+        return loudness.view(len(clips), 1, ROWS - 2, 1).repeat(1, 8, 1, 8)
 
-    def decode(self, found: Tensor, spec: ClipSpec) -> list[NDArray[np.float32]]:
-        return [np.zeros(spec.samples, np.float32) for _ in found]
+    def decode(self, latents: Tensor, spec: ClipSpec) -> list[NDArray[np.float32]]:
+        return [np.zeros(spec.samples, np.float32) for _ in latents]
 
 
-class Sights:
+class VideoCodec:
     """A codec that keeps a corner of some frames."""
 
     def shape(self, _spec: ClipSpec) -> tuple[int, int, int, int]:
@@ -77,11 +77,11 @@ class Sights:
         corner = torch.tensor(np.stack([c.video[:FRAMES, :8, :8, 0] for c in clips]) / 255.0)
         return corner.float()[:, None].repeat(1, 4, 1, 1, 1)
 
-    def decode(self, found: Tensor, spec: ClipSpec) -> list[NDArray[np.uint8]]:
-        return [np.zeros((spec.frames, *spec.size, 3), np.uint8) for _ in found]
+    def decode(self, latents: Tensor, spec: ClipSpec) -> list[NDArray[np.uint8]]:
+        return [np.zeros((spec.frames, *spec.size, 3), np.uint8) for _ in latents]
 
 
-def describe(captions: Sequence[str]) -> Modal[Tensor]:
+def encode_captions(captions: Sequence[str]) -> Modal[Tensor]:
     length = torch.tensor([float(len(caption)) for caption in captions])
     return Modal(
         length.view(-1, 1).repeat(1, CAPTION.audio),
@@ -91,23 +91,25 @@ def describe(captions: Sequence[str]) -> Modal[Tensor]:
 
 def model_of(**weights: str) -> JointModel:
     joint = tiny_joint(fresh=True)
-    told = {"codec": "1"} | weights
-    return JointModel(joint, PAPER_SCHEDULES, Sounds(), Sights(), describe, told)
+    digests = {"codec": "1"} | weights
+    return JointModel(joint, PAPER_SCHEDULES, AudioCodec(), VideoCodec(), encode_captions, digests)
 
 
 @pytest.fixture
-def course(tmp_path: Path) -> Course:
+def training(tmp_path: Path) -> Training:
     files = write_folder(tmp_path / "clips", 3)
     examples = [Example(f.stem, "a" * (i + 1), Recording(f)) for i, f in enumerate(files)]
-    return Course(model_of(), examples, SPEC, SETTINGS, SAMPLER)
+    return Training(model_of(), examples, SPEC, SETTINGS, SAMPLER)
 
 
-def run(course: Course, out: Path, **changes: Any) -> list[str]:
+def run(training: Training, out: Path, **changes: Any) -> list[str]:
     AcceleratorState._reset_state(reset_partial_state=True)
-    said: list[str] = []
-    again = replace(course, model=model_of(), settings=replace(course.settings, **changes))
-    train(again, out, lambda _label, _total: nullcontext(lambda *_: None), said.append, cpu=True)
-    return said
+    lines: list[str] = []
+    settings = replace(training.settings, **changes)
+    train(
+        replace(training, model=model_of(), settings=settings), out, silent, lines.append, cpu=True
+    )
+    return lines
 
 
 def rows(out: Path) -> list[dict[str, str]]:
@@ -115,20 +117,22 @@ def rows(out: Path) -> list[dict[str, str]]:
         return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
 
 
-def encode(course: Course, folder: Path) -> latents.Latents:
-    cache = latents.plan(course.model, course.examples, course.spec, folder)
-    latents.encode(course.model, course.spec, cache, (0, 1), lambda *_: None)
-    return cache.lessons
+def encode(training: Training, folder: Path) -> latents.LatentDataset:
+    cache = latents.plan(training.model, training.examples, training.spec, folder)
+    latents.encode(training.model, training.spec, cache, lambda *_: None)
+    return cache.dataset
 
 
-def test_a_training_leaves_a_model_a_log_and_samples(course: Course, tmp_path: Path) -> None:
+def test_a_training_leaves_a_model_a_log_and_samples(training: Training, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    said = run(course, out)
+    lines = run(training, out)
     assert [row["step"] for row in rows(out)] == ["1", "2"]
     assert set(rows(out)[0]) == {"step", "loss_audio", "loss_video", "lr"}
-    spoken = [line for line in said if line.startswith("step ")]
-    assert re.fullmatch(r"step 1 of 2: loss .* s a step, about \d+ s left", spoken[0])
-    assert re.fullmatch(r"step 2 of 2: loss sound .* s a step", spoken[1])
+    steps = [line for line in lines if line.startswith("step ")]
+    for number, line in enumerate(steps, start=1):
+        loss = r"sound \d\.\d{4}, video \d\.\d{4}"
+        assert re.fullmatch(rf"step {number} of 2: loss {loss}, \d+\.\d\d s a step", line)
+    assert len(steps) == 2
     load_joint(out / "joint", tiny_joint())
     clips = sorted((out / "previews" / "step-00000002").iterdir())
     assert [clip.name for clip in clips] == ["0.mp4", "1.mp4", "2.mp4"]
@@ -137,56 +141,58 @@ def test_a_training_leaves_a_model_a_log_and_samples(course: Course, tmp_path: P
 
 
 def test_the_log_of_a_stopped_training_goes_on_without_a_gap(
-    course: Course, tmp_path: Path
+    training: Training, tmp_path: Path
 ) -> None:
-    run(course, tmp_path / "whole", steps=4, preview_every=0)
-    run(course, tmp_path / "parts", steps=2, preview_every=0)
+    run(training, tmp_path / "whole", steps=4, preview_every=0)
+    run(training, tmp_path / "parts", steps=2, preview_every=0)
     with (tmp_path / "parts" / "loss.csv").open("a", encoding="utf-8") as file:
-        file.write("3,9,9,9,9\n4,0.")  # learned after the last checkpoint, then killed
-    said = run(course, tmp_path / "parts", steps=4, preview_every=0)
-    assert any("after step 2" in line for line in said)
+        file.write("3,9,9,9,9\n4,0.")  # steps after the last checkpoint, then killed
+    lines = run(training, tmp_path / "parts", steps=4, preview_every=0)
+    assert any("after step 2" in line for line in lines)
     assert rows(tmp_path / "parts") == rows(tmp_path / "whole")
 
 
-def test_latents_are_what_the_codecs_said(course: Course, tmp_path: Path) -> None:
-    found = encode(course, tmp_path / "latents")
-    clips = [media.read(course.examples[i].recording, SPEC) for i in (2, 0)]
+def test_latents_are_those_of_the_codecs(training: Training, tmp_path: Path) -> None:
+    found = encode(training, tmp_path / "latents")
+    clips = [media.read(training.examples[i].recording, SPEC) for i in (2, 0)]
     assert len(found) == 3
-    torch.testing.assert_close(found.latents([2, 0]).audio, Sounds().encode(clips))
-    torch.testing.assert_close(found.latents([2, 0]).video, Sights().encode(clips))
-    for told, wanted in zip(found.captions([2, 0]), describe(["aaa", "a"]), strict=True):
-        torch.testing.assert_close(told, wanted)
+    torch.testing.assert_close(found.latents([2, 0]).audio, AudioCodec().encode(clips))
+    torch.testing.assert_close(found.latents([2, 0]).video, VideoCodec().encode(clips))
+    for embedding, wanted in zip(
+        found.captions([2, 0]), encode_captions(["aaa", "a"]), strict=True
+    ):
+        torch.testing.assert_close(embedding, wanted)
     assert not found.empty.audio.any()
 
 
 def test_clips_are_encoded_once_and_anew_if_anything_changed(
-    course: Course, tmp_path: Path
+    training: Training, tmp_path: Path
 ) -> None:
-    first = encode(course, tmp_path / "latents")
-    encode(course, tmp_path / "latents")
-    sounds: Any = course.model.audio
-    assert sounds.encoded == 3
-    other = replace(course, model=model_of(codec="2"))
+    first = encode(training, tmp_path / "latents")
+    encode(training, tmp_path / "latents")
+    codec: Any = training.model.audio
+    assert codec.encoded == 3
+    other = replace(training, model=model_of(codec="2"))
     assert encode(other, tmp_path / "latents").digest != first.digest
-    renamed = [replace(example, caption="other") for example in course.examples]
-    assert encode(replace(course, examples=renamed), tmp_path / "latents").digest != first.digest
+    renamed = [replace(example, caption="other") for example in training.examples]
+    assert encode(replace(training, examples=renamed), tmp_path / "latents").digest != first.digest
 
 
 def test_broken_clips_are_all_named_and_nothing_else_is_lost(
-    course: Course, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    training: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(latents, "SHARD", 1)
     for number in (0, 2):
-        path = course.examples[number].recording.path
+        path = training.examples[number].recording.path
         os.truncate(path, path.stat().st_size // 2)
     with pytest.raises(DataError) as caught:
-        run(course, tmp_path / "out")
+        run(training, tmp_path / "out")
     lines = str(caught.value).splitlines()
     assert [line.partition(".mp4")[0][-2:] for line in lines] == ["c0", "c2"]
     assert len(list((tmp_path / "out" / "latents").glob("00001-*"))) == 1
     assert not (tmp_path / "out" / "checkpoints").exists()
 
 
-def test_no_clips_are_one_line(course: Course, tmp_path: Path) -> None:
+def test_no_clips_are_one_line(training: Training, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="found no clips"):
-        run(replace(course, examples=[]), tmp_path / "out")
+        run(replace(training, examples=[]), tmp_path / "out")

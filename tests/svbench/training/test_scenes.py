@@ -1,4 +1,4 @@
-"""The course of the ImageBind that knows the scenes: repeatable, and read by the metrics."""
+"""Training of the ImageBind of Landscape and VGGSound: repeatable, readable by the metrics."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 from svbench.metrics import miniature as shipped
 from svbench.miniature.landscape import SCENES as NATURE
 from svbench.miniature.vggsound import SCENES as EVERYDAY
-from svbench.training.miniature.extractors import Course
+from svbench.training.miniature.recipes import ExtractorRecipe
 from svbench.training.miniature.scenes import draw, train
 
-TINY = Course(clips=2 * 9, held_out=4, seed=3, imagebind_steps=2, imagebind_batch=4)
+TINY = ExtractorRecipe(clips=2 * 9, held_out=4, seed=3, imagebind_steps=2, imagebind_batch=4)
 
 
-def test_the_same_course_gives_the_same_files(tmp_path: Path) -> None:
+def test_the_same_recipe_gives_the_same_files(tmp_path: Path) -> None:
     first, again = tmp_path / "first", tmp_path / "again"
     for out in (first, again):
         train(out, TINY, lambda _line: None)

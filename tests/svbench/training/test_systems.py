@@ -1,4 +1,4 @@
-"""Training the miniature's systems: everything from nothing, and the same again from a seed."""
+"""Training of the miniature's systems: from scratch, and repeatable from a seed."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,9 +19,12 @@ from svbench.baselines import miniature
 from svbench.errors import ConfigError
 from svbench.files.weights import load_state, sha256
 from svbench.miniature.drawing import scenes
-from svbench.training.miniature.systems import Course, changed, curve, shortened, train
+from svbench.pace import silent
+from svbench.training.miniature.recipes import SystemsRecipe
+from svbench.training.miniature.systems import loss_curve, train
 
-TINY = Course(
+DEFAULT = SystemsRecipe()
+TINY = SystemsRecipe(
     clips=4,
     video_steps=2,
     video_batch=2,
@@ -30,9 +32,9 @@ TINY = Course(
     audio_batch=2,
     caption_steps=2,
     caption_batch=2,
-    base_audio=replace(Course().base_audio, steps=2, batch=2, at_once=2, warm_up=0, save_every=1),
-    base_video=replace(Course().base_video, steps=2, batch=2, at_once=2, warm_up=0, save_every=1),
-    joint=replace(Course().joint, steps=2, batch=2, at_once=2, warm_up=0, save_every=1),
+    base_audio=replace(DEFAULT.base_audio, steps=2, batch=2, at_once=2, warm_up=0, save_every=1),
+    base_video=replace(DEFAULT.base_video, steps=2, batch=2, at_once=2, warm_up=0, save_every=1),
+    joint=replace(DEFAULT.joint, steps=2, batch=2, at_once=2, warm_up=0, save_every=1),
 )
 
 
@@ -42,20 +44,15 @@ def _alone() -> Iterator[None]:
     AcceleratorState._reset_state(reset_partial_state=True)
 
 
-@contextmanager
-def no_bar(_label: str, _total: int) -> Iterator[Callable[[int], None]]:
-    yield lambda *_: None
-
-
 def losses(folder: Path) -> list[str]:
     lines = (folder / "cmc-pe" / "loss.csv").read_text().splitlines()
     return [",".join(line.split(",")[:-1]) for line in lines]  # but for the seconds
 
 
-def test_everything_is_made_from_nothing_and_the_same_again(tmp_path: Path) -> None:
-    said: list[str] = []
+def test_a_training_from_scratch_is_repeatable(tmp_path: Path) -> None:
+    lines: list[str] = []
     for name in ("one", "other"):
-        train(tmp_path / name, ["cmc-pe"], TINY, no_bar, said.append)
+        train(tmp_path / name, ["cmc-pe"], TINY, silent, lines.append)
         AcceleratorState._reset_state(reset_partial_state=True)
     one, other = tmp_path / "one", tmp_path / "other"
     assert losses(one) == losses(other)
@@ -66,30 +63,30 @@ def test_everything_is_made_from_nothing_and_the_same_again(tmp_path: Path) -> N
     assert record["seeds"] == {"cmc-pe": 0}
     columns = zip(*(line.split(",") for line in losses(one)[1:]), strict=True)  # no fewer parts
     steps, audio, video, _rate = (list(map(float, column)) for column in columns)
-    told = record["losses"]["cmc-pe"]
-    assert told["step"] == steps
-    assert told["audio"] == [round(loss, 4) for loss in audio]
-    assert told["video"] == [round(loss, 4) for loss in video]
+    curve = record["losses"]["cmc-pe"]
+    assert curve["step"] == steps
+    assert curve["audio"] == [round(loss, 4) for loss in audio]
+    assert curve["video"] == [round(loss, 4) for loss in video]
     assert list(record["losses"]["base-audio"]) == ["step", "audio"]  # it has no other loss
     assert record["losses"]["base-video"]["step"] == [1, 2]
     model = miniature.Shipped("cmc-pe", one / "weights").load(torch.device("cpu"), torch.float32)
     assert model.joint.config.mixer == "cmc-pe"
-    assert any("video codec" in line for line in said)
+    assert any("video codec" in line for line in lines)
 
 
-def test_what_is_there_is_kept(tmp_path: Path) -> None:
-    train(tmp_path, [], TINY, no_bar, lambda _line: None)
+def test_weights_that_are_there_are_kept(tmp_path: Path) -> None:
+    train(tmp_path, [], TINY, silent, lambda _line: None)
     before = {p.name: sha256(p) for p in (tmp_path / "weights").iterdir()}
-    said: list[str] = []
-    train(tmp_path, [], TINY, no_bar, said.append)
+    lines: list[str] = []
+    train(tmp_path, [], TINY, silent, lines.append)
     assert {p.name: sha256(p) for p in (tmp_path / "weights").iterdir()} == before
-    assert not said
+    assert not lines
 
 
 def test_joint_models_begin_with_the_base_models_and_differ_by_seed(tmp_path: Path) -> None:
-    """With a rate of zero nothing is learned: what comes out is what went in."""
+    """At a learning rate near 0 the weights that come out are those that went in."""
     still = replace(TINY, joint=replace(TINY.joint, rate=1e-12))
-    train(tmp_path, ["cmc-pe"], still, no_bar, lambda _line: None, seeds=(0, 5))
+    train(tmp_path, ["cmc-pe"], still, silent, lambda _line: None, seeds=(0, 5))
     base = {
         name: weight
         for part in ("audio", "video")
@@ -113,8 +110,8 @@ def test_joint_models_begin_with_the_base_models_and_differ_by_seed(tmp_path: Pa
 
 
 @pytest.mark.parametrize("part", ["audio", "video"])
-def test_base_models_hear_nothing_of_each_other(tmp_path: Path, part: str) -> None:
-    train(tmp_path, ["cmc-pe"], TINY, no_bar, lambda _line: None)
+def test_a_base_model_is_trained_on_its_modality_alone(tmp_path: Path, part: str) -> None:
+    train(tmp_path, ["cmc-pe"], TINY, silent, lambda _line: None)
     last = tmp_path / f"base-{part}" / "checkpoints" / "00000002"
     assert json.loads((last / "record.json").read_text())["made_by"]["trainable"] == part
     trained = load_state(last / "trained.safetensors")
@@ -123,9 +120,9 @@ def test_base_models_hear_nothing_of_each_other(tmp_path: Path, part: str) -> No
 
 
 def test_trainings_side_by_side_give_the_same_weights(tmp_path: Path) -> None:
-    """Two processes learn what one does, bit for bit."""
+    """Two processes give the weights of one, bit for bit."""
     for name, workers in (("one", 1), ("two", 2)):
-        train(tmp_path / name, ["cmc-pe"], TINY, no_bar, lambda _line: None, workers=workers)
+        train(tmp_path / name, ["cmc-pe"], TINY, silent, lambda _line: None, workers=workers)
         AcceleratorState._reset_state(reset_partial_state=True)
     digests = [sha256(tmp_path / n / "weights" / "cmc-pe.safetensors") for n in ("one", "two")]
     assert digests[0] == digests[1]
@@ -166,10 +163,10 @@ def _runs(process: int) -> bool:
         return False
 
 
-def test_class_data_sets_are_learned_the_same_way(tmp_path: Path) -> None:
+def test_class_data_sets_are_trained_the_same_way(tmp_path: Path) -> None:
     """Landscape has 16 frames at 4 frames/s, and captions of other words."""
-    course = replace(TINY, dataset="landscape")
-    train(tmp_path, ["cmc-pe"], course, no_bar, lambda _line: None)
+    recipe = replace(TINY, dataset="landscape")
+    train(tmp_path, ["cmc-pe"], recipe, silent, lambda _line: None)
     record = json.loads((tmp_path / "weights" / miniature.RECORD).read_text())
     assert record["course"]["dataset"] == "landscape"
     words = json.loads((tmp_path / "weights" / miniature.WORDS).read_text())
@@ -180,38 +177,38 @@ def test_class_data_sets_are_learned_the_same_way(tmp_path: Path) -> None:
     assert model.video.shape(scenes.SPEC)[1] == 16
 
 
-def test_an_unknown_data_set_is_told() -> None:
+def test_an_unknown_data_set_is_refused() -> None:
     with pytest.raises(ConfigError, match="--dataset: found 'kinetics', expected one of greatest"):
-        changed(dataset="kinetics")
+        SystemsRecipe.of(dataset="kinetics")
 
 
 def test_a_user_changes_some_settings() -> None:
-    course = changed(joint_steps=7, base_video_steps=9, clips=None, seed=3, clearer=4.0)
-    assert (course.joint.steps, course.base_video.steps) == (7, 9)
-    assert course.base_audio == Course().base_audio
-    assert (course.clips, course.seed, course.clearer) == (Course().clips, 3, 4.0)
-    assert changed() == Course()
+    recipe = SystemsRecipe.of(joint_steps=7, base_video_steps=9, clips=None, seed=3, clearer=4.0)
+    assert (recipe.joint.steps, recipe.base_video.steps) == (7, 9)
+    assert recipe.base_audio == DEFAULT.base_audio
+    assert (recipe.clips, recipe.seed, recipe.clearer) == (DEFAULT.clips, 3, 4.0)
+    assert SystemsRecipe.of() == DEFAULT
     with pytest.raises(ConfigError, match="--clearer"):
-        changed(clearer=0.0)
+        SystemsRecipe.of(clearer=0.0)
 
 
 def test_a_share_shortens_every_training() -> None:
-    course = shortened(Course(), 0.02)
-    assert (course.video_steps, course.audio_steps, course.caption_steps) == (18, 12, 12)
-    trainings = (course.base_audio, course.base_video, course.joint)
+    recipe = DEFAULT.shortened(0.02)
+    assert (recipe.video_steps, recipe.audio_steps, recipe.caption_steps) == (18, 12, 12)
+    trainings = (recipe.base_audio, recipe.base_video, recipe.joint)
     assert [training.steps for training in trainings] == [30, 50, 20]
-    assert shortened(Course(), 1e-9).joint.steps == 1
-    assert shortened(Course(), 1) == Course()
+    assert DEFAULT.shortened(1e-9).joint.steps == 1
+    assert DEFAULT.shortened(1) == DEFAULT
     for share in (0, -1, 1.5, float("nan")):
         with pytest.raises(ConfigError, match="--share: found"):
-            shortened(Course(), share)
+            DEFAULT.shortened(share)
 
 
 def test_a_curve_is_the_mean_of_parts(tmp_path: Path) -> None:
     lines = [f"{step},{step / 100},{1 - step / 100},0.1,1.0" for step in range(1, 41)]
     log = tmp_path / "loss.csv"
     log.write_text("step,loss_audio,loss_video,lr,seconds\n" + "\n".join(lines) + "\n")
-    told = curve(log)
-    assert told["step"] == list(range(2, 41, 2))
-    assert told["audio"][0] == 0.015  # of 0.01 and 0.02
-    assert told["video"][-1] == 0.605
+    curve = loss_curve(log)
+    assert curve["step"] == list(range(2, 41, 2))
+    assert curve["audio"][0] == 0.015  # of 0.01 and 0.02
+    assert curve["video"][-1] == 0.605
