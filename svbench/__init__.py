@@ -1,9 +1,101 @@
 """svbench: the benchmark for sounding video generation.
 
+    import svbench
+
+    results = svbench.run("greatesthits", limit=4)
+    results.to_pandas()
+
+Functions do what the commands of the same names do (see `svbench.api`); beside them stand the
+nouns (`svbench.types`) and protocols (`svbench.protocols`) that a metric or a system is written
+with, and the errors. Importing the package loads none of it: each name is loaded when it is used.
+
 Rooms: `svbench` (the harness), `svbench.metrics` (scores), `svbench.baselines` (systems that
-make clips) and `svbench.reports` (tables). Importing this package loads none of them.
+make clips) and `svbench.reports` (tables).
 """
 
 from svbench._version import __version__
 
-__all__ = ["__version__"]
+TYPE_CHECKING = False  # as `typing` has it, which takes longer to import than all else here
+if TYPE_CHECKING:
+    from svbench.api import compare, run, score, sweep_gamma
+    from svbench.api.results import Results, load_results
+    from svbench.errors import (
+        ConfigError,
+        DataError,
+        RegressionError,
+        ScoreError,
+        StoppedError,
+        SvbenchError,
+    )
+    from svbench.protocols import Extractor, Metric, PairedExtractor, RealClips, System
+    from svbench.types import (
+        Clip,
+        ClipScore,
+        ClipSpec,
+        Column,
+        Example,
+        Features,
+        Judgement,
+        Recording,
+        Request,
+        ResultTable,
+        Row,
+        Sample,
+        SampleSet,
+        Score,
+    )
+
+__all__ = [
+    "Clip",
+    "ClipScore",
+    "ClipSpec",
+    "Column",
+    "ConfigError",
+    "DataError",
+    "Example",
+    "Extractor",
+    "Features",
+    "Judgement",
+    "Metric",
+    "PairedExtractor",
+    "RealClips",
+    "Recording",
+    "RegressionError",
+    "Request",
+    "ResultTable",
+    "Results",
+    "Row",
+    "Sample",
+    "SampleSet",
+    "Score",
+    "ScoreError",
+    "StoppedError",
+    "SvbenchError",
+    "System",
+    "__version__",
+    "compare",
+    "load_results",
+    "run",
+    "score",
+    "sweep_gamma",
+]
+
+_MODULES = ("errors", "api", "protocols", "types")  # that names come from, cheapest first
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first used."""
+    if name in __all__:
+        from importlib import import_module
+
+        for module in _MODULES:
+            found = getattr(import_module(f"{__name__}.{module}"), name, None)
+            if found is not None:
+                globals()[name] = found
+                return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Return the public names, loaded or not."""
+    return sorted({*globals(), *__all__})

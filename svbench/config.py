@@ -13,6 +13,7 @@ may change while a run grows in its folder (`growing`), and which decide the cli
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -29,6 +30,17 @@ Preset = Literal["paper", "official-code"]  # where the paper and its released c
 # Where a network can compute; "meta" and the like hold no numbers.
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|mps|(cuda|xpu)(:\d{1,3})?)$")]
 DEVICES = "auto, cpu, mps, cuda, cuda:1 or the like"
+
+DATA_ROOT = "SVBENCH_DATA"  # of the environment: the folder of a real data set
+
+
+def find_data_root(scale: str, given: Path | None) -> Path | None:
+    """Return the folder of the real data set: as given, else at scale paper what SVBENCH_DATA says.
+
+    The miniature is drawn, so what the environment names is not meant for it.
+    """
+    named = os.environ.get(DATA_ROOT) if scale == "paper" else None
+    return Path(named) if given is None and named else given
 
 
 def _limited(setting: str) -> Any:

@@ -8,6 +8,7 @@ are wide: they exclude what cannot be meant (no clip, a gigapixel), not what is 
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,11 @@ from svbench.errors import ConfigError
 
 GIB: Final = 2**30
 MOST_BYTES: Final = 4 * GIB  # of the frames, and of the samples, of one clip in memory
+# Threads that this process may use, and usually does.
+CORES: Final = (
+    len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+)
+GAMMAS: Final = (1.0, 1.25, 1.5, 1.75, 2.0)  # of Eq. 8, in the paper's Table 1
 LEAST_SECONDS: Final = 0.05  # of a clip: ImageBind's spectrogram needs 0.025
 
 

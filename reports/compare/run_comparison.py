@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from svbench.files.results import ClipValues
 from svbench.reports.analysis.paired import Paired
@@ -14,11 +14,15 @@ from svbench.reports.compare.merge import merge
 from svbench.reports.compare.shared_requests import Run
 from svbench.reports.tables.exports import table_csv, table_json
 from svbench.reports.tables.formats import select_columns
+from svbench.reports.tables.frames import differences_frame, table_frame
 from svbench.reports.tables.latex import latex
 from svbench.reports.tables.markdown import markdown
 from svbench.reports.tables.sheet import Sheet, arrange
 from svbench.reports.tables.text import text
 from svbench.types import ResultTable
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,18 @@ class Comparison:
     scores: ClipValues
     sheets: tuple[Sheet, ...]
     pairs: tuple[Paired, ...]
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the merged table, a row per system and metric (see `frames.table_frame`)."""
+        return table_frame(self.table)
+
+    def differences_to_pandas(self) -> pd.DataFrame:
+        """Return the paired differences, a row per pair and metric (`frames.differences_frame`)."""
+        return differences_frame(self.pairs)
+
+    def __str__(self) -> str:
+        """Return the table and the differences as text, 100 characters wide."""
+        return text(self.sheets)
 
 
 def compare(

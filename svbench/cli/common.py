@@ -1,231 +1,168 @@
-"""How the command line reads what is typed: paths, lists and pairs, each refused in one line.
+"""Options that several commands have, each written once; where they come in sets, as objects.
 
-Numbers are bounded by `svbench.limits`; this file turns words into them.
+`svbench.cli.options` spells the objects out for Typer. Fields are called as those of the
+configurations in `svbench.config`, which validate what is given together.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated
 
 import typer
 
-from svbench.errors import ConfigError, DataError
-from svbench.files.text import read_object
-from svbench.limits import RANGES, SEED, Range, check, check_distinct
+from svbench.api.keywords import JudgingKeywords, SamplingKeywords
+from svbench.cli.parsing import names, number, pair, path_argument, path_option, read_word
+from svbench.errors import ConfigError
+from svbench.limits import COUNT
 
-# As many threads as this process may use.
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+# --- options -----------------------------------------------------------------------------------
 
-
-def read_path(text: str) -> Path:
-    """Read a path; an empty one would be the current folder."""
-    if not text.strip():
-        raise typer.BadParameter(f"found {text!r}, expected a path")
-    return Path(text)
-
-
-def path_option(about: str, **more: Any) -> Any:
-    """Return an option that takes a path."""
-    return typer.Option(help=about, parser=read_path, metavar="PATH", **more)
-
-
-def path_argument(about: str) -> Any:
-    """Return an argument that takes a path."""
-    return typer.Argument(help=about, parser=read_path)
-
-
-def read_word(text: str) -> str:
-    """Read a name or a folder; an empty one names nothing."""
-    if not text.strip():
-        raise typer.BadParameter(f"found {text!r}, expected FOLDER or NAME=FOLDER")
-    return text
-
-
-def number(setting: str, about: str, allowed: Range | None = None) -> Any:
-    """Return an option that takes a number in the range of its setting, which its help names."""
-    bounds = RANGES[setting] if allowed is None else allowed
-    low, high = (str(n) if bounds.whole else f"{n:g}" for n in (bounds.low, bounds.high))
-    return typer.Option(
-        help=f"{about} [{'above ' if bounds.above else ''}{low} to {SHORT.get(high, high)}]",
-        parser=lambda text: read_number(str(text), bounds),
-        metavar="INT" if bounds.whole else "FLOAT",
-    )
-
-
-def read_number(text: str, allowed: Range) -> float:
-    """Read a number of a range."""
-    try:
-        found = int(text) if allowed.whole else float(text)
-    except ValueError:
-        found = None
-    if found is None or found not in allowed:
-        raise typer.BadParameter(f"found {text!r}, expected {allowed}")
-    return found
-
-
-# What a run keeps in its folder and other commands never write; `report` is for pages.
-OWN_FILES: Final = ("run.json", "results.json", "scores.csv", "requests.jsonl", ".lock")
-OWN_FOLDERS: Final = ("data", "samples", "features")
-SHORT: Final = {str(SEED.high): "2^63-1"}
-Workers = Annotated[int, number("workers", "Threads; they never change the result.")]
-Seed = Annotated[int, number("seed", "Decides draws, pairs, noise and intervals.")]
+Dataset = Annotated[
+    str, typer.Option(help="As in svbench list datasets: greatesthits, landscape or vggsound.")
+]
+Scale = Annotated[str, typer.Option(help="mini (drawn data, a laptop) or paper.")]
+DataRoot = Annotated[
+    Path | None,
+    path_option("Folder of the real data set, not at mini; default: SVBENCH_DATA, if it is set."),
+]
+Captions = Annotated[Path | None, path_option("Caption list (CSV: file, text); not at mini.")]
 Limit = Annotated[int | None, number("limit", "Use only the first so many clips; default: all.")]
+Metrics = Annotated[
+    tuple[str, ...],
+    names("metrics", "METRIC or METRIC@PRESET, comma-separated; see svbench list metrics."),
+]
+Columns = Annotated[
+    tuple[str, ...], names("metrics", "Only these columns, comma-separated, in this order.")
+]
+Seed = Annotated[int, number("seed", "Decides draws, pairs, noise and intervals.")]
 FrameChoice = Annotated[
     str, typer.Option(help="nearest, or official: late, as ffmpeg -r cut the paper's segments.")
 ]
 Channels = Annotated[
     str, typer.Option(help="Of recorded sound: mean, or first, as ImageBind's own loader reads.")
 ]
+AllowMissing = Annotated[
+    bool, typer.Option(help="Leave out clips that cannot be judged; the table says how many.")
+]
+Strict = Annotated[
+    bool, typer.Option(help="Fail where a column cannot be filled, say for want of weights.")
+]
 Repeats = Annotated[int, number("repeats", "Samples per caption.")]
+Weights = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Of joint models: FOLDER or SYSTEM=FOLDER; may be repeated.", parser=read_word
+    ),
+]
+Preset = Annotated[str, typer.Option(help="paper, or official-code.")]
 Steps = Annotated[int | None, number("steps", "Sampler steps; default: the preset's.")]
+Guidance = Annotated[
+    tuple[float, float] | None, pair("guidance", "Sound and video, 1 or more each: 2.5,7.5.")
+]
+Device = Annotated[str, typer.Option(help="Of joint models: auto, cpu, cuda:1.")]
+Dtype = Annotated[str, typer.Option(help="Of joint models: float32, bfloat16 or float16.")]
 Batch = Annotated[int | None, number("batch", "Clips that are sampled together.")]
-Device = Annotated[str, typer.Option(help="Of all networks: auto, cpu, cuda:1.")]
-Dtype = Annotated[str, typer.Option(help="Of the U-Nets: float32, bfloat16 or float16.")]
-ScoringDtype = Annotated[
-    str, typer.Option(help="Of the networks of metrics: float32, bfloat16 or float16.")
-]
-Guided = Annotated[str | None, typer.Option(help="Sound and video, 1 or more each: 2.5,7.5.")]
-DataRoot = Annotated[
-    Path | None, path_option("Folder of the real data set; not at mini.", envvar="SVBENCH_DATA")
-]
-Captions = Annotated[Path | None, path_option("Caption list (CSV: file, text); not at mini.")]
-Folders = Annotated[
-    list[str] | None, typer.Option(help="FOLDER or SYSTEM=FOLDER.", parser=read_word)
+Compile = Annotated[bool, typer.Option(help="Compile the U-Nets by block.")]
+Workers = Annotated[int, number("workers", "Threads; they never change the result.")]
+Json = Annotated[bool, typer.Option("--json", help="Print results.json instead of the table.")]
+
+RunFolder = Annotated[Path, path_argument("A run folder, or its results.json.")]
+TextOut = Annotated[
+    Path | None, path_option("Write to this file instead (a folder, if it is a page).")
 ]
 
-
-def names(flag: str, text: str | None) -> tuple[str, ...]:
-    """Read a comma-separated list of distinct names; None was not asked for."""
-    if text is None:
-        return ()
-    found = tuple(name.strip() for name in text.split(","))
-    if not all(found):
-        raise ConfigError(f"{flag}: found {text!r}, expected names between commas, none empty")
-    check_distinct(flag, found)
-    return found
+Base = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="audio=, video=, motion= FOLDER; default: the paper's, from the hub's cache.",
+        parser=read_word,
+    ),
+]
+Cpu = Annotated[bool, typer.Option("--cpu", help="Leave GPUs alone.")]
 
 
-def numbers(flag: str, text: str | None) -> tuple[float, ...]:
-    """Read a comma-separated list of distinct numbers, each in the range of its setting."""
-    if text is None:
-        return ()
-    found = _floats(flag, text, "numbers between commas, such as 1,1.5")
-    for number in found:
-        check(flag.removeprefix("--"), number)
-    check_distinct(flag, [f"{number:g}" for number in found])  # as rows are called
-    return found
+def count(setting: str, about: str) -> object:
+    """Return an option that takes a number of training steps or epochs."""
+    return number(setting, about, COUNT)
 
 
-def pair(flag: str, text: str | None) -> tuple[float, ...] | None:
-    """Read two numbers, of sound and of video."""
-    if text is None:
-        return None
-    wanted = "two numbers, of sound and of video, such as 2.5,7.5"
-    found = _floats(flag, text, wanted)
-    if len(found) != 2:
-        raise ConfigError(f"{flag}: found {text!r}, expected {wanted}")
-    return found
+# --- option objects ----------------------------------------------------------------------------
 
 
-def seeds(text: str) -> list[int]:
-    """Read a list of distinct seeds."""
-    words = [word.strip() for word in text.split(",")]
-    if not all(word.isascii() and word.isdecimal() for word in words):
-        raise ConfigError(f"--seeds: found {text!r}, expected whole numbers such as 0,1,2")
-    found = [int(word) for word in words]
-    for seed in found:
-        check("seeds", seed)
-    check_distinct("--seeds", found)
-    return found
+@dataclass(frozen=True, kw_only=True)
+class DataOptions:
+    """Which data set, and where it lies."""
+
+    dataset: Dataset
+    scale: Scale = "mini"
+    data_root: DataRoot = None
+    captions: Captions = None
 
 
-def size(text: str) -> tuple[int, int]:
-    """Read 256 or HEIGHTxWIDTH."""
-    try:
-        sides = [int(side) for side in text.lower().split("x")]
-    except ValueError:
-        sides = []
-    if len(sides) not in (1, 2):
-        raise ConfigError(f"--size: found {text!r}, expected 256 or HEIGHTxWIDTH")
-    for side in sides:
-        check("size", side)
-    return sides[0], sides[-1]
+@dataclass(frozen=True, kw_only=True)
+class JudgingOptions:
+    """By what clips are judged, and how they are read."""
+
+    metrics: Metrics = ()
+    seed: Seed = 0
+    frame_choice: FrameChoice = "nearest"
+    channels: Channels = "mean"
+    allow_missing: AllowMissing = False
+    strict: Strict = False
+
+    def judging(self) -> JudgingKeywords:
+        """Return the keywords of `svbench.score`, and of every run, that these options make."""
+        return JudgingKeywords(
+            metrics=self.metrics,
+            seed=self.seed,
+            frame_choice=self.frame_choice,
+            channels=self.channels,
+            allow_missing=self.allow_missing,
+            strict=self.strict,
+        )
 
 
-def data_root(context: typer.Context, scale: str, given: Path | None) -> Path | None:
-    """Return the data set's folder; what only SVBENCH_DATA says is not meant for a miniature."""
-    source = context.get_parameter_source("data_root")
-    from_environment = source is not None and source.name == "ENVIRONMENT"
-    return None if scale == "mini" and from_environment else given
+@dataclass(frozen=True, kw_only=True)
+class SamplingOptions(JudgingOptions, DataOptions):
+    """What is sampled on a data set, and how it is judged: `run` and `sweep-gamma`."""
 
+    limit: Limit = None
+    repeats: Repeats = 1
+    weights: Weights = None
+    preset: Preset = "paper"
+    steps: Steps = None
+    guidance: Guidance = None
+    device: Device = "auto"
+    dtype: Dtype = "float32"
+    batch: Batch = None
+    compile: Compile = False
 
-def check_folder(path: Path, flag: str = "--out") -> None:
-    """Refuse a folder that cannot be made or written to, before anything is."""
-    there = next((p for p in (path, *path.parents) if os.path.lexists(p)), None)
-    if there is None:
-        return
-    if not there.is_dir():
-        what = "a file" if there.exists() else "a link to nothing"
-        raise ConfigError(f"{flag} {path}: found {what} at {there}, expected a folder")
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise ConfigError(f"{flag} {path}: cannot be written to (Permission denied)")
+    def sampling(self) -> SamplingKeywords:
+        """Return the keywords of `svbench.run` and `svbench.sweep_gamma` that these options make.
 
-
-def check_file(path: Path | None, flag: str, runs: Sequence[Path] = ()) -> None:
-    """Refuse a file that cannot be written because of what lies there, or that a run keeps.
-
-    Parameters
-    ----------
-    path : Path or None
-        the file to write; None was not asked for
-    flag : str
-        the option that named it
-    runs : Sequence[Path]
-        run folders, or files of results, that the command reads (Default value = (): none)
-    """
-    if path is None:
-        return
-    if path.is_dir():
-        raise ConfigError(f"{flag} {path}: found a folder, expected a file to write")
-    check_folder(path.parent, flag)
-    check_apart(path, flag, runs)
-
-
-def check_apart(path: Path, flag: str, runs: Sequence[Path] = ()) -> None:
-    """Refuse to write over what a run keeps of its own: its table, its scores, its clips."""
-    place = Path(os.path.realpath(path.parent), path.name)  # a link would be replaced itself
-    read = {Path(os.path.realpath(run)) for run in runs}
-    given = read | {run.parent for run in read if run.is_file()}
-    for folder in place.parents:
-        name = place.relative_to(folder).parts[0]
-        files = name in OWN_FILES and folder in given
-        if files or place in read or (name in (*OWN_FILES, *OWN_FOLDERS) and _is_run(folder)):
-            raise ConfigError(
-                f"{flag} {path}: found {name} of the run in {folder}, expected a place apart "
-                "from it"
-            )
-
-
-def _is_run(folder: Path) -> bool:
-    """Return whether `svbench run` or `svbench score` wrote a folder."""
-    file = folder / "run.json"
-    try:
-        return file.is_file() and read_object(file, "a run").get("command") in ("run", "score")
-    except (DataError, OSError):
-        return False
+        All but the data set, and what the two differ in.
+        """
+        return SamplingKeywords(
+            **self.judging(),
+            scale=self.scale,
+            data_root=self.data_root,
+            captions=self.captions,
+            limit=self.limit,
+            repeats=self.repeats,
+            weights=self.weights or (),
+            preset=self.preset,
+            steps=self.steps,
+            guidance=self.guidance,
+            device=self.device,
+            dtype=self.dtype,
+            batch=self.batch,
+            compile=self.compile,
+        )
 
 
 def check_together(flag: str, given: bool, wanted: str) -> None:
-    """Refuse an option that has no effect here; `wanted` says beside what it has one."""
+    """Check that an option has an effect; `wanted` says beside what it has one."""
     if given:
         raise ConfigError(f"{flag}: found it where it has no effect, expected it only {wanted}")
-
-
-def _floats(flag: str, text: str, wanted: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(word) for word in text.split(","))
-    except ValueError as error:
-        raise ConfigError(f"{flag}: found {text!r}, expected {wanted}") from error

@@ -12,23 +12,16 @@ import typer
 if TYPE_CHECKING:
     from svbench.catalog.listing import ListedDataset, ListedMetric, ListedPreset, ListedSystem
 
+app = typer.Typer(
+    help="List the metrics, systems and data sets that other commands take by name.",
+    no_args_is_help=True,
+)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Line = tuple[int, str]  # how deep it is indented, and its text
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    lists = typer.Typer(
-        help="List the metrics, systems and data sets that other commands take by name.",
-        no_args_is_help=True,
-    )
-    app.add_typer(lists, name="list")
-    lists.command("metrics")(_metrics)
-    lists.command("systems")(_systems)
-    lists.command("datasets")(_datasets)
-
-
-def _metrics(json: Json = False) -> None:
+@app.command("metrics")
+def metrics(json: Json = False) -> None:
     """List what --metrics takes: METRIC, or METRIC@PRESET.
 
     Example: svbench list metrics
@@ -42,7 +35,8 @@ def _metrics(json: Json = False) -> None:
     _print(found, json, [*lines, (0, where)])
 
 
-def _systems(json: Json = False) -> None:
+@app.command("systems")
+def systems(json: Json = False) -> None:
     """List what --systems of svbench run takes.
 
     Example: svbench list systems
@@ -53,7 +47,8 @@ def _systems(json: Json = False) -> None:
     _print(found, json, [line for entry in found for line in _system(entry)])
 
 
-def _datasets(json: Json = False) -> None:
+@app.command("datasets")
+def datasets(json: Json = False) -> None:
     """List what --dataset takes.
 
     Example: svbench list datasets
@@ -86,9 +81,9 @@ def _print(found: Sequence[Any], as_json: bool, lines: Sequence[Line]) -> None:
 def _metric(entry: ListedMetric) -> Iterator[Line]:
     yield 0, f"{entry.name}: {entry.title}, {entry.better} is better"
     for preset in entry.presets:
-        yield 1, f"@{preset.name}{''.join(f'; {told}' for told in _preset(preset))}"
-    for name, told in entry.also.items():
-        yield 1, f"{name}: {told}"
+        yield 1, f"@{preset.name}{''.join(f'; {part}' for part in _preset(preset))}"
+    for name, meaning in entry.also.items():
+        yield 1, f"{name}: {meaning}"
 
 
 def _preset(preset: ListedPreset) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
@@ -36,13 +36,17 @@ def progress_bars() -> Iterator[Progress]:
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeLeft())
 
-    with Bars(*columns, console=console, disable=not console.is_terminal) as bars:
+    bars, starting = Bars(*columns, console=console), Lock()
+    with ExitStack() as stack:
 
         @contextmanager
         def step(label: str, total: int) -> Iterator[Advance]:
             if not console.is_terminal:
                 yield plain_lines(label, Pace(total), _print)
                 return
+            with starting:  # with the first step: what is refused before draws nothing
+                if not bars.live.is_started:
+                    stack.enter_context(bars)
             pace = Pace(total)
             task = bars.add_task(label, total=total, pace=pace)
             lock = Lock()

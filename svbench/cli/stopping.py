@@ -1,4 +1,4 @@
-"""How a command ends when it is told to stop: one line, exit code 75, at once.
+"""How a command ends on a signal: one line, exit code 75, at once.
 
 Every file is written whole or not at all, so nothing has to be waited for: neither a shard that a
 thread is at work on, nor a training's next checkpoint. Child processes are ended too.

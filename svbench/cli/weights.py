@@ -1,6 +1,6 @@
 """The commands `svbench weights list, fetch, verify, import`.
 
-They read no tensors but where a file is checked that is not on record yet.
+No tensor is read, unless a file is checked that is not on record yet.
 """
 
 from __future__ import annotations
@@ -10,30 +10,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from svbench.cli import common as options
+from svbench.cli.parsing import path_argument
 from svbench.errors import DataError
 
 if TYPE_CHECKING:
     from svbench.files.weights.folder import Checked
     from svbench.files.weights.published import Published
 
+app = typer.Typer(
+    help="List, fetch, verify and import the weights of other people's networks.",
+    no_args_is_help=True,
+)
 Names = Annotated[list[str], typer.Argument(help="Names as in `svbench weights list`.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    weights = typer.Typer(
-        help="List, fetch, verify and import the weights of other people's networks.",
-        no_args_is_help=True,
-    )
-    app.add_typer(weights, name="weights")
-    weights.command("list")(_list)
-    weights.command("fetch")(_fetch)
-    weights.command("verify")(_verify)
-    weights.command("import")(_import)
-
-
-def _list() -> None:
+@app.command("list")
+def list_weights() -> None:
     """Show which weights there are, under which licence, and which lie in the folder.
 
     Example: svbench weights list
@@ -57,11 +49,12 @@ def _list() -> None:
         raise DataError.of(problems)
 
 
-def _fetch(
+@app.command("fetch")
+def fetch(
     names: Names,
     offline: Annotated[bool, typer.Option(help="Download nothing: fail if absent.")] = False,
 ) -> None:
-    """Download weights; an interrupted download is gone on with.
+    """Download weights; an interrupted download is resumed.
 
     Example: svbench weights fetch i3d vggish
     """
@@ -91,7 +84,8 @@ def _with_bar(known: Published) -> Checked:
         )
 
 
-def _verify() -> None:
+@app.command("verify")
+def verify() -> None:
     """Read every byte of the weights in the folder; compare structures and digests.
 
     Example: svbench weights verify
@@ -111,9 +105,10 @@ def _verify() -> None:
         raise DataError.of(problems)
 
 
-def _import(
+@app.command("import")
+def import_file(
     name: Annotated[str, typer.Argument(help="A name as in `svbench weights list`.")],
-    file: Annotated[Path, options.path_argument("The file you already have.")],
+    file: Annotated[Path, path_argument("The file you already have.")],
 ) -> None:
     """Copy a file that you have into the folder of weights, if it is the right one.
 

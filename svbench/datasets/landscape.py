@@ -101,6 +101,12 @@ def load(
     return tuple(examples)
 
 
+def category(example: str, caption: str) -> str:
+    """Return the class of a clip from its id, with blanks for underscores."""
+    del caption  # its list may have one of its own
+    return example.partition("/")[0].replace("_", " ")
+
+
 def _places(root: Path, split: str) -> tuple[Path, ...]:
     return root / "videos" / split, root / split, root / "videos", root
 

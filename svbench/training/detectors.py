@@ -115,7 +115,7 @@ def tune(config: TuningConfig, out: Path, engine: Engine, progress: Progress) ->
     lines = _lines([*DETECTORS.values(), best], clips["test"], config)
     record = _record(config, clips, best, lines, scores)
     write_text(out / "tuned.json", json.dumps(record, indent=2) + "\n", "--out")
-    worst = _worst(clips["test"], best, config.tolerance)
+    worst = worst_clips(clips["test"], best, config.tolerance)
     return Tuning(_table(lines, clips["test"], config), worst)
 
 
@@ -270,8 +270,11 @@ def _table(lines: Sequence[Line], clips: Sequence[Observed], config: TuningConfi
     return "\n".join(rows)
 
 
-def _worst(clips: Sequence[Observed], detectors: Detectors, tolerance: float) -> list[Trace]:
-    """Return the clips whose hits the motion peaks match worst, the worst first."""
+def worst_clips(clips: Sequence[Observed], detectors: Detectors, tolerance: float) -> list[Trace]:
+    """Return the clips whose hits the motion peaks match worst, at most `WORST`, in this order.
+
+    Wrong are hits without a motion peak within `tolerance` s, and motion peaks without a hit.
+    """
     peaks = [clip.peaks(detectors) for clip in clips]
     counts = tuning.judged(clips, peaks, tolerance)
     wrong = counts.hits + counts.found - 2 * counts.matched

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from svbench import __version__
 from svbench.cli import app as cli
-from svbench.cli import common as cli_options
+from svbench.cli import parsing
 from tests.factories.clips import write_clip, write_folder
 from tests.factories.commands import Command
 
@@ -30,7 +30,7 @@ SMALL = ("--frames", 8, "--fps", 8, "--size", 32, "--metrics", "av-align-correct
 
 @pytest.fixture
 def words(tmp_path: Path) -> tuple[object, ...]:
-    """Give a command line that scores two clips against two, fresh ones."""
+    """Return a command line that scores two clips against two, fresh ones."""
     write_folder(tmp_path / "mine", 2)
     write_folder(tmp_path / "real", 2, first_seed=5)
     return ("score", tmp_path / "mine", "--reference", tmp_path / "real", *SMALL)
@@ -167,7 +167,7 @@ def test_several_folders_become_several_rows(
     ("text", "size"), [("256", (256, 256)), ("32x48", (32, 48)), ("32X48", (32, 48))]
 )
 def test_a_size_is_one_side_or_height_and_width(text: str, size: tuple[int, int]) -> None:
-    assert cli_options.size(text) == size
+    assert parsing.read_size(text) == size
 
 
 def test_an_interrupted_run_can_be_gone_on_with(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from svbench._version import __version__
-from svbench.cli.common import OWN_FILES, OWN_FOLDERS
+from svbench.files.destinations import OWN_FILES, OWN_FOLDERS
 from svbench.walk.run import WRITTEN
 from tests.factories.commands import Command
 from tests.factories.results import ALIGN, FVD, make_table, with_score, write_run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,11 @@ import pytest
 from svbench.catalog.metrics import MetricSettings, build_metrics
 from svbench.config import RunConfig
 from svbench.datasets import greatesthits
-from svbench.engines.local import Local
+from svbench.metrics.avalign import tuning
+from svbench.metrics.avalign.events import DETECTORS
 from svbench.miniature import greatesthits as miniature
-from svbench.pace import silent
-from svbench.training.detectors import FPS, TuningConfig, tune
+from svbench.training.detectors import WORST, worst_clips
+from tests.factories.clips import make_clip
 from tests.factories.commands import Command
 
 CONFIG = RunConfig(dataset="greatesthits")
@@ -52,29 +54,28 @@ def test_annotated_clips_are_read_by_action(svbench: Command, tmp_path: Path) ->
         assert hits[split] == sum(len(e.onsets or ()) for e in examples)
 
 
-def test_the_same_clips_give_the_same_record_and_the_worst_clips_first(tmp_path: Path) -> None:
-    config = TuningConfig(
-        data_root=None,
-        actions=("hit", "scratch", "None"),
-        tolerance=1 / 15,
-        clips=3,
-        fps=FPS,
-        seed=0,
-    )
-    one, two = (tune(config, tmp_path / name, Local(1), silent) for name in ("one", "two"))
-    assert one == two
-    records = [(tmp_path / name / "tuned.json").read_bytes() for name in ("one", "two")]
-    assert records[0] == records[1]
-    wrong = [int(trace.title.split()[-2]) for trace in one.worst]
+def test_the_worst_clips_come_first() -> None:
+    """Of a clip whose 20 hits are out of reach, every hit and every motion peak is wrong."""
+    clips = [tuning.observe(f"c{i}", make_clip(i), [0.25, 0.75]) for i in range(5)]
+    far = replace(clips[0], id="far", hits=tuple(range(100, 120)))
+    traces = worst_clips([*clips, far], DETECTORS["tuned"], 1 / 15)
+    wrong = [int(trace.title.split()[-2]) for trace in traces]
+    assert traces[0].title == f"far, 8 frames/s: {20 + len(traces[0].peaks)} wrong"
     assert wrong == sorted(wrong, reverse=True)
-    assert all(len(trace.times) == len(trace.motion) for trace in one.worst)
+    assert len(traces) == WORST
+    for trace in traces:
+        assert len(trace.times) == len(trace.motion)
+        assert set(trace.peaks) <= set(trace.times)
 
 
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
         (("--actions", "kiss"), "--actions: got ['kiss'], expected some of None, hit, scratch"),
-        (("--actions", "hit,hit"), "--actions: found 'hit' twice, expected each once"),
+        (
+            ("--actions", "hit,hit"),
+            "--actions: found 'hit' twice, expected each once (see svbench tune-avalign --help)",
+        ),
         (
             ("--fps", 30),
             "--fps: found it where it has no effect, expected it only beside --data-root: drawn "

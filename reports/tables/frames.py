@@ -1,0 +1,119 @@
+"""Tables as data frames of pandas, which is imported when the first is made.
+
+Conventions
+-----------
+One row per value ("tidy"), in the order of the table: by system, then by metric. A cell without a
+score has a missing value and a reason. Times of the numbers and their units are those of
+`svbench.types`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from svbench.files.results import Asked, ClipValues
+from svbench.reports.tables.paired import Paired
+from svbench.types import Column, ResultTable, Row
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Dtypes that hold missing values as such: whole numbers stay whole beside them.
+TABLE_TYPES: Mapping[str, str] = {
+    "system": "string",
+    "title": "string",
+    "metric": "string",
+    "value": "float64",
+    "low": "float64",
+    "high": "float64",
+    "count": "Int64",
+    "reference_count": "Int64",
+    "better": "string",
+    "absent": "string",
+    "note": "string",
+    "settings": "object",
+}
+CLIP_TYPES: Mapping[str, str] = {
+    "request": "string",
+    "system": "string",
+    "metric": "string",
+    "value": "float64",
+    "caption": "string",
+    "category": "string",
+}
+PAIR_TYPES: Mapping[str, str] = {
+    "metric": "string",
+    "first": "string",
+    "second": "string",
+    "value": "float64",
+    "low": "float64",
+    "high": "float64",
+    "count": "Int64",
+    "excludes_zero": "boolean",
+}
+Category = Callable[[str, str], str | None]  # of an example, from its id and caption
+
+
+def table_frame(table: ResultTable) -> pd.DataFrame:
+    """Return a row per system and metric, with the columns of `TABLE_TYPES`."""
+    return _frame((_cell(row, c) for row in table.rows for c in table.columns), TABLE_TYPES)
+
+
+def clips_frame(
+    scores: ClipValues, requests: Mapping[str, Asked], category: Category
+) -> pd.DataFrame:
+    """Return a row per clip and metric, with the columns of `CLIP_TYPES`.
+
+    Parameters
+    ----------
+    scores : ClipValues
+        Values by (system, metric) and request.
+    requests : Mapping[str, Asked]
+        Captions by example id; the caption of an example that is not among them is empty.
+    category : callable
+        Returns the category of an example from its id and caption, or None.
+    """
+    return _frame(_clips(scores, requests, category), CLIP_TYPES)
+
+
+def differences_frame(pairs: Sequence[Paired]) -> pd.DataFrame:
+    """Return a row per pair of systems and metric, with the columns of `PAIR_TYPES`.
+
+    `value` is the mean of `first` minus `second` over the requests that both have.
+    """
+    return _frame(map(_difference, pairs), PAIR_TYPES)
+
+
+def _frame(lines: Iterator[Sequence[Any]], types: Mapping[str, str]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(list(lines), columns=list(types)).astype(dict(types))
+
+
+def _cell(row: Row, column: Column) -> Sequence[Any]:
+    score = row.scores.get(column.metric)
+    named = (row.system, row.title, column.metric)
+    settings = dict(column.settings)
+    if score is None:
+        reason = row.absent.get(column.metric, "")
+        return (*named, None, None, None, None, None, column.better, reason, "", settings)
+    low, high = score.interval or (None, None)
+    counts = (score.count, score.reference_count)
+    return (*named, score.value, low, high, *counts, column.better, "", score.note, settings)
+
+
+def _clips(
+    scores: ClipValues, requests: Mapping[str, Asked], category: Category
+) -> Iterator[Sequence[Any]]:
+    for (system, metric), values in scores.items():
+        for request, value in values.items():
+            example = request.rpartition("/")[0]
+            caption = requests[example].caption if example in requests else ""
+            yield request, system, metric, value, caption, category(example, caption)
+
+
+def _difference(pair: Paired) -> Sequence[Any]:
+    low, high = pair.interval or (None, None)
+    named = (pair.metric, pair.first, pair.second)
+    return (*named, pair.value, low, high, pair.count, pair.excludes_zero)

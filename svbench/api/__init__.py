@@ -1,0 +1,268 @@
+"""The functions of `import svbench`: what the commands of the same names do, for Python.
+
+A command line builds the settings from its options and calls these functions, so both do the same
+work and write the same run folder. Keywords are called as the flags are: `--allow-missing` is
+`allow_missing`. Nothing is printed, and whatever is wrong is a `svbench.errors.SvbenchError`.
+
+Every import that costs time stands inside the function that needs it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Unpack
+
+from svbench.api.keywords import Folder, RunKeywords, SamplingKeywords, ScoreKeywords
+from svbench.api.results import Results, load_results
+from svbench.errors import ConfigError
+from svbench.files.destinations import check_folder
+from svbench.limits import CORES, GAMMAS
+from svbench.pace import Progress, silent
+
+if TYPE_CHECKING:
+    from svbench.config import RunConfig
+    from svbench.reports.compare.comparison import Comparison
+    from svbench.reports.compare.requests import Run
+    from svbench.walk.plan import Plan
+
+RUNS = Path("runs")  # below which run folders lie unless `out` names another place
+GAMMA_CURVE = "gamma.svg"  # of the run folder of a sweep
+Notify = Callable[[str], None]
+
+
+def run(
+    dataset: str,
+    *,
+    out: Folder | None = None,
+    workers: int = CORES,
+    progress: Progress = silent,
+    notify: Notify = lambda _line: None,
+    **keywords: Unpack[RunKeywords],
+) -> Results:
+    """Generate and score the systems of a table on a data set; the same call resumes.
+
+    Parameters
+    ----------
+    dataset : str
+        A data set of `svbench list datasets`.
+    out : str or Path, optional
+        The run folder (Default value = runs/DATASET-SCALE).
+    workers : int
+        Threads; they never change the result (Default value = the cores of this process).
+    progress : callable
+        Called with a label and a number of steps, returns a context manager whose value is called
+        with steps that are done (Default value = silent).
+    notify : callable
+        Called with one line for each column that will be absent, before the work begins.
+    **keywords
+        As the flags of `svbench run`; see `RunKeywords`.
+
+    Returns
+    -------
+    Results
+        The table, as `load_results` loads it from the run folder.
+
+    Raises
+    ------
+    ConfigError
+        A setting is unknown or out of range, or the folder holds a run of other settings.
+    DataError
+        A clip, caption or weight file is absent or malformed.
+    """
+    from svbench.config import RunConfig
+
+    config = RunConfig.of(dataset=dataset, **keywords)
+    return _run(config, out, "", workers, progress, notify)
+
+
+def sweep_gamma(
+    dataset: str,
+    *,
+    gammas: Sequence[float] = GAMMAS,
+    systems: Sequence[str] = ("cmc-pe",),
+    out: Folder | None = None,
+    workers: int = CORES,
+    progress: Progress = silent,
+    notify: Notify = lambda _line: None,
+    **keywords: Unpack[SamplingKeywords],
+) -> Results:
+    """Sample the same requests at several gammas, for a table and a curve over gamma.
+
+    Real and shuffled clips frame the curve, which is written to `gamma.svg` of the run folder.
+
+    Parameters
+    ----------
+    dataset : str
+        A data set of `svbench list datasets`.
+    gammas : Sequence[float]
+        Of Eq. 8 (Default value = those of the paper's Table 1).
+    systems : Sequence[str]
+        Joint models (Default value = cmc-pe).
+    out : str or Path, optional
+        The run folder (Default value = runs/DATASET-SCALE-gamma).
+    workers, progress, notify
+        As of `run`.
+    **keywords
+        As the flags of `svbench sweep-gamma`; see `SamplingKeywords`.
+
+    Returns
+    -------
+    Results
+        The table.
+
+    Raises
+    ------
+    ConfigError, DataError
+        As of `run`.
+    """
+    from svbench.catalog.plans import JOINT
+    from svbench.config import RunConfig
+    from svbench.reports.figures.gamma_curve import draw
+
+    if strange := [name for name in systems if name not in JOINT]:
+        raise ConfigError(f"--systems: found {strange[0]!r}, expected some of {', '.join(JOINT)}")
+    rows = ("real", "shuffled", *systems)
+    config = RunConfig.of(dataset=dataset, systems=rows, gamma=tuple(gammas), **keywords)
+    found = _run(config, out, "-gamma", workers, progress, notify)
+    draw(found.table, found.path / GAMMA_CURVE)
+    return found
+
+
+def score(
+    *generated: Folder,
+    reference: Folder,
+    out: Folder | None = None,
+    workers: int = CORES,
+    progress: Progress = silent,
+    notify: Notify = lambda _line: None,
+    **keywords: Unpack[ScoreKeywords],
+) -> Results:
+    """Score clips made elsewhere; each folder (or `system` in a list) becomes a row.
+
+    Parameters
+    ----------
+    *generated : str or Path
+        Folders or .jsonl lists of clips.
+    reference : str or Path
+        Folder or list of real clips.
+    out : str or Path, optional
+        The run folder (Default value = runs/score-NAME, called after the first of `generated`).
+    workers, progress, notify
+        As of `run`.
+    **keywords
+        As the flags of `svbench score`; see `ScoreKeywords`.
+
+    Returns
+    -------
+    Results
+        The table.
+
+    Raises
+    ------
+    ConfigError, DataError
+        As of `run`.
+    """
+    from svbench.catalog.runs import plan_score
+    from svbench.config import ScoreConfig
+
+    if not generated:
+        raise ConfigError("generated: found no clips to score, expected a folder or list of them")
+    config = ScoreConfig.of(generated=generated, reference=reference, **keywords)
+    name = Path(os.path.realpath(generated[0])).stem
+    folder = RUNS / f"score-{name}" if out is None else Path(out)
+    return _walk(folder, lambda: plan_score(config, folder), workers, progress, notify)
+
+
+def compare(
+    *runs: Results | Folder, metrics: Sequence[str] = (), against: str | None = None
+) -> Comparison:
+    """Put the rows of several runs into one table, where they were judged alike.
+
+    Parameters
+    ----------
+    *runs : Results or str or Path
+        Two runs or more: results, run folders, or files of results.
+    metrics : Sequence[str]
+        Columns to keep (Default value = (): all).
+    against : str, optional
+        The row that others are compared with, NAME or RUN:NAME (Default value = the first model).
+
+    Returns
+    -------
+    Comparison
+        The merged table and the paired differences; prints as a text, and has `to_pandas()` and
+        `differences_to_pandas()`.
+
+    Raises
+    ------
+    ConfigError
+        There is no such row or metric, or only one run.
+    DataError
+        A file is malformed, or fewer than two runs were judged alike.
+    """
+    from svbench.reports.compare.comparison import compare as merge_and_pair
+
+    found = [run if isinstance(run, Results) else load_results(run) for run in runs]
+    if len(found) < 2:
+        alone = f"{found[0].path}: found one run folder" if found else "runs: found none"
+        raise ConfigError(f"{alone}, expected two or more")
+    return merge_and_pair(_named(found), tuple(metrics), against)
+
+
+def _named(runs: Sequence[Results]) -> list[Run]:
+    """Return runs by the names of their folders, or by whole paths where names are alike."""
+    from svbench.reports.compare.requests import Run
+
+    stems = [Path(os.path.realpath(run.path)).name for run in runs]
+    apart = len(set(stems)) == len(stems)
+    names = stems if apart else [str(run.path) for run in runs]
+    return [
+        Run(name, run.table, run.scores, run.requests)
+        for name, run in zip(names, runs, strict=True)
+    ]
+
+
+def _run(
+    config: RunConfig,
+    out: Folder | None,
+    suffix: str,
+    workers: int,
+    progress: Progress,
+    notify: Notify,
+) -> Results:
+    """Make the table of a data set, in `out` or in a folder called after data set and scale."""
+    from svbench.catalog.plans import DATASETS, known
+    from svbench.catalog.runs import plan_run
+    from svbench.config import find_data_root
+
+    known(DATASETS, config.dataset, "dataset")  # before its name becomes that of a folder
+    root = find_data_root(config.scale, config.data_root)
+    config = config.model_copy(update={"data_root": root})
+    usual = RUNS / f"{config.dataset}-{config.scale}{suffix}"
+    folder = usual if out is None else Path(out)
+    return _walk(folder, lambda: plan_run(config, folder), workers, progress, notify)
+
+
+def _walk(
+    folder: Path, build: Callable[[], Plan], workers: int, progress: Progress, notify: Notify
+) -> Results:
+    from svbench.engines.local import Local
+    from svbench.limits import check
+    from svbench.walk.run import walk
+
+    check("workers", workers)
+    check_folder(folder)
+    plan = build()  # before the folder is made: a refused run leaves none
+    _announce(plan, notify)
+    return Results(walk(plan, folder, Local(workers), progress), folder)
+
+
+def _announce(plan: Plan, notify: Notify) -> None:
+    """Name the columns that will be absent, before hours of work."""
+    from svbench.walk.plan import Unavailable
+
+    for column in plan.columns:
+        if isinstance(column, Unavailable):
+            notify(f"{column.title} will be absent: {column.reason}")

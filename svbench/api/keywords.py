@@ -1,0 +1,61 @@
+"""The keywords of `svbench.run`, `svbench.sweep_gamma` and `svbench.score`, as typed dictionaries.
+
+They are called as the fields of `svbench.config`, which validates them and has their defaults.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypedDict
+
+Folder = str | Path
+
+
+class JudgingKeywords(TypedDict, total=False):
+    """Keywords of how clips are judged, of `run`, `sweep_gamma` and `score` alike."""
+
+    metrics: Sequence[str]  # METRIC or METRIC@PRESET; none: those of the data set and scale
+    seed: int  # decides draws, pairs, noise and intervals
+    resamples: int  # draws of the bootstrap
+    allow_missing: bool  # leave out clips that cannot be judged
+    strict: bool  # a column that cannot be filled is an error
+    frame_choice: str  # "nearest" or "official"
+    channels: str  # "mean" or "first"
+
+
+class SamplingKeywords(JudgingKeywords, total=False):
+    """Keywords of what is sampled, of `run` and `sweep_gamma` alike."""
+
+    scale: str  # "mini" or "paper"
+    data_root: Folder | None  # None: SVBENCH_DATA, at scale paper
+    captions: Folder | None
+    limit: int | None  # the first so many clips; None: all
+    repeats: int  # samples per caption
+    weights: Sequence[str]  # of joint models: FOLDER or SYSTEM=FOLDER
+    preset: str  # "paper" or "official-code"
+    steps: int | None  # None: the preset's
+    guidance: tuple[float, float] | None  # sound, video; None: the preset's
+    device: str  # "auto", "cpu", "cuda:1" …
+    dtype: str  # "float32", "bfloat16" or "float16"
+    batch: int | None  # clips sampled together
+    compile: bool
+
+
+class RunKeywords(SamplingKeywords, total=False):
+    """Keywords of `run`."""
+
+    systems: Sequence[str]  # none: controls, and joint models whose weights are at hand
+    split: str  # of the data set: "test" or "train"
+    gamma: Sequence[float]  # of Eq. 8, a row for each; none: those of the paper's table
+
+
+class ScoreKeywords(JudgingKeywords, total=False):
+    """Keywords of `score`."""
+
+    captions: Folder | None  # by id: .jsonl, or CSV (file, text)
+    frames: int
+    fps: float
+    size: tuple[int, int]  # height, width in pixels
+    sample_rate: int
+    pad: bool  # fill up clips that are too short

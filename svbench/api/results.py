@@ -1,0 +1,114 @@
+"""The results of a run as Python has them: a table, the scores of its clips, and data frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+    from svbench.files.results import Asked, ClipValues
+    from svbench.types import ResultTable
+
+
+@dataclass(frozen=True)
+class Results:
+    """The table of a run, with the scores of its clips.
+
+    Printed, it is the table that the command line shows.
+    """
+
+    table: ResultTable
+    path: Path  # the run folder, or its results.json
+
+    @cached_property
+    def scores(self) -> ClipValues | None:
+        """The score of each clip by (system, metric) and request; None without a scores.csv.
+
+        Raises
+        ------
+        DataError
+            The file is malformed, or another than was written with the table.
+        """
+        from svbench.files.results import load_scores
+
+        file = (self.path if self.path.is_dir() else self.path.parent) / "scores.csv"
+        return load_scores(file) if file.exists() else None
+
+    @cached_property
+    def requests(self) -> Mapping[str, Asked] | None:
+        """The caption of each example by its id; None without a requests.jsonl."""
+        from svbench.files.results import load_requests
+
+        return load_requests(self.path)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a row per system and metric.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns `system`, `title`, `metric`, `value`, `low` and `high` (the 95 % interval),
+            `count` (clips), `reference_count` (real clips they were compared with), `better`,
+            `absent` (why there is no value, else empty), `note` and `settings` (a dict: detectors,
+            protocol, weights of the metric).
+        """
+        from svbench.reports.tables.frames import table_frame
+
+        return table_frame(self.table)
+
+    def clips_to_pandas(self) -> pd.DataFrame:
+        """Return a row per clip and metric, of metrics that score single clips.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns `request`, `system`, `metric`, `value`, `caption` (empty where none is known)
+            and `category` (of data sets that have categories, else missing).
+
+        Raises
+        ------
+        DataError
+            There is no scores.csv beside the table, or it is malformed.
+        """
+        from svbench.catalog.categories import category_of
+        from svbench.files.results import load_scores
+        from svbench.reports.tables.frames import clips_frame
+
+        scores = load_scores(self.path) if self.scores is None else self.scores  # which refuses
+        return clips_frame(scores, self.requests or {}, category_of(self.table.dataset))
+
+    def __str__(self) -> str:
+        """Return the table as text, 100 characters wide."""
+        from svbench.reports.tables.table import arrange
+        from svbench.reports.tables.text import text
+
+        return text([arrange(self.table, self.scores)])
+
+
+def load_results(path: str | Path) -> Results:
+    """Load the results of a run.
+
+    Parameters
+    ----------
+    path : str or Path
+        A run folder, or its results.json.
+
+    Returns
+    -------
+    Results
+        The table; scores of clips are read when they are asked for.
+
+    Raises
+    ------
+    DataError
+        The file is absent or malformed.
+    """
+    from svbench.files.results import load_table
+
+    return Results(load_table(Path(path)), Path(path))

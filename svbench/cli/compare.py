@@ -1,0 +1,44 @@
+"""The command `compare`: several runs in one table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from svbench import api
+from svbench.cli import common as options
+from svbench.cli.output import print_or_write
+from svbench.cli.parsing import path_argument
+from svbench.errors import ConfigError
+from svbench.files.destinations import check_file
+
+
+def compare(
+    run_folders: Annotated[list[Path], path_argument("Two run folders or more.")],
+    against: Annotated[
+        str | None,
+        typer.Option(help="Compare with this row, NAME or RUN:NAME; default: first model."),
+    ] = None,
+    metrics: options.Columns = (),
+    format: Annotated[  # noqa: A002
+        str, typer.Option(help="text, markdown, latex, csv or json.")
+    ] = "text",
+    out: options.TextOut = None,
+) -> None:
+    """Put the rows of several runs into one table, where they were judged alike.
+
+    Example: svbench compare runs/before runs/after --against cmc-pe-gamma1.5
+    """
+    from svbench.reports.compare.comparison import FORMATS
+    from svbench.reports.tables.text import show
+
+    if format not in FORMATS:
+        raise ConfigError(f"--format: found {format!r}, expected one of {', '.join(FORMATS)}")
+    check_file(out, "--out", run_folders)
+    found = api.compare(*run_folders, metrics=metrics, against=against)
+    if format == "text" and out is None:
+        show(found.sheets)
+    else:
+        print_or_write(FORMATS[format](found), out)

@@ -1,0 +1,125 @@
+"""The command `report`: the table of a run, in every format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from svbench.cli import common as options
+from svbench.cli.output import print_or_write
+from svbench.cli.parsing import number, path_option
+from svbench.errors import ConfigError
+from svbench.files.destinations import check_apart, check_file, check_folder
+from svbench.limits import CORES
+
+PAGE_FOLDER = "report"  # below the run folder, where `--out` names no other
+
+
+def report(
+    run_folder: options.RunFolder,
+    format: Annotated[  # noqa: A002
+        str,
+        typer.Option(help="text, markdown, latex, csv, json, clips, model-index or html."),
+    ] = "text",
+    out: options.TextOut = None,
+    metrics: options.Columns = (),
+    svg: Annotated[
+        Path | None, path_option("Save the table as a picture, too; not with html.")
+    ] = None,
+    gallery: Annotated[
+        int | None,
+        number("gallery", "html: requests shown with clips; default: up to 24."),
+    ] = None,
+    compact: Annotated[
+        bool, typer.Option("--compact", help="latex, markdown: no counts, a short caption.")
+    ] = False,
+    intervals: Annotated[
+        bool, typer.Option(help="Beside --compact: intervals in small print, or none.")
+    ] = True,
+) -> None:
+    """Print the table of a run again, as text or for papers, web pages and programs.
+
+    With html, a folder with one page, figures and clips is written: RUN/report, or --out.
+
+    Example: svbench report runs/greatesthits-mini --format latex --out table.tex
+    """
+    _check_compact(format, compact=compact, intervals=intervals)
+    if format == "html":  # a folder, not one text
+        options.check_together("--svg", svg is not None, "beside other formats than html")
+        _write_page(run_folder, out, metrics, gallery)
+        return
+    _check_format(format)
+    options.check_together("--gallery", gallery is not None, "beside --format html")
+    check_file(out, "--out", [run_folder])
+    check_file(svg, "--svg", [run_folder])
+    _print_table(run_folder, format, out, metrics, svg, intervals if compact else None)
+
+
+def _check_compact(format: str, *, compact: bool, intervals: bool) -> None:  # noqa: A002
+    from svbench.reports.tables.formats import COMPACT
+
+    alone = compact and format not in COMPACT
+    options.check_together("--compact", alone, f"beside --format {' or '.join(COMPACT)}")
+    options.check_together("--no-intervals", not (compact or intervals), "beside --compact")
+
+
+def _check_format(name: str) -> None:
+    from svbench.reports.tables.formats import FORMATS
+
+    if name not in FORMATS:
+        known = ", ".join((*FORMATS, "html"))
+        raise ConfigError(f"--format: found {name!r}, expected one of {known}")
+
+
+def _print_table(
+    run: Path,
+    format: str,  # noqa: A002
+    out: Path | None,
+    metrics: tuple[str, ...],
+    svg: Path | None,
+    compact_intervals: bool | None,
+) -> None:
+    """Print or write a table; `compact_intervals` is None where it is not to be compact."""
+    from svbench.api.results import load_results
+    from svbench.reports.tables.formats import FORMATS, compacted, only, sheets
+    from svbench.reports.tables.text import save_svg, show
+
+    results = load_results(run)
+    scores = results.scores
+    table = only(results.table, metrics)
+    if format == "text" and out is None:
+        show(sheets(table, scores))
+    elif compact_intervals is not None:
+        print_or_write(compacted(format, table, scores, intervals=compact_intervals), out)
+    else:
+        print_or_write(FORMATS[format](table, scores), out)
+    if svg is not None:
+        save_svg(sheets(table, scores)[:1], svg)
+
+
+def _write_page(run: Path, out: Path | None, metrics: tuple[str, ...], gallery: int | None) -> None:
+    """Write the page of a run folder, with copies of the clips of some requests.
+
+    Media are read to make copies that a browser plays, but no model is loaded.
+    """
+    from svbench.catalog.gallery import gallery_of
+    from svbench.engines.local import Local
+    from svbench.files.results import load_table
+    from svbench.reports.page.choice import choose
+    from svbench.reports.page.html import check_ours, write_page
+    from svbench.reports.tables.clip_scores import read_clip_scores
+    from svbench.reports.tables.formats import only
+
+    run = run if run.is_dir() else run.parent
+    out = out or run / PAGE_FOLDER
+    check_folder(out)
+    check_apart(out / "data", "--out", [run])  # else the page's would come to the run's
+    check_ours(out)
+    table, scores = only(load_table(run), metrics), read_clip_scores(run)
+    choice = choose(table, scores, gallery)
+    typer.echo(f"copying clips of {len(choice.why)} requests", err=True)
+    views = gallery_of(run, table, list(choice.why), out, Local(CORES))
+    page = write_page(run, out, gallery=views, choice=choice, table=table, scores=scores)
+    typer.echo(f"page: {page}", err=True)

@@ -1,0 +1,45 @@
+"""The command `run`: systems on a data set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from svbench import api
+from svbench.cli import common as options
+from svbench.cli.output import print_note, print_results
+from svbench.cli.parsing import names, numbers, path_option
+from svbench.cli.progress import progress_bars
+from svbench.limits import CORES
+
+
+def run(
+    sampled: options.SamplingOptions,
+    systems: Annotated[
+        tuple[str, ...],
+        names("systems", "Comma-separated; default: all; see svbench list systems."),
+    ] = (),
+    gamma: Annotated[
+        tuple[float, ...],
+        numbers("gamma", "Of Eq. 8; 1,1.5: a row for each; default: the paper's table."),
+    ] = (),
+    out: Annotated[Path | None, path_option("The run folder; default: runs/DATASET-SCALE.")] = None,
+    workers: options.Workers = CORES,
+    json: options.Json = False,
+) -> None:
+    """Generate and score the systems of a table on a data set; the same command resumes.
+
+    Example: svbench run --dataset greatesthits
+    """
+    with progress_bars() as progress:
+        results = api.run(
+            sampled.dataset,
+            systems=systems,
+            gamma=gamma,
+            out=out,
+            workers=workers,
+            progress=progress,
+            notify=print_note,
+            **sampled.sampling(),
+        )
+    print_results(results, as_json=json)

@@ -1,0 +1,60 @@
+"""The command `score`: clips made elsewhere against real ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from svbench import api
+from svbench.cli import common as options
+from svbench.cli.output import print_note, print_results
+from svbench.cli.parsing import number, path_argument, path_option, size
+from svbench.cli.progress import progress_bars
+from svbench.limits import CORES
+
+Size = Annotated[
+    tuple[int, int], size("Pixels judged: 256, or HEIGHTxWIDTH [8 to 8192 each].", default="256")
+]
+
+
+def score(
+    generated: Annotated[list[Path], path_argument("Folders or .jsonl lists of clips.")],
+    reference: Annotated[Path, path_option("Folder or list of real clips.")],
+    judged: options.JudgingOptions,
+    captions: Annotated[
+        Path | None, path_option("Captions by id: .jsonl, or CSV (file, text).")
+    ] = None,
+    frames: Annotated[int, number("frames", "Frames judged per clip.")] = 32,
+    fps: Annotated[float, number("fps", "Frames per second judged.")] = 8.0,
+    size: Size = (256, 256),
+    sample_rate: Annotated[int, number("sample_rate", "Audio samples per second judged.")] = 16000,
+    pad: Annotated[bool, typer.Option(help="Fill up clips that are too short.")] = False,
+    out: Annotated[Path | None, path_option("Default: runs/score-NAME.")] = None,
+    workers: options.Workers = CORES,
+    json: options.Json = False,
+) -> None:
+    """Score clips made elsewhere; each folder (or `system` in a list) becomes a row.
+
+    Below each stands its floor, the same pictures with the sound of other clips of the set.
+
+    Example: svbench score my-model/ --reference test-set/
+    """
+    with progress_bars() as progress:
+        results = api.score(
+            *generated,
+            reference=reference,
+            captions=captions,
+            frames=frames,
+            fps=fps,
+            size=size,
+            sample_rate=sample_rate,
+            pad=pad,
+            out=out,
+            workers=workers,
+            progress=progress,
+            notify=print_note,
+            **judged.judging(),
+        )
+    print_results(results, as_json=json)

@@ -1,0 +1,86 @@
+"""Whether a command may write where it is asked to, checked before it does any work.
+
+A run keeps files of its own in its folder (its table, scores, clips). Other commands write beside
+them, never over them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from svbench.errors import ConfigError, DataError
+from svbench.files.text import read_object
+
+# What a run keeps in its folder and other commands never write; `report` is for pages.
+OWN_FILES: Final = ("run.json", "results.json", "scores.csv", "requests.jsonl", ".lock")
+OWN_FOLDERS: Final = ("data", "samples", "features")
+
+
+def check_folder(path: Path, flag: str = "--out") -> None:
+    """Check that a folder can be made and written to.
+
+    Raises
+    ------
+    ConfigError
+        A file lies in its place, or the folder is not writable.
+    """
+    there = next((p for p in (path, *path.parents) if os.path.lexists(p)), None)
+    if there is None:
+        return
+    if not there.is_dir():
+        what = "a file" if there.exists() else "a link to nothing"
+        raise ConfigError(f"{flag} {path}: found {what} at {there}, expected a folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise ConfigError(f"{flag} {path}: cannot be written to (Permission denied)")
+
+
+def check_file(path: Path | None, flag: str, runs: Sequence[Path] = ()) -> None:
+    """Check that a file can be written, and that it is none which a run keeps.
+
+    Parameters
+    ----------
+    path : Path or None
+        The file to write; None if the option was not given.
+    flag : str
+        The option that named it.
+    runs : Sequence[Path]
+        Run folders, or files of results, that the command reads (Default value = (): none).
+
+    Raises
+    ------
+    ConfigError
+        The file cannot be written there.
+    """
+    if path is None:
+        return
+    if path.is_dir():
+        raise ConfigError(f"{flag} {path}: found a folder, expected a file to write")
+    check_folder(path.parent, flag)
+    check_apart(path, flag, runs)
+
+
+def check_apart(path: Path, flag: str, runs: Sequence[Path] = ()) -> None:
+    """Check that nothing which a run keeps (its table, scores, clips) would be overwritten."""
+    place = Path(os.path.realpath(path.parent), path.name)  # a link would be replaced itself
+    read = {Path(os.path.realpath(run)) for run in runs}
+    given = read | {run.parent for run in read if run.is_file()}
+    for folder in place.parents:
+        name = place.relative_to(folder).parts[0]
+        files = name in OWN_FILES and folder in given
+        if files or place in read or (name in (*OWN_FILES, *OWN_FOLDERS) and _is_run(folder)):
+            raise ConfigError(
+                f"{flag} {path}: found {name} of the run in {folder}, expected a place apart "
+                "from it"
+            )
+
+
+def _is_run(folder: Path) -> bool:
+    """Return whether `svbench run` or `svbench score` wrote a folder."""
+    file = folder / "run.json"
+    try:
+        return file.is_file() and read_object(file, "a run").get("command") in ("run", "score")
+    except (DataError, OSError):
+        return False
