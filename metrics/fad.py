@@ -40,12 +40,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from svbench.compute import CPU, Machine, inference
 from svbench.errors import ConfigError, ScoreError
-from svbench.files.weights import WeightFile
-from svbench.files.weights import load as load_weights
+from svbench.files.weights.loading import WeightFile, load_checked
 from svbench.metrics.frechet import Frechet
 from svbench.metrics.networks import vggish
-from svbench.metrics.networks.loading import Once, digest, dtype_of, inference, loaded
+from svbench.metrics.networks.loading import Once, digest
 from svbench.types import Clip, Values, View
 
 # Part of the cache key: raise it whenever the code gives other numbers for equal settings.
@@ -102,14 +102,12 @@ class VGGishEmbeddings:
     weights: WeightFile
     protocol: Protocol
     pca: WeightFile | None = None  # AudioSet's post-processing, if wanted
-    device: str = "cpu"
-    dtype: str = "float32"
+    machine: Machine = CPU
     width: float = 1.0
     view: View = "conformed"
     _network: Once[_Network] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        dtype_of(self.dtype)
         object.__setattr__(self, "_network", Once(partial(_made, self)))
 
     @property
@@ -121,11 +119,11 @@ class VGGishEmbeddings:
             "protocol": asdict(self.protocol),
             "resampler": RESAMPLER,
             "width": self.width,
-            "compute": [torch.device(self.device).type, self.dtype],
+            "compute": self.machine.identity,
             "view": self.view,
             "code": CODE_VERSION,
         }
-        return f"vggish-{self.protocol.name}-{digest(decides)}"
+        return f"vggish-{self.protocol.name}{self.machine.suffix}-{digest(decides)}"
 
     def __call__(self, clips: Sequence[Clip], captions: Sequence[str]) -> list[Values]:
         """Give one block of rows per clip; the captions do not matter."""
@@ -134,8 +132,10 @@ class VGGishEmbeddings:
 
     def _rows(self, clip: Clip) -> NDArray[np.float32]:
         mel = torch.from_numpy(examples(clip.audio, clip.spec.sample_rate, self.protocol))
-        with self._network.use() as (network, process), inference(self.device):
-            rows = network(mel.to(self.device, dtype_of(self.dtype))).float().cpu().numpy()
+        mel = mel.to(self.machine.place, self.machine.torch_dtype)
+        with self._network.use() as (network, process), inference(self.machine):
+            found = [network(some) for some in torch.split(mel, self.machine.batch or len(mel))]
+            rows = torch.cat(found).float().cpu().numpy()
         return rows if process is None else process(rows)
 
 
@@ -144,10 +144,11 @@ _Network = tuple[vggish.VGGish, vggish.PostProcessing | None]
 
 def _made(extractor: VGGishEmbeddings) -> _Network:
     """Read the weights and make the network ready."""
-    path = extractor.weights.path
-    network = loaded(partial(vggish.VGGish, extractor.width), load_weights(extractor.weights), path)
+    weights, machine = extractor.weights, extractor.machine
+    state = load_checked(weights)
+    network = vggish.load(state, weights.path, width=extractor.width, machine=machine)
     process = vggish.read_post_processing(extractor.pca.path) if extractor.pca else None
-    return network.to(extractor.device, dtype_of(extractor.dtype)), process
+    return network, process
 
 
 def fad(
@@ -155,8 +156,7 @@ def fad(
     weights: WeightFile,
     *,
     pca: WeightFile | None = None,
-    device: str = "cpu",
-    dtype: str = "float32",
+    machine: Machine = CPU,
     width: float = 1.0,
     resamples: int = 200,
     seed: int = 0,
@@ -170,7 +170,7 @@ def fad(
     return Frechet(
         name=f"fad@{variant}",
         title=f"FAD ({variant})",
-        extractor=VGGishEmbeddings(weights, PROTOCOLS[protocol], pca, device, dtype, width),
+        extractor=VGGishEmbeddings(weights, PROTOCOLS[protocol], pca, machine, width),
         resamples=resamples,
         seed=seed,
     )

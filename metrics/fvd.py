@@ -71,19 +71,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from svbench.compute import CPU, Machine, inference
 from svbench.errors import ConfigError, ScoreError
-from svbench.files.weights import PUBLISHED, WeightFile, check_is, load_script
-from svbench.files.weights import load as load_weights
+from svbench.files.weights.loading import WeightFile, check_is, load_checked, load_script
+from svbench.files.weights.published import PUBLISHED
 from svbench.metrics.frechet import Frechet
 from svbench.metrics.networks import i3d
-from svbench.metrics.networks.loading import (
-    Once,
-    digest,
-    dtype_of,
-    in_full_batches,
-    inference,
-    loaded,
-)
+from svbench.metrics.networks.loading import Once, digest, in_full_batches
 from svbench.types import Clip, Features, Judgement, Values, View
 
 # Part of the cache key: raise it whenever the code gives other numbers for equal settings.
@@ -208,8 +202,7 @@ class I3DLogits:
 
     weights: WeightFile
     protocol: Protocol
-    device: str = "cpu"
-    dtype: str = "float32"
+    machine: Machine = CPU
     width: float = 1.0
     classes: int = i3d.CLASSES
     size: int = i3d.SIZE  # px, what frames are resized to
@@ -218,10 +211,11 @@ class I3DLogits:
     _network: Once[Network] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        dtype_of(self.dtype)
-        if self.protocol.scripted and self.dtype != "float32":
+        dtype = self.machine.dtype
+        if self.protocol.scripted and dtype != "float32":
             raise ConfigError(
-                f"dtype: found {self.dtype!r}, expected float32: {SCRIPTED} holds its own numbers"
+                f"FVD ({self.protocol.name}): found dtype {dtype!r}, expected float32: {SCRIPTED} "
+                "holds its own numbers"
             )
         check_is(self.weights, self.protocol.weights, f"FVD ({self.protocol.name})")
         object.__setattr__(self, "_network", Once(partial(_made, self)))
@@ -237,7 +231,7 @@ class I3DLogits:
             "seed": self.seed if "drawn" in sides else None,
             "resize": [protocol.resize, self.size],
             "network": [self.width, self.classes, protocol.eps],
-            "compute": [torch.device(self.device).type, self.dtype],
+            "compute": self.machine.identity,
             "view": self.view,
             "code": CODE_VERSION,
         }
@@ -245,7 +239,8 @@ class I3DLogits:
             decides["call"] = "scripted"
         if protocol.square:
             decides["square"] = protocol.square
-        return f"i3d-{'-'.join(sides)}-{protocol.frames}f-{digest(decides)}"
+        name = f"i3d-{'-'.join(sides)}-{protocol.frames}f{self.machine.suffix}"
+        return f"{name}-{digest(decides)}"
 
     def __call__(self, clips: Sequence[Clip], captions: Sequence[str]) -> list[Values]:
         """Give one block of rows per clip; the captions do not matter."""
@@ -253,9 +248,9 @@ class I3DLogits:
         starts = [self._starts(clip) for clip in clips]
         # a window that both sides of a protocol want is looked at once
         windows = [(n, start) for n, mine in enumerate(starts) for start in sorted(set(mine))]
-        with self._network.use() as network, inference(self.device):
+        with self._network.use() as network, inference(self.machine):
             inputs = (self._input(clips[n], start) for n, start in windows)
-            logits = in_full_batches(network, inputs, BATCH)
+            logits = in_full_batches(network, inputs, self.machine.batch or BATCH)
         rows = dict(zip(windows, (row.numpy() for row in logits), strict=True))
         return [np.stack([rows[n, start] for start in mine]) for n, mine in enumerate(starts)]
 
@@ -293,13 +288,12 @@ def _made(extractor: I3DLogits) -> Network:
 
 def _scripted(extractor: I3DLogits) -> Network:
     """Return the network of tf.hub, called as StyleGAN-V calls it."""
-    script = load_script(extractor.weights).to(extractor.device)
+    place = extractor.machine.place
+    script = load_script(extractor.weights).to(place)
     itself = extractor.protocol.resize == "stretch"
 
     def logits(windows: Tensor) -> Tensor:
-        found = script(
-            windows.to(extractor.device), rescale=itself, resize=itself, return_features=True
-        )
+        found = script(windows.to(place), rescale=itself, resize=itself, return_features=True)
         if not torch.is_tensor(found) or found.shape != (len(windows), extractor.classes):
             shape = tuple(found.shape) if torch.is_tensor(found) else type(found).__name__
             raise ScoreError(
@@ -313,14 +307,19 @@ def _scripted(extractor: I3DLogits) -> Network:
 
 def _plain(extractor: I3DLogits) -> Network:
     """Return our network with the weights of a file."""
-    state = i3d.piergiaj_names(load_weights(extractor.weights))
-    build = partial(i3d.I3D, extractor.classes, extractor.width, extractor.protocol.eps)
-    network = i3d.prepared(loaded(build, state, extractor.weights.path))
-    dtype = dtype_of(extractor.dtype)
-    network = network.to(extractor.device, dtype)
+    exact = i3d.load(
+        load_checked(extractor.weights),
+        extractor.weights.path,
+        classes=extractor.classes,
+        width=extractor.width,
+        eps=extractor.protocol.eps,
+    )
+    # Batch norm is folded in float32, whatever is computed in.
+    place, dtype = extractor.machine.place, extractor.machine.torch_dtype
+    network = i3d.prepared(exact).to(place, dtype)
 
     def logits(windows: Tensor) -> Tensor:
-        found: Tensor = network(windows.to(extractor.device, dtype))
+        found: Tensor = network(windows.to(place, dtype))
         return found.float().mean(2).cpu()
 
     return logits
@@ -370,8 +369,7 @@ def fvd(
     protocol: str | Protocol,
     weights: WeightFile,
     *,
-    device: str = "cpu",
-    dtype: str = "float32",
+    machine: Machine = CPU,
     width: float = 1.0,
     classes: int = i3d.CLASSES,
     size: int = i3d.SIZE,
@@ -388,7 +386,7 @@ def fvd(
             f"fvd: found protocol {protocol!r}, expected one of {', '.join(PROTOCOLS)}"
         )
     chosen = PROTOCOLS[protocol] if isinstance(protocol, str) else protocol
-    extractor = I3DLogits(weights, chosen, device, dtype, width, classes, size, seed)
+    extractor = I3DLogits(weights, chosen, machine, width, classes, size, seed)
     return FVD(
         name=f"fvd@{chosen.name}",
         title=f"FVD ({chosen.name})",

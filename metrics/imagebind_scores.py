@@ -39,15 +39,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from svbench.compute import CPU, Machine, inference
 from svbench.errors import ConfigError, DataError, ScoreError
 from svbench.files.text import REASON, read_object, shown
-from svbench.files.weights import WeightFile
-from svbench.files.weights import load as load_weights
+from svbench.files.weights.loading import WeightFile, load_checked
 from svbench.intervals import METHOD, Interval
 from svbench.metrics.networks.imagebind import HEARD, HUGE, Heard, ImageBind, ImageBindConfig, load
 from svbench.metrics.networks.imagebind_inputs import InputProtocol, spectrograms, video_crops
 from svbench.metrics.networks.imagebind_text import Tokenizer, WordTokenizer
-from svbench.metrics.networks.loading import Once, digest, dtype_of, inference
+from svbench.metrics.networks.loading import Once, digest
 from svbench.metrics.per_clip import mean_of_clips
 from svbench.types import Better, Clip, ClipScore, Features, Judgement, Values, View
 
@@ -87,8 +87,7 @@ class ImageBindEmbeddings:
     protocol: InputProtocol
     tokenizer: Tokenizer | None = None
     config: ImageBindConfig = HUGE
-    device: str = "cpu"
-    dtype: str = "float32"  # or "bfloat16"
+    machine: Machine = CPU
     view: View = "conformed"
     _network: Once[ImageBind] = field(init=False, repr=False, compare=False)
     _captions: dict[str, NDArray[np.float32]] = field(
@@ -96,9 +95,8 @@ class ImageBindEmbeddings:
     )
 
     def __post_init__(self) -> None:
-        dtype_of(self.dtype)
         heard = tuple(m for m in HEARD if m != "text" or self.tokenizer)
-        make = partial(_loaded, self.weights, self.config, heard, self.device, self.dtype)
+        make = partial(_loaded, self.weights, self.config, heard, self.machine)
         object.__setattr__(self, "_network", Once(make))
 
     @property
@@ -110,8 +108,7 @@ class ImageBindEmbeddings:
             "network": asdict(self.config),
             "protocol": self.protocol.settings,
             "tokenizer": self.tokenizer.key if self.tokenizer else "none",
-            "device": torch.device(self.device).type,
-            "dtype": self.dtype,
+            **self.machine.settings,
             "view": self.view,
             "code": CODE_VERSION,
         }
@@ -121,7 +118,7 @@ class ImageBindEmbeddings:
         """Name the settings; what the weights are called does not matter, what they are does."""
         decides = {name: value for name, value in self.settings.items() if name != "weights"}
         view = "" if self.view == "conformed" else f"-{self.view}"
-        return f"imagebind-{self.protocol.name}{view}-{digest(decides)}"
+        return f"imagebind-{self.protocol.name}{view}{self.machine.suffix}-{digest(decides)}"
 
     def __call__(self, clips: Sequence[Clip], captions: Sequence[str]) -> list[Values]:
         """Give one block of rows per clip: pictures, sound and, if there is one, caption."""
@@ -160,31 +157,27 @@ class ImageBindEmbeddings:
 
     def _embed(self, modality: Heard, inputs: torch.Tensor) -> NDArray[np.float32]:
         """Run the network, a few inputs at a time: (N, ...) -> (N, D)."""
-        with self._network.use() as network, inference(self.device):
+        with self._network.use() as network, inference(self.machine):
             found = [
-                network(modality, self._moved(inputs[first : first + CHUNK])).cpu().numpy()
-                for first in range(0, len(inputs), CHUNK)
+                network(modality, self._moved(some)).cpu().numpy()
+                for some in torch.split(inputs, self.machine.batch or CHUNK)
             ]
         return np.concatenate(found)
 
     def _moved(self, inputs: torch.Tensor) -> torch.Tensor:
         """Bring inputs to the device; token ids stay whole numbers."""
-        dtype = dtype_of(self.dtype) if inputs.is_floating_point() else inputs.dtype
-        return inputs.to(self.device, dtype)
+        dtype = self.machine.torch_dtype if inputs.is_floating_point() else inputs.dtype
+        return inputs.to(self.machine.place, dtype)
 
 
 def _loaded(
     weights: WeightFile,
     config: ImageBindConfig,
     heard: tuple[Heard, ...],
-    device: str,
-    dtype: str,
+    machine: Machine,
 ) -> ImageBind:
-    """Load a network; whatever it computes in, its scales stay float32."""
-    network = load(load_weights(weights), config, heard).float().to(device)
-    for parts in ("modality_preprocessors", "modality_trunks", "modality_heads"):
-        network.get_submodule(parts).to(dtype_of(dtype))
-    return network
+    """Load a network, if its file is still the one that was checked."""
+    return load(load_checked(weights), weights.path, config, heard, machine)
 
 
 def read_small(path: Path) -> tuple[ImageBindConfig, WordTokenizer]:

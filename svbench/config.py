@@ -13,13 +13,13 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from svbench.compute import Dtype, Machine
 from svbench.errors import ConfigError
 from svbench.limits import RANGES, check_clip, check_distinct, flag
 from svbench.types import Channels, ClipSpec, FrameChoice
 
 Scale = Literal["mini", "paper"]
 Preset = Literal["paper", "official-code"]  # where the paper and its released code differ
-Dtype = Literal["float32", "bfloat16", "float16"]
 # Where a network can compute; "meta" and the like hold no numbers.
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|mps|(cuda|xpu)(:\d{1,3})?)$")]
 DEVICES = "auto, cpu, mps, cuda, cuda:1 or the like"
@@ -58,6 +58,7 @@ class _Config(BaseModel):
     resamples: Annotated[int, _limited("resamples")] = 1000  # of the bootstrap of FVD and FAD
     allow_missing: bool = False
     strict: bool = False  # a column that cannot be filled is an error
+    device: Device = "auto"  # of every network, of systems as of metrics
     # How recorded clips are brought to the judged format: see `svbench.files.media`.
     frame_choice: FrameChoice = "nearest"
     channels: Channels = "mean"
@@ -101,8 +102,8 @@ class RunConfig(_Config):
     gamma: tuple[Gamma, ...] = ()  # a row for each; none: as `joint_systems` has it
     guidance: tuple[Guidance, Guidance] | None = None  # sound, video; None: the preset's
     # Kernels, precision and the size of a batch decide how sums are rounded.
-    device: Device = "auto"
-    dtype: Dtype = "float32"
+    dtype: Dtype = "float32"  # of the U-Nets
+    scoring_dtype: Dtype = "float32"  # of the networks of metrics
     batch: Annotated[int, _limited("batch")] | None = None  # None: 1, or the miniature's
     compile: bool = False
 
@@ -111,6 +112,11 @@ class RunConfig(_Config):
     def _named_once(cls, names: tuple[str, ...], about: Any) -> tuple[str, ...]:
         check_distinct(flag(about.field_name), names)
         return names
+
+    @property
+    def scoring(self) -> Machine:
+        """Return where and how the networks of metrics compute."""
+        return Machine(self.device, self.scoring_dtype)
 
     @field_validator("gamma")
     @classmethod
@@ -131,6 +137,12 @@ class ScoreConfig(_Config):
     size: tuple[Side, Side] = (256, 256)  # height, width
     sample_rate: Annotated[int, _limited("sample_rate")] = 16000
     pad: bool = False
+    dtype: Dtype = "float32"  # of the networks of metrics
+
+    @property
+    def scoring(self) -> Machine:
+        """Return where and how the networks of metrics compute."""
+        return Machine(self.device, self.dtype)
 
     @field_validator("metrics")
     @classmethod

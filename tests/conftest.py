@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from svbench.cli import app as cli
-from svbench.files import weights
+from svbench.files.weights import published as catalogue
 from svbench.files.weights import structure
 from tests.factories.commands import Command, Outcome
 from tests.factories.weight_server import Server, serving
@@ -53,6 +53,6 @@ def weight_server(
     del published
     with serving() as (handler, address):
         handler.content = write_state(tmp_path / "served.pt").read_bytes()
-        for name, entry in weights.PUBLISHED.items():
-            monkeypatch.setitem(weights.PUBLISHED, name, replace(entry, address=address))
+        for name, entry in catalogue.PUBLISHED.items():
+            monkeypatch.setitem(catalogue.PUBLISHED, name, replace(entry, address=address))
         yield handler

@@ -37,9 +37,10 @@ from transformers import (
 )
 
 from svbench.baselines.joint.ddim import NoiseSchedule
+from svbench.compute import digest_file, load_weights
 from svbench.errors import DataError
 from svbench.files.text import read_object
-from svbench.files.weights import load_state, sha256
+from svbench.files.weights.loading import load_state
 
 # Of two forms of the weights the one that cannot hold code is taken.
 DIFFUSERS_FILES: Final = (
@@ -89,30 +90,9 @@ def load_part(part: Part) -> nn.Module:
         raise DataError(
             f"{part.files[-1]}: found no configuration of a {part.kind} ({_line(error)})"
         ) from error
-    wanted = network.state_dict()
-    state = _as_wanted(load_state(part.weights), wanted)
-    check_weights(wanted, state, part.weights)
-    # Files may be in half precision; what is computed in is chosen later, from whole numbers on.
-    whole = {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
-    network.load_state_dict(whole, assign=True, strict=False)
-    return network.eval().requires_grad_(False)
-
-
-def check_weights(wanted: Mapping[str, Tensor], state: Mapping[str, Tensor], source: Path) -> None:
-    """Refuse weights of other names or shapes; counters may be absent."""
-    needed = {name for name in wanted if not name.endswith(_COUNTERS)}
-    missing, extra = needed - set(state), set(state) - set(wanted)
-    if missing or extra:
-        raise DataError(
-            f"{source}: found {len(state)} weights, expected {len(wanted)}; missing "
-            f"{min(missing, default='none')}, unexpected {min(extra, default='none')}"
-        )
-    for name, tensor in state.items():
-        if tensor.shape != wanted[name].shape:
-            raise DataError(
-                f"{source}: {name} has shape {tuple(tensor.shape)}, "
-                f"expected {tuple(wanted[name].shape)}"
-            )
+    state = _as_wanted(load_state(part.weights), network.state_dict())
+    # Files may be in half precision; what is computed in is chosen later, from float32 on.
+    return load_weights(network, state, part.weights, may_lack=[f"*{n}" for n in _COUNTERS])
 
 
 def find_tokenizer(folder: Path) -> tuple[Path, ...]:
@@ -161,7 +141,7 @@ def digest(files: Iterable[Path]) -> str:
     """Digest files by their names and bytes."""
     whole = hashlib.sha256()
     for path in files:
-        whole.update(f"{path.name} {sha256(path)}\n".encode())
+        whole.update(f"{path.name} {digest_file(path)}\n".encode())
     return whole.hexdigest()
 
 

@@ -38,9 +38,10 @@ from svbench.baselines.joint.mixers import MixerKind
 from svbench.baselines.joint.model import JointModel
 from svbench.baselines.joint.pair import Modal
 from svbench.baselines.joint.unet import JointConfig, JointUNet
+from svbench.compute import CPU, Machine, load_weights
 from svbench.errors import ConfigError, DataError
 from svbench.files.text import read_object
-from svbench.files.weights import load_state
+from svbench.files.weights.loading import load_state
 
 INDEX: Final = "model_index.json"
 PIPELINE: Final = "VideoAudioGenWithSVGPipeline"
@@ -48,7 +49,6 @@ RELEASED_JOINT: Final = "unet_svg"
 RELEASED_CLASS: Final = "UNetModelSVG"
 JOINT: Final = "joint"
 BASES: Final = "bases.json"
-PROCESSOR: Final = torch.device("cpu")
 
 # Subfolder of the joint forms -> class; the last letter tells the modality.
 NETWORKS: Final[Mapping[str, str]] = {
@@ -104,14 +104,13 @@ class Found:
             found["motion"] = components.digest(self.motion.files)
         return found | ({JOINT: components.digest(self.added)} if self.added else {})
 
-    def load(
-        self, place: torch.device = PROCESSOR, dtype: torch.dtype = torch.float32
-    ) -> JointModel:
-        """Load everything onto a device.
+    def load(self, machine: Machine = CPU) -> JointModel:
+        """Load everything onto a machine.
 
-        U-Nets and the pictures' autoencoder, where the time goes, get the precision that is asked
-        for; the text encoders, sound's autoencoder and the vocoder stay in float32.
+        U-Nets and the pictures' autoencoder, where the time goes, get the machine's dtype; the
+        text encoders, sound's autoencoder and the vocoder stay in float32.
         """
+        place, dtype = machine.place, machine.torch_dtype
         digests = self.weights()
         built: dict[str, Any] = {
             name: components.load_part(part) for name, part in self.networks.items()
@@ -146,7 +145,7 @@ class Found:
         added = joint.added
         theirs = load_state(self.added[0])
         ours = sony.from_released(theirs, added.state_dict(), self.config, str(self.added[0]))
-        added.load_state_dict({name: tensor.float() for name, tensor in ours.items()})
+        load_weights(added, ours, self.added[0])
         return joint
 
 
@@ -308,7 +307,5 @@ def _moving(pictures: Any, motion: Part) -> UNetMotionModel:
             f"({str(error).splitlines()[0]}), expected one of the same blocks"
         ) from error
     state = {**pictures.state_dict(), **adapter.state_dict()}
-    components.check_weights(unet.state_dict(), state, motion.weights)
-    unet.load_state_dict(state, assign=True)
-    made: UNetMotionModel = unet.eval().requires_grad_(False)
+    made: UNetMotionModel = load_weights(unet, state, motion.weights)
     return made

@@ -19,9 +19,10 @@ from torch import Tensor
 
 from svbench.baselines.joint.pair import Modal
 from svbench.baselines.joint.unet import JointConfig, JointUNet
+from svbench.compute import load_weights
 from svbench.errors import DataError
 from svbench.files.text import REASON, read_object, shown
-from svbench.files.weights import load_state
+from svbench.files.weights.loading import load_state
 from svbench.files.writing import write_text
 
 CONFIG: Final = "config.json"
@@ -64,20 +65,4 @@ def load_config(folder: Path) -> JointConfig:
 def load_joint(folder: Path, joint: JointUNet) -> None:
     """Give a joint model the weights of a folder; connectors and mixers must all be there."""
     path = folder / WEIGHTS
-    state = load_state(path)
-    wanted = joint.state_dict()
-    needed = {name for name in wanted if not name.startswith("unets.")}
-    unknown, missing = set(state) - set(wanted), needed - set(state)
-    if unknown or missing:
-        raise DataError(
-            f"{path}: found {len(state)} weights, expected connectors and mixers of "
-            f"{joint.config.mixer}; missing {min(missing, default='none')}, "
-            f"unexpected {min(unknown, default='none')}"
-        )
-    for name, tensor in state.items():
-        if tensor.shape != wanted[name].shape:
-            raise DataError(
-                f"{path}: {name} has shape {tuple(tensor.shape)}, "
-                f"expected {tuple(wanted[name].shape)}"
-            )
-    joint.load_state_dict(state, strict=False)
+    load_weights(joint, load_state(path), path, may_lack=["unets.*"])

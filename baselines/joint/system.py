@@ -18,15 +18,13 @@ M. Ishii et al.: A simple but strong baseline for sounding video generation, arX
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from threading import RLock, get_ident
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -36,16 +34,12 @@ from svbench.baselines.joint.model import JointModel
 from svbench.baselines.joint.pair import Modal
 from svbench.baselines.joint.sampling import SamplerSettings, sample
 from svbench.baselines.joint.text_attention import CaptionAttention
+from svbench.compute import CPU, Machine, digest_settings, inference
 from svbench.errors import ConfigError, DataError, StoppedError
 from svbench.types import Clip, ClipSpec, Request
 
 log = logging.getLogger(__name__)
 
-DTYPES: Final = {
-    "float32": torch.float32,
-    "bfloat16": torch.bfloat16,
-    "float16": torch.float16,
-}
 TITLES: Final[Mapping[MixerKind, str]] = {
     "cmc-pe": "CMC-PE",
     "cross-attention": "cross-attention",
@@ -69,31 +63,6 @@ PRESETS: Final[Mapping[str, Recipe]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """Where and how it is computed; each of these rounds otherwise, so each is on record."""
-
-    device: str = "cpu"  # "auto": a GPU if there is one
-    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
-    batch: int = 1  # clips that are sampled together
-    compiled: bool = False
-    copies: bool = False  # each worker loads a model of its own; for small ones on a processor
-
-    @property
-    def place(self) -> torch.device:
-        """Give the device, or say in one line that it is not there."""
-        if self.device == "auto":
-            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        try:
-            torch.empty(0, device=self.device)
-            return torch.device(self.device)
-        except (RuntimeError, AssertionError) as error:  # an unknown name, or no such device here
-            reason = str(error).splitlines()[0].partition(". ")[0]
-            raise ConfigError(
-                f"--device: found {self.device!r} ({reason}), expected auto, cpu, cuda or the like"
-            ) from error
-
-
 class OnDisk(Protocol):
     """A model that can be described before it is loaded."""
 
@@ -101,8 +70,8 @@ class OnDisk(Protocol):
         """Digest its files, by part."""
         ...
 
-    def load(self, place: torch.device, dtype: torch.dtype) -> JointModel:
-        """Load it onto a device, its U-Nets in this precision."""
+    def load(self, machine: Machine = CPU) -> JointModel:
+        """Load it onto a machine, its U-Nets in the machine's dtype."""
         ...
 
 
@@ -118,22 +87,34 @@ class Joint:
     recipe : Recipe
         a preset, or one changed
     machine : Machine
-        device, precision, batch
+        device, precision, and batch: clips that are sampled together (Default value: 1)
+    compiled : bool
+        whether the U-Nets are compiled by block
+    copies : bool
+        whether each worker loads a model of its own; for small ones on a CPU
     """
 
     def __init__(
-        self, mixer: MixerKind, model: OnDisk, recipe: Recipe, machine: Machine | None = None
+        self,
+        mixer: MixerKind,
+        model: OnDisk,
+        recipe: Recipe,
+        machine: Machine = CPU,
+        *,
+        compiled: bool = False,
+        copies: bool = False,
     ) -> None:
         self._mixer, self._model, self._recipe = mixer, model, recipe
-        self._machine = Machine() if machine is None else machine
-        self._place = self._machine.place
-        self._size = self._machine.batch  # halved where memory is short
+        self._machine, self._compiled, self._copies = machine, compiled, copies
+        self._place = machine.place
+        self._size = machine.batch or 1  # halved where memory is short
         self._loaded: dict[int, JointModel] = {}  # by worker, or one for all
         self._lock = RLock()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel without what was loaded."""
-        return Joint, (self._mixer, self._model, self._recipe, self._machine)
+        make = partial(Joint, compiled=self._compiled, copies=self._copies)
+        return make, (self._mixer, self._model, self._recipe, self._machine)
 
     @property
     def name(self) -> str:
@@ -167,8 +148,8 @@ class Joint:
             "negative caption": self._recipe.negative,
             "dtype": self._machine.dtype,
             "device": self._place.type,
-            "batch": str(self._machine.batch),
-            "compiled": str(self._machine.compiled).lower(),
+            "batch": str(self._machine.batch or 1),
+            "compiled": str(self._compiled).lower(),
             "torch": torch.__version__.partition("+")[0],
             "weights": short_digest(self._model.weights()),
         }
@@ -177,7 +158,7 @@ class Joint:
         """Yield one clip per request, in order; a batch is made when its first is asked for."""
         waiting = list(requests)
         while waiting:
-            with nullcontext() if self._machine.copies else self._lock:
+            with nullcontext() if self._copies else self._lock:
                 clips = self._first_of(waiting, spec)
             waiting = waiting[len(clips) :]
             yield from clips
@@ -212,7 +193,7 @@ class Joint:
     def _made(self, model: JointModel, requests: Sequence[Request], spec: ClipSpec) -> list[Clip]:
         """Make a batch, filled up to its size."""
         filled = [*requests, *[requests[-1]] * (self._size - len(requests))]
-        with _inference(self._place):
+        with inference(self._machine):
             noise = [_noise(model, request.seed, spec) for request in filled]
             start = Modal(*(torch.stack(some).to(self._place) for some in zip(*noise, strict=True)))
             told = self._told(model, [request.caption for request in filled])
@@ -224,7 +205,7 @@ class Joint:
 
     def _told(self, model: JointModel, captions: Sequence[str]) -> Modal[Tensor]:
         """Encode captions, behind as many negative ones if there is guidance."""
-        dtype = DTYPES[self._machine.dtype]
+        dtype = self._machine.torch_dtype
         told = model.captions(captions).map(lambda some: some.to(self._place, dtype))
         if self._recipe.sampler.halves == 1:
             return told
@@ -233,16 +214,16 @@ class Joint:
 
     def _ready(self) -> JointModel:
         """Give the model, loaded and moved at its first use."""
-        worker = get_ident() if self._machine.copies else 0
+        worker = get_ident() if self._copies else 0
         with self._lock:
             if worker not in self._loaded:
-                model = self._model.load(self._place, DTYPES[self._machine.dtype])
+                model = self._model.load(self._machine)
                 if short_digest(model.weights) != self.settings["weights"]:
                     raise DataError(
                         f"{self.name}: found other weights than when the work began; they were "
                         "replaced meanwhile; run the same command again"
                     )
-                if self._machine.compiled:
+                if self._compiled:
                     compile_blocks(model.joint)
                 self._loaded[worker] = model
             return self._loaded[worker]
@@ -286,8 +267,8 @@ def compile_blocks(joint: nn.Module) -> None:
 
 
 def short_digest(weights: Mapping[str, str]) -> str:
-    """Digest the digests of all parts."""
-    return hashlib.sha256(json.dumps(dict(weights), sort_keys=True).encode()).hexdigest()[:16]
+    """Return one digest of the digests of all parts."""
+    return digest_settings(dict(weights), 16)
 
 
 def _noise(model: JointModel, seed: int, spec: ClipSpec) -> Modal[Tensor]:
@@ -295,14 +276,3 @@ def _noise(model: JointModel, seed: int, spec: ClipSpec) -> Modal[Tensor]:
     random = torch.Generator().manual_seed(seed)
     sound = torch.randn(model.audio.shape(spec), generator=random)
     return Modal(sound, torch.randn(model.video.shape(spec), generator=random))
-
-
-@contextmanager
-def _inference(place: torch.device) -> Iterator[None]:
-    """Compute without gradients; on a GPU by algorithms that always round alike, never in TF32."""
-    with torch.inference_mode():
-        if place.type != "cuda":
-            yield
-            return
-        with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
-            yield

@@ -32,9 +32,10 @@ from svbench.baselines.miniature.audio_codec import AudioCodec
 from svbench.baselines.miniature.captions import Captioner
 from svbench.baselines.miniature.nets import SCHEDULES, Design, joint_unet
 from svbench.baselines.miniature.video_codec import codec_for
+from svbench.compute import CPU, Machine, digest_file, load_weights
 from svbench.errors import DataError
 from svbench.files.text import REASON, read_json, read_object, shown
-from svbench.files.weights import load_state, sha256
+from svbench.files.weights.loading import load_state
 from svbench.files.writing import write_text
 
 FOLDER: Final = Path(__file__).parent
@@ -69,12 +70,11 @@ class Shipped:
         """Digest its files, after comparing them with the record."""
         return verified(self.files, self.folder)
 
-    def load(self, place: torch.device, dtype: torch.dtype) -> JointModel:
-        """Load it; the codecs and the text encoder stay on the processor."""
+    def load(self, machine: Machine = CPU) -> JointModel:
+        """Load it onto a machine; the codecs and the text encoder stay on the CPU, in float32."""
         digests = self.weights()
         model = assemble(self.mixer, self.folder)
-        put(model.joint, self.folder / f"{self.mixer}.safetensors")
-        model.joint.eval().requires_grad_(False).to(place, dtype)
+        put(model.joint, self.folder / f"{self.mixer}.safetensors", machine)
         return JointModel(
             model.joint, model.schedules, model.audio, model.video, model.captions, digests
         )
@@ -101,7 +101,7 @@ def verified(names: Iterable[str], folder: Path = FOLDER) -> dict[str, str]:
     found = {}
     for name in names:
         file = folder / name
-        found[name] = sha256(file) if file.is_file() else "no file"
+        found[name] = digest_file(file) if file.is_file() else "no file"
         if found[name] != wanted.get(name):
             raise DataError(
                 f"{file}: found {found[name]}, expected {shown(wanted.get(name))} as in {RECORD}"
@@ -121,7 +121,7 @@ def assemble(mixer: MixerKind, folder: Path = FOLDER) -> JointModel:
     captions = Captioner(read_words(folder / WORDS))
     put(captions.encoder, folder / ENCODER)
     schedules = SCHEDULES.map(lambda usual, by: replace(usual, clearer=by), design.clearer)
-    digests = {name: sha256(folder / name) for name in ENCODERS}
+    digests = {name: digest_file(folder / name) for name in ENCODERS}
     joint = joint_unet(mixer, design.widths)
     return JointModel(joint, schedules, audio, video, captions, digests)
 
@@ -155,14 +155,9 @@ def read_design(folder: Path) -> Design:
         ) from error
 
 
-def put(network: Any, path: Path) -> None:
-    """Give a network the weights of a file, for inference."""
-    state = _whole(load_state(path))
-    wanted = network.state_dict()
-    if {k: v.shape for k, v in state.items()} != {k: v.shape for k, v in wanted.items()}:
-        raise DataError(f"{path}: found weights of another network, expected those of this version")
-    network.load_state_dict({k: v.to(wanted[k].dtype) for k, v in state.items()})
-    network.eval().requires_grad_(False)
+def put(network: nn.Module, path: Path, machine: Machine = CPU) -> None:
+    """Load the weights that `write` wrote into a network, for inference on a machine."""
+    load_weights(network, _whole(load_state(path)), path, machine=machine)
 
 
 def write(network: nn.Module, path: Path, *, bits: int = 16) -> None:

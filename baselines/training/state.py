@@ -28,7 +28,7 @@ from svbench.baselines.checkpoints.ours import WEIGHTS, save_joint
 from svbench.baselines.joint.unet import JointUNet
 from svbench.errors import ConfigError, DataError
 from svbench.files.text import read_object
-from svbench.files.weights import load_state
+from svbench.files.weights.loading import load_state
 from svbench.files.writing import writing_to
 
 CHECKPOINTS: Final = "checkpoints"

@@ -19,8 +19,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
+from svbench.compute import digest_file
 from svbench.errors import ConfigError, DataError
-from svbench.files.seals import digest_file
 from svbench.files.text import read_object, shown
 from svbench.metrics.avalign.events import DETECTORS, Detectors
 from svbench.metrics.avalign.impacts import ImpactModel
@@ -63,7 +63,7 @@ def read_detectors(path: Path) -> Detectors:
     if strange:
         expected = ", ".join((*PARTS, IMPACTS))
         raise DataError(f"{path}: found {shown(strange[0])!r}, expected {expected} alone")
-    digest = _sha256(path)
+    digest = digest_file(path, WHAT)
     stem = re.sub(r"[^\w.-]", "_", path.stem)
     parts = {part: _part(path, part, best[part]) for part in PARTS if part in best}
     if IMPACTS in best:
@@ -119,10 +119,3 @@ def _alike(value: Any, usual: Any) -> bool:
         number = isinstance(value, int | float) and not isinstance(value, bool)
         return number and math.isfinite(value)
     return type(value) is type(usual)
-
-
-def _sha256(path: Path) -> str:
-    try:
-        return digest_file(path)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}), expected {WHAT}") from error

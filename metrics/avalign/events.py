@@ -26,8 +26,6 @@ and FLOW has one row for each frame that the model looks at.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import IntEnum
@@ -38,6 +36,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
+from svbench.compute import digest_settings, minor_version
 from svbench.errors import ScoreError
 from svbench.metrics.avalign.impact_model import IMPACT_MODEL
 from svbench.metrics.avalign.impacts import MOTION_VERSION, ImpactModel, motion_of
@@ -140,16 +139,15 @@ class AVEvents:
             "detectors": self.detectors.settings,
             "view": self.view,
             "code": CODE_VERSION,
-            "librosa": _minor(version("librosa")),
-            "opencv": _minor(cv2.getVersionString()),
+            "librosa": minor_version(version("librosa")),
+            "opencv": minor_version(cv2.getVersionString()),
         }
         if self.detectors.impacts is not None:
             decides["motion"] = MOTION_VERSION
         if self.view == "native":  # frames have time stamps of their own
             decides["times"] = NATIVE_VERSION
-        digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
         view = "" if self.view == "conformed" else f"-{self.view}"
-        return f"av-events-{self.detectors.name}{view}-{digest[:10]}"
+        return f"av-events-{self.detectors.name}{view}-{digest_settings(decides, 10)}"
 
     def __call__(self, clips: Sequence[Clip], captions: Sequence[str]) -> list[Values]:
         """Give one block of rows per clip; the captions do not matter."""
@@ -272,8 +270,3 @@ def _read(request_id: str, rows: NDArray[np.float64]) -> ClipEvents:
         peaks=of(Kind.PEAK),
         motion=of(Kind.FLOW),
     )
-
-
-def _minor(release: str) -> str:
-    """Give "4.12" of "4.12.0.88"."""
-    return ".".join(release.split(".")[:2])

@@ -57,8 +57,6 @@ References
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -68,6 +66,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from svbench.compute import digest_settings, minor_version
 from svbench.errors import ScoreError
 from svbench.intervals import METHOD, Interval
 from svbench.metrics.avalign.impact_model import IMPACT_MODEL
@@ -130,11 +129,10 @@ class Trajectories:
             "view": self.view,
             "code": [CODE_VERSION, MOTION_VERSION],
             "onsets": repr(ONSETS),
-            "librosa": ".".join(version("librosa").split(".")[:2]),
-            "opencv": ".".join(cv2.getVersionString().split(".")[:2]),
+            "librosa": minor_version(version("librosa")),
+            "opencv": minor_version(cv2.getVersionString()),
         }
-        digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
-        return f"trajectories-{self.view}-{digest[:10]}"
+        return f"trajectories-{self.view}-{digest_settings(decides, 10)}"
 
     def __call__(self, clips: Sequence[Clip], captions: Sequence[str]) -> list[Values]:
         """Extract one block of rows (kind, time, value) per clip; captions do not matter."""

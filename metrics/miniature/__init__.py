@@ -20,9 +20,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from svbench.compute import CPU, Machine, digest_file
 from svbench.errors import ConfigError, DataError
 from svbench.files.text import REASON, read_object, shown
-from svbench.files.weights import WeightFile, sha256
+from svbench.files.weights.loading import WeightFile
 from svbench.metrics import fad as fads
 from svbench.metrics import fvd as fvds
 from svbench.metrics.frechet import Frechet
@@ -62,7 +63,7 @@ def weight_file(name: str, folder: Path = FOLDER) -> WeightFile:
     record = read_object(folder / RECORD, "the sha256 of the networks' files")
     try:
         wanted = record["sha256"][path.name]
-        found = sha256(path)
+        found = digest_file(path)
     except (OSError, KeyError, TypeError) as error:
         raise DataError(
             f"{path}: cannot be verified ({shown(repr(error), REASON)}), expected the file and "
@@ -73,7 +74,14 @@ def weight_file(name: str, folder: Path = FOLDER) -> WeightFile:
     return WeightFile(f"miniature-{name}", path, found)
 
 
-def fvd(protocol: str, *, resamples: int = 200, seed: int = 0, folder: Path = FOLDER) -> FVD:
+def fvd(
+    protocol: str,
+    *,
+    machine: Machine = CPU,
+    resamples: int = 200,
+    seed: int = 0,
+    folder: Path = FOLDER,
+) -> FVD:
     """Build FVD on the small I3D."""
     if protocol not in fvds.PROTOCOLS:
         raise ConfigError(
@@ -83,6 +91,7 @@ def fvd(protocol: str, *, resamples: int = 200, seed: int = 0, folder: Path = FO
     metric = fvds.fvd(
         replace(fvds.PROTOCOLS[protocol], weights=weights.name),
         weights,
+        machine=machine,
         width=I3D_WIDTH,
         classes=I3D_CLASSES,
         size=I3D_SIZE,
@@ -94,11 +103,19 @@ def fvd(protocol: str, *, resamples: int = 200, seed: int = 0, folder: Path = FO
     )
 
 
-def fad(protocol: str, *, resamples: int = 200, seed: int = 0, folder: Path = FOLDER) -> Frechet:
+def fad(
+    protocol: str,
+    *,
+    machine: Machine = CPU,
+    resamples: int = 200,
+    seed: int = 0,
+    folder: Path = FOLDER,
+) -> Frechet:
     """Build FAD on the small VGGish."""
     metric = fads.fad(
         protocol,
         weight_file("vggish", folder),
+        machine=machine,
         width=VGGISH_WIDTH,
         resamples=resamples,
         seed=seed,
@@ -112,6 +129,7 @@ def ib(
     kind: IBKind,
     protocol: str,
     *,
+    machine: Machine = CPU,
     folder: Path = FOLDER,
 ) -> IB:
     """Build IB-AV, IB-TA or IB-TV on the small ImageBind; the three share their embeddings."""
@@ -121,7 +139,7 @@ def ib(
         )
     config, words = read_small(weight_file("imagebind-sizes", folder).path)
     extractor = ImageBindEmbeddings(
-        weight_file("imagebind", folder), IB_PROTOCOLS[protocol], words, config
+        weight_file("imagebind", folder), IB_PROTOCOLS[protocol], words, config, machine
     )
     return IB(kind, extractor, network="miniature")
 

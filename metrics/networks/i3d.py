@@ -34,18 +34,23 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from svbench.compute import load_weights
 from svbench.errors import ScoreError
 
 CLASSES: Final = 400  # Kinetics-400
 SIZE: Final = 224  # px, height and width of the published network's input
 LEAST_FRAMES: Final = 9  # four halvings must leave the two places in time that the last pool joins
 EPS: Final = 1e-3  # of batch norm, as trained; the copies with 1e-5 are wrong by a few per cent
+
+# Counters of batch norm, absent in files older than PyTorch 0.4.1; inference does not read them.
+MAY_LACK: Final = ("*.num_batches_tracked",)
 
 _ROUND: Final = 4  # channels are a multiple of this at any width
 
@@ -229,6 +234,23 @@ def piergiaj_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     if not any(name.startswith(_HASSONY) for name in state):
         return dict(state)
     return {_renamed(name): tensor for name, tensor in state.items()}
+
+
+def load(
+    state: Mapping[str, Tensor],
+    source: Path,
+    *,
+    classes: int = CLASSES,
+    width: float = 1.0,
+    eps: float = EPS,
+) -> I3D:
+    """Build the network with the weights of a checkpoint, in either naming; float32 on the CPU.
+
+    Raises DataError, which names the file `source`, for the checkpoint of another network.
+    """
+    with torch.device("meta"):  # no time for random weights that are not kept
+        network = I3D(classes, width, eps)
+    return load_weights(network, piergiaj_names(state), source, may_lack=MAY_LACK)
 
 
 def _renamed(name: str) -> str:

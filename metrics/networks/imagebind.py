@@ -32,13 +32,15 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
-from svbench.errors import ConfigError, DataError
+from svbench.compute import CPU, Machine, check_weights, load_weights
+from svbench.errors import ConfigError
 from svbench.metrics.networks.imagebind_parts import (
     EPSILON,
     PatchStem,
@@ -61,7 +63,6 @@ UNUSED_PATCH: Final = 16  # px, of depth and heat pictures of 224 px
 UNUSED_TOKENS: Final = (224 // UNUSED_PATCH) ** 2 + 1
 # First values of log_logit_scale: text learns it, the others keep it.
 SCALES: Final = {"text": 1 / 0.07, "audio": 20.0, "depth": 5.0, "thermal": 10.0, "imu": 5.0}
-SHOWN: Final = 3  # names that an error gives
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,27 +226,24 @@ def shapes(config: ImageBindConfig = HUGE) -> dict[str, tuple[int, ...]]:
 
 def load(
     state: Mapping[str, Tensor],
+    source: Path,
     config: ImageBindConfig = HUGE,
     modalities: Iterable[Heard] = HEARD,
+    machine: Machine = CPU,
 ) -> ImageBind:
-    """Build the towers that are asked for, with their weights, ready to embed.
+    """Build the towers of some modalities, with the weights of a checkpoint, on a machine.
 
-    Towers that are not asked for may be absent; what no tower of the configuration knows, or
-    what has another shape, is refused.
+    The towers of other modalities may be absent from the checkpoint. Whatever is computed in,
+    the scales of embeddings stay float32. Raises DataError, which names the file `source`, for
+    unknown or missing weights and for other shapes.
     """
-    with torch.device("meta"):
-        network = ImageBind(config, modalities)
-    known = shapes(config)
-    needed = network.state_dict().keys()
-    absent = sorted(needed - state.keys())
-    strange = sorted(state.keys() - known)
-    other = [n for n, t in state.items() if n in known and tuple(t.shape) != known[n]]
-    for names, what in ((absent, "lacks"), (strange, "holds unknown"), (other, "misshapes")):
-        if names:
-            more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-            raise DataError(
-                f"ImageBind's weights: {what} {', '.join(names[:SHOWN])}{more}; "
-                "is this the checkpoint of another network?"
-            )
-    network.load_state_dict({name: state[name] for name in needed}, assign=True)
-    return network.eval().requires_grad_(False)
+    with torch.device("meta"):  # no time for random weights that are not kept
+        whole, network = ImageBind(config), ImageBind(config, modalities)
+    unused = set(config.modalities) - set(modalities)
+    may_lack = [f"modality_*.{modality}.*" for modality in unused]
+    check_weights(whole.state_dict(), state, source, may_lack=may_lack)
+    needed = {name: state[name] for name in network.state_dict()}
+    load_weights(network, needed, source, machine=replace(machine, dtype="float32"))
+    for parts in ("modality_preprocessors", "modality_trunks", "modality_heads"):
+        network.get_submodule(parts).to(machine.torch_dtype)
+    return network

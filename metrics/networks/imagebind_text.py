@@ -39,7 +39,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svbench.errors import DataError
-from svbench.files.weights import WeightFile
+from svbench.files.weights.loading import WeightFile
 
 CONTEXT: Final = 77  # ids in a row, of CLIP
 MERGES: Final = 48894  # pairs that CLIP joins; its file holds more

@@ -1,41 +1,43 @@
-"""What the networks of this room share: checkpoints read strictly, and one thread at a time.
+"""What extractors on networks share: a network loaded once, inputs in batches, the key's digest.
 
-A network is large and slow to load, so an extractor holds one that is made at its first use.
-Threads of an engine then share it: each waits for its turn, and computes on as many cores as the
-engine gives a worker (`svbench.engines.local`). Sent to another process, what is not yet made is
-made there.
+A network is large and slow to load, so an extractor holds one that is loaded at its first use
+(`Once`). Threads of an engine then share it: each waits for its turn. An extractor that is sent to
+another process loads its network there.
 
-What is said of a clip must not depend on the company it is read in, but a batch of another size
-makes the library choose kernels that round otherwise (I3D: 5e-5 in a logit). So a batch always
-has the same size: one clip's own examples, or `in_full_batches`, where the last is filled up.
+The features of a clip must not depend on the clips that are read beside it, but with another batch
+size the library chooses kernels that round otherwise (I3D: 5e-5 in a logit). So a batch holds one
+clip's own inputs, or always the same number of inputs (`in_full_batches`).
+
+State dicts are loaded by `svbench.compute.load_weights`; a network is called inside
+`svbench.compute.inference`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
-from pathlib import Path
 from threading import Lock
 from typing import Any, Final, Generic, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from svbench.errors import ConfigError, DataError
+from svbench.compute import digest_settings, minor_version
 
-DTYPES: Final = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-
-_COUNTER: Final = "num_batches_tracked"  # absent in files older than PyTorch 0.4.1; never read
+KEY_LETTERS: Final = 10  # of the digest in an extractor's key
 
 T = TypeVar("T")
-N = TypeVar("N", bound=nn.Module)
 
 
 class Once(Generic[T]):
-    """Something costly: made at its first use, then used by one thread at a time."""
+    """A costly object: made at its first use, then used by one thread at a time.
+
+    Parameters
+    ----------
+    make : callable
+        returns the object; must be picklable if the owner is sent to another process
+    """
 
     def __init__(self, make: Callable[[], T]) -> None:
         self._make = make
@@ -44,84 +46,40 @@ class Once(Generic[T]):
 
     @contextmanager
     def use(self) -> Iterator[T]:
-        """Lend it; others wait until it is given back."""
+        """Yield the object; other threads wait until the block is left."""
         with self._lock:
             if not self._made:
                 self._made.append(self._make())
             yield self._made[0]
 
     def __reduce__(self) -> tuple[type[Once[T]], tuple[Callable[[], T]]]:
-        """Travel as the recipe alone."""
+        """Pickle what makes the object, not the object."""
         return type(self), (self._make,)
 
 
-@contextmanager
-def inference(device: str) -> Iterator[None]:
-    """Compute without gradients, and on a GPU in true float32: TF32 keeps three digits only."""
-    with torch.inference_mode():
-        if torch.device(device).type != "cuda":
-            yield
-            return
-        with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
-            yield
-
-
 def in_full_batches(
-    describe: Callable[[Tensor], Tensor], inputs: Iterable[Tensor], size: int
+    network: Callable[[Tensor], Tensor], inputs: Iterable[Tensor], size: int
 ) -> list[Tensor]:
-    """Give one answer per input, always asking for `size` of them at once."""
-    answers: list[Tensor] = []
+    """Return one output per input, from batches that always hold `size` inputs.
+
+    Parameters
+    ----------
+    network : callable
+        maps a batch (size, ...) to outputs (size, ...)
+    inputs : iterable of Tensor
+        all of one shape; the last one fills up the last batch
+    size : int
+        inputs in a batch
+    """
+    outputs: list[Tensor] = []
     waiting = iter(inputs)
     while some := list(islice(waiting, size)):
         filled = [*some, *[some[-1]] * (size - len(some))]
-        answers.extend(describe(torch.stack(filled))[: len(some)])
-    return answers
+        outputs.extend(network(torch.stack(filled))[: len(some)])
+    return outputs
 
 
-def dtype_of(name: str) -> torch.dtype:
-    """Look a data type up by its name."""
-    if name not in DTYPES:
-        raise ConfigError(f"dtype: found {name!r}, expected one of {', '.join(DTYPES)}")
-    return DTYPES[name]
-
-
-def loaded(build: Callable[[], N], state: Mapping[str, Tensor], source: Path) -> N:
-    """Build a network and give it exactly these weights, in float32, for inference."""
-    with torch.device("meta"):  # no time for random weights that are not kept
-        network = build()
-    wanted = network.state_dict()
-    _check_names(wanted, state, source)
-    for name, tensor in state.items():
-        if tensor.shape != wanted[name].shape:
-            raise DataError(
-                f"{source}: {name} has shape {tuple(tensor.shape)}, "
-                f"expected {tuple(wanted[name].shape)}"
-            )
-    network.load_state_dict(dict(state), assign=True)
-    return network.float().eval().requires_grad_(False)
-
-
-def _check_names(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor], source: Path) -> None:
-    """Name the first parameter too many, or the first one missing."""
-    for name in found:
-        if name not in wanted:
-            raise DataError(
-                f"{source}: found weights called {name!r}, expected names like "
-                f"{next(iter(wanted))!r}; is it a checkpoint of another network?"
-            )
-    for name in wanted:
-        if name not in found and not name.endswith(_COUNTER):
-            raise DataError(
-                f"{source}: found {len(found)} weights without {name!r}, expected all {len(wanted)}"
-            )
-
-
-def digest(decides: Mapping[str, Any]) -> str:
-    """Shorten everything that decides an extractor's numbers to ten letters."""
-    text = json.dumps({**decides, "torch": _minor(torch.__version__)}, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:10]
-
-
-def _minor(release: str) -> str:
-    """Give "2.13" of "2.13.0+cpu"."""
-    return ".".join(release.split(".")[:2])
+def digest(settings: Mapping[str, Any]) -> str:
+    """Return the digest of what decides an extractor's features, torch's minor version included."""
+    whole = {**settings, "torch": minor_version(torch.__version__)}
+    return digest_settings(whole, KEY_LETTERS)

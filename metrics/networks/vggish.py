@@ -39,8 +39,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from svbench.compute import CPU, Machine, load_weights
 from svbench.errors import DataError, ScoreError
-from svbench.files.weights import load_state
+from svbench.files.weights.loading import load_state
 
 SAMPLE_RATE: Final = 16000  # Hz
 WINDOW: Final = 400  # samples, 25 ms
@@ -145,6 +146,18 @@ class VGGish(nn.Module):
         # the published weights count places first, channels last
         embeddings: Tensor = self.embeddings(maps.permute(0, 2, 3, 1).flatten(1))
         return embeddings
+
+
+def load(
+    state: Mapping[str, Tensor], source: Path, *, width: float = 1.0, machine: Machine = CPU
+) -> VGGish:
+    """Build the network with the weights of a checkpoint, on a machine.
+
+    Raises DataError, which names the file `source`, for the checkpoint of another network.
+    """
+    with torch.device("meta"):  # no time for random weights that are not kept
+        network = VGGish(width)
+    return load_weights(network, state, source, machine=machine)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from svbench.config import RunConfig
+from svbench.config import RunConfig, ScoreConfig
 from svbench.datasets.scored import REFERENCE, Scored, missing_captions
 from svbench.errors import ConfigError, DataError
 from svbench.limits import flag
@@ -22,10 +22,9 @@ WITH_CAPTIONS: Final = ("ib-ta@", "ib-tv@")  # how columns are called that read 
 SHOWN: Final = 5  # clips that a message names
 # What only models change that sample; reference rows are made of real clips.
 SAMPLING: Final = (
-    *("repeats", "preset", "steps", "gamma", "guidance", "dtype", "batch", "compile"),
-    *("weights", "device"),
+    *("repeats", "preset", "steps", "gamma", "guidance", "dtype", "batch", "compile", "weights"),
 )
-CODEC: Final = ("weights", "device")  # what the row of coded clips reads of these
+CODEC: Final = ("weights",)  # what the row of coded clips reads of these
 
 
 def check_effects(config: RunConfig, rows: Sequence[str], *, joint: bool) -> None:
@@ -40,6 +39,25 @@ def check_effects(config: RunConfig, rows: Sequence[str], *, joint: bool) -> Non
                 f"{flag(name)}: found {_shown(value)}, expected it only beside a joint model; "
                 f"the rows are {', '.join(rows)}"
             )
+
+
+def check_scoring(config: RunConfig | ScoreConfig, columns: Sequence[Metric | Unavailable]) -> None:
+    """Refuse a device that is not there, and a precision that no network of a metric computes in.
+
+    A column that is not available may be one of a network, so it is no reason to refuse.
+    """
+    if config.scoring.device != "auto":
+        _ = config.scoring.place
+    networks = (
+        isinstance(column, Unavailable) or hasattr(column.extractor, "machine")
+        for column in columns
+    )
+    if config.scoring.dtype != "float32" and not any(networks):
+        name = "scoring_dtype" if isinstance(config, RunConfig) else "dtype"
+        raise ConfigError(
+            f"{flag(name)}: found {config.scoring.dtype}, expected it only beside a metric that "
+            f"runs a network; the columns are {', '.join(column.name for column in columns)}"
+        )
 
 
 def check_data(config: RunConfig) -> None:

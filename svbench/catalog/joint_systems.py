@@ -14,14 +14,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-import torch
-
 from svbench.baselines import miniature
 from svbench.baselines.checkpoints.find import HOW_TO_GET, find_models
 from svbench.baselines.coded import Coded
 from svbench.baselines.joint import system as joint
 from svbench.baselines.joint.mixers import MixerKind
 from svbench.baselines.joint.pair import Modal
+from svbench.compute import Machine
 from svbench.config import RunConfig
 from svbench.errors import ConfigError, DataError
 from svbench.protocols import RealClips, System
@@ -55,17 +54,19 @@ def joint_systems(config: RunConfig, names: Sequence[str]) -> list[System]:
 
 def coded(config: RunConfig, clips: RealClips) -> System:
     """Return the row of real clips that went through the codecs of the first joint model."""
-    model, place = find_codec(config)
+    model, machine = find_codec(config)
     digest = joint.short_digest(model.weights())
-    return Coded(clips, lambda: model.load(place, torch.float32), digest)
+    return Coded(clips, lambda: model.load(machine), digest)
 
 
-def find_codec(config: RunConfig) -> tuple[joint.OnDisk, torch.device]:
+def find_codec(config: RunConfig) -> tuple[joint.OnDisk, Machine]:
     """Return the model whose codecs make the row of coded clips, and where they compute."""
     models = _models(config)
     if not models:
         raise DataError(f"--systems codec: found no joint weights, expected {HOW_TO_GET}")
-    return next(iter(models.values())), joint.Machine(config.device).place
+    machine = Machine(config.device)
+    _ = machine.place  # one that is not there is an error before the folder is made
+    return next(iter(models.values())), machine
 
 
 def _models(config: RunConfig) -> Mapping[MixerKind, joint.OnDisk]:
@@ -110,6 +111,6 @@ def _system(
     if config.guidance is not None:
         guidance = Modal(*config.guidance)
     recipe = replace(recipe, sampler=replace(recipe.sampler, guidance=guidance))
-    machine = joint.Machine(config.device, config.dtype, batch or 1, config.compile)
+    machine = Machine(config.device, config.dtype, batch=batch)
     small = config.scale == "mini" and machine.place.type == "cpu"
-    return joint.Joint(mixer, model, recipe, replace(machine, copies=small))
+    return joint.Joint(mixer, model, recipe, machine, compiled=config.compile, copies=small)

@@ -203,9 +203,9 @@ def _needed() -> set[str]:
 
 def _here(name: str) -> str:
     """Return whether a file of weights lies in the folder, or what is wrong with it."""
-    from svbench.files import weights
+    from svbench.files.weights.folder import find
 
     try:
-        return "absent" if weights.find(name) is None else "here"
+        return "absent" if find(name) is None else "here"
     except DataError as error:
         return f"wrong: {error}"

@@ -17,7 +17,7 @@ from svbench.types import ClipSpec, Example
 
 if TYPE_CHECKING:
     from svbench.config import RunConfig, ScoreConfig
-    from svbench.files.weights import WeightFile
+    from svbench.files.weights.loading import WeightFile
     from svbench.metrics.avalign.score import Variant
     from svbench.metrics.imagebind_scores import IBKind
     from svbench.protocols import Metric, RealClips, System
@@ -177,12 +177,12 @@ def _protocol(option: str, usual: str, config: RunConfig | ScoreConfig) -> tuple
 
 def _weights(*names: str) -> list[WeightFile] | str:
     """Give files of weights, or the reason why a cell stays empty."""
-    from svbench.files import weights
+    from svbench.files.weights.folder import find, weights_folder
 
-    found = {name: weights.find(name) for name in names}
+    found = {name: find(name) for name in names}
     absent = " ".join(name for name, file in found.items() if file is None)
     if absent:
-        return f"no weights in {weights.folder()}; get them by: svbench weights fetch {absent}"
+        return f"no weights in {weights_folder()}; get them by: svbench weights fetch {absent}"
     return [file for file in found.values() if file is not None]
 
 
@@ -200,8 +200,8 @@ def _fvd(option: str, config: RunConfig | ScoreConfig) -> Metric | Unavailable:
     if isinstance(reason, str):
         return Unavailable(f"fvd@{protocol}", f"FVD ({protocol})", "lower", reason)
     if small:
-        return miniature.fvd(protocol, resamples=draws, seed=config.seed)
-    return fvd.fvd(protocol, *files, resamples=draws, seed=config.seed)
+        return miniature.fvd(protocol, machine=config.scoring, resamples=draws, seed=config.seed)
+    return fvd.fvd(protocol, *files, machine=config.scoring, resamples=draws, seed=config.seed)
 
 
 def _fad(option: str, config: RunConfig | ScoreConfig) -> Metric | Unavailable:
@@ -212,11 +212,11 @@ def _fad(option: str, config: RunConfig | ScoreConfig) -> Metric | Unavailable:
     known(fad.PROTOCOLS, protocol, "metrics fad")
     draws = min(config.resamples, FRECHET_RESAMPLES)
     if small:
-        return miniature.fad(protocol, resamples=draws, seed=config.seed)
+        return miniature.fad(protocol, machine=config.scoring, resamples=draws, seed=config.seed)
     files = _weights("vggish")
     if isinstance(files, str):
         return Unavailable(f"fad@{protocol}", f"FAD ({protocol})", "lower", files)
-    return fad.fad(protocol, *files, resamples=draws, seed=config.seed)
+    return fad.fad(protocol, *files, machine=config.scoring, resamples=draws, seed=config.seed)
 
 
 def _ib(kind: IBKind) -> Build:
@@ -230,7 +230,7 @@ def _ib(kind: IBKind) -> Build:
         protocol = known(imagebind_inputs.PROTOCOLS, name, f"metrics {kind}")
         if small:
             folder = miniature.IB_FOLDERS.get(getattr(config, "dataset", ""), miniature.FOLDER)
-            return miniature.ib(kind, name, folder=folder)
+            return miniature.ib(kind, name, machine=config.scoring, folder=folder)
         files = _weights("imagebind", "clip-bpe")
         if isinstance(files, str) and kind == "ib-av":  # which reads no captions
             files = _weights("imagebind")
@@ -238,7 +238,9 @@ def _ib(kind: IBKind) -> Build:
             return Unavailable(f"{kind}@{name}", f"{kind.upper()} ({name})", "higher", files)
         network, *vocabulary = files
         words = ClipTokenizer(vocabulary[0]) if vocabulary else None
-        extractor = imagebind_scores.ImageBindEmbeddings(network, protocol, words)
+        extractor = imagebind_scores.ImageBindEmbeddings(
+            network, protocol, words, machine=config.scoring
+        )
         return imagebind_scores.IB(kind, extractor)
 
     return build
@@ -357,10 +359,11 @@ def _columns(
     names: Sequence[str], config: RunConfig | ScoreConfig
 ) -> tuple[Metric | Unavailable, ...]:
     """Build the metrics; with --strict, one that cannot be built is an error."""
+    from svbench.catalog.checks import check_scoring
     from svbench.limits import check_distinct
     from svbench.walk.plan import Unavailable
 
-    columns = []
+    columns: list[Metric | Unavailable] = []
     for name in names:
         base, at, option = name.partition("@")
         if at and not option:
@@ -379,6 +382,7 @@ def _columns(
             raise DataError(f"--strict: {column.title} cannot be computed: {column.reason}")
         columns.append(column)
     check_distinct("--metrics", [column.name for column in columns])  # fvd, and its usual protocol
+    check_scoring(config, columns)
     return tuple(columns)
 
 

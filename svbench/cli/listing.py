@@ -27,11 +27,11 @@ def metrics(json: Json = False) -> None:
     Example: svbench list metrics
     """
     from svbench.catalog import listing
-    from svbench.files import weights
+    from svbench.files.weights.folder import weights_folder
 
     found = listing.metrics()
     lines = [line for entry in found for line in _metric(entry)]
-    where = f"weights lie in {weights.folder()}; get them by: svbench weights fetch NAME"
+    where = f"weights lie in {weights_folder()}; get them by: svbench weights fetch NAME"
     _print(found, json, [*lines, (0, where)])
 
 

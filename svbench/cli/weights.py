@@ -14,7 +14,8 @@ from svbench.cli.parsing import path_argument
 from svbench.errors import DataError
 
 if TYPE_CHECKING:
-    from svbench.files.weights import Checked, Published
+    from svbench.files.weights.folder import Checked
+    from svbench.files.weights.published import Published
 
 app = typer.Typer(
     help="List, fetch, verify and import the weights of other people's networks.",
@@ -29,11 +30,12 @@ def list_weights() -> None:
 
     Example: svbench weights list
     """
-    from svbench.files import weights as store
+    from svbench.files.weights import folder as store
+    from svbench.files.weights import published
 
-    typer.echo(f"weights in {store.folder()}")
+    typer.echo(f"weights in {store.weights_folder()}")
     problems = []
-    for name, known in store.PUBLISHED.items():
+    for name, known in published.PUBLISHED.items():
         try:
             found = store.find(name)
             here = f"yes, sha256 {found.sha256[:12]}" if found else "no"
@@ -56,9 +58,10 @@ def fetch(
 
     Example: svbench weights fetch i3d vggish
     """
-    from svbench.files import weights as store
+    from svbench.files.weights import folder as store
+    from svbench.files.weights import published
 
-    for known in [store.entry(name) for name in names]:  # a wrong name before gigabytes
+    for known in [published.entry(name) for name in names]:  # a wrong name before gigabytes
         if offline:
             typer.echo(f"{known.name}: {store.require(known.name).path}")
             continue
@@ -71,7 +74,7 @@ def _with_bar(known: Published) -> Checked:
     """Fetch a file under a bar."""
     from rich.progress import DownloadColumn, Progress
 
-    from svbench.files import weights as store
+    from svbench.files.weights import folder as store
 
     with Progress(*Progress.get_default_columns(), DownloadColumn()) as bars:
         task = bars.add_task(known.file, total=known.size)
@@ -87,10 +90,11 @@ def verify() -> None:
 
     Example: svbench weights verify
     """
-    from svbench.files import weights as store
+    from svbench.files.weights import folder as store
+    from svbench.files.weights import published
 
     problems = []
-    for name in store.PUBLISHED:
+    for name in published.PUBLISHED:
         try:
             found = store.verify(name)
             typer.echo(f"{name}: {found.standing if found else 'absent'}")
@@ -110,7 +114,7 @@ def import_file(
 
     Example: svbench weights import imagebind ~/imagebind_huge.pth
     """
-    from svbench.files import weights as store
+    from svbench.files.weights import folder as store
 
     _print(store.put(name, file))
 

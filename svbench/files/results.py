@@ -17,8 +17,9 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from svbench.compute import digest_file
 from svbench.errors import DataError
-from svbench.files.seals import digest_file, seal_of
+from svbench.files.seals import seal_of
 from svbench.files.text import (
     REASON,
     csv_text,
@@ -170,10 +171,7 @@ def scores_file(path: Path) -> Path:
 def _sha256(file: Path) -> str:
     if not file.is_file():  # a pipe would wait for somebody to write
         raise DataError(f"{file}: found no regular file, expected scores")
-    try:
-        return digest_file(file)
-    except OSError as error:
-        raise DataError(f"{file}: cannot be read ({error.strerror}), expected scores") from error
+    return digest_file(file, "scores")
 
 
 def judged_how(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,19 +8,17 @@ hand, not against somebody who computes it anew.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
+
+from svbench.compute import digest_settings
 
 SEAL: Final = "seal"
 
 
 def seal_of(record: Any) -> str:
     """Return the digest of what a record says; the order of keys does not count."""
-    text = json.dumps(record, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return digest_settings(record, compact=True)
 
 
 def sealed(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -32,9 +30,3 @@ def unsealed(found: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return a record without its seal; None if it has none or another."""
     record = {key: value for key, value in found.items() if key != SEAL}
     return record if found.get(SEAL) == seal_of(record) else None
-
-
-def digest_file(path: Path) -> str:
-    """Hash the bytes of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -28,10 +28,10 @@ from typing import Any
 
 import numpy as np
 
+from svbench.compute import digest_file
 from svbench.errors import ConfigError, DataError, StoppedError
 from svbench.files import media
 from svbench.files.feature_store import FeatureStore
-from svbench.files.seals import digest_file
 from svbench.files.text import read_jsonl
 from svbench.files.writing import replacing, write_text
 from svbench.types import (

@@ -29,6 +29,7 @@ from svbench.baselines.training.presets import preset_settings, steps_of
 from svbench.baselines.training.settings import TrainSettings
 from svbench.catalog.checks import check_data
 from svbench.catalog.plans import DATASETS, known
+from svbench.compute import Machine
 from svbench.config import RunConfig
 from svbench.errors import ConfigError
 from svbench.files.writing import write_text
@@ -196,4 +197,4 @@ def base_model(scale: str, mixer: MixerKind, named: Mapping[str, str], *, cpu: b
         miniature.verified(miniature.SHARED)
         return miniature.assemble(mixer)
     here = PartialState(cpu=cpu)
-    return find_bases({**PAPER_BASES, **named}, JointConfig(mixer)).load(here.device)
+    return find_bases({**PAPER_BASES, **named}, JointConfig(mixer)).load(Machine(str(here.device)))

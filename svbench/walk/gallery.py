@@ -25,6 +25,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from svbench.compute import digest_file
 from svbench.config import ScoreConfig
 from svbench.datasets.ids import check_name
 from svbench.datasets.scored import load_scored
@@ -34,7 +35,6 @@ from svbench.files import media
 from svbench.files.clip_view import ClipView, Gallery, Motion, dump_view, load_view
 from svbench.files.feature_store import clip_key
 from svbench.files.results import load_settings
-from svbench.files.seals import digest_file
 from svbench.files.store import Store, digest_set, file_name, read_sample
 from svbench.files.text import read_jsonl
 from svbench.files.writing import replacing, write_bytes, write_text

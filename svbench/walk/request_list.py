@@ -16,10 +16,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from svbench.compute import digest_file
 from svbench.engines.local import Engine
 from svbench.errors import DataError
 from svbench.files.results import Asked
-from svbench.files.seals import digest_file
 from svbench.files.text import is_plain
 from svbench.types import Example, Recording
 

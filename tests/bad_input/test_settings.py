@@ -112,6 +112,20 @@ BAD_SETTINGS = {
     f"{RUN} --device gpu": "--device: found 'gpu', expected auto, cpu, mps, cuda, cuda:1 or",
     f"{RUN} --device cuda:77": "--device: found 'cuda:77' (",
     f"{RUN} --systems codec --device cuda:77": "--device: found 'cuda:77' (",
+    f"{RUN} --systems real,shuffled --device cuda:77": "--device: found 'cuda:77' (",
+    f"{SWEEP} --device cuda:77": "--device: found 'cuda:77' (",
+    f"{SCORE} --device cuda:77": "--device: found 'cuda:77' (",
+    f"{SCORE} --metrics synchrony --device cuda:77": "--device: found 'cuda:77' (",
+    f"{SCORE} --device gpu": "--device: found 'gpu', expected auto, cpu, mps, cuda, cuda:1 or",
+    f"{SCORE} --dtype int8": "--dtype: found 'int8', expected 'float32', 'bfloat16' or 'float16'",
+    f"{RUN} --scoring-dtype int8": "--scoring-dtype: found 'int8', expected 'float32', 'bfloat",
+    f"{SWEEP} --scoring-dtype int8": "--scoring-dtype: found 'int8', expected 'float32', 'bflo",
+    f"{SCORE} --metrics synchrony --dtype bfloat16": (
+        "--dtype: found bfloat16, expected it only beside a metric that runs a network"
+    ),
+    f"{RUN} --metrics synchrony --scoring-dtype bfloat16": (
+        "--scoring-dtype: found bfloat16, expected it only beside a metric that runs a network"
+    ),
     f"{TRAIN} --mixer sum": "--mixer: found 'sum', expected one of cmc-pe",
     f"{TRAIN} --precision fp8": "--precision: found 'fp8', expected one of no, bf16, fp16",
     # --- paths: empty, or of the wrong kind
@@ -145,7 +159,6 @@ BAD_SETTINGS = {
     f"{RUN} --systems real,shuffled --steps 5": f"--steps: found 5, {NO_JOINT}",
     f"{RUN} --systems real,shuffled --guidance 1,2": f"--guidance: found 1.0, 2.0, {NO_JOINT}",
     f"{RUN} --systems real,shuffled --weights x": f"--weights: found x, {NO_JOINT}",
-    f"{RUN} --systems real,shuffled --device cpu": f"--device: found cpu, {NO_JOINT}",
     f"{RUN} --systems real,shuffled --dtype bfloat16": f"--dtype: found bfloat16, {NO_JOINT}",
     f"{RUN} --systems real,shuffled --batch 2": f"--batch: found 2, {NO_JOINT}",
     f"{RUN} --systems real,shuffled --compile": f"--compile: found True, {NO_JOINT}",

@@ -19,7 +19,7 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from svbench.files import weights
+from svbench.files.weights import folder as weights
 from tests.factories.commands import Command
 from tests.factories.weights import MOST, make_state, placed, write_state
 
@@ -219,7 +219,7 @@ def test_what_is_something_else_is_one_line_and_the_old_file_stays(
     if name == "words":
         good.write_bytes(PAIRS)
     weights.put(name, good)
-    before, record = weights.find(name), (weights.folder() / "digests.json").read_bytes()
+    before, record = weights.find(name), (weights.weights_folder() / "digests.json").read_bytes()
     make, message = {"net": NETWORKS, "words": WORDS}[name][case]
     (tmp_path / "bad.bin").write_bytes(make())
 
@@ -231,7 +231,7 @@ def test_what_is_something_else_is_one_line_and_the_old_file_stays(
     assert weights.find(name) == before
     assert before is not None
     assert before.path.read_bytes() == good.read_bytes()
-    assert (weights.folder() / "digests.json").read_bytes() == record
+    assert (weights.weights_folder() / "digests.json").read_bytes() == record
     assert placed() == {before.path.name, "digests.json"}
 
 
@@ -239,7 +239,7 @@ def test_what_is_something_else_is_one_line_and_the_old_file_stays(
 def test_what_was_put_into_the_folder_by_hand_is_checked_as_well(
     case: str, svbench: Command
 ) -> None:
-    path = weights.folder() / "net.pt"
+    path = weights.weights_folder() / "net.pt"
     path.parent.mkdir(parents=True)
     path.write_bytes(NETWORKS[case][0]())
     for words in (("verify",), ("fetch", "net"), ("fetch", "net", "--offline"), ("list",)):
@@ -251,7 +251,7 @@ def test_what_was_put_into_the_folder_by_hand_is_checked_as_well(
 
 def test_sources_that_are_no_file(svbench: Command, tmp_path: Path) -> None:
     weights.put("net", write_state(tmp_path / "good.pt"))
-    (tmp_path / "link.pt").symlink_to(weights.folder() / "net.pt")
+    (tmp_path / "link.pt").symlink_to(weights.weights_folder() / "net.pt")
     os.mkfifo(tmp_path / "pipe")
     for source, message in {
         "gone.pt": "found nothing there, expected a net",
@@ -262,7 +262,7 @@ def test_sources_that_are_no_file(svbench: Command, tmp_path: Path) -> None:
         problem = svbench("weights", "import", "net", tmp_path / source).problem(3)
         assert message in problem
     assert weights.find("net") is not None
-    (weights.folder() / "other.pt").mkdir()
+    (weights.weights_folder() / "other.pt").mkdir()
     assert "other.pt: found a folder" in svbench("weights", "verify").problem(3)
 
 
@@ -288,7 +288,7 @@ def test_a_damaged_record_is_one_line_and_stays(
     content: str, svbench: Command, tmp_path: Path
 ) -> None:
     weights.put("net", write_state(tmp_path / "good.pt"))
-    record = weights.folder() / "digests.json"
+    record = weights.weights_folder() / "digests.json"
     record.write_bytes(content.encode("utf-8", "surrogateescape"))
     problem = svbench("weights", "fetch", "net", "--offline").problem(3)
     assert problem.startswith(f"{record}: found no record of digests (")

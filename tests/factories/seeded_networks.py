@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from svbench.files.weights import WeightFile, sha256
+from svbench.compute import digest_file
+from svbench.files.weights.loading import WeightFile
 
 SEEDS = (0, 1000)  # of the golden data and of those held out, as their README says
 
@@ -30,7 +31,7 @@ def seeded_vggish(network: nn.Module, seed: int) -> dict[str, Tensor]:
 def write_weights(path: Path, state: Mapping[str, Tensor]) -> WeightFile:
     """Write a safetensors file."""
     save_file(dict(state), path)
-    return WeightFile(path.stem, path, sha256(path))
+    return WeightFile(path.stem, path, digest_file(path))
 
 
 def _i3d(name: str, shape: tuple[int, ...], seed: int) -> Tensor:

@@ -8,8 +8,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from svbench.files import weights
-from svbench.files.weights import WeightFile
+from svbench.compute import digest_file
+from svbench.files.weights.loading import WeightFile
 from svbench.metrics.imagebind_scores import ImageBindEmbeddings
 from svbench.metrics.networks.imagebind import ImageBind, ImageBindConfig
 from svbench.metrics.networks.imagebind_inputs import PROTOCOLS
@@ -46,7 +46,7 @@ def random_weights(folder: Path, config: ImageBindConfig = SMALL, seed: int = 0)
     """Write a checkpoint of random weights."""
     path = folder / f"small-{seed}.safetensors"
     save_file(random_state(config, seed), path)
-    return WeightFile("small", path, weights.sha256(path))
+    return WeightFile("small", path, digest_file(path))
 
 
 def small_extractor(folder: Path, protocol: str = "published") -> ImageBindEmbeddings:

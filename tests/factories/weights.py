@@ -10,8 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from svbench.files import weights
-from svbench.files.weights import Published, structure
+from svbench.files.weights import folder as weights
+from svbench.files.weights import published, structure
+from svbench.files.weights.published import Published
 
 SHAPES = {"stem.weight": (4, 3), "stem.bias": (4,), "head.weight": (2, 4)}
 LEAST, MOST = 100, 200_000  # bytes of a file
@@ -54,12 +55,12 @@ def publish(
         Published("other", "other.pt", address, 3000, "MIT", "another net"),
         Published("words", "words.txt.gz", address, 100, "MIT", "some pairs"),
     ]
-    monkeypatch.setattr(weights, "PUBLISHED", {entry.name: entry for entry in entries})
+    monkeypatch.setattr(published, "PUBLISHED", {entry.name: entry for entry in entries})
     monkeypatch.setenv("SVBENCH_WEIGHTS", str(folder / "weights"))
 
 
 def placed() -> set[str]:
     """Name what lies in the folder, but the locks."""
-    folder = weights.folder()
+    folder = weights.weights_folder()
     files = folder.iterdir() if folder.exists() else ()
     return {file.name for file in files if not file.name.endswith(".lock")}

@@ -12,8 +12,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from svbench.compute import Machine
 from svbench.errors import ConfigError, ScoreError
-from svbench.files.weights import WeightFile
+from svbench.files.weights.loading import WeightFile
 from svbench.metrics.fad import PROTOCOLS, VGGishEmbeddings, examples, fad
 from svbench.metrics.networks.vggish import VGGish
 from svbench.types import Clip, ClipSpec, Features
@@ -116,7 +117,9 @@ def test_the_key_names_all_that_decides(weights: WeightFile) -> None:
         replace(one, weights=replace(weights, sha256="0")),
         replace(one, protocol=PROTOCOLS["audioldm-eval"]),
         replace(one, pca=weights),
-        replace(one, dtype="bfloat16"),
+        replace(one, machine=Machine("cpu", "bfloat16")),
+        replace(one, machine=Machine("meta")),
+        replace(one, machine=Machine("cpu", batch=2)),
         replace(one, width=1 / 16),
         replace(one, view="native"),
     ]
@@ -140,5 +143,3 @@ def test_post_processed_embeddings_are_bytes(weights: WeightFile, tmp_path: Path
 def test_unknown_names_are_refused(weights: WeightFile) -> None:
     with pytest.raises(ConfigError, match="found protocol 'vgg', expected one of torchvggish"):
         fad("vgg", weights)
-    with pytest.raises(ConfigError, match="dtype: found 'half', expected one of float32"):
-        fad("torchvggish", weights, dtype="half")

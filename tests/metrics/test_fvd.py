@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch.nn import functional as F  # noqa: N812
 
+from svbench.compute import Machine
 from svbench.errors import ConfigError, ScoreError
-from svbench.files.weights import WeightFile
+from svbench.files.weights.loading import WeightFile
 from svbench.metrics.fvd import (
     FVD,
     PROTOCOLS,
@@ -219,7 +220,9 @@ def test_the_key_names_all_that_decides(weights: WeightFile) -> None:
         replace(one, protocol=replace(one.protocol, square=24)),
         replace(one, protocol=replace(one.protocol, eps=1e-5)),
         replace(one, protocol=replace(one.protocol, resize="crop")),
-        replace(one, dtype="bfloat16"),
+        replace(one, machine=Machine("cpu", "bfloat16")),
+        replace(one, machine=Machine("meta")),
+        replace(one, machine=Machine("cpu", batch=2)),
         replace(one, width=1 / 8),
         replace(one, size=48),
         replace(one, seed=1),
@@ -237,7 +240,7 @@ def test_bfloat16_answers_roughly_alike(weights: WeightFile) -> None:
     _, one = metric_of("first-16", weights)
     clips = [clip(i) for i in range(4)]
     exact = np.concatenate(one(clips, [""] * 4))
-    rough = np.concatenate(replace(one, dtype="bfloat16")(clips, [""] * 4))
+    rough = np.concatenate(replace(one, machine=Machine("cpu", "bfloat16"))(clips, [""] * 4))
     assert rough.dtype == np.float32
     assert np.abs(rough - exact).max() < 0.1 * exact.std()
 
@@ -245,7 +248,7 @@ def test_bfloat16_answers_roughly_alike(weights: WeightFile) -> None:
 def test_unknown_names_are_refused(weights: WeightFile) -> None:
     with pytest.raises(ConfigError, match="found protocol 'fvd2048', expected one of stylegan-v"):
         fvd("fvd2048", weights)
-    with pytest.raises(ConfigError, match="dtype: found 'half', expected one of float32"):
-        fvd("first-16", weights, dtype="half")
-    with pytest.raises(ConfigError, match="found 'bfloat16', expected float32: i3d-torchscript"):
-        fvd("first-16", replace(weights, name="i3d-torchscript"), dtype="bfloat16")
+    with pytest.raises(ConfigError, match="found dtype 'bfloat16', expected float32: i3d"):
+        fvd(
+            "first-16", replace(weights, name="i3d-torchscript"), machine=Machine("cpu", "bfloat16")
+        )

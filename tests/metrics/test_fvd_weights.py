@@ -16,9 +16,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from svbench.compute import digest_file
 from svbench.errors import ConfigError, DataError, ScoreError
-from svbench.files import weights as store
-from svbench.files.weights import PUBLISHED, WeightFile, load_script, sha256
+from svbench.files.weights import published
+from svbench.files.weights.loading import WeightFile, load_script
+from svbench.files.weights.published import PUBLISHED
 from svbench.metrics.fvd import PROTOCOLS, SCRIPTED, STYLEGAN_V_SPREAD, fvd
 from svbench.metrics.networks.i3d import I3D
 from tests.factories.seeded_networks import seeded_i3d, write_weights
@@ -64,7 +66,7 @@ def write_script(path: Path, columns: int = 0) -> tuple[WeightFile, dict[str, Te
         warnings.simplefilter("ignore")  # torch means to drop the format; the files stay
         traced = torch.jit.trace(network, torch.zeros(1, 3, 16, SIZE, SIZE))
         torch.jit.save(torch.jit.script(Detector(traced, SIZE, columns)), str(path))
-    return WeightFile(SCRIPTED, path, sha256(path)), state
+    return WeightFile(SCRIPTED, path, digest_file(path)), state
 
 
 @pytest.fixture
@@ -77,7 +79,7 @@ def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[WeightFile,
 
 def record(monkeypatch: pytest.MonkeyPatch, file: WeightFile) -> None:
     known = replace(PUBLISHED[file.name], others=file.sha256)
-    monkeypatch.setitem(store.PUBLISHED, file.name, known)
+    monkeypatch.setitem(published.PUBLISHED, file.name, known)
 
 
 # --- which weights -------------------------------------------------------------------------------
@@ -169,7 +171,7 @@ def test_a_recorded_file_that_is_no_script_is_one_line(
 ) -> None:
     path = tmp_path / "i3d_torchscript.pt"
     path.write_bytes(b"PK\x03\x04 no archive")
-    file = WeightFile(SCRIPTED, path, sha256(path))
+    file = WeightFile(SCRIPTED, path, digest_file(path))
     record(monkeypatch, file)
     with pytest.raises(DataError, match="found no readable network"):
         load_script(file)

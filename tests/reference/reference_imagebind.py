@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from svbench.files.weights import WeightFile, sha256
+from svbench.compute import digest_file
+from svbench.files.weights.loading import WeightFile
 from svbench.metrics.networks.imagebind import ImageBindConfig, load
 from svbench.metrics.networks.imagebind_inputs import fbank
 from svbench.metrics.networks.imagebind_parts import Size
@@ -61,7 +62,7 @@ def test_embeddings(modality: str, imagebind: Any, compare: Compare) -> None:
     with torch.inference_mode():
         # theirs takes several windows of each video, and averages over them
         found = theirs({modality: inputs[:, None] if modality == "vision" else inputs})[modality]
-        mine = load(state, SMALL)(modality, inputs)  # type: ignore[arg-type]
+        mine = load(state, Path("small.pth"), SMALL)(modality, inputs)  # type: ignore[arg-type]
     compare(f"ImageBind embeddings, {modality}", PACKAGE, mine, found, 1e-5)
 
 
@@ -75,6 +76,6 @@ def test_spectrogram(imagebind: Any, compare: Compare) -> None:
 
 def test_tokens(imagebind: Any, compare: Compare) -> None:
     path = Path(imagebind.data.return_bpe_path())
-    tokenizer = ClipTokenizer(WeightFile("clip-bpe", path, sha256(path)))
+    tokenizer = ClipTokenizer(WeightFile("clip-bpe", path, digest_file(path)))
     theirs = imagebind.data.load_and_transform_text(list(SENTENCES), "cpu")
     compare("CLIP tokens of five sentences", PACKAGE, tokenizer(SENTENCES), theirs, 0)

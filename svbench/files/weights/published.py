@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from svbench.errors import ConfigError
+
 
 @dataclass(frozen=True, slots=True)
 class Published:
@@ -92,6 +94,13 @@ PUBLISHED: dict[str, Published] = {
         ),
     )
 }
+
+
+def entry(name: str) -> Published:
+    """Return the entry of a published file; raise ConfigError if there is none of that name."""
+    if name not in PUBLISHED:
+        raise ConfigError(f"weights: found {name!r}, expected one of {', '.join(PUBLISHED)}")
+    return PUBLISHED[name]
 
 
 def twin_of(

@@ -19,8 +19,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from svbench.compute import digest_file
 from svbench.errors import ConfigError, DataError
-from svbench.files.seals import digest_file, sealed, unsealed
+from svbench.files.seals import sealed, unsealed
 from svbench.files.text import read_object
 from svbench.files.writing import MARK, writing_to
 

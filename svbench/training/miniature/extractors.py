@@ -42,10 +42,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from svbench._version import __version__
+from svbench.compute import digest_file
 from svbench.datasets import greatesthits
 from svbench.errors import ConfigError
 from svbench.files import media
-from svbench.files.weights import sha256
 from svbench.files.writing import write_text
 from svbench.limits import check
 from svbench.metrics import fad, fvd
@@ -178,7 +178,7 @@ def train(out: Path, course: Course, tell: Tell = print) -> None:
         "miniature": miniature.VERSION,
         "course": asdict(course),
         "networks": reports,
-        "sha256": {file: sha256(out / file) for file in shipped.FILES.values()},
+        "sha256": {file: digest_file(out / file) for file in shipped.FILES.values()},
     }
     write_text(out / shipped.RECORD, json.dumps(made, indent=2) + "\n")
 

@@ -24,8 +24,8 @@ import torch
 
 from svbench._version import __version__
 from svbench.catalog.miniatures import drawn
+from svbench.compute import digest_file
 from svbench.files import media
-from svbench.files.weights import sha256
 from svbench.files.writing import write_text
 from svbench.metrics import miniature as shipped
 from svbench.training.miniature.extractors import Course, train_imagebind
@@ -59,7 +59,7 @@ def train(out: Path, course: Course, tell: Tell = print) -> None:
         "miniatures": {name: drawn(name).version for name in DATASETS},
         "course": {k: v for k, v in asdict(course).items() if not k.startswith(OTHERS)},
         "networks": {"imagebind": report},
-        "sha256": {file: sha256(out / file) for file in files},
+        "sha256": {file: digest_file(out / file) for file in files},
     }
     write_text(out / shipped.RECORD, json.dumps(made, indent=2) + "\n")
 

@@ -47,10 +47,11 @@ from svbench.baselines.miniature.nets import Design
 from svbench.baselines.training.settings import BASES, TrainSettings
 from svbench.baselines.training.state import JOINT
 from svbench.catalog.miniatures import drawn, training_clips
+from svbench.compute import digest_file
 from svbench.engines.processes import end_with
 from svbench.errors import ConfigError, DataError
 from svbench.files.text import REASON, read_table, shown
-from svbench.files.weights import load_state, sha256
+from svbench.files.weights.loading import load_state
 from svbench.files.writing import write_text
 from svbench.limits import COUNT, check
 from svbench.pace import Progress
@@ -257,7 +258,7 @@ def _record(weights: Path, jobs: Sequence[Job], course: Course) -> None:
             for job in [*(Job(jobs[0].out, n, 0, course) for n in BASES if jobs), *jobs]
         },
         "sha256": {
-            path.name: sha256(path)
+            path.name: digest_file(path)
             for path in sorted(weights.iterdir())
             if path.suffix != ".tmp" and path.name != systems.RECORD
         },

@@ -20,7 +20,8 @@ from svbench.baselines.joint import system as joint_module
 from svbench.baselines.joint.model import JointModel
 from svbench.baselines.joint.pair import Modal
 from svbench.baselines.joint.sampling import SamplerSettings
-from svbench.baselines.joint.system import Joint, Machine, Recipe, recipe
+from svbench.baselines.joint.system import Joint, Recipe, recipe
+from svbench.compute import Machine
 from svbench.datasets import greatesthits
 from svbench.errors import ConfigError, DataError, StoppedError
 from svbench.types import Clip, ClipSpec, Request
@@ -46,8 +47,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_parts(tmp_path_factory.mktemp("model"))
 
 
-def system(folder: Path, batch: int = 1, made: Recipe = QUICK, **machine: Any) -> Joint:
-    return Joint("cmc-pe", released.find_model(folder), made, Machine(batch=batch, **machine))
+def system(
+    folder: Path,
+    batch: int = 1,
+    made: Recipe = QUICK,
+    *,
+    compiled: bool = False,
+    **machine: Any,
+) -> Joint:
+    where = Machine(**{"device": "cpu", "batch": batch, **machine})
+    return Joint("cmc-pe", released.find_model(folder), made, where, compiled=compiled)
 
 
 def made(by: Joint, requests: Sequence[Request] = REQUESTS, spec: ClipSpec = SPEC) -> list[Clip]:

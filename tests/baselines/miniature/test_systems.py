@@ -38,10 +38,10 @@ from svbench.baselines.miniature.video_codec import (
     motion,
     windows,
 )
+from svbench.compute import digest_file
 from svbench.datasets import greatesthits
 from svbench.errors import DataError
 from svbench.files import media
-from svbench.files.weights import sha256
 from svbench.metrics import miniature as networks
 from svbench.metrics.avalign.events import AVEvents
 from svbench.metrics.avalign.score import DETECTORS, AVAlign
@@ -222,7 +222,7 @@ def untrained(folder: Path, mixer: MixerKind) -> None:
     miniature.write(CourseCodec().codec, folder / miniature.VIDEO)
     miniature.write(AudioCodec().codec, folder / miniature.AUDIO)
     miniature.write(joint_unet(mixer), folder / f"{mixer}.safetensors", bits=8)
-    digests = {path.name: sha256(path) for path in folder.iterdir()}
+    digests = {path.name: digest_file(path) for path in folder.iterdir()}
     (folder / miniature.RECORD).write_text(json.dumps({"sha256": digests}))
 
 
@@ -254,7 +254,7 @@ def test_rounding_is_what_writing_and_reading_leave(tmp_path: Path, bits: int) -
 def test_a_folder_is_loaded_whole(tmp_path: Path) -> None:
     untrained(tmp_path, "cmc-pe")
     shipped = miniature.Shipped("cmc-pe", tmp_path)
-    model = shipped.load(torch.device("cpu"), torch.float32)
+    model = shipped.load()
     assert set(model.weights) == set(shipped.files)
     assert model.captions(["a wood"]).audio.shape == (1, 32)
     assert not any(p.requires_grad for p in model.joint.parameters())

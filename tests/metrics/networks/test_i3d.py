@@ -6,7 +6,6 @@ import json
 import re
 import warnings
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from svbench.errors import DataError, ScoreError
-from svbench.files.weights import load_state
-from svbench.metrics.networks.i3d import I3D, piergiaj_names, prepared, same_padding
-from svbench.metrics.networks.loading import loaded
+from svbench.files.weights.loading import load_state
+from svbench.metrics.networks.i3d import I3D, load, prepared, same_padding
 from tests.factories.seeded_networks import SEEDS, seeded_i3d
 from tests.goldens.places import golden
 
@@ -77,7 +75,7 @@ def given_numbers() -> Golden:
     for seed in [found["seed"]] if "seed" in found else SEEDS:
         state = seeded_i3d(I3D(), seed)
         with torch.inference_mode():
-            logits = prepared(loaded(I3D, state, Path("recipe")))(make_input(case, arrays, seed))
+            logits = prepared(load(state, Path("recipe")))(make_input(case, arrays, seed))
         if deviation(logits.numpy(), arrays[f"{case}_piergiaj_logits"]) < 0.1:
             return Golden(arrays, endpoints, seed, state)
     raise AssertionError(f"none of the seeds {SEEDS} gives {case}'s logits")
@@ -102,8 +100,7 @@ def deviation(found: Array, expected: Array) -> float:
 
 
 def test_logits_and_endpoints_are_those_of_piergiaj_and_hassony(given_numbers: Golden) -> None:
-    state = piergiaj_names(hassony(given_numbers.state))
-    network = loaded(I3D, state, Path("hassony"))
+    network = load(hassony(given_numbers.state), Path("hassony"))
     fast = prepared(network)
     arrays = given_numbers.arrays
     for case in cases(arrays):
@@ -131,7 +128,7 @@ def check_endpoint(x: Tensor, expected: dict[str, Any]) -> None:
 
 
 def test_prepared_logits_with_the_copied_eps_are_those_of_videogpt(given_numbers: Golden) -> None:
-    network = prepared(loaded(partial(I3D, eps=COPIED_EPS), given_numbers.state, Path("copy")))
+    network = prepared(load(given_numbers.state, Path("copy"), eps=COPIED_EPS))
     arrays = given_numbers.arrays
     for case in cases(arrays):
         with torch.inference_mode():
@@ -160,7 +157,7 @@ def narrow_state() -> dict[str, Tensor]:
 
 
 def narrow(state: dict[str, Tensor]) -> I3D:
-    return loaded(partial(I3D, classes=8, width=NARROW), state, Path("narrow"))
+    return load(state, Path("narrow.pt"), classes=8, width=NARROW)
 
 
 @pytest.mark.parametrize("side", [32, 48, 64])
@@ -214,7 +211,7 @@ def test_each_published_file_form_loads(tmp_path: Path, form: str) -> None:
         save_file(state, path)
     else:
         write_torchscript(path, state)
-    network = narrow(piergiaj_names(load_state(path)))
+    network = narrow(load_state(path))
     for name, tensor in network.state_dict().items():
         assert torch.equal(tensor, state[name]), name
 
@@ -222,8 +219,8 @@ def test_each_published_file_form_loads(tmp_path: Path, form: str) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda s: {"detector.w": torch.zeros(1), **s}, "found weights called 'detector.w'"),
-        (lambda s: dict(list(s.items())[:-1]), "without 'logits.conv3d.bias', expected all 344"),
+        (lambda s: {"detector.w": torch.zeros(1), **s}, "narrow.pt: .*, unexpected detector.w; is"),
+        (lambda s: dict(list(s.items())[:-1]), "expected 344; missing logits.conv3d.bias, "),
         (
             lambda s: {**s, "logits.conv3d.bias": torch.zeros(7)},
             r"logits.conv3d.bias has shape \(7,\), expected \(8,\)",

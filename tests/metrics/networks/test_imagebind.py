@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from svbench.errors import ConfigError, DataError
-from svbench.files.weights import load_state
+from svbench.files.weights.loading import load_state
 from svbench.metrics.networks.imagebind import HEARD, HUGE, ImageBind, ImageBindConfig, load, shapes
 from svbench.metrics.networks.imagebind_parts import Attention, Size
 from tests.factories.small_imagebind import SMALL, random_state
@@ -51,7 +51,7 @@ def test_a_checkpoint_of_full_size_loads(tmp_path: Path) -> None:
     # one number stands for each tensor, so that the file holds kilobytes in place of 4.8 GB
     state = {name: torch.randn(()).expand(shape) for name, shape in shapes(HUGE).items()}
     torch.save(state, path)
-    network = load(load_state(path), HUGE)
+    network = load(load_state(path), path, HUGE)
     assert network.modality_trunks["vision"].blocks[31].mlp.fc1.weight.shape == (5120, 1280)
     for name, value in network.state_dict().items():
         assert torch.equal(value.as_strided((), ()), state[name].as_strided((), ())), name
@@ -64,7 +64,7 @@ def test_a_checkpoint_loads_in_each_form(form: str, tmp_path: Path) -> None:
         save_file(state, path)
     else:
         torch.save({"state_dict": state} if "wrapped" in form else state, path)
-    network = load(load_state(path), WHOLE)
+    network = load(load_state(path), path, WHOLE)
     assert set(network.modality_trunks) == set(HEARD)
     for name, value in network.state_dict().items():
         assert torch.equal(value, state[name]), name
@@ -74,19 +74,19 @@ def test_a_checkpoint_loads_in_each_form(form: str, tmp_path: Path) -> None:
 def test_towers_that_are_not_asked_for_may_be_absent() -> None:
     state = random_state(WHOLE)
     heard = {n: v for n, v in state.items() if n.split(".")[1] in ("vision", "audio")}
-    network = load(heard, WHOLE, ("vision", "audio"))
+    network = load(heard, Path("w.pth"), WHOLE, ("vision", "audio"))
     assert set(network.modality_heads) == {"vision", "audio"}
-    with pytest.raises(DataError, match=r"lacks modality_heads\.text\.proj\.0\.bias, .* more"):
-        load(heard, WHOLE)
+    with pytest.raises(DataError, match=r"w\.pth: .* missing modality_heads\.text\.proj\.0\.bias"):
+        load(heard, Path("w.pth"), WHOLE)
 
 
 def test_what_does_not_fit_is_refused() -> None:
     state = random_state()
-    with pytest.raises(DataError, match=r"holds unknown strange\.weight; is this"):
-        load({**state, "strange.weight": torch.zeros(1)}, SMALL)
+    with pytest.raises(DataError, match=r"w\.pth: .* unexpected strange\.weight; is it"):
+        load({**state, "strange.weight": torch.zeros(1)}, Path("w.pth"), SMALL)
     narrow = {**state, "modality_heads.audio.0.bias": torch.zeros(5)}
-    with pytest.raises(DataError, match=r"misshapes modality_heads\.audio\.0\.bias"):
-        load(narrow, SMALL)
+    with pytest.raises(DataError, match=r"w\.pth: modality_heads\.audio\.0\.bias has shape"):
+        load(narrow, Path("w.pth"), SMALL)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_configurations_that_cannot_be(change: dict[str, object], message: str) 
 
 @pytest.mark.parametrize("modality", HEARD)
 def test_an_embedding_does_not_depend_on_its_neighbours(modality: str) -> None:
-    network = load(random_state(), SMALL)
+    network = load(random_state(), Path("w.pth"), SMALL)
     batch = inputs(5)[modality]
     together = network(modality, batch)
     alone = torch.cat([network(modality, one[None]) for one in batch])
@@ -118,7 +118,7 @@ def test_an_embedding_does_not_depend_on_its_neighbours(modality: str) -> None:
 
 
 def test_lengths_are_the_scales() -> None:
-    network = load(random_state(), SMALL)
+    network = load(random_state(), Path("w.pth"), SMALL)
     for modality, length in (("vision", 1.0), ("audio", 20.0), ("text", 1 / 0.07)):
         found = network(modality, inputs(3)[modality])
         assert found.dtype == torch.float32
@@ -127,18 +127,18 @@ def test_lengths_are_the_scales() -> None:
 
 def test_a_learned_scale_ends_at_100() -> None:
     name = "modality_postprocessors.text.1.log_logit_scale"
-    network = load({**random_state(), name: torch.tensor(9.0)}, SMALL)
+    network = load({**random_state(), name: torch.tensor(9.0)}, Path("w.pth"), SMALL)
     assert network("text", inputs(1)["text"]).norm().item() == pytest.approx(100.0)
 
 
 def test_a_still_picture_is_a_video_that_stands() -> None:
-    network = load(random_state(), SMALL)
+    network = load(random_state(), Path("w.pth"), SMALL)
     still = inputs(2)["vision"][:, :, 0]
     assert torch.equal(network("vision", still), network("vision", torch.stack([still] * 2, 2)))
 
 
 def test_what_follows_the_end_of_a_sentence_is_not_read() -> None:
-    network = load(random_state(), SMALL)
+    network = load(random_state(), Path("w.pth"), SMALL)
     end = SMALL.vocabulary - 1
     rows = torch.tensor([[8, 2, 3, end, 0, 0, 0, 0], [8, 2, 3, end, 5, 4, 3, 2]])
     first, second = network("text", rows)

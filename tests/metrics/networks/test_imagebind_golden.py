@@ -16,7 +16,8 @@ import soundfile
 import torch
 from numpy.typing import NDArray
 
-from svbench.files.weights import WeightFile, load_state, sha256
+from svbench.compute import digest_file
+from svbench.files.weights.loading import WeightFile, load_state
 from svbench.metrics.imagebind_scores import IB, ImageBindEmbeddings, Kind
 from svbench.metrics.networks.imagebind import HUGE, Heard, ImageBind, ImageBindConfig, load
 from svbench.metrics.networks.imagebind_inputs import (
@@ -65,7 +66,8 @@ def tiny() -> ImageBindConfig:
 
 @cache
 def network() -> ImageBind:
-    return load(load_state(golden("metrics/imagebind/tiny_state.safetensors")), tiny())
+    path = golden("metrics/imagebind/tiny_state.safetensors")
+    return load(load_state(path), path, tiny())
 
 
 def embedded(modality: Heard, inputs: torch.Tensor | NDArray[Any]) -> NDArray[np.float32]:
@@ -144,7 +146,7 @@ def test_frames() -> None:
 
 def test_tokens() -> None:
     path = vocabulary()
-    ours = ClipTokenizer(WeightFile("bpe", path, sha256(path)))(told()["texts"])
+    ours = ClipTokenizer(WeightFile("bpe", path, digest_file(path)))(told()["texts"])
     assert np.array_equal(ours, arrays()["text_tokens"])
 
 
@@ -218,7 +220,7 @@ def test_scores_of_files() -> None:
     """The extractor and the metrics, over whole clips, give the published scores."""
     weights = golden("metrics/imagebind/tiny_state.safetensors")
     extractor = ImageBindEmbeddings(
-        WeightFile("tiny", weights, sha256(weights)), LEAKY, GoldenTokens(), tiny()
+        WeightFile("tiny", weights, digest_file(weights)), LEAKY, GoldenTokens(), tiny()
     )
     blocks, known = [], []
     for sample in told()["ib_scores"]["per_sample"]:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from svbench.compute import digest_file
 from svbench.errors import DataError
-from svbench.files import weights
-from svbench.files.weights import WeightFile
+from svbench.files.weights.loading import WeightFile
 from svbench.metrics.networks.imagebind_text import ClipTokenizer, WordTokenizer
 
 # Ids: 0 to 255 single bytes ("!" is 0, so "a" is 64), 256 to 511 those that end a word, then
@@ -25,7 +25,7 @@ def byte(letter: str, *, last: bool = False) -> int:
 def tokenizer(folder: Path, *, zipped: bool = False) -> ClipTokenizer:
     path = folder / "merges.txt"
     path.write_bytes(gzip.compress(PAIRS.encode()) if zipped else PAIRS.encode())
-    return ClipTokenizer(WeightFile("bpe", path, weights.sha256(path)), context=8)
+    return ClipTokenizer(WeightFile("bpe", path, digest_file(path)), context=8)
 
 
 @pytest.mark.parametrize("zipped", [False, True])

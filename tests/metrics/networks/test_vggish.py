@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import wave
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +15,14 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from svbench.errors import DataError, ScoreError
-from svbench.files.weights import load_state
+from svbench.files.weights.loading import load_state
 from svbench.metrics import fad
 from svbench.metrics.frechet import distance, stats
-from svbench.metrics.networks.loading import loaded
 from svbench.metrics.networks.vggish import (
     LEAST_SAMPLES,
     SAMPLE_RATE,
     VGGish,
+    load,
     log_mel,
     mel_matrix,
     read_post_processing,
@@ -57,7 +56,7 @@ def network_and_seed(arrays: dict[str, NDArray[Any]]) -> tuple[VGGish, int]:
     for seed in [found["seed"]] if "seed" in found else SEEDS:
         with torch.device("meta"):
             state = seeded_vggish(VGGish(), seed)
-        network = loaded(VGGish, state, Path("recipe"))
+        network = load(state, Path("recipe"))
         if np.allclose(embed(network, synthetic(seed)), arrays["synth_emb"], atol=0.1):
             return network, seed
     raise AssertionError(f"none of the seeds {SEEDS} gives the golden embeddings")
@@ -207,7 +206,7 @@ def test_wrong_examples_are_refused() -> None:
 
 
 def narrow(state: dict[str, Tensor]) -> VGGish:
-    return loaded(partial(VGGish, NARROW), state, Path("narrow"))
+    return load(state, Path("narrow"), width=NARROW)
 
 
 @pytest.mark.parametrize("form", ["plain", "wrapped", "safetensors"])

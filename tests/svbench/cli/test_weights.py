@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from svbench.files import weights
+from svbench.files.weights import folder as weights
+from svbench.files.weights import published
 from tests.factories.commands import Command
 from tests.factories.weight_server import Server
 from tests.factories.weights import write_state
@@ -19,10 +20,10 @@ def test_names_stay_whole_in_a_narrow_terminal(
     monkeypatch.setenv("SVBENCH_WEIGHTS", str(tmp_path))
     lines = svbench("weights", "list").out.splitlines()
     assert all(len(line) <= 80 for line in lines[1:])
-    for name, entry in weights.PUBLISHED.items():
+    for name, entry in published.PUBLISHED.items():
         assert name in lines
         assert any(entry.file in line and entry.licence in line for line in lines)
-    assert lines.count("  here: no") == len(weights.PUBLISHED)
+    assert lines.count("  here: no") == len(published.PUBLISHED)
 
 
 def test_fetch_prints_what_it_brings_and_what_it_rests_on(
@@ -35,7 +36,7 @@ def test_fetch_prints_what_it_brings_and_what_it_rests_on(
     fetched = svbench("weights", "fetch", "net")
     assert fetched.code == 0
     assert fetched.out.startswith("net: a net; licence: MIT; from http://127.0.0.1:")
-    path = weights.folder() / "net.pt"
+    path = weights.weights_folder() / "net.pt"
     assert f"net: {path}: structure right, digest first seen here (sha256 " in fetched.out
     assert svbench("weights", "fetch", "net", "--offline").out == f"net: {path}\n"
     assert "  here: yes, sha256 " in svbench("weights", "list").out
@@ -48,15 +49,15 @@ def test_verify_checks_every_file_before_it_fails(svbench: Command, tmp_path: Pa
     imported = svbench("weights", "import", "other", tmp_path / "mine.pt")
     assert "other.pt: structure right, digest first seen here (sha256 " in imported.out
     for name in ("net.pt", "words.txt.gz"):
-        (weights.folder() / name).write_bytes(b"<!DOCTYPE html>" * 20)
+        (weights.weights_folder() / name).write_bytes(b"<!DOCTYPE html>" * 20)
     done = svbench("weights", "verify")
     net, other, words = done.out.splitlines()
     assert (net, words) == ("net: wrong", "words: wrong")
     assert other.startswith("other: right (digest as at its first use on 20")
     assert done.code == 3
     assert [problem.split(": ")[0] for problem in done.problems] == [
-        str(weights.folder() / "net.pt"),
-        str(weights.folder() / "words.txt.gz"),
+        str(weights.weights_folder() / "net.pt"),
+        str(weights.weights_folder() / "words.txt.gz"),
     ]
     assert all("found an HTML page of 300 bytes" in problem for problem in done.problems)
 

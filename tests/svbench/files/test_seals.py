@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from svbench.files.seals import SEAL, digest_file, seal_of, sealed, unsealed
+from svbench.files.seals import SEAL, seal_of, sealed, unsealed
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -40,8 +38,3 @@ def test_a_seal_fits_no_other_record(other: dict[str, Any]) -> None:
 def test_no_seal_or_another_is_none(seal: object) -> None:
     assert unsealed({"a": 1}) is None
     assert unsealed({"a": 1, SEAL: seal}) is None
-
-
-def test_the_digest_of_a_file_is_that_of_its_bytes(tmp_path: Path) -> None:
-    (tmp_path / "a").write_bytes(b"abc")
-    assert digest_file(tmp_path / "a") == hashlib.sha256(b"abc").hexdigest()

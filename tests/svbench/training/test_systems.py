@@ -17,8 +17,9 @@ import torch
 from accelerate.state import AcceleratorState
 
 from svbench.baselines import miniature
+from svbench.compute import digest_file
 from svbench.errors import ConfigError
-from svbench.files.weights import load_state, sha256
+from svbench.files.weights.loading import load_state
 from svbench.miniature.drawing import scenes
 from svbench.training.miniature.systems import Course, changed, curve, shortened, train
 
@@ -72,17 +73,17 @@ def test_everything_is_made_from_nothing_and_the_same_again(tmp_path: Path) -> N
     assert told["video"] == [round(loss, 4) for loss in video]
     assert list(record["losses"]["base-audio"]) == ["step", "audio"]  # it has no other loss
     assert record["losses"]["base-video"]["step"] == [1, 2]
-    model = miniature.Shipped("cmc-pe", one / "weights").load(torch.device("cpu"), torch.float32)
+    model = miniature.Shipped("cmc-pe", one / "weights").load()
     assert model.joint.config.mixer == "cmc-pe"
     assert any("video codec" in line for line in said)
 
 
 def test_what_is_there_is_kept(tmp_path: Path) -> None:
     train(tmp_path, [], TINY, no_bar, lambda _line: None)
-    before = {p.name: sha256(p) for p in (tmp_path / "weights").iterdir()}
+    before = {p.name: digest_file(p) for p in (tmp_path / "weights").iterdir()}
     said: list[str] = []
     train(tmp_path, [], TINY, no_bar, said.append)
-    assert {p.name: sha256(p) for p in (tmp_path / "weights").iterdir()} == before
+    assert {p.name: digest_file(p) for p in (tmp_path / "weights").iterdir()} == before
     assert not said
 
 
@@ -99,7 +100,7 @@ def test_joint_models_begin_with_the_base_models_and_differ_by_seed(tmp_path: Pa
         if name.startswith(f"unets.{part}.")
     }
     first, other = (
-        miniature.Shipped("cmc-pe", tmp_path / name).load(torch.device("cpu"), torch.float32)
+        miniature.Shipped("cmc-pe", tmp_path / name).load()
         for name in ("weights", "weights-seed-5")
     )
     for name in ("unets.audio.conv_in.weight", "unets.video.conv_in.weight"):
@@ -127,7 +128,7 @@ def test_trainings_side_by_side_give_the_same_weights(tmp_path: Path) -> None:
     for name, workers in (("one", 1), ("two", 2)):
         train(tmp_path / name, ["cmc-pe"], TINY, no_bar, lambda _line: None, workers=workers)
         AcceleratorState._reset_state(reset_partial_state=True)
-    digests = [sha256(tmp_path / n / "weights" / "cmc-pe.safetensors") for n in ("one", "two")]
+    digests = [digest_file(tmp_path / n / "weights" / "cmc-pe.safetensors") for n in ("one", "two")]
     assert digests[0] == digests[1]
 
 
@@ -174,9 +175,7 @@ def test_class_data_sets_are_learned_the_same_way(tmp_path: Path) -> None:
     assert record["course"]["dataset"] == "landscape"
     words = json.loads((tmp_path / "weights" / miniature.WORDS).read_text())
     assert "drumstick" not in words
-    model = miniature.Shipped("cmc-pe", tmp_path / "weights").load(
-        torch.device("cpu"), torch.float32
-    )
+    model = miniature.Shipped("cmc-pe", tmp_path / "weights").load()
     assert model.video.shape(scenes.SPEC)[1] == 16
 
 

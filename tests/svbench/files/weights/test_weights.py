@@ -16,10 +16,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from svbench.compute import digest_file
 from svbench.errors import ConfigError, DataError, StoppedError
-from svbench.files import weights
-from svbench.files.weights import WeightFile, load_state, structure
+from svbench.files.weights import folder as weights
+from svbench.files.weights import published, structure
 from svbench.files.weights import record as weight_record
+from svbench.files.weights.loading import WeightFile, load_checked, load_state
 from tests.factories.commands import Command
 from tests.factories.weight_server import Server
 from tests.factories.weights import make_state, placed, write_state
@@ -30,7 +32,7 @@ def sha256(content: bytes) -> str:
 
 
 def by_hand(name: str, content: bytes) -> Path:
-    path = weights.folder() / weights.entry(name).file
+    path = weights.weights_folder() / published.entry(name).file
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return path
@@ -76,8 +78,8 @@ def test_a_whole_download_that_fails_a_check_does_not_stay(
 def test_another_digest_than_the_makers_is_refused(
     weight_server: type[Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    entry = replace(weights.PUBLISHED["net"], sha256="0123")
-    monkeypatch.setitem(weights.PUBLISHED, "net", entry)
+    entry = replace(published.PUBLISHED["net"], sha256="0123")
+    monkeypatch.setitem(published.PUBLISHED, "net", entry)
     digest = sha256(weight_server.content)
     with pytest.raises(DataError, match=rf"found sha256 {digest}, expected 0123\.\.\. \(net\)"):
         weights.fetch("net")
@@ -92,7 +94,7 @@ def test_an_unreachable_server_is_one_line() -> None:
 
 @pytest.mark.usefixtures("weight_server")
 def test_only_one_process_brings_a_file() -> None:
-    folder = weights.folder()
+    folder = weights.weights_folder()
     folder.mkdir(parents=True)
     with (
         weight_record.locked(folder / ".net.pt.lock", wait=False),
@@ -153,7 +155,7 @@ def test_what_is_on_record_is_not_read_again(
 def test_an_entry_of_an_older_svbench_is_kept_and_its_file_checked() -> None:
     path = by_hand("net", b"some text\n" * 90)
     old = {"sha256": sha256(path.read_bytes()), "stamp": [900, path.stat().st_mtime_ns]}
-    record = weights.folder() / "digests.json"
+    record = weights.weights_folder() / "digests.json"
     record.write_text(json.dumps({"net.pt": old, "gone.pt": old}))
     with pytest.raises(DataError, match="found a text of 900 bytes"):
         weights.find("net")
@@ -201,17 +203,17 @@ def test_a_folder_that_may_only_be_read_is_good_enough(
 @pytest.mark.usefixtures("published")
 def test_what_trust_rests_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     content = write_state(tmp_path / "a.pt").read_bytes()
-    digest, entry = sha256(content), weights.PUBLISHED["net"]
+    digest, entry = sha256(content), published.PUBLISHED["net"]
     by_hand("net", content)
 
     def standing(**changes: str) -> str:
-        monkeypatch.setitem(weights.PUBLISHED, "net", replace(entry, **changes))
+        monkeypatch.setitem(published.PUBLISHED, "net", replace(entry, **changes))
         found = weights.verify("net")
         assert found is not None
         return found.standing
 
     assert standing() == f"structure right, digest first seen here (sha256 {digest})"
-    since = json.loads((weights.folder() / "digests.json").read_text())["net.pt"]["first"]
+    since = json.loads((weights.weights_folder() / "digests.json").read_text())["net.pt"]["first"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", since)
     assert standing() == f"right (digest as at its first use on {since}; sha256 {digest})"
     assert standing(others="f" * 64).endswith(f"{digest}; others record ffffffffffff...)")
@@ -224,9 +226,9 @@ def test_one_file_is_not_two_networks_of_one_structure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = write_state(tmp_path / "a.pt").read_bytes()
-    entry = weights.PUBLISHED["net"]
+    entry = published.PUBLISHED["net"]
     twin = replace(entry, name="twin", file="twin.pt")
-    monkeypatch.setitem(weights.PUBLISHED, "twin", twin)
+    monkeypatch.setitem(published.PUBLISHED, "twin", twin)
     (lists,) = tmp_path.glob("*/lists")
     (lists / "twin.json").write_text((lists / "net.json").read_text())
     by_hand("net", content)
@@ -243,8 +245,8 @@ def test_a_digest_that_others_record_needs_no_known_structure(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     content = b"\x80" + bytes(range(200))
-    entry = replace(weights.PUBLISHED["net"], others=sha256(content))
-    monkeypatch.setitem(weights.PUBLISHED, "net", entry)
+    entry = replace(published.PUBLISHED["net"], others=sha256(content))
+    monkeypatch.setitem(published.PUBLISHED, "net", entry)
     path = by_hand("net", content)
     assert weights.require("net").sha256 == entry.others
     path.write_bytes(content + b"x")
@@ -306,8 +308,8 @@ def test_a_source_that_cannot_be_read_is_one_line(
 @pytest.mark.usefixtures("published")
 def test_what_a_killed_import_left_is_cleared_away(tmp_path: Path) -> None:
     mine = write_state(tmp_path / "mine.bin")
-    weights.folder().mkdir(parents=True)
-    (weights.folder() / ".net.pt.4711.tmp").write_bytes(b"half")
+    weights.weights_folder().mkdir(parents=True)
+    (weights.weights_folder() / ".net.pt.4711.tmp").write_bytes(b"half")
     weights.put("net", mine)
     assert placed() == {"net.pt", "digests.json"}
 
@@ -377,8 +379,8 @@ def test_a_state_does_not_change_with_its_file(tmp_path: Path) -> None:
 def test_a_file_that_was_replaced_since_it_was_checked_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "net.safetensors"
     save_file(STATE, path)
-    known = WeightFile("net", path, weights.sha256(path))
-    assert same(weights.load(known))
+    known = WeightFile("net", path, digest_file(path))
+    assert same(load_checked(known))
     save_file({name: tensor + 1 for name, tensor in STATE.items()}, path)
     with pytest.raises(DataError, match="it was replaced meanwhile"):
-        weights.load(known)
+        load_checked(known)

@@ -1,0 +1,135 @@
+"""State dicts and TorchScript networks from files: safetensors, torch or TorchScript.
+
+Nothing is unpickled but tensors, and no code of a file is run, but by `load_script`, for files
+whose digest is on record. Tensors are read into memory: one mapped from the file would change
+with it while a network runs. `svbench.compute.load_weights` loads a state dict into a network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from svbench.compute import digest_file
+from svbench.errors import ConfigError, DataError
+from svbench.files.weights import published
+from svbench.files.weights.forms import kind, short, unwrapped
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True, slots=True)
+class WeightFile:
+    """A file on disk whose bytes are known."""
+
+    name: str
+    path: Path
+    sha256: str
+
+
+def load_checked(file: WeightFile) -> dict[str, torch.Tensor]:
+    """Load a state dict; raise DataError if the file is no longer the one that was checked.
+
+    A network is loaded at its first use, perhaps long after its digest went into a cache key.
+    """
+    try:
+        found = digest_file(file.path)
+    except OSError as error:
+        raise DataError(f"{file.path}: found no readable weights ({error.strerror})") from error
+    if found != file.sha256:
+        raise DataError(
+            f"{file.path}: found sha256 {found}, expected {file.sha256} as when the work began; "
+            "it was replaced meanwhile; run the same command again"
+        )
+    return load_state(file.path)
+
+
+def load_state(path: Path) -> dict[str, torch.Tensor]:
+    """Load a state dict from safetensors, a torch file or a TorchScript archive, onto the CPU.
+
+    A torch file may wrap the state dict as `state_dict` or `model`. Raises DataError if the file
+    cannot be read, or holds anything but tensors by name.
+    """
+    import torch
+
+    try:
+        state = _load(path)
+    except Exception as error:  # torch and safetensors raise many kinds; all mean the same here
+        raise DataError(f"{path}: found no readable weights ({short(error)})") from error
+    state = unwrapped(state)
+    if not isinstance(state, dict) or not all(torch.is_tensor(v) for v in state.values()):
+        raise DataError(f"{path}: found {type(state).__name__}, expected a dict of tensors")
+    return state
+
+
+def _load(path: Path) -> Any:
+    """Load whatever a file holds, by its form."""
+    import torch
+
+    form = kind(path)
+    if path.suffix == ".safetensors" or form == "a safetensors file":
+        from safetensors.torch import load as from_bytes
+
+        return from_bytes(path.read_bytes())
+    if form == "a TorchScript archive":
+        return dict(_script(path).state_dict())
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def load_script(file: WeightFile) -> Any:
+    """Load a TorchScript network onto the CPU, for inference; that runs code of the file.
+
+    So only bytes are loaded whose digest is on record for this name, by the makers of the file or
+    by others who use it: a digest first seen here is not enough. Raises DataError for any other.
+    """
+    entry = published.entry(file.name)
+    expected = entry.sha256 or entry.others
+    try:
+        content = file.path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{file.path}: found no readable weights ({error.strerror})") from error
+    found = hashlib.sha256(content).hexdigest()
+    if not expected or found != expected:
+        raise DataError(
+            f"{file.path}: found sha256 {found}, expected {expected or 'one on record'} "
+            f"({file.name}): it brings code of its own, which is run of no other file"
+        )
+    try:
+        return _script(io.BytesIO(content)).eval()
+    except Exception as error:  # torch raises many kinds; all mean the same here
+        raise DataError(f"{file.path}: found no readable network ({short(error)})") from error
+
+
+def _script(file: Path | io.BytesIO) -> Any:
+    import torch
+
+    with warnings.catch_warnings():  # torch deprecates TorchScript
+        warnings.simplefilter("ignore", DeprecationWarning)
+        source = str(file) if isinstance(file, Path) else file
+        return torch.jit.load(source, map_location="cpu")  # type: ignore[no-untyped-call]
+
+
+def check_is(file: WeightFile, name: str, use: str) -> None:
+    """Raise ConfigError unless a file is the published one called `name`.
+
+    Parameters
+    ----------
+    file : WeightFile
+        the file that is to be used
+    name : str
+        the published file on which the numbers rest
+    use : str
+        what it is to be used for; the error begins with it
+    """
+    others = {p.name: p.sha256 or p.others for p in published.PUBLISHED.values() if p.name != name}
+    known = [other for other, digest in others.items() if digest and file.sha256 == digest]
+    if file.name != name or known:
+        raise ConfigError(
+            f"{use}: found the weights {known[0] if known else file.name}, expected {name}, on "
+            "which its published numbers rest; others give other numbers"
+        )
