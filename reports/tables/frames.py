@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from svbench.files.results import Asked, ClipValues
-from svbench.reports.tables.paired import Paired
+from svbench.files.results import ClipValues, RequestIdentity
+from svbench.reports.analysis.paired import Paired
 from svbench.types import Column, ResultTable, Row
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def table_frame(table: ResultTable) -> pd.DataFrame:
 
 
 def clips_frame(
-    scores: ClipValues, requests: Mapping[str, Asked], category: Category
+    scores: ClipValues, requests: Mapping[str, RequestIdentity], category: Category | None = None
 ) -> pd.DataFrame:
     """Return a row per clip and metric, with the columns of `CLIP_TYPES`.
 
@@ -69,9 +69,9 @@ def clips_frame(
     ----------
     scores : ClipValues
         Values by (system, metric) and request.
-    requests : Mapping[str, Asked]
+    requests : Mapping[str, RequestIdentity]
         Captions by example id; the caption of an example that is not among them is empty.
-    category : callable
+    category : callable, optional
         Returns the category of an example from its id and caption, or None.
     """
     return _frame(_clips(scores, requests, category), CLIP_TYPES)
@@ -104,13 +104,20 @@ def _cell(row: Row, column: Column) -> Sequence[Any]:
 
 
 def _clips(
-    scores: ClipValues, requests: Mapping[str, Asked], category: Category
+    scores: ClipValues, requests: Mapping[str, RequestIdentity], category: Category | None = None
 ) -> Iterator[Sequence[Any]]:
     for (system, metric), values in scores.items():
         for request, value in values.items():
             example = request.rpartition("/")[0]
             caption = requests[example].caption if example in requests else ""
-            yield request, system, metric, value, caption, category(example, caption)
+            yield (
+                request,
+                system,
+                metric,
+                value,
+                caption,
+                category(example, caption) if category else None,
+            )
 
 
 def _difference(pair: Paired) -> Sequence[Any]:

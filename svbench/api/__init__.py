@@ -23,8 +23,8 @@ from svbench.pace import Progress, silent
 
 if TYPE_CHECKING:
     from svbench.config import RunConfig
-    from svbench.reports.compare.comparison import Comparison
-    from svbench.reports.compare.requests import Run
+    from svbench.reports.compare.run_comparison import Comparison
+    from svbench.reports.compare.shared_requests import Run
     from svbench.walk.plan import Plan
 
 RUNS = Path("runs")  # below which run folders lie unless `out` names another place
@@ -117,7 +117,7 @@ def sweep_gamma(
     ConfigError, DataError
         As of `run`.
     """
-    from svbench.catalog.plans import JOINT
+    from svbench.catalog.systems import JOINT
     from svbench.config import RunConfig
     from svbench.reports.figures.gamma_curve import draw
 
@@ -164,7 +164,7 @@ def score(
     ConfigError, DataError
         As of `run`.
     """
-    from svbench.catalog.runs import plan_score
+    from svbench.catalog.plans import plan_score
     from svbench.config import ScoreConfig
 
     if not generated:
@@ -202,7 +202,7 @@ def compare(
     DataError
         A file is malformed, or fewer than two runs were judged alike.
     """
-    from svbench.reports.compare.comparison import compare as merge_and_pair
+    from svbench.reports.compare.run_comparison import compare as merge_and_pair
 
     found = [run if isinstance(run, Results) else load_results(run) for run in runs]
     if len(found) < 2:
@@ -213,7 +213,7 @@ def compare(
 
 def _named(runs: Sequence[Results]) -> list[Run]:
     """Return runs by the names of their folders, or by whole paths where names are alike."""
-    from svbench.reports.compare.requests import Run
+    from svbench.reports.compare.shared_requests import Run
 
     stems = [Path(os.path.realpath(run.path)).name for run in runs]
     apart = len(set(stems)) == len(stems)
@@ -233,11 +233,11 @@ def _run(
     notify: Notify,
 ) -> Results:
     """Make the table of a data set, in `out` or in a folder called after data set and scale."""
-    from svbench.catalog.plans import DATASETS, known
-    from svbench.catalog.runs import plan_run
+    from svbench.catalog.datasets import DATASETS
+    from svbench.catalog.plans import plan_run
     from svbench.config import find_data_root
 
-    known(DATASETS, config.dataset, "dataset")  # before its name becomes that of a folder
+    DATASETS.known(config.dataset)  # before its name becomes that of a folder
     root = find_data_root(config.scale, config.data_root)
     config = config.model_copy(update={"data_root": root})
     usual = RUNS / f"{config.dataset}-{config.scale}{suffix}"

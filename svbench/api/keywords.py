@@ -22,6 +22,7 @@ class JudgingKeywords(TypedDict, total=False):
     strict: bool  # a column that cannot be filled is an error
     frame_choice: str  # "nearest" or "official"
     channels: str  # "mean" or "first"
+    device: str  # of every network: "auto", "cpu", "cuda:1" …
 
 
 class SamplingKeywords(JudgingKeywords, total=False):
@@ -36,8 +37,8 @@ class SamplingKeywords(JudgingKeywords, total=False):
     preset: str  # "paper" or "official-code"
     steps: int | None  # None: the preset's
     guidance: tuple[float, float] | None  # sound, video; None: the preset's
-    device: str  # "auto", "cpu", "cuda:1" …
-    dtype: str  # "float32", "bfloat16" or "float16"
+    dtype: str  # of the U-Nets: "float32", "bfloat16" or "float16"
+    scoring_dtype: str  # of the networks of metrics
     batch: int | None  # clips sampled together
     compile: bool
 
@@ -58,4 +59,5 @@ class ScoreKeywords(JudgingKeywords, total=False):
     fps: float
     size: tuple[int, int]  # height, width in pixels
     sample_rate: int
+    dtype: str  # of the networks of metrics: "float32", "bfloat16" or "float16"
     pad: bool  # fill up clips that are too short

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from svbench.files.results import Asked, ClipValues
+    from svbench.files.results import ClipValues, RequestIdentity
     from svbench.types import ResultTable
 
 
@@ -41,7 +41,7 @@ class Results:
         return load_scores(file) if file.exists() else None
 
     @cached_property
-    def requests(self) -> Mapping[str, Asked] | None:
+    def requests(self) -> Mapping[str, RequestIdentity] | None:
         """The caption of each example by its id; None without a requests.jsonl."""
         from svbench.files.results import load_requests
 
@@ -76,16 +76,18 @@ class Results:
         DataError
             There is no scores.csv beside the table, or it is malformed.
         """
-        from svbench.catalog.categories import category_of
+        from svbench.catalog.datasets import DATASETS
         from svbench.files.results import load_scores
         from svbench.reports.tables.frames import clips_frame
 
         scores = load_scores(self.path) if self.scores is None else self.scores  # which refuses
-        return clips_frame(scores, self.requests or {}, category_of(self.table.dataset))
+        name = self.table.dataset
+        category = DATASETS[name].category if name in DATASETS else None
+        return clips_frame(scores, self.requests or {}, category)
 
     def __str__(self) -> str:
         """Return the table as text, 100 characters wide."""
-        from svbench.reports.tables.table import arrange
+        from svbench.reports.tables.sheet import arrange
         from svbench.reports.tables.text import text
 
         return text([arrange(self.table, self.scores)])

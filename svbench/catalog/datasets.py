@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 from svbench.baselines.joint.mixers import MIXERS, MixerKind
 from svbench.catalog.registry import Registry
 from svbench.errors import ConfigError
+from svbench.limits import GAMMAS
 from svbench.types import ClipSpec, Example
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ TUNABLE: Final = (
 TABLES_2_AND_3: Final = ("fvd", "ib-tv", "fad", "ib-ta", "ib-av")
 
 # folder of the real set, settings -> examples, and notes for the table
+Category = Callable[[str, str], "str | None"]
 Load = Callable[[Path, "RunConfig"], tuple[tuple[Example, ...], tuple[str, ...]]]
 
 
@@ -138,6 +140,8 @@ class Dataset:
     imagebind_weights : str
         folder of the small ImageBind that embeds its captions, in that of
         `svbench.metrics.miniature`
+    category : callable, optional
+        id and caption of an example -> its category, of data sets that have categories
     """
 
     title: str
@@ -151,6 +155,7 @@ class Dataset:
     published: Published | None = None
     joint_weights: str | None = None
     imagebind_weights: str = "."
+    category: Category | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,9 +199,7 @@ def _greatesthits() -> Dataset:
             is_judged=lambda example: bool(example.onsets),
             notes=("segments without a stroke are left out",),
         ),
-        published=Published(
-            batch=16, epochs=1000, gammas=(1.0, 1.25, 1.5, 1.75, 2.0), all_mixers=True
-        ),
+        published=Published(batch=16, epochs=1000, gammas=GAMMAS, all_mixers=True),
         joint_weights=".",
     )
 
@@ -217,6 +220,7 @@ def _landscape() -> Dataset:
         published=Published(batch=16, epochs=100),
         joint_weights="landscape",
         imagebind_weights="scenes",
+        category=real.category,
     )
 
 
@@ -236,6 +240,7 @@ def _vggsound() -> Dataset:
         published=Published(batch=128, epochs=30),
         joint_weights="vggsound",
         imagebind_weights="scenes",
+        category=real.category,
     )
 
 

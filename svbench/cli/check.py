@@ -54,7 +54,7 @@ def _report_drift(
 ) -> None:
     """Print and write what moved; a RegressionError where that is beyond tolerance."""
     from svbench.reports.compare.drift import find_drift
-    from svbench.reports.compare.drift_views import (
+    from svbench.reports.compare.drift_formats import (
         advice,
         headline,
         junit_verdict,

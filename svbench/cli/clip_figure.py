@@ -17,7 +17,7 @@ from svbench.files.destinations import check_file
 from svbench.limits import CORES
 
 if TYPE_CHECKING:
-    from svbench.reports.tables.clip_scores import ClipScores
+    from svbench.reports.analysis.clip_scores import ClipScores
     from svbench.types import ResultTable
 
 SUFFIXES = (".svg", ".pdf")
@@ -37,15 +37,15 @@ def clip_figure(
     Example: svbench clip-figure runs/greatesthits-mini my-clip/0 --out figure4.pdf
     """
     from svbench.files.results import load_table
-    from svbench.reports.figures.clip_figure import rows_of
-    from svbench.reports.tables.clip_scores import read_clip_scores
+    from svbench.reports.analysis.clip_scores import read_clip_scores
+    from svbench.reports.figures.clip_figure import select_rows
 
     check_file(out, "--out", [run_folder])
     if out.suffix.lower() not in SUFFIXES:
         found = f"found the ending {out.suffix!r}, expected {' or '.join(SUFFIXES)}"
         raise ConfigError(f"--out {out}: {found}")
     scores = read_clip_scores(run_folder)
-    table = rows_of(load_table(run_folder), systems)
+    table = select_rows(load_table(run_folder), systems)
     if request not in scores.requests:
         first = ", ".join(scores.requests[:3]) or "none at all"
         raise ConfigError(f"REQUEST: found {request!r}, expected one of the run's, as {first}")

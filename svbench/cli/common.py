@@ -61,8 +61,11 @@ Steps = Annotated[int | None, number("steps", "Sampler steps; default: the prese
 Guidance = Annotated[
     tuple[float, float] | None, pair("guidance", "Sound and video, 1 or more each: 2.5,7.5.")
 ]
-Device = Annotated[str, typer.Option(help="Of joint models: auto, cpu, cuda:1.")]
-Dtype = Annotated[str, typer.Option(help="Of joint models: float32, bfloat16 or float16.")]
+Device = Annotated[str, typer.Option(help="Of all networks: auto, cpu, cuda:1.")]
+Dtype = Annotated[str, typer.Option(help="Of the U-Nets: float32, bfloat16 or float16.")]
+ScoringDtype = Annotated[
+    str, typer.Option(help="Of the networks of metrics: float32, bfloat16 or float16.")
+]
 Batch = Annotated[int | None, number("batch", "Clips that are sampled together.")]
 Compile = Annotated[bool, typer.Option(help="Compile the U-Nets by block.")]
 Workers = Annotated[int, number("workers", "Threads; they never change the result.")]
@@ -111,6 +114,7 @@ class JudgingOptions:
     channels: Channels = "mean"
     allow_missing: AllowMissing = False
     strict: Strict = False
+    device: Device = "auto"
 
     def judging(self) -> JudgingKeywords:
         """Return the keywords of `svbench.score`, and of every run, that these options make."""
@@ -121,6 +125,7 @@ class JudgingOptions:
             channels=self.channels,
             allow_missing=self.allow_missing,
             strict=self.strict,
+            device=self.device,
         )
 
 
@@ -134,8 +139,8 @@ class SamplingOptions(JudgingOptions, DataOptions):
     preset: Preset = "paper"
     steps: Steps = None
     guidance: Guidance = None
-    device: Device = "auto"
     dtype: Dtype = "float32"
+    scoring_dtype: ScoringDtype = "float32"
     batch: Batch = None
     compile: Compile = False
 
@@ -155,8 +160,8 @@ class SamplingOptions(JudgingOptions, DataOptions):
             preset=self.preset,
             steps=self.steps,
             guidance=self.guidance,
-            device=self.device,
             dtype=self.dtype,
+            scoring_dtype=self.scoring_dtype,
             batch=self.batch,
             compile=self.compile,
         )

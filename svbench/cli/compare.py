@@ -31,7 +31,7 @@ def compare(
 
     Example: svbench compare runs/before runs/after --against cmc-pe-gamma1.5
     """
-    from svbench.reports.compare.comparison import FORMATS
+    from svbench.reports.compare.run_comparison import FORMATS
     from svbench.reports.tables.text import show
 
     if format not in FORMATS:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def print_results(results: Results, *, as_json: bool) -> None:
     """Print the table of a run and where its files lie, or its results.json alone."""
     from svbench.files.results import dump_table
-    from svbench.reports.tables.table import arrange
+    from svbench.reports.tables.sheet import arrange
     from svbench.reports.tables.text import show
 
     if as_json:

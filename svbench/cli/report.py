@@ -83,12 +83,12 @@ def _print_table(
 ) -> None:
     """Print or write a table; `compact_intervals` is None where it is not to be compact."""
     from svbench.api.results import load_results
-    from svbench.reports.tables.formats import FORMATS, compacted, only, sheets
+    from svbench.reports.tables.formats import FORMATS, compacted, select_columns, sheets
     from svbench.reports.tables.text import save_svg, show
 
     results = load_results(run)
     scores = results.scores
-    table = only(results.table, metrics)
+    table = select_columns(results.table, metrics)
     if format == "text" and out is None:
         show(sheets(table, scores))
     elif compact_intervals is not None:
@@ -107,17 +107,17 @@ def _write_page(run: Path, out: Path | None, metrics: tuple[str, ...], gallery: 
     from svbench.catalog.gallery import gallery_of
     from svbench.engines.local import Local
     from svbench.files.results import load_table
-    from svbench.reports.page.choice import choose
+    from svbench.reports.analysis.clip_scores import read_clip_scores
+    from svbench.reports.page.clip_choice import choose
     from svbench.reports.page.html import check_ours, write_page
-    from svbench.reports.tables.clip_scores import read_clip_scores
-    from svbench.reports.tables.formats import only
+    from svbench.reports.tables.formats import select_columns
 
     run = run if run.is_dir() else run.parent
     out = out or run / PAGE_FOLDER
     check_folder(out)
     check_apart(out / "data", "--out", [run])  # else the page's would come to the run's
     check_ours(out)
-    table, scores = only(load_table(run), metrics), read_clip_scores(run)
+    table, scores = select_columns(load_table(run), metrics), read_clip_scores(run)
     choice = choose(table, scores, gallery)
     typer.echo(f"copying clips of {len(choice.why)} requests", err=True)
     views = gallery_of(run, table, list(choice.why), out, Local(CORES))
