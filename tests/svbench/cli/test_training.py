@@ -14,8 +14,8 @@ import torch
 from accelerate.state import AcceleratorState
 
 from svbench.baselines import miniature
-from svbench.baselines.training.presets import preset_settings
 from svbench.baselines.training.settings import TrainSettings
+from svbench.catalog.datasets import DATASETS
 from svbench.training import plans as training_plans
 from tests.baselines.miniature.test_systems import untrained
 from tests.factories.commands import Command
@@ -107,9 +107,10 @@ def test_a_preset_trains_as_many_steps_as_its_epochs_take(dataset: str, tmp_path
         where = (dataset, "mini", "cmc-pe", [], None, None, 3, more.pop("given", {}), tmp_path)
         return training_plans.plan_training(*where, cpu=True, **more).settings
 
-    settings, epochs = preset_settings("paper", dataset)
-    assert planned(preset="paper").steps == math.ceil(3 * epochs / settings.batch)
-    assert planned(preset="paper").batch == settings.batch
+    published = DATASETS[dataset].published
+    assert published is not None
+    assert planned(preset="paper").steps == math.ceil(3 * published.epochs / published.batch)
+    assert planned(preset="paper").batch == published.batch
     assert planned(preset="paper", epochs=7, given={"batch": 2}).steps == 11
     assert planned(preset="paper", given={"steps": 5}).steps == 5
     assert planned() == training_plans.MINI
