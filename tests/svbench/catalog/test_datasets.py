@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from svbench.catalog.datasets import DATASETS, LoadedDataset, drawn, load_dataset, usual_mixers
-from svbench.catalog.plans import prepare_run
+from svbench.catalog.plans import plan_run
 from svbench.config import RunConfig
 from svbench.errors import ConfigError, DataError
 from svbench.miniature.drawing import strokes
@@ -70,10 +70,10 @@ def test_data_where_none_is_expected_and_none_where_it_is(name: str, tmp_path: P
 @each
 def test_the_usual_columns_are_those_of_tables_2_and_3(name: str, tmp_path: Path) -> None:
     config = RunConfig(dataset=name, limit=1, systems=("real",))
-    plan = prepare_run(config, tmp_path)()
+    plan = plan_run(config, tmp_path)
     assert [column.name.partition("@")[0] for column in plan.columns] == PAPER_ORDER
     named = config.model_copy(update={"metrics": ("fad",)})
-    assert [c.name.partition("@")[0] for c in prepare_run(named, tmp_path)().columns] == ["fad"]
+    assert [c.name.partition("@")[0] for c in plan_run(named, tmp_path).columns] == ["fad"]
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
@@ -81,13 +81,13 @@ def test_a_miniature_keeps_as_many_other_clips_apart_where_sets_are_compared(
     dataset: str, tmp_path: Path
 ) -> None:
     config = RunConfig.of(dataset=dataset, limit=3, systems=("real",), metrics=("fad",))
-    plan = prepare_run(config, tmp_path)()
+    plan = plan_run(config, tmp_path).read()
     assert len(plan.real) == len(plan.reference) == 3
     files = [{e.recording.path.read_bytes() for e in part} for part in (plan.real, plan.reference)]
     assert not files[0] & files[1]
     assert not {e.id for e in plan.real} & {e.id for e in plan.reference}
     alone = config.model_copy(update={"metrics": ("ib-av",)})
-    assert prepare_run(alone, tmp_path)().reference == ()
+    assert plan_run(alone, tmp_path).read().reference == ()
 
 
 def test_the_miniatures_test_clips_all_hold_a_stroke(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_a_data_set_without_a_miniature_is_refused_at_mini(
     entry = replace(DATASETS["landscape"], miniature=None)
     monkeypatch.setitem(DATASETS.loaders, "real-only", lambda: entry)
     with pytest.raises(ConfigError, match="--dataset real-only: it has no miniature"):
-        prepare_run(RunConfig(dataset="real-only", systems=("real",)), tmp_path)
+        plan_run(RunConfig(dataset="real-only", systems=("real",)), tmp_path)
     assert not list(tmp_path.iterdir())
 
 

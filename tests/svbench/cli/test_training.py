@@ -14,8 +14,8 @@ import torch
 from accelerate.state import AcceleratorState
 
 from svbench.baselines import miniature
-from svbench.baselines.training.presets import preset_settings
 from svbench.baselines.training.settings import TrainSettings
+from svbench.catalog.datasets import DATASETS
 from svbench.training import plans as training_plans
 from svbench.training.plans import TrainConfig
 from svbench.training.recipes import MINI
@@ -109,9 +109,10 @@ def test_a_preset_trains_as_many_steps_as_its_epochs_take(dataset: str, tmp_path
         config = TrainConfig(dataset=dataset, limit=3, cpu=True, **more)
         return training_plans.plan_training(config, tmp_path).settings
 
-    settings, epochs = preset_settings("paper", dataset)
-    assert planned(preset="paper").steps == math.ceil(3 * epochs / settings.batch)
-    assert planned(preset="paper").batch == settings.batch
+    published = DATASETS[dataset].published
+    assert published is not None
+    assert planned(preset="paper").steps == math.ceil(3 * published.epochs / published.batch)
+    assert planned(preset="paper").batch == published.batch
     assert planned(preset="paper", epochs=7, settings={"batch": 2}).steps == 11
     assert planned(preset="paper", settings={"steps": 5}).steps == 5
     assert planned() == MINI
