@@ -81,7 +81,7 @@ def sweep_gamma(
     dataset: str,
     *,
     gammas: Sequence[float] = GAMMAS,
-    systems: Sequence[str] = ("cmc-pe",),
+    systems: Sequence[str] = (),
     out: Folder | None = None,
     workers: int = CORES,
     progress: Progress = silent,
@@ -99,7 +99,7 @@ def sweep_gamma(
     gammas : Sequence[float]
         Of Eq. 8 (Default value = those of the paper's Table 1).
     systems : Sequence[str]
-        Joint models (Default value = cmc-pe).
+        Joint models (Default value = those with adjusted time steps: cmc-pe).
     out : str or Path, optional
         The run folder (Default value = runs/DATASET-SCALE-gamma).
     workers, progress, notify
@@ -117,13 +117,13 @@ def sweep_gamma(
     ConfigError, DataError
         As of `run`.
     """
-    from svbench.catalog.systems import JOINT
+    from svbench.catalog.systems import ADJUSTED, JOINT
     from svbench.config import RunConfig
     from svbench.reports.figures.gamma_curve import draw
 
     if strange := [name for name in systems if name not in JOINT]:
         raise ConfigError(f"--systems: found {strange[0]!r}, expected some of {', '.join(JOINT)}")
-    rows = ("real", "shuffled", *systems)
+    rows = ("real", "shuffled", *(systems or ADJUSTED))
     config = RunConfig.of(dataset=dataset, systems=rows, gamma=tuple(gammas), **keywords)
     found = _run(config, out, "-gamma", workers, progress, notify)
     draw(found.table, found.path / GAMMA_CURVE)

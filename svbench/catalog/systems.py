@@ -205,6 +205,7 @@ def _joint_system(
 
 
 JOINT: Final = tuple(sorted(MIXERS, key=lambda mixer: MIXERS[mixer].adjusted))  # as in Table 1
+ADJUSTED: Final = tuple(mixer for mixer in JOINT if MIXERS[mixer].adjusted)
 SYSTEMS: Final[Registry[SystemEntry]] = Registry(
     "systems",
     {

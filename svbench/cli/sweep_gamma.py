@@ -26,8 +26,9 @@ def sweep_gamma(
         ),
     ] = GAMMAS,
     systems: Annotated[
-        tuple[str, ...], names("systems", "Joint models, comma-separated.", default="cmc-pe")
-    ] = ("cmc-pe",),
+        tuple[str, ...],
+        names("systems", "Joint models, comma-separated; default: cmc-pe."),
+    ] = (),
     out: Annotated[
         Path | None, path_option("The run folder; default: runs/DATASET-SCALE-gamma.")
     ] = None,

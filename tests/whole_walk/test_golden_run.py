@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from svbench.metrics.avalign.score import DETECTORS
+from svbench.metrics.avalign.events import DETECTORS
 from tests.factories.commands import Command
 
 WALK = ("run", "--dataset", "greatesthits", "--limit", "3", "--systems", "real,shuffled")

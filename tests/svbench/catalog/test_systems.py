@@ -140,10 +140,10 @@ def test_a_gamma_must_be_positive() -> None:
         names(gamma=(0,))
 
 
-def test_settings_tell_the_miniatures_guidance() -> None:
+def test_settings_hold_the_miniatures_guidance() -> None:
     (system,) = systems("cmc-pe", gamma=(1,), device="cpu")
     assert system.settings["guidance"] == "sound 1, video 1"
-    assert system.settings["batch"] == str(MINI_BATCH)
+    assert system.settings["batch"] == MINI_BATCH
 
 
 def test_weights_of_which_no_row_is_made_are_refused(tmp_path: Path) -> None:
