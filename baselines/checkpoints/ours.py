@@ -63,6 +63,6 @@ def load_config(folder: Path) -> JointConfig:
 
 
 def load_joint(folder: Path, joint: JointUNet) -> None:
-    """Give a joint model the weights of a folder; connectors and mixers must all be there."""
+    """Load the weights of a folder into a joint model; connectors and mixers must be complete."""
     path = folder / WEIGHTS
     load_weights(joint, load_state(path), path, may_lack=["unets.*"])

@@ -84,7 +84,7 @@ def shipped(folder: Path = FOLDER) -> tuple[MixerKind, ...]:
 
 
 def verified(names: Iterable[str], folder: Path = FOLDER) -> dict[str, str]:
-    """Give the digests of files, or say in one line which is not as the record has it."""
+    """Return the digests of files; raise DataError for one that differs from the record."""
     path = folder / RECORD
     wanted = read_object(path, "a record of weights").get("sha256")
     if not isinstance(wanted, dict):

@@ -125,7 +125,7 @@ def test_steps_are_told_on_the_error_stream_one_line_each(
 ) -> None:
     outcome = svbench(*words, "--out", tmp_path / "run")
     assert len(outcome.err.splitlines()) == 2
-    assert outcome.err.startswith("mine: describing clips (2)\n")
+    assert outcome.err.startswith("mine: extracting features (2)\n")
 
 
 def test_the_number_of_threads_changes_no_byte(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from svbench.baselines.joint import system as joint
 from svbench.compute import Machine
 from svbench.errors import StoppedError
 from svbench.walk import run as walk
-from svbench.walk.plan import Plan
+from svbench.walk.plan import Plan, metrics_of
 from tests.factories.clips import SPEC, make_clip, write_clip
 from tests.factories.commands import Command
 
@@ -30,8 +29,8 @@ def planned(monkeypatch: pytest.MonkeyPatch) -> list[Plan]:
     """Stop a command when its plan stands, and return the plan."""
     plans: list[Plan] = []
 
-    def stop(_config: object, _out: Path, build: Callable[[], Plan], *_others: object) -> None:
-        plans.append(build())
+    def stop(plan: Plan, *_others: object) -> None:
+        plans.append(plan)
         raise StoppedError("the plan stands")
 
     monkeypatch.setattr(walk, "walk", stop)
@@ -64,7 +63,7 @@ def folders(tmp_path: Path) -> tuple[object, ...]:
 
 def machines(plan: Plan) -> list[Machine]:
     """Return the machines of the networks of a plan's metrics."""
-    found: list[Any] = [metric.extractor for metric in plan.metrics]
+    found: list[Any] = [metric.extractor for metric in metrics_of(plan.columns)]
     return [extractor.machine for extractor in found]
 
 
@@ -108,7 +107,7 @@ def test_networks_of_score_get_device_and_dtype(
     assert usual == [Machine()] * len(NETWORKS)
 
 
-def test_another_precision_is_another_table_and_says_so(
+def test_another_precision_is_another_table_and_on_record(
     svbench: Command, folders: tuple[object, ...], tmp_path: Path
 ) -> None:
     words = (*folders, "--metrics", SMALL, "--device", "cpu")

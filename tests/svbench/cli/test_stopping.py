@@ -107,7 +107,7 @@ def test_a_slow_shard_is_not_waited_for(
         code, out, err = ended(process)
     assert (code, out) == (75, "")
     line = f"svbench: stopped by {name}; the same command goes on from here"
-    assert err.splitlines() == ["mine: describing clips (5)", line]
+    assert err.splitlines() == ["mine: extracting features (5)", line]
 
 
 def test_the_same_command_completes(words: list[str], tmp_path: Path) -> None:

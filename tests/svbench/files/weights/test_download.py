@@ -48,7 +48,7 @@ def bring(server: type[Server], part: Part) -> list[tuple[int, int]]:
 
 
 def stop(server: type[Server], part: Part, at: int) -> str:
-    """Let a download end early; return the message."""
+    """Run a download that ends early; return the message."""
     server.cut_at = at
     with pytest.raises(StoppedError) as caught:
         bring(server, part)
