@@ -48,7 +48,7 @@ def set_trainable(joint: JointUNet, trainable: Trainable) -> dict[str, nn.Parame
         if trainable in BASES:
             is_trained = name.startswith(f"unets.{trainable}.")
         if MIXERS[joint.config.mixer].single_key and name.startswith("mixers."):
-            is_trained = not any(part in name for part in IDLE)
+            is_trained &= not any(part in name for part in IDLE)
         parameter.requires_grad_(is_trained)
         if is_trained:
             trained[name] = parameter

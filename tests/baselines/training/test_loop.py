@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -235,6 +235,17 @@ def test_what_is_frozen_stays() -> None:
     assert {name.split(".")[3] for name in frozen} == {"norm2", "attention2"}
     learning = set_trainable(joint, "paper")
     assert {n for n, p in joint.named_parameters() if p.requires_grad} == set(learning)
+
+
+@pytest.mark.parametrize("mixer", ["cmc-pe", "cross-attention"])
+@pytest.mark.parametrize("base", ["audio", "video"])
+def test_a_base_model_is_trained_without_mixers(
+    base: Literal["audio", "video"], mixer: MixerKind
+) -> None:
+    trained = set(set_trainable(tiny_joint(mixer, fresh=True), base))
+    assert trained
+    assert {name.split(".")[1] for name in trained} == {base}
+    assert all(name.startswith("unets.") for name in trained)
 
 
 def test_other_settings_do_not_resume_from_a_checkpoint(tmp_path: Path) -> None:
