@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 import torch
@@ -224,18 +225,27 @@ def precision() -> tuple[bool, bool, str]:
 def test_a_gpu_computes_in_true_float32_until_the_last_thread_leaves(gpu: Machine) -> None:
     exact, usual = (False, True, "highest"), (True, False, "high")
     before = precision()
+    inside, leave = Event(), Event()
+
+    def compute() -> None:
+        with inference(gpu):
+            inside.set()
+            leave.wait(10)
+
+    other = Thread(target=compute)
     try:
         torch.set_float32_matmul_precision("high")
         torch.backends.cudnn.allow_tf32, torch.backends.cudnn.deterministic = usual[:2]
-        first, second = inference(gpu), inference(gpu)
-        first.__enter__()
-        assert precision() == exact
-        second.__enter__()
-        first.__exit__(None, None, None)
-        assert precision() == exact  # the second still computes
-        second.__exit__(None, None, None)
+        with inference(gpu):
+            assert precision() == exact
+            other.start()
+            assert inside.wait(10)
+        assert precision() == exact  # the other thread still computes
+        leave.set()
+        other.join()
         assert precision() == usual
     finally:
+        leave.set()
         torch.backends.cudnn.allow_tf32, torch.backends.cudnn.deterministic = before[:2]
         torch.set_float32_matmul_precision(before[2])
 
