@@ -57,7 +57,9 @@ Guidance = Annotated[float, _limited("guidance")]
 Side = Annotated[int, _limited("size")]
 
 
-class _Config(BaseModel):
+class Config(BaseModel):
+    """What the settings of every command that judges clips have in common."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     command: ClassVar[str]
@@ -110,12 +112,12 @@ def _check_utf8(name: str, text: str) -> None:
         raise ConfigError(f"--{flag}: found {text!r}, expected a name in UTF-8") from error
 
 
-class RunConfig(_Config):
+class RunConfig(Config):
     """The settings of `svbench run`: systems on a data set."""
 
     command: ClassVar[str] = "run"
     # Captions are compared clip by clip.
-    growing: ClassVar[frozenset[str]] = _Config.growing | {
+    growing: ClassVar[frozenset[str]] = Config.growing | {
         *("limit", "repeats", "systems", "gamma", "captions")
     }
     # Beside gamma, which is part of a system's name.
@@ -163,11 +165,11 @@ class RunConfig(_Config):
         return gammas
 
 
-class ScoreConfig(_Config):
+class ScoreConfig(Config):
     """The settings of `svbench score`: clips made elsewhere against real ones."""
 
     command: ClassVar[str] = "score"
-    growing: ClassVar[frozenset[str]] = _Config.growing | {"generated"}
+    growing: ClassVar[frozenset[str]] = Config.growing | {"generated"}
 
     generated: tuple[Path, ...]
     reference: Path

@@ -31,6 +31,7 @@ from svbench.baselines.joint.timesteps import exponents, official, spaced
 from svbench.baselines.joint.unet import JointUNet
 from svbench.baselines.training.batches import LatentDataset, generator
 from svbench.baselines.training.loss import draw, joint_loss
+from svbench.compute import Machine, inference
 from svbench.errors import ConfigError
 
 Curve = NDArray[np.float64]
@@ -82,7 +83,8 @@ def loss_over_time(
     times = global_times(levels)
     local = exponents(gamma).map(lambda e: official(times, e))
     total = np.zeros((levels, 2))
-    with torch.inference_mode():
+    device = next(joint.parameters()).device
+    with inference(Machine(str(device))):
         for first in range(0, len(known), at_once):
             part = known[first : first + at_once]
             for level in range(levels):

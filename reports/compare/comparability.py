@@ -8,7 +8,7 @@ dotted path of a setting and both values: "detectors.onsets.delta was 0.07, is 0
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -19,9 +19,8 @@ REAL: Final = "real set"  # of a table's record: the digest of its real clips
 REFERENCE: Final = "reference set"  # and of the clips that sets are compared with, if others
 ABSENT: Final = "absent"
 INTERVAL_ONLY: Final = ("seed", "resamples", "interval", "bounds", "caveat")  # no value uses them
-# Metrics of a single modality; any other is taken to use both.
-AUDIO_METRICS: Final = ("fad", "ib-ta")
-VIDEO_METRICS: Final = ("fvd", "ib-tv")
+# Of metrics whose settings do not list what they compare.
+MODALITIES: Final[Mapping[str, Sequence[str]]] = {"fad": ("audio",), "fvd": ("vision",)}
 NATIVE: Final = "+native"
 LONGEST: Final = 60  # characters of a value that a message shows
 
@@ -61,15 +60,17 @@ def formats_differ(before: ResultTable, now: ResultTable) -> tuple[str, ...]:
     return settings_differ(_format(before), _format(now))
 
 
-def decoding_differs(before: ClipSpec, now: ClipSpec, metric: str) -> tuple[str, ...]:
-    """Return the differing settings of decoding that values of a metric depend on.
+def decoding_differs(before: ClipSpec, now: ClipSpec, column: Column) -> tuple[str, ...]:
+    """Return the differing settings of decoding that values of a column depend on.
 
     The choice of frames does not affect a metric of audio alone, nor one of every frame at its own
     time (`+native`); the choice of channels does not affect a metric of video alone.
     """
-    name, _, option = metric.partition("@")
-    frames = name not in AUDIO_METRICS and not option.endswith(NATIVE)
-    used = {"frame choice": frames, "channels": name not in VIDEO_METRICS}
+    name, _, option = column.metric.partition("@")
+    known: Sequence[str] = MODALITIES.get(name, ("audio", "vision"))
+    modalities = column.settings.get("compares", known)
+    frames = "vision" in modalities and not option.endswith(NATIVE)
+    used = {"frame choice": frames, "channels": "audio" in modalities}
     one, other = (
         {key: value for key, value in _decoding(spec).items() if used[key]}
         for spec in (before, now)

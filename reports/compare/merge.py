@@ -136,7 +136,7 @@ class _Merging:
             if name not in self.columns or (name in filled and name not in self.filled):
                 self.columns[name] = column  # an empty one has no settings to compare with
             known = columns_differ(self.columns[name], column) if name in filled else ()
-            decoding = decoding_differs(self.first.table.spec, run.table.spec, name)
+            decoding = decoding_differs(self.first.table.spec, run.table.spec, column)
             reasons[name] = shortened((*decoding, *known)) if name in filled else ""
         self.filled |= filled
         return reasons

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from svbench.catalog.metrics import reads_captions
-from svbench.config import RunConfig, ScoreConfig
+from svbench.compute import Machine
+from svbench.config import RunConfig
 from svbench.datasets.scored import REFERENCE, Scored, missing_captions
 from svbench.errors import ConfigError, DataError
 from svbench.limits import flag
@@ -31,8 +32,9 @@ def check_effects(config: RunConfig, rows: Sequence[str], *, joint: bool) -> Non
     if joint:
         return
     used = RunConfig.coding if "codec" in rows else ()
+    settings = dict(config)
     for name in OF_MODELS:
-        value = getattr(config, name)
+        value = settings[name]
         if name not in used and value != RunConfig.model_fields[name].default:
             raise ConfigError(
                 f"{flag(name)}: found {_shown(value)}, expected it only beside a joint model; "
@@ -40,21 +42,21 @@ def check_effects(config: RunConfig, rows: Sequence[str], *, joint: bool) -> Non
             )
 
 
-def check_scoring(config: RunConfig | ScoreConfig, columns: Sequence[Metric | Unavailable]) -> None:
+def check_scoring(machine: Machine, columns: Sequence[Metric | Unavailable], setting: str) -> None:
     """Refuse a device that is not there, and a precision that no network of a metric computes in.
 
-    A column that is not available may be one of a network, so it is no reason to refuse.
+    `setting` is what the precision is called. A column that is not available may be one of a
+    network, so it is no reason to refuse.
     """
-    if config.scoring.device != "auto":
-        _ = config.scoring.place
+    if machine.device != "auto":
+        _ = machine.place
     networks = (
         isinstance(column, Unavailable) or hasattr(column.extractor, "machine")
         for column in columns
     )
-    if config.scoring.dtype != "float32" and not any(networks):
-        name = "scoring_dtype" if isinstance(config, RunConfig) else "dtype"
+    if machine.dtype != "float32" and not any(networks):
         raise ConfigError(
-            f"{flag(name)}: found {config.scoring.dtype}, expected it only beside a metric that "
+            f"{flag(setting)}: found {machine.dtype}, expected it only beside a metric that "
             f"runs a network; the columns are {', '.join(column.name for column in columns)}"
         )
 
@@ -62,8 +64,8 @@ def check_scoring(config: RunConfig | ScoreConfig, columns: Sequence[Metric | Un
 def check_data(config: RunConfig) -> None:
     """Raise ConfigError for paths of data that a scale does not read, or of the wrong kind."""
     if config.scale == "mini":
-        for name in ("data_root", "captions"):
-            if (path := getattr(config, name)) is not None:
+        for name, path in (("data_root", config.data_root), ("captions", config.captions)):
+            if path is not None:
                 raise ConfigError(
                     f"{flag(name)} {path}: the miniature is drawn by svbench itself, "
                     "expected no data; for the real data set add --scale paper"

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from svbench.baselines.joint.mixers import MIXERS, MixerKind
 from svbench.catalog.registry import Registry
@@ -34,8 +34,6 @@ TUNABLE: Final = (
     "the data folder holds annotated hits: `svbench tune-avalign --data-root` chooses detectors of "
     "AV-Align on them"
 )
-# Columns of the paper's Tables 2 and 3: AV-Align is not informative for sounds without onsets.
-TABLES_2_AND_3: Final = ("fvd", "ib-tv", "fad", "ib-ta", "ib-av")
 
 # folder of the real set, settings -> examples, and notes for the table
 Category = Callable[[str, str], "str | None"]
@@ -207,26 +205,19 @@ def _greatesthits() -> Dataset:
 def _landscape() -> Dataset:
     from svbench.datasets import landscape as real
     from svbench.miniature import landscape as small
-    from svbench.miniature.drawing.scenes import SPEC
 
-    return Dataset(
-        title=real.NAME,
-        about=_first_line(real.__doc__),
-        spec=real.SPEC,
-        captions=real.CAPTIONS,
-        load=_listed(real.load),
-        miniature=Miniature(small.draw, real.load, SPEC, small.VERSION, design=_frames_design),
-        metrics=TABLES_2_AND_3,
-        published=Published(batch=16, epochs=100),
-        joint_weights="landscape",
-        imagebind_weights="scenes",
-        category=real.category,
-    )
+    return _of_scenes(real, small, Published(batch=16, epochs=100), "landscape")
 
 
 def _vggsound() -> Dataset:
     from svbench.datasets import vggsound as real
     from svbench.miniature import vggsound as small
+
+    return _of_scenes(real, small, Published(batch=128, epochs=30), "vggsound")
+
+
+def _of_scenes(real: Any, small: Any, published: Published, joint_weights: str) -> Dataset:
+    """Return the entry of a data set of scenes, captioned by classes, from its two modules."""
     from svbench.miniature.drawing.scenes import SPEC
 
     return Dataset(
@@ -236,9 +227,10 @@ def _vggsound() -> Dataset:
         captions=real.CAPTIONS,
         load=_listed(real.load),
         miniature=Miniature(small.draw, real.load, SPEC, small.VERSION, design=_frames_design),
-        metrics=TABLES_2_AND_3,
-        published=Published(batch=128, epochs=30),
-        joint_weights="vggsound",
+        # Of Tables 2 and 3: AV-Align is not informative for sounds without onsets.
+        metrics=("fvd", "ib-tv", "fad", "ib-ta", "ib-av"),
+        published=published,
+        joint_weights=joint_weights,
         imagebind_weights="scenes",
         category=real.category,
     )

@@ -16,7 +16,7 @@ from svbench.catalog.checks import (
 from svbench.catalog.datasets import DATASETS, drawn, load_dataset
 from svbench.catalog.metrics import DEFAULT_METRICS, MetricSettings, build_metrics
 from svbench.catalog.systems import build_systems
-from svbench.config import RunConfig, ScoreConfig
+from svbench.config import Config, RunConfig, ScoreConfig
 from svbench.datasets.scored import load_scored
 from svbench.walk.plan import Data, Plan, RunSettings, metrics_of
 from svbench.walk.shuffled_floor import NOTE, check_floor_names
@@ -41,7 +41,7 @@ def plan_run(config: RunConfig, out: Path) -> Plan:
         machine=config.scoring,
     )
     columns = build_metrics(names, settings, strict=config.strict)
-    check_scoring(config, columns)
+    check_scoring(config.scoring, columns, "scoring_dtype")
     systems = build_systems(config)
     compared = any(metric.needs_reference for metric in metrics_of(columns))
 
@@ -91,7 +91,7 @@ def plan_score(config: ScoreConfig, out: Path | None = None) -> Plan:
         more = build(DEFAULT_METRICS["score with captions"])
         captioned, reasons = usual_of_captions(more, found, config.strict)
         columns, notes = (*columns, *captioned), (*notes, *reasons)
-    check_scoring(config, columns)
+    check_scoring(config.scoring, columns, "dtype")
     name = config.reference.resolve().name
     data = Data(
         title=f"Clips against {name}",
@@ -113,7 +113,7 @@ def plan_score(config: ScoreConfig, out: Path | None = None) -> Plan:
     )
 
 
-def settings_of(config: RunConfig | ScoreConfig) -> RunSettings:
+def settings_of(config: Config) -> RunSettings:
     """Return the settings of a run as its run.json holds them."""
     return RunSettings(
         command=config.command,

@@ -19,9 +19,7 @@ from svbench.limits import COUNT
 
 # --- options -----------------------------------------------------------------------------------
 
-Dataset = Annotated[
-    str, typer.Option(help="As in svbench list datasets: greatesthits, landscape or vggsound.")
-]
+Dataset = Annotated[str, typer.Option(help="A data set of svbench list datasets.")]
 Scale = Annotated[str, typer.Option(help="mini (drawn data, a laptop) or paper.")]
 DataRoot = Annotated[
     Path | None,

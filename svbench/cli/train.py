@@ -90,7 +90,7 @@ def train(
 ) -> None:
     """Train connectors, mixers and motion modules; on many GPUs: accelerate launch -m svbench.
 
-    Data sets: greatesthits, landscape and vggsound, real (--scale paper) or drawn (mini).
+    The data set is real (--scale paper) or drawn (mini).
 
     Example: svbench train --dataset greatesthits --out runs/my-model
     """

@@ -18,11 +18,11 @@ Seeds = Annotated[tuple[int, ...], seeds("Of the joint trainings, comma-separate
 def train_systems(
     out: Annotated[Path, path_option("Folder; the weights come to OUT/weights.")],
     dataset: Annotated[
-        str, typer.Option(help="greatesthits, landscape or vggsound, drawn.")
+        str, typer.Option(help="A drawn data set of svbench list datasets.")
     ] = "greatesthits",
     mixers: Annotated[
         tuple[str, ...],
-        names("mixers", "Comma-separated; default: all for greatesthits, else cmc-pe."),
+        names("mixers", "Comma-separated; default: those of the data set's published table."),
     ] = (),
     base_audio_steps: Annotated[
         int | None, number("base_audio_steps", "Of the audio model alone.", COUNT)
@@ -48,8 +48,7 @@ def train_systems(
 ) -> None:
     """Train the miniature's systems from nothing; the same command goes on.
 
-    Codecs, text encoder, base models and joint models of one drawn data set: greatesthits,
-    landscape or vggsound.
+    Codecs, text encoder, base models and joint models of one drawn data set.
 
     Example: svbench train-systems --out runs/systems
     """

@@ -25,6 +25,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from svbench.datasets.captions import LISTS, beside, is_caption, with_captions
+from svbench.datasets.captions import read_captions as read_captions  # of the same clips
 from svbench.datasets.ids import (
     CAPTION_KEYS,
     FILE_KEYS,

@@ -28,6 +28,7 @@ from torch import Tensor
 
 from svbench.baselines.joint.model import JointModel
 from svbench.baselines.joint.pair import Pair
+from svbench.compute import Machine, inference
 from svbench.engines.protocol import cut
 from svbench.errors import DataError
 from svbench.files import media
@@ -162,6 +163,7 @@ def _encoded(model: JointModel, examples: Sequence[Example], spec: ClipSpec) -> 
     """Return the tensors of one file by name; raise DataError with every broken clip."""
     state: dict[str, Tensor] = {}
     problems: list[str] = []
+    machine = Machine(str(next(model.joint.parameters()).device))
     for part in cut(range(len(examples)), BATCH):
         clips = []
         for number in part:
@@ -171,7 +173,7 @@ def _encoded(model: JointModel, examples: Sequence[Example], spec: ClipSpec) -> 
                 problems.append(str(error))
         if problems:
             continue  # the others of this file are only checked
-        with torch.inference_mode():
+        with inference(machine):
             latents = Pair(model.audio.encode(clips), model.video.encode(clips))
             captions = model.text_encoder([examples[number].caption for number in part])
         state |= _named(captions, part) | {
