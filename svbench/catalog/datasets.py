@@ -321,7 +321,11 @@ def _checked(examples: Iterable[Example], name: str) -> tuple[Example, ...]:
 
 DATASETS: Final[Registry[Dataset]] = Registry(
     "dataset",
-    {"greatesthits": _greatesthits, "landscape": _landscape, "vggsound": _vggsound},
+    {
+        "greatesthits": _greatesthits,
+        "landscape": _landscape,
+        "vggsound": _vggsound,
+    },
     Joining(Dataset, _guard),
 )
 

@@ -49,5 +49,5 @@ ENTRY = svbench.Dataset(
     captions="captions.csv, or --captions",
     load=load,
     splits=("test",),
-    metrics=("loudness",),
+    metrics=("silence",),
 )
