@@ -6,25 +6,18 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.factories.clips import SPEC, make_clip, write_clip
+from tests.factories.fresh_commands import python, svbench_of
 from tests.goldens.places import REPOSITORY
 
 SOURCE = REPOSITORY / "examples" / "plugin"
 ORIGIN = "svbench-example 0.1"
-ORIGINS = """
-import json
-from svbench.catalog import listing
-tables = {"metrics": listing.metrics(), "systems": listing.systems()}
-tables["datasets"] = listing.datasets()
-print(json.dumps({table: {e.name: e.origin for e in of} for table, of in tables.items()}))
-"""
+ADDED = {"metrics": "silence", "systems": "flashes", "datasets": "captioned-folder"}
 
 
 @pytest.fixture(scope="module")
@@ -33,52 +26,41 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("example")
     source = shutil.copytree(SOURCE, root / "source")  # where the build leaves its files
     offline = ("--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--target")
-    python("-m", "pip", "install", *offline, root / "site", source)
+    python([REPOSITORY], "-m", "pip", "install", *offline, root / "site", source)
     return root / "site"
-
-
-def python(*words: object, site: Path | None = None) -> str:
-    """Run Python with svbench and the packages of `site`; return what it prints."""
-    places = [str(place) for place in (REPOSITORY, site) if place is not None]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(places), "COLUMNS": "300"}
-    command = [sys.executable, *map(str, words)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr + done.stdout
-    return done.stdout
 
 
 def test_its_own_tests_pass(site: Path) -> None:
     tests = SOURCE / "tests"
     words = ("-q", "-p", "no:cacheprovider", "--rootdir", tests, "-c", os.devnull)
-    assert "passed" in python("-m", "pytest", *words, tests, site=site)
+    assert "passed" in python([REPOSITORY, site], "-m", "pytest", *words, tests)
 
 
-def test_what_it_adds_runs_by_name(site: Path, tmp_path: Path) -> None:
+def test_what_it_adds_is_listed_and_runs_by_name(site: Path, tmp_path: Path) -> None:
     clips, spec = tmp_path / "clips", replace(SPEC, frames=16)  # 2 s
     for seed in range(2):
         write_clip(clips / f"c{seed}.mp4", make_clip(seed, spec))
     (clips / "captions.csv").write_text("c0.mp4,a square\nc1.mp4,another\n")
     run, scored = tmp_path / "run", tmp_path / "scored"
-    words = ("--dataset", "captioned-folder", "--scale", "paper", "--data-root", clips)
-    python("-m", "svbench", "run", *words, "--systems", "real,flashes", "--out", run, site=site)
+    data = ("--dataset", "captioned-folder", "--scale", "paper", "--data-root", clips)
     small = ("--frames", 8, "--size", 32, "--metrics", "silence", "--out", scored)
-    python("-m", "svbench", "score", clips, "--reference", clips, *small, site=site)
+    *listed, _table, _scores = svbench_of(
+        [REPOSITORY, site],
+        *(("list", table, "--json") for table in ADDED),
+        ("run", *data, "--systems", "real,flashes", "--out", run),
+        ("score", clips, "--reference", clips, *small),
+    )
+    for name, text in zip(ADDED.values(), listed, strict=True):
+        origins = {entry["name"]: entry["origin"] for entry in json.loads(text)}
+        assert origins.pop(name) == ORIGIN
+        assert set(origins.values()) == {""}
     made, judged = (json.loads((of / "results.json").read_text()) for of in (run, scored))
-    names = ("silence", "flashes", "captioned-folder")
-    assert made["record"]["plugins"] == dict.fromkeys(names, ORIGIN)
+    assert made["record"]["plugins"] == dict.fromkeys(ADDED.values(), ORIGIN)
     assert judged["record"]["plugins"] == {"silence": ORIGIN}
     assert [row["system"] for row in made["rows"]] == ["real", "flashes"]
     for results in (made, judged):
         assert [column["metric"] for column in results["columns"]] == ["silence@windows"]
     assert all(0 < row["scores"]["silence@windows"]["value"] <= 1 for row in made["rows"])
-
-
-def test_what_it_adds_is_listed_with_its_origin(site: Path) -> None:
-    origins = json.loads(python("-c", ORIGINS, site=site))
-    added = {"metrics": "silence", "systems": "flashes", "datasets": "captioned-folder"}
-    for table, name in added.items():
-        assert origins[table].pop(name) == ORIGIN
-        assert set(origins[table].values()) == {""}
 
 
 def test_the_code_of_the_page_is_that_of_the_template() -> None:

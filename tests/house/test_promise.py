@@ -8,10 +8,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.factories.clips import SPEC, make_clip, write_clip
+from tests.factories.fresh_commands import svbench_of
 from tests.goldens.places import REPOSITORY
 
 ROOMS = ("svbench", "metrics", "baselines", "reports")
@@ -114,17 +112,6 @@ def digests(root: Path) -> dict[str, str]:
     }
 
 
-def python(tree: Path, *words: object) -> str:
-    """Run Python with the svbench of the tree; return what it prints."""
-    environment = {**os.environ, "PYTHONPATH": str(tree)}
-    command = [sys.executable, *map(str, words)]
-    done = subprocess.run(
-        command, env=environment, cwd=tree, capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def test_nothing_else_is_changed(tree: Path) -> None:
     before, now = digests(REPOSITORY), digests(tree)
     changed = {file for file in before.keys() | now.keys() if before.get(file) != now.get(file)}
@@ -140,29 +127,24 @@ def test_an_entry_is_a_few_lines_and_takes_none_away(kind: str, tree: Path) -> N
     assert 2 <= len(added) <= 4
 
 
-def test_what_is_added_is_listed(tree: Path) -> None:
-    code = "import json, svbench; from svbench.catalog import listing; print(svbench.__file__)\n"
-    code += "print(json.dumps([[entry.name for entry in listed()] for listed in "
-    code += "(listing.metrics, listing.systems, listing.datasets)]))"
-    place, lists = python(tree, "-c", code).splitlines()
-    assert Path(place) == tree / "svbench" / "__init__.py"
-    metrics, systems, datasets = json.loads(lists)
-    assert "silence" in metrics
-    assert systems[-1] == "flashes"
-    assert datasets[-1] == "captioned-folder"
-
-
-def test_one_run_uses_all_that_is_added(tree: Path, tmp_path: Path) -> None:
+def test_what_is_added_is_listed_run_and_reported(tree: Path, tmp_path: Path) -> None:
     for seed in range(2):
         write_clip(tmp_path / "clips" / f"c{seed}.mp4", make_clip(seed, replace(SPEC, frames=16)))
     (tmp_path / "clips" / "captions.csv").write_text("c0.mp4,a square\nc1.mp4,another\n")
     data = ("--dataset", "captioned-folder", "--scale", "paper", "--data-root", tmp_path / "clips")
     run = tmp_path / "run"
-    python(tree, "-m", "svbench", "run", *data, "--systems", "real,flashes", "--out", run)
+    *listed, _table, report = svbench_of(
+        [tree],
+        *(("list", name, "--json") for name in ("metrics", "systems", "datasets")),
+        ("run", *data, "--systems", "real,flashes", "--out", run),
+        ("report", run, "--format", "counts"),
+    )
+    metrics, systems, datasets = ([e["name"] for e in json.loads(text)] for text in listed)
+    assert (metrics[-1], systems[-1]) == ("silence", "flashes")
+    assert datasets[-1] == "captioned-folder"
     results = json.loads((run / "results.json").read_text(encoding="utf-8"))
     assert [column["metric"] for column in results["columns"]] == ["silence@windows"]
     assert [row["system"] for row in results["rows"]] == ["real", "flashes"]
     assert all("silence@windows" in row["scores"] for row in results["rows"])
-    assert "plugins" not in results["record"]  # svbench's own
-    report = python(tree, "-m", "svbench", "report", run, "--format", "counts")
+    assert "plugins" not in results["record"]  # all are svbench's own
     assert report == "real: 2 clips\nflashes: 2 clips\n"
