@@ -39,7 +39,7 @@ PLUGIN: Final = "plug-in"  # of the settings of a column or row: its origin
 # --- metrics -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class GuardedExtractor:
     """An extractor of a plug-in; its key names the plug-in's version."""
 
@@ -64,7 +64,7 @@ class GuardedExtractor:
             return [checked_features(np.asarray(block)) for block in blocks]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class GuardedPairedExtractor(GuardedExtractor):
     """An extractor of a plug-in that measures picture and sound apart."""
 
@@ -77,7 +77,7 @@ class GuardedPairedExtractor(GuardedExtractor):
             return joined
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class GuardedMetric:
     """A metric of a plug-in; its settings name the plug-in's version."""
 
@@ -141,7 +141,7 @@ def _guard_extractor(extractor: Extractor, origin: str) -> Extractor:
 # --- systems -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class GuardedSystem:
     """A system of a plug-in; its clips are made again by another version of the plug-in."""
 

@@ -121,7 +121,11 @@ def system_entry(system: object) -> SystemEntry:
 
 
 def dataset_entry(load: Callable[..., Any]) -> Dataset:
-    return Dataset("Toys", "Toys: some clips", SPEC, "none", load, metrics=("brightness",))
+    return Dataset(
+        *("Toys", "Toys: some clips", SPEC, "none", load),
+        metrics=("brightness",),
+        category=lambda example, _caption: f"toys of {example}",
+    )
 
 
 def load_toys(root: Path, _config: object) -> tuple[list[Any], list[str]]:

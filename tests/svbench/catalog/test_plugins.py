@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 
+from svbench.api.results import load_results
 from svbench.catalog.datasets import DATASETS
 from svbench.catalog.metrics import METRICS, MetricSettings, build_metrics
 from svbench.catalog.plugins import blaming, installed, of_modules
@@ -144,6 +146,11 @@ def test_a_run_of_a_plug_in_is_on_record(
     assert real > black == 0
     assert json.loads((tmp_path / "run" / "run.json").read_text())["plugins"] == origins
     assert "toys of toybox 0.1" in " ".join(done.out.split())
+    frame = load_results(tmp_path / "run").clips_to_pandas()
+    assert list(frame["category"])[:3] == ["toys of c0", "toys of c1", "toys of c2"]
+    monkeypatch.delitem(sys.modules, "toybox")
+    frame = load_results(tmp_path / "run").clips_to_pandas()  # the plug-in is not here
+    assert frame["category"].isna().all()
 
 
 def test_another_version_generates_and_extracts_anew(
