@@ -7,7 +7,8 @@
 
 Functions do what the commands of the same names do (see `svbench.api`); beside them stand the
 nouns (`svbench.types`) and protocols (`svbench.protocols`) that a metric or a system is written
-with, and the errors. Importing the package loads none of it: each name is loaded when it is used.
+with, the entries by which a plug-in offers them, and the errors. Importing the package loads none
+of it: each name is loaded when it is used.
 
 Rooms: `svbench` (the harness), `svbench.metrics` (scores), `svbench.baselines` (systems that
 make clips) and `svbench.reports` (tables).
@@ -19,6 +20,10 @@ TYPE_CHECKING = False  # as `typing` has it, which takes longer to import than a
 if TYPE_CHECKING:
     from svbench.api import compare, run, score, sweep_gamma
     from svbench.api.results import Results, load_results
+    from svbench.catalog.datasets import Dataset, Miniature
+    from svbench.catalog.metrics import MetricEntry, MetricSettings
+    from svbench.catalog.systems import SystemEntry
+    from svbench.config import RunConfig
     from svbench.errors import (
         ConfigError,
         DataError,
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
         StoppedError,
         SvbenchError,
     )
+    from svbench.metrics.per_clip import mean_of_clips
     from svbench.protocols import Extractor, Metric, PairedExtractor, RealClips, System
     from svbench.types import (
         Clip,
@@ -44,6 +50,7 @@ if TYPE_CHECKING:
         SampleSet,
         Score,
     )
+    from svbench.walk.plan import Unavailable
 
 __all__ = [
     "Clip",
@@ -52,11 +59,15 @@ __all__ = [
     "Column",
     "ConfigError",
     "DataError",
+    "Dataset",
     "Example",
     "Extractor",
     "Features",
     "Judgement",
     "Metric",
+    "MetricEntry",
+    "MetricSettings",
+    "Miniature",
     "PairedExtractor",
     "RealClips",
     "Recording",
@@ -65,6 +76,7 @@ __all__ = [
     "ResultTable",
     "Results",
     "Row",
+    "RunConfig",
     "Sample",
     "SampleSet",
     "Score",
@@ -72,15 +84,22 @@ __all__ = [
     "StoppedError",
     "SvbenchError",
     "System",
+    "SystemEntry",
+    "Unavailable",
     "__version__",
     "compare",
     "load_results",
+    "mean_of_clips",
     "run",
     "score",
     "sweep_gamma",
 ]
 
-_MODULES = ("errors", "api", "protocols", "types")  # that names come from, cheapest first
+# that names come from, cheapest first
+_MODULES = (
+    *("errors", "api", "protocols", "types", "config", "walk.plan", "metrics.per_clip"),
+    *("catalog.metrics", "catalog.systems", "catalog.datasets"),
+)
 
 
 def __getattr__(name: str) -> object:

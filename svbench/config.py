@@ -65,7 +65,7 @@ class Config(BaseModel):
     command: ClassVar[str]
     # Intervals (`resamples`) are computed anew each time.
     growing: ClassVar[frozenset[str]] = frozenset(
-        {"metrics", "resamples", "allow_missing", "strict"}
+        {"metrics", "resamples", "allow_missing", "strict", "plugins"}
     )
     sampling: ClassVar[tuple[str, ...]] = ()
     coding: ClassVar[tuple[str, ...]] = ()
@@ -76,6 +76,7 @@ class Config(BaseModel):
     allow_missing: bool = False
     strict: bool = False  # a column that cannot be filled is an error
     device: Device = "auto"  # of every network, of systems as of metrics
+    plugins: tuple[str, ...] = ()  # modules of metrics, systems and data sets
     # How recorded clips are brought to the judged format: see `svbench.files.media`.
     frame_choice: FrameChoice = "nearest"
     channels: Channels = "mean"

@@ -237,7 +237,7 @@ def _run(
     from svbench.catalog.plans import plan_run
     from svbench.config import find_data_root
 
-    DATASETS.known(config.dataset)  # before its name becomes that of a folder
+    DATASETS.known(config.dataset, config.plugins)  # before its name becomes that of a folder
     root = find_data_root(config.scale, config.data_root)
     config = config.model_copy(update={"data_root": root})
     usual = RUNS / f"{config.dataset}-{config.scale}{suffix}"

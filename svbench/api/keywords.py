@@ -22,6 +22,7 @@ class JudgingKeywords(TypedDict, total=False):
     strict: bool  # a column that cannot be filled is an error
     frame_choice: str  # "nearest" or "official"
     channels: str  # "mean" or "first"
+    plugins: Sequence[str]  # modules of metrics, systems and data sets, beside installed packages
     device: str  # of every network: "auto", "cpu", "cuda:1" …
 
 

@@ -7,8 +7,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from svbench.errors import ConfigError
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import pandas as pd
 
@@ -76,14 +78,36 @@ class Results:
         DataError
             There is no scores.csv beside the table, or it is malformed.
         """
-        from svbench.catalog.datasets import DATASETS
         from svbench.files.results import load_scores
         from svbench.reports.tables.frames import clips_frame
 
         scores = load_scores(self.path) if self.scores is None else self.scores  # which refuses
-        name = self.table.dataset
-        category = DATASETS[name].category if name in DATASETS else None
-        return clips_frame(scores, self.requests or {}, category)
+        return clips_frame(scores, self.requests or {}, self._category())
+
+    def _category(self) -> Callable[[str, str], str | None] | None:
+        """Return what names the category of an example; None where the data set has none.
+
+        None as well if the data set is that of a plug-in which is not installed here.
+        """
+        from svbench.catalog.datasets import DATASETS
+
+        name, modules = self.table.dataset, tuple[str, ...]()
+        if name not in DATASETS:
+            if name not in self.table.record.get("plugins", ()):
+                return None
+            modules = self._plugin_modules()
+        try:
+            return DATASETS.known(name, modules).category
+        except ConfigError:
+            return None
+
+    def _plugin_modules(self) -> tuple[str, ...]:
+        from svbench.files.results import load_settings
+
+        folder = self.path if self.path.is_dir() else self.path.parent
+        if not (folder / "run.json").exists():
+            return ()
+        return tuple(map(str, load_settings(folder)["config"].get("plugins", ())))
 
     def __str__(self) -> str:
         """Return the table as text, 100 characters wide."""

@@ -94,11 +94,13 @@ def real_root(config: RunConfig) -> Path:
 
 
 def check_captioned(
-    columns: Sequence[Metric | Unavailable], sets: Mapping[str, Sequence[Example]]
+    columns: Sequence[Metric | Unavailable],
+    sets: Mapping[str, Sequence[Example]],
+    plugins: Sequence[str] = (),
 ) -> None:
     """Raise DataError where metrics read captions that clips lack, before any clip is read."""
     filled = [column.name for column in columns if not isinstance(column, Unavailable)]
-    reading = ", ".join(name for name in filled if reads_captions(name))
+    reading = ", ".join(name for name in filled if reads_captions(name, plugins))
     if not reading:
         return
     problems = []

@@ -11,20 +11,25 @@ either scale the same loader reads it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 from svbench.baselines.joint.mixers import MIXERS, MixerKind
-from svbench.catalog.registry import Registry
-from svbench.errors import ConfigError
+from svbench.catalog.plugins import Offer, blaming, guarded
+from svbench.catalog.registry import Joining, Registry
+from svbench.datasets.ids import check_ids
+from svbench.errors import ConfigError, DataError
 from svbench.limits import GAMMAS
 from svbench.types import ClipSpec, Example
 
 if TYPE_CHECKING:
     from svbench.baselines.miniature.nets import Design
     from svbench.config import RunConfig
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 MINI_CLIPS: Final = (
     40  # test clips of a miniature run: with all systems some 4 minutes on two cores
@@ -263,8 +268,57 @@ def _frames_design() -> Design:
     return Design("frames", (40, 56), codec_bits=8)
 
 
+def _guard(entry: Dataset, offer: Offer) -> Dataset:
+    """Return the entry of a plug-in, whose exceptions name the plug-in."""
+
+    def load(root: Path, config: RunConfig) -> tuple[tuple[Example, ...], tuple[str, ...]]:
+        with blaming(offer.origin, DataError):
+            examples, notes = entry.load(root, config)
+            return _checked(examples, offer.name)[: config.limit], tuple(notes)
+
+    category = entry.category and guarded(entry.category, offer.origin, DataError)
+    small = None if entry.miniature is None else _guard_miniature(entry.miniature, offer)
+    return replace(entry, load=load, category=category, miniature=small)
+
+
+def _guard_miniature(small: Miniature, offer: Offer) -> Miniature:
+    def guard(function: Callable[P, R]) -> Callable[P, R]:
+        return guarded(function, offer.origin, DataError)
+
+    def load(root: Path, **settings: Any) -> tuple[Example, ...]:
+        with blaming(offer.origin, DataError):
+            return _checked(small.load(root, **settings), offer.name)
+
+    return replace(
+        small,
+        draw=guard(small.draw),
+        load=load,
+        to_draw=guard(small.to_draw),
+        is_judged=guard(small.is_judged),
+        design=guard(small.design),
+    )
+
+
+def _checked(examples: Iterable[Example], name: str) -> tuple[Example, ...]:
+    """Return the examples of a plug-in; raise DataError for ids that are no names, or none."""
+    found = tuple(examples)
+    for example in found:
+        if not isinstance(example, Example):
+            raise TypeError(f"{name}: loaded {type(example).__name__}, expected Example")
+    check_ids((example.id for example in found), name)
+    if not found:
+        raise DataError(f"{name}: found no clips, expected some")
+    return found
+
+
 DATASETS: Final[Registry[Dataset]] = Registry(
-    "dataset", {"greatesthits": _greatesthits, "landscape": _landscape, "vggsound": _vggsound}
+    "dataset",
+    {
+        "greatesthits": _greatesthits,
+        "landscape": _landscape,
+        "vggsound": _vggsound,
+    },
+    Joining(Dataset, _guard),
 )
 
 
@@ -279,7 +333,7 @@ def load_dataset(config: RunConfig, out: Path, *, compared: bool = False) -> Loa
     """
     from svbench.catalog.checks import check_data, real_root
 
-    entry = DATASETS.known(config.dataset)
+    entry = DATASETS.known(config.dataset, config.plugins)
     check_data(config)
     if config.scale == "mini":
         return _draw(config, out / "data", config.limit or MINI_CLIPS, compared=compared)
@@ -288,7 +342,7 @@ def load_dataset(config: RunConfig, out: Path, *, compared: bool = False) -> Loa
 
 
 def _draw(config: RunConfig, root: Path, clips: int, *, compared: bool) -> LoadedDataset:
-    small = drawn(config.dataset)
+    small = drawn(config.dataset, config.plugins)
     judged = config.split == "test"
     splits = (config.split, *(("reference",) if compared else ()))
     count = small.to_draw(clips) if judged else clips
@@ -298,7 +352,7 @@ def _draw(config: RunConfig, root: Path, clips: int, *, compared: bool) -> Loade
         found = [tuple(filter(small.is_judged, part)) for part in found]
     examples, *reference = (part[:clips] for part in found)
     return LoadedDataset(
-        title=f"{DATASETS[config.dataset].title}, miniature",
+        title=f"{DATASETS.known(config.dataset, config.plugins).title}, miniature",
         spec=small.spec,
         examples=examples,
         notes=(NOTE, *small.notes),
@@ -313,9 +367,9 @@ def usual_mixers(name: str) -> tuple[MixerKind, ...]:
     return tuple(kind for kind, mixer in MIXERS.items() if compared or mixer.adjusted)
 
 
-def drawn(name: str) -> Miniature:
+def drawn(name: str, plugins: Sequence[str] = ()) -> Miniature:
     """Return the miniature of a data set; raise ConfigError if it has none."""
-    entry = DATASETS.known(name)
+    entry = DATASETS.known(name, plugins)
     if entry.miniature is None:
         raise ConfigError(f"--dataset {name}: it has no miniature, expected --scale paper")
     return entry.miniature

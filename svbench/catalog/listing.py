@@ -1,4 +1,4 @@
-"""What there is by name, for `svbench list`: read off the entries of the tables.
+"""What there is by name, for `svbench list`: read off the entries of the tables and of plug-ins.
 
 A test builds every preset that is listed, and checks that others are refused.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from svbench.catalog.datasets import DATASETS
+from svbench.catalog.datasets import DATASETS, Dataset
 from svbench.catalog.metrics import (
     DEFAULT_METRICS,
     METRICS,
@@ -16,6 +16,7 @@ from svbench.catalog.metrics import (
     MetricEntry,
     MetricSettings,
 )
+from svbench.catalog.registry import Found
 from svbench.catalog.systems import SYSTEMS
 from svbench.errors import DataError
 
@@ -39,6 +40,7 @@ class ListedMetric:
     better: str
     presets: Sequence[ListedPreset]
     also: Mapping[str, str]  # what else may stand behind the metric or a preset -> what it means
+    origin: str  # the plug-in that it comes from, or empty
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class ListedSystem:
     made_of_real_clips: bool
     usual: bool  # made by a run that names none, joint models where their weights are at hand
     miniatures: Sequence[str]  # data sets for whose miniature trained weights come with svbench
+    origin: str  # the plug-in that it comes from, or empty
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +65,23 @@ class ListedDataset:
     captions: str
     format: str
     miniature: str  # its format, or empty where there is none
+    origin: str  # the plug-in that it comes from, or empty
 
 
-def metrics() -> list[ListedMetric]:
-    """Return the metrics in the order of the table."""
-    entries = dict(METRICS)
-    needed = {file for e in entries.values() for files in e.presets.values() for file in files}
+def metrics(plugins: Sequence[str] = ()) -> list[ListedMetric]:
+    """Return the metrics in the order of the table, then those of plug-ins.
+
+    `plugins` are modules beside installed packages, here and below.
+    """
+    own = METRICS.values()
+    needed = {file for e in own for files in e.presets.values() for file in files}
     states = {file: _state(file) for file in needed}
-    return [_metric(name, entry, states) for name, entry in entries.items()]
+    taken = _defaults(plugins)
+    return [_metric(name, found, states, taken) for name, found in METRICS.every(plugins).items()]
 
 
-def systems() -> list[ListedSystem]:
-    """Return the rows that a run can make, those of real clips first."""
+def systems(plugins: Sequence[str] = ()) -> list[ListedSystem]:
+    """Return the rows that a run can make: those of real clips, models, those of plug-ins."""
     from svbench.baselines import miniature
 
     folders = {name: entry.joint_weights for name, entry in DATASETS.items()}
@@ -84,55 +92,73 @@ def systems() -> list[ListedSystem]:
     return [
         ListedSystem(
             name=name,
-            title=entry.title,
-            made_of_real_clips=entry.made_of_real_clips,
-            usual=entry.usual,
+            title=found.entry.title,
+            made_of_real_clips=found.entry.made_of_real_clips,
+            usual=found.entry.usual and not found.origin,
             miniatures=[data for data, mixers in shipped.items() if name in mixers],
+            origin=found.origin,
         )
-        for name, entry in SYSTEMS.items()
+        for name, found in SYSTEMS.every(plugins).items()
     ]
 
 
-def datasets() -> list[ListedDataset]:
-    """Return the data sets in the order of the table."""
-    return [
-        ListedDataset(
-            name=name,
-            title=entry.about,
-            splits=entry.splits,
-            captions=entry.captions,
-            format=str(entry.spec),
-            miniature=str(entry.miniature.spec) if entry.miniature is not None else "",
-        )
-        for name, entry in DATASETS.items()
-    ]
+def datasets(plugins: Sequence[str] = ()) -> list[ListedDataset]:
+    """Return the data sets in the order of the table, then those of plug-ins."""
+    return [_dataset(name, found) for name, found in DATASETS.every(plugins).items()]
 
 
-def _metric(name: str, entry: MetricEntry, states: Mapping[str, str]) -> ListedMetric:
+def _dataset(name: str, found: Found[Dataset]) -> ListedDataset:
+    entry = found.entry
+    return ListedDataset(
+        name=name,
+        title=entry.about,
+        splits=entry.splits,
+        captions=entry.captions,
+        format=str(entry.spec),
+        miniature=str(entry.miniature.spec) if entry.miniature is not None else "",
+        origin=found.origin,
+    )
+
+
+def _metric(
+    name: str,
+    found: Found[MetricEntry],
+    states: Mapping[str, str],
+    taken: Mapping[str, Sequence[str]],
+) -> ListedMetric:
+    """Return a metric, with the states of weights and what commands take by default."""
+    entry = found.entry
     wrong = any(state not in ("here", "absent") for state in states.values())
     # a file that is wrong would stop the full-size network, whose column is called likewise
-    small = wrong and any(entry.presets.values())
+    small = wrong and not found.origin and any(entry.presets.values())
     column = entry.build(f"{entry.usual}{MINIATURE}" if small else "", MetricSettings())
     presets = [
         ListedPreset(
             preset,
             preset == entry.usual,
-            {file: states[file] for file in files},
-            _defaults(name, preset, usual=preset == entry.usual),
+            {file: states.get(file, "the plug-in's own") for file in files},
+            _taken_by(taken, name, preset, usual=preset == entry.usual),
         )
         for preset, files in entry.presets.items()
     ]
-    return ListedMetric(name, column.title, column.better, presets, entry.also)
+    return ListedMetric(name, column.title, column.better, presets, entry.also, found.origin)
 
 
-def _defaults(metric: str, preset: str, *, usual: bool) -> list[str]:
-    """Return the commands that take a preset where no metrics are named."""
-    own = {name: entry.metrics for name, entry in DATASETS.items() if entry.metrics}
-    plain = ", ".join(sorted(name for name in DATASETS if name not in own))
+def _defaults(plugins: Sequence[str]) -> dict[str, Sequence[str]]:
+    """Return the metrics that commands take where none are named."""
+    entries = {name: found.entry for name, found in DATASETS.every(plugins).items()}
+    own = {name: entry.metrics for name, entry in entries.items() if entry.metrics}
+    plain = ", ".join(sorted(name for name in entries if name not in own))
     scales = ("mini", "paper")
     defaults = {f"run --dataset {plain} --scale {s}": DEFAULT_METRICS[s] for s in scales}
     defaults |= {f"run --dataset {name}": names for name, names in own.items()}
-    defaults |= {use: names for use, names in DEFAULT_METRICS.items() if use not in scales}
+    return defaults | {use: names for use, names in DEFAULT_METRICS.items() if use not in scales}
+
+
+def _taken_by(
+    defaults: Mapping[str, Sequence[str]], metric: str, preset: str, *, usual: bool
+) -> list[str]:
+    """Return the commands that take a preset where no metrics are named."""
     names = {f"{metric}@{preset}", *([metric] if usual else [])}
     return [command for command, of in defaults.items() if names & set(of)]
 

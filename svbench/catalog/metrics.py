@@ -7,11 +7,13 @@ To add a metric, write its module and one entry here. On the command line an ent
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from svbench.catalog.registry import Registry, known
+from svbench.catalog.guards import guard_metric
+from svbench.catalog.plugins import Offer, guarded
+from svbench.catalog.registry import Joining, Registry, known
 from svbench.compute import CPU, Machine
 from svbench.errors import ConfigError, DataError
 
@@ -209,6 +211,12 @@ def _weights(*names: str) -> list[WeightFile] | str:
     return [file for file in found.values() if file is not None]
 
 
+def _guard(entry: MetricEntry, offer: Offer) -> MetricEntry:
+    """Return the entry of a plug-in, whose exceptions name the plug-in."""
+    build = guarded(entry.build, offer.origin, ConfigError)
+    return replace(entry, build=lambda *given: guard_metric(build(*given), offer))
+
+
 METRICS: Final[Registry[MetricEntry]] = Registry(
     "metrics",
     {
@@ -225,6 +233,7 @@ METRICS: Final[Registry[MetricEntry]] = Registry(
         "ib-ta": partial(_imagebind, "ib-ta", reads_captions=True),
         "ib-tv": partial(_imagebind, "ib-tv", reads_captions=True),
     },
+    Joining(MetricEntry, _guard),
 )
 
 # What is judged where no metrics are named: by a scale of `run`, unless the data set has metrics
@@ -265,7 +274,11 @@ DEFAULT_METRICS: Final[Mapping[str, Sequence[str]]] = {
 
 
 def build_metrics(
-    names: Sequence[str], settings: MetricSettings, *, strict: bool = False
+    names: Sequence[str],
+    settings: MetricSettings,
+    *,
+    strict: bool = False,
+    plugins: Sequence[str] = (),
 ) -> tuple[Metric | Unavailable, ...]:
     """Build the columns of a table.
 
@@ -277,6 +290,8 @@ def build_metrics(
         what they read of the command
     strict : bool
         whether a column that cannot be filled is an error
+    plugins : sequence of str
+        modules that offer metrics, beside installed packages
 
     Raises
     ------
@@ -290,8 +305,8 @@ def build_metrics(
 
     columns: list[Metric | Unavailable] = []
     for name in names:
-        base, option = _split(name)
-        column = METRICS.known(base).build(option, settings)
+        base, option = split_name(name)
+        column = METRICS.known(base, plugins).build(option, settings)
         if isinstance(column, Unavailable) and strict:
             raise DataError(f"--strict: {column.title} cannot be computed: {column.reason}")
         columns.append(column)
@@ -299,7 +314,7 @@ def build_metrics(
     return tuple(columns)
 
 
-def _split(name: str) -> tuple[str, str]:
+def split_name(name: str) -> tuple[str, str]:
     """Return the metric and the preset of NAME@PRESET."""
     base, at, option = name.partition("@")
     if at and not option:
@@ -316,7 +331,7 @@ def _split(name: str) -> tuple[str, str]:
     return base, option
 
 
-def reads_captions(column: str) -> bool:
+def reads_captions(column: str, plugins: Sequence[str] = ()) -> bool:
     """Return whether the column of this name (METRIC@PRESET) depends on captions."""
     base = column.partition("@")[0]
-    return base in METRICS and METRICS[base].reads_captions
+    return base in METRICS.names(plugins) and METRICS.known(base, plugins).reads_captions

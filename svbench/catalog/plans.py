@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from svbench.catalog.checks import (
     check_captioned,
@@ -14,8 +16,15 @@ from svbench.catalog.checks import (
     usual_of_captions,
 )
 from svbench.catalog.datasets import DATASETS, drawn, load_dataset
-from svbench.catalog.metrics import DEFAULT_METRICS, MetricSettings, build_metrics
-from svbench.catalog.systems import build_systems
+from svbench.catalog.metrics import (
+    DEFAULT_METRICS,
+    METRICS,
+    MetricSettings,
+    build_metrics,
+    split_name,
+)
+from svbench.catalog.registry import Registry
+from svbench.catalog.systems import SYSTEMS, build_systems
 from svbench.config import Config, RunConfig, ScoreConfig
 from svbench.datasets.scored import load_scored
 from svbench.walk.plan import Data, Plan, RunSettings, metrics_of
@@ -28,10 +37,10 @@ def plan_run(config: RunConfig, out: Path) -> Plan:
     A miniature is drawn into the run folder `out`, so its data are read when that is held. Raises
     ConfigError for wrong settings, DataError for data or weights that are absent or malformed.
     """
-    dataset = DATASETS.known(config.dataset)
+    dataset = DATASETS.known(config.dataset, config.plugins)
     check_data(config)
     if config.scale == "mini":
-        drawn(config.dataset)  # refuses a data set that has none
+        drawn(config.dataset, config.plugins)  # refuses a data set that has none
     names = config.metrics or dataset.metrics or DEFAULT_METRICS[config.scale]
     settings = MetricSettings(
         seed=config.seed,
@@ -40,20 +49,21 @@ def plan_run(config: RunConfig, out: Path) -> Plan:
         imagebind_weights=dataset.imagebind_weights,
         machine=config.scoring,
     )
-    columns = build_metrics(names, settings, strict=config.strict)
+    columns = build_metrics(names, settings, strict=config.strict, plugins=config.plugins)
     check_scoring(config.scoring, columns, "scoring_dtype")
     systems = build_systems(config)
     compared = any(metric.needs_reference for metric in metrics_of(columns))
+    plugins = _origins(config, names, config.systems, [config.dataset])
 
     def read() -> Data:
         data = load_dataset(config, out, compared=compared)
-        check_captioned(columns, {config.dataset: data.examples})
+        check_captioned(columns, {config.dataset: data.examples}, config.plugins)
         return Data(
             title=data.title,
             spec=replace(data.spec, frame_choice=config.frame_choice, channels=config.channels),
             real=data.examples,
             reference=data.reference,
-            notes=data.notes,
+            notes=(*data.notes, *_notes(plugins)),
         )
 
     found = read() if config.scale != "mini" else None
@@ -68,6 +78,7 @@ def plan_run(config: RunConfig, out: Path) -> Plan:
         repeats=config.repeats,
         allow_missing=config.allow_missing,
         strict=config.strict,
+        plugins=plugins,
     )
 
 
@@ -83,10 +94,11 @@ def plan_score(config: ScoreConfig, out: Path | None = None) -> Plan:
     settings = MetricSettings(
         config.seed, config.resamples, frames=config.frames, machine=config.scoring
     )
-    build = partial(build_metrics, settings=settings, strict=config.strict)
+    build = partial(build_metrics, settings=settings, strict=config.strict, plugins=config.plugins)
+    plugins = _origins(config, config.metrics)
     columns, notes = build(config.metrics or DEFAULT_METRICS["score"]), found.notes
     if config.metrics:
-        check_captioned(columns, found.folders)
+        check_captioned(columns, found.folders, config.plugins)
     else:
         more = build(DEFAULT_METRICS["score with captions"])
         captioned, reasons = usual_of_captions(more, found, config.strict)
@@ -98,7 +110,12 @@ def plan_score(config: ScoreConfig, out: Path | None = None) -> Plan:
         spec=config.spec,
         real=found.real,
         folders=found.folders,
-        notes=(f"every clip brought to {config.spec}, from its start", *notes, NOTE),
+        notes=(
+            f"every clip brought to {config.spec}, from its start",
+            *notes,
+            NOTE,
+            *_notes(plugins),
+        ),
     )
     return Plan(
         dataset=name,
@@ -110,7 +127,33 @@ def plan_score(config: ScoreConfig, out: Path | None = None) -> Plan:
         pad=config.pad,
         allow_missing=config.allow_missing,
         strict=config.strict,
+        plugins=plugins,
     )
+
+
+def _origins(
+    config: Config,
+    metrics: Sequence[str],
+    systems: Sequence[str] = (),
+    datasets: Sequence[str] = (),
+) -> dict[str, str]:
+    """Return the origin of each name that a plug-in gave; a metric's is that before its preset."""
+    names: Sequence[tuple[Registry[Any], Iterable[str]]] = (
+        (METRICS, dict.fromkeys(split_name(name)[0] for name in metrics)),
+        (SYSTEMS, systems),
+        (DATASETS, datasets),
+    )
+    origins: dict[str, dict[str, None]] = {}
+    for table, of in names:
+        for name in of:
+            if origin := table.find(name, config.plugins).origin:
+                origins.setdefault(name, {})[origin] = None  # once, in order
+    return {name: " and ".join(of) for name, of in origins.items()}
+
+
+def _notes(plugins: Mapping[str, str]) -> tuple[str, ...]:
+    named = ", ".join(f"{name} of {origin}" for name, origin in plugins.items())
+    return (f"plug-ins: {named}",) if named else ()
 
 
 def settings_of(config: Config) -> RunSettings:

@@ -20,7 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from svbench.baselines.joint.mixers import MIXERS, MixerKind
-from svbench.catalog.registry import Registry
+from svbench.catalog.guards import guard_system
+from svbench.catalog.plugins import Offer, guarded
+from svbench.catalog.registry import Joining, Registry
 from svbench.compute import Machine
 from svbench.errors import ConfigError, DataError
 
@@ -158,7 +160,7 @@ def _models(config: RunConfig) -> Mapping[MixerKind, OnDisk]:
             f"--weights {config.weights[1]}: found a second folder, expected one that "
             "svbench train-systems wrote, or --scale paper beside it"
         )
-    shipped = DATASETS[config.dataset].joint_weights
+    shipped = DATASETS.known(config.dataset, config.plugins).joint_weights
     if not config.weights and shipped is None:
         return {}
     folder = Path(config.weights[0]) if config.weights else miniature.FOLDER / str(shipped)
@@ -179,7 +181,7 @@ def _gammas(config: RunConfig, mixer: MixerKind) -> Sequence[float | None]:
         return config.gamma
     if not MIXERS[mixer].adjusted:
         return (1.0,)  # as the baselines of Table 1: nothing is adjusted
-    published = DATASETS[config.dataset].published
+    published = DATASETS.known(config.dataset, config.plugins).published
     return (published.gammas if published is not None else ()) or (None,)
 
 
@@ -204,6 +206,17 @@ def _joint_system(
     return Joint(mixer, model, chosen, machine, compiled=config.compile, copies=small)
 
 
+def _guard(entry: SystemEntry, offer: Offer) -> SystemEntry:
+    """Return the entry of a plug-in, whose exceptions name the plug-in."""
+    rows = guarded(entry.rows, offer.origin, ConfigError)
+
+    def guard(build: Build) -> Build:
+        build = guarded(build, offer.origin, ConfigError)
+        return lambda clips: guard_system(build(clips), offer)
+
+    return replace(entry, rows=lambda config: [guard(build) for build in rows(config)])
+
+
 JOINT: Final = tuple(sorted(MIXERS, key=lambda mixer: MIXERS[mixer].adjusted))  # as in Table 1
 ADJUSTED: Final = tuple(mixer for mixer in JOINT if MIXERS[mixer].adjusted)
 SYSTEMS: Final[Registry[SystemEntry]] = Registry(
@@ -216,6 +229,7 @@ SYSTEMS: Final[Registry[SystemEntry]] = Registry(
         "lagged-0.25": _slightly_lagged,
         **{mixer: partial(_joint, mixer) for mixer in JOINT},
     },
+    Joining(SystemEntry, _guard),
 )
 
 
@@ -223,7 +237,7 @@ SYSTEMS: Final[Registry[SystemEntry]] = Registry(
 
 
 def build_systems(config: RunConfig) -> tuple[Build, ...]:
-    """Return what builds the rows of a run: controls as they are named, then models by the table.
+    """Return what builds the rows of a run: controls as named, then models in the table's order.
 
     Raises
     ------
@@ -234,11 +248,12 @@ def build_systems(config: RunConfig) -> tuple[Build, ...]:
     """
     from svbench.catalog.checks import check_effects
 
-    entries = {name: SYSTEMS.known(name) for name in config.systems}
+    entries = {name: SYSTEMS.known(name, config.plugins) for name in config.systems}
     if not entries:
         entries = {name: entry for name, entry in SYSTEMS.items() if entry.usual}
     controls = [name for name, entry in entries.items() if entry.made_of_real_clips]
-    models = [name for name in SYSTEMS if name in entries and name not in controls]
+    order = dict.fromkeys([*SYSTEMS, *entries])
+    models = [name for name in order if name in entries and name not in controls]
     rows = [row for name in controls for row in entries[name].rows(config)]
     made = [row for name in models for row in entries[name].rows(config)]
     if config.systems and made:
@@ -256,5 +271,5 @@ def _check_used(config: RunConfig) -> None:
     if unused:
         raise ConfigError(
             f"--weights: found a joint model of {unused[0]}, expected only those of --systems "
-            f"{', '.join(named)}"
+            f"{', '.join(named or config.systems)}"
         )

@@ -66,6 +66,12 @@ ScoringDtype = Annotated[
 ]
 Batch = Annotated[int | None, number("batch", "Clips that are sampled together.")]
 Compile = Annotated[bool, typer.Option(help="Compile the U-Nets by block.")]
+Plugin = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Module of metrics, systems or data sets beside installed packages; may be repeated."
+    ),
+]
 Workers = Annotated[int, number("workers", "Threads; they never change the result.")]
 Json = Annotated[bool, typer.Option("--json", help="Print results.json instead of the table.")]
 
@@ -113,6 +119,7 @@ class JudgingOptions:
     allow_missing: AllowMissing = False
     strict: Strict = False
     device: Device = "auto"
+    plugin: Plugin = None
 
     def judging(self) -> JudgingKeywords:
         """Return the keywords of `svbench.score`, and of every run, that these options make."""
@@ -124,6 +131,7 @@ class JudgingOptions:
             allow_missing=self.allow_missing,
             strict=self.strict,
             device=self.device,
+            plugins=self.plugin or (),
         )
 
 

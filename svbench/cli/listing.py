@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from svbench.cli.common import Plugin
+
 if TYPE_CHECKING:
     from svbench.catalog.listing import ListedDataset, ListedMetric, ListedPreset, ListedSystem
 
@@ -21,7 +23,7 @@ Line = tuple[int, str]  # how deep it is indented, and its text
 
 
 @app.command("metrics")
-def metrics(json: Json = False) -> None:
+def metrics(plugin: Plugin = None, json: Json = False) -> None:
     """List what --metrics takes: METRIC, or METRIC@PRESET.
 
     Example: svbench list metrics
@@ -29,33 +31,33 @@ def metrics(json: Json = False) -> None:
     from svbench.catalog import listing
     from svbench.files.weights.folder import weights_folder
 
-    found = listing.metrics()
+    found = listing.metrics(plugin or ())
     lines = [line for entry in found for line in _metric(entry)]
     where = f"weights lie in {weights_folder()}; get them by: svbench weights fetch NAME"
     _print(found, json, [*lines, (0, where)])
 
 
 @app.command("systems")
-def systems(json: Json = False) -> None:
+def systems(plugin: Plugin = None, json: Json = False) -> None:
     """List what --systems of svbench run takes.
 
     Example: svbench list systems
     """
     from svbench.catalog import listing
 
-    found = listing.systems()
+    found = listing.systems(plugin or ())
     _print(found, json, [line for entry in found for line in _system(entry)])
 
 
 @app.command("datasets")
-def datasets(json: Json = False) -> None:
+def datasets(plugin: Plugin = None, json: Json = False) -> None:
     """List what --dataset takes.
 
     Example: svbench list datasets
     """
     from svbench.catalog import listing
 
-    found = listing.datasets()
+    found = listing.datasets(plugin or ())
     _print(found, json, [line for entry in found for line in _dataset(entry)])
 
 
@@ -84,6 +86,12 @@ def _metric(entry: ListedMetric) -> Iterator[Line]:
         yield 1, f"@{preset.name}{''.join(f'; {part}' for part in _preset(preset))}"
     for name, meaning in entry.also.items():
         yield 1, f"{name}: {meaning}"
+    yield from _origin(entry.origin)
+
+
+def _origin(origin: str) -> Iterator[Line]:
+    if origin:
+        yield 1, f"plug-in {origin}"
 
 
 def _preset(preset: ListedPreset) -> Iterator[str]:
@@ -97,8 +105,12 @@ def _preset(preset: ListedPreset) -> Iterator[str]:
 
 def _system(entry: ListedSystem) -> Iterator[Line]:
     yield 0, f"{entry.name}: {entry.title}"
+    yield from _origin(entry.origin)
     if entry.made_of_real_clips:
         yield 1, f"made of real clips; {'default' if entry.usual else 'made if named'}"
+        return
+    if entry.origin:
+        yield 1, "made if named"
         return
     yield 1, "a joint model; default where its weights are at hand"
     ships = ", ".join(entry.miniatures) or "no data set"
@@ -110,3 +122,4 @@ def _dataset(entry: ListedDataset) -> Iterator[Line]:
     yield 1, f"splits: {', '.join(entry.splits)}; captions: {entry.captions}"
     yield 1, f"judged: {entry.format}"
     yield 1, f"miniature: {f'yes, {entry.miniature}' if entry.miniature else 'no'}"
+    yield from _origin(entry.origin)

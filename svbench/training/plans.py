@@ -108,7 +108,7 @@ def _settings(config: TrainConfig) -> tuple[TrainSettings, int | None]:
         )
     if config.preset is None and config.scale == "mini":
         return replace(MINI, **changed), epochs
-    published = DATASETS[config.dataset].published
+    published = DATASETS.known(config.dataset).published
     stated = Length(published.batch, published.epochs) if published is not None else None
     settings, length = preset_settings(config.preset or "paper", stated)
     if config.scale == "mini":  # its base models have random weights, so they are trained too

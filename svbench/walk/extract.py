@@ -142,7 +142,7 @@ def _apply(
         return {}, {}
     try:
         blocks = extractor([c for _, c in batch], [s.caption for s, _ in batch])
-        pairs = zip(batch, map(_checked, blocks), strict=True)
+        pairs = zip(batch, map(checked_features, blocks), strict=True)
         return {clip_key(sample): block for (sample, _), block in pairs}, {}
     except (DataError, ScoreError) as error:
         problem = str(error)
@@ -160,7 +160,7 @@ def _apply(
     return extracted, problems
 
 
-def _checked(block: Values) -> Values:
+def checked_features(block: Values) -> Values:
     """Return the features of a clip; raise ScoreError unless they are rows of finite numbers."""
     if block.ndim != 2 or not len(block) or not np.isfinite(block).all():
         raise ScoreError(f"found features {block.shape} or not finite, expected rows of numbers")

@@ -72,6 +72,8 @@ class Plan:
     pad: bool = False  # fill up recorded clips that are too short
     allow_missing: bool = False  # leave out clips that cannot be judged
     strict: bool = False  # an absent cell is an error
+    # For the record: a name that a plug-in gave -> name and version of the plug-in.
+    plugins: Mapping[str, str] = field(default_factory=dict)
 
 
 def metrics_of(columns: Sequence[Metric | Unavailable]) -> tuple[Metric, ...]:

@@ -81,8 +81,11 @@ class RunRecord:
                         "choose another --out"
                     )
 
-    def write(self, systems: Sequence[System]) -> None:
-        """Write run.json: the latest settings, and by which the clips of each system are made."""
+    def write(self, systems: Sequence[System], plugins: Mapping[str, str]) -> None:
+        """Write run.json: the latest settings, and by which the clips of each system are made.
+
+        `plugins` maps each name that a plug-in gave to name and version of the plug-in.
+        """
         deciding = {system.name: self._deciding(system) for system in systems}
         made = {name: settings for name, settings in deciding.items() if settings}
         versions = {name: version(name) for name in RECORDED_VERSIONS}
@@ -91,6 +94,7 @@ class RunRecord:
             "config": self.now.values,
             "versions": {"python": platform.python_version(), **versions},
             MADE: {**self.made, **made},
+            **({"plugins": plugins} if plugins else {}),
         }
         write_text(self.out / "run.json", json.dumps(record, indent=2) + "\n")
 

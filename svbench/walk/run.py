@@ -78,7 +78,7 @@ def walk(plan: Plan, out: Path, engine: Engine, progress: Progress = silent) -> 
         clips = read_recorded(plan, data, engine)
         systems = [build(clips.originals) for build in plan.systems]
         record.check(systems, clips.usable, store)
-        record.write(systems)
+        record.write(systems, plan.plugins)
         entrants = [
             *_generated(plan, systems, clips, store, engine, progress),
             *_made_elsewhere(data, clips),

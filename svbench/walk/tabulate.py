@@ -65,11 +65,13 @@ def _column(column: Metric | Unavailable) -> Column:
 
 def _record(plan: Plan, data: Data, clips: Recorded) -> Mapping[str, Any]:
     reference = {"reference set": clips.reference.digest} if data.reference else {}
+    plugins = {"plugins": dict(plan.plugins)} if plan.plugins else {}
     return {
         "seed": plan.seed,
         "real clips": len(clips.usable),
         "real set": clips.real.digest,
         **reference,
+        **plugins,
     }
 
 

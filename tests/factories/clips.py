@@ -69,3 +69,15 @@ def write_clip(
 def write_folder(folder: Path, count: int, *, first_seed: int = 0) -> list[Path]:
     """Write clips with the names c0.mp4, c1.mp4 and so on."""
     return [write_clip(folder / f"c{i}.mp4", make_clip(first_seed + i)) for i in range(count)]
+
+
+class TwoClips:
+    """Real clips of which only the ids are read."""
+
+    examples = ("a", "b")
+
+    def read(self, example: str, spec: ClipSpec) -> Clip:
+        raise NotImplementedError
+
+    def digest(self, example: str) -> str:
+        raise NotImplementedError

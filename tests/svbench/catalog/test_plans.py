@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from svbench.baselines import controls
 from svbench.catalog import listing
-from svbench.catalog.datasets import DATASETS, Dataset
-from svbench.catalog.metrics import METRICS, MetricEntry, MetricSettings, build_metrics
+from svbench.catalog.datasets import Dataset
+from svbench.catalog.metrics import MetricEntry, MetricSettings, build_metrics
 from svbench.catalog.plans import plan_run, plan_score
-from svbench.catalog.systems import SYSTEMS, SystemEntry
+from svbench.catalog.systems import SystemEntry
 from svbench.config import RunConfig, ScoreConfig
 from svbench.datasets import manifest
-from svbench.walk.plan import Plan, reasons_of
-from tests.factories.clips import SPEC, write_folder
+from svbench.protocols import Extractor
+from svbench.types import Better, Features, Judgement, Score
+from svbench.walk.plan import Plan, metrics_of, reasons_of
+from tests.factories.clips import SPEC, TwoClips, write_folder
 from tests.factories.commands import Command
+from tests.factories.plugins import add_module
 
 
 @pytest.fixture(autouse=True)
@@ -92,12 +98,27 @@ def test_how_recorded_clips_are_read_is_part_of_the_plan(tmp_path: Path) -> None
     assert (spec.frame_choice, spec.channels) == ("official", "first")
 
 
-def test_entries_that_are_registered_later_join_a_plan(
+@dataclass(frozen=True)
+class Count:
+    """Scores how many clips there are."""
+
+    extractor: Extractor
+    name: str = "count@all"
+    title: str = "Clips"
+    better: Better = "higher"
+    needs_reference: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def score(self, generated: Features, reference: Features | None) -> Judgement:
+        del reference
+        count = generated.count
+        return Judgement(Score(self.name, float(count), self.better, count))
+
+
+def test_the_entries_of_a_plug_in_join_a_plan(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As those of plug-ins: their names are taken, and their clips, rows and columns planned."""
-    for table in (DATASETS, SYSTEMS, METRICS):
-        monkeypatch.setattr(table, "loaders", dict(table.loaders))
+    """Their names are taken, and their clips, rows and columns planned."""
     paths = write_folder(tmp_path / "real", 2)
     dataset = Dataset(
         title="Toys",
@@ -107,21 +128,38 @@ def test_entries_that_are_registered_later_join_a_plan(
         load=lambda root, _config: (manifest.load(root)["real"], ("two toys",)),
         metrics=("count",),
     )
-    column = build_metrics(["av-align-corrected"], MetricSettings())[0]
+    (events,) = metrics_of(build_metrics(["av-align-corrected"], MetricSettings()))
+    column = Count(events.extractor)
     metric = MetricEntry(lambda _preset, _settings: column, {"all": ()}, "all")
-    DATASETS.register("toys", lambda: dataset)
-    METRICS.register("count", lambda: metric)
     late = partial(controls.lagged, lag=0.1)
-    SYSTEMS.register("late", lambda: SystemEntry("late", lambda _config: [late]))
+    add_module(
+        monkeypatch,
+        "toybox",
+        DATASETS={"toys": lambda: dataset},
+        METRICS={"count": metric},
+        SYSTEMS={"lagged-0.1": SystemEntry("late", lambda _config: [late])},
+    )
     config = RunConfig.of(
-        dataset="toys", scale="paper", data_root=paths[0].parent, systems=("late",)
+        dataset="toys",
+        scale="paper",
+        data_root=paths[0].parent,
+        systems=("lagged-0.1",),
+        plugins=("toybox",),
     )
     plan = plan_run(config, tmp_path / "out")
     data = plan.read()
-    assert (data.title, data.notes, plan.columns) == ("Toys", ("two toys",), (column,))
-    assert len(data.real) == 2
-    assert plan.systems == (late,)
-    assert "late" not in [row.name for row in listing.systems() if row.usual]
-    assert listing.datasets()[-1].name == "toys"
-    (preset,) = listing.metrics()[-1].presets
+    assert (data.title, len(data.real)) == ("Toys", 2)
+    origins = dict.fromkeys(("count", "lagged-0.1", "toys"), "toybox 0.1")
+    assert dict(plan.plugins) == origins
+    named = ", ".join(f"{name} of toybox 0.1" for name in origins)
+    assert data.notes == ("two toys", f"plug-ins: {named}")
+    (built,) = metrics_of(plan.columns)
+    assert (built.name, built.extractor) == ("count@all", events.extractor)
+    assert built.settings == {**column.settings, "plug-in": "toybox 0.1"}
+    (row,) = (build(TwoClips()) for build in plan.systems)
+    assert row.settings == {**late(TwoClips()).settings, "plug-in": "toybox 0.1"}
+    listed = listing.systems(["toybox"])[-1]
+    assert (listed.name, listed.usual, listed.origin) == ("lagged-0.1", False, "toybox 0.1")
+    assert listing.datasets(["toybox"])[-1].name == "toys"
+    (preset,) = listing.metrics(["toybox"])[-1].presets
     assert preset.default_of == ["run --dataset toys"]

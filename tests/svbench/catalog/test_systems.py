@@ -15,8 +15,8 @@ from svbench.catalog.systems import JOINT, MINI_BATCH, SYSTEMS, build_systems
 from svbench.config import RunConfig
 from svbench.errors import ConfigError, DataError
 from svbench.protocols import System
-from svbench.types import Clip, ClipSpec
 from tests.baselines.miniature.test_systems import untrained
+from tests.factories.clips import TwoClips
 from tests.factories.model_folders import write_parts
 
 
@@ -27,18 +27,6 @@ def _two_at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     untrained(tmp_path, "cross-attention")
 
     monkeypatch.setattr(miniature, "FOLDER", tmp_path)
-
-
-class TwoClips:
-    """Real clips of which only the ids are read."""
-
-    examples = ("a", "b")
-
-    def read(self, example: str, spec: ClipSpec) -> Clip:
-        raise NotImplementedError
-
-    def digest(self, example: str) -> str:
-        raise NotImplementedError
 
 
 def systems(*named: str, dataset: str = "greatesthits", **settings: object) -> list[System]:

@@ -30,7 +30,7 @@ def record(out: Path, settings: RunSettings, *systems: System) -> None:
     """Open, check and write the record of a folder, as a walk does."""
     opened = open_record(settings, out)
     opened.check(systems, (), Store(out))
-    opened.write(systems)
+    opened.write(systems, {})
 
 
 def changed(**values: Any) -> RunSettings:

@@ -1,0 +1,195 @@
+"""Guards around what a plug-in builds: metrics, their extractors, and systems.
+
+A guard has the members of `svbench.protocols`, and does what the object behind it does. What that
+raises is blamed on the plug-in (see `svbench.catalog.plugins.blaming`): while clips are generated
+or features extracted as a DataError, while scores are computed as a ScoreError, and anything else
+as a ConfigError. Properties are read once, when the guard is made, so that an object that lacks
+one is refused before any work.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from svbench.catalog.plugins import Offer, blaming
+from svbench.errors import ConfigError, DataError, ScoreError
+from svbench.files.names import check_name
+from svbench.protocols import Extractor, Metric, PairedExtractor, System
+from svbench.types import (
+    Better,
+    Clip,
+    ClipSpec,
+    Features,
+    Judgement,
+    Request,
+    Setting,
+    Values,
+    View,
+)
+from svbench.walk.plan import Unavailable
+
+PLUGIN: Final = "plug-in"  # of the settings of a column or row: its origin
+
+
+# --- metrics -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class GuardedExtractor:
+    """An extractor of a plug-in; its key names the plug-in's version."""
+
+    inner: Any
+    origin: str
+    key: str
+    view: View
+
+    @property
+    def machine(self) -> Any:
+        """Return where its network computes; AttributeError where it has none."""
+        return self.inner.machine
+
+    def __call__(self, clips: Sequence[Clip], captions: Sequence[str]) -> list[Values]:
+        """Return features (k, D) of each clip."""
+        from svbench.walk.extract import checked_features
+
+        with blaming(self.origin, DataError):
+            blocks = list(self.inner(clips, captions))
+            if len(blocks) != len(clips):
+                raise ValueError(f"extracted {len(blocks)} features, expected {len(clips)}")
+            return [checked_features(np.asarray(block)) for block in blocks]
+
+
+@dataclass(frozen=True, eq=False)
+class GuardedPairedExtractor(GuardedExtractor):
+    """An extractor of a plug-in that measures picture and sound apart."""
+
+    joins_any_length: bool
+
+    def joined(self, picture: Values, sound: Values) -> Values:
+        """Return the features of a clip made of one clip's picture and another's sound."""
+        with blaming(self.origin, ScoreError):
+            joined: Values = self.inner.joined(picture, sound)
+            return joined
+
+
+@dataclass(frozen=True, eq=False)
+class GuardedMetric:
+    """A metric of a plug-in; its settings name the plug-in's version."""
+
+    inner: Metric
+    origin: str
+    name: str
+    title: str
+    better: Better
+    extractor: Extractor
+    needs_reference: bool
+    settings: Mapping[str, Any]
+
+    def score(self, generated: Features, reference: Features | None) -> Judgement:
+        """Return the score of a set; raise ScoreError where there is none."""
+        with blaming(self.origin, ScoreError):
+            judgement = self.inner.score(generated, reference)
+            _check_kind(judgement, Judgement, f"{self.name}: score")
+            return judgement
+
+
+def guard_metric(column: Metric | Unavailable, offer: Offer) -> Metric | Unavailable:
+    """Return a column whose exceptions name its plug-in.
+
+    Raises
+    ------
+    ConfigError
+        if it is no Metric, or is called otherwise than NAME or NAME@PRESET
+    """
+    with blaming(offer.origin, ConfigError):
+        if column.name.partition("@")[0] != offer.name:
+            raise ConfigError(
+                f"--metrics {offer.name}: found a column called {column.name!r}, expected "
+                f"{offer.name} or {offer.name}@PRESET"
+            )
+        if isinstance(column, Unavailable):
+            return column
+        return GuardedMetric(
+            column,
+            offer.origin,
+            name=column.name,
+            title=column.title,
+            better=column.better,
+            extractor=_guard_extractor(column.extractor, offer.origin),
+            needs_reference=column.needs_reference,
+            settings={**column.settings, PLUGIN: offer.origin},
+        )
+
+
+def _guard_extractor(extractor: Extractor, origin: str) -> Extractor:
+    """Return a guarded extractor; one of svbench itself stays as it is, and keeps its features."""
+    if type(extractor).__module__.partition(".")[0] == "svbench":
+        return extractor
+    version = re.sub(r"[^\w.-]+", "-", origin)
+    key, view = f"{extractor.key}-{version}", extractor.view
+    check_name(key, "extractor key", extractor.key)  # of a folder
+    if isinstance(extractor, PairedExtractor):
+        return GuardedPairedExtractor(extractor, origin, key, view, extractor.joins_any_length)
+    return GuardedExtractor(extractor, origin, key, view)
+
+
+# --- systems -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class GuardedSystem:
+    """A system of a plug-in; its clips are made again by another version of the plug-in."""
+
+    inner: System
+    origin: str
+    name: str
+    title: str
+    settings: Mapping[str, Setting]
+    made_of_real_clips: bool
+
+    def decided_by(self, request: Request) -> Mapping[str, str]:
+        """Return what decides one clip, and the version of the plug-in."""
+        with blaming(self.origin, DataError):
+            return {**self.inner.decided_by(request), PLUGIN: self.origin}
+
+    def generate(self, requests: Sequence[Request], spec: ClipSpec) -> Iterator[Clip]:
+        """Yield one clip per request, in order."""
+        with blaming(self.origin, DataError):
+            for clip in self.inner.generate(requests, spec):
+                _check_kind(clip, Clip, f"{self.name}: generate")
+                yield clip
+
+
+def guard_system(system: System, offer: Offer) -> System:
+    """Return a row whose exceptions name its plug-in.
+
+    Raises
+    ------
+    ConfigError
+        if it is no System, or is called otherwise than NAME or NAME-VARIANT
+    """
+    with blaming(offer.origin, ConfigError):
+        if system.name != offer.name and not system.name.startswith(f"{offer.name}-"):
+            raise ConfigError(
+                f"--systems {offer.name}: found a row called {system.name!r}, expected "
+                f"{offer.name} or {offer.name}-VARIANT"
+            )
+        check_name(system.name, "system", f"--systems {offer.name}")
+        return GuardedSystem(
+            system,
+            offer.origin,
+            name=system.name,
+            title=system.title,
+            settings={**system.settings, PLUGIN: offer.origin},
+            made_of_real_clips=system.made_of_real_clips,
+        )
+
+
+def _check_kind(found: object, kind: type, what: str) -> None:
+    if not isinstance(found, kind):
+        raise TypeError(f"{what} returned {type(found).__name__}, expected {kind.__name__}")
