@@ -199,8 +199,8 @@ def fad(
         of VGGish
     pca : WeightFile, optional
         of AudioSet's post-processing (Default value = None, embeddings as they are)
-    device, dtype : str
-        of the network (Default value = "cpu", "float32")
+    machine : Machine
+        device and dtype of the network (Default value = float32 on the CPU)
     width : float
         of the network (Default value = 1, the published network)
     resamples, seed : int

@@ -345,8 +345,8 @@ def fvd(
         weights=...)`
     weights : WeightFile
         the file that the protocol names
-    device, dtype : str
-        of the network (Default value = "cpu", "float32")
+    machine : Machine
+        device and dtype of the network (Default value = float32 on the CPU)
     width, classes, size : float, int, int
         of the network and its input in px (Default value = those of the published network)
     resamples : int

@@ -85,8 +85,11 @@ class Config(BaseModel):
     def of(cls, /, **settings: Any) -> Self:
         """Validate what a user typed; raise ConfigError, one line, for the first wrong setting."""
         for name, value in settings.items():
-            for one in value if isinstance(value, tuple) else (value,):
-                _check_utf8(name, str(one))
+            if isinstance(value, set | frozenset):
+                raise ConfigError(f"{flag(name)}: found a set, expected a list: its order counts")
+            for one in value if isinstance(value, list | tuple) else (value,):
+                if isinstance(one, str | os.PathLike):
+                    _check_text(name, str(os.fspath(one)))
         try:
             return cls(**settings)
         except ValidationError as error:
@@ -104,13 +107,14 @@ class Config(BaseModel):
         return dict(json.loads(self.model_dump_json()))
 
 
-def _check_utf8(name: str, text: str) -> None:
-    """Raise ConfigError for a path of bytes that are no UTF-8: run.json could not hold it."""
+def _check_text(name: str, text: str) -> None:
+    """Raise ConfigError for an empty text, and for what run.json or a file system cannot hold."""
+    if not text.strip() or "\0" in text:
+        raise ConfigError(f"{flag(name)}: found {text!r:.80}, expected a value")
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        flag = name.replace("_", "-")
-        raise ConfigError(f"--{flag}: found {text!r}, expected a name in UTF-8") from error
+        raise ConfigError(f"{flag(name)}: found {text!r}, expected a name in UTF-8") from error
 
 
 class RunConfig(Config):
@@ -134,7 +138,7 @@ class RunConfig(Config):
     metrics: tuple[str, ...] = ()
     limit: Annotated[int, _limited("limit")] | None = None
     repeats: Annotated[int, _limited("repeats")] = 1
-    split: str = "test"
+    split: Literal["train", "test"] = "test"
     data_root: Path | None = None
     captions: Path | None = None
     weights: tuple[str, ...] = ()  # of joint models: FOLDER, or SYSTEM=FOLDER
@@ -218,7 +222,27 @@ def _line(error: Mapping[str, Any]) -> str:
     return f"{flag(setting)}: found {error['input']!r}, expected {_expected(setting, error)}"
 
 
+# What is expected of settings that are lists, and of kinds of values; by pydantic's error types.
+_LISTS: Mapping[str, str] = {
+    "guidance": "two numbers, of sound and of video",
+    "size": "two whole numbers, height and width",
+    "gamma": "a list of numbers",
+}
+_KINDS: Mapping[str, str] = {
+    "tuple_type": "a list",
+    "string_type": "text",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "path_type": "a path",
+}
+
+
 def _expected(setting: str, error: Mapping[str, Any]) -> str:
+    kind = error["type"]
+    if setting in _LISTS and kind in ("tuple_type", "missing", "too_long", "too_short"):
+        return _LISTS[setting]
+    if kind in _KINDS and setting not in RANGES:
+        return _KINDS[kind]
     if setting in RANGES:
         return str(RANGES[setting])
     if setting == "device":

@@ -12,7 +12,8 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from numbers import Integral, Real
+from typing import Final, cast
 
 from svbench.errors import ConfigError
 
@@ -98,11 +99,14 @@ def flag(setting: str) -> str:
     return "--" + setting.replace("_", "-")
 
 
-def check(setting: str, number: float | None, allowed: Range | None = None) -> None:
+def check(setting: str, number: object, allowed: Range | None = None) -> None:
     """Raise ConfigError for a number outside the range of its setting; None is not checked."""
     allowed = RANGES[setting] if allowed is None else allowed
-    if number is not None and number not in allowed:
-        raise ConfigError(f"{flag(setting)}: found {number}, expected {allowed}")
+    if number is None:
+        return
+    is_number = isinstance(number, Integral if allowed.whole else Real)
+    if isinstance(number, bool) or not is_number or cast("float", number) not in allowed:
+        raise ConfigError(f"{flag(setting)}: found {number!r}, expected {allowed}")
 
 
 def check_distinct(name: str, items: Sequence[object]) -> None:

@@ -178,7 +178,7 @@ class Sample:
 class SampleSet:
     """The samples of one system on one data set, in the order of the requests."""
 
-    name: str  # "cmc-pe-gamma1.50" or "real"
+    name: str  # "cmc-pe-gamma1.5" or "real"
     spec: ClipSpec
     samples: tuple[Sample, ...]
     digest: str

@@ -1,7 +1,7 @@
 """Distributions of the scores per clip: a histogram for each row, one panel per metric.
 
 A mean hides whether all clips are mediocre or half of them perfect. All histograms of a panel share
-range and height; models are above, reference rows below, each with its mean.
+range and height; models are above, controls below, each with its mean.
 """
 
 from __future__ import annotations

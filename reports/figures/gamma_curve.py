@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ACROSS = 3  # panels side by side
-STYLES = (":", "-.", (0, (1, 4)), "-")  # of the lines of reference rows
+STYLES = (":", "-.", (0, (1, 4)), "-")  # of the lines of controls
 CAPTION = (
     "Scores over gamma, with 95 % intervals as bands; every axis holds 0. Grey lines are ceiling "
     "and floor, left out of a distance that rests on other counts of clips. In panels of their "

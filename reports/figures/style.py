@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 INK: Final = "#1c2126"  # text, axes
-QUIET: Final = "#68707a"  # reference rows, labels
+QUIET: Final = "#68707a"  # controls, labels
 RULE: Final = "#d8dce0"  # grids
 PAPER: Final = "#ffffff"
 # Distinguishable with colour vision deficiency (after Okabe and Ito), and by lightness.

@@ -2,7 +2,7 @@
 
 A third has the highest scores, a third the lowest, and the rest lies at equal steps of rank between
 them, so that not only extremes are shown. The score is AV-Align, averaged over the models of the
-table (over its reference rows if it has no model). Ties are broken by the order of the requests.
+table (over its controls if it has no model). Ties are broken by the order of the requests.
 """
 
 from __future__ import annotations

@@ -216,7 +216,7 @@ def _figures(table: ResultTable, scores: ClipScores, folder: Path) -> list[Figur
     if scores.metrics():
         caption = (
             "Each row is a histogram of the scores of its clips, all of a panel to one scale; the "
-            "black line is the mean. Reference rows and floors are grey."
+            "black line is the mean. Controls and floors are grey."
         )
         draw = partial(distributions.draw, table, scores)
         add("distributions", "How the scores of single clips are spread", caption, draw)

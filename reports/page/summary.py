@@ -22,7 +22,7 @@ from svbench.reports.tables.footnotes import CAVEAT, FEW
 from svbench.reports.tables.sheet import number
 from svbench.types import Column, ResultTable, Row, Score
 
-CEILING = "real"  # the reference row of real clips
+CEILING = "real"  # the control of unchanged real clips
 APART = "their intervals do not overlap."
 TOGETHER = f"their intervals overlap, or rest on unequal counts or fewer than {LEAST} clips."
 NOT_COMPARABLE = "miniature: not comparable with published figures"

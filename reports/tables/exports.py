@@ -35,7 +35,7 @@ TASK_NAME = "Sounding video generation"
 
 
 def table_csv(table: ResultTable, scores: ClipValues | None = None) -> str:
-    """Return one line per cell as CSV: models, reference rows, and the paper's cells."""
+    """Return one line per cell as CSV: models, controls, and the paper's cells."""
     return csv_text([HEADINGS, *_cells(table, scores), *_published_cells(table)])
 
 
@@ -130,7 +130,7 @@ def _score_details(column: Column, row: Row) -> dict[str, Any]:
 def _cells(table: ResultTable, scores: ClipValues | None) -> Iterator[Sequence[object]]:
     marked = {} if scores is None else marked_places(table, scores)
     for row in table.rows:
-        kind = "model" if row.competes else "reference" if row.made_of_real_clips else "floor"
+        kind = "model" if row.competes else "control" if row.made_of_real_clips else "floor"
         for column in table.columns:
             head = [kind, row.system, row.title, column.metric, column.title, column.better]
             score = row.scores.get(column.metric)

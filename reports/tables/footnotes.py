@@ -167,7 +167,7 @@ def _rows(table: ResultTable, systems: Sequence[str]) -> str:
     kinds = {
         "every row": table.rows,
         "every model": [row for row in table.rows if row.competes],
-        "every reference row": [row for row in table.rows if row.made_of_real_clips],
+        "every control": [row for row in table.rows if row.made_of_real_clips],
     }
     for name, rows in kinds.items():
         if len(rows) > 1 and {row.system for row in rows} == set(systems):

@@ -1,7 +1,7 @@
 """Tables in GitHub's Markdown, for README files and the summaries of CI jobs.
 
 A cell is value, interval and count, one below the other. The best of a column is bold, the second
-best underlined (where `svbench.reports.analysis.ranking` marks them). Reference rows follow the
+best underlined (where `svbench.reports.analysis.ranking` marks them). Controls follow the
 models, below a line of their own. Names and notes are escaped, so that they are shown verbatim.
 
 References

@@ -2,7 +2,7 @@
 
 Conventions
 -----------
-Models come first, then reference rows (real clips, and controls made of them): a ceiling is not a
+Models come first, then controls (real clips, and rows made of them): a ceiling is not a
 competitor. An absent cell is a dash, and its reason is a footnote. Cells are marked best and second
 best by `svbench.reports.analysis.ranking`. In every format the caption of a `Sheet` is its title,
 its protocol and its footnotes.
@@ -62,7 +62,7 @@ class Sheet:
 
 
 def arrange(table: ResultTable, scores: ClipValues | None = None) -> Sheet:
-    """Return a table as it is printed: models first, then reference rows, each in given order.
+    """Return a table as it is printed: models first, then controls, each in given order.
 
     Parameters
     ----------

@@ -10,15 +10,15 @@ Every import that costs time stands inside the function that needs it.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from svbench.api.keywords import Folder, RunKeywords, SamplingKeywords, ScoreKeywords
 from svbench.api.results import Results, load_results
 from svbench.errors import ConfigError
-from svbench.files.destinations import check_folder
-from svbench.limits import CORES, GAMMAS
+from svbench.files.destinations import check_folder, read_path
+from svbench.limits import CORES, GAMMAS, check, flag
 from svbench.pace import Progress, silent
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ def run(
     """
     from svbench.config import RunConfig
 
+    _check_keywords(keywords, RunKeywords)
     config = RunConfig.of(dataset=dataset, **keywords)
     return _run(config, out, "", workers, progress, notify)
 
@@ -121,10 +122,15 @@ def sweep_gamma(
     from svbench.config import RunConfig
     from svbench.reports.figures.gamma_curve import draw
 
-    if strange := [name for name in systems if name not in JOINT]:
+    _check_keywords(keywords, SamplingKeywords)
+    joint = _listed("--systems", systems) or ADJUSTED
+    if strange := [name for name in joint if name not in JOINT]:
         raise ConfigError(f"--systems: found {strange[0]!r}, expected some of {', '.join(JOINT)}")
-    rows = ("real", "shuffled", *(systems or ADJUSTED))
-    config = RunConfig.of(dataset=dataset, systems=rows, gamma=tuple(gammas), **keywords)
+    gamma = _listed("--gammas", gammas)
+    if not gamma:
+        raise ConfigError("--gammas: found none, expected a list of numbers")
+    rows = ("real", "shuffled", *joint)
+    config = RunConfig.of(dataset=dataset, systems=rows, gamma=gamma, **keywords)
     found = _run(config, out, "-gamma", workers, progress, notify)
     draw(found.table, found.path / GAMMA_CURVE)
     return found
@@ -169,9 +175,11 @@ def score(
 
     if not generated:
         raise ConfigError("generated: found no clips to score, expected a folder or list of them")
-    config = ScoreConfig.of(generated=generated, reference=reference, **keywords)
-    name = Path(os.path.realpath(generated[0])).stem
-    folder = RUNS / f"score-{name}" if out is None else Path(out)
+    _check_keywords(keywords, ScoreKeywords)
+    made = tuple(read_path(folder, "generated") for folder in generated)
+    config = ScoreConfig.of(generated=made, reference=reference, **keywords)
+    name = Path(os.path.realpath(made[0])).stem
+    folder = RUNS / f"score-{name}" if out is None else read_path(out, "--out")
     return _walk(folder, lambda: plan_score(config, folder), workers, progress, notify)
 
 
@@ -208,7 +216,7 @@ def compare(
     if len(found) < 2:
         alone = f"{found[0].path}: found one run folder" if found else "runs: found none"
         raise ConfigError(f"{alone}, expected two or more")
-    return merge_and_pair(_named(found), tuple(metrics), against)
+    return merge_and_pair(_named(found), _listed("--metrics", metrics), against)
 
 
 def _named(runs: Sequence[Results]) -> list[Run]:
@@ -241,7 +249,7 @@ def _run(
     root = find_data_root(config.scale, config.data_root)
     config = config.model_copy(update={"data_root": root})
     usual = RUNS / f"{config.dataset}-{config.scale}{suffix}"
-    folder = usual if out is None else Path(out)
+    folder = usual if out is None else read_path(out, "--out")
     return _walk(folder, lambda: plan_run(config, folder), workers, progress, notify)
 
 
@@ -249,14 +257,31 @@ def _walk(
     folder: Path, build: Callable[[], Plan], workers: int, progress: Progress, notify: Notify
 ) -> Results:
     from svbench.engines.local import Local
-    from svbench.limits import check
     from svbench.walk.run import walk
 
+    if workers is None:
+        raise ConfigError("--workers: found None, expected a number of threads")
     check("workers", workers)
+    for name, called in (("progress", progress), ("notify", notify)):
+        if not callable(called):
+            raise ConfigError(f"{name}: found {called!r:.80}, expected a function")
     check_folder(folder)
     plan = build()  # before the folder is made: a refused run leaves none
     _announce(plan, notify)
     return Results(walk(plan, folder, Local(workers), progress), folder)
+
+
+def _check_keywords(given: Mapping[str, Any], known: type) -> None:
+    """Raise ConfigError for a keyword that is none of a function's."""
+    for name in given.keys() - known.__annotations__.keys():
+        raise ConfigError(f"{flag(name)}: found {given[name]!r:.80}, expected no such setting")
+
+
+def _listed(name: str, given: Iterable[Any]) -> tuple[Any, ...]:
+    """Return the items of a list; raise ConfigError for anything else, also for a text."""
+    if isinstance(given, str | bytes | set | frozenset) or not isinstance(given, Iterable):
+        raise ConfigError(f"{name}: found {given!r:.80}, expected a list")
+    return tuple(given)
 
 
 def _announce(plan: Plan, notify: Notify) -> None:

@@ -48,7 +48,6 @@ class RunKeywords(SamplingKeywords, total=False):
     """Keywords of `run`."""
 
     systems: Sequence[str]  # none: controls, and joint models whose weights are at hand
-    split: str  # of the data set: "test" or "train"
     gamma: Sequence[float]  # of Eq. 8, a row for each; none: those of the paper's table
 
 

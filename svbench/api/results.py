@@ -132,9 +132,13 @@ def load_results(path: str | Path) -> Results:
 
     Raises
     ------
+    ConfigError
+        It is no path.
     DataError
         The file is absent or malformed.
     """
+    from svbench.files.destinations import read_path
     from svbench.files.results import load_table
 
-    return Results(load_table(Path(path)), Path(path))
+    place = read_path(path, "path")
+    return Results(load_table(place), place)

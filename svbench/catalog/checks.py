@@ -27,18 +27,16 @@ OF_MODELS: Final = tuple(
 )
 
 
-def check_effects(config: RunConfig, rows: Sequence[str], *, joint: bool) -> None:
-    """Raise ConfigError for settings of joint models where none is among the rows."""
-    if joint:
-        return
-    used = RunConfig.coding if "codec" in rows else ()
+def check_effects(config: RunConfig, reads: Mapping[str, Sequence[str]]) -> None:
+    """Raise ConfigError for a setting of models that no system reads; `reads` is by system."""
+    used = {name for of in reads.values() for name in of}
     settings = dict(config)
     for name in OF_MODELS:
         value = settings[name]
         if name not in used and value != RunConfig.model_fields[name].default:
             raise ConfigError(
                 f"{flag(name)}: found {_shown(value)}, expected it only beside a joint model; "
-                f"the rows are {', '.join(rows)}"
+                f"the rows are {', '.join(reads)}"
             )
 
 

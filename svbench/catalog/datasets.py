@@ -40,8 +40,8 @@ TUNABLE: Final = (
     "AV-Align on them"
 )
 
+Category = Callable[[str, str], "str | None"]  # of an example, from its id and caption
 # folder of the real set, settings -> examples, and notes for the table
-Category = Callable[[str, str], "str | None"]
 Load = Callable[[Path, "RunConfig"], tuple[tuple[Example, ...], tuple[str, ...]]]
 
 

@@ -306,7 +306,10 @@ def build_metrics(
     columns: list[Metric | Unavailable] = []
     for name in names:
         base, option = split_name(name)
-        column = METRICS.known(base, plugins).build(option, settings)
+        entry = METRICS.known(base, plugins)
+        if option and not entry.also:  # else more may stand there, and the builder checks it
+            known(entry.presets, option, f"metrics {base}")
+        column = entry.build(option, settings)
         if isinstance(column, Unavailable) and strict:
             raise DataError(f"--strict: {column.title} cannot be computed: {column.reason}")
         columns.append(column)

@@ -50,31 +50,48 @@ class SystemEntry:
         whether its clips hold pictures or sound of real ones (a control)
     usual : bool
         whether a run that names no systems makes it, joint models where weights are at hand
+    reads : sequence of str
+        settings of models that decide its clips; those that no system of a run reads are refused
     """
 
     title: str
     rows: Callable[[RunConfig], Sequence[Build]]
     made_of_real_clips: bool = False
     usual: bool = False
+    reads: Sequence[str] = ("repeats",)
 
 
 # --- controls ----------------------------------------------------------------------------------
+
+
+def _control(
+    title: str,
+    rows: Callable[[RunConfig], Sequence[Build]],
+    *,
+    usual: bool = False,
+    reads: Sequence[str] = (),
+) -> SystemEntry:
+    return SystemEntry(title, rows, made_of_real_clips=True, usual=usual, reads=reads)
 
 
 def _real() -> SystemEntry:
     from svbench.baselines import controls
 
     rows = [controls.real]
-    return SystemEntry(controls.REAL_TITLE, lambda _: rows, made_of_real_clips=True, usual=True)
+    return _control(controls.REAL_TITLE, lambda _: rows, usual=True)
 
 
 def _shuffled() -> SystemEntry:
     from svbench.baselines import controls
 
     def rows(config: RunConfig) -> Sequence[Build]:
+        if config.limit == 1:
+            raise ConfigError(
+                "--limit: found 1, expected at least 2 for the row shuffled (see --systems)"
+            )
         return [partial(controls.shuffled, seed=config.seed)]
 
-    return SystemEntry(controls.SHUFFLED_TITLE, rows, made_of_real_clips=True, usual=True)
+    return _control(controls.SHUFFLED_TITLE, rows, usual=True)
 
 
 def _lagged() -> SystemEntry:
@@ -82,7 +99,7 @@ def _lagged() -> SystemEntry:
 
     rows = [partial(controls.lagged, lag=controls.LAG)]
     title = controls.LAGGED_TITLE.format(controls.LAG)
-    return SystemEntry(title, lambda _: rows, made_of_real_clips=True, usual=True)
+    return _control(title, lambda _: rows, usual=True)
 
 
 def _slightly_lagged() -> SystemEntry:
@@ -90,13 +107,13 @@ def _slightly_lagged() -> SystemEntry:
 
     rows = [partial(controls.lagged, lag=controls.SMALL_LAG)]
     title = controls.LAGGED_TITLE.format(controls.SMALL_LAG)
-    return SystemEntry(title, lambda _: rows, made_of_real_clips=True)
+    return _control(title, lambda _: rows)
 
 
 def _codec() -> SystemEntry:
     from svbench.baselines.controls import CODEC_TITLE
 
-    return SystemEntry(CODEC_TITLE, _codec_rows, made_of_real_clips=True)
+    return _control(CODEC_TITLE, _codec_rows, reads=("weights",))
 
 
 def _codec_rows(config: RunConfig) -> Sequence[Build]:
@@ -122,7 +139,11 @@ def _codec_rows(config: RunConfig) -> Sequence[Build]:
 
 
 def _joint(mixer: MixerKind) -> SystemEntry:
-    return SystemEntry(MIXERS[mixer].title, partial(_joint_rows, mixer), usual=True)
+    from svbench.catalog.checks import OF_MODELS
+
+    return SystemEntry(
+        MIXERS[mixer].title, partial(_joint_rows, mixer), usual=True, reads=OF_MODELS
+    )
 
 
 def _joint_rows(mixer: MixerKind, config: RunConfig) -> Sequence[Build]:
@@ -255,11 +276,12 @@ def build_systems(config: RunConfig) -> tuple[Build, ...]:
     order = dict.fromkeys([*SYSTEMS, *entries])
     models = [name for name in order if name in entries and name not in controls]
     rows = [row for name in controls for row in entries[name].rows(config)]
-    made = [row for name in models for row in entries[name].rows(config)]
-    if config.systems and made:
+    made = {name: entries[name].rows(config) for name in models}
+    if config.systems and any(made.values()):
         _check_used(config)
-    check_effects(config, controls, joint=bool(made))
-    return (*rows, *made)
+    with_rows = [*controls, *(name for name, of in made.items() if of)]
+    check_effects(config, {name: entries[name].reads for name in with_rows})
+    return (*rows, *(row for of in made.values() for row in of))
 
 
 def _check_used(config: RunConfig) -> None:

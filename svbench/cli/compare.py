@@ -10,7 +10,7 @@ import typer
 from svbench import api
 from svbench.cli import common as options
 from svbench.cli.output import print_or_write
-from svbench.cli.parsing import path_argument
+from svbench.cli.parsing import path_argument, path_option
 from svbench.errors import ConfigError
 from svbench.files.destinations import check_file
 
@@ -25,7 +25,7 @@ def compare(
     format: Annotated[  # noqa: A002
         str, typer.Option(help="text, markdown, latex, csv or json.")
     ] = "text",
-    out: options.TextOut = None,
+    out: Annotated[Path | None, path_option("Write to this file instead.")] = None,
 ) -> None:
     """Put the rows of several runs into one table, where they were judged alike.
 

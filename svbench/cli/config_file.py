@@ -9,7 +9,8 @@ is what stands between commas, or an option that is repeated:
     allow-missing: true
 
 Scalars are taken as they are written, never as YAML would type them, so that the same readers take
-them as on the command line, with the same messages.
+them as on the command line, with the same messages. An option without a value (empty, `~`, `null`
+or `[]`) is not given.
 """
 
 from __future__ import annotations
@@ -78,12 +79,23 @@ def _items(file: Path) -> Iterator[tuple[str, Any]]:
             raise ConfigError(f"--config {file}: found a {node.id}, expected options with values")
         loader = yaml.BaseLoader("")
         for key, value in node.value:
-            yield str(key.value), loader.construct_object(value, deep=True)
+            if not isinstance(key, yaml.ScalarNode):
+                line = key.start_mark.line + 1
+                raise ConfigError(f"--config {file}, line {line}: expected the name of an option")
+            if not _is_empty(value):
+                yield str(key.value), loader.construct_object(value, deep=True)
     except (yaml.YAMLError, RecursionError) as error:
         mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
         where = "" if mark is None else f", line {mark.line + 1}"
         reason = shown(problem or type(error).__name__, REASON)
         raise ConfigError(f"--config {file}{where}: {reason}, expected YAML") from error
+
+
+def _is_empty(node: Any) -> bool:
+    """Return whether a value is absent: nothing, a null that is not quoted, or an empty list."""
+    if node.id == "sequence":
+        return not node.value
+    return node.id == "scalar" and node.style is None and node.value.lower() in ("", "~", "null")
 
 
 def _typed(value: Any, where: str, *, repeated: bool) -> str | list[str]:

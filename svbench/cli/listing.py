@@ -109,7 +109,7 @@ def _system(entry: ListedSystem) -> Iterator[Line]:
     if entry.made_of_real_clips:
         yield 1, f"made of real clips; {'default' if entry.usual else 'made if named'}"
         return
-    if entry.origin:
+    if not entry.usual:
         yield 1, "made if named"
         return
     yield 1, "a joint model; default where its weights are at hand"

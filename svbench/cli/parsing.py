@@ -13,6 +13,7 @@ from typing import Any, Final
 import typer
 
 from svbench.errors import ConfigError
+from svbench.files import destinations
 from svbench.limits import RANGES, SEED, Range, check, check_distinct, flag
 
 SHORT: Final = {str(SEED.high): "2^63-1"}
@@ -83,9 +84,10 @@ def _words(about: str, metavar: str, read: Callable[[str], Any], default: str = 
 
 def read_path(text: str) -> Path:
     """Read a path; an empty one would be the current folder."""
-    if not str(text).strip():
-        raise typer.BadParameter(f"found {text!r}, expected a path")
-    return Path(text)
+    try:
+        return destinations.read_path(text, "")
+    except ConfigError as error:
+        raise typer.BadParameter(str(error).removeprefix(": ")) from error
 
 
 def read_word(text: str) -> str:
@@ -98,7 +100,8 @@ def read_word(text: str) -> str:
 def read_number(text: str, allowed: Range) -> float:
     """Read a number of a range."""
     try:
-        found = int(text) if allowed.whole else float(text)
+        plain = text.isascii() and "_" not in text  # Python takes 1_0 and signs of other scripts
+        found = (int(text) if allowed.whole else float(text)) if plain else None
     except ValueError:
         found = None
     if found is None or found not in allowed:
@@ -148,9 +151,9 @@ def read_seeds(text: str) -> tuple[int, ...]:
 
 
 def read_size(text: str) -> tuple[int, int]:
-    """Read 256 or HEIGHTxWIDTH."""
+    """Read 256, HEIGHTxWIDTH or, as lists in files come, HEIGHT,WIDTH."""
     try:
-        sides = [int(side) for side in text.lower().split("x")]
+        sides = [int(side) for side in text.lower().replace(",", "x").split("x")]
     except ValueError:
         sides = []
     if len(sides) not in (1, 2):

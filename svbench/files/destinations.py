@@ -16,7 +16,24 @@ from svbench.files.text import read_object
 
 # What a run keeps in its folder and other commands never write; `report` is for pages.
 OWN_FILES: Final = ("run.json", "results.json", "scores.csv", "requests.jsonl", ".lock")
+NAME_MAX: Final = 255  # bytes of a name, in usual file systems
 OWN_FOLDERS: Final = ("data", "samples", "features")
+
+
+def read_path(given: object, flag: str) -> Path:
+    """Return what was given as a path.
+
+    Raises
+    ------
+    ConfigError
+        It is empty, no path at all, or none that a file system takes.
+    """
+    text = os.fspath(given) if isinstance(given, str | os.PathLike) else None
+    if not isinstance(text, str) or not text.strip() or "\0" in text:
+        raise ConfigError(f"{flag}: found {given!r:.80}, expected a path")
+    if any(len(os.fsencode(part)) > NAME_MAX for part in Path(text).parts):
+        raise ConfigError(f"{flag}: found {text!r:.80}, expected names of at most {NAME_MAX} bytes")
+    return Path(text)
 
 
 def check_folder(path: Path, flag: str = "--out") -> None:

@@ -106,7 +106,7 @@ svbench.lanes = (() => {
       cursors.set(video, drawn.cursor);
       seekable(drawn, video);
     }
-    const heading = el("h4", {}, title, reference ? el("span", { class: "tag" }, "reference") : null);
+    const heading = el("h4", {}, title, reference ? el("span", { class: "tag" }, "control") : null);
     const problem = view && view.problem ? el("p", { class: "problem" }, view.problem) : null;
     const lost = usable && detected && !motion ? " Its motion curve is not kept in the run folder." : "";
     const summary = detected ? el("p", { class: "summary" }, `${drawn.summary}.${lost}`) : null;

@@ -1,7 +1,7 @@
 /* Tables that a click on a heading sorts, or Enter on it; and what is opened for print.
  *
  * The first click puts the best first (or the alphabet in order), the second turns that round.
- * Rows without a number stay at the end; reference rows stay below models, and the floor made from
+ * Rows without a number stay at the end; controls stay below models, and the floor made from
  * a row's clips stays below that row.
  */
 "use strict";
