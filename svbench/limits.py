@@ -12,7 +12,7 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Real
 from typing import Final, cast
 
 from svbench.errors import ConfigError
@@ -104,9 +104,13 @@ def check(setting: str, number: object, allowed: Range | None = None) -> None:
     allowed = RANGES[setting] if allowed is None else allowed
     if number is None:
         return
-    is_number = isinstance(number, Integral if allowed.whole else Real)
-    if isinstance(number, bool) or not is_number or cast("float", number) not in allowed:
+    is_number = isinstance(number, Real) and not isinstance(number, bool)
+    if not is_number or not _fits(cast("float", number), allowed):
         raise ConfigError(f"{flag(setting)}: found {number!r}, expected {allowed}")
+
+
+def _fits(number: float, allowed: Range) -> bool:
+    return number in allowed and (not allowed.whole or number == int(number))
 
 
 def check_distinct(name: str, items: Sequence[object]) -> None:

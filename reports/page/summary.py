@@ -53,7 +53,7 @@ def _judged(table: ResultTable) -> str:
         whose = "its" if len(models) == 1 else "their"
         parts.append(f"{_counted(len(floors), 'floor')} made from {whose} clips")
     if others:
-        parts.append(f"{_counted(others, 'reference row')} made of real clips")
+        parts.append(f"{_counted(others, 'control')} made of real clips")
     counts = sorted({row.asked for row in table.rows})
     if not counts:
         return "No row was judged."

@@ -49,8 +49,9 @@ def read_config(context: typer.Context, file: Path | None) -> None:
             raise ConfigError(f"--config {file}: found {key!r}, expected some of {names}")
         if name in found:
             raise ConfigError(f"--config {file}: found {key!r} twice, expected each option once")
-        found[name] = _typed(value, f"--config {file}: {key}", repeated=known[name].multiple)
-    context.default_map = found
+        where, repeated = f"--config {file}: {key}", known[name].multiple
+        found[name] = None if value is None else _typed(value, where, repeated=repeated)
+    context.default_map = {name: value for name, value in found.items() if value is not None}
 
 
 ConfigFile = Annotated[
@@ -67,7 +68,7 @@ ConfigFile = Annotated[
 
 
 def _items(file: Path) -> Iterator[tuple[str, Any]]:
-    """Yield keys and values of a file; scalars are text."""
+    """Yield keys and values of a file; scalars are text, an absent value is None."""
     import yaml
 
     text = read_text(file, "options in YAML")
@@ -82,8 +83,8 @@ def _items(file: Path) -> Iterator[tuple[str, Any]]:
             if not isinstance(key, yaml.ScalarNode):
                 line = key.start_mark.line + 1
                 raise ConfigError(f"--config {file}, line {line}: expected the name of an option")
-            if not _is_empty(value):
-                yield str(key.value), loader.construct_object(value, deep=True)
+            empty = _is_empty(value)
+            yield str(key.value), None if empty else loader.construct_object(value, deep=True)
     except (yaml.YAMLError, RecursionError) as error:
         mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
         where = "" if mark is None else f", line {mark.line + 1}"
@@ -95,7 +96,8 @@ def _is_empty(node: Any) -> bool:
     """Return whether a value is absent: nothing, a null that is not quoted, or an empty list."""
     if node.id == "sequence":
         return not node.value
-    return node.id == "scalar" and node.style is None and node.value.lower() in ("", "~", "null")
+    plain = node.id == "scalar" and node.style is None and node.tag.endswith(":str")
+    return plain and node.value.lower() in ("", "~", "null")
 
 
 def _typed(value: Any, where: str, *, repeated: bool) -> str | list[str]:

@@ -43,8 +43,12 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     # itself: the public names, each loaded when it is used
     "svbench": {"api", "catalog", "config", "metrics", "protocols", "walk"},
 }
-# Of the rooms above, what only some modules of `files` are for: tensors and media stay outside.
-READERS_OF_RESULTS = {"svbench.files.media", "svbench.files.store", "svbench.files.weights"}
+# What the three rooms beside may not import of the rooms above: `files` and leaves have many users.
+NOT_FOR: Mapping[str, set[str]] = {
+    "metrics": {"files.media", "files.store", "files.feature_store", "files.results"},
+    "baselines": {"files.media", "files.store", "files.feature_store", "files.results"},
+    "reports": {"files.media", "files.store", "files.feature_store", "files.weights", "compute"},
+}
 
 NOWHERE = {
     "torchvision": "it has no build beside a CPU build of torch",
@@ -78,6 +82,10 @@ def imports(tree: ast.Module, package: str) -> Iterator[str]:
             for alias in node.names:
                 deeper = f"{base}.{alias.name}"
                 yield deeper if deeper in modules() else base
+        elif isinstance(node, ast.Call) and node.args:  # of importlib, by a name that is written
+            called = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            if called in ("import_module", "__import__") and isinstance(node.args[0], ast.Constant):
+                yield str(node.args[0].value)
 
 
 @cache
@@ -89,8 +97,8 @@ def imported(name: str) -> frozenset[str]:
 
 
 def own(name: str) -> set[str]:
-    """Return the modules of svbench that a module imports; importing the root says nothing."""
-    return {n for n in imported(name) if n in modules() and n not in ("svbench", name)}
+    """Return the modules of svbench that a module imports, but itself."""
+    return {n for n in imported(name) if n in modules() and n != name}
 
 
 def room(name: str) -> str:
@@ -129,6 +137,7 @@ if TYPE_CHECKING:
     from svbench.types import Clip
 def late():
     from ..engines.local import Local
+    import_module("svbench.files.text")
 """
     assert set(imports(ast.parse(text), "svbench.datasets")) == {
         "os.path",
@@ -136,6 +145,7 @@ def late():
         "svbench.datasets.manifest",
         "svbench.types",
         "svbench.engines.local",
+        "svbench.files.text",
     }
 
 
@@ -151,10 +161,11 @@ def test_a_room_imports_only_what_it_may(name: str) -> None:
     )
     strangers = {n for n in own(name) if room(n) not in allowed}
     assert not strangers, f"{name} may not know {', '.join(sorted(strangers))}"
-    if room(name) == "reports":
-        heavy = {n for n in own(name) if any(n.startswith(part) for part in READERS_OF_RESULTS)}
-        heavy |= {n for n in imported(name) if n.partition(".")[0] in HEAVY}
-        assert not heavy, f"{name} imports {heavy}: reports read result files only"
+    unfit = {f"svbench.{part}" for part in NOT_FOR.get(room(name), ())}
+    strangers = {n for n in own(name) if any(n == u or n.startswith(f"{u}.") for u in unfit)}
+    if room(name) == "reports":  # they read result files only
+        strangers |= {n for n in imported(name) if n.partition(".")[0] in HEAVY}
+    assert not strangers, f"{name} may not know {', '.join(sorted(strangers))}"
 
 
 def test_nothing_imports_itself_round_a_circle() -> None:

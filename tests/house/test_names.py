@@ -23,6 +23,9 @@ HOME = {  # where the entry of each name stands
 }
 
 
+BY_NAME = ("get", "pop", "setdefault", "startswith", "endswith", "removeprefix")  # methods
+
+
 def deciding(tree: ast.AST) -> Iterator[ast.expr]:
     """Yield the expressions by whose values code decides."""
     for node in ast.walk(tree):
@@ -35,6 +38,10 @@ def deciding(tree: ast.AST) -> Iterator[ast.expr]:
                 yield from (left, *others)
             case ast.MatchValue(value=value) | ast.Subscript(slice=value):
                 yield value
+            case ast.Call(func=ast.Name(id="dict"), keywords=given):
+                yield from (ast.Constant(one.arg, lineno=node.lineno) for one in given)
+            case ast.Call(func=ast.Attribute(attr=method), args=parts) if method in BY_NAME:
+                yield from parts
 
 
 def names_in(text: str) -> Iterator[tuple[str, int]]:
@@ -54,6 +61,9 @@ def names_in(text: str) -> Iterator[tuple[str, int]]:
         "if dataset in {'landscape'}: pass",
         "table['landscape']",
         "match dataset:\n    case 'landscape': pass",
+        "dict(landscape=3)",
+        "table.get('landscape')",
+        "name.startswith('landscape')",
     ],
 )
 def test_a_name_that_decides_is_found(line: str) -> None:

@@ -114,11 +114,17 @@ def test_a_number_may_lie_on_its_bounds_and_not_beyond(
 def test_a_range_holds_what_lies_between_its_ends(allowed: Range, number: float) -> None:
     inside = allowed.low <= number <= allowed.high and not (allowed.above and number == allowed.low)
     assert (number in allowed) == inside
-    if inside:
+    if inside and (not allowed.whole or number == int(number)):
         check("x", number, allowed)
         return
     with pytest.raises(ConfigError, match=r"^--x: found .*, expected a "):
         check("x", number, allowed)
+
+
+@pytest.mark.parametrize("strange", ["2", True, [1], 1.5, b"1", 1j])
+def test_what_is_no_number_lies_in_no_range(strange: object) -> None:
+    with pytest.raises(ConfigError, match=r"^--limit: found .*, expected a whole number"):
+        check("limit", strange)
 
 
 @given(

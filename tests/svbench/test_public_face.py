@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -191,3 +192,64 @@ def test_the_environment_names_the_data_of_scale_paper_alone(
     assert find_data_root("mini", None) is None
     monkeypatch.setenv("SVBENCH_DATA", "")
     assert find_data_root("paper", None) is None
+
+
+def run(**keywords: Any) -> object:
+    return svbench.run("landscape", **keywords)
+
+
+def sweep(**keywords: Any) -> object:
+    return svbench.sweep_gamma("landscape", **keywords)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: run(split="train"),
+            "--split: found 'train', expected no such",
+        ),
+        (lambda: run(out=""), "--out: found '', expected a path"),
+        (lambda: run(out=b"x"), "--out: found b'x', expected a path"),
+        (lambda: run(out="a\0b"), "--out: found 'a.*', expected a path"),
+        (lambda: run(out="a" * 300), "--out: .* names of at most 255 bytes"),
+        (lambda: run(workers=None), "--workers: found None"),
+        (lambda: run(workers="2"), "--workers: found '2', expected a whole"),
+        (lambda: run(progress=1), "progress: found 1, expected a function"),
+        (
+            lambda: run(metrics={"fad"}),
+            "--metrics: found a set, expected a list",
+        ),
+        (
+            lambda: run(metrics="fad"),
+            "--metrics: found 'fad', expected a list",
+        ),
+        (lambda: run(guidance=(1,)), "--guidance: .* expected two numbers"),
+        (lambda: run(gamma=1), "--gamma: found 1, expected a list of numbers"),
+        (
+            lambda: run(captions="\0"),
+            "--captions: found '.x00', expected a value",
+        ),
+        (lambda: run(limit=1), "--limit: found 1, expected at least 2"),
+        (lambda: sweep(gammas="12"), "--gammas: found '12', expected a"),
+        (lambda: sweep(gammas=[]), "--gammas: found none"),
+        (
+            lambda: sweep(gamma=[1]),
+            "--gamma: .* expected no such setting",
+        ),
+        (
+            lambda: sweep(systems=None),
+            "--systems: found None, expected a",
+        ),
+        (lambda: svbench.score("", reference="x"), "generated: found '', expected a path"),
+        (lambda: svbench.load_results(None), "path: found None, expected a path"),
+        (lambda: svbench.compare(1, 2), "path: found 1, expected a path"),
+    ],
+)
+def test_what_is_no_setting_is_one_line_and_leaves_no_folder(
+    call: Callable[[], object], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(svbench.ConfigError, match=f"^{message}"):
+        call()
+    assert not list(tmp_path.iterdir())

@@ -229,7 +229,7 @@ def test_each_clip_is_decoded_once_for_all_extractors(
     assert reads == [f"c{i}/0" for i in range(6)]
 
 
-# --- reference rows ----------------------------------------------------------------------------
+# --- controls ----------------------------------------------------------------------------------
 
 
 def test_a_clip_that_cannot_be_judged_stops_the_table_but_not_the_work(

@@ -184,7 +184,7 @@ def test_a_floor_is_printed_below_its_set_in_every_medium() -> None:
         ]
     lines = list(csv.DictReader(io.StringIO(table_csv(table, scores))))
     found = dict.fromkeys((line["kind"], line["title"]) for line in lines)
-    kinds = ["model", "floor", "model", "floor", "reference"]
+    kinds = ["model", "floor", "model", "floor", "control"]
     assert list(found) == list(zip(kinds, ORDER, strict=True))
     assert not [line for line in lines if line["kind"] == "floor" and line["place"]]
     assert '"shuffled"' not in table_json(table, scores)
@@ -266,7 +266,7 @@ def test_the_headline_is_adjusted_and_names_the_caveat(tmp_path: Path) -> None:
     assert found.metric == ADJUSTED
     summary = summarise(table, clips)
     assert summary.judged.startswith(
-        "1 model, 1 floor made from its clips and 1 reference row made of real clips, "
+        "1 model, 1 floor made from its clips and 1 control made of real clips, "
     )
     assert summary.headline[0] == (
         "AV-Align (adjusted), higher is better: high, 0.500 [0.450, 0.550]."

@@ -92,7 +92,7 @@ def test_its_parts_are_packed_into_a_wheel() -> None:
 
 def test_it_states_what_was_scored_and_what_not_to_conclude(page: Path) -> None:
     text = (page / "index.html").read_text(encoding="utf-8")
-    assert "2 models and 1 reference row made of real clips, 4 clips each" in text
+    assert "2 models and 1 control made of real clips, 4 clips each" in text
     assert "Miniature: not comparable with published figures." in text
     body = text[text.index("<tbody>") :]
     assert body.index("CMC-PE, gamma 1.5") < body.index("real clips (ceiling)")

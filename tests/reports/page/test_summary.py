@@ -27,7 +27,7 @@ def without(table: ResultTable, *systems: str) -> ResultTable:
 def test_two_models_are_compared_with_each_other_and_the_floor(scores: ClipScores) -> None:
     summary = summarise(results.make_table(), scores)
     assert summary.judged == (
-        "3 models and 2 reference rows made of real clips, 16 clips each, judged by 2 metrics. "
+        "3 models and 2 controls made of real clips, 16 clips each, judged by 2 metrics. "
         "A clip lasts 4 s: 32 frames at 8 frames/s, 64 x 64 px, 16000 Hz."
     )
     assert summary.headline[0] == (
@@ -63,7 +63,7 @@ def test_without_models_the_ceiling_is_compared_with_the_floor(scores: ClipScore
     table = results.make_table()
     models = [row.system for row in table.rows if not row.made_of_real_clips]
     summary = summarise(without(table, *models), scores)
-    assert summary.judged.startswith("No model and 2 reference rows made of real clips")
+    assert summary.judged.startswith("No model and 2 controls made of real clips")
     assert summary.headline[0].endswith(
         "Real clips (ceiling), 0.750 [0.700, 0.800]; "
         "real pictures, sound of another clip (floor), 0.125 [0.075, 0.175]."

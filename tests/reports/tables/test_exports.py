@@ -26,7 +26,7 @@ def lines(text: str) -> list[dict[str, str]]:
 
 def test_csv_has_a_line_for_each_cell_of_ours_in_full() -> None:
     found = {(line["system"], line["metric"]): line for line in lines(table_csv(TABLE))}
-    assert {line["kind"] for line in found.values()} == {"model", "reference", "published"}
+    assert {line["kind"] for line in found.values()} == {"model", "control", "published"}
     cell = found["cmc-pe-gamma1.5", ALIGN]
     assert float(cell["value"]) == 0.1 + 0.2
     assert (cell["printed"], cell["low"], cell["high"]) == ("0.300", "0.45", "0.55")

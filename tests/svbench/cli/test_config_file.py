@@ -40,6 +40,23 @@ def test_a_file_is_as_good_as_words_and_words_win(svbench: Command, clips: Path)
     assert settings(clips / "filed")["seed"] == 4
 
 
+def test_an_option_without_a_value_is_not_given(svbench: Command, clips: Path) -> None:
+    Path("options.yaml").write_text(
+        "reference: real\nmetrics: [av-align-corrected]\nframes: 8\nfps: 8\nsize: [32, 32]\n"
+        "captions:\nseed: ~\nchannels: null\nstrict:\npad: []\n"
+    )
+    filed = svbench("score", "mine", "--config", "options.yaml", "--out", "filed")
+    assert filed.code == 0, filed.err
+    found = settings(clips / "filed")
+    assert (found["captions"], found["seed"], found["channels"], found["strict"]) == (
+        None,
+        0,
+        "mean",
+        False,
+    )
+    assert found["size"] == [32, 32]
+
+
 def test_options_that_are_repeated_are_a_list(svbench: Command, tmp_path: Path) -> None:
     run, golden = write_run(tmp_path / "run", make_table()), tmp_path / "golden.json"
     file = tmp_path / "options.yaml"
@@ -59,6 +76,8 @@ def test_options_that_are_repeated_are_a_list(svbench: Command, tmp_path: Path) 
         ("seed: 3\nseed: 4", ": found 'seed' twice, expected each option once"),
         ("frame-choice: x\nframe_choice: x", ": found 'frame_choice' twice, expected each option"),
         ("seed: {a: 3}", ": seed: found {'a': '3'}, expected a value or a list of values"),
+        ("sede:", ": found 'sede', expected some of metrics, seed, "),
+        ("? [a, b]\n: 3", ", line 1: expected the name of an option"),
         ("- seed", ": found a sequence, expected options with values"),
         ("seed: [3", ", line 1: expected ',' or ']', but got '<stream end>', expected YAML"),
         ("a: !!python/object:os.system", ": found 'a', expected some of "),

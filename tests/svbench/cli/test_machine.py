@@ -20,7 +20,7 @@ from tests.factories.commands import Command
 NETWORKS = ("fvd@first-16", "fad@torchvggish", "ib-av@published")
 SMALL = ",".join(f"{name}+miniature" for name in NETWORKS)
 RUN = ("run", "--dataset", "greatesthits", "--limit", 1, "--systems", "real,cmc-pe")
-SWEEP = ("sweep-gamma", "--dataset", "greatesthits", "--limit", 1)
+SWEEP = ("sweep-gamma", "--dataset", "greatesthits", "--limit", 2)
 LONG = replace(SPEC, frames=16, size=(64, 64))
 
 
