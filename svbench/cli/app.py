@@ -38,7 +38,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
+    rich_markup_mode=None,  # its tables cut long options off at 80 columns
 )
 # What Typer raises where words are no command line; Typer itself names a subclass only.
 UsageError = cast(type[Exception], typer.BadParameter.__base__)
@@ -68,9 +68,10 @@ for _command in (
     train_systems,
     train_extractors,
 ):
-    app.command(_command.__name__.replace("_", "-"))(spelled_out(_command))
-app.add_typer(weights.app, name="weights")
-app.add_typer(listing.app, name="list")
+    _summary = (_command.__doc__ or "").partition("\n\n")[0]  # whole, where click would cut it
+    app.command(_command.__name__.replace("_", "-"), short_help=_summary)(spelled_out(_command))
+app.add_typer(weights.app, name="weights", short_help=weights.app.info.help)
+app.add_typer(listing.app, name="list", short_help=listing.app.info.help)
 
 
 def main() -> None:

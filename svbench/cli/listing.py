@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="List the metrics, systems and data sets that other commands take by name.",
     no_args_is_help=True,
+    rich_markup_mode=None,
 )
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Line = tuple[int, str]  # how deep it is indented, and its text

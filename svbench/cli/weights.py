@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="List, fetch, verify and import the weights of other people's networks.",
     no_args_is_help=True,
+    rich_markup_mode=None,
 )
 Names = Annotated[list[str], typer.Argument(help="Names as in `svbench weights list`.")]
 
