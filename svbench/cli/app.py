@@ -68,10 +68,12 @@ for _command in (
     train_systems,
     train_extractors,
 ):
-    _summary = (_command.__doc__ or "").partition("\n\n")[0]  # whole, where click would cut it
-    app.command(_command.__name__.replace("_", "-"), short_help=_summary)(spelled_out(_command))
+    app.command(_command.__name__.replace("_", "-"))(spelled_out(_command))
 app.add_typer(weights.app, name="weights", short_help=weights.app.info.help)
 app.add_typer(listing.app, name="list", short_help=listing.app.info.help)
+for _group in (app, weights.app, listing.app):
+    for _info in _group.registered_commands:  # whole summaries, where click would cut them
+        _info.short_help = (getattr(_info.callback, "__doc__", None) or "").partition("\n\n")[0]
 
 
 def main() -> None:
@@ -104,10 +106,13 @@ def _leave(error: SvbenchError) -> NoReturn:
 
 
 def _usage(error: Any) -> str:
-    """Return what is wrong with a command line, in one line; empty where help was printed."""
-    line = " ".join(error.format_message().split())
-    line = re.sub(r"^Invalid value for '?([^':]+)'?: ", r"\1: ", line)
+    """Return what is wrong with a command line, in one line; empty if its help was the answer."""
     context = getattr(error, "ctx", None)
+    text = error.format_message()
+    if context is not None and text == context.get_help():  # there were no words at all
+        typer.echo(text)
+        return ""
+    line = re.sub(r"^Invalid value for '?([^':]+)'?: ", r"\1: ", " ".join(text.split()))
     return f"{line} (see {context.command_path if context else 'svbench'} --help)" if line else ""
 
 
