@@ -137,8 +137,9 @@ def load_results(path: str | Path) -> Results:
     DataError
         The file is absent or malformed.
     """
-    from svbench.files.destinations import read_path
+    from svbench.files.destinations import check_names, read_path
     from svbench.files.results import load_table
 
     place = read_path(path, "path")
+    check_names(place, "path")
     return Results(load_table(place), place)

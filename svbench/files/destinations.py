@@ -31,9 +31,16 @@ def read_path(given: object, flag: str) -> Path:
     text = os.fspath(given) if isinstance(given, str | os.PathLike) else None
     if not isinstance(text, str) or not text.strip() or "\0" in text:
         raise ConfigError(f"{flag}: found {given!r:.80}, expected a path")
-    if any(len(os.fsencode(part)) > NAME_MAX for part in Path(text).parts):
-        raise ConfigError(f"{flag}: found {text!r:.80}, expected names of at most {NAME_MAX} bytes")
     return Path(text)
+
+
+def check_names(path: Path, flag: str) -> None:
+    """Raise ConfigError for a path with a name that is longer than file systems take."""
+    if any(len(os.fsencode(part)) > NAME_MAX for part in path.parts):
+        found = str(path)
+        raise ConfigError(
+            f"{flag}: found {found!r:.80}, expected names of at most {NAME_MAX} bytes"
+        )
 
 
 def check_folder(path: Path, flag: str = "--out") -> None:
@@ -42,8 +49,9 @@ def check_folder(path: Path, flag: str = "--out") -> None:
     Raises
     ------
     ConfigError
-        A file lies in its place, or the folder is not writable.
+        A file lies in its place, the folder is not writable, or a name is too long.
     """
+    check_names(path, flag)
     there = next((p for p in (path, *path.parents) if os.path.lexists(p)), None)
     if there is None:
         return

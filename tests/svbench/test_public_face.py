@@ -242,6 +242,7 @@ def sweep(**keywords: Any) -> object:
             "--systems: found None, expected a",
         ),
         (lambda: svbench.score("", reference="x"), "generated: found '', expected a path"),
+        (lambda: svbench.load_results("a" * 300), "path: .* names of at most 255 bytes"),
         (lambda: svbench.load_results(None), "path: found None, expected a path"),
         (lambda: svbench.compare(1, 2), "path: found 1, expected a path"),
     ],
