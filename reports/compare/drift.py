@@ -224,7 +224,7 @@ def _row_differs(old: Row, new: Row, notes: _Notes) -> tuple[str, ...]:
 
 def _requested(row: Row) -> dict[str, Any]:
     return {
-        "clips asked for": row.asked,
+        "clips requested": row.asked,
         "clips left out": sorted(row.left_out),
         "made of real clips": row.made_of_real_clips,
     }

@@ -107,7 +107,7 @@ UNLIKE: dict[str, tuple[ResultTable, str, str]] = {
         f"row {BEST}",
         "weights was sha256:1, is sha256:2",
     ),
-    "clips asked for": (with_row(BEST, asked=17), f"row {BEST}", "clips asked for was 16, is 17"),
+    "clips requested": (with_row(BEST, asked=17), f"row {BEST}", "clips requested was 16, is 17"),
     "clips left out": (
         with_row(BEST, left_out={"clip-01/0": "silent"}),
         f"row {BEST}",
