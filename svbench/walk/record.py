@@ -22,6 +22,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
+from svbench.compute import Machine
 from svbench.errors import ConfigError
 from svbench.files.results import load_settings
 from svbench.files.store import Store
@@ -146,7 +147,20 @@ def _changed(before: Settings, now: Settings, names: Iterable[str]) -> str:
 
 
 def _alike(name: str, before: Any, now: Any) -> bool:
-    """Check whether a setting is as before; folders of weights may join others, or go."""
+    """Check whether a setting is as before.
+
+    Folders of weights may join others, or go; "auto" is the device that it finds here.
+    """
     if name == "weights" and before and now:
         return set(before) <= set(now) or set(now) <= set(before)
+    if name == "device" and "auto" in (before, now):
+        return _device(before) == _device(now)
     return bool(before == now)
+
+
+def _device(name: Any) -> str:
+    """Return the device of a name, or the name if there is none here."""
+    try:
+        return str(Machine(str(name)).place)
+    except ConfigError:
+        return str(name)

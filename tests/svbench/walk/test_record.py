@@ -49,6 +49,17 @@ def test_run_json_holds_the_settings_and_what_decides_each_system(tmp_path: Path
     }
 
 
+def test_auto_is_the_device_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    record(tmp_path, changed(device="cpu"))
+    record(tmp_path, changed(device="auto"))
+    with pytest.raises(ConfigError, match="device was 'auto', is 'cuda'"):
+        record(tmp_path, changed(device="cuda"))
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    with pytest.raises(ConfigError, match="device was 'auto', is 'cpu'"):
+        record(tmp_path, changed(device="cpu"))
+
+
 @pytest.mark.parametrize("values", [{"limit": 9}, {"limit": None}, {"weights": ["a", "b"]}])
 def test_settings_that_change_nothing_that_is_there_are_free(
     values: Changes, tmp_path: Path
