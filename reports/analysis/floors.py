@@ -98,4 +98,4 @@ def _listed(found: Sequence[Clearance]) -> str:
 
 
 def _signed(value: float) -> str:
-    return f"{value:+.3f}".replace("-", "−")
+    return f"{value:+z.3f}".replace("-", "−")

@@ -173,4 +173,4 @@ def bounds(interval: tuple[float, float]) -> str:
 def number(value: float) -> str:
     """Return a number as it is printed: three decimals below 10, one below 100, none above."""
     decimals = 3 if abs(value) < 10 else 1 if abs(value) < 100 else 0
-    return f"{value:.{decimals}f}"
+    return f"{value:z.{decimals}f}"  # no minus before a zero

@@ -127,6 +127,7 @@ def test_scores_stand_under_their_own_heading_whatever_their_order_in_the_row() 
     [
         (0.0, "0.000"),
         (0.0314, "0.031"),
+        (-0.0004, "0.000"),
         (-0.25, "-0.250"),
         (9.9994, "9.999"),
         (10.0, "10.0"),
