@@ -12,9 +12,15 @@ import pytest
 from svbench.cli import app as cli
 from svbench.files.weights import published as catalogue
 from svbench.files.weights import structure
+from svbench.first_import import import_librosa
 from tests.factories.commands import Command, Outcome
 from tests.factories.weight_server import Server, serving
 from tests.factories.weights import publish, write_state
+
+
+def pytest_configure() -> None:
+    """Compile librosa's kernels before worker processes do so side by side."""
+    import_librosa()
 
 
 @pytest.fixture

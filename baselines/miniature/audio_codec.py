@@ -21,7 +21,6 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Final
 
-import librosa
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -36,6 +35,7 @@ from svbench.baselines.miniature.nets import (
     MEL_BANDS,
     audio_autoencoder,
 )
+from svbench.first_import import import_librosa
 from svbench.types import Clip, ClipSpec
 
 RATE: Final = 16000  # Hz
@@ -98,7 +98,7 @@ class AudioCodec:
         frames = samples // HOP + 1  # one at every hop, both ends included
         magnitudes = np.pad(magnitudes, ((0, 0), (0, frames)), mode="edge")[:, :frames]
         linear = np.asarray(self._inverse @ magnitudes, np.float32)  # float64: a third slower
-        waveform = librosa.griffinlim(
+        waveform = import_librosa().griffinlim(
             linear, n_iter=ITERATIONS, hop_length=HOP, n_fft=FFT, length=samples, random_state=0
         )
         clipped: NDArray[np.float32] = np.clip(waveform, -1, 1).astype(np.float32)

@@ -34,6 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svbench.errors import ConfigError, ScoreError
+from svbench.first_import import import_librosa
 
 # The resampler of librosa.load since 0.10, stated because onsets depend on it.
 RESAMPLER: Final = "soxr_hq"
@@ -103,8 +104,7 @@ def onset_strength(
 
     `audio` has shape (S,), S >= 1.
     """
-    import librosa
-
+    librosa = import_librosa()
     with warnings.catch_warnings():
         # librosa warns of clips shorter than its window and of mel bands without a frequency bin;
         # both cases are defined above and need no warning.
@@ -125,8 +125,7 @@ def onset_strength(
 
 def onset_frames(strength: NDArray[np.float32], settings: OnsetSettings) -> NDArray[np.int64]:
     """Detect onsets in an onset strength envelope; return their analysis frames, shape (K,)."""
-    import librosa
-
+    librosa = import_librosa()
     frames = librosa.onset.onset_detect(
         onset_envelope=strength,
         sr=settings.sample_rate,

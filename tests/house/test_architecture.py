@@ -19,7 +19,10 @@ BESIDE = ("metrics", "baselines", "reports")  # links in svbench/ to folders bes
 MOST_LINES = 400
 
 # What numbers and messages are made of; every room may use it.
-LEAVES = {"_version", "compute", "errors", "early_stops", "intervals", "limits", "pace", "types"}
+LEAVES = {
+    *("_version", "compute", "errors", "early_stops", "first_import", "intervals", "limits"),
+    *("pace", "types"),
+}
 # Room -> the rooms that it may import, beside itself and the leaves. Nothing points upward.
 MAY_IMPORT: Mapping[str, set[str]] = {
     **{leaf: {"errors"} for leaf in LEAVES},
