@@ -156,7 +156,7 @@ FIXED: dict[str, Changed] = {
     "data_root": {"data_root": Path("elsewhere")},
     "frame_choice": {"frame_choice": "official"},
     "channels": {"channels": "first"},
-    "device": {"device": "cpu"},
+    "device": {"device": "mps"},  # "cpu" may be what "auto" is
     "scoring_dtype": {"scoring_dtype": "bfloat16"},
 }
 
