@@ -61,9 +61,10 @@ Guidance = Annotated[
 ]
 Device = Annotated[str, typer.Option(help="Of all networks: auto, cpu, cuda:1.")]
 Dtype = Annotated[str, typer.Option(help="Of the U-Nets: float32, bfloat16 or float16.")]
-ScoringDtype = Annotated[
-    str, typer.Option(help="Of the networks of metrics: float32, bfloat16 or float16.")
-]
+_OF_METRICS = "Of the networks of metrics: float32, bfloat16 or float16."
+ScoringDtype = Annotated[str, typer.Option(help=_OF_METRICS)]
+# Where no other network computes, the plain name is theirs too.
+OnlyDtype = Annotated[str, typer.Option("--dtype", "--scoring-dtype", help=_OF_METRICS)]
 Batch = Annotated[int | None, number("batch", "Clips that are sampled together.")]
 Compile = Annotated[bool, typer.Option(help="Compile the U-Nets by block.")]
 Plugin = Annotated[

@@ -31,14 +31,7 @@ def score(
     size: Size = (256, 256),
     sample_rate: Annotated[int, number("sample_rate", "Audio samples per second judged.")] = 16000,
     pad: Annotated[bool, typer.Option(help="Fill up clips that are too short.")] = False,
-    dtype: Annotated[
-        str,
-        typer.Option(
-            "--dtype",
-            "--scoring-dtype",
-            help="Of the networks of metrics: float32, bfloat16 or float16.",
-        ),
-    ] = "float32",
+    dtype: options.OnlyDtype = "float32",
     out: Annotated[Path | None, path_option("Default: runs/score-NAME.")] = None,
     workers: options.Workers = CORES,
     json: options.Json = False,
