@@ -20,6 +20,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, get_args
@@ -304,6 +306,12 @@ def digest_file(path: Path, expected: str = "") -> str:
         raise DataError(
             f"{path}: cannot be read ({error.strerror}), expected {expected}"
         ) from error
+
+
+@cache
+def installed(package: str) -> str:
+    """Return the installed version of a package; reading its metadata takes a millisecond."""
+    return version(package)
 
 
 def minor_version(release: str) -> str:

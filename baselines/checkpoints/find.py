@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -68,7 +69,7 @@ SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Found:
     """A joint model on disk whose files were found, not yet loaded."""
 
@@ -79,8 +80,15 @@ class Found:
     added: tuple[Path, ...]  # files of the joint weights; none: untrained
     motion: Part | None = None  # to be built into the video U-Net
 
+    @cached_property
+    def _weights(self) -> dict[str, str]:
+        return self._digests()
+
     def weights(self) -> dict[str, str]:
-        """Return the digest of every component; reads every byte."""
+        """Return the digest of every component; every byte is read, once for all rows."""
+        return self._weights
+
+    def _digests(self) -> dict[str, str]:
         found = {name: components.digest(part.files) for name, part in self.networks.items()}
         for letter, folder in zip("av", self.tokenizers, strict=True):
             found[f"tokenizer_{letter}"] = components.digest(components.find_tokenizer(folder))
@@ -95,7 +103,7 @@ class Found:
         encoders, the audio's autoencoder and the vocoder stay in float32.
         """
         place, dtype = machine.place, machine.torch_dtype
-        digests = self.weights()
+        digests = self._digests()  # perhaps other files than when the work began
         built: dict[str, Any] = {
             name: components.load_part(part) for name, part in self.networks.items()
         }

@@ -20,10 +20,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from torch import Tensor, nn
+from torch import Tensor, cat, nn
 from torch.nn import functional
 
 from svbench.baselines.joint.connector_time import TemporalBlock
+from svbench.baselines.joint.pair import Pair
+
+
+def connector_inputs(x_t: Pair[Tensor], x0_hat: Pair[Tensor]) -> Pair[Tensor]:
+    """Concatenate noisy latents and predicted clean ones (self-conditioning, section 3.3.2)."""
+    return x_t.map(lambda x, x0: cat([x, x0], dim=1), x0_hat)
 
 
 class Connector(nn.Module):

@@ -10,16 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
-from svbench.baselines.joint.ddim import NoiseSchedule
 from svbench.baselines.joint.pair import Pair
-from svbench.baselines.joint.unet import JointUNet
 from svbench.types import Clip, ClipSpec
+
+if TYPE_CHECKING:  # a table whose clips are all made needs neither torch nor diffusers
+    from torch import Tensor
+
+    from svbench.baselines.joint.ddim import NoiseSchedule
+    from svbench.baselines.joint.unet import JointUNet
 
 
 class AudioCodec(Protocol):

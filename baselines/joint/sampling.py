@@ -32,16 +32,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import torch
 from torch import Tensor
 
+from svbench.baselines.joint.connector import connector_inputs
 from svbench.baselines.joint.ddim import NoiseSchedule, Prediction, ddim_step, epsilon_and_x0
 from svbench.baselines.joint.pair import Pair
 from svbench.baselines.joint.timesteps import TimestepMap, local_timesteps
-from svbench.baselines.joint.unet import JointUNet, connector_inputs
 from svbench.errors import ConfigError
+
+if TYPE_CHECKING:  # its settings are read without diffusers
+    from svbench.baselines.joint.unet import JointUNet
 
 PAPER_GUIDANCE: Final = Pair(audio=2.5, video=7.5)  # section 4.1
 

@@ -32,7 +32,6 @@ from svbench.baselines.joint.mixers import MIXERS, MixerKind
 from svbench.baselines.joint.model import JointModel
 from svbench.baselines.joint.pair import Pair
 from svbench.baselines.joint.sampling import SamplerSettings, sample
-from svbench.baselines.joint.text_attention import TextAttnProcessor
 from svbench.compute import CPU, Machine, digest_settings, inference
 from svbench.errors import ConfigError, DataError, StoppedError
 from svbench.types import Clip, ClipSpec, Request, Setting, settings_as_text
@@ -249,6 +248,8 @@ def compile_blocks(joint: nn.Module) -> None:
     The mixers join the U-Nets by hooks, which run around a block's `forward`: that alone is
     compiled. Attention to the text caches keys and values from call to call, so it is not compiled.
     """
+    from svbench.baselines.joint.text_attention import TextAttnProcessor
+
     unets: Any = joint.get_submodule("unets")
     blocks: list[nn.Module] = []
     for unet in unets:

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from diffusers import UNet2DConditionModel, UNetMotionModel
-from torch import Tensor, cat, nn
+from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from svbench.baselines.joint.connector import Connector
@@ -112,8 +112,8 @@ class JointUNet(nn.Module):
         text : Pair of Tensor
             text embeddings
         connector_inputs : Pair of Tensor or None
-            noisy latents beside the predicted clean ones, (B, 2 C, ...), see `connector_inputs`;
-            None: the base models, unconditioned on each other
+            noisy latents beside the predicted clean ones, (B, 2 C, ...), see
+            `connector.connector_inputs`; None: the base models, unconditioned on each other
         connector_t : Pair of Tensor, optional
             the time steps of the connectors' inputs (default: `t`)
         """
@@ -228,11 +228,6 @@ def mixer_places(channels: list[int]) -> dict[str, int]:
         "up0": channels[-1],
         "up1": channels[-2],
     }
-
-
-def connector_inputs(x_t: Pair[Tensor], x0_hat: Pair[Tensor]) -> Pair[Tensor]:
-    """Concatenate noisy latents and predicted clean ones (self-conditioning, section 3.3.2)."""
-    return x_t.map(lambda x, x0: cat([x, x0], dim=1), x0_hat)
 
 
 def _hook(

@@ -7,10 +7,13 @@ drumsticks of 64 x 64 px; figures of the paper are not comparable.
 
     video.safetensors, audio.safetensors    codecs
     captions.safetensors, captions.json     text encoder and its vocabulary
-    design.json                             how the networks are built (`nets.Design`)
+    design.json                             how the networks are built (`design.Design`)
     <mixer>.safetensors                     a whole joint model, in eight bits a weight
 
 The files of the miniature Greatest Hits lie here, those of other data sets in folders of their own.
+
+The networks are imported where they are built: a run whose clips are all made reads digests alone,
+and diffusers and transformers take longer to import than all the rest of such a run.
 """
 
 from __future__ import annotations
@@ -18,25 +21,22 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
-
-import torch
-from safetensors.torch import save_file
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, Any, Final
 
 from svbench.baselines.joint.mixers import MIXERS, MixerKind
 from svbench.baselines.joint.model import JointModel
 from svbench.baselines.joint.pair import Pair
-from svbench.baselines.miniature.audio_codec import AudioCodec
-from svbench.baselines.miniature.nets import SCHEDULES, Design, joint_unet
-from svbench.baselines.miniature.text_encoder import TextEncoder
-from svbench.baselines.miniature.video_codec import codec_for
+from svbench.baselines.miniature.design import Design
 from svbench.compute import CPU, Machine, digest_file, load_weights
 from svbench.errors import DataError
 from svbench.files.text import REASON, read_json, read_object, shown
 from svbench.files.weights.loading import load_state
 from svbench.files.writing import write_text
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 FOLDER: Final = Path(__file__).parent
 RECORD: Final = "MADE.json"
@@ -52,7 +52,7 @@ ENCODERS: Final = (VIDEO, AUDIO, ENCODER, WORDS)  # of latents and text embeddin
 SHARED: Final = (*ENCODERS, DESIGN)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Shipped:
     """A trained miniature on disk."""
 
@@ -64,13 +64,17 @@ class Shipped:
         """Return the names of its files."""
         return *SHARED, f"{self.mixer}.safetensors"
 
-    def weights(self) -> Mapping[str, str]:
-        """Return the digests of its files, after checking them against the record."""
+    @cached_property
+    def _weights(self) -> Mapping[str, str]:
         return verified(self.files, self.folder)
+
+    def weights(self) -> Mapping[str, str]:
+        """Return the digests of its files, checked against the record once for all its rows."""
+        return self._weights
 
     def load(self, machine: Machine = CPU) -> JointModel:
         """Load it onto a machine; the codecs and the text encoder stay on the CPU, in float32."""
-        digests = self.weights()
+        digests = verified(self.files, self.folder)  # perhaps replaced since they were asked for
         model = assemble(self.mixer, self.folder)
         put(model.joint, self.folder / f"{self.mixer}.safetensors", machine)
         return JointModel(
@@ -102,6 +106,13 @@ def verified(names: Iterable[str], folder: Path = FOLDER) -> dict[str, str]:
 
 def assemble(mixer: MixerKind, folder: Path = FOLDER) -> JointModel:
     """Build a fresh joint model with the trained codecs and text encoder of a folder."""
+    import torch
+
+    from svbench.baselines.miniature.audio_codec import AudioCodec
+    from svbench.baselines.miniature.nets import SCHEDULES, joint_unet
+    from svbench.baselines.miniature.text_encoder import TextEncoder
+    from svbench.baselines.miniature.video_codec import codec_for
+
     design = read_design(folder)
     audio, video = AudioCodec(), codec_for(design.motion)
     put(audio.codec, folder / AUDIO)
@@ -157,6 +168,8 @@ def write(network: nn.Module, path: Path, *, bits: int = 16) -> None:
     With 16 bits they are in half precision. With 8, each row of a matrix or kernel becomes integers
     of -127 to 127 beside its scale (`<name>` and `<name>.scale`); vectors stay in half precision.
     """
+    from safetensors.torch import save_file
+
     save_file(_quantised(network, bits), path)
     path.chmod(0o644)  # safetensors writes files that only their owner may read
 
@@ -180,6 +193,8 @@ def _quantised(network: nn.Module, bits: int) -> dict[str, Tensor]:
 
 
 def _eight_bits(weight: Tensor) -> tuple[Tensor, Tensor]:
+    import torch
+
     rows = weight.flatten(1)
     scale = rows.abs().amax(dim=1, keepdim=True).clamp(min=1e-12) / EIGHT_BITS
     return (rows / scale).round().to(torch.int8).view(weight.shape), scale

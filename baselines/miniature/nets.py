@@ -12,7 +12,7 @@ video   (23, T, 1, 1)     principal components of an autoencoder's latents of wh
                           repeats; then either eight of the pattern that moves in it, which every
                           frame repeats too, and the motion's trajectory over the five frames around
                           each, or thirteen of each frame's deviation from the mean
-                          (`Design.motion`)
+                          (`design.Design.motion`)
 audio   (12, 4 * 25, 1)   principal components of a row, 40 ms, of an autoencoder's latents
                           (32, 100, 2) of a log-mel spectrogram, whose 64 bands are reshaped to
                           8 x 8: eight neighbouring bands are the channels of one column
@@ -28,8 +28,7 @@ steps.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel, UNetMotionModel
@@ -40,6 +39,7 @@ from svbench.baselines.joint.ddim import NoiseSchedule
 from svbench.baselines.joint.mixers import MixerKind
 from svbench.baselines.joint.pair import Pair
 from svbench.baselines.joint.unet import JointConfig, JointUNet
+from svbench.baselines.miniature.design import Design
 
 GROUPS: Final = 8  # of group norms over more than one position
 ALONE: Final = 1  # of those over a single position: more groups would hold but a few values
@@ -56,32 +56,6 @@ STILL_VARIANCE: Final = 1 / 8  # every frame repeats them, so that each may be n
 AUDIO_COMPONENTS: Final = 12  # of 40 ms
 FOLD: Final = 8  # neighbouring mel bands that become channels
 MEL_BANDS: Final = 64
-
-Motion = Literal["course", "frames"]  # a trajectory, or frame by frame; names in design.json
-
-
-@dataclass(frozen=True, slots=True)
-class Design:
-    """The settings that differ between the miniatures of the data sets.
-
-    Parameters
-    ----------
-    motion : Motion
-        how a clip's motion is encoded: as the trajectory of one pattern ("course"), which suits a
-        drumstick, or frame by frame ("frames"), which suits rain
-    widths : tuple of int
-        channels of the base models' two levels
-    codec_bits : int
-        of a weight of the codecs on disk
-    clearer : Pair of float
-        factor on the signal-to-noise ratio of each modality's noise schedule
-    """
-
-    motion: Motion = "course"
-    widths: tuple[int, int] = (48, 64)
-    codec_bits: int = 16
-    clearer: Pair[float] = field(default_factory=lambda: Pair(1.0, 1.0))
-
 
 # The base models' schedules, with the velocity in place of the noise.
 SCHEDULES: Final = Pair(

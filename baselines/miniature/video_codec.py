@@ -22,6 +22,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from svbench.baselines.miniature.components import Codec, Components
+from svbench.baselines.miniature.design import Motion
 from svbench.baselines.miniature.nets import (
     CHANGE_COMPONENTS,
     PATTERN_COMPONENTS,
@@ -30,7 +31,6 @@ from svbench.baselines.miniature.nets import (
     VIDEO_CHANNELS,
     VIDEO_LATENTS,
     WINDOW,
-    Motion,
     video_autoencoder,
 )
 from svbench.types import Clip, ClipSpec

@@ -38,6 +38,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from svbench.baselines.joint.connector import connector_inputs
 from svbench.baselines.joint.ddim import (
     NoiseSchedule,
     add_noise,
@@ -46,7 +47,6 @@ from svbench.baselines.joint.ddim import (
 )
 from svbench.baselines.joint.pair import Pair
 from svbench.baselines.joint.timesteps import TRAIN_STEPS
-from svbench.baselines.joint.unet import connector_inputs
 
 TimeSampling = Literal["independent", "shared"]
 Shape = tuple[int, ...]

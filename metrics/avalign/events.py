@@ -33,14 +33,13 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import IntEnum
-from importlib.metadata import version
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
-from svbench.compute import digest_settings, minor_version
+from svbench.compute import digest_settings, installed, minor_version
 from svbench.errors import ScoreError
 from svbench.metrics.avalign.impact_model import IMPACT_MODEL
 from svbench.metrics.avalign.impacts import MOTION_VERSION, ImpactModel, motion_of
@@ -145,7 +144,7 @@ class AVEvents:
             "detectors": self.detectors.settings,
             "view": self.view,
             "code": CODE_VERSION,
-            "librosa": minor_version(version("librosa")),
+            "librosa": minor_version(installed("librosa")),
             "opencv": minor_version(cv2.getVersionString()),
         }
         if self.detectors.impacts is not None:

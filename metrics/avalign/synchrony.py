@@ -70,13 +70,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from importlib.metadata import version
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from svbench.compute import digest_settings, minor_version
+from svbench.compute import digest_settings, installed, minor_version
 from svbench.errors import ScoreError
 from svbench.intervals import METHOD, Interval
 from svbench.metrics.avalign.impact_model import IMPACT_MODEL
@@ -139,7 +138,7 @@ class Trajectories:
             "view": self.view,
             "code": [CODE_VERSION, MOTION_VERSION],
             "onsets": repr(ONSETS),
-            "librosa": minor_version(version("librosa")),
+            "librosa": minor_version(installed("librosa")),
             "opencv": minor_version(cv2.getVersionString()),
         }
         return f"trajectories-{self.view}-{digest_settings(decides, 10)}"

@@ -25,7 +25,7 @@ from svbench.limits import GAMMAS
 from svbench.types import ClipSpec, Example
 
 if TYPE_CHECKING:
-    from svbench.baselines.miniature.nets import Design
+    from svbench.baselines.miniature.design import Design
     from svbench.config import RunConfig
 
 P = ParamSpec("P")
@@ -54,7 +54,7 @@ def _every(_example: Example) -> bool:
 
 
 def _usual_design() -> Design:
-    from svbench.baselines.miniature.nets import Design
+    from svbench.baselines.miniature.design import Design
 
     return Design()
 
@@ -263,7 +263,7 @@ def _listed(read: Callable[..., tuple[Example, ...]]) -> Load:
 
 def _frames_design() -> Design:
     """Return the sizes of networks for scenes that move everywhere, such as rain."""
-    from svbench.baselines.miniature.nets import Design
+    from svbench.baselines.miniature.design import Design
 
     return Design("frames", (40, 56), codec_bits=8)
 

@@ -168,14 +168,17 @@ def _ready(system: System, _clips: RealClips) -> System:
 def _models(config: RunConfig) -> Mapping[MixerKind, OnDisk]:
     """Return the joint models whose weights are at hand."""
     from svbench.baselines import miniature
-    from svbench.baselines.checkpoints.find import find_models
     from svbench.catalog.datasets import DATASETS
 
     for word in config.weights:
         if not word.strip() or word.endswith("="):
             raise ConfigError(f"--weights: found {word!r}, expected FOLDER or SYSTEM=FOLDER")
+    if config.scale == "paper" and not config.weights:
+        return {}
     if config.scale == "paper":
-        return find_models(config.weights) if config.weights else {}
+        from svbench.baselines.checkpoints.find import find_models
+
+        return find_models(config.weights)
     if len(config.weights) > 1:
         raise ConfigError(
             f"--weights {config.weights[1]}: found a second folder, expected one that "

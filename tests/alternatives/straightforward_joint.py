@@ -14,13 +14,14 @@ import torch
 from diffusers.models.attention_processor import Attention, AttnProcessor
 from torch import Tensor
 
+from svbench.baselines.joint.connector import connector_inputs
 from svbench.baselines.joint.connector_time import HEADS, TemporalAttention, normed, positions
 from svbench.baselines.joint.cross_attention import CrossAttention
 from svbench.baselines.joint.ddim import NoiseSchedule
 from svbench.baselines.joint.pair import Pair
 from svbench.baselines.joint.sampling import SamplerSettings
 from svbench.baselines.joint.timesteps import local_timesteps
-from svbench.baselines.joint.unet import JointUNet, connector_inputs
+from svbench.baselines.joint.unet import JointUNet
 
 
 class _ExplicitTemporal(TemporalAttention):

@@ -25,7 +25,8 @@ from torch.nn import functional
 from svbench.baselines import miniature as systems
 from svbench.baselines.miniature.audio_codec import AudioCodec, folded
 from svbench.baselines.miniature.components import Codec
-from svbench.baselines.miniature.nets import CAPTION, Design
+from svbench.baselines.miniature.design import Design
+from svbench.baselines.miniature.nets import CAPTION
 from svbench.baselines.miniature.text_encoder import TextEncoder, split
 from svbench.baselines.miniature.video_codec import VideoCodec, codec_for
 from svbench.files import media

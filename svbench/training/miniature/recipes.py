@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 from svbench.baselines.joint.pair import Pair
-from svbench.baselines.miniature.nets import Design
+from svbench.baselines.miniature.design import Design
 from svbench.baselines.training.settings import TrainSettings
 from svbench.catalog.datasets import drawn
 from svbench.errors import ConfigError

@@ -11,12 +11,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from svbench.baselines.checkpoints import sony
 from svbench.baselines.joint.cmc_pe import CMCPE
-from svbench.baselines.joint.connector import Connector
+from svbench.baselines.joint.connector import Connector, connector_inputs
 from svbench.baselines.joint.ddim import PAPER_SCHEDULES
 from svbench.baselines.joint.mixers import MIXERS, MixerKind, build_mixer
 from svbench.baselines.joint.pair import Pair
 from svbench.baselines.joint.sampling import SamplerSettings, sample
-from svbench.baselines.joint.unet import JointUNet, connector_inputs
+from svbench.baselines.joint.unet import JointUNet
 from svbench.errors import ConfigError, DataError
 from svbench.types import ClipSpec
 from tests.factories.full_size import CAPTION, full_size, latent_shapes

@@ -12,10 +12,11 @@ import pytest
 import torch
 
 from svbench.baselines import miniature
+from svbench.baselines.joint.connector import connector_inputs
 from svbench.baselines.joint.mixers import MIXERS, MixerKind
 from svbench.baselines.joint.pair import Pair
-from svbench.baselines.joint.unet import connector_inputs
 from svbench.baselines.miniature.audio_codec import AudioCodec, folded, unfolded
+from svbench.baselines.miniature.design import Design, Motion
 from svbench.baselines.miniature.nets import (
     CHANGE_COMPONENTS,
     PICTURE_COMPONENTS,
@@ -23,9 +24,7 @@ from svbench.baselines.miniature.nets import (
     VIDEO_LATENTS,
     WINDOW,
     WORDS,
-    Design,
     FrameConv,
-    Motion,
     joint_unet,
 )
 from svbench.baselines.miniature.text_encoder import BEGIN, END, PADDING, UNKNOWN, TextEncoder
