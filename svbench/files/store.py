@@ -8,8 +8,9 @@
 All files are written atomically (see `svbench.files.writing`), so a run that is killed at any
 moment leaves a store that the same command completes. The header of each clip holds its request,
 its digest and the digest of the settings that it was made with; the manifest of a sealed set holds
-the digests of the files. Names alone are not trusted. Clips are found by system and request, so a
-set may grow anywhere; clips that are no longer requested stay.
+the same, and the digests of the files and of itself, so that a clip whose bytes are those of an
+unedited manifest is found without opening it. Names alone are not trusted. Clips are found by
+system and request, so a set may grow anywhere; clips that are no longer requested stay.
 
 Clips recorded elsewhere may change during a run. Their digest is that of the decoded bytes: a file
 is checked before and after it is hashed or decoded, and a change stops the run before anything is
@@ -33,6 +34,15 @@ from svbench.errors import ConfigError, DataError, StoppedError
 from svbench.files import media
 from svbench.files.feature_store import FeatureStore
 from svbench.files.names import check_name
+from svbench.files.set_manifest import (
+    MANIFEST,
+    SEALED,
+    Kept,
+    Listed,
+    dump_manifest,
+    read_listed,
+    read_manifest,
+)
 from svbench.files.text import read_jsonl
 from svbench.files.writing import replacing, write_text
 from svbench.types import (
@@ -46,7 +56,6 @@ from svbench.types import (
     Values,
 )
 
-MANIFEST = "manifest.jsonl"
 NAME_LENGTH = 80  # characters of a request id in a file name
 NAME_BYTES = 200  # at most: file systems allow 255, and temporary names are longer
 
@@ -75,15 +84,6 @@ def file_name(identifier: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """A clip in the store: the sample, and size and digest of its file."""
-
-    sample: Sample
-    size: int  # bytes
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
 class Store:
     """The samples and features of one run folder."""
 
@@ -101,7 +101,8 @@ class Store:
         with replacing(path) as temporary:
             media.write_lossless(temporary, clip, json.dumps(header))
             size, sha256 = temporary.stat().st_size, digest_file(temporary)
-        return Kept(Sample(request.id, request.caption, Recording(path), digest), size, sha256)
+        sample = Sample(request.id, request.caption, Recording(path), digest)
+        return Kept(sample, size, sha256, made_by)
 
     def find(
         self,
@@ -109,7 +110,7 @@ class Store:
         made_by: str,
         request: Request,
         spec: ClipSpec,
-        sealed: Mapping[str, tuple[int, str]],
+        sealed: Mapping[str, Listed],
     ) -> Kept | None:
         """Return the stored clip of a request, if it is intact and made with the same settings.
 
@@ -126,70 +127,46 @@ class Store:
             the request
         spec : ClipSpec
             the format of the clip
-        sealed : Mapping[str, tuple[int, str]]
-            size and digest by file, from `sealed`
+        sealed : Mapping[str, Listed]
+            what the manifest lists, by file, from `sealed`
         """
         path = self._clip_path(system, request.id)
         if not path.exists():
             return None
+        listed = sealed.get(self._listed(system, path))
         try:
+            kept = None if listed is None else listed.found(request, made_by, path)
+            if kept is not None:
+                return kept
             header = json.loads(media.read_comment(path))
             if (header["request"], header["made_by"]) != (request.id, made_by):
                 return None
             size, sha256 = path.stat().st_size, digest_file(path)
-            known = sealed.get(self._listed(system, path)) == (size, sha256)
+            known = listed is not None and (listed.size, listed.sha256) == (size, sha256)
             if not known and digest_clip(media.read_lossless(path, spec)) != header["digest"]:
                 return None
         except (DataError, OSError, ValueError, KeyError, TypeError):
             return None  # damaged: it is made again
         sample = Sample(request.id, request.caption, Recording(path), header["digest"])
-        return Kept(sample, size, sha256)
+        return Kept(sample, size, sha256, made_by)
 
-    def sealed(self, system: str) -> dict[str, tuple[int, str]]:
-        """Return size and digest by file, from a set's manifest; {} if there is none."""
-        try:
-            return {e["file"]: (e["size"], e["sha256"]) for e in self._manifest(system)}
-        except (KeyError, TypeError):
-            return {}  # of an older version or damaged: clips are decoded instead
+    def sealed(self, system: str) -> dict[str, Listed]:
+        """Return what a set's manifest lists, by file; {} if there is none."""
+        return read_listed(self.manifest_path(system))
 
     def captions(self, system: str) -> dict[str, str]:
         """Return the captions by request, from a set's manifest; {} if there is none."""
         try:
-            return {e["id"]: e["caption"] for e in self._manifest(system)}
+            return {e["id"]: e["caption"] for e in read_manifest(self.manifest_path(system))}
         except (KeyError, TypeError):
             return {}
-
-    def _manifest(self, system: str) -> list[dict[str, Any]]:
-        """Return the entries of a complete manifest; [] if there is none."""
-        listed = self.manifest_path(system)
-        try:
-            if not listed.is_file():
-                return []
-            *lines, last = (entry for _, entry in read_jsonl(listed, "a manifest of samples"))
-            return lines if last["count"] == len(lines) else []
-        except (OSError, ValueError, KeyError, TypeError):
-            return []
 
     def seal(self, name: str, spec: ClipSpec, kept: Sequence[Kept]) -> SampleSet:
         """Write the manifest of a complete set, and return the set with its digest."""
         samples = tuple(one.sample for one in kept)
         digest = digest_set(spec, samples)
-        lines = [
-            json.dumps(
-                {
-                    "id": one.sample.request_id,
-                    "caption": one.sample.caption,
-                    "file": self._listed(name, one.sample.recording.path),
-                    "digest": one.sample.digest,
-                    "size": one.size,
-                    "sha256": one.sha256,
-                },
-                ensure_ascii=False,
-            )
-            for one in kept
-        ]
-        lines.append(json.dumps({"sealed": digest, "count": len(samples)}))
-        write_text(self.manifest_path(name), "\n".join(lines) + "\n")
+        entries = [one.entry(self._listed(name, one.sample.recording.path)) for one in kept]
+        write_text(self.manifest_path(name), dump_manifest(entries, digest))
         return SampleSet(name, spec, samples, digest, stored=True)
 
     def load_set(self, name: str, spec: ClipSpec) -> SampleSet:
@@ -202,8 +179,8 @@ class Store:
             raise DataError(f"{listed}: found no file there, expected the clips of a row")
         samples, seals = [], []
         for number, entry in read_jsonl(listed, "the manifest of a row"):
-            if "sealed" in entry:
-                seals.append((entry["sealed"], entry.get("count")))
+            if SEALED in entry:
+                seals.append((entry[SEALED], entry.get("count")))
             else:
                 samples.append(_sample(entry, listed.parent, f"{listed}, line {number}"))
         digest = digest_set(spec, samples)

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from svbench.engines.protocol import Engine, cut
 from svbench.errors import DataError
-from svbench.files.store import Kept, Store
+from svbench.files.set_manifest import Kept
+from svbench.files.store import Store
 from svbench.pace import Advance
 from svbench.protocols import System
 from svbench.types import ClipSpec, Request, SampleSet

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 
 from svbench.errors import ConfigError, DataError, StoppedError
 from svbench.files import store as store_module
+from svbench.files.seals import seal_of
+from svbench.files.set_manifest import Kept
 from svbench.files.store import (
-    Kept,
     Originals,
     Store,
     digest_clip,
@@ -117,6 +118,48 @@ def test_a_sealed_clip_is_not_decoded_to_be_found(
     assert find(store) == kept
 
 
+def test_a_clip_that_the_manifest_describes_is_not_opened_to_be_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, kept = Store(tmp_path), keep(Store(tmp_path))
+    store.seal("toy", SPEC, [kept])
+    monkeypatch.setattr(store_module.media, "read_comment", lambda *_: pytest.fail("opened"))
+    assert find(store) == kept
+
+
+def without_seal(lines: list[dict[str, Any]]) -> None:
+    del lines[-1]["seal"]
+
+
+def with_another_digest(lines: list[dict[str, Any]]) -> None:
+    lines[0]["digest"] = "0" * 64
+
+
+def with_another_recipe(lines: list[dict[str, Any]]) -> None:
+    lines[0]["made_by"] = "another recipe"
+
+
+def as_older_versions_wrote_it(lines: list[dict[str, Any]]) -> None:
+    del lines[-1]["seal"], lines[0]["made_by"]
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [without_seal, with_another_digest, with_another_recipe, as_older_versions_wrote_it],
+)
+def test_of_an_edited_manifest_only_the_digests_of_files_are_believed(
+    edit: Callable[[list[dict[str, Any]]], None], tmp_path: Path
+) -> None:
+    store, kept = Store(tmp_path), keep(Store(tmp_path))
+    store.seal("toy", SPEC, [kept])
+    manifest = tmp_path / "samples/toy/manifest.jsonl"
+    lines = [json.loads(line) for line in manifest.read_text().splitlines()]
+    edit(lines)
+    manifest.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    assert find(store) == kept
+    assert find(store, how="another recipe") is None
+
+
 def test_a_clip_made_again_after_the_seal_is_found(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.seal("toy", SPEC, [keep(store)])
@@ -153,7 +196,12 @@ def test_line_separators_in_a_caption_leave_the_manifest_whole(
     store = Store(tmp_path)
     kept = keep(store, Request("a/0", f"a square{separator}and a circle", seed=1))
     store.seal("toy", SPEC, [kept])
-    assert list(store.sealed("toy").values()) == [(kept.size, kept.sha256)]
+    (listed,) = store.sealed("toy").values()
+    assert (listed.size, listed.sha256, listed.digest) == (
+        kept.size,
+        kept.sha256,
+        kept.sample.digest,
+    )
 
 
 def test_a_clip_that_was_exchanged_is_refused(tmp_path: Path) -> None:
@@ -172,7 +220,7 @@ def test_a_seal_lists_the_samples_and_its_digest_follows_them(tmp_path: Path) ->
     manifest = (tmp_path / "samples/toy/manifest.jsonl").read_text()
     lines = [json.loads(line) for line in manifest.splitlines()]
     assert [line.get("id") for line in lines] == ["a/0", "b/0", None]
-    assert lines[-1] == {"sealed": whole.digest, "count": 2}
+    assert lines[-1] == {"sealed": whole.digest, "count": 2, "seal": seal_of(lines[:-1])}
     path = tmp_path / "samples/toy" / lines[0]["file"]
     assert path == first.sample.recording.path
     assert (lines[0]["size"], lines[0]["sha256"]) == (first.size, first.sha256)

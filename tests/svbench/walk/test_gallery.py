@@ -19,7 +19,8 @@ from svbench.errors import DataError
 from svbench.files import media
 from svbench.files.clip_view import Gallery, Motion, dump_view, load_view
 from svbench.files.results import load_table
-from svbench.files.store import Kept, Store
+from svbench.files.set_manifest import Kept
+from svbench.files.store import Store
 from svbench.types import Clip, ClipSpec, Recording, Request, ResultTable, SampleSet
 from svbench.walk import gallery as module
 from svbench.walk.views import envelope, even, thumbnails
