@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from svbench.compute import digest_file
 from svbench.files.seals import SEAL, seal_of
 from svbench.files.text import read_jsonl
-from svbench.types import Recording, Request, Sample
+from svbench.types import Request, Sample
 
 MANIFEST: Final = "manifest.jsonl"
 SEALED: Final = "sealed"
@@ -55,14 +54,9 @@ class Listed:
     made_by: str = ""  # "": unknown, as is the digest
     digest: str = ""
 
-    def found(self, request: Request, made_by: str, path: Path) -> Kept | None:
-        """Return the clip at a path if it is this one, answers a request, and was made so."""
-        if not self.made_by or (self.request, self.made_by) != (request.id, made_by):
-            return None
-        if path.stat().st_size != self.size or digest_file(path) != self.sha256:
-            return None
-        sample = Sample(request.id, request.caption, Recording(path), self.digest)
-        return Kept(sample, self.size, self.sha256, made_by)
+    def answers(self, request: Request, made_by: str) -> bool:
+        """Return whether it is known to answer a request, and to be made so."""
+        return bool(self.made_by) and (self.request, self.made_by) == (request.id, made_by)
 
 
 def dump_manifest(entries: Sequence[Mapping[str, Any]], digest: str) -> str:

@@ -4,6 +4,7 @@
     <run>/samples/<system>/<ab>/<name>.mkv      lossless clips
     <run>/samples/<system>/manifest.jsonl       written when the set is complete ("sealed")
     <run>/features/<extractor>/<ab>/<clip>.npz  features (see `svbench.files.feature_store`)
+    <run>/features/known-files.json             digests of files (see `svbench.files.known_files`)
 
 All files are written atomically (see `svbench.files.writing`), so a run that is killed at any
 moment leaves a store that the same command completes. The header of each clip holds its request,
@@ -23,7 +24,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from svbench.compute import digest_file
 from svbench.errors import ConfigError, DataError, StoppedError
 from svbench.files import media
 from svbench.files.feature_store import FeatureStore
+from svbench.files.known_files import KnownFiles, file_stamp
 from svbench.files.names import check_name
 from svbench.files.set_manifest import (
     MANIFEST,
@@ -89,6 +91,7 @@ class Store:
 
     root: Path
     cache: FeatureStore | None = None  # features shared with other runs
+    known: KnownFiles = field(default_factory=KnownFiles)  # digests of files that did not change
 
     # --- samples -----------------------------------------------------------------------------
 
@@ -131,18 +134,18 @@ class Store:
             what the manifest lists, by file, from `sealed`
         """
         path = self._clip_path(system, request.id)
-        if not path.exists():
+        if not path.is_file():  # reading a pipe would block
             return None
         listed = sealed.get(self._listed(system, path))
         try:
-            kept = None if listed is None else listed.found(request, made_by, path)
-            if kept is not None:
-                return kept
+            size, sha256 = path.stat().st_size, self.known.digest(path)
+            known = listed is not None and (listed.size, listed.sha256) == (size, sha256)
+            if listed is not None and known and listed.answers(request, made_by):
+                sample = Sample(request.id, request.caption, Recording(path), listed.digest)
+                return Kept(sample, size, sha256, made_by)
             header = json.loads(media.read_comment(path))
             if (header["request"], header["made_by"]) != (request.id, made_by):
                 return None
-            size, sha256 = path.stat().st_size, digest_file(path)
-            known = listed is not None and (listed.size, listed.sha256) == (size, sha256)
             if not known and digest_clip(media.read_lossless(path, spec)) != header["digest"]:
                 return None
         except (DataError, OSError, ValueError, KeyError, TypeError):
@@ -246,15 +249,7 @@ def identify(recording: Recording, spec: ClipSpec, *, pad: bool) -> tuple[str, S
 
 def stamp_of(recording: Recording) -> Stamp:
     """Return the stamp of a clip's files (inode, size, times), which changes whenever they do."""
-    return tuple(map(_file_stamp, filter(None, (recording.path, recording.sound))))
-
-
-def _file_stamp(path: Path) -> tuple[int, ...]:
-    try:
-        found = path.stat()
-    except OSError:
-        return ()  # absent or inaccessible
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+    return tuple(map(file_stamp, filter(None, (recording.path, recording.sound))))
 
 
 def _confirm(recording: Recording, stamp: Stamp) -> None:

@@ -6,15 +6,16 @@ Nothing is copied: a sample is the path of a file and the digest of what it deco
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from pathlib import Path
 
 from svbench.engines.protocol import Engine
 from svbench.errors import DataError
 from svbench.files import media
-from svbench.files.store import Originals, digest_set, identify
-from svbench.types import ClipSpec, Example, Sample, SampleSet
+from svbench.files.known_files import KnownFiles
+from svbench.files.store import Originals, digest_set, identify, stamp_of
+from svbench.types import ClipSpec, Example, Recording, Sample, SampleSet
 from svbench.walk.plan import Data, Plan
 
 SAME_RATE = 5e-4  # share that two frame rates may differ by; 23.976 and 24 differ by twice that
@@ -37,6 +38,8 @@ class Recorded:
         with which sets are compared: `real`, or real clips that are kept apart
     folders : tuple of SampleSet
         made elsewhere
+    known : KnownFiles
+        what was read of their files, by this run or a former one
     """
 
     examples: tuple[Example, ...]
@@ -44,6 +47,7 @@ class Recorded:
     problems: Mapping[str, str]
     reference: SampleSet
     folders: tuple[SampleSet, ...]
+    known: KnownFiles = field(default_factory=KnownFiles)
 
     @cached_property
     def usable(self) -> tuple[Example, ...]:
@@ -57,19 +61,24 @@ class Recorded:
         return Originals(replace(self.real, samples=samples))
 
 
-def read_recorded(plan: Plan, data: Data, engine: Engine) -> Recorded:
+def read_recorded(
+    plan: Plan, data: Data, engine: Engine, known: KnownFiles | None = None
+) -> Recorded:
     """Return the sets of clips on disk; they are opened and hashed, but not decoded.
 
-    Unless the plan allows missing clips, all that cannot be opened are raised as one DataError.
+    Those that are `known` and did not change are not even opened. Unless the plan allows missing
+    clips, all that cannot be opened are raised as one DataError.
     """
     kept_apart = {"real": data.real, "reference": data.reference} if data.reference else {}
     named = {**(kept_apart or {"reference": data.real}), **data.folders}
-    found = [recorded(n, e, data.spec, engine, pad=plan.pad) for n, e in named.items()]
+    known = known or KnownFiles()
+    found = [recorded(n, e, data.spec, engine, pad=plan.pad, known=known) for n, e in named.items()]
     if not plan.allow_missing:
         raise_problems(found)
     (real, problems), *others = found
     reference = others.pop(0)[0] if data.reference else real
-    return Recorded(data.real, real, problems, reference, tuple(samples for samples, _ in others))
+    folders = tuple(samples for samples, _ in others)
+    return Recorded(data.real, real, problems, reference, folders, known)
 
 
 def recorded(
@@ -79,17 +88,20 @@ def recorded(
     engine: Engine,
     *,
     pad: bool = False,
+    known: KnownFiles | None = None,
 ) -> tuple[SampleSet, dict[str, str]]:
     """Return clips on disk as a set, and by request one line for each that cannot be judged.
 
     A clip that cannot be opened or lacks a stream is found now, from the headers, and not hours
     later.
     """
+    known = known or KnownFiles()
 
     def sample_of(example: Example) -> tuple[Sample, str | None]:
         sample = Sample(f"{example.id}/0", example.caption, example.recording, UNREADABLE)
+        stamp = stamp_of(example.recording)
         try:
-            digest, stamp = identify(example.recording, spec, pad=pad)
+            digest = _digest(example.recording, spec, pad, known)
         except DataError as error:
             return sample, str(error)
         return replace(sample, digest=digest, stamp=stamp), None
@@ -98,6 +110,17 @@ def recorded(
     samples = tuple(sample for sample, _ in found)
     problems = {sample.request_id: problem for sample, problem in found if problem is not None}
     return SampleSet(name, spec, samples, digest_set(spec, samples), pad=pad), problems
+
+
+def _digest(recording: Recording, spec: ClipSpec, pad: bool, known: KnownFiles) -> str:
+    """Return the digest of a clip, whose files can be opened."""
+    key = media.fingerprint_key(recording, repr(spec), pad=pad)
+    files = [file for file in (recording.path, recording.sound) if file is not None]
+    return known.read(
+        " ".join(["clip", key, *map(str, files)]),
+        files,
+        lambda: identify(recording, spec, pad=pad)[0],
+    )
 
 
 def raise_problems(found: Sequence[tuple[SampleSet, Mapping[str, str]]]) -> None:
@@ -114,18 +137,26 @@ def raise_problems(found: Sequence[tuple[SampleSet, Mapping[str, str]]]) -> None
     raise DataError.of([*lines, hint])
 
 
-def already_at_rate(samples: SampleSet, engine: Engine) -> tuple[int, int]:
+def _rate(path: Path) -> float:
+    """Return the frame rate in a file's header; 0 if it has none."""
+    return float(media.frame_rate(path) or 0)
+
+
+def already_at_rate(
+    samples: SampleSet, engine: Engine, known: KnownFiles | None = None
+) -> tuple[int, int]:
     """Count the video files of a recorded set whose frame rate is the judged one, and all files.
 
     Which source frame they show was decided by whoever cut them.
     """
+    known = known or KnownFiles()
 
     def alike(path: Path) -> bool:
         try:
-            rate = media.frame_rate(path)
+            rate = known.read(f"frames/s {path}", (path,), partial(_rate, path))
         except DataError:  # it is reported where the clip is read
             return False
-        return rate is not None and abs(float(rate) / samples.spec.fps - 1) < SAME_RATE
+        return abs(rate / samples.spec.fps - 1) < SAME_RATE
 
     files = list(dict.fromkeys(sample.recording.path for sample in samples.samples))
     return sum(engine.map(alike, files)), len(files)

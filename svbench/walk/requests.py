@@ -13,12 +13,13 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from svbench.compute import digest_file
 from svbench.engines.protocol import Engine
 from svbench.errors import DataError
+from svbench.files.known_files import KnownFiles
 from svbench.files.results import RequestIdentity
 from svbench.files.text import is_plain
 from svbench.types import Example, Recording, Request
@@ -36,13 +37,18 @@ def requests_for(examples: Iterable[Example], repeats: int, run_seed: int) -> tu
     return tuple(Request(i, e.caption, seed_for(run_seed, i)) for e, i in ids)
 
 
-def identify_requests(examples: Sequence[Example], engine: Engine) -> dict[str, RequestIdentity]:
+def identify_requests(
+    examples: Sequence[Example], engine: Engine, known: KnownFiles | None = None
+) -> dict[str, RequestIdentity]:
     """Return caption and source of each example, by id; every file is hashed once.
+
+    Files that are `known` and did not change are not read.
 
     Raises DataError where a file cannot be read.
     """
     files = list(dict.fromkeys(file for example in examples for file in _files(example.recording)))
-    digests = dict(zip(files, engine.map(_digest, files), strict=True))
+    read = partial(_digest, known or KnownFiles())
+    digests = dict(zip(files, engine.map(read, files), strict=True))
     return {e.id: RequestIdentity(e.caption, _source(e.recording, digests)) for e in examples}
 
 
@@ -78,9 +84,9 @@ def _files(recording: Recording) -> list[Path]:
     return [file for file in (recording.path, recording.sound) if file is not None]
 
 
-def _digest(file: Path) -> str:
+def _digest(known: KnownFiles, file: Path) -> str:
     try:
-        return digest_file(file)
+        return known.digest(file)
     except OSError as error:
         raise DataError(f"{file}: cannot be read ({error.strerror}), expected a clip") from error
 

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from svbench.engines.protocol import Engine
 from svbench.files.feature_store import shared_cache
+from svbench.files.known_files import KnownFiles
 from svbench.files.locking import locked, remove_partial_files
 from svbench.files.results import REQUESTS_FILE
 from svbench.files.store import Store
@@ -37,6 +38,7 @@ from svbench.walk.requests import requests_for
 from svbench.walk.tabulate import write_results
 
 OUR_FOLDERS = ("samples", "features", "report")  # of a run; `data` is written in one go
+KNOWN = Path("features") / "known-files.json"  # what was read of clips that did not change
 WRITTEN = ("run.json", "results.json", "scores.csv", REQUESTS_FILE, "data", *OUR_FOLDERS)
 
 
@@ -73,9 +75,10 @@ def walk(plan: Plan, out: Path, engine: Engine, progress: Progress = silent) -> 
         record = open_record(plan.settings, out)
         if ours:
             remove_partial_files(out, OUR_FOLDERS)
-        store = Store(out, cache)
+        known = KnownFiles.load(out / KNOWN)
+        store = Store(out, cache, known)
         data = plan.read()
-        clips = read_recorded(plan, data, engine)
+        clips = read_recorded(plan, data, engine, known)
         systems = [build(clips.originals) for build in plan.systems]
         record.check(systems, clips.usable, store)
         record.write(systems, plan.plugins)
@@ -98,7 +101,9 @@ def walk(plan: Plan, out: Path, engine: Engine, progress: Progress = silent) -> 
         )
         judge.extract(entrants)
         judged = [row for entrant in entrants for row in judge.rows(entrant)]
-        return write_results(out, plan, data, clips, columns, judged, engine)
+        table = write_results(out, plan, data, clips, columns, judged, engine)
+        known.save(out / KNOWN)
+        return table
 
 
 def _generated(

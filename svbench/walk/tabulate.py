@@ -18,7 +18,7 @@ from svbench.files.results import (
 )
 from svbench.files.writing import write_text
 from svbench.protocols import Metric
-from svbench.types import Column, ResultTable, Row, SampleSet
+from svbench.types import Column, ResultTable, Row
 from svbench.walk.halves import HALVES_NOTE, Halves
 from svbench.walk.plan import Columns, Data, Plan, Unavailable
 from svbench.walk.recorded import Recorded, already_at_rate
@@ -37,7 +37,7 @@ def write_results(
 ) -> ResultTable:
     """Write the table of a run and what it rests on; results.json, which names the others, last."""
     scores = dump_scores([line for _, lines in judged for line in lines])
-    requests = identify_requests(clips.usable, engine)
+    requests = identify_requests(clips.usable, engine, clips.known)
     table = ResultTable(
         title=data.title,
         dataset=plan.dataset,
@@ -85,11 +85,12 @@ def _notes(
     if clips.problems:
         first = next(iter(clips.problems.values()))
         yield f"{len(clips.problems)} of {len(data.real)} real clips left out; {first}"
-    yield from _frame_notes(plan, clips.real, engine)
+    yield from _frame_notes(plan, clips, engine)
 
 
-def _frame_notes(plan: Plan, real: SampleSet, engine: Engine) -> Iterator[str]:
+def _frame_notes(plan: Plan, clips: Recorded, engine: Engine) -> Iterator[str]:
     """Yield notes on the times of frames: late by choice, or decided elsewhere."""
+    real = clips.real
     fps = real.spec.fps
     cut = f"ffmpeg -r {fps:g}, as the paper's script does"
     if real.spec.frame_choice == "official":
@@ -99,7 +100,7 @@ def _frame_notes(plan: Plan, real: SampleSet, engine: Engine) -> Iterator[str]:
         )
     if plan.scale == "mini":
         return
-    alike, files = already_at_rate(real, engine)
+    alike, files = already_at_rate(real, engine, clips.known)
     if alike:
         yield (
             f"{alike} of {files} files of real clips are at {fps:g} frames/s already, so "

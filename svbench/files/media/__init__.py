@@ -61,6 +61,7 @@ __all__ = [
     "cover",
     "duration",
     "fingerprint",
+    "fingerprint_key",
     "frame_rate",
     "quantise",
     "read",
@@ -133,9 +134,14 @@ def check(recording: Recording) -> None:
             sound_stream(container, recording.sound)
 
 
+def fingerprint_key(recording: Recording, view: str, *, pad: bool = False) -> str:
+    """Return all that determines the decoded arrays beside the bytes of the files."""
+    return f"{VERSION}/{av.__version__}/{view}/{pad}/{recording.start!r}"
+
+
 def fingerprint(recording: Recording, view: str, *, pad: bool = False) -> str:
     """Return the digest of all that determines the decoded arrays: bytes, start, view, versions."""
-    whole = hashlib.sha256(f"{VERSION}/{av.__version__}/{view}/{pad}/{recording.start!r}".encode())
+    whole = hashlib.sha256(fingerprint_key(recording, view, pad=pad).encode())
     for path in (recording.path, recording.sound):
         if path is not None:
             try:

@@ -160,6 +160,13 @@ def test_of_an_edited_manifest_only_the_digests_of_files_are_believed(
     assert find(store, how="another recipe") is None
 
 
+def test_a_pipe_in_place_of_a_clip_is_not_waited_for(tmp_path: Path) -> None:
+    store, kept = Store(tmp_path), keep(Store(tmp_path))
+    kept.sample.recording.path.unlink()
+    os.mkfifo(kept.sample.recording.path)
+    assert find(store) is None
+
+
 def test_a_clip_made_again_after_the_seal_is_found(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.seal("toy", SPEC, [keep(store)])
