@@ -27,6 +27,7 @@ from tests.factories.commands import Command
 from tests.factories.plugins import (
     BOOM,
     Black,
+    BlackBatches,
     Brightness,
     add_module,
     add_toys,
@@ -212,6 +213,8 @@ def test_one_boundary_names_the_plug_in(
         ({"load": lambda *_: ((), ())}, 3, "plug-in toybox 0.1: toys: found no clips"),
         ({"system": Black(make=fail)}, 3, "plug-in toybox 0.1: ZeroDivisionError: division by"),
         ({"system": Black(make=str)}, 3, "plug-in toybox 0.1: TypeError: black: generate retu"),
+        ({"system": BlackBatches(release=fail)}, 3, "plug-in toybox 0.1: ZeroDivisionError: div"),
+        ({"system": BlackBatches(batch=0)}, 2, "plug-in toybox 0.1: ValueError: black: found ba"),
         ({"system": Black(name="real")}, 2, "plug-in toybox 0.1: --systems black: found a row"),
         ({"system": SimpleNamespace(name="black")}, 2, "plug-in toybox 0.1: AttributeError: "),
         ({"metric": SimpleNamespace(name="brightness")}, 2, "plug-in toybox 0.1: AttributeError"),
