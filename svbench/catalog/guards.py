@@ -56,7 +56,7 @@ class GuardedExtractor:
 
     def __call__(self, clips: Sequence[Clip], captions: Sequence[str]) -> list[Values]:
         """Return features (k, D) of each clip."""
-        from svbench.walk.extract import checked_features
+        from svbench.walk.extract_shard import checked_features
 
         with blaming(self.origin, DataError):
             blocks = list(self.inner(clips, captions))

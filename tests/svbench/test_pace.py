@@ -169,4 +169,4 @@ def test_described_clips_of_an_earlier_run_are_reported_as_kept(tmp_path: Path) 
 
     for _ in range(2):
         extract([Letters()], samples, Store(tmp_path / "run"), Local(1), advance)
-    assert reports == [(4, 0), (1, 0), (4, 4), (1, 1)]
+    assert reports == [(1, 0)] * 5 + [(1, 1)] * 5
