@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from svbench.engines.local import Local
 from svbench.errors import DataError
 from svbench.files.store import Store
+from svbench.pace import Advance
 from svbench.types import Clip, ClipSpec, Request, SampleSet
 from svbench.walk.generate import generate
 from tests.factories.clips import SPEC, make_clip
@@ -149,3 +151,28 @@ def test_too_few_clips_are_an_error(tmp_path: Path) -> None:
 
     with pytest.raises(DataError, match="short: gave 4 clips, expected 5"):
         make(tmp_path, [Short("short")], 5)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_each_row_has_a_step_that_counts_its_clips(tmp_path: Path, workers: int) -> None:
+    counts: dict[str, list[int]] = {}
+    closed: list[str] = []
+
+    @contextmanager
+    def progress(label: str, total: int) -> Iterator[Advance]:
+        row = counts[label] = [total, 0, 0]
+
+        def advance(done: int, kept: int = 0, /) -> None:
+            with lock:
+                row[1], row[2] = row[1] + done, row[2] + kept
+
+        yield advance
+        closed.append(label)
+
+    lock = threading.Lock()
+    make(tmp_path, [Row("one")], 5)
+    rows = [Row("one"), Row("two", shares_device=False), Row("three")]
+    generate(asked(rows, 9), SPEC, 0, Store(tmp_path), Local(workers), progress)
+    labels = [f"{row.name}: making clips" for row in rows]
+    assert counts == dict(zip(labels, ([9, 9, 5], [9, 9, 0], [9, 9, 0]), strict=True))
+    assert closed == labels
