@@ -172,7 +172,8 @@ def test_another_version_generates_and_extracts_anew(
         add_toys(monkeypatch, Brightness(extract), Black(make=make), version=version)
         assert run().code == 0
         assert calls.count("generate") == count
-        assert calls.count("extract") == 2 * count  # real and black
+        # The real clips, and one of the black ones, which are all equal.
+        assert calls.count("extract") == (count + 1 if count else 0)
         record = json.loads((tmp_path / "run" / "results.json").read_text())["record"]
         assert set(record["plugins"].values()) == {f"toybox {version}"}
 
