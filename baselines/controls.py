@@ -64,6 +64,8 @@ class Control:
     make: Callable[[str, ClipSpec], Clip]
     sources: Callable[[str], Mapping[str, str]]
     made_of_real_clips: bool = True
+    batch: int = 1
+    shares_device: bool = True
 
     def decided_by(self, request: Request) -> Mapping[str, str]:
         """Return what one clip depends on: real clips, by their digests, and how they are used."""
@@ -73,6 +75,9 @@ class Control:
         """Yield one clip per request, in order."""
         for request in requests:
             yield self.make(request.example, spec)
+
+    def release(self) -> None:
+        """Do nothing: it holds no model."""
 
 
 def real(clips: RealClips) -> Control:
@@ -133,6 +138,8 @@ class CodecRoundTrip:
         digest of its weights
     machine : Machine
         where the codecs compute
+    shares_device : bool
+        whether other systems may compute meanwhile; for small codecs on a CPU
     """
 
     clips: RealClips
@@ -142,6 +149,8 @@ class CodecRoundTrip:
     name: str = "codec"
     title: str = CODEC_TITLE
     made_of_real_clips: bool = True
+    batch: int = 1
+    shares_device: bool = False
 
     @property
     def settings(self) -> Mapping[str, str]:
@@ -160,6 +169,10 @@ class CodecRoundTrip:
         """Yield one clip per request, in order; each is encoded and decoded alone."""
         for request in requests:
             yield self._coded(self.clips.read(request.example, spec), spec)
+
+    def release(self) -> None:
+        """Free the codecs, if they were loaded."""
+        self.__dict__.pop("_model", None)
 
     def _coded(self, clip: Clip, spec: ClipSpec) -> Clip:
         """Return a clip, encoded and decoded."""

@@ -24,6 +24,7 @@ class Advance(Protocol):
 
 
 # Opens a bar for a label and a number of items; what it yields is called with items that are done.
+# Several may be open at once: of two rows whose clips are being made, for example.
 Progress = Callable[[str, int], AbstractContextManager[Advance]]
 
 

@@ -64,6 +64,29 @@ class System(Protocol):
         ...
 
 
+@runtime_checkable
+class BatchedSystem(System, Protocol):
+    """Generates several clips at a time, by a model that it loads when the first is asked for.
+
+    Optional: what has none of these members is asked for a few clips at a time, and no other
+    system computes meanwhile.
+    """
+
+    @property
+    def batch(self) -> int:
+        """Return how many clips it makes at a time: it is asked for whole batches."""
+        ...
+
+    @property
+    def shares_device(self) -> bool:
+        """Return whether other systems may compute meanwhile, as small ones on a CPU may."""
+        ...
+
+    def release(self) -> None:
+        """Free what was loaded: its clips are made. Whoever asks for more has it loaded again."""
+        ...
+
+
 class RealClips(Protocol):
     """The real clips of a run, for systems that make theirs of them."""
 

@@ -83,7 +83,8 @@ class Joint:
     compiled : bool
         whether the U-Nets are compiled by block
     copies : bool
-        whether each worker loads a model of its own; for small ones on a CPU
+        whether each worker loads a model of its own, and other systems may compute meanwhile; for
+        small ones on a CPU
     """
 
     def __init__(
@@ -99,7 +100,7 @@ class Joint:
         self._mixer, self._model, self._recipe = mixer, model, recipe
         self._machine, self._compiled, self._copies = machine, compiled, copies
         self._place = machine.place
-        self._size = machine.batch or 1  # halved where memory is short
+        self._size = self.batch  # halved where memory is short
         self._loaded: dict[int, JointModel] = {}  # by worker, or one for all
         self._lock = RLock()
 
@@ -123,6 +124,16 @@ class Joint:
         """Return False: its clips hold nothing of real ones."""
         return False
 
+    @property
+    def batch(self) -> int:
+        """Return how many clips are sampled together."""
+        return self._machine.batch or 1
+
+    @property
+    def shares_device(self) -> bool:
+        """Return whether other systems may compute meanwhile."""
+        return self._copies
+
     def decided_by(self, request: Request) -> Mapping[str, str]:
         """Return what one clip depends on: the settings and its caption."""
         return {**settings_as_text(self.settings), "caption": request.caption}
@@ -140,7 +151,7 @@ class Joint:
             "negative caption": self._recipe.negative,
             "dtype": self._machine.dtype,
             "device": self._place.type,
-            "batch": self._machine.batch or 1,
+            "batch": self.batch,
             "compiled": self._compiled,
             "torch": torch.__version__.partition("+")[0],
             "weights": short_digest(self._model.weights()),
@@ -154,6 +165,12 @@ class Joint:
                 clips = self._next_batch(waiting, spec)
             waiting = waiting[len(clips) :]
             yield from clips
+
+    def release(self) -> None:
+        """Free the models that were loaded."""
+        with self._lock:
+            self._loaded.clear()
+            self._free_memory()
 
     def _next_batch(self, waiting: Sequence[Request], spec: ClipSpec) -> list[Clip]:
         """Make the clips of the first requests: as many as memory holds."""
@@ -179,8 +196,12 @@ class Joint:
                 self._place,
                 self._size,
             )
-            if self._place.type == "cuda":
-                torch.cuda.empty_cache()
+            self._free_memory()
+
+    def _free_memory(self) -> None:
+        """Return the memory to the device that nothing here holds any more."""
+        if self._place.type == "cuda":
+            torch.cuda.empty_cache()
 
     def _sampled(
         self, model: JointModel, requests: Sequence[Request], spec: ClipSpec

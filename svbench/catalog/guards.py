@@ -10,8 +10,9 @@ one is refused before any work.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -19,7 +20,7 @@ import numpy as np
 from svbench.catalog.plugins import Offer, blaming
 from svbench.errors import ConfigError, DataError, ScoreError
 from svbench.files.names import check_name
-from svbench.protocols import Extractor, Metric, PairedExtractor, System
+from svbench.protocols import BatchedSystem, Extractor, Metric, PairedExtractor, System
 from svbench.types import (
     Better,
     Clip,
@@ -55,7 +56,7 @@ class GuardedExtractor:
 
     def __call__(self, clips: Sequence[Clip], captions: Sequence[str]) -> list[Values]:
         """Return features (k, D) of each clip."""
-        from svbench.walk.extract import checked_features
+        from svbench.walk.extract_shard import checked_features
 
         with blaming(self.origin, DataError):
             blocks = list(self.inner(clips, captions))
@@ -165,6 +166,20 @@ class GuardedSystem:
                 yield clip
 
 
+@dataclass(frozen=True, eq=False)
+class GuardedBatchedSystem(GuardedSystem):
+    """A system of a plug-in that makes several clips at a time, by a model that it loads."""
+
+    batch: int
+    shares_device: bool
+
+    def release(self) -> None:
+        """Free what was loaded."""
+        with blaming(self.origin, DataError):
+            assert isinstance(self.inner, BatchedSystem)
+            self.inner.release()
+
+
 def guard_system(system: System, offer: Offer) -> System:
     """Return a row whose exceptions name its plug-in.
 
@@ -180,7 +195,13 @@ def guard_system(system: System, offer: Offer) -> System:
                 f"{offer.name} or {offer.name}-VARIANT"
             )
         check_name(system.name, "system", f"--systems {offer.name}")
-        return GuardedSystem(
+        guard: Callable[..., System] = GuardedSystem
+        if isinstance(system, BatchedSystem):
+            if system.batch < 1:
+                raise ValueError(f"{system.name}: found batch {system.batch}, expected 1 or more")
+            batch, shares = system.batch, system.shares_device
+            guard = partial[System](GuardedBatchedSystem, batch=batch, shares_device=shares)
+        return guard(
             system,
             offer.origin,
             name=system.name,

@@ -126,11 +126,12 @@ def _codec_rows(config: RunConfig) -> Sequence[Build]:
     if not models:
         raise DataError(f"--systems codec: found no joint weights, expected {HOW_TO_GET}")
     model, machine = next(iter(models.values())), Machine(config.device)
-    _ = machine.place  # an absent device is an error before the folder is made
+    small = _small(config, machine)  # an absent device is an error before the folder is made
 
     def build(clips: RealClips) -> System:
         digest = short_digest(model.weights())
-        return CodecRoundTrip(clips, lambda: model.load(machine), digest, machine)
+        load = partial(model.load, machine)
+        return CodecRoundTrip(clips, load, digest, machine, shares_device=small)
 
     return [build]
 
@@ -226,8 +227,13 @@ def _joint_system(
         guidance = Pair(*config.guidance)
     chosen = replace(chosen, sampler=replace(chosen.sampler, guidance=guidance))
     machine = Machine(config.device, config.dtype, batch=batch)
-    small = config.scale == "mini" and machine.place.type == "cpu"
+    small = _small(config, machine)
     return Joint(mixer, model, chosen, machine, compiled=config.compile, copies=small)
+
+
+def _small(config: RunConfig, machine: Machine) -> bool:
+    """Return whether several models may be loaded and compute side by side."""
+    return config.scale == "mini" and machine.place.type == "cpu"
 
 
 def _guard(entry: SystemEntry, offer: Offer) -> SystemEntry:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
+LAST_SHARDS: Final = 8  # in which what is left is cut: two for each of four workers
 
 
 class Engine(Protocol):
@@ -27,3 +28,17 @@ def cut(items: Iterable[T], size: int) -> Iterator[Sequence[T]]:
     iterator = iter(items)
     while shard := tuple(islice(iterator, size)):
         yield shard
+
+
+def cut_evenly(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """Cut items into shards of at most `size`, in order, which shrink at the end down to one item.
+
+    So all workers end at nearly the same time, while the shards do not depend on how many workers
+    there are (guided self-scheduling: C. Polychronopoulos, D. Kuck, IEEE Transactions on Computers
+    C-36, 1987).
+    """
+    done = 0
+    while done < len(items):
+        share = -(-(len(items) - done) // LAST_SHARDS)
+        yield items[done : done + min(size, share)]
+        done += min(size, share)

@@ -1,26 +1,48 @@
-"""From a set of samples to features: each clip is decoded once for all extractors."""
+"""From sets of samples to features: each clip is decoded once for all extractors and all sets.
+
+Clips of one digest and caption are one clip, whichever sets they lie in: a real clip may be a row
+and the reference of other rows. All clips form one queue of shards, whose last ones are small, so
+that all workers end at nearly the same time.
+
+References
+----------
+C. Polychronopoulos, D. Kuck: Guided self-scheduling. IEEE Transactions on Computers C-36, 1987
+(shards that shrink with the work that is left).
+"""
 
 from __future__ import annotations
 
-import sys
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 
-from svbench.engines.protocol import Engine, cut
-from svbench.errors import DataError, ScoreError, StoppedError, SvbenchError
+from svbench.engines.protocol import Engine, cut_evenly
 from svbench.files.feature_store import clip_key
-from svbench.files.store import Store, read_sample
-from svbench.pace import Advance
+from svbench.files.store import Store
+from svbench.pace import Advance, Progress
 from svbench.protocols import Extractor
-from svbench.types import Clip, Features, Sample, SampleSet, Values, View
+from svbench.types import Features, Sample, SampleSet, Values
+from svbench.walk.extract_shard import Found, Source, extract_shard
 
-SHARD = 4  # clips in memory at a time per worker: 25 MB at 256 x 256 px and 32 frames
+SHARD: Final = 4  # clips in memory at a time per worker: 25 MB at 256 x 256 px and 32 frames
+LABEL: Final = "extracting features"
 
-Problems = dict[str, str]  # by request: one line
-Blocks = dict[str, dict[str, Values]]  # by extractor key, then by request or by key of the clip
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A set of clips, and what is to be extracted from each of them."""
+
+    samples: SampleSet
+    extractors: Sequence[Extractor]  # those of one key are one
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """Return the keys of the extractors."""
+        return frozenset(extractor.key for extractor in self.extractors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +50,7 @@ class Extraction:
     """Features by extractor key, and one line for each clip of which some are missing."""
 
     features: dict[str, Features] = field(default_factory=dict)
-    problems: Problems = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
 
 
 def extract(
@@ -38,149 +60,113 @@ def extract(
     engine: Engine,
     advance: Advance,
 ) -> Extraction:
-    """Extract the features of every clip by every extractor.
+    """Extract the features of every clip of one set; see `extract_sets`."""
+    wanted = [Wanted(samples, extractors)]
+    return extract_sets(wanted, store, engine, lambda *_: nullcontext(advance))[0]
+
+
+def extract_sets(
+    wanted: Sequence[Wanted], store: Store, engine: Engine, progress: Progress
+) -> list[Extraction]:
+    """Extract the features of every clip of some sets, each clip once.
 
     Features that the store holds are not computed again; new ones are kept there. A clip that
     cannot be read stops neither its shard nor the others, so nothing computed is lost.
 
     Parameters
     ----------
-    extractors : sequence of Extractor
-        those of one key are one
-    samples : SampleSet
-        the clips
+    wanted : sequence of Wanted
+        the sets
     store : Store
         of the run
     engine : Engine
-        maps shards of `SHARD` clips over workers
-    advance : Advance
-        called for each shard that is done, from the workers' threads
+        maps shards of at most `SHARD` clips over workers
+    progress : Progress
+        gets one step, which counts distinct clips, from the workers' threads
+
+    Returns
+    -------
+    extractions : list of Extraction
+        one per set
 
     Raises
     ------
     StoppedError
         where a device has no memory for a single clip, or a file changed meanwhile
     """
-    distinct = {e.key: e for e in extractors}
-    blocks: Blocks = defaultdict(dict)
-    problems: Problems = {}
+    extractors = {e.key: e for one in wanted for e in one.extractors}
+    found = Found()
 
-    def work(shard: Sequence[Sample]) -> tuple[Blocks, Problems]:
-        found, wrong, read = _extract_shard(list(distinct.values()), shard, samples, store)
-        advance(len(shard), len(shard) - read)
-        return found, wrong
+    def work_off(sources: Sequence[Source], advance: Advance) -> None:
+        def work(shard: Sequence[Source]) -> Found:
+            of_shard, read = extract_shard(extractors, shard, store)
+            advance(len(shard), len(shard) - read)
+            return of_shard
 
-    for found, wrong in engine.map(work, cut(samples.samples, SHARD)):
-        for key, by_request in found.items():
-            blocks[key].update(by_request)
-        problems |= wrong
-    features = {key: _join(key, blocks[key]) for key in distinct if blocks[key]}
+        for of_shard in engine.map(work, cut_evenly(sources, SHARD)):
+            found.add(of_shard)
+
+    distinct = _distinct(wanted)
+    with progress(LABEL, len(distinct)) as advance:
+        work_off(distinct, advance)
+    work_off(_elsewhere(wanted, found), lambda *_: None)
+    return [_of_set(one, found) for one in wanted]
+
+
+def _distinct(wanted: Iterable[Wanted]) -> list[Source]:
+    """Return each clip once, where it lies first, with all that any set wants of it."""
+    first: dict[str, tuple[Sample, SampleSet]] = {}
+    keys: dict[str, frozenset[str]] = defaultdict(frozenset)
+    for one in wanted:
+        of_set = one.keys
+        for sample, clip in _keyed(one.samples):
+            first.setdefault(clip, (sample, one.samples))
+            keys[clip] |= of_set
+    return [Source(*place, keys[clip]) for clip, place in first.items()]
+
+
+def _elsewhere(wanted: Iterable[Wanted], found: Found) -> list[Source]:
+    """Return clips that had a problem where they lie first, wherever else equal ones lie.
+
+    The file there may be whole; if not, it gets a line of its own.
+    """
+    sources = []
+    for one in wanted:
+        of_set = one.keys
+        for sample, clip in _keyed(one.samples):
+            lacking = frozenset(key for key in of_set if clip not in found.blocks[key])
+            if lacking - found.problems.get((clip, sample.recording), {}).keys():
+                sources.append(Source(sample, one.samples, lacking))
+    return sources
+
+
+def _of_set(wanted: Wanted, found: Found) -> Extraction:
+    """Return what was found of a set, in its order."""
+    keys = list(_by_view({extractor.key: extractor for extractor in wanted.extractors}))
+    features, problems = {}, {}
+    for key in keys:
+        clips = found.blocks[key]
+        names = {s.request_id: clips[k] for s, k in _keyed(wanted.samples) if k in clips}
+        if names:
+            features[key] = _join(key, names)
+    for sample, clip in _keyed(wanted.samples):
+        lines = found.problems.get((clip, sample.recording), {})
+        for key in keys:
+            if key in lines and clip not in found.blocks[key]:  # which another file may have given
+                problems[sample.request_id] = lines[key]
     return Extraction(features, problems)
 
 
-def _join(key: str, blocks: dict[str, Values]) -> Features:
+def _keyed(samples: SampleSet) -> Iterator[tuple[Sample, str]]:
+    return ((sample, clip_key(sample)) for sample in samples.samples)
+
+
+def _join(key: str, blocks: Mapping[str, Values]) -> Features:
     owner = np.repeat(np.arange(len(blocks)), [len(b) for b in blocks.values()])
     return Features(key, np.concatenate(list(blocks.values())), owner, tuple(blocks))
 
 
-def _extract_shard(
-    extractors: Sequence[Extractor], shard: Sequence[Sample], samples: SampleSet, store: Store
-) -> tuple[Blocks, Problems, int]:
-    """Return features by extractor and request, problems, and how many clips were decoded."""
-    kept = {e.key: _load(e, shard, store) for e in extractors}
-    problems: Problems = {}
-    read: set[str] = set()
-    for view in dict.fromkeys(e.view for e in extractors):
-        viewing = [e for e in extractors if e.view == view]
-        batches = [shard] if view == "conformed" else [(s,) for s in shard]
-        for batch in batches:
-            fresh = [s for s in batch if any(clip_key(s) not in kept[e.key] for e in viewing)]
-            read.update(s.request_id for s in fresh)
-            clips, wrong = _read(fresh, samples, view)
-            problems |= wrong
-            for extractor in viewing:
-                new = [(s, c) for s, c in clips if clip_key(s) not in kept[extractor.key]]
-                extracted, wrong = _apply(extractor, new)
-                kept[extractor.key] |= extracted
-                problems |= wrong
-                for clip, block in extracted.items():
-                    store.save_features(extractor.key, clip, block)
-    found = {
-        key: {s.request_id: blocks[clip_key(s)] for s in shard if clip_key(s) in blocks}
-        for key, blocks in kept.items()
-    }
-    return found, problems, len(read)
-
-
-def _load(extractor: Extractor, shard: Sequence[Sample], store: Store) -> dict[str, Values]:
-    """Return the features that the store holds of the clips of a shard, by key of the clip."""
-    found = {clip: store.load_features(extractor.key, clip) for clip in map(clip_key, shard)}
-    return {clip: block for clip, block in found.items() if block is not None}
-
-
-def _read(
-    wanted: Sequence[Sample], samples: SampleSet, view: View
-) -> tuple[list[tuple[Sample, Clip]], Problems]:
-    """Decode clips; whatever is raised for one of them becomes its problem."""
-    clips: list[tuple[Sample, Clip]] = []
-    problems: Problems = {}
-    for sample in wanted:
-        try:
-            clips.append((sample, read_sample(sample, samples, view)))
-        except DataError as error:
-            problems[sample.request_id] = str(error)
-        except Exception as error:
-            problems[sample.request_id] = f"{sample.recording.path}: {_foreign(error)}"
-    return clips, problems
-
-
-def _apply(
-    extractor: Extractor, batch: Sequence[tuple[Sample, Clip]]
-) -> tuple[dict[str, Values], Problems]:
-    """Extract features of a batch; if that fails, clip by clip, to find out which one it was."""
-    if not batch:
-        return {}, {}
-    try:
-        blocks = extractor([c for _, c in batch], [s.caption for s, _ in batch])
-        pairs = zip(batch, map(checked_features, blocks), strict=True)
-        return {clip_key(sample): block for (sample, _), block in pairs}, {}
-    except (DataError, ScoreError) as error:
-        problem = str(error)
-    except Exception as error:
-        problem = _foreign(error, alone=len(batch) == 1)
-    if len(batch) == 1:
-        sample = batch[0][0]
-        return {}, {sample.request_id: f"{sample.recording.path}: {problem}"}
-    extracted: dict[str, Values] = {}
-    problems: Problems = {}
-    for one in batch:
-        found, wrong = _apply(extractor, [one])
-        extracted |= found
-        problems |= wrong
-    return extracted, problems
-
-
-def checked_features(block: Values) -> Values:
-    """Return the features of a clip; raise ScoreError unless they are rows of finite numbers."""
-    if block.ndim != 2 or not len(block) or not np.isfinite(block).all():
-        raise ScoreError(f"found features {block.shape} or not finite, expected rows of numbers")
-    return block
-
-
-def _foreign(error: Exception, *, alone: bool = True) -> str:
-    """Return the error of another library, which is blamed on a clip, as part of one line.
-
-    What is not about the clip is raised instead: an error of ours (the disk is full, a clip
-    changed), and a device without memory for a single clip.
-    """
-    if isinstance(error, SvbenchError):
-        raise error
-    torch = sys.modules.get("torch")
-    if torch is not None and alone and isinstance(error, torch.OutOfMemoryError):
-        raise StoppedError(
-            "the device has no memory left for one clip; free some, then run the same command "
-            "again to go on"
-        ) from error
-    text = " ".join(str(error).split())
-    found = f"found {type(error).__name__} ({text:.300})"
-    return f"{found}, expected a clip that features can be extracted from"
+def _by_view(extractors: Mapping[str, Extractor]) -> dict[str, Extractor]:
+    """Return extractors in the order in which they are applied: view by view."""
+    views = list(dict.fromkeys(extractor.view for extractor in extractors.values()))
+    return dict(sorted(extractors.items(), key=lambda entry: views.index(entry[1].view)))

@@ -17,7 +17,7 @@ from svbench.files.store import Store
 from svbench.pace import Progress
 from svbench.protocols import Metric
 from svbench.types import Features, Judgement, Row, SampleSet, Setting, settings_as_text
-from svbench.walk.extract import Extraction, extract
+from svbench.walk.extract import Extraction, Wanted, extract_sets
 from svbench.walk.halves import LEAST_COMPARED, TOO_FEW, Halves, score_halves
 from svbench.walk.plan import Columns, Plan, metrics_of, reasons_of
 from svbench.walk.recorded import raise_problems
@@ -42,7 +42,7 @@ class Entrant:
 
 @dataclass(slots=True)
 class Judge:
-    """Scores entrants; features of the reference set are extracted once, when first needed.
+    """Scores entrants, once the features of all sets are extracted.
 
     Parameters
     ----------
@@ -65,7 +65,8 @@ class Judge:
     store: Store
     engine: Engine
     progress: Progress
-    _extractions: dict[tuple[str, ...], Extraction] = field(default_factory=dict)
+    # By name and digest of the set, and keys of the extractors:
+    _extractions: dict[tuple[str, str, frozenset[str]], Extraction] = field(default_factory=dict)
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -83,13 +84,15 @@ class Judge:
         Unless the plan allows missing clips, all clips without features are raised as one
         DataError.
         """
-        sets = [(entrant.samples, self.metrics) for entrant in entrants]
+        wanted = [self._wanted(entrant.samples, self.metrics) for entrant in entrants]
         if self.comparing:
-            sets.append((self.reference, self.comparing))
+            wanted.append(self._wanted(self.reference, self.comparing))
+        extractions = extract_sets(wanted, self.store, self.engine, self.progress)
         found: dict[str, tuple[SampleSet, dict[str, str]]] = {}
-        for samples, metrics in sets:
-            _, problems = found.setdefault(samples.name, (samples, {}))
-            problems |= self._extracted(samples, metrics).problems
+        for one, extraction in zip(wanted, extractions, strict=True):
+            _, problems = found.setdefault(one.samples.name, (one.samples, {}))
+            problems |= extraction.problems
+            self._extractions[one.samples.name, one.samples.digest, one.keys] = extraction
         if not self.plan.allow_missing:
             raise_problems(list(found.values()))
 
@@ -152,12 +155,10 @@ class Judge:
         return metric.score(features, reference)
 
     def _extracted(self, samples: SampleSet, metrics: Sequence[Metric]) -> Extraction:
-        extractors = {m.extractor.key: m.extractor for m in metrics}
-        key = (samples.digest, *extractors)
-        if key not in self._extractions:
-            label, total = f"{samples.name}: extracting features", len(samples.samples)
-            with self.progress(label, total) as advance:
-                self._extractions[key] = extract(
-                    list(extractors.values()), samples, self.store, self.engine, advance
-                )
-        return self._extractions[key]
+        """Return what `extract` found of a set for some metrics."""
+        keys = self._wanted(samples, metrics).keys
+        return self._extractions[samples.name, samples.digest, keys]
+
+    @staticmethod
+    def _wanted(samples: SampleSet, metrics: Sequence[Metric]) -> Wanted:
+        return Wanted(samples, [metric.extractor for metric in metrics])

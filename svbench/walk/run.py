@@ -114,13 +114,16 @@ def _generated(
     engine: Engine,
     progress: Progress,
 ) -> Iterator[Entrant]:
-    """Generate the clips that the store does not hold yet, system by system."""
-    spec = clips.real.spec
-    for system in systems:
-        repeats = 1 if system.made_of_real_clips else plan.repeats  # all would be the same
-        wanted = requests_for(clips.usable, repeats, plan.seed)
-        with progress(f"{system.name}: making clips", len(wanted)) as advance:
-            samples = generate(system, wanted, spec, plan.seed, store, engine, advance)
+    """Generate the clips that the store does not hold yet, and yield their rows."""
+    examples, spec = clips.usable, clips.real.spec
+    # What is made of real clips would be the same at each repeat.
+    repeats = [1 if system.made_of_real_clips else plan.repeats for system in systems]
+    asked = [
+        (system, requests_for(examples, count, plan.seed))
+        for system, count in zip(systems, repeats, strict=True)
+    ]
+    made = generate(asked, spec, plan.seed, store, engine, progress)
+    for system, samples in zip(systems, made, strict=True):
         yield Entrant(
             name=system.name,
             title=system.title,

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from svbench.types import Clip
-from svbench.walk import extract
+from svbench.walk import extract_shard
 from tests.factories.clips import write_folder
 from tests.factories.commands import Command, Outcome
 
@@ -56,11 +56,11 @@ def score(svbench: Command, real: Path, tmp_path: Path) -> Command:
 def extracted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return a growing list of the clips decoded for feature extraction, e.g. made/c0.mp4."""
     names: list[str] = []
-    read = extract.read_sample
+    read = extract_shard.read_sample
 
     def reading(sample: Any, *rest: Any) -> Clip:
         names.append(f"{sample.recording.path.parent.name}/{sample.recording.path.name}")
         return read(sample, *rest)
 
-    monkeypatch.setattr(extract, "read_sample", reading)
+    monkeypatch.setattr(extract_shard, "read_sample", reading)
     return names

@@ -225,3 +225,7 @@ def test_each_real_clip_is_encoded_and_decoded_alone() -> None:
         (frames,) = model.video.decode(latents, greatesthits.SPEC)
         assert np.array_equal(clip.video, frames)
     assert torch.equal(model.audio.encode(clips[:1]), model.audio.encode([clips[0]]))
+    system.release()  # which is none of what decides a clip
+    (again,) = system.generate(requests[:1], greatesthits.SPEC)
+    assert np.array_equal(again.video, clips[0].video)
+    assert len(loaded) == 2

@@ -106,6 +106,15 @@ class Black:
             yield self.make(Clip(video, np.zeros(spec.samples, np.float32), spec))
 
 
+@dataclass
+class BlackBatches(Black):
+    """The same, so many at a time, by a model that it could free."""
+
+    batch: int = 2
+    shares_device: bool = False
+    release: Callable[[], None] = lambda: None
+
+
 def metric_entry(metric: object) -> MetricEntry:
     def build(_preset: str, _settings: MetricSettings) -> Any:
         return metric

@@ -22,7 +22,7 @@ from svbench.errors import ConfigError
 from svbench.files.feature_store import CACHE
 from svbench.miniature.drawing import drumstick
 from svbench.types import Example, Request
-from svbench.walk import extract
+from svbench.walk import extract_shard
 from svbench.walk.plan import Plan
 from tests.factories.clips import write_clip, write_folder
 from tests.factories.commands import Command
@@ -235,13 +235,13 @@ def test_a_run_of_an_older_version_names_what_was_sampled_otherwise(
 def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Collect the clips that are decoded for feature extraction, e.g. made/c0."""
     names: list[str] = []
-    read = extract.read_sample
+    read = extract_shard.read_sample
 
     def reading(sample: Any, *rest: Any) -> Any:
         names.append(f"{sample.recording.path.parent.name}/{sample.recording.path.stem}")
         return read(sample, *rest)
 
-    monkeypatch.setattr(extract, "read_sample", reading)
+    monkeypatch.setattr(extract_shard, "read_sample", reading)
     return names
 
 

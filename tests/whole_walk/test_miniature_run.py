@@ -17,13 +17,17 @@ RUN = ("run", "--dataset", "greatesthits", "--gamma", "1", "--metrics", AV_ALIGN
 
 
 def test_any_number_of_workers_gives_the_same_bytes(svbench: Command, tmp_path: Path) -> None:
-    """Three shards, by one, two and three workers, each on one thread."""
+    """Controls and two models in one queue, every column: samples, features, scores and table."""
+    systems = "shuffled,cross-attention,cmc-pe"
+    words = ("run", "--dataset", "greatesthits", "--systems", systems, "--gamma", "1", "--json")
     found = []
     for workers in (1, 2, 3):
         out = tmp_path / str(workers)
-        words = (*RUN, "--systems", "cmc-pe", "--limit", "18", "--steps", "2", "--out", out)
-        assert svbench(*words, "--workers", workers).code == 0
-        found.append([(out / name).read_bytes() for name in ("results.json", "scores.csv")])
+        few = ("--limit", "10", "--steps", "2", "--out", out)
+        assert svbench(*words, *few, "--workers", workers).code == 0
+        files = sorted(path for path in out.rglob("*") if path.is_file())
+        found.append({path.relative_to(out): path.read_bytes() for path in files})
+    assert {"results.json", "scores.csv", "requests.jsonl"} < {path.name for path in found[0]}
     assert found[0] == found[1] == found[2]
 
 

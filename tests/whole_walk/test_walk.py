@@ -217,12 +217,14 @@ def test_a_folder_of_another_run_is_refused(tmp_path: Path, real: tuple) -> None
 def test_each_clip_is_decoded_once_for_all_extractors(
     tmp_path: Path, real: tuple, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from svbench.walk import extract
+    from svbench.walk import extract_shard
 
     reads = []
-    original = extract.read_sample
+    original = extract_shard.read_sample
     monkeypatch.setattr(
-        extract, "read_sample", lambda s, *rest: (reads.append(s.request_id), original(s, *rest))[1]
+        extract_shard,
+        "read_sample",
+        lambda s, *rest: (reads.append(s.request_id), original(s, *rest))[1],
     )
     one, two = MeanGrey(Levels()), MeanGrey(Levels(key="levels-2"), name="grey-2")
     go(tmp_path / "run", plan(real, metrics=[one, two]))

@@ -204,9 +204,12 @@ def test_nothing_is_loaded_before_it_is_needed(
     by = system(folder)
     assert by.settings
     assert not loads
-    made(by)
+    (first, *_) = made(by)
     made(by)
     assert len(loads) == 1
+    by.release()
+    assert same(made(by)[0], first)
+    assert len(loads) == 2
 
 
 def test_weights_that_were_replaced_meanwhile_are_refused(folder: Path, tmp_path: Path) -> None:

@@ -23,13 +23,13 @@ WAIT = 60.0  # s for a command to get going, on a busy machine
 SLOW = """
 import pathlib, sys, time
 from svbench.cli import app as cli
-from svbench.walk import extract
-read, slow, mark = extract.read_sample, {slow}, pathlib.Path(sys.argv[-1])
+from svbench.walk import extract_shard
+read, slow, mark = extract_shard.read_sample, {slow}, pathlib.Path(sys.argv[-1])
 def reading(*words):
     mark.touch()
     slow()
     return read(*words)
-extract.read_sample = reading
+extract_shard.read_sample = reading
 sys.argv = ["svbench", *sys.argv[1:-1]]
 cli.main()
 """
@@ -107,7 +107,7 @@ def test_a_slow_shard_is_not_waited_for(
         code, out, err = ended(process)
     assert (code, out) == (75, "")
     line = f"svbench: stopped by {name}; the same command goes on from here"
-    assert err.splitlines() == ["mine: extracting features (5)", line]
+    assert err.splitlines() == ["extracting features (7)", line]
 
 
 def test_the_same_command_completes(words: list[str], tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_info
 
 from svbench.engines.local import Local
-from svbench.engines.protocol import cut
+from svbench.engines.protocol import cut, cut_evenly
 
 
 @given(st.lists(st.integers()), st.integers(1, 7))
@@ -92,3 +92,23 @@ def test_a_worker_computes_on_one_thread_whatever_was_set_for_torch(workers: int
         assert list(Local(workers).map(threads, range(4))) == [1] * 4
     finally:
         torch.set_num_threads(before)
+
+
+@given(st.lists(st.integers()), st.integers(1, 7))
+def test_even_shards_shrink_to_single_items(items: list[int], size: int) -> None:
+    shards = list(cut_evenly(items, size))
+    assert [item for shard in shards for item in shard] == items
+    lengths = [len(shard) for shard in shards]
+    assert lengths == sorted(lengths, reverse=True)
+    assert all(length <= size for length in lengths)
+    assert lengths[-1:] in ([], [1])
+
+
+@pytest.mark.parametrize("workers", [2, 3, 4])
+def test_even_shards_keep_all_workers_busy_to_the_end(workers: int) -> None:
+    """Each worker takes the next shard when it is free: none ends two items before another."""
+    for count in range(20, 200):
+        done = [0] * workers
+        for shard in cut_evenly(range(count), 4):
+            done[done.index(min(done))] += len(shard)
+        assert max(done) - min(done) <= 1

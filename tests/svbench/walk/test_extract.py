@@ -16,7 +16,7 @@ from svbench.engines.local import Local
 from svbench.errors import ConfigError, StoppedError, SvbenchError
 from svbench.files.store import Store
 from svbench.types import Clip, Example, Sample, SampleSet, Values
-from svbench.walk import extract as module
+from svbench.walk import extract_shard as module
 from svbench.walk.extract import Extraction, extract
 from svbench.walk.recorded import recorded
 from tests.factories.clips import SPEC, make_clip, write_clip, write_folder

@@ -1,0 +1,164 @@
+"""One shard of clips: decoded once, measured by every extractor that wants them.
+
+Whatever is raised for one clip becomes one line, which costs no other clip.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from svbench.errors import DataError, ScoreError, StoppedError, SvbenchError
+from svbench.files.feature_store import clip_key
+from svbench.files.store import Store, read_sample
+from svbench.protocols import Extractor
+from svbench.types import Clip, Recording, Sample, SampleSet, Values
+
+Place = tuple[str, Recording]
+Problems = dict[str, str]  # by extractor key: one line
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A clip where it lies, and the keys of the extractors that some set wants it for."""
+
+    sample: Sample
+    samples: SampleSet
+    wanted: frozenset[str]
+
+    @property
+    def clip(self) -> str:
+        """Return the key of the clip, by which its features are kept."""
+        return clip_key(self.sample)
+
+    @property
+    def place(self) -> Place:
+        """Return what its problems are known by: equal clips at two places may differ in them."""
+        return self.clip, self.sample.recording
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was extracted, and what could not be."""
+
+    # By extractor key, then by key of the clip:
+    blocks: dict[str, dict[str, Values]] = field(default_factory=lambda: defaultdict(dict))
+    problems: dict[Place, Problems] = field(default_factory=lambda: defaultdict(dict))
+
+    def add(self, other: Found) -> None:
+        """Add what was found elsewhere."""
+        for key, blocks in other.blocks.items():
+            self.blocks[key].update(blocks)
+        for place, problems in other.problems.items():
+            self.problems[place].update(problems)
+
+    def lacks(self, source: Source, extractor: Extractor) -> bool:
+        """Return whether features that are wanted of a clip are not there."""
+        key = extractor.key
+        return key in source.wanted and source.clip not in self.blocks[key]
+
+
+def extract_shard(
+    extractors: Mapping[str, Extractor], shard: Sequence[Source], store: Store
+) -> tuple[Found, int]:
+    """Return what is found of some clips, and how many of them were decoded."""
+    found = _load(shard, store)
+    read: set[Place] = set()
+    for view in dict.fromkeys(extractor.view for extractor in extractors.values()):
+        viewing = [extractor for extractor in extractors.values() if extractor.view == view]
+        for batch in [shard] if view == "conformed" else [(source,) for source in shard]:
+            fresh = [s for s in batch if any(found.lacks(s, e) for e in viewing)]
+            read.update(source.place for source in fresh)
+            _extract_batch(viewing, fresh, found, store)
+    return found, len(read)
+
+
+def _load(shard: Sequence[Source], store: Store) -> Found:
+    """Return the features that the store holds."""
+    found = Found()
+    for source in shard:
+        for key in source.wanted:
+            block = store.load_features(key, source.clip)
+            if block is not None:
+                found.blocks[key][source.clip] = block
+    return found
+
+
+def _extract_batch(
+    viewing: Sequence[Extractor], fresh: Sequence[Source], found: Found, store: Store
+) -> None:
+    """Decode clips in the view of some extractors; extract, keep and add what is lacking."""
+    clips: list[tuple[Source, Clip]] = []
+    for source in fresh:
+        try:
+            clips.append((source, read_sample(source.sample, source.samples, viewing[0].view)))
+        except Exception as error:
+            named = isinstance(error, DataError)  # the file
+            line = str(error) if named else _line(source.sample, error)
+            lacking = [e.key for e in viewing if found.lacks(source, e)]
+            found.problems[source.place].update(dict.fromkeys(lacking, line))
+    for extractor in viewing:
+        key = extractor.key
+        new = [(source, clip) for source, clip in clips if found.lacks(source, extractor)]
+        for source, result in _apply(extractor, new):
+            if isinstance(result, str):
+                found.problems[source.place][key] = result
+            else:
+                found.blocks[key][source.clip] = result
+                store.save_features(key, source.clip, result)
+
+
+def _apply(
+    extractor: Extractor, batch: Sequence[tuple[Source, Clip]]
+) -> list[tuple[Source, Values | str]]:
+    """Return features, or one line, of each clip of a batch.
+
+    If the batch fails, it is extracted clip by clip, to find out which one it was.
+    """
+    if not batch:
+        return []
+    try:
+        blocks = extractor([c for _, c in batch], [s.sample.caption for s, _ in batch])
+        checked = [checked_features(block) for block in blocks]
+        return [(source, block) for (source, _), block in zip(batch, checked, strict=True)]
+    except Exception as error:
+        if len(batch) == 1:
+            return [(batch[0][0], _line(batch[0][0].sample, error))]
+        _foreign(error, alone=False)
+    return [result for one in batch for result in _apply(extractor, [one])]
+
+
+def _line(sample: Sample, error: Exception) -> str:
+    """Return the problem of a clip; an error that is not about it is raised instead."""
+    about_clips = isinstance(error, DataError | ScoreError)
+    return f"{sample.recording.path}: {error if about_clips else _foreign(error)}"
+
+
+def checked_features(block: Values) -> Values:
+    """Return the features of a clip; raise ScoreError unless they are rows of finite numbers."""
+    if block.ndim != 2 or not len(block) or not np.isfinite(block).all():
+        raise ScoreError(f"found features {block.shape} or not finite, expected rows of numbers")
+    return block
+
+
+def _foreign(error: Exception, *, alone: bool = True) -> str:
+    """Return the error of another library, which is blamed on a clip, as part of one line.
+
+    What is not about the clip is raised instead: an error of ours (the disk is full, a clip
+    changed), and a device without memory for a single clip.
+    """
+    if isinstance(error, SvbenchError):
+        raise error
+    torch = sys.modules.get("torch")
+    if torch is not None and alone and isinstance(error, torch.OutOfMemoryError):
+        raise StoppedError(
+            "the device has no memory left for one clip; free some, then run the same command "
+            "again to go on"
+        ) from error
+    text = " ".join(str(error).split())
+    found = f"found {type(error).__name__} ({text:.300})"
+    return f"{found}, expected a clip that features can be extracted from"
