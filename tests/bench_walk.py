@@ -33,11 +33,11 @@ from tests.factories.clips import make_clip
 from tests.goldens.places import golden_root
 
 SPEC = ClipSpec(32, 8.0, (256, 256), 16000)
-CLIPS = 30
+CLIPS = 20
 
 
 def four_second_clips(folder: Path) -> list[Path]:
-    """Return 30 clips of 4 s, MP4 with WAV: real ones if there are golden data, else drawn ones."""
+    """Return 20 clips of 4 s, MP4 with WAV: real ones if there are golden data, else drawn ones."""
     there = sorted((golden_root() / "metrics/avalign/clips8").glob("*.mp4"))
     there = [path for path in there if path.with_suffix(".wav").exists()]
     folder.mkdir()
@@ -72,7 +72,7 @@ def test_av_align_against_the_reference_loop(benchmark: BenchmarkFixture, tmp_pa
     def theirs() -> list[float]:
         return [av_align(p, p.with_suffix(".wav")) for p in clips]
 
-    ours(tmp_path / "warm")  # librosa compiles its loops at the first call
+    ours(tmp_path / "warm")  # librosa's loops and those of flow are compiled at the first call
     ratios = []
     for round_ in range(3):  # in turn, since a shared machine's speed drifts
         start = time.perf_counter()

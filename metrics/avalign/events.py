@@ -47,6 +47,7 @@ from svbench.metrics.avalign.motion import (
     CurveSettings,
     FlowSettings,
     PeakSettings,
+    flow_code,
     peak_indices,
     raw_curve,
     shaped_curve,
@@ -56,7 +57,7 @@ from svbench.metrics.per_clip import rows_by_clip
 from svbench.types import Clip, Features, Values, View
 
 # Part of the cache key: raise it whenever the code computes other numbers for equal settings.
-CODE_VERSION: Final = 2
+CODE_VERSION: Final = 3
 NATIVE_VERSION: Final = 1  # the same, for native clips
 
 
@@ -137,7 +138,7 @@ class AVEvents:
 
     @property
     def key(self) -> str:
-        """Return the key: settings, view, code version, and versions of librosa and OpenCV."""
+        """Return the key: settings, view, what computes, and versions of librosa and OpenCV."""
         import cv2
 
         decides = {
@@ -149,6 +150,8 @@ class AVEvents:
         }
         if self.detectors.impacts is not None:
             decides["motion"] = MOTION_VERSION
+        else:
+            decides["flow"] = flow_code(self.detectors.flow)
         if self.view == "native":  # frames have time stamps of their own
             decides["times"] = NATIVE_VERSION
         view = "" if self.view == "conformed" else f"-{self.view}"

@@ -4,7 +4,8 @@ As published, the motion of a frame is the mean magnitude of its dense optical f
 2003), in pixels per frame, and a motion peak is a frame that moves more than both its neighbours.
 Every default is the published choice. Settings choose another estimator of flow (DIS), another
 statistic of it (`CurveSettings`), and which local maxima count (`PeakSettings`); they exist because
-a hit is not any motion: it goes down, and it ends abruptly.
+a hit is not any motion: it goes down, and it ends abruptly. Farnebäck's method is computed by
+`farneback`, or by OpenCV where numba is missing or a side is shorter than 10 px.
 
 Conventions
 -----------
@@ -38,13 +39,16 @@ References
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Final, Literal
+from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import pairwise
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from svbench.errors import ConfigError, ScoreError
+from svbench.metrics.avalign import farneback
 
 Estimator = Literal["farneback", "dis"]
 Statistic = Literal["mean", "percentile", "downward"]
@@ -165,6 +169,12 @@ def raw_curves(
     return list(found)
 
 
+def flow_code(settings: FlowSettings) -> str:
+    """Return what computes the flow, for keys of caches: svbench's code or OpenCV."""
+    ours = settings.estimator == "farneback" and farneback.compiles()
+    return f"farneback-{farneback.CODE_VERSION}" if ours else "opencv"
+
+
 def shaped_curve(
     raw: NDArray[np.float64], fps: float, settings: CurveSettings
 ) -> NDArray[np.float64]:
@@ -230,45 +240,57 @@ def _apart(
 
 
 def _fields(video: NDArray[np.uint8], settings: FlowSettings) -> Iterator[NDArray[np.float32]]:
-    """Yield the flow (H, W, 2) of each step, right and down, in pixels."""
+    """Yield the flow (2, H, W) of each step, right and down, in pixels; overwritten by the next."""
     import cv2
 
-    grays = (cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in video)
-    dis = (
-        cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-        if settings.estimator == "dis"
-        else None
-    )
-    before = next(grays)
-    for now in grays:
-        if dis is not None:
-            flow = dis.calc(before, now, None)  # type: ignore[call-overload]
-        else:
-            flow = cv2.calcOpticalFlowFarneback(
-                before,
-                now,
-                None,  # type: ignore[call-overload]  # OpenCV allocates it; its stubs lack None
-                pyr_scale=settings.pyr_scale,
-                levels=settings.levels,
-                winsize=settings.winsize,
-                iterations=settings.iterations,
-                poly_n=settings.poly_n,
-                poly_sigma=settings.poly_sigma,
-                flags=0,
-            )
-        yield np.asarray(flow, np.float32)
-        before = now
+    grays = (np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), np.uint8) for frame in video)
+    if settings.estimator == "dis":
+        yield from _by_opencv(grays, _inverse_search())
+    elif farneback.compiles() and min(video.shape[1:3]) >= farneback.SMALLEST:
+        yield from farneback.flows(grays, **_numbers(settings))
+    else:
+        yield from _by_opencv(grays, _expansion(settings))
+
+
+def _by_opencv(grays: Iterator[NDArray[np.uint8]], flow_of: Any) -> Iterator[NDArray[np.float32]]:
+    """Yield the flow (2, H, W) of each step by a function of two pictures to (H, W, 2)."""
+    for before, now in pairwise(grays):
+        yield np.moveaxis(np.asarray(flow_of(before, now, None), np.float32), -1, 0)
+
+
+def _inverse_search() -> Any:
+    import cv2
+
+    return cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc
+
+
+def _expansion(settings: FlowSettings) -> Any:
+    """Return OpenCV's Farnebäck flow with these settings."""
+    import cv2
+
+    return partial(cv2.calcOpticalFlowFarneback, **_numbers(settings), flags=0)
+
+
+def _numbers(settings: FlowSettings) -> dict[str, Any]:
+    """Return the settings of Farnebäck's method by OpenCV's names."""
+    return {name: value for name, value in asdict(settings).items() if name != "estimator"}
 
 
 def _statistic(field: NDArray[np.float32], settings: CurveSettings) -> float:
-    """Return the statistic of one flow field, shape (H, W, 2), px per frame."""
-    if settings.steady:
-        field = np.asarray(field - np.median(field, axis=(0, 1)), np.float32)
-    right, down = field[..., 0], field[..., 1]
+    """Return the statistic of one flow field, shape (2, H, W), px per frame."""
+    right, down = field
     if settings.statistic == "downward":
-        return float(np.maximum(down, 0).mean(dtype=np.float64))
+        return float(np.maximum(_steady(down, settings), 0).mean(dtype=np.float64))
+    right, down = _steady(right, settings), _steady(down, settings)
     # Not cv2.magnitude: its last bits depend on the memory alignment of the flow.
     length = np.sqrt(right * right + down * down)
     if settings.statistic == "percentile":
         return float(np.percentile(length, settings.percentile))
     return float(length.mean(dtype=np.float64))
+
+
+def _steady(part: NDArray[np.float32], settings: CurveSettings) -> NDArray[np.float32]:
+    """Subtract the median of one direction, shape (H, W), where the settings ask for it."""
+    if not settings.steady:
+        return part
+    return np.asarray(part - np.median(part), np.float32)

@@ -182,6 +182,15 @@ def test_the_key_names_the_libraries(package: str, monkeypatch: pytest.MonkeyPat
     assert AVEvents(PUBLISHED).key != before
 
 
+def test_the_key_names_what_computes_the_flow(monkeypatch: pytest.MonkeyPatch) -> None:
+    searched = replace(PUBLISHED, flow=FlowSettings("dis"))
+    before = [AVEvents(d).key for d in (PUBLISHED, searched, DETECTORS["tuned-2"])]
+    monkeypatch.setattr("svbench.metrics.avalign.farneback.compiles", lambda: False)
+    after = [AVEvents(d).key for d in (PUBLISHED, searched, DETECTORS["tuned-2"])]
+    assert before[0] != after[0]
+    assert before[1:] == after[1:]
+
+
 def test_detectors_are_named_as_in_the_list() -> None:
     assert tuple(DETECTORS) == ("published", "miniature", "tuned", "tuned-2")
     assert Detectors("published") == PUBLISHED

@@ -35,7 +35,12 @@ from tests.alternatives.av_align_loop import av_align as reference_av_align
 from tests.factories.av_align import av_align
 from tests.goldens.places import golden, real_clips
 
-FLOW_TOLERANCE = 1e-6  # relative; OpenCV releases differ by 5e-10
+FLOW_TOLERANCE = 1e-6  # relative, of OpenCV's flow; its releases differ by 5e-10
+CLOSE = 1e-5  # of svbench's own flow: px, and relative
+# Where there is little texture, or two frames have little in common, the iterations of flow amplify
+# how single sums are rounded.
+UNSTABLE = 0.1  # share of a clip's steps, at most
+AT_UNSTABLE = 0.02  # relative
 PIXELS_PER_CLIP = 8_000_000  # of whole clips, 1 to 2 s each; every step would take minutes
 VARIANTS: dict[str, Variant] = {
     "tt2023": "tempotokens-2023",
@@ -94,6 +99,24 @@ def check_scores(clip: dict[str, Any]) -> int:
     return len(names)
 
 
+@pytest.fixture(params=["numba", "opencv"])
+def flow_by(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Let svbench's own flow be computed, or OpenCV's."""
+    if request.param == "opencv":
+        monkeypatch.setattr("svbench.metrics.avalign.farneback.compiles", lambda: False)
+    return str(request.param)
+
+
+def check_curve(ours: NDArray[np.float64], expected: list[float], flow_by: str, name: str) -> None:
+    """Compare a motion curve with a golden one."""
+    if flow_by == "opencv":
+        np.testing.assert_allclose(ours, expected, rtol=FLOW_TOLERANCE, atol=1e-9, err_msg=name)
+        return
+    np.testing.assert_allclose(ours, expected, rtol=AT_UNSTABLE, atol=CLOSE, err_msg=name)
+    close = np.isclose(ours, expected, rtol=CLOSE, atol=CLOSE)
+    assert (~close).mean() <= UNSTABLE, (name, np.abs(ours / expected - 1)[~close])
+
+
 def check_peaks(clip: dict[str, Any], curve: NDArray[np.float64]) -> None:
     """Compare the peaks of a curve with a clip's golden ones, with and without floor."""
     for name, settings in FLOORS.items():
@@ -143,7 +166,7 @@ def frames_of(case: dict[str, Any], base: NDArray[np.uint8]) -> NDArray[np.uint8
     return np.array(shifted, dtype=np.uint8).reshape(case["n"], side, side, 3)
 
 
-def test_motion_of_explicit_frames() -> None:
+def test_motion_of_explicit_frames(flow_by: str) -> None:
     cases = read("edge_cases.json")["video_cases"]
     base = np.load(golden("metrics/avalign/edge_video_base.npy"))
     assert cases
@@ -159,9 +182,7 @@ def test_motion_of_explicit_frames() -> None:
                     raw_curve(video)
                 continue
             curve = raw_curve(video)
-            np.testing.assert_allclose(
-                curve, expected["flow"], rtol=FLOW_TOLERANCE, atol=1e-9, err_msg=case["name"]
-            )
+            check_curve(curve, expected["flow"], flow_by, case["name"])
             ours = (peak_indices(curve, settings) / 8.0).tolist()
             assert ours == expected["peaks"], (case["name"], name)
 
@@ -188,14 +209,12 @@ def clips_at_8() -> list[dict[str, Any]]:
     return there
 
 
-def test_detections_of_short_clips() -> None:
+def test_detections_of_short_clips(flow_by: str) -> None:
     folder = golden("metrics/avalign/clips8")
     with_sound = 0
     for clip in clips_at_8():
         curve = raw_curve(rgb_frames(folder / f"{clip['clip']}.mp4"))
-        np.testing.assert_allclose(
-            curve, clip["flow"], rtol=FLOW_TOLERANCE, atol=1e-9, err_msg=clip["clip"]
-        )
+        check_curve(curve, clip["flow"], flow_by, clip["clip"])
         assert len(curve) == clip["n_frames"]
         check_peaks(clip, curve)
         sound = folder / f"{clip['clip']}.wav"
@@ -339,9 +358,7 @@ def test_motion_of_whole_clips() -> None:
     for (clip, _), steps in zip(clips, measured, strict=True):
         assert len(steps) >= min(8, clip["n_frames"] - 1), clip["clip"]
         expected = [clip["flow"][i] for i in steps]
-        np.testing.assert_allclose(
-            list(steps.values()), expected, rtol=FLOW_TOLERANCE, atol=1e-9, err_msg=clip["clip"]
-        )
+        check_curve(np.array(list(steps.values())), expected, "numba", clip["clip"])
 
 
 def test_peaks_of_whole_clips() -> None:
