@@ -48,11 +48,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from svbench.compute import CPU, Machine, inference
+from svbench.compute import CPU, Machine
 from svbench.errors import ConfigError, ScoreError
 from svbench.files.weights.loading import WeightFile, load_checked
 from svbench.metrics.frechet import Frechet
 from svbench.metrics.networks import vggish
+from svbench.metrics.networks.batches import Forward
 from svbench.metrics.networks.loading import Once, digest
 from svbench.types import Clip, Values, View
 
@@ -133,10 +134,14 @@ class VGGishEmbeddings:
     machine: Machine = CPU
     width: float = 1.0
     view: View = "conformed"
-    _network: Once[_Network] = field(init=False, repr=False, compare=False)
+    _forward: Forward = field(init=False, repr=False, compare=False)
+    _process: Once[_Process] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_network", Once(partial(_made, self)))
+        make = partial(_loaded, self.weights, self.width, self.machine)
+        forward = Forward("VGGish", make, self.machine, vggish.BATCH)
+        object.__setattr__(self, "_forward", forward)
+        object.__setattr__(self, "_process", Once(partial(_post_processing, self.pca)))
 
     @property
     def key(self) -> str:
@@ -160,23 +165,22 @@ class VGGishEmbeddings:
 
     def _rows(self, clip: Clip) -> NDArray[np.float32]:
         mel = torch.from_numpy(examples(clip.audio, clip.spec.sample_rate, self.protocol))
-        mel = mel.to(self.machine.place, self.machine.torch_dtype)
-        with self._network.use() as (network, process), inference(self.machine):
-            found = [network(some) for some in torch.split(mel, self.machine.batch or len(mel))]
-            rows = torch.cat(found).float().cpu().numpy()
+        rows: NDArray[np.float32] = torch.stack(self._forward(mel)).numpy()
+        process = self._process.get()
         return rows if process is None else process(rows)
 
 
-_Network = tuple[vggish.VGGish, vggish.PostProcessing | None]
+_Process = vggish.PostProcessing | None
 
 
-def _made(extractor: VGGishEmbeddings) -> _Network:
-    """Load the network, and the post-processing if there is one."""
-    weights, machine = extractor.weights, extractor.machine
-    state = load_checked(weights)
-    network = vggish.load(state, weights.path, width=extractor.width, machine=machine)
-    process = vggish.read_post_processing(extractor.pca.path) if extractor.pca else None
-    return network, process
+def _loaded(weights: WeightFile, width: float, machine: Machine) -> vggish.VGGish:
+    """Load the network, if its file is still the one that was checked."""
+    return vggish.load(load_checked(weights), weights.path, width=width, machine=machine)
+
+
+def _post_processing(pca: WeightFile | None) -> _Process:
+    """Load the post-processing, if there is one."""
+    return vggish.read_post_processing(pca.path) if pca else None
 
 
 def fad(
