@@ -58,7 +58,7 @@ from svbench.metrics.networks.loading import Once, digest
 from svbench.types import Clip, Values, View
 
 # Part of the cache key: raise it whenever the code computes other numbers for equal settings.
-CODE_VERSION: Final = 1
+CODE_VERSION: Final = 2
 
 RESAMPLER: Final = "HQ"  # of soxr, as in librosa and `svbench.files.media`
 
@@ -139,7 +139,7 @@ class VGGishEmbeddings:
 
     def __post_init__(self) -> None:
         make = partial(_loaded, self.weights, self.width, self.machine)
-        forward = Forward("VGGish", make, self.machine, vggish.BATCH)
+        forward = Forward("VGGish", make, self.machine, vggish.BATCH, padded=True)
         object.__setattr__(self, "_forward", forward)
         object.__setattr__(self, "_process", Once(partial(_post_processing, self.pca)))
 
@@ -161,11 +161,14 @@ class VGGishEmbeddings:
     def __call__(self, clips: Sequence[Clip], captions: Sequence[str]) -> list[Values]:
         """Extract one block of rows per clip, shape (k, 128); captions are not used."""
         del captions
-        return [self._rows(clip) for clip in clips]
+        sounds = [examples(clip.audio, clip.spec.sample_rate, self.protocol) for clip in clips]
+        if not sounds:
+            return []
+        rows = torch.stack(self._forward(torch.from_numpy(np.concatenate(sounds)))).numpy()
+        ends = np.cumsum([len(sound) for sound in sounds])[:-1]
+        return [self._processed(block) for block in np.split(rows, ends)]
 
-    def _rows(self, clip: Clip) -> NDArray[np.float32]:
-        mel = torch.from_numpy(examples(clip.audio, clip.spec.sample_rate, self.protocol))
-        rows: NDArray[np.float32] = torch.stack(self._forward(mel)).numpy()
+    def _processed(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         process = self._process.get()
         return rows if process is None else process(rows)
 

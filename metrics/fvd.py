@@ -99,7 +99,7 @@ from svbench.metrics.networks.loading import digest
 from svbench.types import Clip, Features, Judgement, Values, View
 
 # Part of the cache key: raise it whenever the code computes other numbers for equal settings.
-CODE_VERSION: Final = 1
+CODE_VERSION: Final = 2
 
 VIDEOGPT: Final = "i3d-pretrained-400"
 SCRIPTED: Final = "i3d-torchscript"  # weights with their own code (TorchScript)
