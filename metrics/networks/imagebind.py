@@ -59,7 +59,7 @@ Modality = Literal["vision", "text", "audio"]
 MODALITIES: Final[tuple[Modality, ...]] = get_args(Modality)
 UNUSED: Final = ("depth", "thermal", "imu")  # modalities of the checkpoint that are not used
 
-BATCH: Final = BatchSize(cpu=5, gpu=5)  # inputs: the crops of a square clip
+BATCH: Final = BatchSize(cpu=5, gpu=5)  # inputs: the crops of a square clip, one clip at a time
 CHANNELS: Final = 3
 UNUSED_PATCH: Final = 16  # px, of depth and thermal images of 224 px
 UNUSED_TOKENS: Final = (224 // UNUSED_PATCH) ** 2 + 1

@@ -54,7 +54,7 @@ OFFSET: Final = 0.01  # keeps the logarithm of silence finite
 FRAMES: Final = 96  # per example, 0.96 s
 LEAST_SAMPLES: Final = WINDOW + (FRAMES - 1) * HOP  # of one example
 EMBEDDING: Final = 128
-BATCH: Final = BatchSize(cpu=8, gpu=8)  # examples; by fours, each takes 1.2 times as long
+BATCH: Final = BatchSize(cpu=8, gpu=16)  # examples; by fours, each takes 1.2 times as long
 
 _ROUND: Final = 4  # channels are a multiple of this at any width
 _CHANNELS: Final = ((64,), (128,), (256, 256), (512, 512))  # a pool follows each group
