@@ -48,16 +48,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from svbench.compute import CPU, Machine, inference
+from svbench.compute import CPU, Machine
 from svbench.errors import ConfigError, ScoreError
 from svbench.files.weights.loading import WeightFile, load_checked
 from svbench.metrics.frechet import Frechet
 from svbench.metrics.networks import vggish
+from svbench.metrics.networks.batches import Forward
 from svbench.metrics.networks.loading import Once, digest
 from svbench.types import Clip, Values, View
 
 # Part of the cache key: raise it whenever the code computes other numbers for equal settings.
-CODE_VERSION: Final = 1
+CODE_VERSION: Final = 2
 
 RESAMPLER: Final = "HQ"  # of soxr, as in librosa and `svbench.files.media`
 
@@ -133,10 +134,14 @@ class VGGishEmbeddings:
     machine: Machine = CPU
     width: float = 1.0
     view: View = "conformed"
-    _network: Once[_Network] = field(init=False, repr=False, compare=False)
+    _forward: Forward = field(init=False, repr=False, compare=False)
+    _process: Once[_Process] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_network", Once(partial(_made, self)))
+        make = partial(_loaded, self.weights, self.width, self.machine)
+        forward = Forward("VGGish", make, self.machine, vggish.BATCH, padded=True)
+        object.__setattr__(self, "_forward", forward)
+        object.__setattr__(self, "_process", Once(partial(_post_processing, self.pca)))
 
     @property
     def key(self) -> str:
@@ -156,27 +161,29 @@ class VGGishEmbeddings:
     def __call__(self, clips: Sequence[Clip], captions: Sequence[str]) -> list[Values]:
         """Extract one block of rows per clip, shape (k, 128); captions are not used."""
         del captions
-        return [self._rows(clip) for clip in clips]
+        sounds = [examples(clip.audio, clip.spec.sample_rate, self.protocol) for clip in clips]
+        if not sounds:
+            return []
+        rows = torch.stack(self._forward(torch.from_numpy(np.concatenate(sounds)))).numpy()
+        ends = np.cumsum([len(sound) for sound in sounds])[:-1]
+        return [self._processed(block) for block in np.split(rows, ends)]
 
-    def _rows(self, clip: Clip) -> NDArray[np.float32]:
-        mel = torch.from_numpy(examples(clip.audio, clip.spec.sample_rate, self.protocol))
-        mel = mel.to(self.machine.place, self.machine.torch_dtype)
-        with self._network.use() as (network, process), inference(self.machine):
-            found = [network(some) for some in torch.split(mel, self.machine.batch or len(mel))]
-            rows = torch.cat(found).float().cpu().numpy()
+    def _processed(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        process = self._process.get()
         return rows if process is None else process(rows)
 
 
-_Network = tuple[vggish.VGGish, vggish.PostProcessing | None]
+_Process = vggish.PostProcessing | None
 
 
-def _made(extractor: VGGishEmbeddings) -> _Network:
-    """Load the network, and the post-processing if there is one."""
-    weights, machine = extractor.weights, extractor.machine
-    state = load_checked(weights)
-    network = vggish.load(state, weights.path, width=extractor.width, machine=machine)
-    process = vggish.read_post_processing(extractor.pca.path) if extractor.pca else None
-    return network, process
+def _loaded(weights: WeightFile, width: float, machine: Machine) -> vggish.VGGish:
+    """Load the network, if its file is still the one that was checked."""
+    return vggish.load(load_checked(weights), weights.path, width=width, machine=machine)
+
+
+def _post_processing(pca: WeightFile | None) -> _Process:
+    """Load the post-processing, if there is one."""
+    return vggish.read_post_processing(pca.path) if pca else None
 
 
 def fad(

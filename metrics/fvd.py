@@ -81,12 +81,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from svbench.compute import CPU, Machine, inference
+from svbench.compute import CPU, Machine
 from svbench.errors import ConfigError, ScoreError
 from svbench.files.weights.loading import WeightFile, check_is, load_checked, load_script
 from svbench.files.weights.published import PUBLISHED
 from svbench.metrics.frechet import Frechet
 from svbench.metrics.networks import i3d
+from svbench.metrics.networks.batches import Forward
 from svbench.metrics.networks.i3d_inputs import (
     Resize,
     Windows,
@@ -94,11 +95,11 @@ from svbench.metrics.networks.i3d_inputs import (
     network_input,
     window_starts,
 )
-from svbench.metrics.networks.loading import Once, digest, in_full_batches
+from svbench.metrics.networks.loading import digest
 from svbench.types import Clip, Features, Judgement, Values, View
 
 # Part of the cache key: raise it whenever the code computes other numbers for equal settings.
-CODE_VERSION: Final = 1
+CODE_VERSION: Final = 2
 
 VIDEOGPT: Final = "i3d-pretrained-400"
 SCRIPTED: Final = "i3d-torchscript"  # weights with their own code (TorchScript)
@@ -108,7 +109,6 @@ STYLEGAN_V_SPREAD: Final = (
     "StyleGAN-V's script draws real windows without a seed: on one set of N = 10 its value was "
     "51.7 ± 11.7 over repeated calls (as reported, not measured here)"
 )
-BATCH: Final = 4  # windows at a time: alone, each takes 1.4 times as long
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,7 @@ class I3DLogits:
     size: int = i3d.SIZE  # px, side of resized frames
     seed: int = 0  # of drawn windows
     view: View = "conformed"
-    _network: Once[Network] = field(init=False, repr=False, compare=False)
+    _forward: Forward = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         dtype = self.machine.dtype
@@ -178,7 +178,8 @@ class I3DLogits:
                 "holds its own numbers"
             )
         check_is(self.weights, self.protocol.weights, f"FVD ({self.protocol.name})")
-        object.__setattr__(self, "_network", Once(partial(_made, self)))
+        forward = Forward("I3D", partial(_made, self), self.machine, i3d.BATCH, padded=True)
+        object.__setattr__(self, "_forward", forward)
 
     @property
     def key(self) -> str:
@@ -208,9 +209,7 @@ class I3DLogits:
         starts = [self._starts(clip) for clip in clips]
         # a window that both sides of a protocol share is computed once
         windows = [(n, start) for n, mine in enumerate(starts) for start in sorted(set(mine))]
-        with self._network.use() as network, inference(self.machine):
-            inputs = (self._input(clips[n], start) for n, start in windows)
-            logits = in_full_batches(network, inputs, self.machine.batch or BATCH)
+        logits = self._forward(self._input(clips[n], start) for n, start in windows)
         rows = dict(zip(windows, (row.numpy() for row in logits), strict=True))
         return [np.stack([rows[n, start] for start in mine]) for n, mine in enumerate(starts)]
 
@@ -248,19 +247,18 @@ def _made(extractor: I3DLogits) -> Network:
 
 def _scripted(extractor: I3DLogits) -> Network:
     """Return the network of tf.hub, called as StyleGAN-V calls it."""
-    place = extractor.machine.place
-    script = load_script(extractor.weights).to(place)
+    script = load_script(extractor.weights).to(extractor.machine.place)
     itself = extractor.protocol.resize == "stretch"
 
     def logits(windows: Tensor) -> Tensor:
-        found = script(windows.to(place), rescale=itself, resize=itself, return_features=True)
+        found = script(windows, rescale=itself, resize=itself, return_features=True)
         if not torch.is_tensor(found) or found.shape != (len(windows), extractor.classes):
             shape = tuple(found.shape) if torch.is_tensor(found) else type(found).__name__
             raise ScoreError(
                 f"{extractor.weights.path}: its network returned {shape}, "
                 f"expected {(len(windows), extractor.classes)}: logits of Kinetics-400"
             )
-        return found.float().cpu()
+        return found
 
     return logits
 
@@ -275,12 +273,11 @@ def _plain(extractor: I3DLogits) -> Network:
         eps=extractor.protocol.eps,
     )
     # Batch norm is folded in float32, whatever the dtype.
-    place, dtype = extractor.machine.place, extractor.machine.torch_dtype
-    network = i3d.prepared(exact).to(place, dtype)
+    network = i3d.prepared(exact).to(extractor.machine.place, extractor.machine.torch_dtype)
 
     def logits(windows: Tensor) -> Tensor:
-        found: Tensor = network(windows.to(place, dtype))
-        return found.float().mean(2).cpu()
+        found: Tensor = network(windows)
+        return found.float().mean(2)
 
     return logits
 

@@ -46,13 +46,16 @@ from typing import Any, Final, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from svbench.compute import CPU, Machine, inference
+from svbench.compute import CPU, Machine
 from svbench.errors import ConfigError, DataError, ScoreError
 from svbench.files.text import REASON, read_object, shown
 from svbench.files.weights.loading import WeightFile, load_checked
 from svbench.intervals import METHOD, Interval
+from svbench.metrics.networks.batches import Forward
 from svbench.metrics.networks.imagebind import (
+    BATCH,
     HUGE,
     MODALITIES,
     ImageBind,
@@ -62,7 +65,7 @@ from svbench.metrics.networks.imagebind import (
 )
 from svbench.metrics.networks.imagebind_inputs import InputProtocol, spectrograms, video_crops
 from svbench.metrics.networks.imagebind_text import Tokenizer, WordTokenizer
-from svbench.metrics.networks.loading import Once, digest
+from svbench.metrics.networks.loading import digest
 from svbench.metrics.per_clip import mean_of_clips, rows_by_clip
 from svbench.types import Better, Clip, ClipScore, Features, Judgement, Values, View
 
@@ -71,7 +74,6 @@ IBKind = Literal["ib-av", "ib-ta", "ib-tv"]
 # Part of the cache key: raise it whenever the code computes other numbers for equal settings.
 CODE_VERSION: Final = 1
 EPSILON: Final = 1e-6  # least norm that divides; as in the paper's script
-CHUNK: Final = 5  # inputs in one pass: those of a square clip, 0.1 GB for the largest network
 BOUNDS: Final[Interval] = (-1.0, 1.0)  # of a cosine
 SHOWN: Final = 5  # clips that an error names
 
@@ -104,7 +106,7 @@ class ImageBindEmbeddings:
     config: ImageBindConfig = HUGE
     machine: Machine = CPU
     view: View = "conformed"
-    _network: Once[ImageBind] = field(init=False, repr=False, compare=False)
+    _forward: Forward = field(init=False, repr=False, compare=False)
     _captions: dict[str, NDArray[np.float32]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -112,7 +114,7 @@ class ImageBindEmbeddings:
     def __post_init__(self) -> None:
         used = tuple(m for m in MODALITIES if m != "text" or self.tokenizer)
         make = partial(_loaded, self.weights, self.config, used, self.machine)
-        object.__setattr__(self, "_network", Once(make))
+        object.__setattr__(self, "_forward", Forward("ImageBind", make, self.machine, BATCH))
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -170,19 +172,10 @@ class ImageBindEmbeddings:
             self._captions[caption] = self._embed("text", tokens)[0]
         return self._captions[caption]
 
-    def _embed(self, modality: Modality, inputs: torch.Tensor) -> NDArray[np.float32]:
-        """Run the network, a few inputs at a time: (N, ...) -> (N, D)."""
-        with self._network.use() as network, inference(self.machine):
-            found = [
-                network(modality, self._moved(some)).cpu().numpy()
-                for some in torch.split(inputs, self.machine.batch or CHUNK)
-            ]
-        return np.concatenate(found)
-
-    def _moved(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Move inputs to device and dtype; token ids stay integers."""
-        dtype = self.machine.torch_dtype if inputs.is_floating_point() else inputs.dtype
-        return inputs.to(self.machine.place, dtype)
+    def _embed(self, modality: Modality, inputs: Tensor) -> NDArray[np.float32]:
+        """Run the network on the inputs of one clip: (N, ...) -> (N, D)."""
+        rows: NDArray[np.float32] = torch.stack(self._forward(inputs, modality)).numpy()
+        return rows
 
 
 def _loaded(

@@ -150,6 +150,8 @@ class RunConfig(Config):
     dtype: Dtype = "float32"  # of the U-Nets
     scoring_dtype: Dtype = "float32"  # of the networks of metrics
     batch: Annotated[int, _limited("batch")] | None = None  # None: 1, or the miniature's
+    # Inputs in a forward pass of a network of metrics; None: as many as suit network and device.
+    scoring_batch: Annotated[int, _limited("scoring_batch")] | None = None
     compile: bool = False
 
     @field_validator("systems", "metrics", "weights")
@@ -161,7 +163,7 @@ class RunConfig(Config):
     @property
     def scoring(self) -> Machine:
         """Return where and how the networks of metrics compute."""
-        return Machine(self.device, self.scoring_dtype)
+        return Machine(self.device, self.scoring_dtype, batch=self.scoring_batch)
 
     @field_validator("gamma")
     @classmethod
@@ -186,11 +188,12 @@ class ScoreConfig(Config):
     sample_rate: Annotated[int, _limited("sample_rate")] = 16000
     pad: bool = False
     dtype: Dtype = "float32"  # of the networks of metrics
+    batch: Annotated[int, _limited("batch")] | None = None  # as scoring_batch of `run`
 
     @property
     def scoring(self) -> Machine:
         """Return where and how the networks of metrics compute."""
-        return Machine(self.device, self.dtype)
+        return Machine(self.device, self.dtype, batch=self.batch)
 
     @field_validator("metrics")
     @classmethod

@@ -67,6 +67,7 @@ RANGES: Final[Mapping[str, Range]] = {
     "gammas": Range(0.01, 100.0),
     "guidance": Range(1.0, 1000.0),
     "batch": Range(1, 65_536),
+    "scoring_batch": Range(1, 65_536),
     "workers": Range(1, 4096),
     "threads": Range(1, 4096),
     "clips": Range(2, 1_000_000),

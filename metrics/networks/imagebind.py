@@ -41,6 +41,7 @@ from torch import Tensor, nn
 
 from svbench.compute import CPU, Machine, check_weights, load_weights
 from svbench.errors import ConfigError
+from svbench.metrics.networks.batches import BatchSize
 from svbench.metrics.networks.imagebind_parts import (
     EPSILON,
     PatchStem,
@@ -58,6 +59,7 @@ Modality = Literal["vision", "text", "audio"]
 MODALITIES: Final[tuple[Modality, ...]] = get_args(Modality)
 UNUSED: Final = ("depth", "thermal", "imu")  # modalities of the checkpoint that are not used
 
+BATCH: Final = BatchSize(cpu=5, gpu=5)  # inputs: the crops of a square clip, one clip at a time
 CHANNELS: Final = 3
 UNUSED_PATCH: Final = 16  # px, of depth and thermal images of 224 px
 UNUSED_TOKENS: Final = (224 // UNUSED_PATCH) ** 2 + 1

@@ -41,6 +41,7 @@ class SamplingKeywords(JudgingKeywords, total=False):
     dtype: str  # of the U-Nets: "float32", "bfloat16" or "float16"
     scoring_dtype: str  # of the networks of metrics
     batch: int | None  # clips sampled together
+    scoring_batch: int | None  # inputs in a forward pass of a network of metrics; None: its usual
     compile: bool
 
 
@@ -60,4 +61,5 @@ class ScoreKeywords(JudgingKeywords, total=False):
     size: tuple[int, int]  # height, width in pixels
     sample_rate: int
     dtype: str  # of the networks of metrics: "float32", "bfloat16" or "float16"
+    batch: int | None  # inputs in a forward pass of a network of metrics; None: its usual
     pad: bool  # fill up clips that are too short

@@ -40,11 +40,13 @@ def check_effects(config: RunConfig, reads: Mapping[str, Sequence[str]]) -> None
             )
 
 
-def check_scoring(machine: Machine, columns: Sequence[Metric | Unavailable], setting: str) -> None:
-    """Refuse a device that is not there, and a precision that no network of a metric computes in.
+def check_scoring(
+    machine: Machine, columns: Sequence[Metric | Unavailable], prefix: str = ""
+) -> None:
+    """Refuse a device that is not there, and what no network of a metric computes with.
 
-    `setting` is what the precision is called. A column that is not available may be one of a
-    network, so it is no reason to refuse.
+    That are a precision and a size of batches, whose settings begin with `prefix`. A column that is
+    not available may be one of a network, so it is no reason to refuse.
     """
     if machine.device != "auto":
         _ = machine.place
@@ -52,10 +54,13 @@ def check_scoring(machine: Machine, columns: Sequence[Metric | Unavailable], set
         isinstance(column, Unavailable) or hasattr(column.extractor, "machine")
         for column in columns
     )
-    if machine.dtype != "float32" and not any(networks):
+    given = {"dtype": machine.dtype, "batch": machine.batch}
+    changed = [name for name, value in given.items() if value not in ("float32", None)]
+    if changed and not any(networks):
         raise ConfigError(
-            f"{flag(setting)}: found {machine.dtype}, expected it only beside a metric that "
-            f"runs a network; the columns are {', '.join(column.name for column in columns)}"
+            f"{flag(prefix + changed[0])}: found {given[changed[0]]}, expected it only beside a "
+            "metric that runs a network; the columns are "
+            f"{', '.join(column.name for column in columns)}"
         )
 
 

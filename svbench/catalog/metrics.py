@@ -54,7 +54,7 @@ class MetricSettings:
     imagebind_weights : str
         folder of the small ImageBind, in that of `svbench.metrics.miniature`
     machine : Machine
-        device and dtype of their networks
+        device and dtype of their networks, and inputs in a forward pass
     """
 
     seed: int = 0

@@ -25,6 +25,7 @@ from svbench.catalog.metrics import (
 )
 from svbench.catalog.registry import Registry
 from svbench.catalog.systems import SYSTEMS, build_systems
+from svbench.compute import Machine
 from svbench.config import Config, RunConfig, ScoreConfig
 from svbench.datasets.scored import load_scored
 from svbench.walk.plan import Data, Plan, RunSettings, metrics_of
@@ -50,7 +51,7 @@ def plan_run(config: RunConfig, out: Path) -> Plan:
         machine=config.scoring,
     )
     columns = build_metrics(names, settings, strict=config.strict, plugins=config.plugins)
-    check_scoring(config.scoring, columns, "scoring_dtype")
+    check_scoring(config.scoring, columns, "scoring_")
     systems = build_systems(config)
     compared = any(metric.needs_reference for metric in metrics_of(columns))
     plugins = _origins(config, names, config.systems, [config.dataset])
@@ -63,7 +64,7 @@ def plan_run(config: RunConfig, out: Path) -> Plan:
             spec=replace(data.spec, frame_choice=config.frame_choice, channels=config.channels),
             real=data.examples,
             reference=data.reference,
-            notes=(*data.notes, *_notes(plugins)),
+            notes=(*data.notes, *_notes(config.scoring, plugins)),
         )
 
     found = read() if config.scale != "mini" else None
@@ -103,7 +104,7 @@ def plan_score(config: ScoreConfig, out: Path | None = None) -> Plan:
         more = build(DEFAULT_METRICS["score with captions"])
         captioned, reasons = usual_of_captions(more, found, config.strict)
         columns, notes = (*columns, *captioned), (*notes, *reasons)
-    check_scoring(config.scoring, columns, "dtype")
+    check_scoring(config.scoring, columns)
     name = config.reference.resolve().name
     data = Data(
         title=f"Clips against {name}",
@@ -114,7 +115,7 @@ def plan_score(config: ScoreConfig, out: Path | None = None) -> Plan:
             f"every clip brought to {config.spec}, from its start",
             *notes,
             NOTE,
-            *_notes(plugins),
+            *_notes(config.scoring, plugins),
         ),
     )
     return Plan(
@@ -151,9 +152,15 @@ def _origins(
     return {name: " and ".join(of) for name, of in origins.items()}
 
 
-def _notes(plugins: Mapping[str, str]) -> tuple[str, ...]:
-    named = ", ".join(f"{name} of {origin}" for name, origin in plugins.items())
-    return (f"plug-ins: {named}",) if named else ()
+def _notes(scoring: Machine, plugins: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what a reader must know of the whole table: a rough precision, plug-ins."""
+    notes = []
+    if scoring.dtype != "float32":
+        notes.append(f"the networks of metrics computed in {scoring.dtype}, not in float32")
+    if plugins:
+        named = ", ".join(f"{name} of {origin}" for name, origin in plugins.items())
+        notes.append(f"plug-ins: {named}")
+    return tuple(notes)
 
 
 def settings_of(config: Config) -> RunSettings:

@@ -112,7 +112,9 @@ def _usage(error: Any) -> str:
     if context is not None and text == context.get_help():  # there were no words at all
         typer.echo(text)
         return ""
-    line = re.sub(r"^Invalid value for '?([^':]+)'?: ", r"\1: ", " ".join(text.split()))
+    line = re.sub(
+        r"^Invalid value for '?([^':]+)'?( / '[^':]+')*: ", r"\1: ", " ".join(text.split())
+    )
     return f"{line} (see {context.command_path if context else 'svbench'} --help)" if line else ""
 
 

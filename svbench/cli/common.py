@@ -66,6 +66,9 @@ ScoringDtype = Annotated[str, typer.Option(help=_OF_METRICS)]
 # Where no other network computes, the plain name is theirs too.
 OnlyDtype = Annotated[str, typer.Option("--dtype", "--scoring-dtype", help=_OF_METRICS)]
 Batch = Annotated[int | None, number("batch", "Clips that are sampled together.")]
+_AT_ONCE = "Inputs of a network of metrics at a time; default: what suits network and device."
+ScoringBatch = Annotated[int | None, number("scoring_batch", _AT_ONCE)]
+OnlyBatch = Annotated[int | None, number("batch", _AT_ONCE, flags=("--batch", "--scoring-batch"))]
 Compile = Annotated[bool, typer.Option(help="Compile the U-Nets by block.")]
 Plugin = Annotated[
     list[str] | None,
@@ -149,6 +152,7 @@ class SamplingOptions(JudgingOptions, DataOptions):
     dtype: Dtype = "float32"
     scoring_dtype: ScoringDtype = "float32"
     batch: Batch = None
+    scoring_batch: ScoringBatch = None
     compile: Compile = False
 
     def sampling(self) -> SamplingKeywords:
@@ -170,6 +174,7 @@ class SamplingOptions(JudgingOptions, DataOptions):
             dtype=self.dtype,
             scoring_dtype=self.scoring_dtype,
             batch=self.batch,
+            scoring_batch=self.scoring_batch,
             compile=self.compile,
         )
 

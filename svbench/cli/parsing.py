@@ -6,7 +6,7 @@ values that are none of its words as they are: they are defaults.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,11 +29,17 @@ def path_argument(about: str) -> Any:
     return typer.Argument(help=about, parser=read_path)
 
 
-def number(setting: str, about: str, allowed: Range | None = None) -> Any:
-    """Return an option that takes a number in the range of its setting, which its help names."""
+def number(
+    setting: str, about: str, allowed: Range | None = None, *, flags: Sequence[str] = ()
+) -> Any:
+    """Return an option that takes a number in the range of its setting, which its help names.
+
+    `flags` are given where it is called by others than its name.
+    """
     bounds = RANGES[setting] if allowed is None else allowed
     low, high = (str(n) if bounds.whole else f"{n:g}" for n in (bounds.low, bounds.high))
     return typer.Option(
+        *flags,
         help=f"{about} [{'above ' if bounds.above else ''}{low} to {SHORT.get(high, high)}]",
         parser=lambda text: read_number(str(text), bounds),
         metavar="INT" if bounds.whole else "FLOAT",

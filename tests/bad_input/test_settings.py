@@ -124,6 +124,14 @@ BAD_SETTINGS = {
     f"{RUN} --metrics synchrony --scoring-dtype bfloat16": (
         "--scoring-dtype: found bfloat16, expected it only beside a metric that runs a network"
     ),
+    f"{SCORE} --batch 0": "--batch: found '0', expected a whole number, 1 to 65536",
+    f"{RUN} --scoring-batch x": "--scoring-batch: found 'x', expected a whole number, 1 to 65536",
+    f"{SCORE} --metrics synchrony --batch 2": (
+        "--batch: found 2, expected it only beside a metric that runs a network"
+    ),
+    f"{SWEEP} --metrics synchrony --scoring-batch 2": (
+        "--scoring-batch: found 2, expected it only beside a metric that runs a network"
+    ),
     f"{TRAIN} --mixer sum": "--mixer: found 'sum', expected one of cmc-pe",
     f"{TRAIN} --precision fp8": "--precision: found 'fp8', expected one of no, bf16, fp16",
     # --- paths: empty, or of the wrong kind

@@ -127,6 +127,25 @@ def test_the_key_names_all_that_decides(weights: WeightFile) -> None:
     assert replace(one, weights=replace(weights, path=Path("elsewhere"))).key == one.key
 
 
+def test_bfloat16_answers_roughly_alike(weights: WeightFile) -> None:
+    one = VGGishEmbeddings(weights, PROTOCOLS["torchvggish"], width=WIDTH)
+    clips = [clip(i) for i in range(4)]
+    exact = np.concatenate(one(clips, [""] * 4))
+    rough = np.concatenate(replace(one, machine=Machine("cpu", "bfloat16"))(clips, [""] * 4))
+    assert rough.dtype == np.float32
+    assert 0 < np.abs(rough - exact).max() < 0.1 * exact.std()
+
+
+def test_sounds_of_unequal_length_keep_their_rows_apart(weights: WeightFile) -> None:
+    extractor = VGGishEmbeddings(weights, PROTOCOLS["torchvggish"], width=WIDTH)
+    clips = [clip(i, spec=replace(SPEC, frames=frames)) for i, frames in enumerate((8, 64, 24))]
+    together = extractor(clips, [""] * 3)
+    assert [len(block) for block in together] == [1, 8, 3]
+    for block, one in zip(together, clips, strict=True):
+        np.testing.assert_array_equal(block, extractor([one], [""])[0])
+    assert extractor([], []) == []
+
+
 def test_post_processed_embeddings_are_bytes(weights: WeightFile, tmp_path: Path) -> None:
     rng = torch.Generator().manual_seed(0)
     arrays = {

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from svbench.compute import Machine
 from svbench.errors import ConfigError, ScoreError
@@ -167,6 +168,29 @@ def test_bfloat16_answers_roughly_alike(weights: WeightFile) -> None:
     rough = np.concatenate(replace(one, machine=Machine("cpu", "bfloat16"))(clips, [""] * 4))
     assert rough.dtype == np.float32
     assert np.abs(rough - exact).max() < 0.1 * exact.std()
+
+
+def test_memory_that_is_short_gives_the_features_of_smaller_batches(
+    weights: WeightFile, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, one = metric_of("stylegan-v-16f", weights)
+    clips = [clip(i) for i in range(3)]
+    alone = replace(one, machine=Machine("cpu", batch=1))
+    expected = alone(clips, [""] * 3)
+    forward = I3D.forward
+
+    def cramped(network: I3D, x: torch.Tensor) -> torch.Tensor:
+        if len(x) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return forward(network, x)
+
+    monkeypatch.setattr(I3D, "forward", cramped)
+    _, halved = metric_of("stylegan-v-16f", weights)
+    for a, b in zip(halved(clips, [""] * 3), expected, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert caplog.messages == [
+        "I3D: out of memory on cpu; going on with batches of 1, which round otherwise"
+    ]
 
 
 def test_unknown_names_are_refused(weights: WeightFile) -> None:

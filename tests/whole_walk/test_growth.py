@@ -162,6 +162,7 @@ FIXED: dict[str, Changed] = {
     "channels": {"channels": "first"},
     "device": {"device": "mps"},  # "cpu" may be what "auto" is
     "scoring_dtype": {"scoring_dtype": "bfloat16"},
+    "scoring_batch": {"scoring_batch": 2},
 }
 
 
@@ -226,6 +227,21 @@ def test_a_run_of_an_older_version_names_what_was_sampled_otherwise(
     with pytest.raises(ConfigError, match=r"it holds another run \(steps was None, is 4\)"):
         go(tmp_path / "run", plan(twenty[:4]), config(steps=4))
     go(tmp_path / "run", plan(twenty[:6]), config(6))
+
+
+def test_a_folder_of_the_version_before_a_setting_came_goes_on_by_its_default(
+    tmp_path: Path, twenty: tuple[Example, ...]
+) -> None:
+    go(tmp_path / "run", plan(twenty[:4]))
+    file = tmp_path / "run/run.json"
+    record = json.loads(file.read_text())
+    del record["config"]["scoring_batch"]
+    file.write_text(json.dumps(record))
+    with pytest.raises(ConfigError, match="scoring_batch was None, is 2"):
+        go(tmp_path / "run", plan(twenty[:4]), config(scoring_batch=2))
+    toy, levels = Toy(), Levels()
+    go(tmp_path / "run", plan(twenty[:4], systems=[toy], metrics=[grey(levels)]))
+    assert (toy.made, levels.batches) == ([], [])
 
 
 # --- score, and the shared cache -----------------------------------------------------------------

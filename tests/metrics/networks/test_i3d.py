@@ -20,7 +20,7 @@ from torch import Tensor
 
 from svbench.errors import DataError, ScoreError
 from svbench.files.weights.loading import load_state
-from svbench.metrics.networks.i3d import I3D, load, prepared, same_padding
+from svbench.metrics.networks.i3d import I3D, ThreePool, load, prepared, same_padding
 from tests.factories.seeded_networks import SEEDS, seeded_i3d
 from tests.goldens.places import golden
 
@@ -179,6 +179,17 @@ def test_prepared_leaves_the_network_as_it_was() -> None:
     state = narrow_state()
     for name, tensor in network.state_dict().items():
         assert torch.equal(tensor, state[name]), name
+
+
+@given(st.integers(0, 2**31), st.tuples(*[st.integers(1, 5)] * 3))
+def test_a_pool_along_one_axis_after_the_other_is_the_same_pool(
+    seed: int, size: tuple[int, int, int]
+) -> None:
+    random = torch.Generator().manual_seed(seed)
+    x = torch.randn(2, 3, *size, generator=random)
+    for form in (torch.contiguous_format, torch.channels_last_3d):
+        found = ThreePool()(x.to(memory_format=form))
+        assert torch.equal(found, torch.nn.functional.max_pool3d(x, 3, 1, 1))
 
 
 def test_too_few_frames_are_refused() -> None:

@@ -1,4 +1,4 @@
-"""`--device`, `--dtype` and `--scoring-dtype` reach every network."""
+"""`--device`, dtypes and sizes of batches reach every network, of systems as of metrics."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def machines(plan: Plan) -> list[Machine]:
 
 
 @pytest.mark.parametrize("command", [RUN, SWEEP])
-def test_sampling_and_scoring_share_a_device_and_have_a_dtype_each(
+def test_sampling_and_scoring_share_a_device_and_have_dtype_and_batch_each(
     command: tuple[object, ...],
     svbench: Command,
     planned: list[Plan],
@@ -76,9 +76,10 @@ def test_sampling_and_scoring_share_a_device_and_have_a_dtype_each(
     tmp_path: Path,
 ) -> None:
     more = ("--metrics", ",".join(NETWORKS), "--device", "cpu", "--batch", 3)
-    dtypes = ("--dtype", "float16", "--scoring-dtype", "bfloat16")
+    dtypes = ("--dtype", "float16", "--scoring-dtype", "bfloat16", "--scoring-batch", 2)
     assert svbench(*command, *more, *dtypes, "--out", tmp_path / "run").code == 75
-    assert machines(planned[0]) == [Machine("cpu", "bfloat16")] * len(NETWORKS)
+    assert machines(planned[0]) == [Machine("cpu", "bfloat16", batch=2)] * len(NETWORKS)
+    assert any("bfloat16" in note for note in planned[0].read().notes)
     assert set(sampling) == {Machine("cpu", "float16", batch=3)}
 
 
@@ -96,14 +97,15 @@ def test_float32_is_what_scores_are_computed_in_unless_asked(
     assert {machine.dtype for machine in sampling} == {"bfloat16"}
 
 
-def test_networks_of_score_get_device_and_dtype(
-    svbench: Command, planned: list[Plan], folders: tuple[object, ...]
+@pytest.mark.parametrize("batch", ["--batch", "--scoring-batch"])
+def test_networks_of_score_get_device_dtype_and_batch(
+    batch: str, svbench: Command, planned: list[Plan], folders: tuple[object, ...]
 ) -> None:
     words = (*folders, "--metrics", SMALL)
-    assert svbench(*words, "--device", "cpu", "--dtype", "bfloat16").code == 75
+    assert svbench(*words, "--device", "cpu", "--dtype", "bfloat16", batch, 3).code == 75
     assert svbench(*words).code == 75
     asked, usual = map(machines, planned)
-    assert asked == [Machine("cpu", "bfloat16")] * len(NETWORKS)
+    assert asked == [Machine("cpu", "bfloat16", batch=3)] * len(NETWORKS)
     assert usual == [Machine()] * len(NETWORKS)
 
 
@@ -116,6 +118,8 @@ def test_another_precision_is_another_table_and_on_record(
         outcome = svbench(*words, "--dtype", dtype, "--out", tmp_path / dtype)
         assert outcome.code == 0, outcome.err
         tables.append(json.loads((tmp_path / dtype / "results.json").read_text()))
+    said = "the networks of metrics computed in bfloat16, not in float32"
+    assert [said in table["notes"] for table in tables] == [False, True]
     for columns in zip(*(table["columns"] for table in tables), strict=True):
         exact, rough = columns
         if exact["metric"].endswith("+halves"):
