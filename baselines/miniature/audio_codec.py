@@ -7,11 +7,6 @@ Conventions
 -----------
 As in `svbench.baselines.joint.model`. Spectrograms are AudioLDM's: 64 mel bands of 0 to 8000 Hz, 10
 ms a row, natural logarithm of magnitudes, (rows, 64).
-
-References
-----------
-D. Griffin, J. Lim: Signal estimation from modified short-time Fourier transform. IEEE TASSP 1984
-(librosa's form, with momentum).
 """
 
 from __future__ import annotations
@@ -28,6 +23,7 @@ from torch import Tensor
 from transformers import SpeechT5FeatureExtractor
 
 from svbench.baselines.miniature.components import Codec, Components
+from svbench.baselines.miniature.griffin_lim import griffin_lim
 from svbench.baselines.miniature.nets import (
     AUDIO_CHANNELS,
     AUDIO_COMPONENTS,
@@ -35,7 +31,6 @@ from svbench.baselines.miniature.nets import (
     MEL_BANDS,
     audio_autoencoder,
 )
-from svbench.first_import import import_librosa
 from svbench.types import Clip, ClipSpec
 
 RATE: Final = 16000  # Hz
@@ -93,16 +88,13 @@ class AudioCodec:
 
     def waveform(self, spectrogram: NDArray[np.float32], samples: int) -> NDArray[np.float32]:
         """Invert a scaled spectrogram (rows, 64) by Griffin-Lim."""
-        magnitudes = np.exp(unscaled(spectrogram)).T  # (64, rows)
+        magnitudes = np.exp(unscaled(spectrogram))
         magnitudes[magnitudes < 2 * FLOOR] = 0
         frames = samples // HOP + 1  # one at every hop, both ends included
-        magnitudes = np.pad(magnitudes, ((0, 0), (0, frames)), mode="edge")[:, :frames]
-        linear = np.asarray(self._inverse @ magnitudes, np.float32)  # float64: a third slower
-        waveform = import_librosa().griffinlim(
-            linear, n_iter=ITERATIONS, hop_length=HOP, n_fft=FFT, length=samples, random_state=0
-        )
-        clipped: NDArray[np.float32] = np.clip(waveform, -1, 1).astype(np.float32)
-        return clipped
+        magnitudes = np.pad(magnitudes, ((0, frames), (0, 0)), mode="edge")[:frames]
+        linear = torch.from_numpy(magnitudes @ self._inverse)
+        waveform = griffin_lim(linear, samples, HOP, ITERATIONS)
+        return waveform.clamp_(-1, 1).numpy()
 
     @cached_property
     def _extractor(self) -> Any:
@@ -117,14 +109,14 @@ class AudioCodec:
         )
 
     @cached_property
-    def _inverse(self) -> NDArray[np.float64]:
-        """Return an approximate inverse of the mel filter bank, (513, 64)."""
+    def _inverse(self) -> NDArray[np.float32]:
+        """Return an approximate inverse of the mel filter bank, (64, 513)."""
         bands: NDArray[np.float64] = self._extractor.mel_filters  # (513, 64)
         # Every frequency takes the level of the bands over it: never negative, unlike the
         # pseudo-inverse, whose ringing is audible between partials.
         weight = bands / np.maximum(bands.sum(1, keepdims=True), 1e-12)
         inverse: NDArray[np.float64] = weight / np.maximum(bands.sum(0, keepdims=True), 1e-12)
-        return inverse
+        return np.ascontiguousarray(inverse.T, np.float32)
 
 
 # Mean and standard deviation of the miniature's spectrograms, rounded.

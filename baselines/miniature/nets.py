@@ -32,6 +32,7 @@ from typing import Any, Final
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel, UNetMotionModel
+from diffusers.models.attention_processor import Attention, AttnProcessor2_0
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 
@@ -118,11 +119,39 @@ def joint_unet(mixer: MixerKind, widths: tuple[int, int] = Design().widths) -> J
     audio = {**_AUDIO, "block_out_channels": widths, "cross_attention_dim": widths}
     video = {**_VIDEO, "block_out_channels": widths}
     joint = JointUNet(UNet2DConditionModel(**audio), UNetMotionModel(**video), config)
+    for part in (joint.unets, joint.mixers):
+        _on_one_position(part.video)
     for part in (joint.unets, joint.connectors):
         _over_time(part.video)
         _one_column(part.audio)
         _from_zero(part)
     return nn.Module.to(joint, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+class OnePositionAttnProcessor(AttnProcessor2_0):
+    """Attention processor without queries and keys where there is a single key.
+
+    Its weight is 1 whatever the query, so that the result is the same to the last bit. In a
+    training all weights keep their gradients, which are 0: an optimizer skips those without one.
+    """
+
+    def __call__(
+        self, attn: Attention, hidden_states: Tensor, *inputs: Any, **kwargs: Any
+    ) -> Tensor:
+        """Attend among the positions of (N, P, C); same shape."""
+        if hidden_states.shape[1] > 1 or torch.is_grad_enabled():
+            attended: Tensor = super().__call__(attn, hidden_states, *inputs, **kwargs)
+        else:
+            attended = attn.to_out[0](attn.to_v(hidden_states))
+        return attended
+
+
+def _on_one_position(network: nn.Module) -> None:
+    """Set the processor of self-attention among the positions of a frame."""
+    for name, module in network.named_modules():
+        is_self = isinstance(module, Attention) and not module.is_cross_attention
+        if is_self and "motion_modules" not in name:
+            module.set_processor(OnePositionAttnProcessor())  # type: ignore[no-untyped-call]
 
 
 class FrameConv(nn.Conv2d):

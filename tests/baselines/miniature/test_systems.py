@@ -10,6 +10,7 @@ from typing import get_args
 import numpy as np
 import pytest
 import torch
+from diffusers.models.attention_processor import Attention, AttnProcessor2_0
 
 from svbench.baselines import miniature
 from svbench.baselines.joint.connector import connector_inputs
@@ -25,6 +26,7 @@ from svbench.baselines.miniature.nets import (
     WINDOW,
     WORDS,
     FrameConv,
+    OnePositionAttnProcessor,
     joint_unet,
 )
 from svbench.baselines.miniature.text_encoder import BEGIN, END, PADDING, UNKNOWN, TextEncoder
@@ -202,6 +204,38 @@ def test_captions_are_told_in_the_joint_models_form() -> None:
     assert text.video.shape == (2, WORDS, 32)
     torch.testing.assert_close(text.audio.norm(dim=-1), torch.ones(2))
     assert torch.equal(text_encoder(["a wood"]).video[0], text.video[0])
+
+
+@pytest.mark.parametrize("mixer", MIXERS)
+def test_attention_to_one_position_is_left_out_exactly(mixer: MixerKind) -> None:
+    joint, empty = joint_unet(mixer).eval(), torch.zeros(2, dtype=torch.long)
+    for weight in joint.parameters():
+        if not weight.any():  # residual branches begin at zero
+            torch.nn.init.normal_(weight, std=0.1)
+    latents = Pair(torch.randn(2, 12, 50, 1), torch.randn(2, 23, 16, 1, 1))
+    text = Pair(torch.randn(2, 32), torch.randn(2, WORDS, 32))
+    inputs = (latents, Pair(empty, empty), text, connector_inputs(latents, latents))
+    short = [
+        module
+        for module in joint.modules()
+        if isinstance(getattr(module, "processor", None), OnePositionAttnProcessor)
+    ]
+    assert len(short) >= 8  # four blocks, four mixers
+    with torch.inference_mode():
+        found = joint(*inputs)
+        for module in short:
+            module.set_processor(AttnProcessor2_0())
+        whole = joint(*inputs)
+    assert torch.equal(found.video, whole.video)
+    assert torch.equal(found.audio, whole.audio)
+
+
+def test_queries_of_one_position_keep_their_gradients() -> None:
+    attention = Attention(16, heads=2, dim_head=8, processor=OnePositionAttnProcessor())
+    attention(torch.randn(4, 1, 16)).sum().backward()
+    assert attention.to_q.weight.grad is not None
+    assert not attention.to_q.weight.grad.any()
+    assert attention.to_v.weight.grad.any()
 
 
 @pytest.mark.parametrize("mixer", MIXERS)
