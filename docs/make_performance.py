@@ -46,14 +46,14 @@ def measure(extra: Sequence[str] = ()) -> Measured:
     for file in sorted(TESTS.glob("bench_*.py")):
         with tempfile.TemporaryDirectory() as folder:
             report, outcome = Path(folder) / "report.json", Path(folder) / "outcome.xml"
-            words = [f"--benchmark-json={report}", f"--junit-xml={outcome}", *extra]
-            subprocess.run(
-                [sys.executable, "-m", "pytest", str(file), *PYTEST, *words], cwd=DOCS.parent
-            )
+            words = [f"--benchmark-json={report}", f"--junit-xml={outcome}", *PYTEST, *extra]
+            command = [sys.executable, "-m", "pytest", str(file), *words]
+            code = subprocess.run(command, cwd=DOCS.parent).returncode
             if outcome.exists():
                 found["missing"] += missing(outcome)
             else:
-                found["missing"].append({"what": file.stem, "why": "it was ended", "failed": True})
+                why = f"found no outcome (exit code {code})"
+                found["missing"].append({"what": file.stem, "why": why, "failed": True})
             if report.exists() and report.stat().st_size:
                 add(found, json.loads(report.read_text(encoding="utf-8")))
     return found
@@ -118,11 +118,13 @@ def rendered(block: str, measured: Measured | None = None) -> str:
         return _missing(of["missing"])
     rows = of["tables"].get(block, [])
     if not rows:
-        return f"Nothing was measured; see below for the reason ({COMMAND})."
+        return "Nothing was measured; the last table has the reason."
     return "\n".join(BLOCKS[block](rows))
 
 
 def _machine(of: Mapping[str, Any]) -> str:
+    if not of:
+        return f"Not measured. To measure: `{COMMAND}`."
     packages = ", ".join(f"{name} {release}" for name, release in of["packages"].items())
     return (
         f"{of['cpu']}, {of['cores']} cores, {of['system']}; {packages}. Measured by: `{COMMAND}`."
@@ -150,7 +152,7 @@ def _peers(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         "share of the limit",
     )
     for row in rows:
-        share = "" if row["share"] is None else f"{row['share']:.0%} of {row['limit']}"
+        share = "" if row["share"] is None else f"{_percent(row['share'])} of {row['limit']}"
         yield line(
             _cell(row["what"]),
             _cell(row["against"]),
@@ -218,7 +220,7 @@ def _devices(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             row["batch"],
             f"{row['speed']:.1f}",
             f"{row['deviation']:.0e}",
-            f"{row['share']:.0%}",
+            _percent(row["share"]),
         )
 
 
@@ -226,6 +228,10 @@ def _others(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield from head("benchmark", "quantity", "")
     for row in rows:
         yield line(f"`{row['benchmark']}`", _cell(row["quantity"]), f"{row['value']:.4g}")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
 
 
 def _cell(text: str) -> str:
