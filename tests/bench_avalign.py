@@ -80,7 +80,7 @@ def test_av_align(
         return [av_align(path, path.with_suffix(".wav")) for path in clips]
 
     with on_threads(workers):
-        turns = in_turn(benchmark, ours, theirs)
+        turns = in_turn(benchmark, ours, theirs, rounds=2)
     if detectors == "published":
         np.testing.assert_allclose(turns.found[-1], turns.expected[-1], rtol=1e-12)
     record_peer(

@@ -20,7 +20,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from threadpoolctl import threadpool_limits
 
 from svbench.metrics.frechet import distance, stats
-from tests.factories.measuring import QUICK, in_turn, package, record_peer
+from tests.factories.measuring import QUICK, ROUNDS, in_turn, package, record_peer
 from tests.reference.packages import importable
 
 ROWS, WIDTH = (256, 100) if QUICK else (2048, 400)  # FVD of 2,048 videos
@@ -106,11 +106,19 @@ def ours(generated: Matrix, reference: Matrix) -> float:
 
 
 def contest(
-    benchmark: BenchmarkFixture, name: str, theirs: Distance, sets: tuple[Matrix, Matrix], what: str
+    benchmark: BenchmarkFixture,
+    name: str,
+    theirs: Distance,
+    sets: tuple[Matrix, Matrix],
+    what: str,
+    *,
+    rounds: int = ROUNDS,
 ) -> None:
     """Time both on the same features, and add the row."""
     with threadpool_limits(1):
-        turns = in_turn(benchmark, lambda: ours(*sets), lambda: theirs(*sets))
+        turns = in_turn(
+            benchmark, lambda: ours(*sets), lambda: theirs(*sets), rounds=rounds, warm=rounds > 1
+        )
     found, expected = turns.found[-1], turns.expected[-1]
     assert found == pytest.approx(expected, rel=TOLERANCE)
     against = f"{package(name)}, sqrtm" if name == "scipy" else package(name)
@@ -129,4 +137,4 @@ def test_frechet_of_videos(benchmark: BenchmarkFixture, name: str) -> None:
 @pytest.mark.parametrize("spectrum", ["flat", "falling"])
 def test_frechet_of_wide_features(benchmark: BenchmarkFixture, rows: int, spectrum: str) -> None:
     what = f"Fréchet distance, {rows} rows of {DEEP}, {spectrum} spectrum"
-    contest(benchmark, "scipy", by_square_root, draw(rows, DEEP, spectrum), what)
+    contest(benchmark, "scipy", by_square_root, draw(rows, DEEP, spectrum), what, rounds=1)

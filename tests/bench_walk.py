@@ -23,7 +23,7 @@ from svbench.walk.extract import extract
 from svbench.walk.recorded import recorded
 from tests.factories.measuring import QUICK, in_turn, record_peer
 
-CLIPS = 4 if QUICK else 48
+CLIPS = 4 if QUICK else 16
 
 Judge = Callable[[list[Metric]], list[float]]
 
