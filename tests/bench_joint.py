@@ -1,16 +1,13 @@
 """Speed and memory of the joint sampler, relative to a straightforward implementation.
 
-    pytest --benchmark-only -o python_files=bench_*.py tests/bench_joint.py
-
-Both are timed in the same run, alternately; ratios are in the report's extra_info. Nothing here
-asserts a time; it is asserted that both agree.
+Run by `tox -e bench`. Both are timed in turn. Nothing here asserts a time; it is asserted that both
+agree.
 """
 
 from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -24,10 +21,10 @@ from svbench.baselines.joint.pair import Pair
 from svbench.baselines.joint.sampling import SamplerSettings, sample
 from tests.alternatives.straightforward_joint import plainly, sample_plainly
 from tests.factories.joint import CAPTION, WORDS, tiny_joint
+from tests.factories.measuring import in_turn, record_peer, torch_threads
 
 FRAMES, ROWS, SIZE = 8, 24, 8  # latents of a short, small clip
 SETTINGS = SamplerSettings(25, 1.5, "official")
-ROUNDS = 3
 
 
 def inputs() -> tuple[Pair[Tensor], Pair[Tensor]]:
@@ -45,19 +42,24 @@ def test_25_steps(benchmark: BenchmarkFixture, mixer: MixerKind) -> None:
     joint = tiny_joint(mixer)
     plain = plainly(joint)
     start, text = inputs()
-    seconds: list[tuple[float, float]] = []
-    for _ in range(ROUNDS + 1):  # in turn, since a shared machine's speed drifts
-        begin = time.perf_counter()
-        expected = sample_plainly(plain, start, text, PAPER_SCHEDULES, SETTINGS)
-        middle = time.perf_counter()
-        found = sample(joint, start, text, PAPER_SCHEDULES, SETTINGS)
-        seconds.append((middle - begin, time.perf_counter() - middle))
-    for a, b in zip(found, expected, strict=True):
-        assert float((a - b).abs().max() / b.abs().max()) < 1e-4
-    ratios = sorted(ours / theirs for theirs, ours in seconds[1:])
-    benchmark.extra_info["wall time, ours / written plainly"] = ratios[len(ratios) // 2]
-    benchmark.extra_info["each turn"] = ratios
-    benchmark.pedantic(sample, args=(joint, start, text, PAPER_SCHEDULES, SETTINGS), rounds=1)
+    with torch_threads(1):  # its kernels are too small for more
+        turns = in_turn(
+            benchmark,
+            lambda: sample(joint, start, text, PAPER_SCHEDULES, SETTINGS),
+            lambda: sample_plainly(plain, start, text, PAPER_SCHEDULES, SETTINGS),
+        )
+    pairs = zip(turns.found[-1], turns.expected[-1], strict=True)
+    deviation = max(float((a - b).abs().max() / b.abs().max()) for a, b in pairs)
+    assert deviation < 1e-4
+    what = f"joint sampling ({mixer}), 25 steps, tiny networks"
+    record_peer(
+        benchmark,
+        what,
+        "the same, written plainly",
+        turns,
+        threads=1,
+        deviation=deviation,
+    )
 
 
 # Each side in a process of its own, which prints its own peak.

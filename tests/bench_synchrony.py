@@ -1,27 +1,25 @@
 """Speed of synchrony and of `tuned-2`, relative to published AV-Align on the same clip.
 
-    pytest --benchmark-only -o python_files=bench_*.py tests/bench_synchrony.py
-
-All are timed in the same run, from a decoded clip to its features; the ratio is in the report's
-extra_info. No timing is asserted, but that there are features.
+Run by `tox -e bench`. Both are timed in turn, from a decoded clip to its features, which differ in
+kind. No timing is asserted, but that there are features.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
+from threadpoolctl import threadpool_limits
 
 from svbench.metrics.avalign.events import DETECTORS, AVEvents
 from svbench.metrics.avalign.impact_model import IMPACT_MODEL
 from svbench.metrics.avalign.synchrony import Trajectories
 from svbench.protocols import Extractor
 from svbench.types import Clip, ClipSpec, Values
+from tests.factories.measuring import in_turn, record_peer
 
-ROUNDS = 3
 CONFORMED = ClipSpec(32, 8.0, (256, 256), 16000)
 NATIVE = ClipSpec(60, 30.0, (360, 640), 44100)
 
@@ -40,23 +38,22 @@ def extract(extractor: Extractor, spec: ClipSpec) -> Sequence[Values]:
 
 @pytest.mark.parametrize("spec", [CONFORMED, NATIVE], ids=["conformed", "native"])
 @pytest.mark.parametrize(
-    "extractor",
-    [Trajectories(IMPACT_MODEL), AVEvents(DETECTORS["tuned-2"])],
+    ("name", "extractor"),
+    [
+        ("synchrony's trajectories", Trajectories(IMPACT_MODEL)),
+        ("AV-Align's events (`tuned-2`)", AVEvents(DETECTORS["tuned-2"])),
+    ],
     ids=["sync", "tuned-2"],
 )
-def test_features(benchmark: BenchmarkFixture, extractor: Extractor, spec: ClipSpec) -> None:
+def test_features(
+    benchmark: BenchmarkFixture, name: str, extractor: Extractor, spec: ClipSpec
+) -> None:
     published = AVEvents(DETECTORS["published"])
-    seconds = []
-    for _ in range(ROUNDS):
-        start = time.perf_counter()
-        extract(published, spec)
-        seconds.append(time.perf_counter() - start)
-    found = benchmark.pedantic(
-        extract, args=(extractor, spec), rounds=ROUNDS, iterations=1, warmup_rounds=1
-    )
-    assert len(found[0]) > spec.frames / 2
-    if benchmark.stats is not None:
-        ours = benchmark.stats.stats.min
-        benchmark.extra_info.update(
-            published_seconds=min(seconds), ours_seconds=ours, times_faster=min(seconds) / ours
+    with threadpool_limits(1):
+        turns = in_turn(
+            benchmark, lambda: extract(extractor, spec), lambda: extract(published, spec)
         )
+    assert min(len(rows) for rows in turns.found[-1]) > spec.frames / 2
+    height, width = spec.size
+    what = f"{name}, a clip of {spec.frames} frames of {width} x {height} px"
+    record_peer(benchmark, what, "AV-Align's published detectors", turns, threads=1, deviation=None)

@@ -28,6 +28,17 @@ def seeded_vggish(network: nn.Module, seed: int) -> dict[str, Tensor]:
     return {name: _vggish(name, tuple(t.shape), seed) for name, t in network.state_dict().items()}
 
 
+def seeded_imagebind(network: nn.Module, seed: int) -> dict[str, Tensor]:
+    """Return seeded weights for ImageBind, which may be on the meta device; masks are its own.
+
+    Layers keep the size of what passes them, so that a deep network neither saturates nor
+    multiplies rounding errors.
+    """
+    random = torch.Generator().manual_seed(seed)
+    state = network.state_dict()
+    return {name: _imagebind(name, tensor, random) for name, tensor in state.items()}
+
+
 def write_weights(path: Path, state: Mapping[str, Tensor]) -> WeightFile:
     """Write a safetensors file."""
     save_file(dict(state), path)
@@ -51,6 +62,17 @@ def _vggish(name: str, shape: tuple[int, ...], seed: int) -> Tensor:
         scale = np.float32(np.sqrt(2 / np.prod(shape[1:])))
         return _tensor(random.standard_normal(shape).astype(np.float32) * scale)
     return _tensor(random.standard_normal(shape) * 0.1)
+
+
+def _imagebind(name: str, like: Tensor, random: torch.Generator) -> Tensor:
+    if name.endswith("mask"):
+        return torch.full(like.shape, -torch.inf).triu_(1)
+    values = torch.randn(like.shape, generator=random)
+    if name.endswith("log_logit_scale"):
+        return values * 0.1 + 3
+    if like.ndim == 1:
+        return values * 0.1 + (1.0 if "norm" in name and name.endswith("weight") else 0.0)
+    return values * (like[0].numel() ** -0.5)
 
 
 def _random(name: str, seed: int) -> np.random.RandomState:
