@@ -26,7 +26,7 @@ from tests.goldens.places import golden_root
 
 SPEC = ClipSpec(32, 8.0, (256, 256), 16000)
 CLIPS = 20
-ROUNDS = 3
+ROUNDS = 2
 
 
 def videos() -> list[NDArray[np.uint8]]:
