@@ -50,6 +50,8 @@ EIGHT_BITS: Final = 127
 DESIGN: Final = "design.json"
 ENCODERS: Final = (VIDEO, AUDIO, ENCODER, WORDS)  # of latents and text embeddings
 SHARED: Final = (*ENCODERS, DESIGN)
+# Raise it when the same weights give other clips. 2: Griffin-Lim begins with sinusoids.
+CODE_VERSION: Final = "2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +67,8 @@ class Shipped:
         return *SHARED, f"{self.mixer}.safetensors"
 
     def weights(self) -> Mapping[str, str]:
-        """Return the digests of its files, after checking them against the record."""
-        return verified(self.files, self.folder)
+        """Return the digests of its files, after checking them against the record, and `code`."""
+        return {**verified(self.files, self.folder), "code": CODE_VERSION}
 
     def load(self, machine: Machine = CPU) -> JointModel:
         """Load it onto a machine; the codecs and the text encoder stay on the CPU, in float32."""
