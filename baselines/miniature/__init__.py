@@ -50,6 +50,8 @@ EIGHT_BITS: Final = 127
 DESIGN: Final = "design.json"
 ENCODERS: Final = (VIDEO, AUDIO, ENCODER, WORDS)  # of latents and text embeddings
 SHARED: Final = (*ENCODERS, DESIGN)
+# Raise it when the same weights give other clips. 2: Griffin-Lim begins with sinusoids.
+CODE_VERSION: Final = "2"
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class Shipped:
 
     @cached_property
     def _weights(self) -> Mapping[str, str]:
-        return verified(self.files, self.folder)
+        return {**verified(self.files, self.folder), "code": CODE_VERSION}
 
     def weights(self) -> Mapping[str, str]:
         """Return the digests of its files, checked against the record once for all its rows."""
