@@ -66,6 +66,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from svbench.errors import ScoreError
 from svbench.intervals import Interval, percentile_interval
@@ -256,13 +257,17 @@ class Frechet:
                 f"{self.name}: features of generated clips are by {generated.extractor}, "
                 f"of reference clips by {reference.extractor}; expected the same extractor"
             )
-        value = distance(stats(generated.values), stats(reference.values), self.ddof)
+        # Sums are then rounded alike however many cores there are, and threads do not wait for
+        # each other in matrices this small, which on a busy machine takes far longer than the work.
+        with threadpool_limits(1):
+            value = distance(stats(generated.values), stats(reference.values), self.ddof)
+            interval = self._interval(value, generated, reference)
         score = Score(
             metric=self.name,
             value=value,
             better=self.better,
             count=generated.count,
-            interval=self._interval(value, generated, reference),
+            interval=interval,
             extractor=generated.extractor,
             reference_count=reference.count,
             note=_note(generated, reference),

@@ -39,6 +39,7 @@ from numpy.typing import NDArray
 
 from svbench.errors import ConfigError, ScoreError
 from svbench.intervals import Interval, mean_interval
+from svbench.pace import Advance
 from svbench.protocols import Metric, PairedExtractor
 from svbench.types import FLOOR_OF, ClipScore, Features, Judgement, Row, Score
 
@@ -78,8 +79,17 @@ def floor_title(title: str) -> str:
     return f"{title}, shuffled (floor)"
 
 
+def floor_steps(metrics: Sequence[Metric]) -> int:
+    """Return how often `floor_row` reports progress: each re-pairing of each metric, at most."""
+    return RE_PAIRINGS * len(metrics)
+
+
 def floor_row(
-    own: Row, metrics: Sequence[Metric], features: Mapping[str, Features], seed: int
+    own: Row,
+    metrics: Sequence[Metric],
+    features: Mapping[str, Features],
+    seed: int,
+    advance: Advance = lambda _done, _kept=0, /: None,
 ) -> tuple[Row, list[ClipLine]]:
     """Return the floor of a row, and its score of each clip.
 
@@ -93,6 +103,9 @@ def floor_row(
         of the set
     seed : int
         draws the re-pairings
+    advance : Advance
+        called with re-pairings that are scored, of `floor_steps` in all: a thousand clips take
+        some seconds by each metric (Default value: shows nothing)
     """
     name = floor_name(own.system)
     scores, absent, lines = dict[str, Score](), dict(own.absent), list[ClipLine]()
@@ -100,7 +113,7 @@ def floor_row(
         if metric.name in own.absent:
             continue
         try:
-            judged = shuffled(metric, features[metric.extractor.key], seed)
+            judged = shuffled(metric, features[metric.extractor.key], seed, advance)
         except ScoreError as error:
             absent[metric.name] = str(error)
             continue
@@ -118,7 +131,12 @@ def floor_row(
     return row, lines
 
 
-def shuffled(metric: Metric, features: Features, seed: int) -> Judgement:
+def shuffled(
+    metric: Metric,
+    features: Features,
+    seed: int,
+    advance: Advance = lambda _done, _kept=0, /: None,
+) -> Judgement:
     """Return the judgement of the clips of a set with each other's sounds.
 
     Raises ScoreError where the metric has no such floor, e.g. since it compares no sound.
@@ -135,7 +153,7 @@ def shuffled(metric: Metric, features: Features, seed: int) -> Judgement:
     if features.count < 2:
         raise ScoreError(ALONE)
     sounds = re_pairings(features.count, seed)
-    values = _values(metric, extractor, features, sounds)
+    values = _values(metric, extractor, features, sounds, advance)
     return _judged(metric, features, values, sounds)
 
 
@@ -153,7 +171,11 @@ def re_pairings(count: int, seed: int, most: int = RE_PAIRINGS) -> NDArray[np.in
 
 
 def _values(
-    metric: Metric, extractor: PairedExtractor, features: Features, sounds: NDArray[np.int64]
+    metric: Metric,
+    extractor: PairedExtractor,
+    features: Features,
+    sounds: NDArray[np.int64],
+    advance: Advance,
 ) -> NDArray[np.float64]:
     """Return the score of each picture (column) in each re-pairing (row).
 
@@ -170,6 +192,7 @@ def _values(
         clips = Features(extractor.key, np.concatenate(list(paired)), owner, features.requests)
         for clip in metric.score(clips, None).clips:
             row[place[clip.request_id]] = clip.value
+        advance(1)
     return values
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,8 +13,10 @@ import scipy.linalg
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from svbench.errors import ScoreError
+from svbench.metrics import frechet
 from svbench.metrics.frechet import FeatureStats, Frechet, distance, stats
 from svbench.types import Clip, Features, Values, View
 
@@ -264,6 +267,21 @@ def test_offers_the_population_covariance() -> None:
     generated, reference = features(white(60, 4, 1) * 2), features(white(60, 4, 2))
     judged = Frechet("fvd", "FVD", Ruler(), ddof=0).score(generated, reference)
     assert judged.score.value == pytest.approx(4.0 * 59 / 60, rel=1e-12)
+
+
+def test_sums_are_rounded_alike_on_any_number_of_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = set()
+
+    def watched(*given: Any) -> float:
+        threads.update(one["num_threads"] for one in threadpool_info())
+        return distance(*given)
+
+    monkeypatch.setattr(frechet, "distance", watched)
+    with threadpool_limits(2):
+        Frechet("ruler", "Ruler", Ruler(), resamples=2).score(
+            features(white(8, 3)), features(white(8, 3, seed=1))
+        )
+    assert threads == {1}
 
 
 def test_the_interval_is_seeded() -> None:

@@ -35,6 +35,7 @@ from svbench.walk.shuffled_floor import (
     WHOLE,
     check_floor_names,
     floor_row,
+    floor_steps,
     re_pairings,
     shuffled,
 )
@@ -250,6 +251,18 @@ def test_a_floor_row_is_marked_and_lacks_what_its_set_lacks() -> None:
     assert row.absent == {"other": "why"}
     assert row.scores["lookup"].value == 0.0
     assert [(system, name) for system, name, _ in lines] == [("m-shuffled", "lookup")] * 4
+
+
+def test_each_re_pairing_is_reported() -> None:
+    metric = Lookup(np.eye(4))
+    score = Score(metric.name, 1.0, "higher", 4)
+    own = Row("m", "m", 4, settings={"set": "a"}, scores={"lookup": score})
+    reported: list[int] = []
+    floor_row(
+        own, [metric], {"numbers": square(4)}, 0, lambda done, _kept=0, /: reported.append(done)
+    )
+    assert reported == [1] * 3  # all that four clips have
+    assert sum(reported) <= floor_steps([metric])
 
 
 def test_a_set_may_not_be_called_like_the_floor_of_another() -> None:
