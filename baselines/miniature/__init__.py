@@ -68,15 +68,18 @@ class Shipped:
 
     @cached_property
     def _weights(self) -> Mapping[str, str]:
+        return self._digests()
+
+    def _digests(self) -> Mapping[str, str]:
         return {**verified(self.files, self.folder), "code": CODE_VERSION}
 
     def weights(self) -> Mapping[str, str]:
-        """Return the digests of its files, checked against the record once for all its rows."""
+        """Return `code` and the digests of its files, checked once for all its rows."""
         return self._weights
 
     def load(self, machine: Machine = CPU) -> JointModel:
         """Load it onto a machine; the codecs and the text encoder stay on the CPU, in float32."""
-        digests = verified(self.files, self.folder)  # perhaps replaced since they were asked for
+        digests = self._digests()  # perhaps replaced since they were asked for
         model = assemble(self.mixer, self.folder)
         put(model.joint, self.folder / f"{self.mixer}.safetensors", machine)
         return JointModel(

@@ -16,7 +16,7 @@ from svbench.errors import DataError, ScoreError, StoppedError, SvbenchError
 from svbench.files.feature_store import clip_key
 from svbench.files.store import Store, read_sample
 from svbench.protocols import Extractor
-from svbench.types import Clip, Recording, Sample, SampleSet, Values
+from svbench.types import Clip, Recording, Sample, SampleSet, Values, View
 
 Place = tuple[str, Recording]
 Problems = dict[str, str]  # by extractor key: one line
@@ -56,24 +56,28 @@ class Found:
         for place, problems in other.problems.items():
             self.problems[place].update(problems)
 
-    def lacks(self, source: Source, extractor: Extractor) -> bool:
+    def lacks(self, source: Source, key: str) -> bool:
         """Return whether features that are wanted of a clip are not there."""
-        key = extractor.key
         return key in source.wanted and source.clip not in self.blocks[key]
 
 
 def extract_shard(
     extractors: Mapping[str, Extractor], shard: Sequence[Source], store: Store
 ) -> tuple[Found, int]:
-    """Return what is found of some clips, and how many of them were decoded."""
+    """Return what is found of some clips, and how many of them were decoded.
+
+    Extractors come by their keys, which may be costly: each is a digest of all settings.
+    """
     found = _load(shard, store)
     read: set[Place] = set()
     for view in dict.fromkeys(extractor.view for extractor in extractors.values()):
-        viewing = [extractor for extractor in extractors.values() if extractor.view == view]
+        viewing = {
+            key: extractor for key, extractor in extractors.items() if extractor.view == view
+        }
         for batch in [shard] if view == "conformed" else [(source,) for source in shard]:
-            fresh = [s for s in batch if any(found.lacks(s, e) for e in viewing)]
+            fresh = [source for source in batch if any(found.lacks(source, key) for key in viewing)]
             read.update(source.place for source in fresh)
-            _extract_batch(viewing, fresh, found, store)
+            _extract_batch(viewing, view, fresh, found, store)
     return found, len(read)
 
 
@@ -89,21 +93,24 @@ def _load(shard: Sequence[Source], store: Store) -> Found:
 
 
 def _extract_batch(
-    viewing: Sequence[Extractor], fresh: Sequence[Source], found: Found, store: Store
+    viewing: Mapping[str, Extractor],
+    view: View,
+    fresh: Sequence[Source],
+    found: Found,
+    store: Store,
 ) -> None:
     """Decode clips in the view of some extractors; extract, keep and add what is lacking."""
     clips: list[tuple[Source, Clip]] = []
     for source in fresh:
         try:
-            clips.append((source, read_sample(source.sample, source.samples, viewing[0].view)))
+            clips.append((source, read_sample(source.sample, source.samples, view)))
         except Exception as error:
             named = isinstance(error, DataError)  # the file
             line = str(error) if named else _line(source.sample, error)
-            lacking = [e.key for e in viewing if found.lacks(source, e)]
+            lacking = [key for key in viewing if found.lacks(source, key)]
             found.problems[source.place].update(dict.fromkeys(lacking, line))
-    for extractor in viewing:
-        key = extractor.key
-        new = [(source, clip) for source, clip in clips if found.lacks(source, extractor)]
+    for key, extractor in viewing.items():
+        new = [(source, clip) for source, clip in clips if found.lacks(source, key)]
         for source, result in _apply(extractor, new):
             if isinstance(result, str):
                 found.problems[source.place][key] = result

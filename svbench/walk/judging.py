@@ -21,7 +21,7 @@ from svbench.walk.extract import Extraction, Wanted, extract_sets
 from svbench.walk.halves import LEAST_COMPARED, TOO_FEW, Halves, score_halves
 from svbench.walk.plan import Columns, Plan, metrics_of, reasons_of
 from svbench.walk.recorded import raise_problems
-from svbench.walk.shuffled_floor import ClipLine, floor_row
+from svbench.walk.shuffled_floor import ClipLine, floor_row, floor_steps
 
 NO_FEATURES = "no features could be extracted from any of its clips"
 NO_REFERENCE = "{}: no features could be extracted from any of the real clips"
@@ -102,7 +102,10 @@ class Judge:
         if not entrant.made_elsewhere:
             return [judged]
         features = self._extracted(entrant.samples, self.metrics).features
-        return [judged, floor_row(judged[0], self.metrics, features, self.plan.seed)]
+        label = f"{entrant.name}: scoring shuffled sounds"
+        with self.progress(label, floor_steps(self.metrics)) as advance:
+            floor = floor_row(judged[0], self.metrics, features, self.plan.seed, advance)
+        return [judged, floor]
 
     def row(self, entrant: Entrant) -> tuple[Row, list[ClipLine]]:
         """Return the row, and a line per clip and metric."""
