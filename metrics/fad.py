@@ -158,6 +158,11 @@ class VGGishEmbeddings:
         }
         return f"vggish-{self.protocol.name}{self.machine.suffix}-{digest(decides)}"
 
+    @property
+    def light(self) -> bool:
+        """Return whether each process may have one of its own: a small network on a CPU."""
+        return self.width < 1 and self.machine.place.type == "cpu"
+
     def __call__(self, clips: Sequence[Clip], captions: Sequence[str]) -> list[Values]:
         """Extract one block of rows per clip, shape (k, 128); captions are not used."""
         del captions

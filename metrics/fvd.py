@@ -203,6 +203,11 @@ class I3DLogits:
         name = f"i3d-{'-'.join(sides)}-{protocol.frames}f{self.machine.suffix}"
         return f"{name}-{digest(decides)}"
 
+    @property
+    def light(self) -> bool:
+        """Return whether each process may have one of its own: a small network on a CPU."""
+        return self.width < 1 and self.machine.place.type == "cpu"
+
     def __call__(self, clips: Sequence[Clip], captions: Sequence[str]) -> list[Values]:
         """Extract one block of rows per clip, shape (k, classes); captions are not used."""
         del captions

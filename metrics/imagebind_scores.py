@@ -137,6 +137,11 @@ class ImageBindEmbeddings:
         view = "" if self.view == "conformed" else f"-{self.view}"
         return f"imagebind-{self.protocol.name}{view}{self.machine.suffix}-{digest(decides)}"
 
+    @property
+    def light(self) -> bool:
+        """Return whether each process may have one of its own: a small network on a CPU."""
+        return self.config.embedding < HUGE.embedding and self.machine.place.type == "cpu"
+
     def __call__(self, clips: Sequence[Clip], captions: Sequence[str]) -> list[Values]:
         """Extract one block of rows per clip: video, sound and, if there is one, caption."""
         return [self._extract(clip, caption) for clip, caption in zip(clips, captions, strict=True)]

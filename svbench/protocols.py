@@ -126,6 +126,22 @@ class Extractor(Protocol):
 
 
 @runtime_checkable
+class LightExtractor(Extractor, Protocol):
+    """Extracts features at little cost of memory, so that processes share the work.
+
+    Optional: what is not one is called by several threads of one process.
+    """
+
+    @property
+    def light(self) -> bool:
+        """Return whether each process may have one: it loads no network, or a small one on a CPU.
+
+        It is pickled before it has loaded anything.
+        """
+        ...
+
+
+@runtime_checkable
 class PairedExtractor(Extractor, Protocol):
     """Measures the picture and the sound of a clip apart, so that clips can be re-paired.
 

@@ -157,6 +157,11 @@ class AVEvents:
         view = "" if self.view == "conformed" else f"-{self.view}"
         return f"av-events-{self.detectors.name}{view}-{digest_settings(decides, 10)}"
 
+    @property
+    def light(self) -> bool:
+        """Return True: it loads no network."""
+        return True
+
     def __call__(self, clips: Sequence[Clip], captions: Sequence[str]) -> list[Values]:
         """Extract one block of rows per clip, shape (k, 3); captions are not used."""
         del captions

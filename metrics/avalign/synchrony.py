@@ -143,6 +143,11 @@ class Trajectories:
         }
         return f"trajectories-{self.view}-{digest_settings(decides, 10)}"
 
+    @property
+    def light(self) -> bool:
+        """Return True: it loads no network."""
+        return True
+
     def __call__(self, clips: Sequence[Clip], captions: Sequence[str]) -> list[Values]:
         """Extract one block of rows per clip, shape (k, 3); captions are not used."""
         del captions

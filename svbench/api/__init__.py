@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -268,7 +269,8 @@ def _walk(
     check_folder(folder)
     plan = build()  # before the folder is made: a refused run leaves none
     _announce(plan, notify)
-    return Results(walk(plan, folder, Local(workers), progress), folder)
+    with closing(Local(workers)) as engine:
+        return Results(walk(plan, folder, engine, progress), folder)
 
 
 def _check_keywords(given: Mapping[str, Any], known: type) -> None:

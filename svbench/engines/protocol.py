@@ -19,7 +19,15 @@ class Engine(Protocol):
     """Runs the shards of one job."""
 
     def map(self, work: Callable[[T], R], shards: Iterable[T]) -> Iterator[R]:
-        """Yield `work(shard)` for each shard, in order."""
+        """Yield `work(shard)` for each shard, in order; computed in this process."""
+        ...
+
+    def spread(self, work: Callable[[T], R], shards: Iterable[T]) -> Iterator[R]:
+        """Yield `work(shard)` for each shard, in order; computed wherever the engine has workers.
+
+        Work, shards and results may be pickled. The work is sent once to each worker, which may
+        have what it loads for itself: large models are not for it.
+        """
         ...
 
 

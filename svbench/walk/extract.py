@@ -15,19 +15,23 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
 import numpy as np
 
-from svbench.engines.protocol import Engine, cut_evenly
+from svbench.engines.protocol import Engine, cut, cut_evenly
 from svbench.files.feature_store import clip_key
+from svbench.files.known_files import KnownFiles
 from svbench.files.store import Store
 from svbench.pace import Advance, Progress
-from svbench.protocols import Extractor
+from svbench.protocols import Extractor, LightExtractor
 from svbench.types import Features, Sample, SampleSet, Values
-from svbench.walk.extract_shard import Found, Source, extract_shard
+from svbench.walk.extract_shard import Found, Source, Work, load_features
 
+LOADED: Final = 64  # clips whose stored features are loaded at a time
+WORTH_SPREADING: Final = 64  # clips from which on processes gain more than they cost
 SHARD: Final = 4  # clips in memory at a time per worker: 25 MB at 256 x 256 px and 32 frames
 LABEL: Final = "extracting features"
 
@@ -82,7 +86,7 @@ def extract_sets(
     engine : Engine
         maps shards of at most `SHARD` clips over workers
     progress : Progress
-        gets one step, which counts distinct clips, from the workers' threads
+        gets one step, which counts distinct clips
 
     Returns
     -------
@@ -95,22 +99,36 @@ def extract_sets(
         where a device has no memory for a single clip, or a file changed meanwhile
     """
     extractors = {e.key: e for one in wanted for e in one.extractors}
-    found = Found()
-
-    def work_off(sources: Sequence[Source], advance: Advance) -> None:
-        def work(shard: Sequence[Source]) -> Found:
-            of_shard, read = extract_shard(extractors, shard, store)
-            advance(len(shard), len(shard) - read)
-            return of_shard
-
-        for of_shard in engine.map(work, cut_evenly(sources, SHARD)):
-            found.add(of_shard)
-
+    work, found = Work(extractors, replace(store, known=KnownFiles())), Found()
     distinct = _distinct(wanted)
     with progress(LABEL, len(distinct)) as advance:
-        work_off(distinct, advance)
-    work_off(_elsewhere(wanted, found), lambda *_: None)
+        for loaded in engine.map(partial(load_features, store=store), cut(distinct, LOADED)):
+            found.add(loaded)
+        lacking = list(_lacking(distinct, found))
+        advance(len(distinct) - len(lacking), len(distinct) - len(lacking))
+        _work_off(lacking, work, engine, found, advance)
+    _work_off(_elsewhere(wanted, found), work, engine, found, lambda *_: None)
     return [_of_set(one, found) for one in wanted]
+
+
+def _work_off(
+    sources: Sequence[Source], work: Work, engine: Engine, found: Found, advance: Advance
+) -> None:
+    """Extract the features of clips, and add them to what is found."""
+    light = all(isinstance(e, LightExtractor) and e.light for e in work.extractors.values())
+    mapped = engine.spread if light and len(sources) >= WORTH_SPREADING else engine.map
+    shards = list(cut_evenly(sources, SHARD))
+    for shard, of_shard in zip(shards, mapped(work, shards), strict=True):
+        found.add(of_shard)
+        advance(len(shard))
+
+
+def _lacking(sources: Iterable[Source], found: Found) -> Iterator[Source]:
+    """Yield clips of which features are wanted that were not found, with the keys of these."""
+    for source in sources:
+        lacking = frozenset(key for key in source.wanted if found.lacks(source, key))
+        if lacking:
+            yield replace(source, wanted=lacking)
 
 
 def _distinct(wanted: Iterable[Wanted]) -> list[Source]:
@@ -118,9 +136,9 @@ def _distinct(wanted: Iterable[Wanted]) -> list[Source]:
     first: dict[str, tuple[Sample, SampleSet]] = {}
     keys: dict[str, frozenset[str]] = defaultdict(frozenset)
     for one in wanted:
-        of_set = one.keys
+        of_set, how = one.keys, replace(one.samples, samples=())
         for sample, clip in _keyed(one.samples):
-            first.setdefault(clip, (sample, one.samples))
+            first.setdefault(clip, (sample, how))
             keys[clip] |= of_set
     return [Source(*place, keys[clip]) for clip, place in first.items()]
 
@@ -132,11 +150,11 @@ def _elsewhere(wanted: Iterable[Wanted], found: Found) -> list[Source]:
     """
     sources = []
     for one in wanted:
-        of_set = one.keys
+        of_set, how = one.keys, replace(one.samples, samples=())
         for sample, clip in _keyed(one.samples):
             lacking = frozenset(key for key in of_set if clip not in found.blocks[key])
             if lacking - found.problems.get((clip, sample.recording), {}).keys():
-                sources.append(Source(sample, one.samples, lacking))
+                sources.append(Source(sample, how, lacking))
     return sources
 
 

@@ -27,7 +27,7 @@ class Source:
     """A clip where it lies, and the keys of the extractors that some set wants it for."""
 
     sample: Sample
-    samples: SampleSet
+    samples: SampleSet  # how it is read; without the samples, as each shard may be pickled
     wanted: frozenset[str]
 
     @property
@@ -61,28 +61,34 @@ class Found:
         return key in source.wanted and source.clip not in self.blocks[key]
 
 
-def extract_shard(
-    extractors: Mapping[str, Extractor], shard: Sequence[Source], store: Store
-) -> tuple[Found, int]:
-    """Return what is found of some clips, and how many of them were decoded.
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Extracts features from shards of clips, in whichever thread or process.
 
-    Extractors come by their keys, which may be costly: each is a digest of all settings.
+    Parameters
+    ----------
+    extractors : mapping from key to Extractor
+        by keys, which may be costly: each is a digest of all settings
+    store : Store
+        where features are kept
     """
-    found = _load(shard, store)
-    read: set[Place] = set()
-    for view in dict.fromkeys(extractor.view for extractor in extractors.values()):
-        viewing = {
-            key: extractor for key, extractor in extractors.items() if extractor.view == view
-        }
-        for batch in [shard] if view == "conformed" else [(source,) for source in shard]:
-            fresh = [source for source in batch if any(found.lacks(source, key) for key in viewing)]
-            read.update(source.place for source in fresh)
-            _extract_batch(viewing, view, fresh, found, store)
-    return found, len(read)
+
+    extractors: Mapping[str, Extractor]
+    store: Store
+
+    def __call__(self, shard: Sequence[Source]) -> Found:
+        """Return what is extracted from some clips, none of which the store holds."""
+        found = Found()
+        for view in dict.fromkeys(extractor.view for extractor in self.extractors.values()):
+            viewing = {key: e for key, e in self.extractors.items() if e.view == view}
+            for batch in [shard] if view == "conformed" else [(source,) for source in shard]:
+                fresh = [s for s in batch if any(found.lacks(s, key) for key in viewing)]
+                _extract_batch(viewing, view, fresh, found, self.store)
+        return found
 
 
-def _load(shard: Sequence[Source], store: Store) -> Found:
-    """Return the features that the store holds."""
+def load_features(shard: Sequence[Source], store: Store) -> Found:
+    """Return the features of some clips that the store holds."""
     found = Found()
     for source in shard:
         for key in source.wanted:

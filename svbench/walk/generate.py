@@ -3,27 +3,33 @@
 The shards of all rows form one queue, so that a worker whose row has no more of them goes on with
 the next row. A set is sealed as soon as its last shard is there. A system that does not share its
 device (see `svbench.protocols.BatchedSystem`) has the queue to itself: two large models never
-compute side by side, and what one loaded is freed before the next one loads.
+compute side by side, and what one loaded is freed before the next one loads. Those that share are
+spread over processes where there are many clips to make: small networks hold Python's lock most of
+the time, so that threads would wait for each other.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from svbench.engines.protocol import Engine, cut
 from svbench.errors import DataError
+from svbench.files.known_files import KnownFiles
 from svbench.files.set_manifest import Kept
 from svbench.files.store import Store
 from svbench.pace import Advance, Progress, silent
 from svbench.protocols import BatchedSystem, System
-from svbench.types import Clip, ClipSpec, Request, SampleSet
+from svbench.types import ClipSpec, Request, SampleSet
 
 SHARD = 8  # requests that a worker takes at a time, or a whole batch where that is larger
+WORTH_SPREADING = 64  # clips from which on processes gain more than they cost: seconds of imports
+Task = Sequence[tuple[Request, str]]  # requests, and the digests of what decides their clips
 
 
 def made_by(system: System, request: Request, spec: ClipSpec, run_seed: int) -> str:
@@ -56,8 +62,8 @@ def generate(
     engine : Engine
         maps shards over workers
     progress : Progress
-        gets a step for each row, which counts each clip as soon as it lies in the store, from the
-        workers' threads (Default value = silent)
+        gets a step for each row, which counts clips that lie in the store, from the workers'
+        threads (Default value = silent)
 
     Returns
     -------
@@ -74,8 +80,8 @@ def generate(
             _Row(system, requests, spec, run_seed, store, stack.enter_context(ExitStack()))
             for system, requests in asked
         ]
-        for _, queue in groupby(rows, lambda row: row.beside):
-            for row, kept in engine.map(_make, _shards(queue, engine, progress)):
+        for side_by_side, queue in groupby(rows, lambda row: row.side_by_side):
+            for row, kept in _made(list(queue), engine, progress, spread=side_by_side == ""):
                 row.keep(kept)
     return [row.samples for row in rows if row.samples is not None]
 
@@ -84,7 +90,7 @@ def generate(
 class _Row:
     """What is asked of a system, and how much of it is there.
 
-    Only the thread that asked changes it; workers call `make`, several of them at a time.
+    Only the thread that asked changes it; workers call `make`, several threads at a time.
     """
 
     system: System
@@ -101,15 +107,13 @@ class _Row:
     _waiting: int = 0  # clips that are not there yet
 
     @property
-    def beside(self) -> str:
-        """Return a word that rows share which may be under way at the same time."""
+    def side_by_side(self) -> str:
+        """Return "" if rows of other systems may be under way meanwhile, else the system's name."""
         shares = isinstance(self.system, BatchedSystem) and self.system.shares_device
         return "" if shares else self.system.name
 
-    def begin(self, engine: Engine, progress: Progress) -> None:
-        """Look up what the store holds; seal the set if it is whole."""
-        label = f"{self.system.name}: making clips"
-        self.advance = self.step.enter_context(progress(label, len(self.requests)))
+    def look_up(self, engine: Engine) -> int:
+        """Look up what the store holds; return how many clips are missing."""
         self._made_by = {
             request.id: made_by(self.system, request, self.spec, self.run_seed)
             for request in self.requests
@@ -123,6 +127,12 @@ class _Row:
         self._found = dict(zip(self._made_by, engine.map(find, self.requests), strict=True))
         self.missing = [r for r in self.requests if self._found[r.id] is None]
         self._waiting = len(self.missing)
+        return self._waiting
+
+    def begin(self, progress: Progress) -> None:
+        """Show what is there; seal the set if it is whole."""
+        label = f"{self.system.name}: making clips"
+        self.advance = self.step.enter_context(progress(label, len(self.requests)))
         there = len(self.requests) - self._waiting
         self.advance(there, there)
         self._end_if_whole()
@@ -133,20 +143,28 @@ class _Row:
         return cut(self.missing, batch * max(1, SHARD // batch))
 
     def make(self, shard: Sequence[Request]) -> list[Kept]:
-        """Make the clips of a shard, and store each as soon as it is there."""
+        """Make and store the clips of a shard, and count each as soon as it is there."""
         assert self.advance is not None
         self.advance(0)  # the row may have waited in the queue, which is no time of its clips
-        clips = self.system.generate(shard, self.spec)
-        kept = [self._put(request, clip) for request, clip in zip(shard, clips, strict=False)]
-        if len(kept) != len(shard):
-            raise DataError(f"{self.system.name}: gave {len(kept)} clips, expected {len(shard)}")
+        kept = []
+        for one in self.maker(self.task(shard)):
+            kept.append(one)
+            self.advance(1)
         return kept
 
-    def _put(self, request: Request, clip: Clip) -> Kept:
+    @property
+    def maker(self) -> Maker:
+        """Return what makes its clips, in whichever process."""
+        return Maker(self.system, self.spec, replace(self.store, known=KnownFiles()))
+
+    def task(self, shard: Sequence[Request]) -> Task:
+        """Return a shard as `Maker` takes it."""
+        return [(request, self._made_by[request.id]) for request in shard]
+
+    def count(self, made: int) -> None:
+        """Show clips that another process made."""
         assert self.advance is not None
-        kept = self.store.put(self.system.name, self._made_by[request.id], request, clip)
-        self.advance(1)
-        return kept
+        self.advance(made)
 
     def keep(self, kept: Sequence[Kept]) -> None:
         """Take note of a shard that was made; seal the set if it was the last one."""
@@ -164,12 +182,63 @@ class _Row:
         self.step.close()
 
 
-def _shards(
-    rows: Iterable[_Row], engine: Engine, progress: Progress
-) -> Iterator[tuple[_Row, Sequence[Request]]]:
-    """Yield the shards of rows, each row looked up when its turn comes."""
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """Makes clips of one system, and stores them."""
+
+    system: System
+    spec: ClipSpec
+    store: Store
+
+    def __call__(self, task: Task) -> Iterator[Kept]:
+        """Yield each clip as soon as it is stored."""
+        clips = self.system.generate([request for request, _ in task], self.spec)
+        count = 0
+        for (request, made), clip in zip(task, clips, strict=False):
+            yield self.store.put(self.system.name, made, request, clip)
+            count += 1
+        if count != len(task):
+            raise DataError(f"{self.system.name}: gave {count} clips, expected {len(task)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Makers:
+    """Makes clips of any of some systems, in a process of its own."""
+
+    makers: Mapping[str, Maker]  # by name of the system
+
+    def __call__(self, shard: tuple[str, Task]) -> list[Kept]:
+        """Return the clips of a shard, once they are stored."""
+        name, task = shard
+        return list(self.makers[name](task))
+
+
+def _made(
+    rows: Sequence[_Row], engine: Engine, progress: Progress, *, spread: bool
+) -> Iterator[tuple[_Row, list[Kept]]]:
+    """Yield the clips of rows, shard by shard, as they are made."""
+    missing = sum(row.look_up(engine) for row in rows)
+    if not spread or missing < WORTH_SPREADING:
+        yield from engine.map(_make, _shards(rows, progress))
+        return
+    queued: deque[_Row] = deque()
+
+    def tasks() -> Iterator[tuple[str, Task]]:
+        for row, shard in _shards(rows, progress):
+            queued.append(row)
+            yield row.system.name, row.task(shard)
+
+    makers = Makers({row.system.name: row.maker for row in rows})
+    for kept in engine.spread(makers, tasks()):
+        row = queued.popleft()
+        row.count(len(kept))
+        yield row, kept
+
+
+def _shards(rows: Iterable[_Row], progress: Progress) -> Iterator[tuple[_Row, Sequence[Request]]]:
+    """Yield the shards of rows, each row shown when its turn comes."""
     for row in rows:
-        row.begin(engine, progress)
+        row.begin(progress)
         for shard in row.shards():
             yield row, shard
 
