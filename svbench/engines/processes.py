@@ -54,7 +54,7 @@ class Processes:
             pickled = cloudpickle.dumps(work)
         except Exception:  # whatever the objects of a plug-in raise
             return False
-        self._work = self._folder / f"{len(os.listdir(self._folder))}.pickle"
+        self._work = self._folder / f"{len(list(self._folder.iterdir()))}.pickle"
         self._work.write_bytes(pickled)
         return True
 

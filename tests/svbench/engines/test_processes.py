@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -83,20 +84,20 @@ def test_an_error_reaches_the_caller_as_it_is(engine: Local) -> None:
             raise DataError("clip.mp4: found nothing")
         return number
 
-    with pytest.raises(DataError, match="^clip.mp4: found nothing$"):
+    with pytest.raises(DataError, match=r"^clip\.mp4: found nothing$"):
         list(engine.spread(fail, range(10)))
     assert list(engine.spread(squared, range(3))) == [0, 1, 4]  # by new processes
 
 
 def test_an_error_that_cannot_be_pickled_is_still_one(engine: Local) -> None:
     def fail(_number: int) -> int:
-        class Own(Exception):
+        class OwnError(Exception):
             def __init__(self, first: str, second: str) -> None:
                 super().__init__(first + second)
 
-        raise Own("no ", "pickle")
+        raise OwnError("no ", "pickle")
 
-    with pytest.raises(RuntimeError, match="Own: no pickle"):
+    with pytest.raises(RuntimeError, match="OwnError: no pickle"):
         list(engine.spread(fail, range(2)))
 
 
@@ -134,7 +135,7 @@ def test_work_that_a_process_cannot_load_is_named(engine: Local) -> None:
         def __call__(self, _shard: int) -> int:
             return 0
 
-    with pytest.raises(ConfigError, match="cannot load the work .*no_such_module_anywhere"):
+    with pytest.raises(ConfigError, match=r"cannot load the work .*no_such_module_anywhere"):
         list(engine.spread(Unloadable(), range(2)))
 
 
@@ -160,7 +161,7 @@ list(Local(2).spread(slow, range(2)))
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_processes_end_when_their_parent_is_killed() -> None:
     parent = subprocess.Popen(
-        [sys.executable, "-c", ORPHANED], stderr=subprocess.PIPE, text=True, cwd=os.getcwd()
+        [sys.executable, "-c", ORPHANED], stderr=subprocess.PIPE, text=True, cwd=Path.cwd()
     )
     assert parent.stderr is not None
     children = [int(parent.stderr.readline()) for _ in range(2)]
@@ -175,7 +176,9 @@ def test_processes_end_when_their_parent_is_killed() -> None:
 
 def _lives(process: int) -> bool:
     try:
-        with open(f"/proc/{process}/stat") as stat:  # an orphan may stay a zombie for a while
+        with Path(
+            f"/proc/{process}/stat"
+        ).open() as stat:  # an orphan may stay a zombie for a while
             return stat.read().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
