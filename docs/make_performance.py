@@ -2,6 +2,11 @@
 
     tox -e bench                    all of tests/bench_*.py; about a quarter of an hour on two cores
     tox -e bench -- -k imagebind    some of them; prints the tables, writes nothing
+    docs/make_performance.py --devices REPORT   the rows of bench_devices.py from another machine
+
+The machine that runs all of them may have no GPU. The rows of one that has are taken from the
+report of `pytest --benchmark-only --benchmark-json=REPORT tests/bench_devices.py`, run there, and
+kept until others are measured.
 
 Each file of benchmarks is run by pytest in a process of its own, so that none finds the memory or
 the threads of another. A benchmark notes its rows by `tests.factories.measuring.record`, under
@@ -250,11 +255,28 @@ BLOCKS: Final = {
 }
 
 
+def keep_devices(report: Path) -> None:
+    """Take the rows of devices from a report made on another machine, and write the page."""
+    found: Measured = {"machine": {}, "tables": {}, "missing": []}
+    add(found, json.loads(report.read_text(encoding="utf-8")))
+    measured = load(NAME)[NAME]["measured"]
+    measured["tables"]["devices"] = found["tables"]["devices"]
+    save(NAME, COMMAND, {NAME: measured})
+    for block in BLOCKS:
+        put(PAGE, block, rendered(block))
+
+
 def main(extra: Sequence[str]) -> int:
     """Measure; write the page if all was measured in full, else print it."""
+    if extra[:1] == ["--devices"]:
+        keep_devices(Path(extra[1]))
+        return 0
     measured = measure(extra)
     whole = not extra and not os.environ.get(QUICK)
     if whole:
+        if not measured["tables"].get("devices"):
+            before = load(NAME)[NAME]["measured"]["tables"]
+            measured["tables"]["devices"] = before.get("devices", [])
         save(NAME, COMMAND, {NAME: measured})
     for block in BLOCKS:
         text = rendered(block, None if whole else measured)
