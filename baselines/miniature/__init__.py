@@ -101,10 +101,11 @@ def verified(names: Iterable[str], folder: Path = FOLDER) -> dict[str, str]:
     wanted = read_object(path, "a record of weights").get("sha256")
     if not isinstance(wanted, dict):
         raise DataError(f"{path}: found no digests of weights, expected `sha256`")
-    if FRAMES in (names := tuple(names)) and FRAMES not in wanted:
+    names = tuple(names)
+    if FRAMES in names and FRAMES not in wanted:
         raise DataError(
-            f"{path}: found weights of an older svbench, expected {FRAMES} among them; "
-            "train again: svbench train-systems into that folder's parent trains only what is new"
+            f"{path}: found weights of an older svbench, expected {FRAMES} among them: "
+            "train again (the same svbench train-systems --out adds it alone)"
         )
     found = {}
     for name in names:

@@ -86,7 +86,8 @@ def train_frame_head(
     head = FrameHead()
 
     def loss(_rng: np.random.Generator, batch: Batch) -> Tensor:
-        return functional.mse_loss(head(features[batch].float()), VideoCodec.frames(frames[batch]))
+        outputs, targets = head(features[batch].float()), VideoCodec.frames(frames[batch])
+        return functional.l1_loss(outputs, targets) + functional.mse_loss(outputs, targets)
 
     order = batches(len(frames), recipe.head_batch, recipe.head_steps, recipe.seed)
     optimizer = torch.optim.AdamW(head.parameters(), HEAD_RATE, weight_decay=0)
