@@ -6,6 +6,7 @@ how, and holds the sha256 of each file, which is checked before a file is loaded
 drumsticks of 64 x 64 px; figures of the paper are not comparable.
 
     video.safetensors, audio.safetensors    codecs
+    frames.safetensors                      head of the video codec's decoder
     captions.safetensors, captions.json     text encoder and its vocabulary
     design.json                             how the networks are built (`design.Design`)
     <mixer>.safetensors                     a whole joint model, in eight bits a weight
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 FOLDER: Final = Path(__file__).parent
 RECORD: Final = "MADE.json"
 VIDEO: Final = "video.safetensors"
+FRAMES: Final = "frames.safetensors"
 AUDIO: Final = "audio.safetensors"
 ENCODER: Final = "captions.safetensors"
 WORDS: Final = "captions.json"
@@ -49,9 +51,10 @@ SCALE: Final = ".scale"
 EIGHT_BITS: Final = 127
 DESIGN: Final = "design.json"
 ENCODERS: Final = (VIDEO, AUDIO, ENCODER, WORDS)  # of latents and text embeddings
-SHARED: Final = (*ENCODERS, DESIGN)
+SHARED: Final = (*ENCODERS, FRAMES, DESIGN)
 # Raise it when the same weights give other clips. 2: Griffin-Lim begins with sinusoids.
-CODE_VERSION: Final = "2"
+# 3: frames are decoded by a head.
+CODE_VERSION: Final = "3"
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,12 @@ def verified(names: Iterable[str], folder: Path = FOLDER) -> dict[str, str]:
     wanted = read_object(path, "a record of weights").get("sha256")
     if not isinstance(wanted, dict):
         raise DataError(f"{path}: found no digests of weights, expected `sha256`")
+    names = tuple(names)
+    if FRAMES in names and FRAMES not in wanted:
+        raise DataError(
+            f"{path}: found weights of an older svbench, expected {FRAMES} among them: "
+            "train again (the same svbench train-systems --out adds it alone)"
+        )
     found = {}
     for name in names:
         file = folder / name
@@ -122,6 +131,7 @@ def assemble(mixer: MixerKind, folder: Path = FOLDER) -> JointModel:
     audio, video = AudioCodec(), codec_for(design.motion)
     put(audio.codec, folder / AUDIO)
     put(video.codec, folder / VIDEO)
+    put(video.head, folder / FRAMES)
     # A third faster for images of few channels.
     decoder: Any = video.codec.get_submodule("autoencoder.decoder")
     decoder.to(memory_format=torch.channels_last)

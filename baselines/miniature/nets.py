@@ -47,6 +47,7 @@ ALONE: Final = 1  # of those over a single position: more groups would hold but 
 CAPTION: Final = 32  # width of the text embeddings
 WORDS: Final = 16  # longest caption in tokens, begin and end included
 VIDEO_CHANNELS: Final = 16  # of the autoencoder
+FRAME_CHANNELS: Final = 32  # of what its decoder upsamples to 32 x 32 positions
 AUDIO_CHANNELS: Final = 32
 PICTURE_COMPONENTS: Final = 10  # of a clip's mean
 PATTERN_COMPONENTS: Final = 8  # of the pattern that moves in it
@@ -67,7 +68,7 @@ SCHEDULES: Final = Pair(
 
 def video_autoencoder() -> AutoencoderKL:
     """Build the autoencoder of frames, (3, 64, 64) to (16, 4, 4)."""
-    return _autoencoder(3, (16, 32, 32, 48, 48), VIDEO_CHANNELS)
+    return _autoencoder(3, (16, 32, FRAME_CHANNELS, 48, 48), VIDEO_CHANNELS)
 
 
 def audio_autoencoder() -> AutoencoderKL:

@@ -1,6 +1,8 @@
 """The miniature's video codec: a small autoencoder of frames, and principal components over time.
 
 Each clip is encoded and decoded alone, so the result does not depend on the others of its batch.
+The last two levels of the autoencoder's decoder are needed for its training alone: frames are
+decoded by a head in their place (`frame_decoder`).
 There are components of the still part of a clip and of its motion (`TrajectoryCodec`,
 `FrameCodec`).
 
@@ -23,6 +25,7 @@ from torch.nn import functional
 
 from svbench.baselines.miniature.components import Codec, Components
 from svbench.baselines.miniature.design import Motion
+from svbench.baselines.miniature.frame_decoder import FrameHead, frame_features
 from svbench.baselines.miniature.nets import (
     CHANGE_COMPONENTS,
     PATTERN_COMPONENTS,
@@ -58,6 +61,7 @@ class VideoCodec(ABC):
         self.picture = Components(VIDEO_SIZE, PICTURE_COMPONENTS, STILL_VARIANCE)
         self.moving = moving
         self.codec = Codec(video_autoencoder(), **{"picture": self.picture, name: moving})
+        self.head = FrameHead()
 
     @abstractmethod
     def fit_components(self, clips: Sequence[Tensor]) -> None:
@@ -87,12 +91,16 @@ class VideoCodec(ABC):
         del spec
         with torch.inference_mode():
             moments = (self.reconstruct(each.flatten(1)) for each in latents)
-            shape = (-1, VIDEO_CHANNELS, SIDE, SIDE)
-            return [self._video(self.codec.decode(each.view(shape))) for each in moments]
+            return [self._video(self.head(self.features(each))) for each in moments]
 
     def moments(self, frames: Tensor) -> Tensor:
         """Return the autoencoder's latents of frames (T, 3, H, W), flattened: (T, size)."""
         return self.codec.encode(frames).flatten(1)
+
+    def features(self, moments: Tensor) -> Tensor:
+        """Return the decoder's features (T, 32, 32, 32) of moments (T, size)."""
+        latents = moments.view(-1, VIDEO_CHANNELS, SIDE, SIDE)
+        return frame_features(self.codec.autoencoder, latents)
 
     @staticmethod
     def frames(video: NDArray[np.uint8]) -> Tensor:

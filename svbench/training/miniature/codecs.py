@@ -1,8 +1,9 @@
 """Train the miniature's codecs and text encoder, which stand before and behind its joint models.
 
 Two autoencoders are trained to reconstruct frames and spectrograms, and the principal components
-of their moments are computed; a text encoder is trained to predict a caption's words from its
-embeddings. `svbench.training.miniature.systems` trains the joint models on them.
+of their moments are computed; a head in place of the last levels of the frames' decoder is trained
+on what these components leave of a clip; a text encoder is trained to predict a caption's words
+from its embeddings. `svbench.training.miniature.systems` trains the joint models on them.
 
 Conventions
 -----------
@@ -19,6 +20,7 @@ from typing import Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -26,6 +28,7 @@ from svbench.baselines import miniature as systems
 from svbench.baselines.miniature.audio_codec import AudioCodec, folded
 from svbench.baselines.miniature.components import Codec
 from svbench.baselines.miniature.design import Design
+from svbench.baselines.miniature.frame_decoder import FrameHead
 from svbench.baselines.miniature.nets import CAPTION
 from svbench.baselines.miniature.text_encoder import TextEncoder, split
 from svbench.baselines.miniature.video_codec import VideoCodec, codec_for
@@ -37,6 +40,9 @@ from svbench.types import ClipSpec, Example
 
 KL_WEIGHT: Final = 1e-6  # of the autoencoders' Kullback-Leibler divergence
 CODEC_RATE: Final = 2e-3
+HEAD_RATE: Final = 5e-3
+HEAD_CLIPS: Final = 320  # clips that the head is trained on,
+HEAD_FRAMES: Final = 8  # and frames of each: neighbours are much alike
 COMPONENT_CLIPS: Final = 256  # clips whose moments decide a codec's principal components
 
 
@@ -58,6 +64,51 @@ def train_video_codec(
     chosen = np.random.default_rng(recipe.seed).permutation(len(videos))[:COMPONENT_CLIPS]
     moments = (coder.moments(VideoCodec.frames(videos[i])) for i in chosen)
     return _with_components(coder, moments, design.codec_bits)
+
+
+def train_frame_head(
+    weights: Path,
+    examples: Sequence[Example],
+    spec: ClipSpec,
+    design: Design,
+    recipe: CodecRecipe,
+    log: Log,
+) -> nn.Module:
+    """Train the head of the decoder of the video codec in the folder `weights`, which stays.
+
+    The features of all its frames are computed once, from clips that were projected to components
+    and reconstructed, as it will decode them.
+    """
+    coder = codec_for(design.motion)
+    systems.put(coder.codec, weights / systems.VIDEO)
+    features, frames = _head_examples(coder, examples, spec, recipe.seed)
+    torch.manual_seed(recipe.seed)
+    head = FrameHead()
+
+    def loss(_rng: np.random.Generator, batch: Batch) -> Tensor:
+        outputs, targets = head(features[batch].float()), VideoCodec.frames(frames[batch])
+        return functional.l1_loss(outputs, targets) + functional.mse_loss(outputs, targets)
+
+    order = batches(len(frames), recipe.head_batch, recipe.head_steps, recipe.seed)
+    optimizer = torch.optim.AdamW(head.parameters(), HEAD_RATE, weight_decay=0)
+    fit("frame head", head, optimizer, recipe.head_steps, order, loss, log)
+    return head
+
+
+def _head_examples(
+    coder: VideoCodec, examples: Sequence[Example], spec: ClipSpec, seed: int
+) -> tuple[Tensor, NDArray[np.uint8]]:
+    """Return features (N, 32, 32, 32), in float16 to save memory, and frames (N, 64, 64, 3)."""
+    rng = np.random.default_rng(seed)
+    features, frames = [], []
+    for i in rng.permutation(len(examples))[:HEAD_CLIPS]:
+        video = media.read(examples[i].recording, spec).video
+        chosen = rng.permutation(spec.frames)[:HEAD_FRAMES]
+        with torch.no_grad():
+            moments = coder.reconstruct(coder.project(coder.moments(VideoCodec.frames(video))))
+            features.append(coder.features(moments[chosen]).half())
+        frames.append(video[chosen])
+    return torch.cat(features), np.concatenate(frames)
 
 
 def train_audio_codec(

@@ -18,7 +18,7 @@ from svbench.limits import COUNT, check
 from svbench.training.recipes import SHIPPED
 
 TRAININGS: Final = ("base_audio", "base_video", "joint")
-CODECS: Final = ("video_steps", "audio_steps", "caption_steps")
+CODECS: Final = ("video_steps", "head_steps", "audio_steps", "caption_steps")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,8 @@ class CodecRecipe:
     seed: int = 2000  # not one of those that a benchmark run is likely to have
     video_steps: int = 900
     video_batch: int = 32  # frames
+    head_steps: int = 1500
+    head_batch: int = 16  # frames
     audio_steps: int = 600
     audio_batch: int = 8  # clips
     caption_steps: int = 600

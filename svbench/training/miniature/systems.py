@@ -56,6 +56,7 @@ from svbench.training.joint import COLUMNS, Training
 from svbench.training.joint import train as train_joint
 from svbench.training.miniature.codecs import (
     train_audio_codec,
+    train_frame_head,
     train_text_encoder,
     train_video_codec,
 )
@@ -150,6 +151,11 @@ def _train_codecs(
     _write_once(
         weights / systems.VIDEO,
         lambda: train_video_codec(examples, spec, design, recipe, log),
+        design.codec_bits,
+    )
+    _write_once(
+        weights / systems.FRAMES,
+        lambda: train_frame_head(weights, examples, spec, design, recipe, log),
         design.codec_bits,
     )
     _write_once(

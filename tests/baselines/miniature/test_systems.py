@@ -251,7 +251,9 @@ def untrained(folder: Path, mixer: MixerKind) -> None:
     (folder / miniature.WORDS).write_text(json.dumps(text_encoder.words))
     miniature.write_design(Design(), folder)
     miniature.write(text_encoder.encoder, folder / miniature.ENCODER)
-    miniature.write(TrajectoryCodec().codec, folder / miniature.VIDEO)
+    video = TrajectoryCodec()
+    miniature.write(video.codec, folder / miniature.VIDEO)
+    miniature.write(video.head, folder / miniature.FRAMES)
     miniature.write(AudioCodec().codec, folder / miniature.AUDIO)
     miniature.write(joint_unet(mixer), folder / f"{mixer}.safetensors", bits=8)
     digests = {path.name: digest_file(path) for path in folder.iterdir()}
@@ -298,6 +300,15 @@ def test_changed_weights_are_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     with pytest.raises(DataError, match=r"video.safetensors: found .*, expected .* in MADE"):
         miniature.Shipped("cmc-pe", tmp_path).weights()
+
+
+def test_weights_of_an_older_svbench_are_refused_in_one_line(tmp_path: Path) -> None:
+    untrained(tmp_path, "cmc-pe")
+    record = json.loads((tmp_path / miniature.RECORD).read_text())
+    del record["sha256"][miniature.FRAMES]
+    (tmp_path / miniature.RECORD).write_text(json.dumps(record))
+    with pytest.raises(DataError, match=r"MADE\.json: found weights of an older .*train again.*$"):
+        miniature.Shipped("cmc-pe", tmp_path).load()
 
 
 def test_absent_weights_are_named(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import torch
 from accelerate.state import AcceleratorState
 
 from svbench.baselines import miniature
+from svbench.baselines.miniature.frame_decoder import FrameHead
 from svbench.compute import digest_file
 from svbench.errors import ConfigError
 from svbench.files.weights.loading import load_state
@@ -29,6 +30,8 @@ TINY = SystemsRecipe(
     clips=4,
     video_steps=2,
     video_batch=2,
+    head_steps=2,
+    head_batch=2,
     audio_steps=2,
     audio_batch=2,
     caption_steps=2,
@@ -82,6 +85,24 @@ def test_weights_that_are_there_are_kept(tmp_path: Path) -> None:
     train(tmp_path, [], TINY, silent, lines.append)
     assert {p.name: digest_file(p) for p in (tmp_path / "weights").iterdir()} == before
     assert not lines
+
+
+def test_a_folder_without_a_frame_head_gets_one_and_keeps_the_rest(tmp_path: Path) -> None:
+    """As of an older svbench. A seed decides the head."""
+    lines: list[str] = []
+    train(tmp_path, [], TINY, silent, lines.append)
+    weights = tmp_path / "weights"
+    before = {p.name: digest_file(p) for p in weights.iterdir()}
+    (weights / miniature.FRAMES).unlink()
+    del lines[:]
+    train(tmp_path, [], TINY, silent, lines.append)
+    assert {p.name: digest_file(p) for p in weights.iterdir()} == before
+    assert {line.partition(":")[0] for line in lines} == {"frame head"}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(TINY.seed)
+        first = FrameHead().state_dict()
+    trained = load_state(weights / miniature.FRAMES)
+    assert all(not torch.equal(trained[name], first[name].half()) for name in first)
 
 
 def test_joint_models_begin_with_the_base_models_and_differ_by_seed(tmp_path: Path) -> None:
@@ -194,6 +215,7 @@ def test_a_user_changes_some_settings() -> None:
 def test_a_share_shortens_every_training() -> None:
     recipe = DEFAULT.shortened(0.02)
     assert (recipe.video_steps, recipe.audio_steps, recipe.caption_steps) == (18, 12, 12)
+    assert recipe.head_steps == 30
     trainings = (recipe.base_audio, recipe.base_video, recipe.joint)
     assert [training.steps for training in trainings] == [30, 50, 20]
     assert DEFAULT.shortened(1e-9).joint.steps == 1
