@@ -211,7 +211,7 @@ class _Mono:
         pieces = [np.zeros(0, np.float32)]
         for packed in self._packed.resample(frame):
             by_channel = np.ascontiguousarray(packed.to_ndarray().reshape(-1, channels).T)
-            first = self._channels == "first" or channels == 1
+            first = self._channels == "first"
             pieces.append(by_channel[0] if first else by_channel.mean(axis=0))
         samples = np.concatenate(pieces)
         if not np.isfinite(samples).all():
