@@ -216,8 +216,8 @@ def read_events(features: Features) -> list[ClipEvents]:
     ]
 
 
-# Flow takes nearly all of the time, and presets may differ in their onsets and peaks alone, so
-# curves are kept as long as their clip.
+# Flow takes nearly all of the time, and presets may differ in their onsets or peaks alone, so
+# curves and onsets are kept as long as their clip.
 _MEASURED: Final[WeakKeyDictionary[Clip, dict[Hashable, NDArray[np.float64]]]] = WeakKeyDictionary()
 
 
@@ -233,10 +233,18 @@ def motion_curve(clip: Clip, flow: FlowSettings, curve: CurveSettings) -> NDArra
     return shaped_curve(curves[key], clip.spec.fps, curve)
 
 
+def _onsets(clip: Clip, settings: OnsetSettings) -> NDArray[np.float64]:
+    """Return the times (s) and strengths of a clip's onsets, shape (2, K)."""
+    measured = _MEASURED.setdefault(clip, {})
+    if settings not in measured:
+        measured[settings] = np.stack(onset_times(clip.audio, clip.spec.sample_rate, settings))
+    return measured[settings]
+
+
 def _extract(clip: Clip, detectors: Detectors) -> NDArray[np.float64]:
     """Extract the rows of one clip."""
     fps = clip.spec.fps
-    times, strengths = onset_times(clip.audio, clip.spec.sample_rate, detectors.onsets)
+    times, strengths = _onsets(clip, detectors.onsets)
     frames, motion, peaks = _motion(clip, detectors)
     return np.concatenate(
         [

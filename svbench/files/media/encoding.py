@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from svbench.errors import DataError
 from svbench.files.media.containers import local, opened
+from svbench.files.media.picture import ToRGB
 from svbench.types import Clip, ClipSpec
 
 Video = NDArray[np.uint8]
@@ -64,8 +65,11 @@ def write_lossless(path: Path, clip: Clip, comment: str) -> None:
 
 def read_lossless(path: Path, spec: ClipSpec) -> Clip:
     """Decode a file of `write_lossless`, bit for bit."""
+    rgb = ToRGB()
     with opened(path) as container:
-        video = [f.to_ndarray(format="rgb24") for f in container.decode(video=0)]
+        for stream in container.streams.video[:1]:
+            stream.thread_type = "NONE"  # clips are decoded in parallel, each on one thread
+        video = [rgb(frame) for frame in container.decode(video=0)]
         container.seek(0)
         steps = [_steps(frame, path) for frame in container.decode(audio=0)]
     try:

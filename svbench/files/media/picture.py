@@ -176,20 +176,32 @@ def _track(stream: av.VideoStream) -> Track:
     return Track(named, max(0, stream.frames), Fraction(stream.sample_aspect_ratio or 1))
 
 
+class ToRGB:
+    """Converts decoded frames to RGB; the converter is kept for as long as frames look alike."""
+
+    def __init__(self) -> None:
+        self._reformatter = VideoReformatter()
+
+    def __call__(self, frame: av.VideoFrame) -> Video:
+        """Return a frame as stored, (H, W, 3)."""
+        # By default PyAV starts as many threads as there are cores, of more work than small frames.
+        return np.asarray(self._reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray())
+
+
 class Upright:
     """Converts decoded frames to upright RGB arrays of square pixels."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._reformatter = VideoReformatter()
+        self._rgb = ToRGB()
 
     def upright(self, one: TimedFrame) -> tuple[Video, Fraction]:
         """Return a frame with its display matrix applied, (H, W, 3), and its pixel aspect."""
         _check_pixels(self._path, one.frame.width, one.frame.height)
-        rgb = self._reformatter.reformat(one.frame, format="rgb24").to_ndarray()
+        rgb = self._rgb(one.frame)
         matrix, ratio = self._matrix(one.frame), self._pixel(one)
         pixel = 1 / ratio if swaps_axes(matrix) else ratio
-        return turned(np.asarray(rgb, np.uint8), matrix), pixel
+        return turned(rgb, matrix), pixel
 
     def _pixel(self, one: TimedFrame) -> Fraction:
         """Return width / height of a stored pixel."""

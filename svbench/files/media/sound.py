@@ -51,11 +51,10 @@ class Block:
     rate: int  # samples / s
     count: int
     samples: Audio | None
+    end: Fraction = field(init=False)  # s from time zero
 
-    @property
-    def length(self) -> Fraction:
-        """Return its duration in seconds."""
-        return Fraction(self.count, self.rate)
+    def __post_init__(self) -> None:
+        self.end = self.time + Fraction(self.count, self.rate)
 
 
 @dataclass(slots=True)
@@ -139,9 +138,10 @@ def read_time_line(
     """
     blocks: list[Block] = []
     kept = 0
+    first, last = begin - LEAD, None if end is None else end + LEAD
     with closing(_decoded(path, begin, channels)) as decoded:
         for block in decoded:
-            if block.time + block.length < begin - LEAD:
+            if block.end < first:
                 block.samples = None
             else:
                 kept += block.count
@@ -151,7 +151,7 @@ def read_time_line(
                     "expected fewer; the native view holds all of it"
                 )
             blocks.append(block)
-            if end is not None and block.time > end + LEAD:
+            if last is not None and block.time > last:
                 break
     if not blocks:
         raise DataError(f"{path}: found an audio stream without sound, expected samples")
@@ -176,7 +176,7 @@ def _decoded(path: Path, begin: Fraction, channels: Channels) -> Generator[Block
                 block = Block(
                     clock if stamp is None else stamp, frame.sample_rate, len(samples), samples
                 )
-                clock = block.time + block.length
+                clock = block.end
                 if block.count:
                     yield block
 
@@ -216,7 +216,8 @@ class _Mono:
         samples = np.concatenate(pieces)
         if not np.isfinite(samples).all():
             raise DataError(f"{path}: found NaN or infinity in the sound, expected finite samples")
-        return np.clip(samples, -1, 1)  # lossy codecs overshoot; players clip before mixing
+        # Lossy codecs overshoot; players clip before mixing.
+        return np.clip(samples, -1, 1)
 
 
 def _runs(blocks: Sequence[Block], path: Path) -> Iterator[Run]:
@@ -224,39 +225,41 @@ def _runs(blocks: Sequence[Block], path: Path) -> Iterator[Run]:
     run = Run(blocks[0].time, blocks[0].rate)
     for number, block in enumerate(blocks):
         off = block.time - run.end
+        late = float(off)
         if off < -BACK:
             raise DataError(
                 f"{path}: time stamps of the sound jump back from {float(run.end):.3f} s to "
                 f"{float(block.time):.3f} s, expected rising ones"
             )
-        if block.rate != run.rate or _moved(blocks, number, run):
+        if block.rate != run.rate or _moved(blocks, number, run, late):
             yield run
             # If only the rate changes, the new run continues the old one.
             anchor = block.time if abs(off) > SOFT else run.end
             run = Run(anchor, block.rate)
+            late = float(block.time - anchor)
         if block.samples is None and not run.blocks:
             run.offset += block.count
         elif block.samples is not None:
             run.blocks.append(block.samples)
-        run.drift += (float(block.time - run.end) - run.drift) / (run.joined + 1)
+        run.drift += (late - run.drift) / (run.joined + 1)
         run.joined += 1
         run.count += block.count
     yield run
 
 
-def _moved(blocks: Sequence[Block], number: int, run: Run) -> bool:
-    """Return whether a block, and those after it, do not continue the run."""
-    clock = run.end
-    first = float(blocks[number].time - clock) - run.drift
+def _moved(blocks: Sequence[Block], number: int, run: Run, late: float) -> bool:
+    """Return whether a block, `late` s behind the run, and those after it do not continue it."""
+    first = late - run.drift
     if abs(first) <= SOFT:
         return False
     if abs(first) > HARD:
         return True
+    clock = run.end
     for block in blocks[number : number + 1 + BEHIND]:
         off = float(block.time - clock) - run.drift
         if abs(off) <= SOFT or off * first < 0:
             return False
-        clock += block.length
+        clock += block.end - block.time
     return True
 
 

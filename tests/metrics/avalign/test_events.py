@@ -176,7 +176,7 @@ def test_the_key_names_every_setting() -> None:
 def test_the_key_names_the_libraries(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     before = AVEvents(PUBLISHED).key
     if package == "librosa":
-        monkeypatch.setattr("svbench.metrics.avalign.events.version", lambda _: "0.99.1")
+        monkeypatch.setattr("svbench.metrics.avalign.events.installed", lambda _: "0.99.1")
     else:
         monkeypatch.setattr("cv2.getVersionString", lambda: "9.9.9")
     assert AVEvents(PUBLISHED).key != before
@@ -236,3 +236,18 @@ def test_what_was_measured_is_forgotten_with_the_clip() -> None:
     del clip
     gc.collect()
     assert len(_MEASURED) < before
+
+
+def test_presets_of_equal_onset_settings_share_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[OnsetSettings] = []
+
+    def counted(audio: np.ndarray, rate: int, settings: OnsetSettings) -> tuple[np.ndarray, ...]:
+        calls.append(settings)
+        return onset_times(audio, rate, settings)
+
+    monkeypatch.setattr("svbench.metrics.avalign.events.onset_times", counted)
+    clip = make_clip()
+    names = ("tuned", "published", "tuned-2", "tuned")
+    for name in names:
+        AVEvents(DETECTORS[name])([clip], [""])
+    assert calls == [DETECTORS["tuned"].onsets, DETECTORS["published"].onsets]

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from svbench.errors import ConfigError, ScoreError
-from svbench.metrics.avalign.onsets import PUBLISHED, OnsetSettings, onset_times
+from svbench.metrics.avalign.onsets import PUBLISHED, OnsetSettings, onset_strength, onset_times
 
 RATE = 16000
 
@@ -98,3 +98,19 @@ def test_refuses_stereo() -> None:
 def test_refuses_impossible_settings(bad: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match="onset settings need positive numbers"):
         OnsetSettings(**bad)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("settings", [PUBLISHED, OnsetSettings(16000, 256, 1024, 64)])
+def test_strength_equals_that_of_librosa_which_makes_its_filters_each_time(
+    settings: OnsetSettings,
+) -> None:
+    sound = np.random.default_rng(1).standard_normal(RATE).astype(np.float32)
+    at_rate = librosa.resample(sound, orig_sr=RATE, target_sr=settings.sample_rate)
+    expected = librosa.onset.onset_strength(
+        y=at_rate,
+        sr=settings.sample_rate,
+        hop_length=settings.hop_length,
+        n_fft=settings.n_fft,
+        n_mels=settings.n_mels,
+    )
+    np.testing.assert_array_equal(onset_strength(sound, RATE, settings), expected)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import wave
 from pathlib import Path
 
 import av
 import cv2
+import numpy as np
 import pytest
 
 from svbench.errors import DataError
 from svbench.files import media
-from svbench.files.media import picture
+from svbench.files.media import containers, picture
 from svbench.types import ClipSpec, Recording
 from tests.factories import movies
 from tests.factories.clips import SPEC, write_clip
@@ -70,3 +72,33 @@ def test_whatever_is_raised_becomes_one_line(
     monkeypatch.setattr(picture, "cover", failing)
     with pytest.raises(DataError, match=r"^\S+a\.mp4: decoding [^\n]+expected [^\n]+$"):
         media.read(Recording(path), SPEC)
+
+
+def in_wave(path: Path, samples: bytes) -> Path:
+    """Write bytes as the samples of a WAV of 16 bits, stereo."""
+    with wave.open(str(path), "wb") as out:
+        out.setparams((2, 2, 44100, 0, "NONE", ""))
+        out.writeframes(samples)
+    return path
+
+
+@pytest.mark.parametrize("order", ["<u2", ">u2"])
+@pytest.mark.parametrize("silence", [0, 20_000])
+def test_dts_in_a_wave_is_found_wherever_it_begins(
+    tmp_path: Path, order: str, silence: int
+) -> None:
+    # Sync word, a normal frame of 32 samples per block and 16 blocks, 1006 bytes, stereo, 44.1 kHz.
+    fields = [(0x7FFE8001, 32), (0b1_11111_0, 7), (15, 7), (1005, 14), (2, 6), (8, 4), (15, 5)]
+    bits = "".join(f"{value:0{width}b}" for value, width in fields).ljust(1006 * 8, "0")
+    frame = np.array([int(bits[i : i + 16], 2) for i in range(0, len(bits), 16)], order)
+    path = in_wave(tmp_path / "a.wav", bytes(silence) + frame.tobytes() * 150)
+    with containers.opened(path) as container:
+        assert container.streams.audio[0].codec_context.name == "dca"
+
+
+def test_samples_of_a_wave_are_samples(tmp_path: Path) -> None:
+    steps = np.random.default_rng(0).integers(-(2**15), 2**15, 200_000, np.int16)
+    path = in_wave(tmp_path / "a.wav", steps.tobytes())
+    with containers.opened(path) as container:
+        assert container.streams.audio[0].codec_context.name == "pcm_s16le"
+        assert container.streams.audio[0].duration == 100_000
