@@ -11,6 +11,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from svbench.errors import DataError
@@ -53,8 +54,11 @@ def write_lossless(path: Path, clip: Clip, comment: str) -> None:
         picture.options = {"level": "3", "slices": "4", "slicecrc": "1", "flags": "+bitexact"}
         sound = out.add_stream("flac", rate=clip.spec.sample_rate, layout="mono", format="s32")
         sound.options = {"flags": "+bitexact"}
+        picture.thread_type = "NONE"  # for small frames threads cost more than they save
+        converter = VideoReformatter()
         for array in clip.video:
-            out.mux(picture.encode(av.VideoFrame.from_ndarray(array, "rgb24")))
+            rgb = av.VideoFrame.from_ndarray(array, "rgb24")
+            out.mux(picture.encode(converter.reformat(rgb, format=picture.pix_fmt, threads=1)))
         out.mux(picture.encode(None))
         steps = (clip.audio.astype(np.float64) * FLAC_SCALE).astype(np.int64) << 8
         frame = av.AudioFrame.from_ndarray(steps.astype(np.int32)[None], "s32", "mono")
