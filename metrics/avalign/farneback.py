@@ -14,10 +14,11 @@ reaches `poly_n` pixels to either side. A pyramid has the picture and `levels` s
 as these are at least `COARSEST` px wide and high, each blurred by a Gaussian from the full
 picture. Edges are repeated; pixels near them count less (`NEAR_EDGE`).
 
-The mean magnitude of the flow agrees with OpenCV's to about 1e-7 px for most steps. Where two frames
-have little in common (a cut), or little texture, the iterations amplify how sums are rounded,
-OpenCV's as ours: of 66 real clips single steps differed by up to 0.022 px, or 4 % of a small value.
-Motion peaks were equal in all of them. The same frames always give the same bits, so that equal steps give equal flow.
+The mean magnitude of the flow agrees with OpenCV's to about 1e-7 px for most steps. Where two
+frames have little in common (a cut), or little texture, the iterations amplify how sums are
+rounded, OpenCV's as ours: of 66 real clips single steps differed by up to 0.022 px, or 4 % of a
+small value. Motion peaks were equal in all of them. The same frames always give the same bits, so
+that equal steps give equal flow.
 
 References
 ----------
