@@ -33,7 +33,15 @@ if TYPE_CHECKING:
         SvbenchError,
     )
     from svbench.metrics.per_clip import mean_of_clips
-    from svbench.protocols import Extractor, Metric, PairedExtractor, RealClips, System
+    from svbench.protocols import (
+        BatchedSystem,
+        Extractor,
+        LightExtractor,
+        Metric,
+        PairedExtractor,
+        RealClips,
+        System,
+    )
     from svbench.types import (
         Clip,
         ClipScore,
@@ -53,6 +61,7 @@ if TYPE_CHECKING:
     from svbench.walk.plan import Unavailable
 
 __all__ = [
+    "BatchedSystem",
     "Clip",
     "ClipScore",
     "ClipSpec",
@@ -64,6 +73,7 @@ __all__ = [
     "Extractor",
     "Features",
     "Judgement",
+    "LightExtractor",
     "Metric",
     "MetricEntry",
     "MetricSettings",

@@ -54,6 +54,11 @@ class GuardedExtractor:
         """Return where its network computes; AttributeError where it has none."""
         return self.inner.machine
 
+    @property
+    def light(self) -> bool:
+        """Return whether each process may have one; False where it does not say."""
+        return bool(getattr(self.inner, "light", False))
+
     def __call__(self, clips: Sequence[Clip], captions: Sequence[str]) -> list[Values]:
         """Return features (k, D) of each clip."""
         from svbench.walk.extract_shard import checked_features
