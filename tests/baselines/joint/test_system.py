@@ -19,7 +19,7 @@ from svbench.baselines.checkpoints import find as released
 from svbench.baselines.joint import system as joint_module
 from svbench.baselines.joint.model import JointModel
 from svbench.baselines.joint.pair import Pair
-from svbench.baselines.joint.sampling import SamplerSettings
+from svbench.baselines.joint.sampler_settings import SamplerSettings
 from svbench.baselines.joint.system import Joint, Recipe, recipe
 from svbench.compute import Machine
 from svbench.datasets import greatesthits
