@@ -42,20 +42,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from svbench.compute import CPU, Machine
 from svbench.errors import ConfigError, ScoreError
 from svbench.files.weights.loading import WeightFile, load_checked
 from svbench.metrics.frechet import Frechet
-from svbench.metrics.networks import vggish
 from svbench.metrics.networks.batches import Forward
 from svbench.metrics.networks.loading import Once, digest
+from svbench.metrics.networks.vggish_inputs import BATCH, LEAST_SAMPLES, SAMPLE_RATE, log_mel
 from svbench.types import Clip, Values, View
+
+if TYPE_CHECKING:
+    from svbench.metrics.networks.vggish import PostProcessing, VGGish
 
 # Part of the cache key: raise it whenever the code computes other numbers for equal settings.
 CODE_VERSION: Final = 2
@@ -106,19 +108,19 @@ def examples(
         if the sound is shorter than one example
     """
     sound = audio - audio.mean() if protocol.centred and len(audio) else audio
-    if sample_rate != vggish.SAMPLE_RATE:
+    if sample_rate != SAMPLE_RATE:
         import soxr
 
-        sound = soxr.resample(sound, sample_rate, vggish.SAMPLE_RATE, RESAMPLER)
-    missing = round(protocol.least * vggish.SAMPLE_RATE) - len(sound)
+        sound = soxr.resample(sound, sample_rate, SAMPLE_RATE, RESAMPLER)
+    missing = round(protocol.least * SAMPLE_RATE) - len(sound)
     if missing > 0 and len(audio):
         sound = np.pad(sound, (0, missing))
-    if len(sound) < vggish.LEAST_SAMPLES:
+    if len(sound) < LEAST_SAMPLES:
         raise ScoreError(
             f"FAD ({protocol.name}): the clip has {len(sound)} samples at "
-            f"{vggish.SAMPLE_RATE} Hz, expected at least {vggish.LEAST_SAMPLES} (0.975 s)"
+            f"{SAMPLE_RATE} Hz, expected at least {LEAST_SAMPLES} (0.975 s)"
         )
-    return vggish.log_mel(sound)
+    return log_mel(sound)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +137,11 @@ class VGGishEmbeddings:
     width: float = 1.0
     view: View = "conformed"
     _forward: Forward = field(init=False, repr=False, compare=False)
-    _process: Once[_Process] = field(init=False, repr=False, compare=False)
+    _process: Once[PostProcessing | None] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         make = partial(_loaded, self.weights, self.width, self.machine)
-        forward = Forward("VGGish", make, self.machine, vggish.BATCH, padded=True)
+        forward = Forward("VGGish", make, self.machine, BATCH, padded=True)
         object.__setattr__(self, "_forward", forward)
         object.__setattr__(self, "_process", Once(partial(_post_processing, self.pca)))
 
@@ -161,10 +163,12 @@ class VGGishEmbeddings:
     @property
     def light(self) -> bool:
         """Return whether each process may have one of its own: a small network on a CPU."""
-        return self.width < 1 and self.machine.place.type == "cpu"
+        return self.width < 1 and self.machine.kind == "cpu"
 
     def __call__(self, clips: Sequence[Clip], captions: Sequence[str]) -> list[Values]:
         """Extract one block of rows per clip, shape (k, 128); captions are not used."""
+        import torch
+
         del captions
         sounds = [examples(clip.audio, clip.spec.sample_rate, self.protocol) for clip in clips]
         if not sounds:
@@ -178,16 +182,17 @@ class VGGishEmbeddings:
         return rows if process is None else process(rows)
 
 
-_Process = vggish.PostProcessing | None
-
-
-def _loaded(weights: WeightFile, width: float, machine: Machine) -> vggish.VGGish:
+def _loaded(weights: WeightFile, width: float, machine: Machine) -> VGGish:
     """Load the network, if its file is still the one that was checked."""
+    from svbench.metrics.networks import vggish
+
     return vggish.load(load_checked(weights), weights.path, width=width, machine=machine)
 
 
-def _post_processing(pca: WeightFile | None) -> _Process:
+def _post_processing(pca: WeightFile | None) -> PostProcessing | None:
     """Load the post-processing, if there is one."""
+    from svbench.metrics.networks import vggish
+
     return vggish.read_post_processing(pca.path) if pca else None
 
 

@@ -75,20 +75,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from svbench.compute import CPU, Machine
 from svbench.errors import ConfigError, ScoreError
 from svbench.files.weights.loading import WeightFile, check_is, load_checked, load_script
 from svbench.files.weights.published import PUBLISHED
 from svbench.metrics.frechet import Frechet
-from svbench.metrics.networks import i3d
 from svbench.metrics.networks.batches import Forward
 from svbench.metrics.networks.i3d_inputs import (
+    BATCH,
+    CLASSES,
+    EPS,
+    SIZE,
     Resize,
     Windows,
     centre_square,
@@ -97,6 +98,9 @@ from svbench.metrics.networks.i3d_inputs import (
 )
 from svbench.metrics.networks.loading import digest
 from svbench.types import Clip, Features, Judgement, Values, View
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # Part of the cache key: raise it whenever the code computes other numbers for equal settings.
 CODE_VERSION: Final = 2
@@ -121,7 +125,7 @@ class Protocol:
     reference: Windows = "first"
     frames: int = 16  # in a window
     resize: Resize = "stretch"
-    eps: float = i3d.EPS  # of batch norm, unless the weights have their own code
+    eps: float = EPS  # of batch norm, unless the weights have their own code
     ddof: int = 1
     square: int = 0  # px: side of the square that frames are cropped to first; 0: none
 
@@ -164,8 +168,8 @@ class I3DLogits:
     protocol: Protocol
     machine: Machine = CPU
     width: float = 1.0
-    classes: int = i3d.CLASSES
-    size: int = i3d.SIZE  # px, side of resized frames
+    classes: int = CLASSES
+    size: int = SIZE  # px, side of resized frames
     seed: int = 0  # of drawn windows
     view: View = "conformed"
     _forward: Forward = field(init=False, repr=False, compare=False)
@@ -178,7 +182,7 @@ class I3DLogits:
                 "holds its own numbers"
             )
         check_is(self.weights, self.protocol.weights, f"FVD ({self.protocol.name})")
-        forward = Forward("I3D", partial(_made, self), self.machine, i3d.BATCH, padded=True)
+        forward = Forward("I3D", partial(_made, self), self.machine, BATCH, padded=True)
         object.__setattr__(self, "_forward", forward)
 
     @property
@@ -206,7 +210,7 @@ class I3DLogits:
     @property
     def light(self) -> bool:
         """Return whether each process may have one of its own: a small network on a CPU."""
-        return self.width < 1 and self.machine.place.type == "cpu"
+        return self.width < 1 and self.machine.kind == "cpu"
 
     def __call__(self, clips: Sequence[Clip], captions: Sequence[str]) -> list[Values]:
         """Extract one block of rows per clip, shape (k, classes); captions are not used."""
@@ -232,6 +236,8 @@ class I3DLogits:
 
     def _input(self, clip: Clip, start: int) -> Tensor:
         """Return one window as the network's input."""
+        import torch
+
         protocol = self.protocol
         window = clip.video[start : start + protocol.frames]
         if protocol.square:
@@ -241,7 +247,7 @@ class I3DLogits:
         return network_input(window, self.size, protocol.resize)
 
 
-Network = Callable[[Tensor], Tensor]  # windows as `_input` returns them -> logits (B, classes)
+Network = Callable[["Tensor"], "Tensor"]  # windows as `_input` returns them -> logits (B, classes)
 
 
 def _made(extractor: I3DLogits) -> Network:
@@ -252,6 +258,8 @@ def _made(extractor: I3DLogits) -> Network:
 
 def _scripted(extractor: I3DLogits) -> Network:
     """Return the network of tf.hub, called as StyleGAN-V calls it."""
+    import torch
+
     script = load_script(extractor.weights).to(extractor.machine.place)
     itself = extractor.protocol.resize == "stretch"
 
@@ -270,6 +278,8 @@ def _scripted(extractor: I3DLogits) -> Network:
 
 def _plain(extractor: I3DLogits) -> Network:
     """Return the network of `networks.i3d` with the weights of a file."""
+    from svbench.metrics.networks import i3d
+
     exact = i3d.load(
         load_checked(extractor.weights),
         extractor.weights.path,
@@ -333,8 +343,8 @@ def fvd(
     *,
     machine: Machine = CPU,
     width: float = 1.0,
-    classes: int = i3d.CLASSES,
-    size: int = i3d.SIZE,
+    classes: int = CLASSES,
+    size: int = SIZE,
     resamples: int = 200,
     seed: int = 0,
 ) -> FVD:

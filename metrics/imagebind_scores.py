@@ -41,12 +41,10 @@ from dataclasses import asdict, dataclass, field
 from enum import IntEnum
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from svbench.compute import CPU, Machine
 from svbench.errors import ConfigError, DataError, ScoreError
@@ -54,20 +52,23 @@ from svbench.files.text import REASON, read_object, shown
 from svbench.files.weights.loading import WeightFile, load_checked
 from svbench.intervals import METHOD, Interval
 from svbench.metrics.networks.batches import Forward
-from svbench.metrics.networks.imagebind import (
+from svbench.metrics.networks.imagebind_config import (
     BATCH,
     HUGE,
     MODALITIES,
-    ImageBind,
     ImageBindConfig,
     Modality,
-    load,
 )
 from svbench.metrics.networks.imagebind_inputs import InputProtocol, spectrograms, video_crops
 from svbench.metrics.networks.imagebind_text import Tokenizer, WordTokenizer
 from svbench.metrics.networks.loading import digest
 from svbench.metrics.per_clip import mean_of_clips, rows_by_clip
 from svbench.types import Better, Clip, ClipScore, Features, Judgement, Values, View
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from svbench.metrics.networks.imagebind import ImageBind
 
 IBKind = Literal["ib-av", "ib-ta", "ib-tv"]
 
@@ -140,7 +141,7 @@ class ImageBindEmbeddings:
     @property
     def light(self) -> bool:
         """Return whether each process may have one of its own: a small network on a CPU."""
-        return self.config.embedding < HUGE.embedding and self.machine.place.type == "cpu"
+        return self.config.embedding < HUGE.embedding and self.machine.kind == "cpu"
 
     def __call__(self, clips: Sequence[Clip], captions: Sequence[str]) -> list[Values]:
         """Extract one block of rows per clip: video, sound and, if there is one, caption."""
@@ -172,6 +173,8 @@ class ImageBindEmbeddings:
 
     def _embed_caption(self, tokenizer: Tokenizer, caption: str) -> NDArray[np.float32]:
         """Embed a caption, once for all clips that have it."""
+        import torch
+
         if caption not in self._captions:
             tokens = torch.from_numpy(tokenizer([caption]))
             self._captions[caption] = self._embed("text", tokens)[0]
@@ -179,6 +182,8 @@ class ImageBindEmbeddings:
 
     def _embed(self, modality: Modality, inputs: Tensor) -> NDArray[np.float32]:
         """Run the network on the inputs of one clip: (N, ...) -> (N, D)."""
+        import torch
+
         rows: NDArray[np.float32] = torch.stack(self._forward(inputs, modality)).numpy()
         return rows
 
@@ -190,6 +195,8 @@ def _loaded(
     machine: Machine,
 ) -> ImageBind:
     """Load the network, if its file is still the one that was checked."""
+    from svbench.metrics.networks.imagebind import load
+
     return load(load_checked(weights), weights.path, config, modalities, machine)
 
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 Dtype = Literal["float32", "bfloat16", "float16"]
 DTYPES: Final[tuple[Dtype, ...]] = get_args(Dtype)
+CPU_BUILD: Final = "+cpu"  # ends the version of a torch that was built for no GPU
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,16 @@ class Machine:
             ) from error
 
     @property
+    def kind(self) -> str:
+        """Return the type of the device ("cpu", "cuda" or the like); raises as `place`.
+
+        torch is asked only where its name and its build leave it open: a run that computes nothing
+        does not wait for it.
+        """
+        without_gpu = self.device == "auto" and installed("torch").endswith(CPU_BUILD)
+        return "cpu" if without_gpu or self.device == "cpu" else self.place.type
+
+    @property
     def torch_dtype(self) -> torch.dtype:
         """Return the data type of weights and inputs."""
         import torch
@@ -92,7 +103,7 @@ class Machine:
         """Return what may change a number: kind of device, dtype, and batch and threads if set."""
         chosen = {"batch": self.batch, "threads": self.threads}
         given = {name: value for name, value in chosen.items() if value is not None}
-        return {"device": self.place.type, "dtype": self.dtype, **given}
+        return {"device": self.kind, "dtype": self.dtype, **given}
 
     @property
     def identity(self) -> list[str]:
@@ -103,7 +114,7 @@ class Machine:
     @property
     def suffix(self) -> str:
         """Return "-cuda-bfloat16" or the like for a name; "" for float32 on a CPU."""
-        found = self.place.type, self.dtype
+        found = self.kind, self.dtype
         return "" if found == ("cpu", "float32") else f"-{'-'.join(found)}"
 
 
@@ -228,7 +239,7 @@ def inference(machine: Machine) -> Iterator[None]:
             from threadpoolctl import threadpool_limits
 
             stack.enter_context(threadpool_limits(machine.threads))
-        if machine.place.type == "cuda":
+        if machine.kind == "cuda":
             stack.enter_context(_EXACT.entered())
         yield
 
@@ -277,6 +288,17 @@ def _exact_settings() -> Iterator[None]:
             yield
     finally:
         torch.set_float32_matmul_precision(before)
+
+
+def import_torch() -> None:
+    """Import torch; to be called before threads are limited that will compute with it.
+
+    A limit holds for the libraries that are loaded when it is set: torch would compute on all cores
+    if a limited thread were the first to import it.
+    """
+    import torch
+
+    torch.get_num_threads()
 
 
 # --- digests -----------------------------------------------------------------------------------

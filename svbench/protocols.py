@@ -199,7 +199,8 @@ class Metric(Protocol):
     def score(self, generated: Features, reference: Features | None) -> Judgement:
         """Return the score of a set; raise ScoreError where there is none.
 
-        `reference` is None unless the metric needs one.
+        `reference` is None unless the metric needs one. Several rows may be scored at a time, by
+        threads.
         """
         ...
 

@@ -18,6 +18,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor, nn
 
 from svbench.metrics.networks import i3d, imagebind, vggish
+from svbench.metrics.networks.imagebind_config import HUGE
 from tests.factories.devices import measure
 from tests.factories.measuring import record
 from tests.factories.seeded_networks import seeded_i3d, seeded_imagebind, seeded_vggish
@@ -53,7 +54,7 @@ class Vision(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        config = imagebind.HUGE
+        config = HUGE
         with torch.device("meta"):
             whole = imagebind.ImageBind(config, ("vision",))
         state = seeded_imagebind(whole, 0)

@@ -21,6 +21,7 @@ from svbench.engines.local import Local
 from svbench.engines.protocol import cut
 from svbench.metrics.fvd import PROTOCOLS, I3DLogits
 from svbench.metrics.networks import i3d
+from svbench.metrics.networks.i3d_inputs import SIZE
 from svbench.types import Clip, ClipSpec
 from tests.factories.measuring import (
     QUICK,
@@ -57,7 +58,7 @@ def least_seconds(threads: int) -> float:
     """Return the roofline of the networks' passes over all clips."""
     with torch.device("meta"):
         network = i3d.I3D()
-        work = flops(network, torch.empty(CLIPS, 3, SPEC.frames, i3d.SIZE, i3d.SIZE))
+        work = flops(network, torch.empty(CLIPS, 3, SPEC.frames, SIZE, SIZE))
     with torch_threads(threads):
         return roofline(
             work,

@@ -22,7 +22,8 @@ from svbench.compute import CPU, inference
 from svbench.engines.local import Local
 from svbench.files.weights.loading import WeightFile
 from svbench.metrics.imagebind_scores import ImageBindEmbeddings
-from svbench.metrics.networks.imagebind import HUGE, ImageBind, ImageBindConfig, load
+from svbench.metrics.networks.imagebind import ImageBind, load
+from svbench.metrics.networks.imagebind_config import HUGE, ImageBindConfig
 from svbench.metrics.networks.imagebind_inputs import PROTOCOLS, spectrograms, video_crops
 from svbench.metrics.networks.loading import Once
 from svbench.types import Clip, ClipSpec

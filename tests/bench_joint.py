@@ -18,7 +18,8 @@ from torch import Tensor
 from svbench.baselines.joint.ddim import PAPER_SCHEDULES
 from svbench.baselines.joint.mixers import MixerKind
 from svbench.baselines.joint.pair import Pair
-from svbench.baselines.joint.sampling import SamplerSettings, sample
+from svbench.baselines.joint.sampler_settings import SamplerSettings
+from svbench.baselines.joint.sampling import sample
 from tests.alternatives.straightforward_joint import plainly, sample_plainly
 from tests.factories.joint import CAPTION, WORDS, tiny_joint
 from tests.factories.measuring import QUICK, in_turn, record_peer, torch_threads

@@ -33,8 +33,16 @@ from svbench.compute import CPU, digest_file
 from svbench.files.weights.loading import WeightFile, load_state
 from svbench.files.weights.published import PUBLISHED
 from svbench.metrics.fad import PROTOCOLS, examples
-from svbench.metrics.networks import i3d, imagebind, imagebind_inputs, vggish
-from svbench.metrics.networks.i3d_inputs import network_input
+from svbench.metrics.networks import (
+    i3d,
+    i3d_inputs,
+    imagebind,
+    imagebind_inputs,
+    vggish,
+    vggish_inputs,
+)
+from svbench.metrics.networks.i3d_inputs import SIZE, network_input
+from svbench.metrics.networks.imagebind_config import HUGE
 from svbench.metrics.networks.imagebind_inputs import spectrograms, video_crops
 from svbench.types import Clip, ClipSpec
 from tests.factories.clips import make_clip, write_clip
@@ -97,11 +105,11 @@ def test_i3d(benchmark: BenchmarkFixture) -> None:
     plain.load_state_dict(seeded_i3d(plain, 0))
     plain.eval().requires_grad_(False)
     fast = i3d.prepared(plain)
-    windows = torch.rand(4, 3, 16, i3d.SIZE, i3d.SIZE, generator=torch.Generator().manual_seed(0))
+    windows = torch.rand(4, 3, 16, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
 
     @torch.inference_mode()
     def ours() -> Tensor:
-        return torch.cat([fast(some) for some in windows.split(i3d.BATCH.on(CPU))])
+        return torch.cat([fast(some) for some in windows.split(i3d_inputs.BATCH.on(CPU))])
 
     found = in_turn(ours, lambda: torch.inference_mode()(plain)(windows))
     report(benchmark, found, ours)
@@ -122,7 +130,9 @@ def test_vggish(benchmark: BenchmarkFixture) -> None:
 
     @torch.inference_mode()
     def ours() -> Tensor:
-        return torch.cat([fast(some) for some in torch.cat(clips).split(vggish.BATCH.on(CPU))])
+        return torch.cat(
+            [fast(some) for some in torch.cat(clips).split(vggish_inputs.BATCH.on(CPU))]
+        )
 
     @torch.inference_mode()
     def theirs() -> Tensor:
@@ -172,12 +182,12 @@ def passes(weights: dict[str, WeightFile], clips: list[Clip]) -> list[Callable[[
     work: list[Callable[[], object]] = []
     for number, clip in enumerate(clips):
         pairs = (clip.video[:16], clip.video[16:])
-        frames = torch.stack([network_input(one, i3d.SIZE, "stretch") for one in pairs])
+        frames = torch.stack([network_input(one, SIZE, "stretch") for one in pairs])
         mels = torch.from_numpy(examples(clip.audio, SPEC.sample_rate, FAD_PROTOCOL))
         work += [partial(windows, frames), partial(sounds, mels)]
         if number < CLIPS:
-            crops, _ = video_crops(clip.video, SPEC.fps, IB_PROTOCOL, imagebind.HUGE)
-            bins = spectrograms(clip.audio, SPEC.sample_rate, IB_PROTOCOL, imagebind.HUGE)
+            crops, _ = video_crops(clip.video, SPEC.fps, IB_PROTOCOL, HUGE)
+            bins = spectrograms(clip.audio, SPEC.sample_rate, IB_PROTOCOL, HUGE)
             work += [partial(both, "vision", crops), partial(both, "audio", bins)]
     return work
 

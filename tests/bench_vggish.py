@@ -19,6 +19,7 @@ from svbench.engines.local import Local
 from svbench.engines.protocol import cut
 from svbench.metrics.fad import PROTOCOLS, VGGishEmbeddings
 from svbench.metrics.networks import vggish
+from svbench.metrics.networks.vggish_inputs import BANDS, FRAMES
 from svbench.types import Clip, ClipSpec
 from tests.factories.measuring import (
     QUICK,
@@ -56,7 +57,7 @@ def least_seconds(threads: int) -> float:
     with torch.device("meta"):
         network = vggish.VGGish()
         examples = int(SPEC.duration / 0.96)
-        work = flops(network, torch.empty(examples, vggish.FRAMES, vggish.BANDS))
+        work = flops(network, torch.empty(examples, FRAMES, BANDS))
     with torch_threads(threads):
         return SOUNDS * roofline(
             work, weight_bytes(network), ceiling=gemm_ceiling(), bytes_per_second=bandwidth()

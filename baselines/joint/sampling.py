@@ -32,7 +32,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -40,33 +40,12 @@ from torch import Tensor
 from svbench.baselines.joint.connector import connector_inputs
 from svbench.baselines.joint.ddim import NoiseSchedule, Prediction, ddim_step, epsilon_and_x0
 from svbench.baselines.joint.pair import Pair
-from svbench.baselines.joint.timesteps import TimestepMap, local_timesteps
+from svbench.baselines.joint.sampler_settings import SamplerSettings
+from svbench.baselines.joint.timesteps import local_timesteps
 from svbench.errors import ConfigError
 
 if TYPE_CHECKING:  # its settings are read without diffusers
     from svbench.baselines.joint.unet import JointUNet
-
-PAPER_GUIDANCE: Final = Pair(audio=2.5, video=7.5)  # section 4.1
-
-
-@dataclass(frozen=True, slots=True)
-class SamplerSettings:
-    """How latents are sampled; the defaults are the paper's (section 4.1)."""
-
-    steps: int = 25  # T
-    gamma: float = 1.5  # of Eq. 8; 1 adjusts nothing
-    timestep_map: TimestepMap = "eq8"
-    guidance: Pair[float] = PAPER_GUIDANCE
-
-    def __post_init__(self) -> None:
-        local_timesteps(self.steps, self.gamma, self.timestep_map)
-        if min(self.guidance) < 1:
-            raise ConfigError(f"guidance: found {tuple(self.guidance)}, expected 1 or more each")
-
-    @property
-    def halves(self) -> int:
-        """Return how many text embeddings each clip needs: 2 with guidance, else 1."""
-        return 2 if max(self.guidance) > 1 else 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,18 +23,18 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from threading import RLock, get_ident
-from typing import Any, Final, Protocol
-
-import torch
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from svbench.baselines.joint.mixers import MIXERS, MixerKind
 from svbench.baselines.joint.model import JointModel
 from svbench.baselines.joint.pair import Pair
-from svbench.baselines.joint.sampling import SamplerSettings, sample
-from svbench.compute import CPU, Machine, digest_settings, inference
+from svbench.baselines.joint.sampler_settings import SamplerSettings
+from svbench.compute import CPU, Machine, digest_settings, inference, installed
 from svbench.errors import ConfigError, DataError, StoppedError
 from svbench.types import Clip, ClipSpec, Request, Setting, settings_as_text
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +99,7 @@ class Joint:
     ) -> None:
         self._mixer, self._model, self._recipe = mixer, model, recipe
         self._machine, self._compiled, self._copies = machine, compiled, copies
-        self._place = machine.place
+        self._kind = machine.kind  # an absent device is an error now
         self._size = self.batch  # halved where memory is short
         self._loaded: dict[int, JointModel] = {}  # by worker, or one for all
         self._lock = RLock()
@@ -150,10 +150,10 @@ class Joint:
             "guidance": f"sound {sampler.guidance.audio:g}, video {sampler.guidance.video:g}",
             "negative caption": self._recipe.negative,
             "dtype": self._machine.dtype,
-            "device": self._place.type,
+            "device": self._kind,
             "batch": self.batch,
             "compiled": self._compiled,
-            "torch": torch.__version__.partition("+")[0],
+            "torch": installed("torch").partition("+")[0],
             "weights": short_digest(self._model.weights()),
         }
 
@@ -174,6 +174,8 @@ class Joint:
 
     def _next_batch(self, waiting: Sequence[Request], spec: ClipSpec) -> list[Clip]:
         """Make the clips of the first requests: as many as memory holds."""
+        import torch
+
         model: JointModel | None = None
         while True:
             try:
@@ -185,7 +187,7 @@ class Joint:
             if self._size == 1 or model is None:
                 what = "the model" if model is None else "one clip at a time"
                 raise StoppedError(
-                    f"{self.name}: {what} does not fit into the memory of {self._place} "
+                    f"{self.name}: {what} does not fit into the memory of {self._machine.place} "
                     f"({reason}); free some and run the same command again, "
                     "or begin another run with --dtype bfloat16"
                 )
@@ -193,24 +195,31 @@ class Joint:
             log.warning(
                 "%s: out of memory on %s; going on with batches of %d, which round otherwise",
                 self.name,
-                self._place,
+                self._machine.place,
                 self._size,
             )
             self._free_memory()
 
     def _free_memory(self) -> None:
         """Return the memory to the device that nothing here holds any more."""
-        if self._place.type == "cuda":
+        if self._kind == "cuda":
+            import torch
+
             torch.cuda.empty_cache()
 
     def _sampled(
         self, model: JointModel, requests: Sequence[Request], spec: ClipSpec
     ) -> list[Clip]:
         """Sample and decode a batch, padded to its size."""
+        import torch
+
+        from svbench.baselines.joint.sampling import sample
+
+        place = self._machine.place
         padded = [*requests, *[requests[-1]] * (self._size - len(requests))]
         with inference(self._machine):
             noise = Pair.collate((_noise(model, r.seed, spec) for r in padded), torch.stack)
-            start = noise.map(lambda tensor: tensor.to(self._place))
+            start = noise.map(lambda tensor: tensor.to(place))
             text = self._text(model, [request.caption for request in padded])
             latents = sample(model.joint, start, text, model.schedules, self._recipe.sampler)
             kept = latents.map(lambda tensor: tensor[: len(requests)])
@@ -220,10 +229,12 @@ class Joint:
 
     def _text(self, model: JointModel, captions: Sequence[str]) -> Pair[Tensor]:
         """Encode captions, behind as many negative ones if there is guidance."""
+        import torch
+
+        place, dtype = self._machine.place, self._machine.torch_dtype
 
         def encoded(captions: Sequence[str]) -> Pair[Tensor]:
-            dtype = self._machine.torch_dtype
-            return model.text_encoder(captions).map(lambda text: text.to(self._place, dtype))
+            return model.text_encoder(captions).map(lambda text: text.to(place, dtype))
 
         text = encoded(captions)
         if self._recipe.sampler.halves == 1:
@@ -269,6 +280,8 @@ def compile_blocks(joint: nn.Module) -> None:
     The mixers join the U-Nets by hooks, which run around a block's `forward`: that alone is
     compiled. Attention to the text caches keys and values from call to call, so it is not compiled.
     """
+    import torch
+
     from svbench.baselines.joint.text_attention import TextAttnProcessor
 
     unets: Any = joint.get_submodule("unets")
@@ -293,6 +306,8 @@ def short_digest(weights: Mapping[str, str]) -> str:
 
 def _noise(model: JointModel, seed: int, spec: ClipSpec) -> Pair[Tensor]:
     """Draw a request's noise from its seed alone: audio, then video."""
+    import torch
+
     random = torch.Generator().manual_seed(seed)
     shapes = Pair(model.audio.shape(spec), model.video.shape(spec))
     return shapes.map(lambda shape: torch.randn(shape, generator=random))

@@ -35,18 +35,18 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from threading import Lock
-from typing import Any, Final
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, Final
 
 from svbench.compute import Machine, inference
 from svbench.errors import StoppedError
 from svbench.metrics.networks.loading import Once
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 log = logging.getLogger(__name__)
 
-Network = Callable[..., Tensor]  # (*about, batch (n, ...)) -> outputs (n, ...)
+Network = Callable[..., "Tensor"]  # (*about, batch (n, ...)) -> outputs (n, ...)
 _CPU_FULL: Final = "DefaultCPUAllocator: can't allocate memory"  # a plain RuntimeError of torch
 
 
@@ -66,7 +66,7 @@ class BatchSize:
 
     def on(self, machine: Machine) -> int:
         """Return the number of inputs on a machine."""
-        return machine.batch or (self.cpu if machine.place.type == "cpu" else self.gpu)
+        return machine.batch or (self.cpu if machine.kind == "cpu" else self.gpu)
 
 
 class Forward:
@@ -127,7 +127,9 @@ class Forward:
         StoppedError
             where the network, or a single input of it, does not fit into memory
         """
-        waiting, held, outputs = iter(inputs), list[Tensor](), list[Tensor]()
+        held: list[Tensor] = []
+        outputs: list[Tensor] = []
+        waiting = iter(inputs)
         while True:
             size = self.size
             held += islice(waiting, max(0, size - len(held)))
@@ -158,11 +160,13 @@ class Forward:
         return None
 
     def _turns(self) -> AbstractContextManager[object]:
-        return nullcontext() if self._machine.place.type == "cpu" else self._turn
+        return nullcontext() if self._machine.kind == "cpu" else self._turn
 
     def _outputs(
         self, network: Network, some: list[Tensor], size: int, about: tuple[Any, ...]
     ) -> list[Tensor]:
+        import torch
+
         place, dtype = self._machine.place, self._machine.torch_dtype
         filled = [*some, *[some[-1]] * (size - len(some))] if self._padded else some
         with inference(self._machine):
@@ -183,7 +187,9 @@ class Forward:
                 self._machine.place,
                 self._halved,
             )
-        if self._machine.place.type == "cuda":
+        if self._machine.kind == "cuda":
+            import torch
+
             torch.cuda.empty_cache()
 
     def _too_large(self, what: str, error: Exception) -> StoppedError:
@@ -202,4 +208,6 @@ def _remade(
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Check whether an error of torch says that a device, or the CPU, has no memory left."""
+    import torch
+
     return isinstance(error, torch.OutOfMemoryError) or _CPU_FULL in str(error)

@@ -43,13 +43,9 @@ from torch.nn import functional as F  # noqa: N812
 
 from svbench.compute import load_weights
 from svbench.errors import ScoreError
-from svbench.metrics.networks.batches import BatchSize
+from svbench.metrics.networks.i3d_inputs import CLASSES, EPS
 
-CLASSES: Final = 400  # Kinetics-400
-SIZE: Final = 224  # px, height and width of the published network's input
 LEAST_FRAMES: Final = 9  # after four halvings the last pool needs two time steps
-BATCH: Final = BatchSize(cpu=2, gpu=4)  # windows; alone, each takes 1.1 times as long on a CPU
-EPS: Final = 1e-3  # of batch norm, as trained; copies with 1e-5 differ by a few per cent
 
 # Counters of batch norm, absent in files older than PyTorch 0.4.1; inference does not read them.
 MAY_LACK: Final = ("*.num_batches_tracked",)

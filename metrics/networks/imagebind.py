@@ -32,16 +32,20 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import Final
 
 import torch
 from torch import Tensor, nn
 
 from svbench.compute import CPU, Machine, check_weights, load_weights
-from svbench.errors import ConfigError
-from svbench.metrics.networks.batches import BatchSize
+from svbench.metrics.networks.imagebind_config import (
+    HUGE,
+    MODALITIES,
+    ImageBindConfig,
+    Modality,
+)
 from svbench.metrics.networks.imagebind_parts import (
     EPSILON,
     PatchStem,
@@ -49,95 +53,16 @@ from svbench.metrics.networks.imagebind_parts import (
     RepeatStill,
     Scale,
     SensorTokens,
-    Size,
     TextTokens,
     Transformer,
     UnitLength,
 )
 
-Modality = Literal["vision", "text", "audio"]
-MODALITIES: Final[tuple[Modality, ...]] = get_args(Modality)
-UNUSED: Final = ("depth", "thermal", "imu")  # modalities of the checkpoint that are not used
-
-BATCH: Final = BatchSize(cpu=5, gpu=5)  # inputs: the crops of a square clip, one clip at a time
 CHANNELS: Final = 3
 UNUSED_PATCH: Final = 16  # px, of depth and thermal images of 224 px
 UNUSED_TOKENS: Final = (224 // UNUSED_PATCH) ** 2 + 1
 # Initial values of exp(log_logit_scale), which is learned for text and fixed for the others.
 SCALES: Final = {"text": 1 / 0.07, "audio": 20.0, "depth": 5.0, "thermal": 10.0, "imu": 5.0}
-
-
-@dataclass(frozen=True, slots=True)
-class ImageBindConfig:
-    """The sizes of the network; defaults are those of imagebind_huge."""
-
-    embedding: int  # D
-    vision: Size
-    text: Size
-    audio: Size
-    depth: Size | None = None  # not used; None: not in the checkpoint
-    thermal: Size | None = None
-    imu: Size | None = None
-    frames: int = 2  # of a video clip
-    image: int = 224  # px, height and width
-    image_patch: int = 14  # px
-    bins: int = 128  # of a spectrogram
-    bin_frames: int = 204  # of a spectrogram
-    audio_patch: int = 16  # bins and frames
-    audio_stride: int = 10  # bins and frames
-    context: int = 77  # tokens of a text, with start and end of text
-    vocabulary: int = 49408
-
-    def __post_init__(self) -> None:
-        if self.image % self.image_patch:
-            raise ConfigError(
-                f"images of {self.image} px cannot be split into patches of {self.image_patch} px"
-            )
-        if self.audio_patch > min(self.bins, self.bin_frames):
-            raise ConfigError(
-                f"a spectrogram of {self.bins} x {self.bin_frames} is smaller than a patch "
-                f"of {self.audio_patch}"
-            )
-
-    @classmethod
-    def of(cls, values: Mapping[str, Any]) -> ImageBindConfig:
-        """Build a configuration from JSON values, sizes as {width, blocks, heads} or None."""
-        try:
-            fields: dict[str, Any] = {
-                name: Size(**value) if isinstance(value, Mapping) else value
-                for name, value in values.items()
-            }
-            return cls(**fields)
-        except TypeError as error:
-            raise ConfigError(f"ImageBind's configuration is invalid: {error}") from error
-
-    @property
-    def modalities(self) -> tuple[str, ...]:
-        """Return the modalities of a checkpoint."""
-        return tuple(m for m in (*MODALITIES, *UNUSED) if getattr(self, m))
-
-    @property
-    def image_tokens(self) -> int:
-        """Return the number of patches of an image, and the class token."""
-        return (self.image // self.image_patch) ** 2 + 1
-
-    @property
-    def audio_tokens(self) -> int:
-        """Return the number of (overlapping) patches of a spectrogram, and the class token."""
-        sides = (self.bins, self.bin_frames)
-        rows, columns = ((n - self.audio_patch) // self.audio_stride + 1 for n in sides)
-        return rows * columns + 1
-
-
-HUGE: Final = ImageBindConfig(
-    embedding=1024,
-    vision=Size(1280, 32, 16),
-    text=Size(1024, 24, 16),
-    audio=Size(768, 12, 12),
-    depth=Size(384, 12, 8),
-    thermal=Size(768, 12, 12),
-    imu=Size(512, 6, 8),
-)
 
 
 # --- encoders, under the names of the checkpoint ------------------------------------------------

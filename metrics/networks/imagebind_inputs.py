@@ -52,16 +52,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from functools import cache
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn import functional as F  # noqa: N812
 
 from svbench.errors import ConfigError, ScoreError
-from svbench.metrics.networks.imagebind import ImageBindConfig
+from svbench.metrics.networks.imagebind_config import ImageBindConfig
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Starts = Literal["first-to-last", "first-to-before-last"]
 
@@ -78,7 +78,7 @@ HOP: Final = 160  # samples: 10 ms
 FFT: Final = 512  # samples: the next power of two
 PREEMPHASIS: Final = 0.97
 LOWEST: Final = 20.0  # Hz; the highest is half the sample rate
-FLOOR: Final = torch.finfo(torch.float32).eps  # of mel energies
+FLOOR: Final = float(np.finfo(np.float32).eps)  # of mel energies
 # torchaudio's defaults for resampling.
 SINC_WIDTH: Final = 6  # zero crossings on either side
 SINC_ROLLOFF: Final = 0.99  # of half the lower sample rate
@@ -166,6 +166,8 @@ def video_crops(
     crops : Tensor, shape=(distinct, 3, F, S, S)
     which : np.ndarray of int, shape=(windows * crops,)
     """
+    import torch
+
     sampled = frame_indices(len(video), fps, protocol, config.frames)
     corners = _corners(*_resized(video.shape[1:3], config.image), config.image, protocol.crops)
     crops_of_protocol = [(frames, corner) for frames in sampled for corner in corners]
@@ -182,6 +184,9 @@ def video_crops(
 
 def _normalised(frames: NDArray[np.uint8], side: int) -> Tensor:
     """Resize the short side and normalise as for CLIP: (T, H, W, 3) -> (3, T, h, w)."""
+    import torch
+    from torch.nn import functional as F  # noqa: N812
+
     pixels = torch.from_numpy(np.ascontiguousarray(frames.transpose(3, 0, 1, 2))).float() / 255.0
     size = _resized(frames.shape[1:3], side)
     pixels = F.interpolate(pixels, size=size, mode="bilinear", align_corners=False)
@@ -214,6 +219,9 @@ def spectrograms(
     audio: NDArray[np.float32], rate: int, protocol: InputProtocol, config: ImageBindConfig
 ) -> Tensor:
     """Compute the normalised log-mel spectrogram of each window: (windows, 1, bins, frames)."""
+    import torch
+    from torch.nn import functional as F  # noqa: N812
+
     sound = resample(torch.from_numpy(np.array(audio, np.float32)), rate, SAMPLE_RATE)
     if len(sound) < WINDOW:
         raise ScoreError(
@@ -235,6 +243,9 @@ def spectrograms(
 
 def fbank(sound: Tensor, bins: int) -> Tensor:
     """Compute Kaldi's log-mel energies: (samples,) -> (frames, bins); no dither, no energy."""
+    import torch
+    from torch.nn import functional as F  # noqa: N812
+
     frames = sound.unfold(0, WINDOW, HOP)
     frames = frames - frames.mean(dim=1, keepdim=True)
     before = F.pad(frames.unsqueeze(0), (1, 0), mode="replicate").squeeze(0)[:, :-1]
@@ -247,6 +258,9 @@ def fbank(sound: Tensor, bins: int) -> Tensor:
 @cache
 def _filters(bins: int) -> Tensor:
     """Compute Kaldi's triangles, linear in mel: (bins, frequencies); 0 at the highest one."""
+    import torch
+    from torch.nn import functional as F  # noqa: N812
+
     low, high = (1127.0 * math.log(1.0 + f / 700.0) for f in (LOWEST, SAMPLE_RATE / 2))
     step = (high - low) / (bins + 1)
     number = torch.arange(bins).unsqueeze(1)
@@ -258,6 +272,9 @@ def _filters(bins: int) -> Tensor:
 
 def resample(sound: Tensor, rate: int, target: int) -> Tensor:
     """Resample (samples,) by a Hann-windowed sinc; equal rates return the sound unchanged."""
+    import torch
+    from torch.nn import functional as F  # noqa: N812
+
     if rate == target:
         return sound
     common = math.gcd(rate, target)

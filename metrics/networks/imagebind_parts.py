@@ -11,14 +11,13 @@ Tokens are float (N, tokens, width).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Final
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from svbench.errors import ConfigError
+from svbench.metrics.networks.imagebind_config import Size
 
 EPSILON: Final = 1e-6  # of norms in blocks and heads
 MLP_RATIO: Final = 4
@@ -27,19 +26,6 @@ SPREAD: Final = 0.02  # standard deviation of initial embeddings, as in CLIP
 # Of IMU data: 2000 samples of 6 sensors in pieces of 8, and the class token.
 SENSOR_TOKENS: Final = 2000 // 8 + 1
 SENSOR_PIECE: Final = 6 * 8
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """The size of one transformer."""
-
-    width: int
-    blocks: int
-    heads: int
-
-    def __post_init__(self) -> None:
-        if min(self.width, self.blocks, self.heads) < 1 or self.width % self.heads:
-            raise ConfigError(f"a transformer's width must be a multiple of its heads, got {self}")
 
 
 class RepeatStill(nn.Module):

@@ -14,9 +14,7 @@ from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import Any, Final, Generic, TypeVar
 
-import torch
-
-from svbench.compute import digest_settings, minor_version
+from svbench.compute import digest_settings, installed, minor_version
 
 KEY_LETTERS: Final = 10  # of the digest in an extractor's key
 
@@ -51,5 +49,5 @@ class Once(Generic[T]):
 
 def digest(settings: Mapping[str, Any]) -> str:
     """Return the digest of what decides an extractor's features, torch's minor version included."""
-    whole = {**settings, "torch": minor_version(torch.__version__)}
+    whole = {**settings, "torch": minor_version(installed("torch"))}
     return digest_settings(whole, KEY_LETTERS)

@@ -49,7 +49,7 @@ def check_scoring(
     not available may be one of a network, so it is no reason to refuse.
     """
     if machine.device != "auto":
-        _ = machine.place
+        _ = machine.kind
     networks = (
         isinstance(column, Unavailable) or hasattr(column.extractor, "machine")
         for column in columns

@@ -233,7 +233,7 @@ def _joint_system(
 
 def _small(config: RunConfig, machine: Machine) -> bool:
     """Return whether several models may be loaded and compute side by side."""
-    return config.scale == "mini" and machine.place.type == "cpu"
+    return config.scale == "mini" and machine.kind == "cpu"
 
 
 def _guard(entry: SystemEntry, offer: Offer) -> SystemEntry:

@@ -28,7 +28,8 @@ from accelerate import PartialState
 
 from svbench.baselines.joint.model import JointModel
 from svbench.baselines.joint.pair import Pair
-from svbench.baselines.joint.sampling import SamplerSettings, sample
+from svbench.baselines.joint.sampler_settings import SamplerSettings
+from svbench.baselines.joint.sampling import sample
 from svbench.baselines.joint.unet import JointUNet
 from svbench.baselines.training.loop import Report, TrainCallback
 from svbench.baselines.training.loop import train as train_loop

@@ -22,7 +22,7 @@ from svbench.baselines.checkpoints.base_models import PAPER_BASES
 from svbench.baselines.checkpoints.find import find_bases
 from svbench.baselines.joint.mixers import MixerKind, mixer_kind
 from svbench.baselines.joint.model import JointModel
-from svbench.baselines.joint.sampling import SamplerSettings
+from svbench.baselines.joint.sampler_settings import SamplerSettings
 from svbench.baselines.joint.unet import JointConfig
 from svbench.baselines.training.loop import check_batch, check_precision
 from svbench.baselines.training.presets import Length, preset_settings, steps_of

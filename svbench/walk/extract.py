@@ -21,6 +21,7 @@ from typing import Final
 
 import numpy as np
 
+from svbench.compute import import_torch
 from svbench.engines.protocol import Engine, cut, cut_evenly
 from svbench.files.feature_store import clip_key
 from svbench.files.known_files import KnownFiles
@@ -117,10 +118,16 @@ def _work_off(
     """Extract the features of clips, and add them to what is found."""
     light = all(isinstance(e, LightExtractor) and e.light for e in work.extractors.values())
     mapped = engine.spread if light and len(sources) >= WORTH_SPREADING else engine.map
+    if sources and not all(map(_without_network, work.extractors.values())):
+        import_torch()
     shards = list(cut_evenly(sources, SHARD))
     for shard, of_shard in zip(shards, mapped(work, shards), strict=True):
         found.add(of_shard)
         advance(len(shard))
+
+
+def _without_network(extractor: Extractor) -> bool:
+    return isinstance(extractor, LightExtractor) and not hasattr(extractor, "machine")
 
 
 def _lacking(sources: Iterable[Source], found: Found) -> Iterator[Source]:

@@ -18,6 +18,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
+from svbench.compute import import_torch
 from svbench.engines.protocol import Engine, cut
 from svbench.errors import DataError
 from svbench.files.known_files import KnownFiles
@@ -111,6 +112,11 @@ class _Row:
         """Return "" if rows of other systems may be under way meanwhile, else the system's name."""
         shares = isinstance(self.system, BatchedSystem) and self.system.shares_device
         return "" if shares else self.system.name
+
+    @property
+    def may_hold_a_model(self) -> bool:
+        """Return whether torch may be needed: controls that load nothing do without."""
+        return isinstance(self.system, BatchedSystem) or not self.system.made_of_real_clips
 
     def look_up(self, engine: Engine) -> int:
         """Look up what the store holds; return how many clips are missing."""
@@ -218,6 +224,8 @@ def _made(
 ) -> Iterator[tuple[_Row, list[Kept]]]:
     """Yield the clips of rows, shard by shard, as they are made."""
     missing = sum(row.look_up(engine) for row in rows)
+    if any(row.missing and row.may_hold_a_model for row in rows):
+        import_torch()
     if not spread or missing < WORTH_SPREADING:
         yield from engine.map(_make, _shards(rows, progress))
         return

@@ -8,7 +8,7 @@ for reference, as in the miniatures, every row is compared with all of these; el
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from svbench.engines.protocol import Engine
@@ -96,16 +96,20 @@ class Judge:
         if not self.plan.allow_missing:
             raise_problems(list(found.values()))
 
-    def rows(self, entrant: Entrant) -> list[tuple[Row, list[ClipLine]]]:
-        """Return the row, and for clips made elsewhere the floor made from them."""
-        judged = self.row(entrant)
-        if not entrant.made_elsewhere:
-            return [judged]
+    def rows(self, entrants: Sequence[Entrant]) -> Iterator[tuple[Row, list[ClipLine]]]:
+        """Yield the row of each entrant, and for clips made elsewhere the floor made from them."""
+        scored = list(self.engine.map(self.row, entrants))  # side by side: scores are functions
+        for entrant, judged in zip(entrants, scored, strict=True):
+            yield judged
+            if entrant.made_elsewhere:
+                yield self._floor(entrant, judged[0])
+
+    def _floor(self, entrant: Entrant, row: Row) -> tuple[Row, list[ClipLine]]:
+        """Return the row of a set's clips with each other's sound."""
         features = self._extracted(entrant.samples, self.metrics).features
         label = f"{entrant.name}: scoring shuffled sounds"
         with self.progress(label, floor_steps(self.metrics)) as advance:
-            floor = floor_row(judged[0], self.metrics, features, self.plan.seed, advance)
-        return [judged, floor]
+            return floor_row(row, self.metrics, features, self.plan.seed, advance)
 
     def row(self, entrant: Entrant) -> tuple[Row, list[ClipLine]]:
         """Return the row, and a line per clip and metric."""

@@ -151,11 +151,13 @@ def _alike(name: str, before: Any, now: Any) -> bool:
 
     Folders of weights may join others, or go; "auto" is the device that it finds here.
     """
+    if before == now:
+        return True
     if name == "weights" and before and now:
         return set(before) <= set(now) or set(now) <= set(before)
     if name == "device" and "auto" in (before, now):
         return _device(before) == _device(now)
-    return bool(before == now)
+    return False
 
 
 def _device(name: Any) -> str:

@@ -100,7 +100,7 @@ def walk(plan: Plan, out: Path, engine: Engine, progress: Progress = silent) -> 
             progress=progress,
         )
         judge.extract(entrants)
-        judged = [row for entrant in entrants for row in judge.rows(entrant)]
+        judged = list(judge.rows(entrants))
         table = write_results(out, plan, data, clips, columns, judged, engine)
         known.save(out / KNOWN)
         return table

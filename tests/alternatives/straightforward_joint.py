@@ -19,7 +19,7 @@ from svbench.baselines.joint.connector_time import HEADS, TemporalAttention, nor
 from svbench.baselines.joint.cross_attention import CrossAttention
 from svbench.baselines.joint.ddim import NoiseSchedule
 from svbench.baselines.joint.pair import Pair
-from svbench.baselines.joint.sampling import SamplerSettings
+from svbench.baselines.joint.sampler_settings import SamplerSettings
 from svbench.baselines.joint.timesteps import local_timesteps
 from svbench.baselines.joint.unet import JointUNet
 

@@ -11,9 +11,9 @@ from torch import Tensor
 from svbench.compute import digest_file
 from svbench.files.weights.loading import WeightFile
 from svbench.metrics.imagebind_scores import ImageBindEmbeddings
-from svbench.metrics.networks.imagebind import ImageBind, ImageBindConfig
+from svbench.metrics.networks.imagebind import ImageBind
+from svbench.metrics.networks.imagebind_config import ImageBindConfig, Size
 from svbench.metrics.networks.imagebind_inputs import PROTOCOLS
-from svbench.metrics.networks.imagebind_parts import Size
 from svbench.metrics.networks.imagebind_text import WordTokenizer
 
 WORDS = WordTokenizer(("a", "dog", "barks", "stick", "hits", "wood"), context=8)

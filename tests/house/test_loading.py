@@ -6,12 +6,14 @@ A run that finds all of its clips and features builds no network, so it waits fo
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from svbench.compute import CPU_BUILD, installed
 from tests.factories.pages import write_page_run
 from tests.factories.results import make_table, write_run
 from tests.house.test_architecture import HEAVY
@@ -74,7 +76,42 @@ def test_compare_loads_no_models_and_no_media(tmp_path: Path) -> None:
 def test_a_resumed_run_loads_no_models(tmp_path: Path) -> None:
     words = ["run", "--dataset", "greatesthits", "--limit", "2", "--steps", "1"]
     words += ["--systems", "real,cmc-pe", "--gamma", "1.5", "--out", str(tmp_path / "run")]
-    assert {"diffusers", "transformers", "librosa"} <= loaded_by(*words)
+    if not installed("torch").endswith(CPU_BUILD):  # else torch is asked whether there is a GPU
+        words += ["--device", "cpu"]
+    assert {"torch", "diffusers", "transformers", "librosa"} <= loaded_by(*words)
     again = loaded_by(*words)
     assert "av" in again  # the clips are looked for
-    assert again.isdisjoint({"diffusers", "transformers", "librosa", "numba", "scipy"})
+    assert again.isdisjoint({"torch", "diffusers", "transformers", "librosa", "numba", "scipy"})
+
+
+def test_torch_computes_on_one_thread_in_workers_of_a_process_that_had_not_loaded_it() -> None:
+    """A limit holds for the libraries that are there: torch has to be, before workers start."""
+    code = """
+import sys
+from svbench.engines.local import Local
+from svbench.metrics import miniature
+from svbench.walk import extract
+from svbench.walk.extract_shard import Found
+
+assert "torch" not in sys.modules
+seen = []
+
+class Work:
+    extractors = {"one": miniature.fvd("first-16").extractor}
+
+    def __call__(self, shard):
+        import torch
+        torch.ones(64, 64) @ torch.ones(64, 64)
+        seen.append(torch.get_num_threads())
+        return Found()
+
+extract._work_off(range(8), Work(), Local(2), Found(), lambda *_: None)
+print(seen)
+"""
+    free = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    environment = {**free, "OMP_NUM_THREADS": "3"}  # of a process; a worker has one nonetheless
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, timeout=300, env=environment
+    )
+    assert set(json.loads(done.stdout)) == {1}

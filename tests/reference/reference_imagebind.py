@@ -11,9 +11,9 @@ import torch
 
 from svbench.compute import digest_file
 from svbench.files.weights.loading import WeightFile
-from svbench.metrics.networks.imagebind import ImageBindConfig, load
+from svbench.metrics.networks.imagebind import load
+from svbench.metrics.networks.imagebind_config import ImageBindConfig, Size
 from svbench.metrics.networks.imagebind_inputs import fbank
-from svbench.metrics.networks.imagebind_parts import Size
 from svbench.metrics.networks.imagebind_text import ClipTokenizer
 from tests.factories.small_imagebind import random_state
 from tests.reference.packages import Compare

@@ -64,10 +64,22 @@ def test_auto_is_a_gpu_if_there_is_one(
     assert Machine("auto").place.type == kind
 
 
+def test_a_build_for_no_gpu_is_not_asked_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kind is that of the place, but torch is asked only where its build leaves it open."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    for release, kind in (("2.13.0+cpu", "cpu"), ("2.13.0", "cuda"), ("2.13.0+cu126", "cuda")):
+        monkeypatch.setattr("svbench.compute.installed", {"torch": release}.__getitem__)
+        assert Machine("auto").kind == kind
+    for device in ("cpu", "cpu:0", "meta"):
+        assert Machine(device).kind == Machine(device).place.type
+
+
 @pytest.mark.parametrize("device", ["gpu", "cuda:99", "", "cpu:x"])
 def test_a_device_that_is_not_there_is_one_line(device: str) -> None:
     with pytest.raises(ConfigError, match=f"--device: found '{device}' .*expected auto") as error:
         _ = Machine(device).place
+    with pytest.raises(ConfigError, match=f"--device: found '{device}'"):
+        _ = Machine(device).kind
     assert "\n" not in str(error.value)
 
 

@@ -47,11 +47,12 @@ from svbench.metrics import fad
 from svbench.metrics import miniature as shipped
 from svbench.metrics.networks.i3d import I3D
 from svbench.metrics.networks.i3d_inputs import network_input
-from svbench.metrics.networks.imagebind import ImageBind, ImageBindConfig
+from svbench.metrics.networks.imagebind import ImageBind
+from svbench.metrics.networks.imagebind_config import ImageBindConfig, Size
 from svbench.metrics.networks.imagebind_inputs import PROTOCOLS, spectrograms, video_crops
-from svbench.metrics.networks.imagebind_parts import Size
 from svbench.metrics.networks.imagebind_text import WordTokenizer
-from svbench.metrics.networks.vggish import EMBEDDING, VGGish
+from svbench.metrics.networks.vggish import VGGish
+from svbench.metrics.networks.vggish_inputs import EMBEDDING
 from svbench.miniature import corruptions
 from svbench.miniature import greatesthits as miniature
 from svbench.training.miniature.fitting import (

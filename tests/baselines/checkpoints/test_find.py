@@ -18,7 +18,8 @@ from svbench.baselines.checkpoints import ours as checkpoint
 from svbench.baselines.joint.ddim import PAPER_SCHEDULES
 from svbench.baselines.joint.model import JointModel
 from svbench.baselines.joint.pair import Pair
-from svbench.baselines.joint.sampling import SamplerSettings, sample
+from svbench.baselines.joint.sampler_settings import SamplerSettings
+from svbench.baselines.joint.sampling import sample
 from svbench.errors import ConfigError, DataError
 from svbench.types import ClipSpec
 from tests.factories.model_folders import CONFIG, write_bases, write_joint, write_parts

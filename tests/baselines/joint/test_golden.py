@@ -15,7 +15,8 @@ from torch import Tensor
 
 from svbench.baselines.joint.ddim import PAPER_SCHEDULES
 from svbench.baselines.joint.pair import Pair
-from svbench.baselines.joint.sampling import SamplerSettings, Step, sample
+from svbench.baselines.joint.sampler_settings import SamplerSettings
+from svbench.baselines.joint.sampling import Step, sample
 from svbench.baselines.joint.unet import JointUNet, embed_timesteps
 from tests.factories.joint import golden_joint
 from tests.goldens.places import golden

@@ -11,7 +11,8 @@ from torch import Tensor
 from svbench.baselines.joint.ddim import PAPER_SCHEDULES
 from svbench.baselines.joint.mixers import MIXERS, MixerKind
 from svbench.baselines.joint.pair import Pair
-from svbench.baselines.joint.sampling import SamplerSettings, Step, sample
+from svbench.baselines.joint.sampler_settings import SamplerSettings
+from svbench.baselines.joint.sampling import Step, sample
 from svbench.errors import ConfigError
 from tests.alternatives.straightforward_joint import plainly, sample_plainly
 from tests.factories.joint import tiny_inputs, tiny_joint

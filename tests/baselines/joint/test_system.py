@@ -16,10 +16,10 @@ import pytest
 import torch
 
 from svbench.baselines.checkpoints import find as released
-from svbench.baselines.joint import system as joint_module
+from svbench.baselines.joint import sampling
 from svbench.baselines.joint.model import JointModel
 from svbench.baselines.joint.pair import Pair
-from svbench.baselines.joint.sampling import SamplerSettings
+from svbench.baselines.joint.sampler_settings import SamplerSettings
 from svbench.baselines.joint.system import Joint, Recipe, recipe
 from svbench.compute import Machine
 from svbench.datasets import greatesthits
@@ -84,13 +84,13 @@ def test_batches_are_made_when_they_are_consumed(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes = []
-    sample = joint_module.sample
+    sample = sampling.sample
 
     def recorded(joint: Any, start: Any, *others: Any) -> Any:
         sizes.append(len(start.audio))
         return sample(joint, start, *others)
 
-    monkeypatch.setattr(joint_module, "sample", recorded)
+    monkeypatch.setattr(sampling, "sample", recorded)
     clips = system(folder, 2).generate(REQUESTS, SPEC)
     next(clips)
     assert sizes == [2]
@@ -101,7 +101,7 @@ def test_batches_are_made_when_they_are_consumed(
 def test_short_memory_halves_the_batch_with_a_warning(
     folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(joint_module, "sample", _holding(1, joint_module.sample))
+    monkeypatch.setattr(sampling, "sample", _holding(1, sampling.sample))
     by = system(folder, 4)
     with caplog.at_level(logging.WARNING):
         clips = made(by)
@@ -113,7 +113,7 @@ def test_short_memory_halves_the_batch_with_a_warning(
 
 
 def test_no_memory_at_all_is_one_line(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(joint_module, "sample", _holding(0, joint_module.sample))
+    monkeypatch.setattr(sampling, "sample", _holding(0, sampling.sample))
     with pytest.raises(StoppedError, match=r"one clip at a time does not fit .*bfloat16") as caught:
         made(system(folder))
     assert "\n" not in str(caught.value)

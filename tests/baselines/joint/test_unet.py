@@ -15,7 +15,8 @@ from svbench.baselines.joint.connector import Connector, connector_inputs
 from svbench.baselines.joint.ddim import PAPER_SCHEDULES
 from svbench.baselines.joint.mixers import MIXERS, MixerKind, build_mixer
 from svbench.baselines.joint.pair import Pair
-from svbench.baselines.joint.sampling import SamplerSettings, sample
+from svbench.baselines.joint.sampler_settings import SamplerSettings
+from svbench.baselines.joint.sampling import sample
 from svbench.baselines.joint.unet import JointUNet
 from svbench.errors import ConfigError, DataError
 from svbench.types import ClipSpec

@@ -12,15 +12,9 @@ from safetensors.torch import save_file
 
 from svbench.errors import ConfigError, DataError
 from svbench.files.weights.loading import load_state
-from svbench.metrics.networks.imagebind import (
-    HUGE,
-    MODALITIES,
-    ImageBind,
-    ImageBindConfig,
-    load,
-    shapes,
-)
-from svbench.metrics.networks.imagebind_parts import Attention, Size
+from svbench.metrics.networks.imagebind import ImageBind, load, shapes
+from svbench.metrics.networks.imagebind_config import HUGE, MODALITIES, ImageBindConfig, Size
+from svbench.metrics.networks.imagebind_parts import Attention
 from tests.factories.small_imagebind import SMALL, random_state
 from tests.goldens.places import fact
 

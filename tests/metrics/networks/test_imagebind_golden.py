@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from svbench.compute import digest_file
 from svbench.files.weights.loading import WeightFile, load_state
 from svbench.metrics.imagebind_scores import IB, ImageBindEmbeddings, Kind
-from svbench.metrics.networks.imagebind import HUGE, ImageBind, ImageBindConfig, Modality, load
+from svbench.metrics.networks.imagebind import ImageBind, load
+from svbench.metrics.networks.imagebind_config import HUGE, ImageBindConfig, Modality
 from svbench.metrics.networks.imagebind_inputs import (
     PROTOCOLS,
     frame_indices,

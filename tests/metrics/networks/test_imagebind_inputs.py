@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from svbench.errors import ConfigError, ScoreError
-from svbench.metrics.networks.imagebind import HUGE
+from svbench.metrics.networks.imagebind_config import HUGE
 from svbench.metrics.networks.imagebind_inputs import (
     MEL_MEAN,
     MEL_SPREAD,

@@ -18,15 +18,8 @@ from svbench.errors import DataError, ScoreError
 from svbench.files.weights.loading import load_state
 from svbench.metrics import fad
 from svbench.metrics.frechet import distance, stats
-from svbench.metrics.networks.vggish import (
-    LEAST_SAMPLES,
-    SAMPLE_RATE,
-    VGGish,
-    load,
-    log_mel,
-    mel_matrix,
-    read_post_processing,
-)
+from svbench.metrics.networks.vggish import VGGish, load, read_post_processing
+from svbench.metrics.networks.vggish_inputs import LEAST_SAMPLES, SAMPLE_RATE, log_mel, mel_matrix
 from tests.factories.seeded_networks import SEEDS, seeded_vggish
 from tests.goldens.places import golden
 

@@ -21,7 +21,7 @@ from svbench.baselines.checkpoints.ours import load_joint
 from svbench.baselines.joint.ddim import PAPER_SCHEDULES
 from svbench.baselines.joint.model import JointModel
 from svbench.baselines.joint.pair import Pair
-from svbench.baselines.joint.sampling import SamplerSettings
+from svbench.baselines.joint.sampler_settings import SamplerSettings
 from svbench.baselines.training.settings import TrainSettings
 from svbench.errors import ConfigError, DataError
 from svbench.files import media

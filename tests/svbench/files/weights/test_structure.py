@@ -26,7 +26,8 @@ from svbench.files.weights.published import PUBLISHED
 from svbench.files.weights.structure import FOLDER, check_size, check_structure, expanded, structure
 from svbench.metrics.networks import i3d, imagebind, imagebind_text, vggish
 from svbench.metrics.networks.i3d import I3D
-from svbench.metrics.networks.imagebind import UNUSED, ImageBind
+from svbench.metrics.networks.imagebind import ImageBind
+from svbench.metrics.networks.imagebind_config import UNUSED
 from svbench.metrics.networks.vggish import VGGish, read_post_processing
 
 NETWORKS: Mapping[str, Callable[[], nn.Module]] = {
