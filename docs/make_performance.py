@@ -53,7 +53,9 @@ def measure(extra: Sequence[str] = ()) -> Measured:
             report, outcome = Path(folder) / "report.json", Path(folder) / "outcome.xml"
             words = [f"--benchmark-json={report}", f"--junit-xml={outcome}", *PYTEST, *extra]
             command = [sys.executable, "-m", "pytest", str(file), *words]
-            code = subprocess.run(command, cwd=DOCS.parent).returncode
+            # Of a pytest around this one, whose workers would have benchmarks disabled.
+            env = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
+            code = subprocess.run(command, cwd=DOCS.parent, env=env).returncode
             if outcome.exists():
                 found["missing"] += missing(outcome)
             else:

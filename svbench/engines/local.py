@@ -6,9 +6,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
-from svbench.engines.processes import Processes
+from svbench.engines.processes import Processes, pickled
 from svbench.engines.threads import on_one_thread
 
 T = TypeVar("T")
@@ -56,11 +57,13 @@ class Local:
         StoppedError
             where a process was killed
         """
-        if self.workers == 1 or not self._pool().take_up(work):
+        sent = pickled(work) if self.workers > 1 else None
+        if sent is None:
             yield from self.map(work, shards)
             return
+        submit = partial(self._pool().submit, sent)
         try:
-            yield from in_order(self._pool().submit, shards, 2 * self.workers)
+            yield from in_order(submit, shards, 2 * self.workers)
         except BaseException:  # what is under way is of no use to anybody
             self.close(kill=True)
             raise

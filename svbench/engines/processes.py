@@ -1,27 +1,24 @@
 """Child processes: workers that load their work once, and end when their parent does.
 
 A worker is a fresh interpreter that runs this module. It is not forked from a process that has
-threads, and does not import the caller's script, as those of `multiprocessing` do. The work is
-pickled into a file, so that each process loads it once, whatever it holds; shards and results go
-through its standard input and output, one at a time.
+threads, and does not import the caller's script, as those of `multiprocessing` do. Work, shards and
+results go through its standard input and output; the work is sent once, whatever it holds.
 """
 
 from __future__ import annotations
 
 import os
 import pickle
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import lru_cache
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 from svbench.early_stops import STOPS
 from svbench.engines.threads import on_one_thread
@@ -41,79 +38,83 @@ class Processes:
     def __init__(self, workers: int) -> None:
         self._threads = ThreadPoolExecutor(workers)  # each talks with a process of its own
         self._own = threading.local()
-        self._started: list[subprocess.Popen[bytes]] = []
-        self._folder = Path(tempfile.mkdtemp(prefix="svbench-work-"))
-        self._work = self._folder
+        self._started: list[Worker] = []
         self._closing = False
 
-    def take_up(self, work: Callable[[Any], Any]) -> bool:
-        """Pickle the work that later shards are for; return whether that is possible."""
-        import cloudpickle
+    def submit(self, work: bytes, shard: Any) -> Future[Any]:
+        """Have a process compute a shard of pickled work."""
+        return self._threads.submit(self._compute, work, shard)
 
-        try:
-            pickled = cloudpickle.dumps(work)
-        except Exception:  # whatever the objects of a plug-in raise
-            return False
-        self._work = self._folder / f"{len(list(self._folder.iterdir()))}.pickle"
-        self._work.write_bytes(pickled)
-        return True
-
-    def submit(self, shard: Any) -> Future[Any]:
-        """Have a process compute a shard."""
-        return self._threads.submit(self._compute, self._work, shard)
-
-    def _compute(self, work: Path, shard: Any) -> Any:
-        child = self._process()
-        try:
-            result, error = _asked(child, (work, shard))
-        except (OSError, EOFError, pickle.UnpicklingError) as broken:
-            raise StoppedError(KILLED) from broken
-        if error is not None:
-            raise error
-        return result
-
-    def _process(self) -> subprocess.Popen[bytes]:
-        """Return the process of the calling thread."""
-        child: subprocess.Popen[bytes] | None = getattr(self._own, "child", None)
-        if child is None:
-            child = self._own.child = _start()
-            self._started.append(child)
+    def _compute(self, work: bytes, shard: Any) -> Any:
+        worker: Worker | None = getattr(self._own, "worker", None)
+        if worker is None:
+            worker = self._own.worker = Worker()
+            self._started.append(worker)
             if self._closing:
-                child.kill()
-        return child
+                worker.process.kill()
+        return worker.compute(work, shard)
 
     def close(self, *, kill: bool) -> None:
         """End the processes: after their shards, or at once."""
         self._closing = kill
-        for child in self._started if kill else ():
-            child.kill()
+        for worker in self._started if kill else ():
+            worker.process.kill()
         self._threads.shutdown(wait=True, cancel_futures=kill)
-        for child in self._started:
-            for pipe in filter(None, (child.stdin, child.stdout)):  # at its end a worker leaves
+        for worker in self._started:
+            worker.close()
+
+
+def pickled(work: Callable[[Any], Any]) -> bytes | None:
+    """Pickle work, closures included; None where that is not possible."""
+    import cloudpickle
+
+    try:
+        found: bytes = cloudpickle.dumps(work)
+    except Exception:  # whatever the objects of a plug-in raise
+        return None
+    return found
+
+
+class Worker:
+    """A process on one thread, with the modules of this one."""
+
+    def __init__(self) -> None:
+        path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
+        self._work = b""  # what it has loaded
+        self.process = subprocess.Popen(
+            # -P: a folder that the parent does not import from is not to be searched either
+            [sys.executable, "-P", "-c", f"from {__name__} import serve; serve({os.getpid()})"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": path, **dict.fromkeys(THREADS, "1")},
+            start_new_session=True,  # what stops a terminal's processes is for the parent to handle
+        )
+
+    def compute(self, work: bytes, shard: Any) -> Any:
+        """Return the result of a shard; raise what the work raised, or StoppedError."""
+        new = None if work is self._work else work
+        try:
+            result, error = self._asked(new, shard)
+        except (OSError, EOFError, pickle.UnpicklingError) as broken:
+            raise StoppedError(KILLED) from broken
+        self._work = work
+        if error is not None:
+            raise error
+        return result
+
+    def _asked(self, work: bytes | None, shard: Any) -> Any:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(pickle.dumps((work, shard)))
+        self.process.stdin.flush()
+        return pickle.load(self.process.stdout)
+
+    def close(self) -> None:
+        """Let the process leave, and wait for its end."""
+        for pipe in filter(None, (self.process.stdin, self.process.stdout)):
+            with suppress(OSError):  # of what a killed process did not read
                 pipe.close()
-            child.wait()
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-
-def _start() -> subprocess.Popen[bytes]:
-    """Start a worker process with the modules of this one, on one thread."""
-    path = os.pathsep.join(filter(None, sys.path))
-    return subprocess.Popen(
-        [sys.executable, "-c", f"from {__name__} import serve; serve({os.getpid()})"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": path, **dict.fromkeys(THREADS, "1")},
-        start_new_session=True,  # what stops a terminal's processes is for the parent to handle
-    )
-
-
-def _asked(child: subprocess.Popen[bytes], task: Any) -> Any:
-    """Send a task to a process, and return its result and error."""
-    assert child.stdin is not None
-    assert child.stdout is not None
-    pickle.dump(task, child.stdin)
-    child.stdin.flush()
-    return pickle.load(child.stdout)
+        self.process.wait()
 
 
 # --- in the worker -------------------------------------------------------------------------------
@@ -124,30 +125,33 @@ def serve(parent: int) -> None:
     end_with(parent)
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print goes to standard error
-    for work, shard in _tasks(sys.stdin.buffer):
-        result, error = None, None
-        try:
-            with on_one_thread():
-                result = _loaded(work)(shard)
-        except Exception as raised:
-            error = raised
-        answers.write(_pickled(result, error))
-        answers.flush()
-
-
-def _tasks(stream: BinaryIO) -> Iterable[tuple[Path, Any]]:
-    while True:
-        try:
-            yield pickle.load(stream)
-        except EOFError:
-            return
-
-
-@lru_cache(maxsize=1)  # so that the models of earlier work are let go
-def _loaded(path: Path) -> Callable[[Any], Any]:
-    """Load the work of a file that the parent process wrote."""
+    work: Callable[[Any], Any] = _nothing
     try:
-        work: Callable[[Any], Any] = pickle.loads(path.read_bytes())
+        while True:
+            new, shard = pickle.load(sys.stdin.buffer)
+            result, error = None, None
+            try:
+                if new is not None:
+                    work = _nothing  # so that the models of earlier work are let go
+                    work = _loaded(new)
+                with on_one_thread():
+                    result = work(shard)
+            except Exception as raised:
+                error = raised
+            answers.write(_pickled(result, error))
+            answers.flush()
+    except (EOFError, OSError, pickle.UnpicklingError):  # the parent is done, or gone
+        os._exit(0)
+
+
+def _nothing(_shard: Any) -> None:
+    raise ConfigError("--workers: a worker process has no work, expected some; use --workers 1")
+
+
+def _loaded(pickled_work: bytes) -> Callable[[Any], Any]:
+    """Load the work that the parent process pickled."""
+    try:
+        work: Callable[[Any], Any] = pickle.loads(pickled_work)
     except Exception as error:
         reason = " ".join(str(error).split())
         raise ConfigError(
@@ -160,12 +164,13 @@ def _loaded(path: Path) -> Callable[[Any], Any]:
 def _pickled(result: Any, error: Exception | None) -> bytes:
     """Pickle a result or error; what cannot be pickled becomes a RuntimeError."""
     try:
-        pickled = pickle.dumps((result, error))
-        pickle.loads(pickled)
+        answer = pickle.dumps((result, error))
+        if error is not None:
+            pickle.loads(answer)
     except Exception as unfit:
         found = unfit if error is None else error
         return pickle.dumps((None, RuntimeError(f"{type(found).__name__}: {found}")))
-    return pickled
+    return answer
 
 
 def end_with(parent: int) -> None:

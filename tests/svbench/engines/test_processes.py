@@ -146,6 +146,34 @@ def test_results_may_be_left_half_way(engine: Local) -> None:
     assert list(engine.spread(squared, [5])) == [25]
 
 
+def test_a_process_that_is_killed_early_hides_no_error(engine: Local) -> None:
+    """The thread of the dead process takes up further shards, which nobody reads."""
+
+    def die(number: int) -> int:
+        if number == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(0.5)
+        return number
+
+    with pytest.raises(StoppedError, match="a worker process was killed"):
+        list(engine.spread(die, range(8)))
+
+
+def test_modules_of_the_working_folder_are_not_imported_unless_the_caller_does(
+    engine: Local, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "wave.py").write_text("raise RuntimeError('shadow')\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
+
+    def importing(_shard: int) -> str:
+        import wave
+
+        return str(wave.__file__)
+
+    assert str(tmp_path) not in next(engine.spread(importing, [0]))
+
+
 ORPHANED = """
 import os, sys, time
 from svbench.engines.local import Local
@@ -161,7 +189,10 @@ list(Local(2).spread(slow, range(2)))
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_processes_end_when_their_parent_is_killed() -> None:
     parent = subprocess.Popen(
-        [sys.executable, "-c", ORPHANED], stderr=subprocess.PIPE, text=True, cwd=Path.cwd()
+        [sys.executable, "-c", ORPHANED],
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[3],
     )
     assert parent.stderr is not None
     children = [int(parent.stderr.readline()) for _ in range(2)]
