@@ -23,7 +23,7 @@ import platform
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
@@ -37,6 +37,7 @@ COMMAND: Final = "tox -e bench"
 TESTS: Final = DOCS.parent / "tests"
 QUICK: Final = "SVBENCH_BENCH_QUICK"
 PACKAGES: Final = ("torch", "numpy", "scipy", "opencv-python-headless", "av", "librosa", "numba")
+FIRST: Final = ("runs", "avalign", "vggish", "i3d", "networks", "imagebind", "metrics")
 PYTEST: Final = ("-q", "--benchmark-only", "-o", "python_files=bench_*.py", "-o", "filterwarnings=")
 
 Measured = dict[str, Any]  # what JSON holds
@@ -45,10 +46,18 @@ Measured = dict[str, Any]  # what JSON holds
 # --- measuring ---------------------------------------------------------------------------------
 
 
-def measure(extra: Sequence[str] = ()) -> Measured:
-    """Run every file of benchmarks; return rows by table, what is missing, and the machine."""
+def measure(
+    extra: Sequence[str] = (), keep: Callable[[Measured], None] = lambda _found: None
+) -> Measured:
+    """Run every file of benchmarks; return rows by table, what is missing, and the machine.
+
+    `keep` is called with what is found so far after each file, so that a run that is stopped
+    leaves what it measured.
+    """
     found: Measured = {"machine": {}, "tables": {}, "missing": []}
-    for file in sorted(TESTS.glob("bench_*.py")):
+    files = sorted(TESTS.glob("bench_*.py"), key=_turn)
+    for done, file in enumerate(files):
+        keep({**found, "missing": [*found["missing"], *map(_not_reached, files[done:])]})
         with tempfile.TemporaryDirectory() as folder:
             report, outcome = Path(folder) / "report.json", Path(folder) / "outcome.xml"
             words = [f"--benchmark-json={report}", f"--junit-xml={outcome}", *PYTEST, *extra]
@@ -64,6 +73,16 @@ def measure(extra: Sequence[str] = ()) -> Measured:
             if report.exists() and report.stat().st_size:
                 add(found, json.loads(report.read_text(encoding="utf-8")))
     return found
+
+
+def _turn(file: Path) -> tuple[int, str]:
+    """Return a key of the order: first what the page is read for."""
+    name = file.stem.removeprefix("bench_")
+    return FIRST.index(name) if name in FIRST else len(FIRST), name
+
+
+def _not_reached(file: Path) -> dict[str, Any]:
+    return {"what": file.stem, "why": "the run was stopped before", "failed": True}
 
 
 def missing(outcome: Path) -> Iterator[dict[str, Any]]:
@@ -257,15 +276,23 @@ BLOCKS: Final = {
 }
 
 
+def write(measured: Measured) -> None:
+    """Keep what was measured, and the rows of a GPU that another machine has; write the page."""
+    if not measured["tables"].get("devices"):
+        before = load(NAME)[NAME]["measured"]["tables"].get("devices", [])
+        measured = {**measured, "tables": {**measured["tables"], "devices": before}}
+    save(NAME, COMMAND, {NAME: measured})
+    for block in BLOCKS:
+        put(PAGE, block, rendered(block))
+
+
 def keep_devices(report: Path) -> None:
     """Take the rows of devices from a report made on another machine, and write the page."""
     found: Measured = {"machine": {}, "tables": {}, "missing": []}
     add(found, json.loads(report.read_text(encoding="utf-8")))
     measured = load(NAME)[NAME]["measured"]
     measured["tables"]["devices"] = found["tables"]["devices"]
-    save(NAME, COMMAND, {NAME: measured})
-    for block in BLOCKS:
-        put(PAGE, block, rendered(block))
+    write(measured)
 
 
 def main(extra: Sequence[str]) -> int:
@@ -273,18 +300,12 @@ def main(extra: Sequence[str]) -> int:
     if extra[:1] == ["--devices"]:
         keep_devices(Path(extra[1]))
         return 0
-    measured = measure(extra)
     whole = not extra and not os.environ.get(QUICK)
+    measured = measure(extra, write if whole else lambda _found: None)
     if whole:
-        if not measured["tables"].get("devices"):
-            before = load(NAME)[NAME]["measured"]["tables"]
-            measured["tables"]["devices"] = before.get("devices", [])
-        save(NAME, COMMAND, {NAME: measured})
+        write(measured)
     for block in BLOCKS:
-        text = rendered(block, None if whole else measured)
-        if whole:
-            put(PAGE, block, text)
-        print(f"\n{text}")
+        print(f"\n{rendered(block, measured)}")
     return int(any(of["failed"] for of in measured["missing"]))
 
 

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from svbench.engines.processes import Processes, pickled
-from svbench.engines.threads import on_one_thread
+from svbench.engines.threads import on_one_thread, one_thread_each
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -40,12 +40,13 @@ class Local:
 
     def map(self, work: Callable[[T], R], shards: Iterable[T]) -> Iterator[R]:
         """Yield `work(shard)` for each shard, in order; computed by threads."""
-        if self.workers == 1:
-            with on_one_thread():
+        with one_thread_each():
+            if self.workers == 1:
                 yield from map(work, shards)
-            return
-        with ThreadPoolExecutor(self.workers, initializer=on_one_thread) as pool:
-            yield from in_order(lambda shard: pool.submit(work, shard), shards, 2 * self.workers)
+                return
+            with ThreadPoolExecutor(self.workers, initializer=on_one_thread) as pool:
+                ahead = 2 * self.workers
+                yield from in_order(lambda shard: pool.submit(work, shard), shards, ahead)
 
     def spread(self, work: Callable[[T], R], shards: Iterable[T]) -> Iterator[R]:
         """Yield `work(shard)` for each shard, in order; computed by processes where there can be.

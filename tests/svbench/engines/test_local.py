@@ -112,3 +112,25 @@ def test_even_shards_keep_all_workers_busy_to_the_end(workers: int) -> None:
         for shard in cut_evenly(range(count), 4):
             done[done.index(min(done))] += len(shard)
         assert max(done) - min(done) <= 1
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_caller_that_set_torch_to_more_threads_gets_the_same_sums(workers: int) -> None:
+    """`torch.set_num_threads` sets those of MKL for the process, whatever limit a thread has."""
+    random = torch.Generator().manual_seed(0)
+    left, right = torch.rand(2, 64, 517, 517, generator=random)
+
+    def product(_shard: int) -> tuple[int, bytes]:
+        return torch.get_num_threads(), (left @ right).numpy().tobytes()
+
+    before = torch.get_num_threads()
+    try:
+        found = []
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            found += Local(workers).map(product, range(2))
+            assert torch.get_num_threads() == threads  # the caller's own is as it was
+    finally:
+        torch.set_num_threads(before)
+    assert {threads for threads, _ in found} == {1}
+    assert len({sums for _, sums in found}) == 1
