@@ -121,7 +121,7 @@ def test_a_table_without_rows_says_so() -> None:
 def test_a_whole_run_writes_the_page(
     measured: dict[str, Any], page: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(MAKER, "measure", lambda _: measured)
+    monkeypatch.setattr(MAKER, "measure", lambda *_: measured)
     assert MAKER.main([]) == 1  # one benchmark failed
     for name in MAKER.BLOCKS:
         assert page_blocks.block(page, name) == MAKER.rendered(name, measured)
@@ -140,7 +140,7 @@ def test_a_partial_or_quick_run_writes_nothing(
     before = page.read_text(encoding="utf-8")
     if quick:
         monkeypatch.setenv(MAKER.QUICK, "1")
-    monkeypatch.setattr(MAKER, "measure", lambda _: measured)
+    monkeypatch.setattr(MAKER, "measure", lambda *_: measured)
     MAKER.main([] if quick else ["-k", "peer"])
     assert page.read_text(encoding="utf-8") == before
     assert not (page.parent / "performance.json").exists()
@@ -156,7 +156,13 @@ def test_benchmarks_run_in_processes_of_their_own(
     skips = "import pytest\ndef test_gpu(benchmark):\n    pytest.skip('no GPU')\n"
     (tmp_path / "bench_none.py").write_text(skips)
     monkeypatch.setattr(MAKER, "TESTS", tmp_path)
-    found = MAKER.measure()
+    kept: list[list[str]] = []
+    found = MAKER.measure(keep=lambda m: kept.append([of["what"] for of in m["missing"]]))
+    assert kept == [
+        ["bench_good", "bench_lost", "bench_none"],  # a stop would leave these
+        ["bench_lost", "bench_none"],
+        ["bench_lost", "bench_none"],  # the first of them failed
+    ]
     assert found["tables"] == {"others": [{"benchmark": "test_it", "quantity": "of", "value": 2.0}]}
     assert [(of["what"], of["why"], of["failed"]) for of in found["missing"]] == [
         ("bench_lost", "found no outcome (exit code 3)", True),
