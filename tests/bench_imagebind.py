@@ -22,10 +22,10 @@ from svbench.compute import CPU, inference
 from svbench.engines.local import Local
 from svbench.files.weights.loading import WeightFile
 from svbench.metrics.imagebind_scores import ImageBindEmbeddings
+from svbench.metrics.networks.batches import Forward
 from svbench.metrics.networks.imagebind import ImageBind, load
-from svbench.metrics.networks.imagebind_config import HUGE, ImageBindConfig
+from svbench.metrics.networks.imagebind_config import BATCH, HUGE, ImageBindConfig
 from svbench.metrics.networks.imagebind_inputs import PROTOCOLS, spectrograms, video_crops
-from svbench.metrics.networks.loading import Once
 from svbench.types import Clip, ClipSpec
 from tests.factories.measuring import (
     flops,
@@ -120,7 +120,8 @@ def test_encoder(
 def made_of(network: ImageBind) -> ImageBindEmbeddings:
     """Return an extractor on a network in memory: its file would have 4 GB."""
     extractor = ImageBindEmbeddings(WeightFile("random", Path("random.pth"), "0" * 64), PROTOCOL)
-    object.__setattr__(extractor, "_network", Once(lambda: network))
+    forward = Forward("ImageBind", lambda: network, CPU, BATCH)
+    object.__setattr__(extractor, "_forward", forward)
     return extractor
 
 

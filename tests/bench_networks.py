@@ -173,22 +173,21 @@ def random_imagebind() -> dict[str, Tensor]:
 def passes(weights: dict[str, WeightFile], clips: list[Clip]) -> list[Callable[[], object]]:
     """Return the forward passes of all networks on all clips, with inputs that are ready.
 
-    FVD and FAD judge the reference as well: a second half of the clips, which ImageBind leaves out.
+    The real clips are a row as well, so that every network measures both halves of the clips.
     """
     windows = i3d.prepared(i3d.load(load_state(weights["i3d"].path), weights["i3d"].path))
     sounds = vggish.load(load_state(weights["vggish"].path), weights["vggish"].path)
     path = weights["imagebind"].path
     both = imagebind.load(load_state(path), path, modalities=("vision", "audio"))
     work: list[Callable[[], object]] = []
-    for number, clip in enumerate(clips):
+    for clip in clips:
         pairs = (clip.video[:16], clip.video[16:])
         frames = torch.stack([network_input(one, SIZE, "stretch") for one in pairs])
         mels = torch.from_numpy(examples(clip.audio, SPEC.sample_rate, FAD_PROTOCOL))
         work += [partial(windows, frames), partial(sounds, mels)]
-        if number < CLIPS:
-            crops, _ = video_crops(clip.video, SPEC.fps, IB_PROTOCOL, HUGE)
-            bins = spectrograms(clip.audio, SPEC.sample_rate, IB_PROTOCOL, HUGE)
-            work += [partial(both, "vision", crops), partial(both, "audio", bins)]
+        crops, _ = video_crops(clip.video, SPEC.fps, IB_PROTOCOL, HUGE)
+        bins = spectrograms(clip.audio, SPEC.sample_rate, IB_PROTOCOL, HUGE)
+        work += [partial(both, "vision", crops), partial(both, "audio", bins)]
     return work
 
 
