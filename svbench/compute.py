@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cache
@@ -245,17 +245,22 @@ def inference(machine: Machine) -> Iterator[None]:
 
 
 @dataclass(slots=True)
-class _ExactGPU:
-    """No TF32 and deterministic cuDNN, while at least one thread computes.
+class Held:
+    """Settings of the whole process, in force while at least one thread is inside.
 
-    torch keeps these settings for the whole process. So the first thread to enter sets them and
-    the last one to leave restores them; were each to restore what it found, a thread that leaves
-    would switch TF32 on for the others.
+    The first thread to enter sets them and the last one to leave restores what it found; were each
+    to restore what it found, a thread that leaves would change them for the others.
+
+    Parameters
+    ----------
+    settings : callable
+        returns a context manager that sets them, and restores what was before
     """
 
+    settings: Callable[[], AbstractContextManager[None]]
     _lock: Lock = field(default_factory=Lock)
     _inside: int = 0
-    _settings: ExitStack = field(default_factory=ExitStack)
+    _stack: ExitStack = field(default_factory=ExitStack)
 
     @contextmanager
     def entered(self) -> Iterator[None]:
@@ -263,17 +268,14 @@ class _ExactGPU:
         with self._lock:
             self._inside += 1
             if self._inside == 1:
-                self._settings.enter_context(_exact_settings())
+                self._stack.enter_context(self.settings())
         try:
             yield
         finally:
             with self._lock:
                 self._inside -= 1
                 if not self._inside:
-                    self._settings.close()
-
-
-_EXACT: Final = _ExactGPU()
+                    self._stack.close()
 
 
 @contextmanager
@@ -288,6 +290,10 @@ def _exact_settings() -> Iterator[None]:
             yield
     finally:
         torch.set_float32_matmul_precision(before)
+
+
+# No TF32 and deterministic cuDNN, which torch keeps for the whole process.
+_EXACT: Final = Held(_exact_settings)
 
 
 def import_torch() -> None:

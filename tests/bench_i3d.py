@@ -25,13 +25,11 @@ from svbench.metrics.networks.i3d_inputs import SIZE
 from svbench.types import Clip, ClipSpec
 from tests.factories.measuring import (
     QUICK,
-    bandwidth,
     flops,
-    gemm_ceiling,
     in_turn,
+    least_seconds,
     package,
     record_peer,
-    roofline,
     torch_threads,
     weight_bytes,
 )
@@ -54,18 +52,12 @@ def draw() -> list[Clip]:
     return [Clip(video, sound, SPEC) for video in (levels + noise).astype(np.uint8)]
 
 
-def least_seconds(threads: int) -> float:
-    """Return the roofline of the networks' passes over all clips."""
+def floor(threads: int) -> float:
+    """Return the least seconds of the networks' passes over all clips."""
     with torch.device("meta"):
         network = i3d.I3D()
         work = flops(network, torch.empty(CLIPS, 3, SPEC.frames, SIZE, SIZE))
-    with torch_threads(threads):
-        return roofline(
-            work,
-            weight_bytes(network) * CLIPS / SHARD,
-            ceiling=gemm_ceiling(),
-            bytes_per_second=bandwidth(),
-        )
+    return least_seconds(work, weight_bytes(network) * CLIPS / SHARD, threads)
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -101,6 +93,6 @@ def test_frames_to_logits(benchmark: BenchmarkFixture, tmp_path: Path, threads: 
         turns,
         threads=threads,
         deviation=float(deviation),
-        floor=least_seconds(threads),
+        floor=floor(threads),
         limit="torch.mm",
     )

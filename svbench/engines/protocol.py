@@ -12,6 +12,7 @@ from typing import Final, Protocol, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
+WORTH_SPREADING: Final = 64  # clips from which on processes gain more than their imports cost
 LAST_SHARDS: Final = 8  # in which what is left is cut: two for each of four workers
 
 

@@ -10,17 +10,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from threading import Lock
 from typing import Final
 
 from threadpoolctl import threadpool_limits
+
+from svbench.compute import Held
 
 
 @contextmanager
 def one_thread_each() -> Iterator[None]:
     """Have the calling thread, and those that call `on_one_thread`, compute on one thread each."""
-    with threadpool_limits(1), _TORCH.limited():
+    with threadpool_limits(1), _TORCH.entered():
         yield
 
 
@@ -34,31 +34,19 @@ def on_one_thread() -> threadpool_limits:
     return threadpool_limits(1)
 
 
-@dataclass(slots=True)
-class _Torch:
-    """The number of threads that torch has for the whole process: one, while any engine works."""
-
-    _lock: Lock = field(default_factory=Lock)
-    _inside: int = 0
-    _before: int = 0  # 0: torch was not loaded
-
-    @contextmanager
-    def limited(self) -> Iterator[None]:
-        """Hold the limit; the last one to leave restores what the first one found."""
-        torch = sys.modules.get("torch")
-        with self._lock:
-            self._inside += 1
-            if self._inside == 1:
-                self._before = torch.get_num_threads() if torch is not None else 0
-            if torch is not None:
-                torch.set_num_threads(1)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._inside -= 1
-                if not self._inside and self._before:
-                    sys.modules["torch"].set_num_threads(self._before)
+@contextmanager
+def _torch_on_one_thread() -> Iterator[None]:
+    """Give torch one thread for the whole process, if it is loaded."""
+    torch = sys.modules.get("torch")
+    if torch is None:  # nobody has set its threads, so that limits hold
+        yield
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
-_TORCH: Final = _Torch()
+_TORCH: Final = Held(_torch_on_one_thread)

@@ -22,7 +22,7 @@ from typing import Final
 import numpy as np
 
 from svbench.compute import import_torch
-from svbench.engines.protocol import Engine, cut, cut_evenly
+from svbench.engines.protocol import WORTH_SPREADING, Engine, cut, cut_evenly
 from svbench.files.feature_store import clip_key
 from svbench.files.known_files import KnownFiles
 from svbench.files.store import Store
@@ -32,7 +32,6 @@ from svbench.types import Features, Sample, SampleSet, Values
 from svbench.walk.extract_shard import Found, Source, Work, load_features
 
 LOADED: Final = 64  # clips whose stored features are loaded at a time
-WORTH_SPREADING: Final = 64  # clips from which on processes gain more than they cost
 SHARD: Final = 4  # clips in memory at a time per worker: 25 MB at 256 x 256 px and 32 frames
 LABEL: Final = "extracting features"
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from svbench.compute import import_torch
-from svbench.engines.protocol import Engine, cut
+from svbench.engines.protocol import WORTH_SPREADING, Engine, cut
 from svbench.errors import DataError
 from svbench.files.known_files import KnownFiles
 from svbench.files.set_manifest import Kept
@@ -29,7 +29,6 @@ from svbench.protocols import BatchedSystem, System
 from svbench.types import ClipSpec, Request, SampleSet
 
 SHARD = 8  # requests that a worker takes at a time, or a whole batch where that is larger
-WORTH_SPREADING = 64  # clips from which on processes gain more than they cost: seconds of imports
 Task = Sequence[tuple[Request, str]]  # requests, and the digests of what decides their clips
 
 

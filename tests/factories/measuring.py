@@ -177,6 +177,12 @@ def roofline(work: float, weights: float, *, ceiling: float, bytes_per_second: f
     return max(work / ceiling, weights / bytes_per_second)
 
 
+def least_seconds(work: float, weights: float, threads: int) -> float:
+    """Return the least time (s) of forward passes on a CPU: `roofline` on so many threads."""
+    with torch_threads(threads):
+        return roofline(work, weights, ceiling=gemm_ceiling(), bytes_per_second=bandwidth())
+
+
 def best(work: Callable[[], Tensor], device: str = "cpu", rounds: int = 5) -> float:
     """Return the shortest wall time (s) of a piece of work, after a first that is not counted."""
 
