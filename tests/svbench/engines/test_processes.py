@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -24,8 +24,9 @@ def engine() -> Iterator[Local]:
         yield local
 
 
-def squared(number: int) -> int:
-    return number * number
+# A lambda goes to the processes by value, which need not import this module: they could not where
+# the tests are not on the path.
+squared: Callable[[int], int] = lambda number: number * number  # noqa: E731
 
 
 def test_results_come_in_the_order_of_the_shards(engine: Local) -> None:
