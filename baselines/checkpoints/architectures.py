@@ -149,7 +149,7 @@ TINY: Final = Architecture(
         "motion_layers_per_block": 1,
         "motion_num_attention_heads": 2,
     },
-    joint=JointConfig("cmc-pe", 40, Pair((1, 2), (1, 2)), Pair(8, 8)),
+    joint=JointConfig(condition_channels=40, multiples=Pair((1, 2), (1, 2)), head_size=Pair(8, 8)),
 )
 
 ARCHITECTURES: Final[Mapping[Size, Architecture]] = {"paper": PAPER, "tiny": TINY}

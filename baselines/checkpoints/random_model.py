@@ -38,12 +38,12 @@ from svbench.baselines.checkpoints.components import SCHEDULE
 from svbench.baselines.checkpoints.find import JOINT
 from svbench.baselines.checkpoints.weight_files import DIFFUSERS, TRANSFORMERS
 from svbench.baselines.joint.mixers import MixerKind
-from svbench.baselines.joint.unet import JointUNet
+from svbench.baselines.joint.unet import JointConfig, JointUNet
 from svbench.files.weights import byte_pairs
 from svbench.files.weights.random_files import RandomFile
 from svbench.files.writing import write_text
 
-IN_ROOT: Final[MixerKind] = "cmc-pe"  # whose joint weights lie beside the base models
+IN_ROOT: Final = JointConfig().mixer  # whose joint weights lie beside the base models
 
 # Of the base models' own scheduler configurations; AnimateDiff was trained with linear betas.
 _AUDIO_BETAS: Final = {"beta_start": 0.0015, "beta_end": 0.0195, "beta_schedule": "scaled_linear"}

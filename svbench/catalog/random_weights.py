@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from svbench.baselines.joint.mixers import MixerKind, mixer_kind
 from svbench.catalog.registry import known
+from svbench.catalog.systems import ADJUSTED
 from svbench.errors import ConfigError, DataError, StoppedError
 from svbench.files.locking import locked, remove_partial_files
 from svbench.files.text import read_object
@@ -54,7 +55,7 @@ class RandomWeights:
     Parameters
     ----------
     mixers : sequence of str
-        of the joint weights, names of `baselines.joint.mixers.MIXERS`
+        of the joint weights, names of `baselines.joint.mixers.MIXERS`; the paper's own is usual
     parts : sequence of str
         of `PARTS` (Default value = all)
     size : str
@@ -68,7 +69,7 @@ class RandomWeights:
         for names that are unknown
     """
 
-    mixers: Sequence[str] = ("cmc-pe",)
+    mixers: Sequence[str] = ADJUSTED
     parts: Sequence[str] = PARTS
     size: str = SIZES[0]
     seed: int = 0

@@ -147,8 +147,9 @@ def random(
     """
     check_folder(out, "OUT")
     from svbench.catalog.random_weights import FOLDER, PARTS, RandomWeights, write
+    from svbench.catalog.systems import ADJUSTED
 
-    wanted = RandomWeights(mixer or ("cmc-pe",), only or PARTS, size, seed)
+    wanted = RandomWeights(mixer or ADJUSTED, only or PARTS, size, seed)
     with progress_bars() as bars:
         write(out, wanted, bars, typer.echo)
     typer.echo(f"joint models: svbench run --scale paper --weights {out} ...")
