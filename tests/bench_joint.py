@@ -115,7 +115,7 @@ with open("/proc/self/status") as status:
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
 def test_peak_memory_of_loading(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
-    """Load float16 files of 66 million numbers; 1 is a memory that holds them just once."""
+    """Load a float16 file of 102 million numbers; 1 would be a memory that holds them once."""
     with torch.device("meta"):
         adapter = MotionAdapter((320, 640, 640), use_motion_mid_block=False)
     shapes = {name: tuple(tensor.shape) for name, tensor in adapter.state_dict().items()}
