@@ -201,6 +201,7 @@ def _as_text(value: Setting) -> str:
     return json.dumps(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
+RANDOM_WEIGHTS = "random weights"  # how notes of tables begin that no trained network made
 FLOOR_OF = "floor of"  # of a row's settings: the system whose clips a floor is made from
 
 Values = NDArray[np.float32] | NDArray[np.float64]
@@ -322,3 +323,8 @@ class ResultTable:
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()
     record: Mapping[str, Any] = field(default_factory=dict)  # seed, digests: to repeat it
+
+    @property
+    def random_notes(self) -> tuple[str, ...]:
+        """Return the notes on rows and columns that rest on random weights."""
+        return tuple(note for note in self.notes if note.startswith(RANDOM_WEIGHTS))

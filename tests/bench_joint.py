@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from diffusers import MotionAdapter
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
@@ -20,6 +21,8 @@ from svbench.baselines.joint.mixers import MixerKind
 from svbench.baselines.joint.pair import Pair
 from svbench.baselines.joint.sampler_settings import SamplerSettings
 from svbench.baselines.joint.sampling import sample
+from svbench.files.weights.random_files import RandomFile
+from svbench.files.writing import write_text
 from tests.alternatives.straightforward_joint import plainly, sample_plainly
 from tests.factories.joint import CAPTION, WORDS, tiny_joint
 from tests.factories.measuring import QUICK, in_turn, record_peer, torch_threads
@@ -101,3 +104,46 @@ def test_peak_memory(benchmark: BenchmarkFixture) -> None:
     benchmark.extra_info["MiB: idle, written plainly, ours"] = [
         round(kib / 1024) for kib in (idle, plain, ours)
     ]
+
+
+LOADED = """
+import sys
+from pathlib import Path
+from svbench.baselines.checkpoints.components import find_part, load_part
+from svbench.compute import Machine
+part = find_part(Path(sys.argv[1]), "MotionAdapter")
+if sys.argv[2] != "idle":
+    load_part(part, Machine("cpu", sys.argv[2]))
+with open("/proc/self/status") as status:
+    print(*(line for line in status if line.startswith("VmHWM")))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
+def test_peak_memory_of_loading(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
+    """Load a float16 file of 102 million numbers; 1 would be a memory that holds them once."""
+    with torch.device("meta"):
+        adapter = MotionAdapter((320, 640, 640), use_motion_mid_block=False)
+    shapes = {name: tuple(tensor.shape) for name, tensor in adapter.state_dict().items()}
+    file = RandomFile(Path("diffusion_pytorch_model.safetensors"), "safetensors", shapes)
+    file.write(tmp_path, 0)
+    write_text(tmp_path / "config.json", adapter.to_json_string())
+
+    def peak(dtype: str) -> int:
+        done = subprocess.run(
+            [sys.executable, "-c", LOADED, str(tmp_path), dtype],
+            capture_output=True,
+            check=True,
+            cwd=Path(__file__).parent.parent,
+        )
+        return 1024 * int(done.stdout.split()[-2])
+
+    idle, half = peak("idle"), peak("float16")
+    whole = benchmark.pedantic(peak, args=("float32",), rounds=1)
+    benchmark.extra_info["megabytes of the file"] = round(file.size / 1e6)
+    benchmark.extra_info["peak memory above an idle process, of the weights in float32"] = (
+        whole - idle
+    ) / (2 * file.size)
+    benchmark.extra_info["peak memory above an idle process, of the weights in float16"] = (
+        half - idle
+    ) / file.size

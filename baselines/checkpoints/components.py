@@ -1,9 +1,9 @@
 """Single components of a model on disk, as diffusers and transformers write them.
 
-A component is a folder with a configuration and one file of weights; a tokenizer or a noise
-schedule has no weights. The class of a component is fixed here: the configuration may name it, but
-nothing that it names is imported. Weights are checked name by name before they are loaded, and only
-tensors are ever unpickled.
+A component is a folder with a configuration and files of weights (`weight_files`); a tokenizer or a
+noise schedule has no weights. The class of a component is fixed here: the configuration may name
+it, but nothing that it names is imported. Weights are checked name by name before they are loaded,
+and only tensors are ever unpickled.
 
 Files of older releases differ in names alone, and are converted:
 
@@ -36,22 +36,21 @@ from transformers import (
     SpeechT5HifiGanConfig,
 )
 
+from svbench.baselines.checkpoints.weight_files import (
+    DIFFUSERS,
+    TRANSFORMERS,
+    find_weights,
+    load_weight_files,
+)
 from svbench.baselines.joint.ddim import NoiseSchedule
-from svbench.compute import digest_file, load_weights
+from svbench.compute import CPU, Machine, digest_file, load_weights
 from svbench.errors import DataError
 from svbench.files.text import read_object
-from svbench.files.weights.loading import load_state
 
-# In order of preference: safetensors cannot hold code.
-DIFFUSERS_FILES: Final = (
-    "diffusion_pytorch_model.safetensors",
-    "diffusion_pytorch_model.bin",
-    "diffusion_pytorch_model.fp16.safetensors",
-)
-TRANSFORMERS_FILES: Final = ("model.safetensors", "pytorch_model.bin", "model.fp16.safetensors")
 SCHEDULE: Final = "scheduler_config.json"
 
-_COUNTERS: Final = (".position_ids", ".token_type_ids")  # 0, 1, 2 ...: no weights
+_COUNTERS: Final = (".position_ids", ".token_type_ids")  # 0, 1, 2 ... and 0, 0, 0: no weights
+_ENCODERS: Final = ("encoder", "quant_conv")  # what of an autoencoder no sampler calls
 _OLD_ATTENTION: Final = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
 _OLD_NAME: Final = re.compile(rf"(attentions\.\d+\.)({'|'.join(_OLD_ATTENTION)})(\.\w+)")
 
@@ -66,7 +65,7 @@ class Part:
 
     @property
     def weights(self) -> Path:
-        """Return the file of weights."""
+        """Return the file of weights, or the index of its shards."""
         return self.files[0]
 
 
@@ -77,22 +76,34 @@ def find_part(folder: Path, kind: str) -> Part:
     named = config.get("_class_name") or next(iter(config.get("architectures") or ()), kind)
     if named != kind:
         raise DataError(f"{path}: found a {named}, expected a {kind}")
-    names = TRANSFORMERS_FILES if kind in _TRANSFORMERS else DIFFUSERS_FILES
-    weights = find_file(folder, *names, what=f"the weights of a {kind}")
-    return Part(kind, config, (weights, path))
+    names = TRANSFORMERS if kind in _TRANSFORMERS else DIFFUSERS
+    weights = find_weights(folder, names, f"the weights of a {kind}")
+    return Part(kind, config, (*weights, path))
 
 
-def load_part(part: Part) -> nn.Module:
-    """Build a network and give it exactly its weights, for inference."""
+def load_part(part: Part, machine: Machine = CPU, *, decodes_only: bool = False) -> nn.Module:
+    """Build a network and give it exactly its weights, for inference on a machine.
+
+    Its weights are in memory once: they are converted while they are read. An autoencoder that
+    `decodes_only` has no encoder.
+    """
     try:
         network = _build(part)
     except Exception as error:  # whatever a configuration of another kind makes them raise
         raise DataError(
             f"{part.files[-1]}: found no configuration of a {part.kind} ({_line(error)})"
         ) from error
-    state = _as_wanted(load_state(part.weights), network.state_dict())
-    # Files may be in half precision; the dtype is chosen later, from float32.
-    return load_weights(network, state, part.weights, may_lack=[f"*{n}" for n in _COUNTERS])
+    unused = _ENCODERS if decodes_only else ()
+    for name in unused:
+        setattr(network, name, None)
+    state = load_weight_files(
+        part.files[:-1],
+        machine.torch_dtype,
+        needed=lambda name: name.partition(".")[0] not in unused,
+    )
+    state = _as_wanted(state, network.state_dict())
+    may_lack = [f"*{name}" for name in _COUNTERS]
+    return load_weights(network, state, part.weights, may_lack=may_lack, machine=machine)
 
 
 def find_tokenizer(folder: Path) -> tuple[Path, ...]:
@@ -168,10 +179,21 @@ def _build(part: Part) -> nn.Module:
             kept = {k: v for k, v in part.config.items() if k not in unused}
             network: nn.Module = _DIFFUSERS[part.kind].from_config(kept)
         return network
-    # These hold counters that are not in their files, so they are not built on the meta device.
     build, settings = _TRANSFORMERS[part.kind]
-    made: nn.Module = build(settings.from_dict(dict(part.config)))
+    with torch.device("meta"):
+        made: nn.Module = build(settings.from_dict(dict(part.config)))
+    _count(made)
     return made
+
+
+def _count(network: nn.Module) -> None:
+    """Give a text encoder its counters, which its file may lack."""
+    for module in network.modules():
+        for name, buffer in module.named_buffers(recurse=False):
+            if f".{name}" in _COUNTERS:
+                places = torch.arange(buffer.shape[-1])
+                values = places if name == "position_ids" else torch.zeros_like(places)
+                setattr(module, name, values.expand(buffer.shape).contiguous())
 
 
 def _as_wanted(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:

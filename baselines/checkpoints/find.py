@@ -16,30 +16,30 @@ digests in results; `Found.load` builds the networks.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 from diffusers import UNetMotionModel
-from torch import nn
 
 from svbench.baselines.checkpoints import components, sony
 from svbench.baselines.checkpoints import ours as checkpoint
 from svbench.baselines.checkpoints.base_models import PAPER_BASES, local_folder, read_bases
 from svbench.baselines.checkpoints.codecs import AudioCodec, VideoCodec
 from svbench.baselines.checkpoints.components import Part
-from svbench.baselines.checkpoints.text_encoders import TextEncoders
+from svbench.baselines.checkpoints.text_encoders import BriefTextEncoders, TextEncoders
+from svbench.baselines.checkpoints.weight_files import load_weight_files
 from svbench.baselines.joint.ddim import PAPER_SCHEDULES, NoiseSchedule
 from svbench.baselines.joint.mixers import MIXERS, MixerKind
-from svbench.baselines.joint.model import JointModel
+from svbench.baselines.joint.model import JointModel, TextEncoder
 from svbench.baselines.joint.pair import Pair
 from svbench.baselines.joint.unet import JointConfig, JointUNet
 from svbench.compute import CPU, Machine, load_weights
 from svbench.errors import ConfigError, DataError
 from svbench.files.text import read_object
-from svbench.files.weights.loading import load_state
+from svbench.files.weights.random_files import any_random
 
 INDEX: Final = "model_index.json"
 PIPELINE: Final = "VideoAudioGenWithSVGPipeline"
@@ -79,6 +79,23 @@ class Found:
     schedules: Pair[NoiseSchedule]
     added: tuple[Path, ...]  # files of the joint weights; none: untrained
     motion: Part | None = None  # to be built into the video U-Net
+    sampling: bool = False  # it is loaded to sample alone, without what encodes clips
+
+    @property
+    def random(self) -> bool:
+        """Return whether some of its weights are random, for load tests."""
+        parts = [*self.networks.values(), *([self.motion] if self.motion else [])]
+        return any_random(
+            file for files in (self.added, *(p.files for p in parts)) for file in files
+        )
+
+    def for_sampling(self) -> Found:
+        """Return the model as a sampler needs it, which takes less memory.
+
+        The autoencoders have no encoders; on a CPU, the text encoders are loaded for new captions
+        and let go behind them.
+        """
+        return replace(self, sampling=True)
 
     @cached_property
     def _weights(self) -> dict[str, str]:
@@ -102,42 +119,63 @@ class Found:
         U-Nets and the video's autoencoder, which take the time, get the machine's dtype; the text
         encoders, the audio's autoencoder and the vocoder stay in float32.
         """
-        place, dtype = machine.place, machine.torch_dtype
         digests = self._digests()  # perhaps other files than when the work began
-        built: dict[str, Any] = {
-            name: components.load_part(part) for name, part in self.networks.items()
-        }
-        if self.motion is not None:
-            built["unet_v"] = _moving(built["unet_v"], self.motion)
-        joint = self._joined(built["unet_a"], built["unet_v"]).to(place, dtype)
-        for name in ("vae_a", "vocoder", "text_encoder_a", "text_encoder_v"):
-            built[name].to(place)
-        # Not by diffusers' own `to`, which warns that nothing is kept in float32.
-        nn.Module.to(built["vae_v"], place, dtype)
-        halvings = len(built["unet_a"].config.block_out_channels) - 1
-        tokenizers = self.tokenizers.map(components.load_tokenizer, Pair(*TOKENIZERS.values()))
-        encoders = Pair(built["text_encoder_a"], built["text_encoder_v"])
+        exact = replace(machine, dtype="float32")
+        joint = self._joined(machine)  # the largest part first, while there is nothing beside it
+        halvings = len(joint.unets.audio.config.block_out_channels) - 1
+        vocoder: Any = components.load_part(self.networks["vocoder"], exact)
         return JointModel(
             joint=joint.eval().requires_grad_(False),
             schedules=self.schedules,
-            audio=AudioCodec(built["vae_a"], built["vocoder"], halvings),
-            video=VideoCodec(built["vae_v"]),
-            text_encoder=TextEncoders(tokenizers, encoders),
+            audio=AudioCodec(self._autoencoder("vae_a", exact), vocoder, halvings),
+            video=VideoCodec(self._autoencoder("vae_v", machine)),
+            text_encoder=self._text_encoder(digests, exact),
             weights=digests,
         )
 
-    def _joined(self, audio: Any, video: Any) -> JointUNet:
-        """Join the U-Nets, and load the weights of connectors and mixers."""
-        joint = JointUNet(audio, video, self.config)
+    def _autoencoder(self, name: str, machine: Machine) -> Any:
+        part = self.networks[name]
+        return components.load_part(part, machine, decodes_only=self.sampling)
+
+    def _text_encoder(self, digests: Mapping[str, str], machine: Machine) -> TextEncoder:
+        """Return the text encoders: loaded, or as what loads them for a sampler on a CPU."""
+        parts = [self.networks[f"text_encoder_{letter}"] for letter in "av"]
+        tokenizers = self.tokenizers.map(components.load_tokenizer, Pair(*TOKENIZERS.values()))
+
+        def load() -> TextEncoders:
+            encoders = [components.load_part(part, machine) for part in parts]
+            return TextEncoders(tokenizers, Pair(*encoders))
+
+        def load_again() -> TextEncoders:
+            for letter, part in zip("av", parts, strict=True):
+                if components.digest(part.files) != digests[f"text_encoder_{letter}"]:
+                    raise DataError(
+                        f"{part.weights}: found other weights than when the work began; run the "
+                        "same command again"
+                    )
+            return load()
+
+        brief = self.sampling and machine.place.type == "cpu"
+        return BriefTextEncoders(load_again) if brief else load()
+
+    def _joined(self, machine: Machine) -> JointUNet:
+        """Load the U-Nets, join them, and load the weights of connectors and mixers."""
+        video: Any = components.load_part(self.networks["unet_v"], machine)
+        if self.motion is not None:
+            video = _moving(video, self.motion, machine)
+        audio: Any = components.load_part(self.networks["unet_a"], machine)
         if not self.added:
-            return joint
+            untrained = JointUNet(audio, video, self.config)
+            return untrained.to(machine.place, machine.torch_dtype)
+        with torch.device("meta"):
+            joint = JointUNet(audio, video, self.config)
         if self.added[0].name == checkpoint.WEIGHTS:
-            checkpoint.load_joint(self.added[0].parent, joint)
+            checkpoint.load_joint(self.added[0].parent, joint, machine)
             return joint
         added = joint.added
-        theirs = load_state(self.added[0])
+        theirs = load_weight_files(self.added[:-1], machine.torch_dtype)
         ours = sony.from_released(theirs, added.state_dict(), self.config, str(self.added[0]))
-        load_weights(added, ours, self.added[0])
+        load_weights(added, ours, self.added[0], machine=machine)
         return joint
 
 
@@ -251,9 +289,9 @@ def _find_parts(folder: Path, config: JointConfig, added: tuple[Path, ...]) -> F
     )
 
 
-def _moving(image_unet: Any, motion: Part) -> UNetMotionModel:
+def _moving(image_unet: Any, motion: Part, machine: Machine) -> UNetMotionModel:
     """Build a U-Net of an image model and motion modules; weights keep their names."""
-    adapter = components.load_part(motion)
+    adapter: Any = components.load_part(motion, machine)
     try:
         with torch.device("meta"):
             unet = UNetMotionModel.from_unet2d(image_unet, adapter, load_weights=False)
@@ -263,5 +301,5 @@ def _moving(image_unet: Any, motion: Part) -> UNetMotionModel:
             f"({str(error).splitlines()[0]}), expected one of the same blocks"
         ) from error
     state = {**image_unet.state_dict(), **adapter.state_dict()}
-    made: UNetMotionModel = load_weights(unet, state, motion.weights)
+    made: UNetMotionModel = load_weights(unet, state, motion.weights, machine=machine)
     return made

@@ -14,15 +14,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from safetensors.torch import save_file
 from torch import Tensor
 
 from svbench.baselines.joint.pair import Pair
 from svbench.baselines.joint.unet import JointConfig, JointUNet
-from svbench.compute import load_weights
+from svbench.compute import CPU, Machine, load_weights
 from svbench.errors import DataError
 from svbench.files.text import REASON, read_object, shown
 from svbench.files.weights.loading import load_state
+from svbench.files.weights.saving import save_safetensors
 from svbench.files.writing import write_text
 
 CONFIG: Final = "config.json"
@@ -35,8 +35,14 @@ def save_joint(folder: Path, joint: JointUNet, state: Mapping[str, Tensor] | Non
     folder.mkdir(parents=True, exist_ok=True)
     whole = joint.state_dict() if state is None else state
     kept = {k: v for k, v in whole.items() if state is not None or not k.startswith("unets.")}
-    save_file({k: v.detach().cpu().contiguous() for k, v in kept.items()}, folder / WEIGHTS)
-    record = {"format": FORMAT, **asdict(joint.config)}
+    tensors = {k: v.detach().cpu().contiguous() for k, v in kept.items()}
+    save_safetensors(tensors, folder / WEIGHTS)
+    save_config(folder, joint.config)
+
+
+def save_config(folder: Path, config: JointConfig) -> None:
+    """Write the configuration of joint weights."""
+    record = {"format": FORMAT, **asdict(config)}
     record |= {k: _by_name(record[k]) for k in ("multiples", "head_size")}
     write_text(folder / CONFIG, json.dumps(record, indent=2) + "\n")
 
@@ -62,7 +68,11 @@ def load_config(folder: Path) -> JointConfig:
         raise DataError(f"{path}: found {reason}, expected settings of a joint model") from error
 
 
-def load_joint(folder: Path, joint: JointUNet) -> None:
-    """Load the weights of a folder into a joint model; connectors and mixers must be complete."""
+def load_joint(folder: Path, joint: JointUNet, machine: Machine = CPU) -> None:
+    """Load the weights of a folder into a joint model; connectors and mixers must be complete.
+
+    The whole joint model comes to the machine, in its dtype.
+    """
     path = folder / WEIGHTS
-    load_weights(joint, load_state(path), path, may_lack=["unets.*"])
+    state = load_state(path, machine.torch_dtype)
+    load_weights(joint, state, path, may_lack=["unets.*"], machine=machine)

@@ -161,7 +161,7 @@ def _gap(found: Paired, *, stands: bool) -> str:
 
 
 def _cautions(table: ResultTable) -> tuple[str, ...]:
-    cautions = []
+    cautions = list(table.random_notes)
     if table.scale == "mini":
         cautions.append(NOT_COMPARABLE)
     counts = [score.count for row in table.rows for score in row.scores.values()]

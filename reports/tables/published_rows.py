@@ -47,7 +47,9 @@ def published_sheet(table: ResultTable) -> Sheet | None:
 
 
 def _match(line: PublishedRow, table: ResultTable) -> Row | None:
-    return next((row for row in table.rows if line.describes(row)), None)
+    """Return the row of ours that a line describes; none of a table on random weights."""
+    rows = () if table.random_notes else table.rows
+    return next((row for row in rows if line.describes(row)), None)
 
 
 def _line(

@@ -93,6 +93,7 @@ def _format(table: ResultTable) -> str:
 
 def _brief(table: ResultTable) -> Iterator[str]:
     """Yield the notes that even a compact table needs."""
+    yield from table.random_notes
     if table.scale == "mini":
         yield NOT_COMPARABLE
     counts = {score.count for row in table.rows for score in row.scores.values()}

@@ -23,6 +23,7 @@ from svbench.catalog.metrics import (
     build_metrics,
     split_name,
 )
+from svbench.catalog.random_notes import notes_on_metrics, notes_on_models
 from svbench.catalog.registry import Registry
 from svbench.catalog.systems import SYSTEMS, build_systems
 from svbench.compute import Machine
@@ -53,6 +54,9 @@ def plan_run(config: RunConfig, out: Path) -> Plan:
     columns = build_metrics(names, settings, strict=config.strict, plugins=config.plugins)
     check_scoring(config.scoring, columns, "scoring_")
     systems = build_systems(config)
+    random = [*notes_on_metrics(names, columns, config.plugins, small=settings.small)]
+    if config.scale == "paper":
+        random = [*notes_on_models(config.weights), *random]
     compared = any(metric.needs_reference for metric in metrics_of(columns))
     plugins = _origins(config, names, config.systems, [config.dataset])
 
@@ -64,7 +68,7 @@ def plan_run(config: RunConfig, out: Path) -> Plan:
             spec=replace(data.spec, frame_choice=config.frame_choice, channels=config.channels),
             real=data.examples,
             reference=data.reference,
-            notes=(*data.notes, *_notes(config.scoring, plugins)),
+            notes=(*random, *data.notes, *_notes(config.scoring, plugins)),
         )
 
     found = read() if config.scale != "mini" else None
@@ -97,13 +101,15 @@ def plan_score(config: ScoreConfig, out: Path | None = None) -> Plan:
     )
     build = partial(build_metrics, settings=settings, strict=config.strict, plugins=config.plugins)
     plugins = _origins(config, config.metrics)
-    columns, notes = build(config.metrics or DEFAULT_METRICS["score"]), found.notes
+    names = config.metrics or DEFAULT_METRICS["score"]
+    columns, notes = build(names), found.notes
     if config.metrics:
         check_captioned(columns, found.folders, config.plugins)
     else:
         more = build(DEFAULT_METRICS["score with captions"])
         captioned, reasons = usual_of_captions(more, found, config.strict)
         columns, notes = (*columns, *captioned), (*notes, *reasons)
+        names = (*names, *DEFAULT_METRICS["score with captions"][: len(captioned)])
     check_scoring(config.scoring, columns)
     name = config.reference.resolve().name
     data = Data(
@@ -112,6 +118,7 @@ def plan_score(config: ScoreConfig, out: Path | None = None) -> Plan:
         real=found.real,
         folders=found.folders,
         notes=(
+            *notes_on_metrics(names, columns, config.plugins, small=settings.small),
             f"every clip brought to {config.spec}, from its start",
             *notes,
             NOTE,

@@ -154,12 +154,21 @@ def _joint_rows(mixer: MixerKind, config: RunConfig) -> Sequence[Build]:
     models = _models(config)
     if mixer in models:
         gammas = _gammas(config, mixer)
-        systems = [_joint_system(config, mixer, models[mixer], gamma) for gamma in gammas]
+        model = _shared(models[mixer])
+        systems = [_joint_system(config, mixer, model, gamma) for gamma in gammas]
         return [partial(_ready, system) for system in systems]
     if mixer in config.systems:
         wanted = HOW_TO_GET if config.scale == "paper" else f"one of {', '.join(models)}"
         raise DataError(f"--systems {mixer}: found no weights of it, expected {wanted}")
     return []
+
+
+def _shared(model: OnDisk) -> OnDisk:
+    """Return a model of true size as one that its rows share; each row loads small ones anew."""
+    from svbench.baselines.checkpoints.find import Found
+    from svbench.baselines.checkpoints.shared import SharedModel
+
+    return SharedModel(model) if isinstance(model, Found) else model
 
 
 def _ready(system: System, _clips: RealClips) -> System:

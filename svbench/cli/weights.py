@@ -1,4 +1,4 @@
-"""The commands `svbench weights list, fetch, verify, import`.
+"""The commands `svbench weights list, fetch, verify, import, random`.
 
 No tensor is read, unless a file is checked that is not on record yet.
 """
@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from svbench.cli.parsing import path_argument
+from svbench.cli.parsing import number, path_argument
+from svbench.cli.progress import progress_bars
 from svbench.errors import DataError
+from svbench.files.destinations import check_folder
 
 if TYPE_CHECKING:
     from svbench.files.weights.folder import Checked
     from svbench.files.weights.published import Published
 
 app = typer.Typer(
-    help="List, fetch, verify and import the weights of other people's networks.",
+    help="List, fetch, verify and import the weights of other people's networks; make random ones.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -39,7 +41,8 @@ def list_weights() -> None:
     for name, known in published.PUBLISHED.items():
         try:
             found = store.find(name)
-            here = f"yes, sha256 {found.sha256[:12]}" if found else "no"
+            which = "random weights" if found and found.random else "yes"
+            here = f"{which}, sha256 {found.sha256[:12]}" if found else "no"
         except DataError as error:
             here = "wrong"
             problems.append(str(error))
@@ -118,6 +121,39 @@ def import_file(
     from svbench.files.weights import folder as store
 
     _print(store.put(name, file))
+
+
+@app.command("random")
+def random(
+    out: Annotated[Path, path_argument("A new folder, or one that this command began.")],
+    mixer: Annotated[
+        list[str] | None, typer.Option(help="Of joint weights, once or more; default: cmc-pe.")
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="A part, once or more: joint, or a name of svbench weights list."),
+    ] = None,
+    size: Annotated[
+        str, typer.Option(help="Of the joint model: paper, or tiny for tests.")
+    ] = "paper",
+    seed: Annotated[int, number("seed", "Of all numbers.")] = 0,
+) -> None:
+    """Write random weights of true size, for load tests and timing; the same command goes on.
+
+    Base models and joint weights come to OUT, the networks of metrics to OUT/networks, all in
+    half precision and in the forms of the published files. Tables made from them say so.
+
+    Example: svbench weights random /data/random --mixer cmc-pe --mixer cross-attention
+    """
+    check_folder(out, "OUT")
+    from svbench.catalog.random_weights import FOLDER, PARTS, RandomWeights, write
+    from svbench.catalog.systems import ADJUSTED
+
+    wanted = RandomWeights(mixer or ADJUSTED, only or PARTS, size, seed)
+    with progress_bars() as bars:
+        write(out, wanted, bars, typer.echo)
+    typer.echo(f"joint models: svbench run --scale paper --weights {out} ...")
+    typer.echo(f"networks of metrics: SVBENCH_WEIGHTS={out / FOLDER} svbench ...")
 
 
 def _print(found: Checked) -> None:

@@ -14,24 +14,13 @@ from typing import Any, Final
 
 from diffusers import UNet2DConditionModel, UNetMotionModel
 
+from svbench.baselines.checkpoints.architectures import PAPER
 from svbench.baselines.joint.mixers import MixerKind
 from svbench.baselines.joint.pair import Pair
 from svbench.baselines.joint.unet import JointConfig, JointUNet
 from svbench.types import ClipSpec
 
-AUDIO: Final[dict[str, Any]] = {
-    "sample_size": 128,
-    "in_channels": 8,
-    "out_channels": 8,
-    "block_out_channels": (192, 384, 576, 960),
-    "down_block_types": ("DownBlock2D", *["CrossAttnDownBlock2D"] * 3),
-    "up_block_types": (*["CrossAttnUpBlock2D"] * 3, "UpBlock2D"),
-    "cross_attention_dim": (192, 384, 576, 960),
-    "attention_head_dim": 8,
-    "class_embed_type": "simple_projection",
-    "projection_class_embeddings_input_dim": 512,
-    "class_embeddings_concat": True,
-}
+AUDIO: Final = dict(PAPER.unets.audio)
 VIDEO: Final[dict[str, Any]] = {
     "sample_size": 64,
     "cross_attention_dim": 768,

@@ -13,6 +13,9 @@ same checks:
 
 Nothing is put in place before it passed, and what lies there stays if its successor is refused.
 The folder is SVBENCH_WEIGHTS, or ~/.cache/svbench/weights.
+
+A file of random numbers (`random_files`) is in none but a folder that SVBENCH_WEIGHTS names. Its
+structure is checked as that of any other, and it is never taken for the published one.
 """
 
 from __future__ import annotations
@@ -34,6 +37,7 @@ from svbench.files.weights.download import CHUNK, Part, Size
 from svbench.files.weights.download import download as download_file
 from svbench.files.weights.loading import WeightFile
 from svbench.files.weights.published import Published, entry, twin_of
+from svbench.files.weights.random_files import is_random
 from svbench.files.writing import writing_to
 
 
@@ -132,6 +136,7 @@ def _examined(published: Published, *, anew: bool) -> Checked | None:
             return None
         if not path.is_file():
             raise DataError(f"{path}: found a folder, expected {published.what}")
+        _check_chosen(published, path)
         known, stamp = record.read(weights_folder()).get(published.file), _stamp(path)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
@@ -140,6 +145,15 @@ def _examined(published: Published, *, anew: bool) -> Checked | None:
     found = _passed(published, path, str(path), known)
     record.add(weights_folder(), published.file, found)
     return _checked(published, found, known)
+
+
+def _check_chosen(published: Published, path: Path) -> None:
+    """Raise DataError for random numbers in a folder that was not named."""
+    if is_random(path) and not os.environ.get("SVBENCH_WEIGHTS"):
+        raise DataError(
+            f"{path}: found random weights of svbench, expected {published.what}; to use random "
+            "ones for a load test, name their folder by SVBENCH_WEIGHTS"
+        )
 
 
 def _passed(
@@ -151,7 +165,8 @@ def _passed(
         stamp, digest = _stamp(path), digest_file(path)
     except OSError as error:
         raise DataError(f"{shown}: cannot be read ({error.strerror})") from error
-    if not digest.startswith(published.sha256):
+    random = is_random(path)
+    if not random and not digest.startswith(published.sha256):
         raise DataError(
             f"{shown}: found sha256 {digest}, expected {published.sha256}... ({published.name})"
         )
@@ -175,6 +190,10 @@ def _passed(
 def _checked(published: Published, found: record.Entry, known: record.Entry | None) -> Checked:
     """Return a file that passed, with what confirms it in words."""
     digest, others = found.sha256, published.others
+    path = weights_folder() / published.file
+    if is_random(path):
+        standing = f"random weights, for load tests only (sha256 {digest})"
+        return Checked(WeightFile(published.name, path, digest, random=True), standing)
     other = f"; others record {others[:12]}..." if others else ""
     since = f" on {found.first}" if found.first else ""
     if published.sha256:
@@ -185,7 +204,7 @@ def _checked(published: Published, found: record.Entry, known: record.Entry | No
         standing = f"structure right, digest first seen here (sha256 {digest}{other})"
     else:
         standing = f"right (digest as at its first use{since}; sha256 {digest}{other})"
-    return Checked(WeightFile(published.name, weights_folder() / published.file, digest), standing)
+    return Checked(WeightFile(published.name, path, digest), standing)
 
 
 def _stamp(path: Path) -> tuple[int, int]:
@@ -209,6 +228,11 @@ def _exclusively(published: Published) -> Iterator[None]:
 
 def _placed(published: Published, part: Path, shown: str) -> Checked:
     """Check a complete part, move it into place and record its digest."""
+    if is_random(part):
+        raise DataError(
+            f"{shown}: found random weights of svbench, expected {published.what}; to use random "
+            "ones for a load test, name their folder by SVBENCH_WEIGHTS"
+        )
     known = record.read(weights_folder()).get(published.file)
     found = _passed(published, part, shown, known)
     with part.open("rb") as file:

@@ -67,10 +67,11 @@ def kind(path: Path) -> str:
         return "a gzip file"
     if start.startswith(b"PK\x03\x04"):
         return _archive_kind(path)
-    if start.startswith(b"\x80"):
-        return "a pickle"
+    # Before pickles: a header of 0x..80 bytes begins like one.
     if len(start) > 8 and start[8:9] == b"{" and int.from_bytes(start[:8], "little") < 1 << 32:
         return "a safetensors file"
+    if start.startswith(b"\x80"):
+        return "a pickle"
     return _text_kind(start)
 
 

@@ -1,8 +1,9 @@
 """State dicts and TorchScript networks from files: safetensors, torch or TorchScript.
 
 Nothing is unpickled but tensors, and no code of a file is run, but by `load_script`, for files
-whose digest is on record. Tensors are read into memory: one mapped from the file would change
-with it while a network runs. `svbench.compute.load_weights` loads a state dict into a network.
+whose digest is on record. Files are mapped while they are read, and each tensor is copied, in the
+dtype that is asked for: memory holds the numbers once, and they do not change with the file while a
+network runs. `svbench.compute.load_weights` loads a state dict into a network.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import io
 import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +23,7 @@ from svbench.files.weights.forms import kind, short, unwrapped
 
 if TYPE_CHECKING:
     import torch
+    from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,7 @@ class WeightFile:
     name: str
     path: Path
     sha256: str
+    random: bool = False  # of random numbers, for load tests: see `random_files`
 
 
 def load_checked(file: WeightFile) -> dict[str, torch.Tensor]:
@@ -49,36 +53,64 @@ def load_checked(file: WeightFile) -> dict[str, torch.Tensor]:
     return load_state(file.path)
 
 
-def load_state(path: Path) -> dict[str, torch.Tensor]:
+def load_state(
+    path: Path,
+    dtype: torch.dtype | None = None,
+    needed: Callable[[str], bool] = lambda _name: True,
+) -> dict[str, Tensor]:
     """Load a state dict from safetensors, a torch file or a TorchScript archive, onto the CPU.
 
-    A torch file may wrap the state dict as `state_dict` or `model`. Raises DataError if the file
-    cannot be read, or holds anything but tensors by name.
-    """
-    import torch
+    A torch file may wrap the state dict as `state_dict` or `model`.
 
+    Parameters
+    ----------
+    path : Path
+        the file
+    dtype : torch.dtype, optional
+        of floating-point tensors (Default value = None: that of the file)
+    needed : callable
+        says by its name whether a tensor is loaded (Default value = all are)
+
+    Raises
+    ------
+    DataError
+        if the file cannot be read, or holds anything but tensors by name
+    """
     try:
-        state = _load(path)
+        return {name: _copied(t, dtype) for name, t in _tensors(path) if needed(name)}
+    except DataError:
+        raise
     except Exception as error:  # torch and safetensors raise many kinds; all mean the same here
         raise DataError(f"{path}: found no readable weights ({short(error)})") from error
-    state = unwrapped(state)
-    if not isinstance(state, dict) or not all(torch.is_tensor(v) for v in state.values()):
-        raise DataError(f"{path}: found {type(state).__name__}, expected a dict of tensors")
-    return state
 
 
-def _load(path: Path) -> Any:
-    """Load whatever a file holds, by its form."""
+def _copied(tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
+    """Return a tensor in memory of its own."""
+    wanted = dtype if dtype is not None and tensor.is_floating_point() else tensor.dtype
+    return tensor.detach().to(wanted, copy=True)
+
+
+def _tensors(path: Path) -> Iterator[tuple[str, Tensor]]:
+    """Yield the tensors of a file, by its form; they live as long as the loop."""
     import torch
 
     form = kind(path)
     if path.suffix == ".safetensors" or form == "a safetensors file":
-        from safetensors.torch import load as from_bytes
+        from safetensors import safe_open
 
-        return from_bytes(path.read_bytes())
+        with safe_open(path, "pt") as file:
+            for name in file.keys():  # noqa: SIM118  # no dict
+                yield name, file.get_tensor(name)
+        return
     if form == "a TorchScript archive":
-        return dict(_script(path).state_dict())
-    return torch.load(path, map_location="cpu", weights_only=True)
+        state: Any = dict(_script(path).state_dict())
+    else:
+        mapped = form == "a torch archive"  # older files are one pickle
+        state = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped or None)
+    state = unwrapped(state)
+    if not isinstance(state, dict) or not all(torch.is_tensor(v) for v in state.values()):
+        raise DataError(f"{path}: found {type(state).__name__}, expected a dict of tensors")
+    yield from state.items()
 
 
 def load_script(file: WeightFile) -> Any:

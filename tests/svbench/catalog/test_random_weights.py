@@ -1,0 +1,142 @@
+"""Folders of random weights: written, gone on with, taken by runs, and named in their tables."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from svbench.catalog import random_weights
+from svbench.catalog.random_weights import RECORD, RandomWeights, write
+from svbench.datasets import greatesthits
+from svbench.errors import ConfigError, DataError, StoppedError
+from tests.factories.clips import make_clip, write_clip
+from tests.factories.commands import Command
+
+TINY = RandomWeights(parts=("joint", "i3d-pretrained-400"), size="tiny")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("random")
+    write(out, TINY)
+    return out
+
+
+def stamps(out: Path) -> Mapping[Path, int]:
+    return {p: p.stat().st_mtime_ns for p in out.rglob("*") if p.suffix in (".pt", ".safetensors")}
+
+
+def test_what_is_there_stays_and_what_is_missing_comes(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "random"
+    shutil.copytree(folder, out)
+    before = stamps(out)
+    lost = out / "motion/diffusion_pytorch_model.safetensors"
+    content = lost.read_bytes()
+    lost.unlink()
+    lines: list[str] = []
+    write(out, TINY, notify=lines.append)
+    assert len(lines) == 1
+    assert lines[0].startswith(str(lost))
+    assert lost.read_bytes() == content
+    assert {p: t for p, t in stamps(out).items() if p != lost} == {
+        p: t for p, t in before.items() if p != lost
+    }
+
+
+def test_another_folder_or_other_weights_are_left_alone(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="found random weights of seed 0, expected 1"):
+        write(folder, replace(TINY, seed=1))
+    (tmp_path / "audio").mkdir()
+    with pytest.raises(ConfigError, match=f"found audio there, but no {RECORD}"):
+        write(tmp_path, TINY)
+    out = tmp_path / "mine"
+    shutil.copytree(folder, out)
+    real = out / "networks/i3d_pretrained_400.pt"
+    real.write_bytes(b"mine")
+    with pytest.raises(DataError, match="found other weights"):
+        write(out, TINY)
+    assert real.read_bytes() == b"mine"
+
+
+def test_a_disk_that_is_too_small_is_one_line_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(random_weights.shutil, "disk_usage", lambda _: usage._replace(free=10**6))
+    with pytest.raises(StoppedError, match=r"found 0\.0 GB free, expected \d+\.\d GB"):
+        write(tmp_path / "out", TINY)
+    assert not list((tmp_path / "out").rglob("*.*s"))
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (("--only", "i4d"), "--only: found 'i4d', expected one of joint, i3d"),
+        (("--size", "huge"), "--size: found 'huge', expected one of paper, tiny"),
+        (("--mixer", "none"), "--mixer: found 'none', expected one of cmc-pe"),
+        (("--mixer", "cmc-pe", "--mixer", "cmc-pe"), "--mixer: found 'cmc-pe' twice"),
+    ],
+)
+def test_wrong_words_are_one_line(
+    svbench: Command, tmp_path: Path, words: tuple[str, ...], problem: str
+) -> None:
+    outcome = svbench("weights", "random", tmp_path / "out", *words)
+    assert outcome.problem(2).startswith(problem)
+    assert not (tmp_path / "out").exists()
+
+
+# --- tables ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Write two segments in the form of the Greatest Hits, 64 px high and wide."""
+    small = replace(greatesthits.SPEC, size=(64, 64))
+    monkeypatch.setattr(greatesthits, "SPEC", small)
+    names = [f"2015-02-16-16-49-0{n}_denoised_thumb-000.mp4" for n in range(2)]
+    for n, name in enumerate(names):
+        write_clip(tmp_path / "data" / name, make_clip(n, small))
+    lines = "".join(f"{name},a person is hitting a log\n" for name in names)
+    (tmp_path / "data/flist_test.csv").write_text(lines)
+    return tmp_path / "data"
+
+
+def test_a_run_takes_the_folder_and_its_table_says_random_weights(
+    svbench: Command, folder: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SVBENCH_WEIGHTS", str(folder / "networks"))
+    usual: tuple[Any, ...] = ("--dataset", "greatesthits", "--scale", "paper", "--data-root", data)
+    metrics = ("--metrics", "fvd@cd-fvd-16f,av-align-corrected@published", "--device", "cpu")
+    made = ("--weights", folder, "--systems", "cmc-pe", "--gamma", 1.5, "--steps", 1)
+    outcome = svbench("run", *usual, *metrics, *made, "--out", tmp_path / "run")
+    assert outcome.code == 0, outcome.err
+    notes = json.loads((tmp_path / "run/results.json").read_text())["notes"]
+    assert notes[0].startswith("random weights: CMC-PE: untrained models")
+    assert notes[1].startswith("random weights: FVD (cd-fvd-16f): untrained networks")
+    for form in ("text", "markdown", "latex"):
+        printed = svbench("report", tmp_path / "run", "--format", form).out
+        assert printed.lower().count("random weights: ") == 2
+    compact = svbench("report", tmp_path / "run", "--format", "markdown", "--compact").out
+    assert "random weights: CMC-PE" in compact
+    assert "here:" not in outcome.out  # not beside the paper's figures
+
+
+def test_scored_clips_say_so_too(
+    svbench: Command, folder: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SVBENCH_WEIGHTS", str(folder / "networks"))
+    (data / "flist_test.csv").unlink()
+    words = ("score", data, "--reference", data, "--frames", 32, "--size", 64, "--device", "cpu")
+    metrics = ("--metrics", "fvd@cd-fvd-16f,av-align-corrected@published")
+    outcome = svbench(*words, *metrics, "--out", tmp_path / "scored")
+    assert outcome.code == 0, outcome.err
+    notes = json.loads((tmp_path / "scored/results.json").read_text())["notes"]
+    assert [note for note in notes if note.startswith("random weights: FVD")]
+    outcome = svbench(*words, "--metrics", "av-align-corrected@published", "--out", tmp_path / "b")
+    assert "random weights" not in (tmp_path / "b/results.json").read_text()
