@@ -21,7 +21,7 @@ from svbench.pace import duration
 from svbench.types import ClipSpec
 
 SUBJECT: Final = "plan"
-MEASURE: Final = "add --measure, or make a few clips first: the same command with --limit"
+MEASURE: Final = "add --measure, or begin the run: what it has made shows how fast it is"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +151,10 @@ def _disk(survey: Survey, amount: Amount) -> Finding:
     place = written("--out", survey.planned.folder, "name a folder on a larger disk by --out")
     free = place.facts.get("free")
     at_most = "at most " if amount.bounded else ""
-    text = f"{at_most}{gigabytes(amount.known)} of clips to write"
-    basis = "bound: 1.25 x uncompressed frames and sound" if amount.bounded else "by measured clips"
+    basis = "a bound, by uncompressed frames" if amount.bounded else "by measured clips"
+    clips = f"{at_most}{gigabytes(amount.known)} of clips ({basis})" if amount.known else "no clips"
+    text = f"{clips} and features to write"
     facts = {"bytes": amount.known, "bound": amount.bounded, "free": free}
-    text = f"{text} ({basis}; features and drawn data not counted)"
     if free is None:
         return Finding(SUBJECT, "disk", "missing", place.found, place.mend, facts)
     text += f", {gigabytes(free)} free"
