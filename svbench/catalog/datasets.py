@@ -336,27 +336,23 @@ def load_dataset(config: RunConfig, out: Path, *, compared: bool = False) -> Loa
     entry = DATASETS.known(config.dataset, config.plugins)
     check_data(config)
     if config.scale == "mini":
-        return _draw(config, out / "data", config.limit or MINI_CLIPS, compared=compared)
+        clips = config.limit or MINI_CLIPS
+        return load_miniature(config, out / "data", clips, compared=compared)
     examples, notes = entry.load(real_root(config), config)
     return LoadedDataset(entry.title, entry.spec, examples, notes)
 
 
-def _draw(config: RunConfig, root: Path, clips: int, *, compared: bool) -> LoadedDataset:
-    small = drawn(config.dataset, config.plugins)
-    count = small.to_draw(clips) if config.split == "test" else clips
-    small.draw(root, seed=config.seed, **dict.fromkeys(_splits(config, compared), count))
-    return _load_drawn(config, root, clips, compared=compared)
-
-
-def _splits(config: RunConfig, compared: bool) -> tuple[str, ...]:
-    return (config.split, *(("reference",) if compared else ()))
-
-
-def _load_drawn(config: RunConfig, root: Path, clips: int, *, compared: bool) -> LoadedDataset:
+def load_miniature(
+    config: RunConfig, root: Path, clips: int, *, compared: bool, draw: bool = True
+) -> LoadedDataset:
+    """Return the clips of a miniature in a folder; unless `draw`, only those that lie there."""
     small = drawn(config.dataset, config.plugins)
     judged = config.split == "test"
+    splits = (config.split, *(("reference",) if compared else ()))
     count = small.to_draw(clips) if judged else clips
-    found = [small.load(root, split=split, limit=count) for split in _splits(config, compared)]
+    if draw:
+        small.draw(root, seed=config.seed, **dict.fromkeys(splits, count))
+    found = [small.load(root, split=split, limit=count) for split in splits]
     if judged:
         found = [tuple(filter(small.is_judged, part)) for part in found]
     examples, *reference = (part[:clips] for part in found)
@@ -367,22 +363,6 @@ def _load_drawn(config: RunConfig, root: Path, clips: int, *, compared: bool) ->
         notes=(NOTE, *small.notes),
         reference=reference[0] if reference else (),
     )
-
-
-def drawn_so_far(
-    config: RunConfig, out: Path, *, compared: bool
-) -> tuple[int, LoadedDataset | None]:
-    """Return how many clips a run judges of a miniature, and those drawn in its folder `out`.
-
-    Nothing is drawn; None where the folder holds none that can be read.
-    """
-    clips = config.limit or MINI_CLIPS
-    try:
-        if not (out / "data").is_dir():
-            return clips, None
-        return clips, _load_drawn(config, out / "data", clips, compared=compared)
-    except DataError:  # of another split, or damaged: a run draws what it lacks
-        return clips, None
 
 
 def usual_mixers(name: str) -> tuple[MixerKind, ...]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from svbench.api.planned import Planned
-from svbench.catalog.datasets import LoadedDataset, drawn_so_far
+from svbench.catalog.datasets import MINI_CLIPS, drawn, load_miniature
 from svbench.config import RunConfig
 from svbench.doctor.pacing import seconds_each
 from svbench.errors import DataError
@@ -233,18 +233,16 @@ def _data(planned: Planned, plan: Plan) -> tuple[int, Data]:
         _check_files(chain(data.real, data.reference, *data.folders.values()))
         return len(data.real), data
     compared = any(metric.needs_reference for metric in metrics_of(plan.columns))
-    clips, found = drawn_so_far(config, planned.folder, compared=compared)
-    return clips, _drawn(config, found)
-
-
-def _drawn(config: RunConfig, found: LoadedDataset | None) -> Data:
-    from svbench.catalog.datasets import drawn
-
-    spec = drawn(config.dataset, config.plugins).spec
+    clips, spec = config.limit or MINI_CLIPS, drawn(config.dataset, config.plugins).spec
     spec = replace(spec, frame_choice=config.frame_choice, channels=config.channels)
-    if found is None:
-        return Data(config.dataset, spec, ())
-    return Data(found.title, spec, found.examples, found.reference)
+    root = planned.folder / "data"
+    try:
+        if root.is_dir():
+            found = load_miniature(config, root, clips, compared=compared, draw=False)
+            return clips, Data(found.title, spec, found.examples, found.reference)
+    except DataError:  # of other splits, or damaged: a run draws what it lacks
+        pass
+    return clips, Data(config.dataset, spec, ())
 
 
 def _check_files(examples: Iterable[Example]) -> None:
