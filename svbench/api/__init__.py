@@ -10,25 +10,24 @@ Every import that costs time stands inside the function that needs it.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from svbench.api.keywords import Folder, RunKeywords, SamplingKeywords, ScoreKeywords
+from svbench.api.planned import Planned, listed, planned_run, planned_score, planned_sweep
 from svbench.api.results import Results, load_results
 from svbench.errors import ConfigError
-from svbench.files.destinations import check_folder, read_path
-from svbench.limits import CORES, GAMMAS, check, flag
+from svbench.files.destinations import check_folder
+from svbench.limits import CORES, GAMMAS, check
 from svbench.pace import Progress, silent
 
 if TYPE_CHECKING:
-    from svbench.config import RunConfig
     from svbench.reports.compare.run_comparison import Comparison
     from svbench.reports.compare.shared_requests import Run
     from svbench.walk.plan import Plan
 
-RUNS = Path("runs")  # below which run folders lie unless `out` names another place
 GAMMA_CURVE = "gamma.svg"  # of the run folder of a sweep
 Notify = Callable[[str], None]
 
@@ -72,11 +71,7 @@ def run(
     DataError
         A clip, caption or weight file is absent or malformed.
     """
-    from svbench.config import RunConfig
-
-    _check_keywords(keywords, RunKeywords)
-    config = RunConfig.of(dataset=dataset, **keywords)
-    return _run(config, out, "", workers, progress, notify)
+    return _walk(planned_run(dataset, out=out, **keywords), workers, progress, notify)
 
 
 def sweep_gamma(
@@ -119,20 +114,10 @@ def sweep_gamma(
     ConfigError, DataError
         As of `run`.
     """
-    from svbench.catalog.systems import ADJUSTED, JOINT
-    from svbench.config import RunConfig
     from svbench.reports.figures.gamma_curve import draw
 
-    _check_keywords(keywords, SamplingKeywords)
-    joint = _listed("--systems", systems) or ADJUSTED
-    if strange := [name for name in joint if name not in JOINT]:
-        raise ConfigError(f"--systems: found {strange[0]!r}, expected some of {', '.join(JOINT)}")
-    gamma = _listed("--gammas", gammas)
-    if not gamma:
-        raise ConfigError("--gammas: found none, expected a list of numbers")
-    rows = ("real", "shuffled", *joint)
-    config = RunConfig.of(dataset=dataset, systems=rows, gamma=gamma, **keywords)
-    found = _run(config, out, "-gamma", workers, progress, notify)
+    planned = planned_sweep(dataset, gammas=gammas, systems=systems, out=out, **keywords)
+    found = _walk(planned, workers, progress, notify)
     draw(found.table, found.path / GAMMA_CURVE)
     return found
 
@@ -171,17 +156,8 @@ def score(
     ConfigError, DataError
         As of `run`.
     """
-    from svbench.catalog.plans import plan_score
-    from svbench.config import ScoreConfig
-
-    if not generated:
-        raise ConfigError("generated: found no clips to score, expected a folder or list of them")
-    _check_keywords(keywords, ScoreKeywords)
-    made = tuple(read_path(folder, "generated") for folder in generated)
-    config = ScoreConfig.of(generated=made, reference=reference, **keywords)
-    name = Path(os.path.realpath(made[0])).stem
-    folder = RUNS / f"score-{name}" if out is None else read_path(out, "--out")
-    return _walk(folder, lambda: plan_score(config, folder), workers, progress, notify)
+    planned = planned_score(*generated, reference=reference, out=out, **keywords)
+    return _walk(planned, workers, progress, notify)
 
 
 def compare(
@@ -217,7 +193,7 @@ def compare(
     if len(found) < 2:
         alone = f"{found[0].path}: found one run folder" if found else "runs: found none"
         raise ConfigError(f"{alone}, expected two or more")
-    return merge_and_pair(_named(found), _listed("--metrics", metrics), against)
+    return merge_and_pair(_named(found), listed("--metrics", metrics), against)
 
 
 def _named(runs: Sequence[Results]) -> list[Run]:
@@ -233,30 +209,7 @@ def _named(runs: Sequence[Results]) -> list[Run]:
     ]
 
 
-def _run(
-    config: RunConfig,
-    out: Folder | None,
-    suffix: str,
-    workers: int,
-    progress: Progress,
-    notify: Notify,
-) -> Results:
-    """Make the table of a data set, in `out` or in a folder called after data set and scale."""
-    from svbench.catalog.datasets import DATASETS
-    from svbench.catalog.plans import plan_run
-    from svbench.config import find_data_root
-
-    DATASETS.known(config.dataset, config.plugins)  # before its name becomes that of a folder
-    root = find_data_root(config.scale, config.data_root)
-    config = config.model_copy(update={"data_root": root})
-    usual = RUNS / f"{config.dataset}-{config.scale}{suffix}"
-    folder = usual if out is None else read_path(out, "--out")
-    return _walk(folder, lambda: plan_run(config, folder), workers, progress, notify)
-
-
-def _walk(
-    folder: Path, build: Callable[[], Plan], workers: int, progress: Progress, notify: Notify
-) -> Results:
+def _walk(planned: Planned, workers: int, progress: Progress, notify: Notify) -> Results:
     from svbench.engines.local import Local
     from svbench.walk.run import walk
 
@@ -266,24 +219,11 @@ def _walk(
     for name, called in (("progress", progress), ("notify", notify)):
         if not callable(called):
             raise ConfigError(f"{name}: found {called!r:.80}, expected a function")
-    check_folder(folder)
-    plan = build()  # before the folder is made: a refused run leaves none
+    check_folder(planned.folder)
+    plan = planned.build()  # before the folder is made: a refused run leaves none
     _announce(plan, notify)
     with closing(Local(workers)) as engine:
-        return Results(walk(plan, folder, engine, progress), folder)
-
-
-def _check_keywords(given: Mapping[str, Any], known: type) -> None:
-    """Raise ConfigError for a keyword that is none of a function's."""
-    for name in given.keys() - known.__annotations__.keys():
-        raise ConfigError(f"{flag(name)}: found {given[name]!r:.80}, expected no such setting")
-
-
-def _listed(name: str, given: Iterable[Any]) -> tuple[Any, ...]:
-    """Return the items of a list; raise ConfigError for anything else, also for a text."""
-    if isinstance(given, str | bytes | set | frozenset) or not isinstance(given, Iterable):
-        raise ConfigError(f"{name}: found {given!r:.80}, expected a list")
-    return tuple(given)
+        return Results(walk(plan, planned.folder, engine, progress), planned.folder)
 
 
 def _announce(plan: Plan, notify: Notify) -> None:

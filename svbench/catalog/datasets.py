@@ -336,17 +336,22 @@ def load_dataset(config: RunConfig, out: Path, *, compared: bool = False) -> Loa
     entry = DATASETS.known(config.dataset, config.plugins)
     check_data(config)
     if config.scale == "mini":
-        return _draw(config, out / "data", config.limit or MINI_CLIPS, compared=compared)
+        clips = config.limit or MINI_CLIPS
+        return load_miniature(config, out / "data", clips, compared=compared)
     examples, notes = entry.load(real_root(config), config)
     return LoadedDataset(entry.title, entry.spec, examples, notes)
 
 
-def _draw(config: RunConfig, root: Path, clips: int, *, compared: bool) -> LoadedDataset:
+def load_miniature(
+    config: RunConfig, root: Path, clips: int, *, compared: bool, draw: bool = True
+) -> LoadedDataset:
+    """Return the clips of a miniature in a folder; unless `draw`, only those that lie there."""
     small = drawn(config.dataset, config.plugins)
     judged = config.split == "test"
     splits = (config.split, *(("reference",) if compared else ()))
     count = small.to_draw(clips) if judged else clips
-    small.draw(root, seed=config.seed, **dict.fromkeys(splits, count))
+    if draw:
+        small.draw(root, seed=config.seed, **dict.fromkeys(splits, count))
     found = [small.load(root, split=split, limit=count) for split in splits]
     if judged:
         found = [tuple(filter(small.is_judged, part)) for part in found]

@@ -122,7 +122,7 @@ def _codec_rows(config: RunConfig) -> Sequence[Build]:
     from svbench.baselines.controls import CodecRoundTrip
     from svbench.baselines.joint.system import short_digest
 
-    models = _models(config)
+    models = joint_models(config)
     if not models:
         raise DataError(f"--systems codec: found no joint weights, expected {HOW_TO_GET}")
     model, machine = next(iter(models.values())), Machine(config.device)
@@ -151,11 +151,11 @@ def _joint_rows(mixer: MixerKind, config: RunConfig) -> Sequence[Build]:
     """Return a row per gamma; none if there are no weights and the model is not named."""
     from svbench.baselines.checkpoints.base_models import HOW_TO_GET
 
-    models = _models(config)
+    models = joint_models(config)
     if mixer in models:
         gammas = _gammas(config, mixer)
-        model = _shared(models[mixer])
-        systems = [_joint_system(config, mixer, model, gamma) for gamma in gammas]
+        model = _shared(config, models[mixer])
+        systems = [joint_system(config, mixer, model, gamma) for gamma in gammas]
         return [partial(_ready, system) for system in systems]
     if mixer in config.systems:
         wanted = HOW_TO_GET if config.scale == "paper" else f"one of {', '.join(models)}"
@@ -163,8 +163,10 @@ def _joint_rows(mixer: MixerKind, config: RunConfig) -> Sequence[Build]:
     return []
 
 
-def _shared(model: OnDisk) -> OnDisk:
+def _shared(config: RunConfig, model: OnDisk) -> OnDisk:
     """Return a model of true size as one that its rows share; each row loads small ones anew."""
+    if config.scale == "mini":
+        return model
     from svbench.baselines.checkpoints.find import Found
     from svbench.baselines.checkpoints.shared import SharedModel
 
@@ -175,7 +177,7 @@ def _ready(system: System, _clips: RealClips) -> System:
     return system
 
 
-def _models(config: RunConfig) -> Mapping[MixerKind, OnDisk]:
+def joint_models(config: RunConfig) -> Mapping[MixerKind, OnDisk]:
     """Return the joint models whose weights are at hand."""
     from svbench.baselines import miniature
     from svbench.catalog.datasets import DATASETS
@@ -219,9 +221,8 @@ def _gammas(config: RunConfig, mixer: MixerKind) -> Sequence[float | None]:
     return (published.gammas if published is not None else ()) or (None,)
 
 
-def _joint_system(
-    config: RunConfig, mixer: MixerKind, model: OnDisk, gamma: float | None
-) -> System:
+def joint_system(config: RunConfig, mixer: MixerKind, model: OnDisk, gamma: float | None) -> System:
+    """Return a row of a joint model; None as gamma is the preset's."""
     from svbench.baselines import miniature
     from svbench.baselines.joint.pair import Pair
     from svbench.baselines.joint.system import Joint, recipe
@@ -307,7 +308,7 @@ def _check_used(config: RunConfig) -> None:
     if config.scale != "paper" or "codec" in config.systems:
         return
     named = [name for name in config.systems if name in JOINT]
-    unused = [mixer for mixer in _models(config) if mixer not in named]
+    unused = [mixer for mixer in joint_models(config) if mixer not in named]
     if unused:
         raise ConfigError(
             f"--weights: found a joint model of {unused[0]}, expected only those of --systems "

@@ -18,6 +18,7 @@ from svbench.cli import listing, weights
 from svbench.cli.check import check
 from svbench.cli.clip_figure import clip_figure
 from svbench.cli.compare import compare
+from svbench.cli.doctor import doctor
 from svbench.cli.loss_over_time import loss_over_time
 from svbench.cli.options import spelled_out
 from svbench.cli.report import report
@@ -67,6 +68,7 @@ for _command in (
     loss_over_time,
     train_systems,
     train_extractors,
+    doctor,
 ):
     app.command(_command.__name__.replace("_", "-"))(spelled_out(_command))
 app.add_typer(weights.app, name="weights", short_help=weights.app.info.help)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +14,9 @@ from svbench.cli.parsing import number, path_option
 from svbench.cli.progress import progress_bars
 from svbench.files.destinations import check_folder
 from svbench.limits import COUNT, TRAINING
+
+if TYPE_CHECKING:
+    from svbench.training.plans import TrainConfig
 
 
 def _number(setting: str, about: str) -> Any:
@@ -95,11 +98,31 @@ def train(
     Example: svbench train --dataset greatesthits --out runs/my-model
     """
     check_folder(out)
-    from svbench.config import find_data_root
     from svbench.training.joint import train as train_joint
-    from svbench.training.plans import TrainConfig, plan_training
+    from svbench.training.plans import plan_training
 
-    config = TrainConfig(
+    config = train_config(data, settings, mixer, base, limit, preset, epochs, cpu)
+    with progress_bars() as bars:
+        training = plan_training(config, out)
+        result = train_joint(training, out, bars, typer.echo, cpu=cpu)
+    typer.echo(f"joint weights: {result}   losses: {out / 'loss.csv'}")
+
+
+def train_config(
+    data: options.DataOptions,
+    settings: TrainOptions,
+    mixer: str,
+    base: Sequence[str] | None,
+    limit: int | None,
+    preset: str | None,
+    epochs: int | None,
+    cpu: bool,
+) -> TrainConfig:
+    """Return what is to be trained, from the options of the command."""
+    from svbench.config import find_data_root
+    from svbench.training.plans import TrainConfig
+
+    return TrainConfig(
         dataset=data.dataset,
         scale=data.scale,
         mixer=mixer,
@@ -112,7 +135,3 @@ def train(
         settings=settings.changed(),
         cpu=cpu,
     )
-    with progress_bars() as bars:
-        training = plan_training(config, out)
-        result = train_joint(training, out, bars, typer.echo, cpu=cpu)
-    typer.echo(f"joint weights: {result}   losses: {out / 'loss.csv'}")

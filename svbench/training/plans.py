@@ -62,24 +62,45 @@ def plan_training(config: TrainConfig, out: Path) -> Training:
     stopped before its first checkpoint begins again alike. Raises ConfigError for settings that do
     not fit together or cannot be computed here.
     """
-    kind = mixer_kind(config.mixer)
-    DATASETS.known(config.dataset)
-    settings, epochs = _settings(config)
-    data = _data_config(config, settings.seed)
-    check_data(data)
-    bases = check_bases(config.scale, config.bases)
-    check_batch(settings, config.cpu)
-    check_precision(settings, config.cpu)
-    found = load_dataset(data, out)
-    if epochs is not None:
-        steps = steps_of(epochs, len(found.examples), settings.batch)
-        settings = replace(settings, steps=steps)
+    settings, epochs = check_plan(config)
+    found = load_dataset(_data_config(config, settings.seed), out)
+    settings = replace(settings, steps=planned_steps(settings, epochs, len(found.examples)))
     torch.manual_seed(settings.seed)
-    model = base_model(config.scale, kind, bases, cpu=config.cpu)
+    bases = check_bases(config.scale, config.bases)
+    model = base_model(config.scale, mixer_kind(config.mixer), bases, cpu=config.cpu)
     sampler = SamplerSettings()
     if config.scale == "mini":
         sampler = SamplerSettings(gamma=1.0, guidance=miniature.GUIDANCE)
     return Training(model, found.examples, found.spec, settings, sampler)
+
+
+def check_plan(config: TrainConfig) -> tuple[TrainSettings, int | None]:
+    """Return the settings of a training, and its epochs unless its steps are fixed.
+
+    Nothing is read or drawn. Raises ConfigError for settings that do not fit together or cannot be
+    computed here.
+    """
+    mixer_kind(config.mixer)
+    DATASETS.known(config.dataset)
+    settings, epochs = _settings(config)
+    check_data(_data_config(config, settings.seed))
+    check_bases(config.scale, config.bases)
+    check_batch(settings, config.cpu)
+    check_precision(settings, config.cpu)
+    return settings, epochs
+
+
+def planned_clips(config: TrainConfig, settings: TrainSettings, out: Path) -> int:
+    """Return how many clips there are to train on; of a miniature, how many there will be."""
+    data = _data_config(config, settings.seed)
+    if config.scale == "mini":
+        return data.limit or MINI_CLIPS
+    return len(load_dataset(data, out).examples)
+
+
+def planned_steps(settings: TrainSettings, epochs: int | None, clips: int) -> int:
+    """Return the steps of a training on so many clips."""
+    return settings.steps if epochs is None else steps_of(epochs, clips, settings.batch)
 
 
 def _data_config(config: TrainConfig, seed: int) -> RunConfig:

@@ -85,6 +85,21 @@ def require(name: str) -> WeightFile:
     return found
 
 
+def recorded_digest(name: str) -> str | None:
+    """Return the digest on record of a file that lies in the folder as it was when it passed.
+
+    Its size and time of change are compared, none of its bytes are read; None if it is absent, not
+    on record, or has changed since. Raises DataError where the record is damaged.
+    """
+    path = weights_folder() / entry(name).file
+    known = record.read(weights_folder()).get(path.name)
+    try:
+        there = known is not None and known.stamp == _stamp(path)
+    except OSError:
+        return None
+    return known.sha256 if known and there and known.passed == structure.VERSION else None
+
+
 def verify(name: str) -> Checked | None:
     """Check a file in the folder like `find`, but read every byte again."""
     return _examined(entry(name), anew=True)

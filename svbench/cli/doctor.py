@@ -1,0 +1,104 @@
+"""The command `doctor`: what this machine has, and what a planned run needs of it."""
+
+from __future__ import annotations
+
+import json as encoder
+from collections.abc import Sequence
+from dataclasses import asdict
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from svbench.api.planned import Planned
+from svbench.cli import common as options
+from svbench.cli.parsing import path_option
+from svbench.cli.planning import PlannedCommand, read_plan
+from svbench.cli.progress import progress_bars
+from svbench.limits import CORES
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from svbench.doctor.findings import Finding
+    from svbench.doctor.planning import Report
+
+STYLES: Final = {"ok": "green", "note": "yellow", "missing": "bold red"}
+
+
+def doctor(
+    out: Annotated[Path, path_option("Where results would lie.")] = Path("runs"),
+    ray_address: Annotated[
+        str | None, typer.Option(help="HOST:PORT of a Ray cluster that must answer.")
+    ] = None,
+    plan: Annotated[
+        str | None,
+        typer.Option(help="Words of run, score, sweep-gamma or train: estimate what they cost."),
+    ] = None,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Time a few clips of the plan here.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+) -> None:
+    """Show what this machine has and lacks, with what mends it; plan a run with --plan.
+
+    Devices, memory, FFmpeg, weights, data, disks, a cluster. Nothing is downloaded.
+
+    Example: svbench doctor --plan "run --dataset greatesthits"
+    """
+    from svbench.doctor.examine import examine
+
+    options.check_together("--measure", measure and plan is None, "beside --plan")
+    command = None if plan is None else read_plan(plan)
+    place = out if command is None else command.work.folder
+    report = None if command is None else _report(command, timed=measure)
+    checks = examine(place, ray_address)
+    _print(checks, report, as_json=json)
+    if report is not None and report.exit_code:
+        raise typer.Exit(report.exit_code)
+
+
+def _report(command: PlannedCommand, *, timed: bool) -> Report:
+    from svbench.doctor.planning import report_run, report_training
+
+    if isinstance(command.work, Planned):
+        with progress_bars() as progress:
+            workers = command.workers or CORES
+            return report_run(command.work, workers, timed=timed, progress=progress)
+    options.check_together("--measure", timed, "beside a plan of run, score or sweep-gamma")
+    return report_training(command.work)
+
+
+def _print(checks: Sequence[Finding], report: Report | None, *, as_json: bool) -> None:
+    planned = () if report is None else report.findings
+    if as_json:
+        found: dict[str, Any] = {"checks": [asdict(finding) for finding in checks]}
+        if report is not None:
+            found["plan"] = [asdict(finding) for finding in planned]
+            found["exit_code"] = report.exit_code
+        typer.echo(encoder.dumps(found, indent=2, ensure_ascii=False))
+        return
+    findings = [*checks, *planned]
+    from rich.console import Console
+
+    console = Console()
+    for subject, of in groupby(findings, key=lambda finding: finding.subject):
+        _print_subject(console, subject, list(of))
+
+
+def _print_subject(console: Console, subject: str, findings: Sequence[Finding]) -> None:
+    """Print the findings of a subject; below what is not as it should be stands what mends it."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2))
+    for overflow in ("ellipsis", "fold", "fold"):
+        table.add_column(overflow=overflow, no_wrap=overflow == "ellipsis")
+    for finding in findings:
+        state = Text(f"  {finding.state}", style=STYLES[finding.state])
+        table.add_row(state, Text(finding.name), Text(finding.found))
+        if finding.mend:
+            table.add_row("", "", Text(f"→ {finding.mend}"))
+    console.print(Text(subject, style="bold"))
+    console.print(table, highlight=False)

@@ -1,0 +1,110 @@
+"""The memory that a planned run takes: weights by their parameters, clips by their format.
+
+Parameters are counted from the shapes in the headers of weight files; no tensor is read. What
+activations take is known only if it was measured (`--measure`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from svbench.catalog.metrics import METRICS, MINIATURE, split_name
+from svbench.catalog.systems import joint_models
+from svbench.compute import Machine
+from svbench.config import RunConfig
+from svbench.doctor.clips import Survey
+from svbench.doctor.estimate import SUBJECT, Measured
+from svbench.doctor.findings import Finding, gigabytes
+from svbench.doctor.processor import memory as of_machine
+from svbench.files.weights.folder import weights_folder
+from svbench.files.weights.forms import read_entries
+from svbench.files.weights.published import PUBLISHED
+from svbench.types import ClipSpec
+from svbench.walk.extract import SHARD
+from svbench.walk.plan import metrics_of
+
+FLOAT32: Final = 4  # bytes; weights are loaded in it, whatever the precision of their files
+SUFFIXES: Final = (".safetensors", ".bin")
+
+
+def memory(found: Survey, measured: Measured, workers: int) -> Finding:
+    """Return the memory of a run, and whether the weights alone fit into the device's."""
+    joint, networks = max(_joint(found), default=0) * FLOAT32, sum(_networks(found))
+    clips = clip_bytes(found.spec) * 2 * workers * SHARD
+    parts = {
+        "weights of the largest joint model in float32": joint,
+        "networks of the metrics": networks,
+        "clips being measured, at most": clips,
+    }
+    text = ", ".join(f"{what} {gigabytes(size)}" for what, size in parts.items() if size)
+    here, free = _device_memory(found)
+    facts = {"joint": joint, "networks": networks, "clips": clips, "device": here, "free": free}
+    facts["peak"] = dict(measured.peak)
+    text += "; activations not measured" if not measured.peak else ""
+    peaks = ", ".join(f"{place} {gigabytes(size)}" for place, size in measured.peak.items())
+    text += f"; peak measured here: {peaks}" if peaks else ""
+    text += f"; {here}: {gigabytes(free)} free" if free is not None else ""
+    if free is not None and max(joint, networks) > free:
+        mend = "free some, take a larger device, or --dtype bfloat16, which halves it"
+        return Finding(SUBJECT, "memory", "missing", text, mend, facts)
+    return Finding(SUBJECT, "memory", "ok", text, facts=facts)
+
+
+def clip_bytes(spec: ClipSpec) -> int:
+    """Return the bytes of a decoded clip."""
+    height, width = spec.size
+    return spec.frames * height * width * 3 + round(spec.frames / spec.fps * spec.sample_rate) * 4
+
+
+def _joint(found: Survey) -> Iterator[int]:
+    """Yield the parameters of each joint model of a run."""
+    config = found.planned.config
+    mixers = {str(system.settings.get("mixer")) for system in found.systems}
+    if not isinstance(config, RunConfig) or not mixers & {*joint_models(config)}:
+        return
+    for mixer, model in joint_models(config).items():
+        if mixer in mixers:
+            yield sum(_parameters(path) for path in weight_files(model))
+
+
+def weight_files(model: Any) -> list[Path]:
+    """Return the files of weights of a joint model on disk, of either form."""
+    from svbench.baselines.miniature import Shipped
+
+    if isinstance(model, Shipped):
+        files = [model.folder / name for name in model.files]
+    else:
+        parts = [*model.networks.values(), *([model.motion] if model.motion else [])]
+        files = [*(file for part in parts for file in part.files), *model.added]
+    return [file for file in files if file.suffix in SUFFIXES]
+
+
+def _parameters(path: Path) -> int:
+    return sum(math.prod(entry.shape) for entry in read_entries(path, str(path)).values())
+
+
+def _networks(found: Survey) -> Iterator[int]:
+    """Yield the bytes of each file of weights that the columns of a run rest on."""
+    names: dict[str, None] = {}
+    for metric in metrics_of(found.plan.columns):
+        base, preset = split_name(metric.name.partition("+")[0])
+        if base in METRICS and MINIATURE not in metric.name:
+            names |= dict.fromkeys(METRICS.known(base).presets.get(preset, ()))
+    for name in names:
+        path = weights_folder() / PUBLISHED[name].file
+        if path.is_file():
+            yield path.stat().st_size
+
+
+def _device_memory(found: Survey) -> tuple[str, int | None]:
+    """Return the device of a run, and the bytes that are free on it."""
+    place = Machine(found.planned.config.device).place
+    if place.type == "cuda":
+        import torch
+
+        free, _ = torch.cuda.mem_get_info(place)
+        return str(place), int(free)
+    return str(place), of_machine().usable

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from svbench.doctor.cluster import cluster, place_of
+from svbench.errors import ConfigError
+
+
+def test_an_address_is_read_in_all_its_forms() -> None:
+    assert place_of("ray://head:10001") == ("head", 10001)
+    assert place_of("10.0.0.1:6380") == ("10.0.0.1", 6380)
+    assert place_of("head") == ("head", 6379)
+
+
+@pytest.mark.parametrize("address", ["", ":1", "head:port", "http://head:1", "head:99999999"])
+def test_what_is_no_address_is_refused(address: str) -> None:
+    with pytest.raises(ConfigError, match="--ray-address: found"):
+        place_of(address)
+
+
+def test_what_listens_answers_and_what_does_not_is_missing() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        *_, found = cluster(f"127.0.0.1:{port}")
+        assert (found.state, found.found) == ("ok", f"127.0.0.1:{port} answers")
+    *_, found = cluster(f"127.0.0.1:{port}")
+    assert found.state == "missing"
+    assert found.mend == f"on its head node: ray start --head --port={port}"
+
+
+def test_without_an_address_nothing_is_reached_for() -> None:
+    [ray] = cluster()
+    assert ray.name == "ray"
+    assert ray.state in ("ok", "note")
