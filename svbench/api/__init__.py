@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Unpack
 from svbench.api.keywords import Folder, RunKeywords, SamplingKeywords, ScoreKeywords
 from svbench.api.planned import Planned, listed, planned_run, planned_score, planned_sweep
 from svbench.api.results import Results, load_results
+from svbench.engines.choice import EngineChoice
 from svbench.errors import ConfigError
 from svbench.files.destinations import check_folder
-from svbench.limits import CORES, GAMMAS, check
+from svbench.limits import GAMMAS
 from svbench.pace import Progress, silent
 
 if TYPE_CHECKING:
@@ -36,7 +37,11 @@ def run(
     dataset: str,
     *,
     out: Folder | None = None,
-    workers: int = CORES,
+    engine: str = "local",
+    workers: int | None = None,
+    gpus_per_worker: float | None = None,
+    cpus_per_worker: float | None = None,
+    ray_address: str | None = None,
     progress: Progress = silent,
     notify: Notify = lambda _line: None,
     **keywords: Unpack[RunKeywords],
@@ -49,8 +54,16 @@ def run(
         A data set of `svbench list datasets`.
     out : str or Path, optional
         The run folder (Default value = runs/DATASET-SCALE).
-    workers : int
-        Threads; they never change the result (Default value = the cores of this process).
+    engine : str
+        "local", or "ray" for many GPUs and machines (extra `ray`); it never changes the result.
+    workers : int, optional
+        Threads or processes, or actors of Ray (Default value = the cores of this process, or as
+        many as the cluster has room for).
+    gpus_per_worker, cpus_per_worker : float, optional
+        Of Ray: what each worker has, GPUs perhaps in part (Default value = one GPU if there are
+        any, and its share of the processors).
+    ray_address : str, optional
+        Of Ray: the running cluster (Default value = one is started on this machine).
     progress : callable
         Called with a label and a number of steps, returns a context manager whose value is called
         with steps that are done (Default value = silent).
@@ -71,7 +84,14 @@ def run(
     DataError
         A clip, caption or weight file is absent or malformed.
     """
-    return _walk(planned_run(dataset, out=out, **keywords), workers, progress, notify)
+    choice = EngineChoice(
+        engine=engine,
+        workers=workers,
+        gpus_per_worker=gpus_per_worker,
+        cpus_per_worker=cpus_per_worker,
+        ray_address=ray_address,
+    )
+    return _walk(planned_run(dataset, out=out, **keywords), choice, progress, notify)
 
 
 def sweep_gamma(
@@ -80,7 +100,11 @@ def sweep_gamma(
     gammas: Sequence[float] = GAMMAS,
     systems: Sequence[str] = (),
     out: Folder | None = None,
-    workers: int = CORES,
+    engine: str = "local",
+    workers: int | None = None,
+    gpus_per_worker: float | None = None,
+    cpus_per_worker: float | None = None,
+    ray_address: str | None = None,
     progress: Progress = silent,
     notify: Notify = lambda _line: None,
     **keywords: Unpack[SamplingKeywords],
@@ -99,7 +123,7 @@ def sweep_gamma(
         Joint models (Default value = those with adjusted time steps: cmc-pe).
     out : str or Path, optional
         The run folder (Default value = runs/DATASET-SCALE-gamma).
-    workers, progress, notify
+    engine, workers, gpus_per_worker, cpus_per_worker, ray_address, progress, notify
         As of `run`.
     **keywords
         As the flags of `svbench sweep-gamma`; see `SamplingKeywords`.
@@ -116,8 +140,15 @@ def sweep_gamma(
     """
     from svbench.reports.figures.gamma_curve import draw
 
+    choice = EngineChoice(
+        engine=engine,
+        workers=workers,
+        gpus_per_worker=gpus_per_worker,
+        cpus_per_worker=cpus_per_worker,
+        ray_address=ray_address,
+    )
     planned = planned_sweep(dataset, gammas=gammas, systems=systems, out=out, **keywords)
-    found = _walk(planned, workers, progress, notify)
+    found = _walk(planned, choice, progress, notify)
     draw(found.table, found.path / GAMMA_CURVE)
     return found
 
@@ -126,7 +157,11 @@ def score(
     *generated: Folder,
     reference: Folder,
     out: Folder | None = None,
-    workers: int = CORES,
+    engine: str = "local",
+    workers: int | None = None,
+    gpus_per_worker: float | None = None,
+    cpus_per_worker: float | None = None,
+    ray_address: str | None = None,
     progress: Progress = silent,
     notify: Notify = lambda _line: None,
     **keywords: Unpack[ScoreKeywords],
@@ -141,7 +176,7 @@ def score(
         Folder or list of real clips.
     out : str or Path, optional
         The run folder (Default value = runs/score-NAME, called after the first of `generated`).
-    workers, progress, notify
+    engine, workers, gpus_per_worker, cpus_per_worker, ray_address, progress, notify
         As of `run`.
     **keywords
         As the flags of `svbench score`; see `ScoreKeywords`.
@@ -156,8 +191,15 @@ def score(
     ConfigError, DataError
         As of `run`.
     """
+    choice = EngineChoice(
+        engine=engine,
+        workers=workers,
+        gpus_per_worker=gpus_per_worker,
+        cpus_per_worker=cpus_per_worker,
+        ray_address=ray_address,
+    )
     planned = planned_score(*generated, reference=reference, out=out, **keywords)
-    return _walk(planned, workers, progress, notify)
+    return _walk(planned, choice, progress, notify)
 
 
 def compare(
@@ -209,20 +251,17 @@ def _named(runs: Sequence[Results]) -> list[Run]:
     ]
 
 
-def _walk(planned: Planned, workers: int, progress: Progress, notify: Notify) -> Results:
-    from svbench.engines.local import Local
-    from svbench.walk.run import walk
+def _walk(planned: Planned, choice: EngineChoice, progress: Progress, notify: Notify) -> Results:
+    from svbench.walk.run import RECORD, walk
 
-    if workers is None:
-        raise ConfigError("--workers: found None, expected a number of threads")
-    check("workers", workers)
     for name, called in (("progress", progress), ("notify", notify)):
         if not callable(called):
             raise ConfigError(f"{name}: found {called!r:.80}, expected a function")
     check_folder(planned.folder)
     plan = planned.build()  # before the folder is made: a refused run leaves none
     _announce(plan, notify)
-    with closing(Local(workers)) as engine:
+    proof = planned.folder.absolute() / RECORD
+    with closing(choice.start(device=planned.config.device, proof=proof)) as engine:
         return Results(walk(plan, planned.folder, engine, progress), planned.folder)
 
 

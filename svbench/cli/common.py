@@ -6,7 +6,7 @@ configurations in `svbench.config`, which validate what is given together.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +14,7 @@ import typer
 
 from svbench.api.keywords import JudgingKeywords, SamplingKeywords
 from svbench.cli.parsing import names, number, pair, path_argument, path_option, read_word
+from svbench.engines.choice import EngineChoice
 from svbench.errors import ConfigError
 from svbench.limits import COUNT
 
@@ -137,6 +138,33 @@ class JudgingOptions:
             device=self.device,
             plugins=self.plugin or (),
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineOptions:
+    """What computes, called as the keywords of `svbench.run`; none of it changes the result."""
+
+    engine: Annotated[
+        str, typer.Option(help="local, or ray: many GPUs and machines (extra: ray).")
+    ] = "local"
+    workers: Annotated[
+        int | None, number("workers", "They never change the result; default: all cores or GPUs.")
+    ] = None
+    gpus_per_worker: Annotated[
+        float | None,
+        number("gpus_per_worker", "Of ray; below 1: shared; default: 1 if any."),
+    ] = None
+    cpus_per_worker: Annotated[
+        float | None, number("cpus_per_worker", "Of ray; default: 1, or a GPU's share, at most 8.")
+    ] = None
+    ray_address: Annotated[
+        str | None,
+        typer.Option(help="HOST:PORT or auto: join this cluster; default: start one here."),
+    ] = None
+
+    def choice(self) -> EngineChoice:
+        """Return the engine that was chosen."""
+        return EngineChoice(**asdict(self))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -56,7 +56,8 @@ def read_plan(text: str) -> PlannedCommand:
         raise ConfigError(f"--plan: found {name!r}, expected {known}, and its options")
     command, plan = PLANNERS[name]
     given = parsed(command, name, others)
-    return PlannedCommand(name, plan(**given), given.get("workers"))
+    engine = given.get("engine")
+    return PlannedCommand(name, plan(**given), engine.workers if engine is not None else None)
 
 
 def parsed(command: Callable[..., None], name: str, words: list[str]) -> Mapping[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -10,15 +11,16 @@ import typer
 from svbench.cli import common as options
 from svbench.cli.output import print_or_write
 from svbench.cli.parsing import number, path_option
+from svbench.engines.choice import EngineChoice
 from svbench.errors import ConfigError
 from svbench.files.destinations import check_apart, check_file, check_folder
-from svbench.limits import CORES
 
 PAGE_FOLDER = "report"  # below the run folder, where `--out` names no other
 
 
 def report(
     run_folder: options.RunFolder,
+    engine: options.EngineOptions,
     format: Annotated[  # noqa: A002
         str,
         typer.Option(help="text, markdown, latex, csv, json, clips, model-index or html."),
@@ -48,10 +50,12 @@ def report(
     _check_compact(format, compact=compact, intervals=intervals)
     if format == "html":  # a folder, not one text
         options.check_together("--svg", svg is not None, "beside other formats than html")
-        _write_page(run_folder, out, metrics, gallery)
+        _write_page(run_folder, out, metrics, gallery, engine.choice())
         return
     _check_format(format)
     options.check_together("--gallery", gallery is not None, "beside --format html")
+    chosen = engine.choice() != EngineChoice()
+    options.check_together("--engine, --workers", chosen, "beside --format html")
     check_file(out, "--out", [run_folder])
     check_file(svg, "--svg", [run_folder])
     _print_table(run_folder, format, out, metrics, svg, intervals if compact else None)
@@ -99,18 +103,24 @@ def _print_table(
         save_svg(sheets(table, scores)[:1], svg)
 
 
-def _write_page(run: Path, out: Path | None, metrics: tuple[str, ...], gallery: int | None) -> None:
+def _write_page(
+    run: Path,
+    out: Path | None,
+    metrics: tuple[str, ...],
+    gallery: int | None,
+    choice_of_engine: EngineChoice,
+) -> None:
     """Write the page of a run folder, with copies of the clips of some requests.
 
     Media are read to make copies that a browser plays, but no model is loaded.
     """
     from svbench.catalog.gallery import gallery_of
-    from svbench.engines.local import Local
     from svbench.files.results import load_table
     from svbench.reports.analysis.clip_scores import read_clip_scores
     from svbench.reports.page.clip_choice import choose
     from svbench.reports.page.html import check_ours, write_page
     from svbench.reports.tables.formats import select_columns
+    from svbench.walk.run import RECORD
 
     run = run if run.is_dir() else run.parent
     out = out or run / PAGE_FOLDER
@@ -120,6 +130,8 @@ def _write_page(run: Path, out: Path | None, metrics: tuple[str, ...], gallery: 
     table, scores = select_columns(load_table(run), metrics), read_clip_scores(run)
     choice = choose(table, scores, gallery)
     typer.echo(f"copying clips of {len(choice.why)} requests", err=True)
-    views = gallery_of(run, table, list(choice.why), out, Local(CORES))
+    proof = run.absolute() / RECORD
+    with closing(choice_of_engine.start(device="cpu", proof=proof)) as engine:
+        views = gallery_of(run, table, list(choice.why), out, engine)
     page = write_page(run, out, gallery=views, choice=choice, table=table, scores=scores)
     typer.echo(f"page: {page}", err=True)

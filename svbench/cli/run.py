@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -10,11 +11,11 @@ from svbench.cli import common as options
 from svbench.cli.output import print_note, print_results
 from svbench.cli.parsing import names, numbers, path_option
 from svbench.cli.progress import progress_bars
-from svbench.limits import CORES
 
 
 def run(
     sampled: options.SamplingOptions,
+    engine: options.EngineOptions,
     systems: Annotated[
         tuple[str, ...],
         names("systems", "Comma-separated; default: all; see svbench list systems."),
@@ -24,7 +25,6 @@ def run(
         numbers("gamma", "Of Eq. 8; 1,1.5: a row for each; default: the paper's table."),
     ] = (),
     out: Annotated[Path | None, path_option("The run folder; default: runs/DATASET-SCALE.")] = None,
-    workers: options.Workers = CORES,
     json: options.Json = False,
 ) -> None:
     """Generate and score the systems of a table on a data set; the same command resumes.
@@ -37,7 +37,7 @@ def run(
             systems=systems,
             gamma=gamma,
             out=out,
-            workers=workers,
+            **asdict(engine),
             progress=progress,
             notify=print_note,
             **sampled.sampling(),

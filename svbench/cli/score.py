@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,6 @@ from svbench.cli import common as options
 from svbench.cli.output import print_note, print_results
 from svbench.cli.parsing import number, path_argument, path_option, size
 from svbench.cli.progress import progress_bars
-from svbench.limits import CORES
 
 Size = Annotated[
     tuple[int, int], size("Pixels judged: 256, or HEIGHTxWIDTH [8 to 8192 each].", default="256")
@@ -23,6 +23,7 @@ def score(
     generated: Annotated[list[Path], path_argument("Folders or .jsonl lists of clips.")],
     reference: Annotated[Path, path_option("Folder or list of real clips.")],
     judged: options.JudgingOptions,
+    engine: options.EngineOptions,
     captions: Annotated[
         Path | None, path_option("Captions by id: .jsonl, or CSV (file, text).")
     ] = None,
@@ -34,7 +35,6 @@ def score(
     dtype: options.OnlyDtype = "float32",
     batch: options.OnlyBatch = None,
     out: Annotated[Path | None, path_option("Default: runs/score-NAME.")] = None,
-    workers: options.Workers = CORES,
     json: options.Json = False,
 ) -> None:
     """Score clips made elsewhere; each folder (or `system` in a list) becomes a row.
@@ -56,7 +56,7 @@ def score(
             dtype=dtype,
             batch=batch,
             out=out,
-            workers=workers,
+            **asdict(engine),
             progress=progress,
             notify=print_note,
             **judged.judging(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -12,11 +13,12 @@ from svbench.cli import common as options
 from svbench.cli.output import print_note, print_results
 from svbench.cli.parsing import names, numbers, path_option
 from svbench.cli.progress import progress_bars
-from svbench.limits import CORES, GAMMAS
+from svbench.limits import GAMMAS
 
 
 def sweep_gamma(
     sampled: options.SamplingOptions,
+    engine: options.EngineOptions,
     gammas: Annotated[
         tuple[float, ...],
         numbers(
@@ -32,7 +34,6 @@ def sweep_gamma(
     out: Annotated[
         Path | None, path_option("The run folder; default: runs/DATASET-SCALE-gamma.")
     ] = None,
-    workers: options.Workers = CORES,
     json: options.Json = False,
 ) -> None:
     """Sample the same requests at several gammas, for a table and a curve over gamma.
@@ -48,7 +49,7 @@ def sweep_gamma(
             gammas=gammas,
             systems=systems,
             out=out,
-            workers=workers,
+            **asdict(engine),
             progress=progress,
             notify=print_note,
             **sampled.sampling(),

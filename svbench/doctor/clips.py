@@ -26,7 +26,7 @@ from svbench.files.store import Store, identify
 from svbench.protocols import System
 from svbench.types import Clip, ClipSpec, Example, Sample, Setting
 from svbench.walk.extract import SHARD
-from svbench.walk.generate import made_by
+from svbench.walk.make_shard import made_by
 from svbench.walk.plan import Data, Plan, metrics_of
 from svbench.walk.record import open_record
 from svbench.walk.requests import requests_for

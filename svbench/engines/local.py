@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-from svbench.engines.processes import Processes, pickled
+from svbench.engines.pickled_work import pickled
+from svbench.engines.processes import Processes
 from svbench.engines.threads import on_one_thread, one_thread_each
 
 T = TypeVar("T")
@@ -38,6 +39,11 @@ class Local:
     workers: int = 1
     _processes: list[Processes] = field(default_factory=list, repr=False, compare=False)
 
+    @property
+    def distributed(self) -> bool:
+        """Return False: all workers share the devices of this process."""
+        return False
+
     def map(self, work: Callable[[T], R], shards: Iterable[T]) -> Iterator[R]:
         """Yield `work(shard)` for each shard, in order; computed by threads."""
         with one_thread_each():
@@ -48,7 +54,14 @@ class Local:
                 ahead = 2 * self.workers
                 yield from in_order(lambda shard: pool.submit(work, shard), shards, ahead)
 
-    def spread(self, work: Callable[[T], R], shards: Iterable[T]) -> Iterator[R]:
+    def spread(
+        self,
+        work: Callable[[T], R],
+        shards: Iterable[T],
+        *,
+        named: Callable[[T], str] = str,
+        alone: bool = False,
+    ) -> Iterator[R]:
         """Yield `work(shard)` for each shard, in order; computed by processes where there can be.
 
         Work that cannot be pickled, as that of a plug-in may be, is computed by threads.
@@ -58,6 +71,7 @@ class Local:
         StoppedError
             where a process was killed
         """
+        del named, alone  # a worker has one shard at a time
         sent = pickled(work) if self.workers > 1 else None
         if sent is None:
             yield from self.map(work, shards)

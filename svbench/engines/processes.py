@@ -14,15 +14,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from svbench.early_stops import STOPS
-from svbench.engines.threads import on_one_thread
-from svbench.errors import ConfigError, StoppedError
+from svbench.engines.pickled_work import Loaded, answer, result_of
+from svbench.errors import StoppedError
 
 POLL_INTERVAL: Final = 1.0  # s between two looks at the parent
 THREADS: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -64,17 +64,6 @@ class Processes:
             worker.close()
 
 
-def pickled(work: Callable[[Any], Any]) -> bytes | None:
-    """Pickle work, closures included; None where that is not possible."""
-    import cloudpickle
-
-    try:
-        found: bytes = cloudpickle.dumps(work)
-    except Exception:  # whatever the objects of a plug-in raise
-        return None
-    return found
-
-
 class Worker:
     """A process on one thread, with the modules of this one."""
 
@@ -94,20 +83,19 @@ class Worker:
         """Return the result of a shard; raise what the work raised, or StoppedError."""
         new = None if work is self._work else work
         try:
-            result, error = self._asked(new, shard)
+            answered = self._asked(new, shard)
         except (OSError, EOFError, pickle.UnpicklingError) as broken:
             raise StoppedError(KILLED) from broken
         self._work = work
-        if error is not None:
-            raise error
-        return result
+        return result_of(answered)
 
-    def _asked(self, work: bytes | None, shard: Any) -> Any:
+    def _asked(self, work: bytes | None, shard: Any) -> bytes:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(pickle.dumps((work, shard)))
         self.process.stdin.flush()
-        return pickle.load(self.process.stdout)
+        found: bytes = pickle.load(self.process.stdout)
+        return found
 
     def close(self) -> None:
         """Let the process leave, and wait for its end."""
@@ -125,52 +113,14 @@ def serve(parent: int) -> None:
     end_with(parent)
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print goes to standard error
-    work: Callable[[Any], Any] = _nothing
+    loaded = Loaded("--workers 1")
     try:
         while True:
-            new, shard = pickle.load(sys.stdin.buffer)
-            result, error = None, None
-            try:
-                if new is not None:
-                    work = _nothing  # so that the models of earlier work are let go
-                    work = _loaded(new)
-                with on_one_thread():
-                    result = work(shard)
-            except Exception as raised:
-                error = raised
-            answers.write(_pickled(result, error))
+            work, shard = pickle.load(sys.stdin.buffer)
+            answers.write(pickle.dumps(answer(partial(loaded.compute, work, shard))))
             answers.flush()
     except (EOFError, OSError, pickle.UnpicklingError):  # the parent is done, or gone
         os._exit(0)
-
-
-def _nothing(_shard: Any) -> None:
-    raise ConfigError("--workers: a worker process has no work, expected some; use --workers 1")
-
-
-def _loaded(pickled_work: bytes) -> Callable[[Any], Any]:
-    """Load the work that the parent process pickled."""
-    try:
-        work: Callable[[Any], Any] = pickle.loads(pickled_work)
-    except Exception as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(
-            f"--workers: a worker process cannot load the work ({type(error).__name__}: "
-            f"{reason:.200}), expected modules that it can import; use --workers 1"
-        ) from error
-    return work
-
-
-def _pickled(result: Any, error: Exception | None) -> bytes:
-    """Pickle a result or error; what cannot be pickled becomes a RuntimeError."""
-    try:
-        answer = pickle.dumps((result, error))
-        if error is not None:
-            pickle.loads(answer)
-    except Exception as unfit:
-        found = unfit if error is None else error
-        return pickle.dumps((None, RuntimeError(f"{type(found).__name__}: {found}")))
-    return answer
 
 
 def end_with(parent: int) -> None:

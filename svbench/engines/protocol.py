@@ -19,17 +19,56 @@ LAST_SHARDS: Final = 8  # in which what is left is cut: two for each of four wor
 class Engine(Protocol):
     """Runs the shards of one job."""
 
+    @property
+    def distributed(self) -> bool:
+        """Return whether its workers have devices of their own: large models are for them too."""
+        ...
+
     def map(self, work: Callable[[T], R], shards: Iterable[T]) -> Iterator[R]:
         """Yield `work(shard)` for each shard, in order; computed in this process."""
         ...
 
-    def spread(self, work: Callable[[T], R], shards: Iterable[T]) -> Iterator[R]:
+    def spread(
+        self,
+        work: Callable[[T], R],
+        shards: Iterable[T],
+        *,
+        named: Callable[[T], str] = str,
+        alone: bool = False,
+    ) -> Iterator[R]:
         """Yield `work(shard)` for each shard, in order; computed wherever the engine has workers.
 
         Work, shards and results may be pickled. The work is sent once to each worker, which may
-        have what it loads for itself: large models are not for it.
+        have what it loads for itself: large models are for an engine that is `distributed`.
+
+        Parameters
+        ----------
+        work : callable
+            computes a shard
+        shards : iterable
+            what it computes, one after the other
+        named : callable
+            returns what a shard is called in messages (Default value = str)
+        alone : bool
+            whether a worker computes one shard at a time, as where it holds a large model; else
+            a worker with a GPU may prepare some while that is busy (Default value = False)
         """
         ...
+
+
+def worth_spreading(engine: Engine, clips: int, *, light: bool) -> bool:
+    """Return whether work is to be spread over workers, and not computed in this process.
+
+    Parameters
+    ----------
+    engine : Engine
+        the engine
+    clips : int
+        how many clips there are to work on
+    light : bool
+        whether each process may load what the work needs
+    """
+    return engine.distributed or (light and clips >= WORTH_SPREADING)
 
 
 def cut(items: Iterable[T], size: int) -> Iterator[Sequence[T]]:

@@ -22,14 +22,14 @@ from typing import Final
 import numpy as np
 
 from svbench.compute import import_torch
-from svbench.engines.protocol import WORTH_SPREADING, Engine, cut, cut_evenly
+from svbench.engines.protocol import Engine, cut, cut_evenly, worth_spreading
 from svbench.files.feature_store import clip_key
 from svbench.files.known_files import KnownFiles
 from svbench.files.store import Store
 from svbench.pace import Advance, Progress
 from svbench.protocols import Extractor, LightExtractor
 from svbench.types import Features, Sample, SampleSet, Values
-from svbench.walk.extract_shard import Found, Source, Work, load_features
+from svbench.walk.extract_shard import Found, Source, Work, describe, load_features
 
 LOADED: Final = 64  # clips whose stored features are loaded at a time
 SHARD: Final = 4  # clips in memory at a time per worker: 25 MB at 256 x 256 px and 32 frames
@@ -116,11 +116,15 @@ def _work_off(
 ) -> None:
     """Extract the features of clips, and add them to what is found."""
     light = all(isinstance(e, LightExtractor) and e.light for e in work.extractors.values())
-    mapped = engine.spread if light and len(sources) >= WORTH_SPREADING else engine.map
-    if sources and not all(map(_without_network, work.extractors.values())):
-        import_torch()
     shards = list(cut_evenly(sources, SHARD))
-    for shard, of_shard in zip(shards, mapped(work, shards), strict=True):
+    networks = not all(map(_without_network, work.extractors.values()))
+    if sources and networks and not engine.distributed:
+        import_torch()
+    if worth_spreading(engine, len(sources), light=light):
+        results = engine.spread(work, shards, named=describe)
+    else:
+        results = engine.map(work, shards)
+    for shard, of_shard in zip(shards, results, strict=True):
         found.add(of_shard)
         advance(len(shard))
 

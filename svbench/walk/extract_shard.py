@@ -87,6 +87,11 @@ class Work:
         return found
 
 
+def describe(shard: Sequence[Source]) -> str:
+    """Return what a shard is called in messages: its files."""
+    return ", ".join(str(source.sample.recording.path) for source in shard)
+
+
 def load_features(shard: Sequence[Source], store: Store) -> Found:
     """Return the features of some clips that the store holds."""
     found = Found()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from svbench.engines.protocol import Engine
+from svbench.engines.protocol import Engine, worth_spreading
 from svbench.errors import DataError
 from svbench.files.clip_view import ClipView, Gallery
 from svbench.files.names import check_name
@@ -86,9 +86,14 @@ def make_gallery(
         except DataError as error:
             return str(error)
 
+    def named(view: View) -> str:
+        return f"{view.system}: {view.sample.request_id}"
+
     views: list[ClipView] = []
     problems = {}
-    for view, made in zip(wanted, engine.map(make, wanted), strict=True):
+    spread = worth_spreading(engine, len(wanted), light=False)  # threads do: it is few clips
+    results = engine.spread(make, wanted, named=named) if spread else engine.map(make, wanted)
+    for view, made in zip(wanted, results, strict=True):
         if isinstance(made, ClipView):
             views.append(made)
         else:

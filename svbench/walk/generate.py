@@ -1,42 +1,35 @@
 """From requests to sealed sets of samples: generate those that the store does not hold.
 
 The shards of all rows form one queue, so that a worker whose row has no more of them goes on with
-the next row. A set is sealed as soon as its last shard is there. A system that does not share its
-device (see `svbench.protocols.BatchedSystem`) has the queue to itself: two large models never
-compute side by side, and what one loaded is freed before the next one loads. Those that share are
-spread over processes where there are many clips to make: small networks hold Python's lock most of
-the time, so that threads would wait for each other.
+the next row. A set is sealed as soon as its last shard is there.
+
+In this process, a system that does not share its device (see `svbench.protocols.BatchedSystem`) has
+the queue to itself: two large models never compute side by side, and what one loaded is freed
+before the next one loads. Those that share are spread over processes where there are many clips to
+make: small networks hold Python's lock most of the time, so that threads would wait for each other.
+Workers of a cluster have devices of their own: there all rows are spread, and each worker frees a
+large model before it loads the next one.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from svbench.compute import import_torch
-from svbench.engines.protocol import WORTH_SPREADING, Engine, cut
-from svbench.errors import DataError
+from svbench.engines.protocol import Engine, cut, worth_spreading
 from svbench.files.known_files import KnownFiles
 from svbench.files.set_manifest import Kept
 from svbench.files.store import Store
 from svbench.pace import Advance, Progress, silent
 from svbench.protocols import BatchedSystem, System
 from svbench.types import ClipSpec, Request, SampleSet
+from svbench.walk.make_shard import Maker, Makers, Task, holds_large_model, made_by, release
 
 SHARD = 8  # requests that a worker takes at a time, or a whole batch where that is larger
-Task = Sequence[tuple[Request, str]]  # requests, and the digests of what decides their clips
-
-
-def made_by(system: System, request: Request, spec: ClipSpec, run_seed: int) -> str:
-    """Return the digest of everything that decides a system's clip beside the id of its request."""
-    decided = dict(system.decided_by(request))
-    record = json.dumps([system.name, decided, repr(spec), run_seed], sort_keys=True)
-    return hashlib.sha256(record.encode()).hexdigest()[:16]
 
 
 def generate(
@@ -80,8 +73,8 @@ def generate(
             _Row(system, requests, spec, run_seed, store, stack.enter_context(ExitStack()))
             for system, requests in asked
         ]
-        for side_by_side, queue in groupby(rows, lambda row: row.side_by_side):
-            for row, kept in _made(list(queue), engine, progress, spread=side_by_side == ""):
+        for light, queue in _queues(rows, engine):
+            for row, kept in _made(queue, engine, progress, light=light):
                 row.keep(kept)
     return [row.samples for row in rows if row.samples is not None]
 
@@ -143,9 +136,10 @@ class _Row:
         self._end_if_whole()
 
     def shards(self) -> Iterator[Sequence[Request]]:
-        """Cut what is missing into shards of whole batches."""
+        """Cut what is missing into shards of whole batches; of large models, of one batch."""
         batch = self.system.batch if isinstance(self.system, BatchedSystem) else 1
-        return cut(self.missing, batch * max(1, SHARD // batch))
+        batches = 1 if holds_large_model(self.system) else max(1, SHARD // batch)
+        return cut(self.missing, batch * batches)
 
     def make(self, shard: Sequence[Request]) -> list[Kept]:
         """Make and store the clips of a shard, and count each as soon as it is there."""
@@ -160,7 +154,8 @@ class _Row:
     @property
     def maker(self) -> Maker:
         """Return what makes its clips, in whichever process."""
-        return Maker(self.system, self.spec, replace(self.store, known=KnownFiles()))
+        store = replace(self.store, known=KnownFiles())
+        return Maker(self.system, self.spec, self.run_seed, store)
 
     def task(self, shard: Sequence[Request]) -> Task:
         """Return a shard as `Maker` takes it."""
@@ -182,50 +177,27 @@ class _Row:
             return
         kept = [one for one in self._found.values() if one is not None]
         self.samples = self.store.seal(self.system.name, self.spec, kept)
-        if isinstance(self.system, BatchedSystem):
-            self.system.release()
+        release(self.system)
         self.step.close()
 
 
-@dataclass(frozen=True, slots=True)
-class Maker:
-    """Makes clips of one system, and stores them."""
-
-    system: System
-    spec: ClipSpec
-    store: Store
-
-    def __call__(self, task: Task) -> Iterator[Kept]:
-        """Yield each clip as soon as it is stored."""
-        clips = self.system.generate([request for request, _ in task], self.spec)
-        count = 0
-        for (request, made), clip in zip(task, clips, strict=False):
-            yield self.store.put(self.system.name, made, request, clip)
-            count += 1
-        if count != len(task):
-            raise DataError(f"{self.system.name}: gave {count} clips, expected {len(task)}")
-
-
-@dataclass(frozen=True, slots=True)
-class Makers:
-    """Makes clips of any of some systems, in a process of its own."""
-
-    makers: Mapping[str, Maker]  # by name of the system
-
-    def __call__(self, shard: tuple[str, Task]) -> list[Kept]:
-        """Return the clips of a shard, once they are stored."""
-        name, task = shard
-        return list(self.makers[name](task))
+def _queues(rows: Sequence[_Row], engine: Engine) -> Iterator[tuple[bool, Sequence[_Row]]]:
+    """Yield rows that are made in one queue, and whether each process may load all their models."""
+    if engine.distributed:
+        yield True, rows
+        return
+    for side_by_side, queue in groupby(rows, lambda row: row.side_by_side):
+        yield side_by_side == "", list(queue)
 
 
 def _made(
-    rows: Sequence[_Row], engine: Engine, progress: Progress, *, spread: bool
+    rows: Sequence[_Row], engine: Engine, progress: Progress, *, light: bool
 ) -> Iterator[tuple[_Row, list[Kept]]]:
     """Yield the clips of rows, shard by shard, as they are made."""
     missing = sum(row.look_up(engine) for row in rows)
-    if any(row.missing and row.may_hold_a_model for row in rows):
+    if not engine.distributed and any(row.missing and row.may_hold_a_model for row in rows):
         import_torch()
-    if not spread or missing < WORTH_SPREADING:
+    if not worth_spreading(engine, missing, light=light):
         yield from engine.map(_make, _shards(rows, progress))
         return
     queued: deque[_Row] = deque()
@@ -236,7 +208,7 @@ def _made(
             yield row.system.name, row.task(shard)
 
     makers = Makers({row.system.name: row.maker for row in rows})
-    for kept in engine.spread(makers, tasks()):
+    for kept in engine.spread(makers, tasks(), named=makers.describe, alone=True):
         row = queued.popleft()
         row.count(len(kept))
         yield row, kept

@@ -39,7 +39,8 @@ from svbench.walk.tabulate import write_results
 
 OUR_FOLDERS = ("samples", "features", "report")  # of a run; `data` is written in one go
 KNOWN = Path("features") / "known-files.json"  # what was read of clips that did not change
-WRITTEN = ("run.json", "results.json", "scores.csv", REQUESTS_FILE, "data", *OUR_FOLDERS)
+RECORD = "run.json"  # by which a folder is known to be ours
+WRITTEN = (RECORD, "results.json", "scores.csv", REQUESTS_FILE, "data", *OUR_FOLDERS)
 
 
 def walk(plan: Plan, out: Path, engine: Engine, progress: Progress = silent) -> ResultTable:
@@ -71,7 +72,7 @@ def walk(plan: Plan, out: Path, engine: Engine, progress: Progress = silent) -> 
         where a clip changed, the disk is full or the memory too small; the same call resumes
     """
     cache = shared_cache()
-    with locked(out, WRITTEN, proof="run.json") as ours:
+    with locked(out, WRITTEN, proof=RECORD) as ours:
         record = open_record(plan.settings, out)
         if ours:
             remove_partial_files(out, OUR_FOLDERS)

@@ -1,0 +1,124 @@
+"""Joining or starting a Ray cluster, and how many workers it has room for."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from svbench.early_stops import STOPS
+from svbench.errors import ConfigError
+from svbench.limits import CORES
+
+INSTALL: Final = "pip install 'svbench[ray]'"
+ADDRESS: Final = "RAY_ADDRESS"  # Ray's own variable
+PLACES: Final = 8  # shards at most that a worker with a GPU prepares while that is busy
+STORE: Final = 2**28  # bytes of the object store of a cluster of this machine; results are small
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RaySettings:
+    """How many workers there are, what each has, and where.
+
+    Parameters
+    ----------
+    workers : int or None
+        None: as many as the cluster has room for
+    gpus_per_worker : float or None
+        below 1: workers share a GPU; None: one where the cluster has any
+    cpus_per_worker : float or None
+        None: of a node's processors, as many as fall to each GPU, at most 8; without GPUs one
+    address : str or None
+        of a cluster, as `ray.init` takes it; None: one is started on this machine
+    """
+
+    workers: int | None = None
+    gpus_per_worker: float | None = None
+    cpus_per_worker: float | None = None
+    address: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How many workers there are, and what each has."""
+
+    workers: int
+    gpus: float
+    cpus: float
+    places: int  # shards that a worker may have at a time
+
+
+def ray_module() -> Any:
+    """Return Ray; raise ConfigError if it is not installed."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent to Ray's makers
+    try:
+        import ray
+    except ImportError as error:
+        raise ConfigError(f"--engine ray: Ray is not installed, expected {INSTALL}") from error
+    return ray
+
+
+def connect(address: str | None) -> bool:
+    """Join a cluster, or start one of this machine; return whether that was done here.
+
+    Raises ConfigError if there is none at the address.
+    """
+    ray = ray_module()
+    if ray.is_initialized():
+        return False
+    address = address or os.environ.get(ADDRESS)
+    alone = {"include_dashboard": False, "object_store_memory": STORE, "num_cpus": CORES}
+    options: dict[str, Any] = {} if address else alone
+    handlers = {number: signal.getsignal(number) for number in STOPS}
+    try:
+        ray.init(address or "local", log_to_driver=False, logging_level=logging.ERROR, **options)
+    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        found = f"{address}: " if address else ""
+        raise ConfigError(
+            f"--ray-address: {found}found no cluster ({reason(error)}), expected the address of "
+            "one, as `ray start --head` prints it"
+        ) from error
+    finally:  # Ray has a handler of its own, which would end the process without our line
+        _restore(handlers)
+    return True
+
+
+def _restore(handlers: Mapping[signal.Signals, Any]) -> None:
+    if threading.current_thread() is threading.main_thread():
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def size_of(settings: RaySettings) -> Size:
+    """Return how many workers a cluster has room for; raise ConfigError if it has none."""
+    nodes = [node["Resources"] for node in ray_module().nodes() if node["Alive"]]
+    gpus = settings.gpus_per_worker
+    if gpus is None:
+        gpus = 1.0 if any(node.get("GPU", 0) for node in nodes) else 0.0
+    cpus = settings.cpus_per_worker
+    if cpus is None:
+        share = [node.get("CPU", 0) * gpus / node["GPU"] for node in nodes if node.get("GPU", 0)]
+        cpus = max(1.0, min(PLACES, *map(float, map(int, share)))) if gpus and share else 1.0
+    room = [_room(node, gpus, cpus) for node in nodes]
+    if not any(room):
+        raise ConfigError(
+            f"--engine ray: found no node with {gpus:g} GPUs and {cpus:g} CPUs, which each worker "
+            "is to have; see --gpus-per-worker, --cpus-per-worker"
+        )
+    return Size(settings.workers or sum(room), gpus, cpus, int(cpus) if gpus else 1)
+
+
+def _room(node: Mapping[str, float], gpus: float, cpus: float) -> int:
+    """Return how many workers fit on a node."""
+    by_cpu = int(node.get("CPU", 0) / cpus + 1e-9)
+    return min(by_cpu, int(node.get("GPU", 0) / gpus + 1e-9)) if gpus else by_cpu
+
+
+def reason(error: BaseException) -> str:
+    """Return the first line of an error of Ray, which are many lines long."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{lines[0]:.200}" if lines else type(error).__name__

@@ -1,0 +1,90 @@
+"""One shard of clips, made by a system and stored, in this process or in one of a cluster."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from svbench.errors import DataError
+from svbench.files.set_manifest import Kept
+from svbench.files.store import Store
+from svbench.protocols import BatchedSystem, System
+from svbench.types import ClipSpec, Request
+
+Task = Sequence[tuple[Request, str]]  # requests, and the digests of what decides their clips
+
+
+def made_by(system: System, request: Request, spec: ClipSpec, run_seed: int) -> str:
+    """Return the digest of everything that decides a system's clip beside the id of its request."""
+    decided = dict(system.decided_by(request))
+    record = json.dumps([system.name, decided, repr(spec), run_seed], sort_keys=True)
+    return hashlib.sha256(record.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """Makes clips of one system, and stores them."""
+
+    system: System
+    spec: ClipSpec
+    run_seed: int
+    store: Store
+
+    def __call__(self, task: Task) -> Iterator[Kept]:
+        """Yield each clip as soon as it is stored."""
+        clips = self.system.generate([request for request, _ in task], self.spec)
+        count = 0
+        for (request, made), clip in zip(task, clips, strict=False):
+            yield self.store.put(self.system.name, made, request, clip)
+            count += 1
+        if count != len(task):
+            raise DataError(f"{self.system.name}: gave {count} clips, expected {len(task)}")
+
+    def check(self, task: Task) -> None:
+        """Check that clips made here would be those that were asked for elsewhere.
+
+        Raises DataError where weights, libraries or the device are others here.
+        """
+        for request, made in task:
+            if made_by(self.system, request, self.spec, self.run_seed) != made:
+                raise DataError(
+                    f"{self.system.name}: node {platform.node()} found other weights, libraries or "
+                    "another kind of device, expected those of the node that svbench was started on"
+                )
+
+
+@dataclass(slots=True)
+class Makers:
+    """Makes clips of any of some systems, in a process of its own, one shard at a time."""
+
+    makers: Mapping[str, Maker]  # by name of the system
+    _last: str = ""  # the system whose model may be loaded
+
+    def __call__(self, shard: tuple[str, Task]) -> list[Kept]:
+        """Return the clips of a shard, once they are stored."""
+        name, task = shard
+        last = self.makers.get(self._last)
+        if self._last != name and last is not None and holds_large_model(last.system):
+            release(last.system)
+        self._last = name
+        self.makers[name].check(task)
+        return list(self.makers[name](task))
+
+    def describe(self, shard: tuple[str, Task]) -> str:
+        """Return what a shard is called in messages."""
+        name, task = shard
+        return f"{name}: {', '.join(request.id for request, _ in task)}"
+
+
+def holds_large_model(system: System) -> bool:
+    """Return whether a system loads a model beside which no other one may be."""
+    return isinstance(system, BatchedSystem) and not system.shares_device
+
+
+def release(system: System) -> None:
+    """Free what a system loaded."""
+    if isinstance(system, BatchedSystem):
+        system.release()
