@@ -75,7 +75,8 @@ def connect(address: str | None) -> bool:
     options: dict[str, Any] = {} if address else alone
     handlers = {number: signal.getsignal(number) for number in STOPS}
     try:
-        ray.init(address or "local", log_to_driver=False, logging_level=logging.ERROR, **options)
+        logging.getLogger("ray").setLevel(logging.ERROR)
+        ray.init(address or "local", log_to_driver=False, configure_logging=False, **options)
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         found = f"{address}: " if address else ""
         raise ConfigError(
@@ -109,7 +110,7 @@ def size_of(settings: RaySettings) -> Size:
             f"--engine ray: found no node with {gpus:g} GPUs and {cpus:g} CPUs, which each worker "
             "is to have; see --gpus-per-worker, --cpus-per-worker"
         )
-    return Size(settings.workers or sum(room), gpus, cpus, int(cpus) if gpus else 1)
+    return Size(settings.workers or sum(room), gpus, cpus, max(1, int(cpus)) if gpus else 1)
 
 
 def _room(node: Mapping[str, float], gpus: float, cpus: float) -> int:

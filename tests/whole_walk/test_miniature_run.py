@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from svbench.engines import protocol
 from svbench.files.results import load_table
 from svbench.reports.analysis.paired import paired_runs
-from svbench.walk import extract, generate
 from tests.factories.commands import Command
 
 KNOWN = "known-files.json"  # holds when files were written
@@ -30,8 +30,7 @@ def test_any_number_of_workers_gives_the_same_bytes(
     found = []
     for workers in (1, 2, 3):
         if workers == 3:
-            monkeypatch.setattr(generate, "WORTH_SPREADING", 1)
-            monkeypatch.setattr(extract, "WORTH_SPREADING", 1)
+            monkeypatch.setattr(protocol, "WORTH_SPREADING", 1)
         out = tmp_path / str(workers)
         few = ("--limit", "10", "--steps", "2", "--out", out)
         assert svbench(*words, *few, "--workers", workers).code == 0

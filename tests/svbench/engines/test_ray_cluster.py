@@ -1,0 +1,251 @@
+"""The engine of a Ray cluster: two nodes of this machine, workers and nodes that are lost."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("ray", reason="Ray is not installed (extra: ray)")
+
+from svbench.engines import ray_actor, ray_workers
+from svbench.engines.choice import EngineChoice
+from svbench.engines.ray_cluster import AHEAD, RayCluster
+from svbench.engines.ray_resources import RaySettings
+from svbench.errors import ConfigError, DataError, StoppedError
+from tests.factories.ray_clusters import ray_cluster
+
+pytestmark = pytest.mark.xdist_group("ray")  # one cluster at a time
+
+# By value, as workers cannot import the tests.
+squared: Callable[[int], int] = lambda number: number * number  # noqa: E731
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    with ray_cluster(2, 1, gpus=2) as nodes:
+        yield nodes
+
+
+@pytest.fixture(scope="module")
+def engine(cluster: Any) -> Iterator[RayCluster]:
+    settings = RaySettings(workers=3, gpus_per_worker=0, address=cluster.address)
+    with closing(RayCluster(settings)) as made:
+        yield made
+
+
+def test_results_come_in_the_order_of_the_shards(engine: RayCluster) -> None:
+    def slow_first(number: int) -> tuple[int, int]:
+        time.sleep(0.5 if number == 0 else 0.01)
+        return os.getpid(), squared(number)
+
+    found = list(engine.spread(slow_first, range(30)))
+    assert [square for _, square in found] == [n * n for n in range(30)]
+    assert len({process for process, _ in found}) == 3
+    assert os.getpid() not in {process for process, _ in found}
+
+
+def test_work_is_loaded_once_by_each_worker(engine: RayCluster) -> None:
+    class Work:
+        def __init__(self) -> None:
+            self.calls = 0
+
+        def __call__(self, _shard: int) -> tuple[int, int]:
+            self.calls += 1
+            return os.getpid(), self.calls
+
+    found = list(engine.spread(Work(), range(12)))
+    for process in {process for process, _ in found}:
+        calls = [count for other, count in found if other == process]
+        assert sorted(calls) == list(range(1, len(calls) + 1))
+    again = list(engine.spread(Work(), range(3)))
+    assert {process for process, _ in again} <= {process for process, _ in found}
+    assert min(count for _, count in again) == 1  # new work, in the same processes
+
+
+def test_each_worker_computes_on_one_thread(engine: RayCluster) -> None:
+    def threads(_shard: int) -> int:
+        import torch
+
+        return torch.get_num_threads()
+
+    assert list(engine.spread(threads, range(3))) == [1] * 3
+
+
+def test_shards_are_taken_as_they_are_needed(engine: RayCluster) -> None:
+    taken = []
+
+    def endless() -> Iterator[int]:
+        while True:
+            taken.append(len(taken))
+            yield len(taken)
+
+    results = engine.spread(squared, endless())
+    assert [next(results) for _ in range(5)] == [1, 4, 9, 16, 25]
+    assert len(taken) <= 5 + AHEAD * 3 + 1
+    results.close()
+    assert list(engine.spread(squared, range(3))) == [0, 1, 4]
+
+
+def test_an_error_reaches_the_caller_as_it_is(engine: RayCluster) -> None:
+    def fail(number: int) -> int:
+        if number == 3:
+            raise DataError("clip.mp4: found nothing")
+        return number
+
+    with pytest.raises(DataError, match=r"^clip\.mp4: found nothing$"):
+        list(engine.spread(fail, range(10)))
+    assert list(engine.spread(squared, range(3))) == [0, 1, 4]
+
+
+def test_warnings_of_workers_are_logged_here(
+    engine: RayCluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    def warn(number: int) -> int:
+        logging.getLogger("svbench.somewhere").warning("shard %d is odd", number)
+        print("what a library prints goes elsewhere")
+        return number
+
+    assert list(engine.spread(warn, range(2))) == [0, 1]
+    assert {record.getMessage() for record in caplog.records} == {
+        "shard 0 is odd",
+        "shard 1 is odd",
+    }
+
+
+def test_work_that_cannot_be_pickled_is_refused(engine: RayCluster) -> None:
+    import threading
+
+    lock = threading.Lock()
+
+    def locked(number: int) -> int:
+        with lock:
+            return number
+
+    with pytest.raises(ConfigError, match=r"^--engine ray: found work that cannot be pickled"):
+        list(engine.spread(locked, range(2)))
+
+
+def test_a_killed_worker_costs_nothing_but_time(
+    engine: RayCluster, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    mark = tmp_path / "killed once"
+
+    def die_once(number: int) -> int:
+        if number == 4 and not mark.exists():
+            mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(0.02)
+        return number
+
+    assert list(engine.spread(die_once, range(20))) == list(range(20))
+    assert "was lost; its work is done again" in caplog.text
+
+
+def test_a_shard_that_fails_three_times_is_named(engine: RayCluster) -> None:
+    """Others that its workers had meanwhile are not blamed."""
+
+    def die(number: int) -> int:
+        time.sleep(0.05)
+        if number == 4:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return number
+
+    def named(number: int) -> str:
+        return f"clip-{number}.mp4"
+
+    with pytest.raises(StoppedError, match=r"^clip-4\.mp4: 3 workers were lost with it"):
+        list(engine.spread(die, range(20), named=named))
+
+
+def test_a_lost_node_costs_nothing_but_time(cluster: Any) -> None:
+    node = cluster.add_node(num_cpus=2)
+    cluster.wait_for_nodes()
+    settings = RaySettings(workers=5, gpus_per_worker=0, address=cluster.address)
+    with closing(RayCluster(settings)) as larger:
+
+        def slow(number: int) -> tuple[int, str]:
+            import ray
+
+            time.sleep(0.1)
+            return number, ray.get_runtime_context().get_node_id()
+
+        places, seen = set(), []
+        for number, place in larger.spread(slow, range(60)):
+            seen.append(number)
+            places.add(place)
+            if number == 20:
+                cluster.remove_node(node, allow_graceful=False)
+        assert seen == list(range(60))
+        assert len(places) == 3
+
+
+@pytest.mark.parametrize(("each", "expected"), [(1, ["0", "1"]), (0.5, ["0", "0", "1", "1"])])
+def test_each_worker_sees_a_gpu_or_shares_one(
+    cluster: Any, each: float, expected: list[str]
+) -> None:
+    """Logical GPUs: Ray hands out their numbers, whether or not there are any."""
+
+    def device(_shard: int) -> tuple[int, str | None]:
+        time.sleep(0.3)
+        return os.getpid(), os.environ.get("CUDA_VISIBLE_DEVICES")
+
+    settings = RaySettings(gpus_per_worker=each, cpus_per_worker=0.5, address=cluster.address)
+    with closing(RayCluster(settings)) as engine:
+        found = set(engine.spread(device, range(4 * len(expected)), alone=True))
+    assert sorted(str(name) for _, name in found) == expected
+
+
+def test_a_worker_without_gpus_sees_none(engine: RayCluster) -> None:
+    assert list(engine.spread(lambda _: os.environ["CUDA_VISIBLE_DEVICES"], range(3))) == [""] * 3
+
+
+def test_a_worker_that_no_node_has_room_for_is_refused(cluster: Any) -> None:
+    settings = RaySettings(gpus_per_worker=3, address=cluster.address)
+    with pytest.raises(ConfigError, match=r"^--engine ray: found no node with 3 GPUs and"):
+        RayCluster(settings)
+
+
+def test_a_node_that_does_not_find_the_run_folder_is_refused(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proof = tmp_path / "run.json"
+    proof.write_text("{}")
+    settings = RaySettings(workers=1, gpus_per_worker=0, address=cluster.address)
+    with closing(RayCluster(settings, proof)) as engine:
+        assert list(engine.spread(squared, [3])) == [9]
+    site = ray_workers.site
+    monkeypatch.setattr(ray_workers, "site", lambda _proof, gpus: site(Path(__file__), gpus=gpus))
+    with (
+        closing(RayCluster(settings, proof)) as engine,
+        pytest.raises(ConfigError, match=r"found another run folder or none, expected that of"),
+    ):
+        list(engine.spread(squared, [3]))
+
+
+def test_a_node_of_other_libraries_or_code_is_refused() -> None:
+    here = ray_actor.site(None, gpus=False)
+    assert here.differs_from(here) is None
+    from dataclasses import replace
+
+    (name, version), *others = here.versions
+    there = replace(here, versions=((name, "0.1"), *others))
+    assert there.differs_from(here) == f"{name} 0.1, expected {version} as on the driver's"
+    there = replace(here, code="0" * 12)
+    assert there.differs_from(here) == (
+        f"svbench of digest 000000000000, expected {here.code} as on the driver's"
+    )
+
+
+def test_an_address_where_no_cluster_is_gets_one_line() -> None:
+    with pytest.raises(ConfigError, match=r"^--engine: found 'dask', expected local or ray$"):
+        EngineChoice(engine="dask")
+    with pytest.raises(ConfigError, match=r"^--ray-address: found it where it has no effect"):
+        EngineChoice(ray_address="auto")

@@ -1,0 +1,117 @@
+"""Runs on a Ray cluster: the same bytes as of one process, whatever is lost on the way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("ray", reason="Ray is not installed (extra: ray)")
+
+from tests.factories.commands import Command
+from tests.factories.ray_clusters import actors, ray_cluster
+
+pytestmark = pytest.mark.xdist_group("ray")  # one cluster at a time
+
+CHANGING = {"known-files.json", ".lock"}  # hold when files were written, and who wrote
+RUN = (
+    *("run", "--dataset", "greatesthits", "--limit", "10", "--steps", "2", "--gamma", "1"),
+    *("--systems", "codec,shuffled,cross-attention,cmc-pe", "--batch", "2"),
+)
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    files = (p for p in folder.rglob("*") if p.is_file() and p.name not in CHANGING)
+    return {path.relative_to(folder): path.read_bytes() for path in files}
+
+
+def when(happened: Callable[[], bool], act: Callable[[], None]) -> threading.Thread:
+    """Act as soon as something happened, beside what goes on."""
+
+    def watch() -> None:
+        while not happened():
+            time.sleep(0.01)
+        act()
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    return thread
+
+
+def clips(folder: Path) -> int:
+    return len(list((folder / "samples").rglob("*.mkv")))
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, bytes]:
+    out = tmp_path_factory.mktemp("local") / "run"
+    command = [sys.executable, "-m", "svbench", *RUN, "--out", str(out), "--workers", "1"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return contents(out)
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[Any]:
+    with ray_cluster(2, 2) as cluster:
+        yield cluster
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_any_number_of_workers_on_two_nodes_gives_the_bytes_of_one_process(
+    workers: int, nodes: Any, local: dict[Path, bytes], svbench: Command, tmp_path: Path
+) -> None:
+    cluster = ("--engine", "ray", "--ray-address", nodes.address, "--workers", workers)
+    done = svbench(*RUN, "--out", tmp_path / "run", *cluster)
+    assert done.code == 0, done.err
+    assert contents(tmp_path / "run") == local
+
+
+def test_killed_workers_and_a_lost_node_change_no_byte(
+    nodes: Any, local: dict[Path, bytes], svbench: Command, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    node = nodes.add_node(num_cpus=2)
+    nodes.wait_for_nodes()
+    killed: list[int] = []
+
+    def kill() -> None:
+        killed.append(actors()[0])
+        os.kill(killed[0], signal.SIGKILL)
+
+    first = when(lambda: clips(out) >= 5, kill)
+    second = when(lambda: clips(out) >= 20, lambda: nodes.remove_node(node, allow_graceful=False))
+    cluster = ("--engine", "ray", "--ray-address", nodes.address, "--workers", 6)
+    done = svbench(*RUN, "--out", out, *cluster)
+    first.join()
+    second.join()
+    assert done.code == 0, done.err
+    assert killed
+    assert "was lost; its work is done again" in done.err
+    assert contents(out) == local
+
+
+def test_a_killed_driver_leaves_nothing_behind_and_the_command_resumes(
+    local: dict[Path, bytes], tmp_path: Path
+) -> None:
+    """Of the cluster that it had started on this machine."""
+    out = tmp_path / "run"
+    command = [sys.executable, "-m", "svbench", *RUN, "--out", str(out), "--engine", "ray"]
+    before = set(actors())
+    driver = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    when(lambda: clips(out) >= 5, driver.kill).join(120)
+    assert driver.wait() == -signal.SIGKILL
+    assert clips(out) < 40
+    deadline = time.monotonic() + 30
+    while set(actors()) - before and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert set(actors()) <= before
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    assert contents(out) == local
