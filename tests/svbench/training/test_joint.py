@@ -23,6 +23,7 @@ from svbench.baselines.joint.model import JointModel
 from svbench.baselines.joint.pair import Pair
 from svbench.baselines.joint.sampler_settings import SamplerSettings
 from svbench.baselines.training.settings import TrainSettings
+from svbench.engines.local import Local
 from svbench.errors import ConfigError, DataError
 from svbench.files import media
 from svbench.pace import silent
@@ -106,9 +107,8 @@ def run(training: Training, out: Path, **changes: Any) -> list[str]:
     AcceleratorState._reset_state(reset_partial_state=True)
     lines: list[str] = []
     settings = replace(training.settings, **changes)
-    train(
-        replace(training, model=model_of(), settings=settings), out, silent, lines.append, cpu=True
-    )
+    fresh = replace(training, model=model_of(), settings=settings)
+    train(fresh, out, silent, lines.append, engine=Local(1), cpu=True)
     return lines
 
 
@@ -118,8 +118,9 @@ def rows(out: Path) -> list[dict[str, str]]:
 
 
 def encode(training: Training, folder: Path) -> latents.LatentDataset:
-    cache = latents.plan(training.model, training.examples, training.spec, folder)
-    latents.encode(training.model, training.spec, cache, lambda *_: None)
+    engine = Local(1)
+    cache = latents.plan(training.model, training.examples, training.spec, folder, engine)
+    latents.encode(training.model, training.spec, cache, engine, lambda *_: None)
     return cache.dataset
 
 
