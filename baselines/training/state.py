@@ -227,7 +227,8 @@ def load(folder: Path, made_by: Mapping[str, Any]) -> Checkpoint | None:
             f"{path}: found no readable checkpoint ({_line(error)}); "
             "delete the folder to start again"
         ) from error
-    for key, value in json.loads(json.dumps(dict(made_by))).items():
+    now = json.loads(json.dumps(dict(made_by)))
+    for key, value in sorted(now.items(), key=lambda item: item[0] not in then):
         if then.get(key) != value:
             raise ConfigError(
                 f"{path}: was trained with {key} {then.get(key)!r}, found {value!r}; "

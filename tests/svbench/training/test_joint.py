@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -192,6 +193,35 @@ def test_broken_clips_are_all_named_and_nothing_else_is_lost(
     assert [line.partition(".mp4")[0][-2:] for line in lines] == ["c0", "c2"]
     assert len(list((tmp_path / "out" / "latents").glob("00001-*"))) == 1
     assert not (tmp_path / "out" / "checkpoints").exists()
+
+
+def test_damaged_and_missing_files_of_latents_are_made_again(
+    training: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(latents, "SHARD", 1)
+    folder = tmp_path / "latents"
+    encode(training, folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    first, second, third = sorted(folder.glob("0*"))
+    os.truncate(first, first.stat().st_size // 2)
+    second.unlink()
+    encode(training, folder)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    codec: Any = training.model.audio
+    assert codec.encoded == 3 + 2
+    assert third.exists()
+
+
+def test_costs_are_told_and_written(training: Training, tmp_path: Path) -> None:
+    lines = run(training, tmp_path / "out", steps=3, preview_every=0)
+    (line,) = [line for line in lines if line.startswith("costs: ")]
+    assert "median of steps 3 to 3" in line
+    found = json.loads((tmp_path / "out" / "costs.json").read_text(encoding="utf-8"))
+    assert (found["steps_left"], found["processes"], found["device"]) == (0, 1, "cpu")
+    (checkpoint,) = (tmp_path / "out" / "checkpoints").iterdir()
+    size = sum(file.stat().st_size for file in checkpoint.rglob("*") if file.is_file())
+    # the rest is names: of small tensors, as here, half a kilobyte each
+    assert found["checkpoint_bytes"] < size < 1.5 * found["checkpoint_bytes"]
 
 
 def test_no_clips_are_one_line(training: Training, tmp_path: Path) -> None:
