@@ -117,7 +117,7 @@ def train(
     """
     accelerator = _accelerator(settings, cpu)
     trained = set_trainable(joint.train(), settings.trainable)
-    _set_checkpointing(joint, settings.checkpointing)
+    set_checkpointing(joint, settings.checkpointing)
     optimizer = make_optimizer(trained, settings)
     model, optimizer = accelerator.prepare(joint, optimizer)
     decisive = {**settings.decisive, **made_by, "clips": len(dataset)}
@@ -238,7 +238,7 @@ def _accelerator(settings: TrainSettings, cpu: bool) -> Accelerator:
     )
 
 
-def _set_checkpointing(joint: JointUNet, enabled: bool) -> None:
+def set_checkpointing(joint: JointUNet, enabled: bool) -> None:
     """Switch gradient checkpointing: recompute activations in the backward pass."""
     joint.checkpointing = enabled
     for unet in joint.unets:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -44,8 +45,7 @@ def loss_over_time(
         captions=data.captions,
         cpu=cpu,
     )
-    with progress_bars() as bars:
-        engine = Local(workers)
+    with progress_bars() as bars, closing(Local(workers)) as engine:
         curves = loss_curves(
             config, joint, out, bars, engine, gamma=gamma, levels=levels, clips=clips
         )

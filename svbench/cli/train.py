@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -107,9 +108,9 @@ def train(
     from svbench.training.plans import plan_training
 
     config = train_config(data, settings, mixer, base, limit, preset, epochs, cpu)
-    with progress_bars() as bars:
+    with progress_bars() as bars, closing(Local(workers)) as engine:
         training = plan_training(config, out)
-        train_joint(training, out, bars, typer.echo, engine=Local(workers), cpu=cpu)
+        train_joint(training, out, bars, typer.echo, engine=engine, cpu=cpu)
 
 
 def train_config(

@@ -29,6 +29,7 @@ import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -132,7 +133,8 @@ def train(
         examples = _examples(out, recipe)
         _train_codecs(weights, examples, recipe, log)
         if mixers:
-            _encode(out, examples, recipe, progress, Local(workers))
+            with closing(Local(workers)) as engine:
+                _encode(out, examples, recipe, progress, engine)
     bases = [Job(out, name, recipe.seed, recipe) for name in BASES if mixers]
     jobs = [Job(out, m, seed, recipe, seed == seeds[0]) for seed in seeds for m in mixers]
     _run(bases, workers, progress, log)
