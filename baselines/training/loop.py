@@ -1,7 +1,6 @@
 """Training the joint model: the loop, by accelerate, on one or many processes.
 
-    accelerate launch -m svbench train ...     several processes, each on a device of its own
-    svbench train ...                          one process
+One process or several, see `processes`.
 
 The batch of a step follows from the seed and the number of the step alone (`batches`). So a
 training that was stopped resumes from its last checkpoint as if it had not been, and any number of
@@ -23,11 +22,11 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
-from accelerate import Accelerator, PartialState
+from accelerate import Accelerator
 from torch import Tensor, nn
 
 from svbench.baselines.joint.ddim import NoiseSchedule
@@ -36,9 +35,12 @@ from svbench.baselines.joint.unet import JointUNet
 from svbench.baselines.training.batches import Batch, LatentDataset, batches_of_step, make_batch
 from svbench.baselines.training.loss import base_loss, joint_loss
 from svbench.baselines.training.parameters import make_optimizer, set_trainable
+from svbench.baselines.training.processes import processes
 from svbench.baselines.training.settings import BASES, TrainSettings
 from svbench.baselines.training.state import TrainingState
 from svbench.errors import ConfigError
+
+MEASURED: Final = 20  # steps after which the costs of a training are known
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,9 @@ class TrainCallback:
 
     def report(self, report: Report) -> None:
         """Is called after every step."""
+
+    def measured(self, checkpoint: int) -> None:
+        """Is called once, after the first `MEASURED` steps (or all), with a checkpoint's bytes."""
 
     def preview(self, step: int, joint: JointUNet) -> None:
         """Is called with the averaged weights in place, to sample from them."""
@@ -103,30 +108,37 @@ def train(
     -------
     result : Path
         the averaged weights, for `load_joint`
+
+    Raises
+    ------
+    ConfigError
+        where the settings do not fit the processes, the checkpoint or what is done already, or a
+        loss is no number
     """
     accelerator = _accelerator(settings, cpu)
     trained = set_trainable(joint.train(), settings.trainable)
-    _set_checkpointing(joint, settings.checkpointing)
+    set_checkpointing(joint, settings.checkpointing)
     optimizer = make_optimizer(trained, settings)
     model, optimizer = accelerator.prepare(joint, optimizer)
     decisive = {**settings.decisive, **made_by, "clips": len(dataset)}
-    state = TrainingState(accelerator, joint, trained, optimizer, folder, decisive)
+    state = TrainingState(accelerator, joint, trained, optimizer, folder, decisive, settings.ema_on)
     optimization = _Optimization(
         accelerator, model, schedules, dataset, settings, rows, trained, optimizer
     )
     first = state.resume()
-    if accelerator.is_main_process:
-        callback.begin(first)
+    _check_length(first, settings)
+    main = accelerator.is_main_process
+    called = callback if main else TrainCallback()
+    called.begin(first)
     for step in range(first, settings.steps):
-        report = optimization.step(step, state)
-        if accelerator.is_main_process:
-            callback.report(report)
+        called.report(optimization.step(step, state))
+        if main and step + 1 == min(first + MEASURED, settings.steps):
+            called.measured(state.checkpoint_bytes)
         if (step + 1) % settings.save_every == 0 or step + 1 == settings.steps:
             state.save(step + 1)
         if settings.preview_every and (step + 1) % settings.preview_every == 0:
             with state.averaged():
-                if accelerator.is_main_process:
-                    callback.preview(step + 1, joint)
+                called.preview(step + 1, joint)
             accelerator.wait_for_everyone()
     return state.finish()
 
@@ -188,19 +200,28 @@ class _Optimization:
 
 def check_batch(settings: TrainSettings, cpu: bool) -> int:
     """Return how many clips all processes take at once; a batch is a multiple of it."""
-    processes = int(PartialState(cpu=cpu).num_processes)
-    share = processes * settings.at_once
+    count = int(processes(cpu).num_processes)
+    share = count * settings.at_once
     if settings.batch % share:
         raise ConfigError(
             f"--batch: found {settings.batch}, expected a multiple of {share} "
-            f"({processes} processes, {settings.at_once} clips at once)"
+            f"({count} processes, {settings.at_once} clips at once)"
         )
     return share
 
 
+def _check_length(done: int, settings: TrainSettings) -> None:
+    """Refuse a training that is shorter than what is done of it; it may be made longer."""
+    if settings.steps < done:
+        raise ConfigError(
+            f"--steps: found {settings.steps}, expected at least the {done} that are trained "
+            "already (--epochs makes steps, too); a shorter training needs another --out"
+        )
+
+
 def check_precision(settings: TrainSettings, cpu: bool) -> None:
     """Refuse half precision with a loss scale where there is no GPU that computes in it."""
-    kind = PartialState(cpu=cpu).device.type
+    kind = processes(cpu).device.type
     if settings.precision == "fp16" and kind == "cpu":
         raise ConfigError(
             "--precision: found fp16 on a CPU, expected a GPU, or --precision no (or bf16) beside "
@@ -217,7 +238,7 @@ def _accelerator(settings: TrainSettings, cpu: bool) -> Accelerator:
     )
 
 
-def _set_checkpointing(joint: JointUNet, enabled: bool) -> None:
+def set_checkpointing(joint: JointUNet, enabled: bool) -> None:
     """Switch gradient checkpointing: recompute activations in the backward pass."""
     joint.checkpointing = enabled
     for unet in joint.unets:

@@ -21,14 +21,16 @@ BASES: Final = Pair("audio", "video")  # one base model alone
 Precision = Literal["no", "bf16", "fp16"]
 Optimizer = Literal["adam", "adamw"]
 Averaged = Literal["trained", "joint"]
+AverageOn = Literal["device", "cpu"]
 
 # Settings that do not change the weights, or only how long they are trained: these may differ on
 # resuming.
-FREE: Final = ("steps", "at_once", "checkpointing", "save_every", "preview_every")
+FREE: Final = ("steps", "at_once", "checkpointing", "ema_on", "save_every", "preview_every")
 
 CHOICES: Final = {
     "optimizer": get_args(Optimizer),
     "ema_of": get_args(Averaged),
+    "ema_on": get_args(AverageOn),
     "trainable": get_args(Trainable),
     "timesteps": get_args(TimeSampling),
     "precision": get_args(Precision),
@@ -54,6 +56,7 @@ class TrainSettings:
     clip: float = 1.0  # largest norm of the gradient; not in the paper
     ema_decay: float = 0.9999  # warmed up: min((1 + n) / (10 + n), this); not in the paper
     ema_of: Averaged = "trained"  # or the connectors and mixers alone; not in the paper
+    ema_on: AverageOn = "device"  # where the average lies; cpu: saves a copy of what is averaged
     precision: Precision = "no"  # not in the paper
     checkpointing: bool = False  # of gradients: recompute activations to save memory
     save_every: int = 500

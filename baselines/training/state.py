@@ -28,6 +28,7 @@ from torch import Tensor, nn
 
 from svbench.baselines.checkpoints.ours import WEIGHTS, save_joint
 from svbench.baselines.joint.unet import JointUNet
+from svbench.baselines.training.settings import AverageOn
 from svbench.errors import ConfigError, DataError
 from svbench.files.text import read_object
 from svbench.files.weights.loading import load_state
@@ -70,6 +71,13 @@ class TrainingState:
         of the training
     made_by : mapping
         what decides the training: must be the same on resuming
+    ema_on : "device" or "cpu"
+        where the moving average lies: beside the weights, or in the CPU's memory (pinned, where the
+        weights lie on a GPU)
+
+    Notes
+    -----
+    The main process alone keeps an average: the weights are the same in all, and it writes them.
     """
 
     accelerator: Any
@@ -78,6 +86,7 @@ class TrainingState:
     optimizer: Any
     folder: Path
     made_by: Mapping[str, Any]
+    ema_on: AverageOn = "device"
     average: Any = None  # EMAModel, untyped
 
     def resume(self) -> int:
@@ -88,18 +97,33 @@ class TrainingState:
             self.optimizer.load_state_dict(checkpoint.optimizer["optimizer"])
             if self.accelerator.scaler is not None:
                 self.accelerator.scaler.load_state_dict(checkpoint.optimizer["scaler"])
+        if self.accelerator.is_main_process:
+            self._begin_average(checkpoint)
+        return 0 if checkpoint is None else checkpoint.step
+
+    def _begin_average(self, checkpoint: Checkpoint | None) -> None:
+        """Begin the moving average by the weights as they are, or go on with a checkpoint's."""
         decay = float(self.made_by["ema_decay"])
-        self.average = EMAModel(self._averaging.values(), decay=decay, foreach=True)
-        if checkpoint is None:
-            return 0
-        self.average.optimization_step = checkpoint.step
-        for kept, name in zip(self.average.shadow_params, self._averaging, strict=True):
-            kept.copy_(checkpoint.averaged[name])
-        return checkpoint.step
+        self.average = EMAModel(self._for_average(), decay=decay, foreach=True)
+        if checkpoint is not None:
+            self.average.optimization_step = checkpoint.step
+            for kept, name in zip(self.average.shadow_params, self._averaging, strict=True):
+                kept.copy_(checkpoint.averaged[name])
+        if self.ema_on == "cpu" and self.accelerator.device.type == "cuda":
+            self.average.pin_memory()
 
     def update_average(self) -> None:
         """Take the weights after a step into the moving average."""
-        self.average.step(self._averaging.values())
+        if self.average is not None:
+            self.average.step(self._for_average())
+
+    @property
+    def checkpoint_bytes(self) -> int:
+        """Return the size of a checkpoint: trained weights, optimizer, averaged weights."""
+        result = joint_weights(self.joint, self._averages())
+        optimizer = self.optimizer.state_dict()["state"].values()
+        held = [t for of in optimizer for t in of.values() if isinstance(t, Tensor)]
+        return sum(t.nbytes for t in [*self.trained.values(), *held, *result.values()])
 
     def save(self, step: int) -> None:
         """Write a checkpoint."""
@@ -113,7 +137,10 @@ class TrainingState:
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
-        """Put the averaged weights into the model within a context."""
+        """Put the averaged weights into the model within a context; on the main process alone."""
+        if self.average is None:
+            yield
+            return
         self.average.store(self._averaging.values())
         self.average.copy_to(self._averaging.values())
         self.joint.eval()
@@ -138,6 +165,13 @@ class TrainingState:
         if self.made_by["ema_of"] == "trained":
             return self.trained
         return {n: p for n, p in self.trained.items() if not n.startswith("unets.")}
+
+    def _for_average(self) -> list[Any]:
+        """Return the weights that are averaged, where the average lies."""
+        if self.ema_on == "device":
+            return list(self._averaging.values())
+        # EMAModel only copies what needs no gradient; on a CPU these are the weights themselves
+        return [p.detach().cpu().requires_grad_() for p in self._averaging.values()]
 
     def _averages(self) -> dict[str, Tensor]:
         """Return the trained weights, by name: averaged, or as they are where they are not."""
@@ -164,10 +198,15 @@ def save(
 
 def save_averaged(folder: Path, joint: JointUNet, averaged: Mapping[str, Tensor]) -> None:
     """Write a joint model with the averaged weights; what was not trained stays as it is."""
-    added = {k: v for k, v in joint.state_dict().items() if not k.startswith("unets.")}
-    save_joint(folder, joint, {**added, **averaged})
+    save_joint(folder, joint, joint_weights(joint, averaged))
     for file in folder.iterdir():
         file.chmod(0o644)  # safetensors writes files that only their owner may read
+
+
+def joint_weights(joint: JointUNet, averaged: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return what is written of a joint model: all that is trained, and all that was added."""
+    added = {k: v for k, v in joint.state_dict().items() if not k.startswith("unets.")}
+    return {**added, **averaged}
 
 
 def load(folder: Path, made_by: Mapping[str, Any]) -> Checkpoint | None:
@@ -188,7 +227,8 @@ def load(folder: Path, made_by: Mapping[str, Any]) -> Checkpoint | None:
             f"{path}: found no readable checkpoint ({_line(error)}); "
             "delete the folder to start again"
         ) from error
-    for key, value in json.loads(json.dumps(dict(made_by))).items():
+    now = json.loads(json.dumps(dict(made_by)))
+    for key, value in sorted(now.items(), key=lambda item: item[0] not in then):
         if then.get(key) != value:
             raise ConfigError(
                 f"{path}: was trained with {key} {then.get(key)!r}, found {value!r}; "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from svbench.cli import common as options
 from svbench.cli.parsing import number, path_argument, path_option
 from svbench.cli.progress import progress_bars
 from svbench.files.destinations import check_folder
+from svbench.limits import CORES
 
 
 def loss_over_time(
@@ -21,6 +23,7 @@ def loss_over_time(
     gamma: Annotated[float, number("gamma", "Of the second panel.")] = 1.5,
     levels: Annotated[int, number("levels", "Global time steps evaluated.")] = 20,
     clips: Annotated[int, number("limit", "Training clips; more, less scatter.")] = 16,
+    workers: options.Workers = CORES,
     cpu: options.Cpu = False,
 ) -> None:
     """Draw the loss over time steps, without and with adjustment (the paper's Figure 2).
@@ -28,6 +31,7 @@ def loss_over_time(
     Example: svbench loss-over-time --dataset greatesthits --out fig2 runs/my-model/joint
     """
     from svbench.config import find_data_root
+    from svbench.engines.local import Local
     from svbench.reports.figures.loss_curves import LossCurves, draw
     from svbench.training.loss_over_time import loss_curves
     from svbench.training.plans import TrainConfig
@@ -41,8 +45,10 @@ def loss_over_time(
         captions=data.captions,
         cpu=cpu,
     )
-    with progress_bars() as bars:
-        curves = loss_curves(config, joint, out, bars, gamma=gamma, levels=levels, clips=clips)
+    with progress_bars() as bars, closing(Local(workers)) as engine:
+        curves = loss_curves(
+            config, joint, out, bars, engine, gamma=gamma, levels=levels, clips=clips
+        )
     picture = out / "loss-over-time.svg"
     draw([LossCurves(c.title, c.times, c.audio, c.video) for c in curves], picture)
     typer.echo(f"loss over time steps: {picture}")

@@ -98,6 +98,7 @@ def _score(generated: Any, reference: Any, judged: Any, out: Any, **others: Any)
 def _train(out: Any, **options: Any) -> PlannedTraining:
     from svbench.doctor.trainings import PlannedTraining
 
+    options.pop("workers")  # of its engine, which no plan depends on
     return PlannedTraining(train_config(**options), out)
 
 

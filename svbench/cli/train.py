@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +14,7 @@ from svbench.cli import common as options
 from svbench.cli.parsing import number, path_option
 from svbench.cli.progress import progress_bars
 from svbench.files.destinations import check_folder
-from svbench.limits import COUNT, TRAINING
+from svbench.limits import CORES, COUNT, TRAINING
 
 if TYPE_CHECKING:
     from svbench.training.plans import TrainConfig
@@ -55,6 +56,9 @@ class TrainOptions:
     ema_of: Annotated[
         str | None, typer.Option(help="What is averaged: trained (all of it) or joint.")
     ] = None
+    ema_on: Annotated[
+        str | None, typer.Option(help="Where the average lies: device, or cpu to save GPU memory.")
+    ] = None
     precision: Annotated[str | None, typer.Option(help="no, bf16 or fp16.")] = None
     checkpointing: Annotated[
         bool | None, typer.Option(help="Gradient checkpointing: time for memory.")
@@ -89,6 +93,7 @@ def train(
         int | None,
         number("epochs", "Passes over the clips; default: the preset's for the data set.", COUNT),
     ] = None,
+    workers: options.Workers = CORES,
     cpu: options.Cpu = False,
 ) -> None:
     """Train connectors, mixers and motion modules; on many GPUs: accelerate launch -m svbench.
@@ -98,14 +103,14 @@ def train(
     Example: svbench train --dataset greatesthits --out runs/my-model
     """
     check_folder(out)
+    from svbench.engines.local import Local
     from svbench.training.joint import train as train_joint
     from svbench.training.plans import plan_training
 
     config = train_config(data, settings, mixer, base, limit, preset, epochs, cpu)
-    with progress_bars() as bars:
+    with progress_bars() as bars, closing(Local(workers)) as engine:
         training = plan_training(config, out)
-        result = train_joint(training, out, bars, typer.echo, cpu=cpu)
-    typer.echo(f"joint weights: {result}   losses: {out / 'loss.csv'}")
+        train_joint(training, out, bars, typer.echo, engine=engine, cpu=cpu)
 
 
 def train_config(

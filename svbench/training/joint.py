@@ -3,6 +3,7 @@
     <out>/latents/          the clips, encoded once (see `svbench.training.latents`)
     <out>/checkpoints/      the last state, to resume from (see `svbench.baselines.training.state`)
     <out>/loss.csv          one line per step: step, loss_audio, loss_video, lr, seconds
+    <out>/costs.json        time, memory and disk (see `svbench.training.costs`)
     <out>/tensorboard/      the same curves, where tensorboard is installed
     <out>/previews/         samples from the averaged weights, MP4
     <out>/joint/            the result
@@ -20,20 +21,23 @@ import re
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 import torch
-from accelerate import PartialState
+from accelerate.utils import broadcast_object_list, gather_object
 
 from svbench.baselines.joint.model import JointModel
 from svbench.baselines.joint.pair import Pair
 from svbench.baselines.joint.sampler_settings import SamplerSettings
 from svbench.baselines.joint.sampling import sample
 from svbench.baselines.joint.unet import JointUNet
-from svbench.baselines.training.loop import Report, TrainCallback
+from svbench.baselines.training.loop import MEASURED, Report, TrainCallback
 from svbench.baselines.training.loop import train as train_loop
+from svbench.baselines.training.processes import ending_together, processes
 from svbench.baselines.training.settings import TrainSettings
+from svbench.engines.protocol import Engine
 from svbench.errors import ConfigError, DataError
 from svbench.files.locking import locked, remove_partial_files
 from svbench.files.media import write_mp4
@@ -41,10 +45,12 @@ from svbench.files.text import read_lines
 from svbench.files.writing import replacing, write_text, writing_to
 from svbench.pace import Progress, silent
 from svbench.training import latents
+from svbench.training.costs import costs
 from svbench.types import ClipSpec, Example
 
 Log = Callable[[str], None]  # takes one line of progress
 
+LOSSES: Final = "loss.csv"
 COLUMNS: Final = ("step", "loss_audio", "loss_video", "lr", "seconds")
 LOGGED: Final = 50  # lines of losses in a training
 PREVIEWS: Final = 4  # clips
@@ -63,7 +69,13 @@ class Training:
 
 
 def train(
-    training: Training, out: Path, progress: Progress, log: Log, *, cpu: bool = False
+    training: Training,
+    out: Path,
+    progress: Progress,
+    log: Log,
+    *,
+    engine: Engine,
+    cpu: bool = False,
 ) -> Path:
     """Encode the clips and train on them, or resume.
 
@@ -77,6 +89,8 @@ def train(
         shows how far each step came, and the time left
     log : callable
         takes lines with losses
+    engine : Engine
+        of each process: encodes clips
     cpu : bool
         train on the CPU even where there is a GPU
 
@@ -91,28 +105,23 @@ def train(
         without clips
     DataError
         where clips are broken: one line for each
+    StoppedError
+        where another process ended
     """
     if not training.examples:
         raise ConfigError("training: found no clips, expected at least one; see --limit")
-    here = PartialState(cpu=cpu)
+    here = processes(cpu)
     first = bool(here.is_main_process)
     model = training.model
-    with locked(out) if first else nullcontext(), ExitStack() as stack:
+    with ending_together(here), locked(out) if first else nullcontext(), ExitStack() as stack:
         if first:
             remove_partial_files(out, ("latents",))
         here.wait_for_everyone()  # nobody writes before the folder is held
-        folder = training.latents or out / "latents"
-        cache = latents.plan(model, training.examples, training.spec, folder)
-        shown = progress if first else silent
-        with shown("encoding clips", len(training.examples)) as advance:
-            rank, world = here.process_index, here.num_processes
-            latents.encode(model, training.spec, cache, advance, rank=rank, world_size=world)
-        here.wait_for_everyone()
-        data = cache.dataset
+        data = _encode(training, out, progress if first else silent, engine, here)
         callback = TrainCallback()
         if first:
-            callback = stack.enter_context(TrainingLog(training, data, out, progress, log))
-        return train_loop(
+            callback = stack.enter_context(TrainingLog(training, data, out, progress, log, here))
+        result = train_loop(
             model.joint,
             model.schedules,
             data,
@@ -123,6 +132,33 @@ def train(
             callback=callback,
             cpu=cpu,
         )
+    if first:
+        log(f"joint weights: {result}   losses: {out / LOSSES}")
+    return result
+
+
+def _encode(
+    training: Training, out: Path, progress: Progress, engine: Engine, here: Any
+) -> latents.LatentDataset:
+    """Encode the clips, each process its share; raise DataError with what any of them found."""
+    model, spec, folder = training.model, training.spec, training.latents or out / "latents"
+    planned: list[Any] = [None]
+    if here.is_main_process:  # which reads every byte
+        planned = [latents.plan(model, training.examples, spec, folder, engine)]
+    cache: latents.Cache = broadcast_object_list(planned)[0]
+    problems: list[str] = []
+    ranks = {"rank": here.process_index, "world_size": here.num_processes}
+    with progress("encoding clips", len(training.examples)) as advance:
+        try:
+            latents.encode(model, spec, cache, engine, advance, **ranks)
+        except DataError as error:
+            problems = str(error).splitlines()
+    problems = gather_object(problems)
+    if problems and not here.is_main_process:
+        problems = [f"encoding clips: found {len(problems)} problems, which process 0 names"]
+    if problems:
+        raise DataError.of(problems)
+    return cache.dataset
 
 
 class TrainingLog(TrainCallback):
@@ -135,9 +171,11 @@ class TrainingLog(TrainCallback):
         out: Path,
         progress: Progress,
         log: Log,
+        here: Any,
     ) -> None:
         self._training, self._data, self._out = training, data, out
-        self._progress, self._log = progress, log
+        self._progress, self._log, self._here = progress, log, here
+        self._seconds: list[float] = []  # of the steps since the start
         self._open = ExitStack()
         self._board: Any = None
 
@@ -149,7 +187,7 @@ class TrainingLog(TrainCallback):
 
     def begin(self, step: int) -> None:
         """Cut the log back to a step, and open it for further lines."""
-        path = self._out / "loss.csv"
+        path = self._out / LOSSES
         _cut_back(path, step)
         file = self._open.enter_context(path.open("a", newline="", encoding="utf-8", buffering=1))
         self._lines = csv.writer(file, lineterminator="\n")
@@ -173,16 +211,33 @@ class TrainingLog(TrainCallback):
     def report(self, report: Report) -> None:
         """Write the losses of a step."""
         row = (report.step, *report.losses, report.rate, round(report.seconds, 3))
-        with writing_to(self._out / "loss.csv"):
+        with writing_to(self._out / LOSSES):
             self._lines.writerow(row)
         if self._board is not None:
             for name, value in zip(COLUMNS[1:4], row[1:4], strict=True):
                 if value is not None:
                     self._board.add_scalar(name, value, report.step)
         self._advance(1)
+        self._step = report.step
+        if len(self._seconds) < MEASURED:
+            self._seconds.append(report.seconds)
         steps = self._training.settings.steps
         if report.step % max(1, steps // LOGGED) == 0 or report.step == steps:
             self._log(_line(report, steps))
+
+    def measured(self, checkpoint: int) -> None:
+        """Tell and write what the training costs."""
+        found = costs(
+            self._seconds,
+            self._step,
+            self._training.settings.steps,
+            processes=self._here.num_processes,
+            device=self._here.device,
+            checkpoint_bytes=checkpoint,
+            now=datetime.now().astimezone(),
+        )
+        found.write(self._out)
+        self._log(str(found))
 
     def preview(self, step: int, joint: JointUNet) -> None:
         """Write samples of the averaged weights, always of the same captions and noise."""

@@ -17,6 +17,7 @@ from typing import Final
 
 from svbench.baselines.checkpoints.ours import load_config, load_joint
 from svbench.baselines.training.loss_over_time import global_times, loss_over_time
+from svbench.engines.protocol import Engine
 from svbench.errors import ConfigError
 from svbench.files.writing import write_text
 from svbench.pace import Progress
@@ -41,6 +42,7 @@ def loss_curves(
     joint: Path,
     out: Path,
     progress: Progress,
+    engine: Engine,
     *,
     gamma: float,
     levels: int,
@@ -58,6 +60,8 @@ def loss_curves(
         folder for the latents and the numbers
     progress : Progress
         shows how far each step came
+    engine : Engine
+        encodes the clips
     gamma : float
         strength of the adjustment (Eq. 8)
     levels : int
@@ -73,9 +77,9 @@ def loss_curves(
         )
     model, spec = training.model, training.spec
     load_joint(joint, model.joint)
-    cache = latents.plan(model, training.examples, spec, out / "latents")
+    cache = latents.plan(model, training.examples, spec, out / "latents", engine)
     with progress("encoding clips", len(training.examples)) as advance:
-        latents.encode(model, spec, cache, advance)
+        latents.encode(model, spec, cache, engine, advance)
     curves = []
     with progress("loss over time steps", 2) as advance:
         for strength in (1.0, gamma):

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
-from accelerate import PartialState
 
 from svbench.baselines import miniature
 from svbench.baselines.checkpoints.base_models import PAPER_BASES
@@ -26,6 +25,7 @@ from svbench.baselines.joint.sampler_settings import SamplerSettings
 from svbench.baselines.joint.unet import JointConfig
 from svbench.baselines.training.loop import check_batch, check_precision
 from svbench.baselines.training.presets import Length, preset_settings, steps_of
+from svbench.baselines.training.processes import ending_together, processes
 from svbench.baselines.training.settings import TrainSettings
 from svbench.catalog.checks import check_data
 from svbench.catalog.datasets import DATASETS, load_dataset
@@ -63,7 +63,9 @@ def plan_training(config: TrainConfig, out: Path) -> Training:
     not fit together or cannot be computed here.
     """
     settings, epochs = check_plan(config)
-    found = load_dataset(_data_config(config, settings.seed), out)
+    here = processes(config.cpu)
+    with ending_together(here), here.main_process_first():  # which draws for all
+        found = load_dataset(_data_config(config, settings.seed), out)
     settings = replace(settings, steps=planned_steps(settings, epochs, len(found.examples)))
     torch.manual_seed(settings.seed)
     bases = check_bases(config.scale, config.bases)
@@ -165,6 +167,6 @@ def base_model(
     if scale == "mini":
         miniature.verified(miniature.SHARED)
         return miniature.assemble(mixer)
-    here = PartialState(cpu=cpu)
+    here = processes(cpu)
     bases = {**PAPER_BASES, **folders}
     return find_bases(bases, JointConfig(mixer)).load(Machine(str(here.device)))

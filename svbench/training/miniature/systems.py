@@ -29,6 +29,7 @@ import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -45,7 +46,9 @@ from svbench.baselines.training.settings import BASES, TrainSettings
 from svbench.baselines.training.state import JOINT
 from svbench.catalog.datasets import drawn, training_clips, usual_mixers
 from svbench.compute import digest_file
+from svbench.engines.local import Local
 from svbench.engines.processes import end_with
+from svbench.engines.protocol import Engine
 from svbench.errors import DataError
 from svbench.files.text import REASON, read_table, shown
 from svbench.files.weights.loading import load_state
@@ -130,7 +133,8 @@ def train(
         examples = _examples(out, recipe)
         _train_codecs(weights, examples, recipe, log)
         if mixers:
-            _encode(out, examples, recipe, progress)
+            with closing(Local(workers)) as engine:
+                _encode(out, examples, recipe, progress, engine)
     bases = [Job(out, name, recipe.seed, recipe) for name in BASES if mixers]
     jobs = [Job(out, m, seed, recipe, seed == seeds[0]) for seed in seeds for m in mixers]
     _run(bases, workers, progress, log)
@@ -173,14 +177,18 @@ def _examples(out: Path, recipe: SystemsRecipe) -> tuple[Example, ...]:
 
 
 def _encode(
-    out: Path, examples: Sequence[Example], recipe: SystemsRecipe, progress: Progress
+    out: Path,
+    examples: Sequence[Example],
+    recipe: SystemsRecipe,
+    progress: Progress,
+    engine: Engine,
 ) -> None:
     """Encode the clips once for all trainings."""
     model = systems.assemble("cmc-pe", out / "weights")
     spec = drawn(recipe.dataset).spec
-    cache = latents.plan(model, examples, spec, out / "latents")
+    cache = latents.plan(model, examples, spec, out / "latents", engine)
     with progress("encoding clips", len(examples)) as advance:
-        latents.encode(model, spec, cache, advance)
+        latents.encode(model, spec, cache, engine, advance)
 
 
 def _write_once(path: Path, make: Callable[[], nn.Module], bits: int = 16) -> None:
@@ -248,7 +256,8 @@ def _trained(
     spec = drawn(job.recipe.dataset).spec
     examples = _examples(job.out, job.recipe)
     training = Training(model, examples, spec, settings, latents=job.out / "latents")
-    load_joint(train_joint(training, job.folder, progress, log, cpu=True), model.joint)
+    result = train_joint(training, job.folder, progress, log, engine=Local(1), cpu=True)
+    load_joint(result, model.joint)
     return model.joint
 
 

@@ -105,9 +105,13 @@ class Log(TrainCallback):
 
 
 def run(
-    folder: Path, settings: TrainSettings = SHORT, mixer: MixerKind = "cmc-pe", **changes: Any
+    folder: Path,
+    settings: TrainSettings = SHORT,
+    mixer: MixerKind = "cmc-pe",
+    alone: bool = True,
+    **changes: Any,
 ) -> tuple[Log, JointUNet]:
-    AcceleratorState._reset_state(reset_partial_state=True)
+    AcceleratorState._reset_state(reset_partial_state=alone)
     log, joint = Log(), tiny_joint(mixer, fresh=True)
     given: dict[str, Any] = {"rows": ROWS, "made_by": {"mixer": mixer}, "cpu": True} | changes
     train(joint, PAPER_SCHEDULES, Toy(), settings, folder, callback=log, **given)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,10 @@ from accelerate.state import AcceleratorState
 from svbench.baselines import miniature
 from svbench.baselines.training.settings import TrainSettings
 from svbench.catalog.datasets import DATASETS
+from svbench.cli.planning import read_plan
+from svbench.doctor.trainings import PlannedTraining
+from svbench.engines.local import Local
+from svbench.training import latents
 from svbench.training import plans as training_plans
 from svbench.training.plans import TrainConfig
 from svbench.training.recipes import MINI
@@ -117,6 +122,36 @@ def test_a_preset_trains_as_many_steps_as_its_epochs_take(dataset: str, tmp_path
     assert planned(preset="paper", settings={"steps": 5}).steps == 5
     assert planned() == MINI
     assert planned(epochs=2).steps == 1
+
+
+@pytest.mark.parametrize(
+    ("dataset", "batch", "epochs"),
+    [("greatesthits", 16, 1000), ("landscape", 16, 100), ("vggsound", 128, 30)],
+)
+def test_at_full_size_the_paper_s_batch_and_epochs_are_picked(
+    dataset: str, batch: int, epochs: int, tmp_path: Path
+) -> None:
+    words = f"train --dataset {dataset} --scale paper --data-root {tmp_path} --out {tmp_path / 'o'}"
+    work = read_plan(f"{words} --cpu").work
+    assert isinstance(work, PlannedTraining)
+    settings, found = training_plans.check_plan(work.config)
+    assert (settings.batch, found) == (batch, epochs)
+    assert (settings.trainable, settings.optimizer, settings.rate) == ("paper", "adam", 1e-5)
+
+
+def test_workers_encode_the_same_latents_in_processes(tmp_path: Path) -> None:
+    config = TrainConfig(dataset="greatesthits", limit=72, cpu=True, settings={"steps": 1})
+    training = training_plans.plan_training(config, tmp_path)
+    folders = []
+    for workers in (1, 2):
+        engine, folder = Local(workers), tmp_path / str(workers)
+        model, spec = training.model, training.spec
+        cache = latents.plan(model, training.examples, spec, folder, engine)
+        with closing(engine):
+            latents.encode(model, spec, cache, engine, lambda *_: None)
+        folders.append({path.name: path.read_bytes() for path in folder.iterdir()})
+    assert folders[0] == folders[1]
+    assert len(folders[0]) == 3 + 1  # 72 clips, 32 a file, and the empty caption
 
 
 @pytest.mark.parametrize("command", ["train", "train-systems", "run", "sweep-gamma"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,7 @@ from svbench.baselines.joint.model import JointModel
 from svbench.baselines.joint.pair import Pair
 from svbench.baselines.joint.sampler_settings import SamplerSettings
 from svbench.baselines.training.settings import TrainSettings
+from svbench.engines.local import Local
 from svbench.errors import ConfigError, DataError
 from svbench.files import media
 from svbench.pace import silent
@@ -106,9 +108,8 @@ def run(training: Training, out: Path, **changes: Any) -> list[str]:
     AcceleratorState._reset_state(reset_partial_state=True)
     lines: list[str] = []
     settings = replace(training.settings, **changes)
-    train(
-        replace(training, model=model_of(), settings=settings), out, silent, lines.append, cpu=True
-    )
+    fresh = replace(training, model=model_of(), settings=settings)
+    train(fresh, out, silent, lines.append, engine=Local(1), cpu=True)
     return lines
 
 
@@ -118,8 +119,9 @@ def rows(out: Path) -> list[dict[str, str]]:
 
 
 def encode(training: Training, folder: Path) -> latents.LatentDataset:
-    cache = latents.plan(training.model, training.examples, training.spec, folder)
-    latents.encode(training.model, training.spec, cache, lambda *_: None)
+    engine = Local(1)
+    cache = latents.plan(training.model, training.examples, training.spec, folder, engine)
+    latents.encode(training.model, training.spec, cache, engine, lambda *_: None)
     return cache.dataset
 
 
@@ -191,6 +193,35 @@ def test_broken_clips_are_all_named_and_nothing_else_is_lost(
     assert [line.partition(".mp4")[0][-2:] for line in lines] == ["c0", "c2"]
     assert len(list((tmp_path / "out" / "latents").glob("00001-*"))) == 1
     assert not (tmp_path / "out" / "checkpoints").exists()
+
+
+def test_damaged_and_missing_files_of_latents_are_made_again(
+    training: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(latents, "SHARD", 1)
+    folder = tmp_path / "latents"
+    encode(training, folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    first, second, third = sorted(folder.glob("0*"))
+    os.truncate(first, first.stat().st_size // 2)
+    second.unlink()
+    encode(training, folder)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    codec: Any = training.model.audio
+    assert codec.encoded == 3 + 2
+    assert third.exists()
+
+
+def test_costs_are_told_and_written(training: Training, tmp_path: Path) -> None:
+    lines = run(training, tmp_path / "out", steps=3, preview_every=0)
+    (line,) = [line for line in lines if line.startswith("costs: ")]
+    assert "median of steps 3 to 3" in line
+    found = json.loads((tmp_path / "out" / "costs.json").read_text(encoding="utf-8"))
+    assert (found["steps_left"], found["processes"], found["device"]) == (0, 1, "cpu")
+    (checkpoint,) = (tmp_path / "out" / "checkpoints").iterdir()
+    size = sum(file.stat().st_size for file in checkpoint.rglob("*") if file.is_file())
+    # the rest is names: of small tensors, as here, half a kilobyte each
+    assert found["checkpoint_bytes"] < size < 1.5 * found["checkpoint_bytes"]
 
 
 def test_no_clips_are_one_line(training: Training, tmp_path: Path) -> None:
