@@ -3,6 +3,8 @@
 The noise of a request depends on its seed alone; it is drawn on the CPU in float32, audio before
 video. A clip does not depend on the others of its batch either: captions are encoded and latents
 decoded one clip at a time, and the sampler's batch always has the same size, the last one padded.
+On a CPU it does depend on the number of threads, in the last bits: where a machine names them, they
+are among the settings.
 
 Presets
 -------
@@ -79,7 +81,8 @@ class Joint:
     recipe : Recipe
         a preset, or a changed one
     machine : Machine
-        device, precision, and batch: clips that are sampled together (Default value: 1)
+        device, precision, threads of a CPU, and batch: clips that are sampled together (Default
+        value: 1)
     compiled : bool
         whether the U-Nets are compiled by block
     copies : bool
@@ -151,6 +154,7 @@ class Joint:
             "negative caption": self._recipe.negative,
             "dtype": self._machine.dtype,
             "device": self._kind,
+            **({} if self._machine.threads is None else {"threads": self._machine.threads}),
             "batch": self.batch,
             "compiled": self._compiled,
             "torch": installed("torch").partition("+")[0],

@@ -25,6 +25,7 @@ from svbench.catalog.plugins import Offer, guarded
 from svbench.catalog.registry import Joining, Registry
 from svbench.compute import Machine
 from svbench.errors import ConfigError, DataError
+from svbench.limits import CORES
 
 if TYPE_CHECKING:
     from svbench.baselines.joint.system import OnDisk
@@ -127,6 +128,7 @@ def _codec_rows(config: RunConfig) -> Sequence[Build]:
         raise DataError(f"--systems codec: found no joint weights, expected {HOW_TO_GET}")
     model, machine = next(iter(models.values())), Machine(config.device)
     small = _small(config, machine)  # an absent device is an error before the folder is made
+    machine = machine if small else _on_all_cores(machine)
 
     def build(clips: RealClips) -> System:
         digest = short_digest(model.weights())
@@ -238,12 +240,22 @@ def joint_system(config: RunConfig, mixer: MixerKind, model: OnDisk, gamma: floa
     chosen = replace(chosen, sampler=replace(chosen.sampler, guidance=guidance))
     machine = Machine(config.device, config.dtype, batch=batch)
     small = _small(config, machine)
+    machine = machine if small else _on_all_cores(machine)
     return Joint(mixer, model, chosen, machine, compiled=config.compile, copies=small)
 
 
 def _small(config: RunConfig, machine: Machine) -> bool:
     """Return whether several models may be loaded and compute side by side."""
     return config.scale == "mini" and machine.kind == "cpu"
+
+
+def _on_all_cores(machine: Machine) -> Machine:
+    """Return a machine whose forward passes use all cores of a CPU, one pass at a time.
+
+    Several large models do not fit into memory, nor do their activations. How many workers there
+    are changes nothing; how many cores changes how sums are rounded, and is on record.
+    """
+    return replace(machine, threads=CORES) if machine.kind == "cpu" else machine
 
 
 def _guard(entry: SystemEntry, offer: Offer) -> SystemEntry:
