@@ -25,7 +25,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from threading import RLock, get_ident
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from svbench.baselines.joint.mixers import MIXERS, MixerKind
 from svbench.baselines.joint.model import JointModel
@@ -66,6 +66,15 @@ class OnDisk(Protocol):
 
     def load(self, machine: Machine = CPU) -> JointModel:
         """Load it onto a machine, its U-Nets in the machine's dtype."""
+        ...
+
+
+@runtime_checkable
+class SharedOnDisk(OnDisk, Protocol):
+    """A model that several rows share, which keeps what one of them loaded for the next."""
+
+    def release(self) -> None:
+        """Take note that a row is made; free what was loaded once all are."""
         ...
 
 
@@ -174,6 +183,8 @@ class Joint:
         """Free the models that were loaded."""
         with self._lock:
             self._loaded.clear()
+            if isinstance(self._model, SharedOnDisk):
+                self._model.release()
             self._free_memory()
 
     def _next_batch(self, waiting: Sequence[Request], spec: ClipSpec) -> list[Clip]:

@@ -156,7 +156,7 @@ def _joint_rows(mixer: MixerKind, config: RunConfig) -> Sequence[Build]:
     models = joint_models(config)
     if mixer in models:
         gammas = _gammas(config, mixer)
-        model = _shared(config, models[mixer])
+        model = _shared(config, models[mixer], len(gammas))
         systems = [joint_system(config, mixer, model, gamma) for gamma in gammas]
         return [partial(_ready, system) for system in systems]
     if mixer in config.systems:
@@ -165,14 +165,14 @@ def _joint_rows(mixer: MixerKind, config: RunConfig) -> Sequence[Build]:
     return []
 
 
-def _shared(config: RunConfig, model: OnDisk) -> OnDisk:
+def _shared(config: RunConfig, model: OnDisk, rows: int) -> OnDisk:
     """Return a model of true size as one that its rows share; each row loads small ones anew."""
     if config.scale == "mini":
         return model
     from svbench.baselines.checkpoints.find import Found
     from svbench.baselines.checkpoints.shared import SharedModel
 
-    return SharedModel(model) if isinstance(model, Found) else model
+    return SharedModel(model, rows) if isinstance(model, Found) else model
 
 
 def _ready(system: System, _clips: RealClips) -> System:
