@@ -31,7 +31,7 @@ from svbench.baselines.joint.mixers import MIXERS, MixerKind
 from svbench.baselines.joint.model import JointModel
 from svbench.baselines.joint.pair import Pair
 from svbench.baselines.joint.sampler_settings import SamplerSettings
-from svbench.compute import CPU, Machine, digest_settings, inference, installed
+from svbench.compute import CPU, Machine, digest_settings, inference, installed, return_memory
 from svbench.errors import ConfigError, DataError, StoppedError
 from svbench.types import Clip, ClipSpec, Request, Setting, settings_as_text
 
@@ -221,6 +221,8 @@ class Joint:
             import torch
 
             torch.cuda.empty_cache()
+        elif not self._copies:
+            return_memory()
 
     def _sampled(
         self, model: JointModel, requests: Sequence[Request], spec: ClipSpec
