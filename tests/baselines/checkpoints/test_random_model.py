@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import weakref
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from diffusers import AutoencoderKL, MotionAdapter, UNet2DConditionModel
+from safetensors.torch import load_file, save_file
 from transformers import CLIPTextModel, CLIPTokenizer, RobertaTokenizer
 
 from svbench.baselines.checkpoints.architectures import PAPER, TINY
@@ -214,3 +216,31 @@ def test_a_shared_model_is_let_go_behind_its_last_row(
     list(rows[0].generate(REQUESTS[:1], SPEC))  # whoever asks for more has it loaded again
     rows[0].release()
     assert [ref() for ref in kept] == [None, None]
+
+
+def test_shards_and_variants_make_the_same_clip(tmp_path: Path) -> None:
+    plain = write(tmp_path / "plain", "cmc-pe")
+    other = tmp_path / "other"
+    shutil.copytree(plain, other)
+    for path in [*other.glob("video/*/*.safetensors"), *other.glob("motion/*.safetensors")]:
+        path.rename(path.with_suffix(".fp16.safetensors"))
+    split(other / "audio/unet/diffusion_pytorch_model.safetensors")
+    split(other / "audio/text_encoder/model.safetensors")
+
+    def made(folder: Path) -> tuple[bytes, bytes]:
+        joint = Joint("cmc-pe", find_model(folder), recipe(steps=1), Machine("cpu"))
+        (clip,) = joint.generate(REQUESTS[:1], SPEC)
+        return clip.video.tobytes(), clip.audio.tobytes()
+
+    assert made(plain) == made(other)
+
+
+def split(path: Path) -> None:
+    """Put two shards and their index in place of a file."""
+    tensors = load_file(path)
+    path.unlink()
+    places = {name: f"{path.stem}-{n % 2}.safetensors" for n, name in enumerate(tensors)}
+    for shard in set(places.values()):
+        of_shard = {name: tensors[name] for name, place in places.items() if place == shard}
+        save_file(of_shard, path.with_name(shard), {"format": "pt"})
+    path.with_name(f"{path.name}.index.json").write_text(json.dumps({"weight_map": places}))
