@@ -154,8 +154,9 @@ class CodecRoundTrip:
 
     @property
     def settings(self) -> Mapping[str, str]:
-        """Return its settings: the weights of the codecs."""
-        return {"weights": self.weights}
+        """Return its settings: the weights of the codecs, and the threads if they are named."""
+        threads = self.machine.threads
+        return {"weights": self.weights} | ({} if threads is None else {"threads": str(threads)})
 
     def decided_by(self, request: Request) -> Mapping[str, str]:
         """Return what one clip depends on: the codecs, and the real clip by its digest."""
@@ -176,8 +177,8 @@ class CodecRoundTrip:
 
     def _coded(self, clip: Clip, spec: ClipSpec) -> Clip:
         """Return a clip, encoded and decoded."""
-        codecs = self._model
         with inference(self.machine):
+            codecs = self._model  # inside: large ones are loaded once, not by each worker
             (audio,) = codecs.audio.decode(codecs.audio.encode([clip]), spec)
             (video,) = codecs.video.decode(codecs.video.encode([clip]), spec)
         return Clip(video, audio, spec)

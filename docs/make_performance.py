@@ -2,11 +2,12 @@
 
     tox -e bench                    all of tests/bench_*.py; about a quarter of an hour on two cores
     tox -e bench -- -k imagebind    some of them; prints the tables, writes nothing
-    docs/make_performance.py --devices REPORT   the rows of bench_devices.py from another machine
+    docs/make_performance.py --from REPORT   the rows of a GPU, or of true size, measured elsewhere
 
-The machine that runs all of them may have no GPU. The rows of one that has are taken from the
-report of `pytest --benchmark-only --benchmark-json=REPORT tests/bench_devices.py`, run there, and
-kept until others are measured.
+The machine that runs all of them may have no GPU, nor 12 GiB of memory for a quarter of an hour.
+Rows of `ELSEWHERE` are taken from the report of `pytest --benchmark-only --benchmark-json=REPORT
+tests/bench_devices.py` or `tests/bench_true_size.py`, run there, and kept until others are
+measured.
 
 Each file of benchmarks is run by pytest in a process of its own, so that none finds the memory or
 the threads of another. A benchmark notes its rows by `tests.factories.measuring.record`, under
@@ -37,6 +38,7 @@ COMMAND: Final = "tox -e bench"
 TESTS: Final = DOCS.parent / "tests"
 QUICK: Final = "SVBENCH_BENCH_QUICK"
 PACKAGES: Final = ("torch", "numpy", "scipy", "opencv-python-headless", "av", "librosa", "numba")
+ELSEWHERE: Final = ("devices", "true_size")  # tables kept from other runs
 FIRST: Final = ("runs", "avalign", "vggish", "i3d", "networks", "imagebind", "metrics")
 PYTEST: Final = ("-q", "--benchmark-only", "-o", "python_files=bench_*.py", "-o", "filterwarnings=")
 
@@ -250,6 +252,19 @@ def _devices(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         )
 
 
+def _true_size(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    yield from head("step", "cores", "wall, s", "CPU, s", "cores busy", "peak memory")
+    for row in rows:
+        yield line(
+            _cell(row["what"]),
+            row["cores"],
+            f"{row['wall']:.0f}",
+            f"{row['cpu']:.0f}",
+            f"{row['cpu'] / row['wall']:.2f}",
+            f"{row['peak'] / 2**30:.2f} GiB",
+        )
+
+
 def _others(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield from head("benchmark", "quantity", "")
     for row in rows:
@@ -271,34 +286,36 @@ BLOCKS: Final = {
     "runs": _runs,
     "growth": _growth,
     "devices": _devices,
+    "true_size": _true_size,
     "others": _others,
     "missing": None,
 }
 
 
 def write(measured: Measured) -> None:
-    """Keep what was measured, and the rows of a GPU that another machine has; write the page."""
-    if not measured["tables"].get("devices"):
-        before = load(NAME)[NAME]["measured"]["tables"].get("devices", [])
-        measured = {**measured, "tables": {**measured["tables"], "devices": before}}
+    """Keep what was measured, and rows of `ELSEWHERE` that were measured before; write the page."""
+    if lacking := [name for name in ELSEWHERE if not measured["tables"].get(name)]:
+        before = load(NAME)[NAME]["measured"]["tables"]
+        kept = {name: before.get(name, []) for name in lacking}
+        measured = {**measured, "tables": {**measured["tables"], **kept}}
     save(NAME, COMMAND, {NAME: measured})
     for block in BLOCKS:
         put(PAGE, block, rendered(block))
 
 
-def keep_devices(report: Path) -> None:
-    """Take the rows of devices from a report made on another machine, and write the page."""
+def keep_elsewhere(report: Path) -> None:
+    """Take the rows of `ELSEWHERE` from a report made on another machine, and write the page."""
     found: Measured = {"machine": {}, "tables": {}, "missing": []}
     add(found, json.loads(report.read_text(encoding="utf-8")))
     measured = load(NAME)[NAME]["measured"]
-    measured["tables"]["devices"] = found["tables"]["devices"]
+    measured["tables"] |= {n: rows for n, rows in found["tables"].items() if n in ELSEWHERE}
     write(measured)
 
 
 def main(extra: Sequence[str]) -> int:
     """Measure; write the page if all was measured in full, else print it."""
-    if extra[:1] == ["--devices"]:
-        keep_devices(Path(extra[1]))
+    if extra[:1] == ["--from"]:
+        keep_elsewhere(Path(extra[1]))
         return 0
     whole = not extra and not os.environ.get(QUICK)
     measured = measure(extra, write if whole else lambda _found: None)

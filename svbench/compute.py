@@ -14,8 +14,10 @@ torch is imported where it is used: files of results are read and hashed without
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import json
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -23,7 +25,7 @@ from fnmatch import fnmatchcase
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from threading import Lock
+from threading import Lock, RLock
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, get_args
 
 from svbench.errors import ConfigError, DataError
@@ -50,7 +52,8 @@ class Machine:
     dtype : str
         a name of `DTYPES`; ConfigError for any other
     threads : int or None
-        CPU threads of one forward pass; None: as many as the calling thread may use
+        CPU threads of one forward pass, which has this process to itself meanwhile; None: as many
+        as the calling thread may use, one where an engine maps work over workers
     batch : int or None
         inputs in one forward pass; None: as many as the network's caller finds best
     """
@@ -230,18 +233,40 @@ def inference(machine: Machine) -> Iterator[None]:
     """Compute without gradients, and on a GPU repeatably and in true float32.
 
     TF32 keeps three digits of a product only, and some algorithms of cuDNN round anew each time.
+    Where a machine names its threads, callers take turns.
     """
     import torch
 
     with ExitStack() as stack:
         stack.enter_context(torch.inference_mode())
         if machine.threads is not None:
-            from threadpoolctl import threadpool_limits
-
-            stack.enter_context(threadpool_limits(machine.threads))
+            stack.enter_context(_on_threads(machine.threads))
         if machine.kind == "cuda":
             stack.enter_context(_EXACT.entered())
         yield
+
+
+@contextmanager
+def _on_threads(count: int) -> Iterator[None]:
+    """Have the calling thread compute on so many threads, whatever an engine holds it to.
+
+    A limit of OpenMP does not reach MKL once `torch.set_num_threads` was called, as engines do: so
+    it is called again. It sets MKL's threads for the whole process, therefore callers take turns.
+    """
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    with _TURN:
+        before = torch.get_num_threads()
+        with threadpool_limits(count):
+            torch.set_num_threads(count)
+            try:
+                yield
+            finally:
+                torch.set_num_threads(before)
+
+
+_TURN: Final = RLock()  # of computing on several threads
 
 
 @dataclass(slots=True)
@@ -294,6 +319,17 @@ def _exact_settings() -> Iterator[None]:
 
 # No TF32 and deterministic cuDNN, which torch keeps for the whole process.
 _EXACT: Final = Held(_exact_settings)
+
+
+def return_memory() -> None:
+    """Return memory that was freed to the system: glibc keeps what lies between blocks in use.
+
+    Behind parts of a model of true size that were let go, that is 1 GiB.
+    """
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc alone
+        if trim is not None:
+            trim(0)
 
 
 def import_torch() -> None:

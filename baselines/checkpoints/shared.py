@@ -13,23 +13,27 @@ from svbench.compute import CPU, Machine
 class SharedModel:
     """A model on disk that is read once: its digests, and its networks for the last machine.
 
-    Rows of one model differ in gamma alone and are made one after the other.
+    Rows of one model differ in gamma alone and are made one after the other. Behind the last one
+    the networks are let go, before other models and those of metrics are loaded.
 
     Parameters
     ----------
     found : Found
         the model on disk, loaded for sampling
+    rows : int
+        how many share it (Default value = 1)
     """
 
-    def __init__(self, found: Found) -> None:
+    def __init__(self, found: Found, rows: int = 1) -> None:
         self._found = found.for_sampling()
+        self._rows, self._to_come = rows, rows
         self._digests: Mapping[str, str] = {}
         self._loaded: dict[Machine, JointModel] = {}
         self._lock = Lock()
 
-    def __reduce__(self) -> tuple[type[SharedModel], tuple[Found]]:
+    def __reduce__(self) -> tuple[type[SharedModel], tuple[Found, int]]:
         """Pickle without what was loaded."""
-        return type(self), (self._found,)
+        return type(self), (self._found, self._rows)
 
     def weights(self) -> Mapping[str, str]:
         """Return the digest of every component, as of the first call."""
@@ -45,3 +49,10 @@ class SharedModel:
                 self._loaded.clear()
                 self._loaded[machine] = self._found.load(machine)
             return self._loaded[machine]
+
+    def release(self) -> None:
+        """Take note that a row is made; free what was loaded once all are."""
+        with self._lock:
+            self._to_come -= 1
+            if self._to_come <= 0:
+                self._loaded.clear()

@@ -22,6 +22,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from svbench.baselines.joint.pair import Pair
+from svbench.compute import return_memory
 from svbench.errors import ConfigError
 
 _LEADING_POSITIONS: Final = 2  # of RoBERTa's table, taken up by padding
@@ -99,6 +100,8 @@ class BriefTextEncoders:
         if new:
             encoders = self._load()
             self._known |= {caption: encoders([caption]) for caption in new}
+            del encoders
+            return_memory()  # before the sampler needs it
         found = [self._known[caption] for caption in captions]
         for caption in captions:
             self._known.move_to_end(caption)

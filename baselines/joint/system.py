@@ -3,6 +3,8 @@
 The noise of a request depends on its seed alone; it is drawn on the CPU in float32, audio before
 video. A clip does not depend on the others of its batch either: captions are encoded and latents
 decoded one clip at a time, and the sampler's batch always has the same size, the last one padded.
+On a CPU it does depend on the number of threads, in the last bits: where a machine names them, they
+are among the settings.
 
 Presets
 -------
@@ -23,13 +25,13 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from threading import RLock, get_ident
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from svbench.baselines.joint.mixers import MIXERS, MixerKind
 from svbench.baselines.joint.model import JointModel
 from svbench.baselines.joint.pair import Pair
 from svbench.baselines.joint.sampler_settings import SamplerSettings
-from svbench.compute import CPU, Machine, digest_settings, inference, installed
+from svbench.compute import CPU, Machine, digest_settings, inference, installed, return_memory
 from svbench.errors import ConfigError, DataError, StoppedError
 from svbench.types import Clip, ClipSpec, Request, Setting, settings_as_text
 
@@ -67,6 +69,15 @@ class OnDisk(Protocol):
         ...
 
 
+@runtime_checkable
+class SharedOnDisk(OnDisk, Protocol):
+    """A model that several rows share, which keeps what one of them loaded for the next."""
+
+    def release(self) -> None:
+        """Take note that a row is made; free what was loaded once all are."""
+        ...
+
+
 class Joint:
     """A joint model that generates clips; it is loaded at the first request.
 
@@ -79,7 +90,8 @@ class Joint:
     recipe : Recipe
         a preset, or a changed one
     machine : Machine
-        device, precision, and batch: clips that are sampled together (Default value: 1)
+        device, precision, threads of a CPU, and batch: clips that are sampled together (Default
+        value: 1)
     compiled : bool
         whether the U-Nets are compiled by block
     copies : bool
@@ -151,6 +163,7 @@ class Joint:
             "negative caption": self._recipe.negative,
             "dtype": self._machine.dtype,
             "device": self._kind,
+            **({} if self._machine.threads is None else {"threads": self._machine.threads}),
             "batch": self.batch,
             "compiled": self._compiled,
             "torch": installed("torch").partition("+")[0],
@@ -170,6 +183,8 @@ class Joint:
         """Free the models that were loaded."""
         with self._lock:
             self._loaded.clear()
+            if isinstance(self._model, SharedOnDisk):
+                self._model.release()
             self._free_memory()
 
     def _next_batch(self, waiting: Sequence[Request], spec: ClipSpec) -> list[Clip]:
@@ -206,6 +221,8 @@ class Joint:
             import torch
 
             torch.cuda.empty_cache()
+        elif not self._copies:
+            return_memory()
 
     def _sampled(
         self, model: JointModel, requests: Sequence[Request], spec: ClipSpec

@@ -3,8 +3,9 @@
 Conventions
 -----------
 Numbers are written at full precision; the field `printed` holds them as tables show them. An absent
-value is an empty field with its reason in `note`, never a made-up number. The paper's published
-figures have lines of their own, of kind "published".
+value is an empty field with its reason in `note`, never a made-up number. Values of a table that
+rests on random weights say so in `note`. The paper's published figures have lines of their own, of
+kind "published".
 
 References
 ----------
@@ -143,7 +144,7 @@ def _cells(table: ResultTable, scores: ClipValues | None) -> Iterator[Sequence[o
                 number(score.value),
                 *(score.value, low, high, score.count, row.asked, score.reference_count),
                 marked.get((row.system, column.metric), ""),
-                score.note,
+                "; ".join(filter(None, (*table.random_notes, score.note))),
             ]
 
 

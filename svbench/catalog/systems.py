@@ -25,6 +25,7 @@ from svbench.catalog.plugins import Offer, guarded
 from svbench.catalog.registry import Joining, Registry
 from svbench.compute import Machine
 from svbench.errors import ConfigError, DataError
+from svbench.limits import CORES
 
 if TYPE_CHECKING:
     from svbench.baselines.joint.system import OnDisk
@@ -127,6 +128,7 @@ def _codec_rows(config: RunConfig) -> Sequence[Build]:
         raise DataError(f"--systems codec: found no joint weights, expected {HOW_TO_GET}")
     model, machine = next(iter(models.values())), Machine(config.device)
     small = _small(config, machine)  # an absent device is an error before the folder is made
+    machine = machine if small else _on_all_cores(machine)
 
     def build(clips: RealClips) -> System:
         digest = short_digest(model.weights())
@@ -154,7 +156,7 @@ def _joint_rows(mixer: MixerKind, config: RunConfig) -> Sequence[Build]:
     models = joint_models(config)
     if mixer in models:
         gammas = _gammas(config, mixer)
-        model = _shared(config, models[mixer])
+        model = _shared(config, models[mixer], len(gammas))
         systems = [joint_system(config, mixer, model, gamma) for gamma in gammas]
         return [partial(_ready, system) for system in systems]
     if mixer in config.systems:
@@ -163,14 +165,14 @@ def _joint_rows(mixer: MixerKind, config: RunConfig) -> Sequence[Build]:
     return []
 
 
-def _shared(config: RunConfig, model: OnDisk) -> OnDisk:
+def _shared(config: RunConfig, model: OnDisk, rows: int) -> OnDisk:
     """Return a model of true size as one that its rows share; each row loads small ones anew."""
     if config.scale == "mini":
         return model
     from svbench.baselines.checkpoints.find import Found
     from svbench.baselines.checkpoints.shared import SharedModel
 
-    return SharedModel(model) if isinstance(model, Found) else model
+    return SharedModel(model, rows) if isinstance(model, Found) else model
 
 
 def _ready(system: System, _clips: RealClips) -> System:
@@ -238,12 +240,22 @@ def joint_system(config: RunConfig, mixer: MixerKind, model: OnDisk, gamma: floa
     chosen = replace(chosen, sampler=replace(chosen.sampler, guidance=guidance))
     machine = Machine(config.device, config.dtype, batch=batch)
     small = _small(config, machine)
+    machine = machine if small else _on_all_cores(machine)
     return Joint(mixer, model, chosen, machine, compiled=config.compile, copies=small)
 
 
 def _small(config: RunConfig, machine: Machine) -> bool:
     """Return whether several models may be loaded and compute side by side."""
     return config.scale == "mini" and machine.kind == "cpu"
+
+
+def _on_all_cores(machine: Machine) -> Machine:
+    """Return a machine whose forward passes use all cores of a CPU, one pass at a time.
+
+    Several large models do not fit into memory, nor do their activations. How many workers there
+    are changes nothing; how many cores changes how sums are rounded, and is on record.
+    """
+    return replace(machine, threads=CORES) if machine.kind == "cpu" else machine
 
 
 def _guard(entry: SystemEntry, offer: Offer) -> SystemEntry:

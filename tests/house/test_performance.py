@@ -39,12 +39,13 @@ DEVICE = {
     "deviation": 0.02,
     "share": 0.4,
 }
+TRUE = {"table": "true_size", "what": "step", "wall": 100, "cpu": 150, "peak": 2**33, "cores": 2}
 REPORT = {
     "machine_info": {"cpu": {"brand_raw": "A CPU"}, "node": "a-host"},
     "benchmarks": [
         {"name": "test_a", "extra_info": {"rows": [PEER, UNKNOWN], "times": 3.14159, "list": [1]}},
         {"name": "test_b", "extra_info": {"rows": [RUN, {**GROWTH, "memory": 1.02}, GROWTH]}},
-        {"name": "test_c", "extra_info": {"rows": [DEVICE]}},
+        {"name": "test_c", "extra_info": {"rows": [DEVICE, TRUE]}},
     ],
 }
 OUTCOME = """<testsuites><testsuite>
@@ -94,6 +95,7 @@ def test_other_tables(measured: dict[str, Any]) -> None:
     assert last("runs") == "| run | 2 | 10.0 | 15.0 | 1.50 | 1.00 GiB |  |"
     assert last("growth") == "| score | 100 to 400 | 4 | 3.90 | 3.80 |  |"
     assert last("devices") == "| I3D | a GPU | bfloat16 | 16 clips | 123.4 | 2e-02 | 40 % |"
+    assert last("true_size") == "| step | 2 | 100 | 150 | 1.50 | 8.00 GiB |"
     assert last("others") == "| `test_a` | times | 3.142 |"
 
 
@@ -113,7 +115,7 @@ def test_the_machine_is_described_but_not_named(measured: dict[str, Any]) -> Non
 
 def test_a_table_without_rows_says_so() -> None:
     empty = {"machine": {}, "tables": {}, "missing": []}
-    for block in ("peers", "runs", "growth", "devices", "others"):
+    for block in ("peers", "runs", "growth", "devices", "true_size", "others"):
         assert "Nothing was measured" in MAKER.rendered(block, empty)
     assert MAKER.rendered("missing", empty) == "Every benchmark ran."
 
@@ -127,6 +129,17 @@ def test_a_whole_run_writes_the_page(
         assert page_blocks.block(page, name) == MAKER.rendered(name, measured)
     measured["missing"] = measured["missing"][:1]
     assert MAKER.main([]) == 0
+
+
+def test_rows_of_another_machine_are_kept(measured: dict[str, Any], page: Path) -> None:
+    report = page.with_name("report.json")
+    report.write_text(json.dumps({**REPORT, "benchmarks": REPORT["benchmarks"][2:]}))
+    page_blocks.save(MAKER.NAME, MAKER.COMMAND, {MAKER.NAME: {**measured, "tables": {}}})
+    assert MAKER.main(["--from", str(report)]) == 0
+    measured["tables"] = {"peers": measured["tables"]["peers"]}
+    MAKER.write(measured)  # by a run that has neither
+    for name in ("devices", "true_size", "peers"):
+        assert "Nothing was measured" not in page_blocks.block(page, name)
 
 
 @pytest.mark.parametrize("quick", [False, True])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event, Thread
@@ -25,6 +26,7 @@ from svbench.compute import (
     load_weights,
     minor_version,
 )
+from svbench.engines.local import Local
 from svbench.errors import ConfigError, DataError
 
 SOURCE = Path("folder") / "net.safetensors"
@@ -220,6 +222,23 @@ def test_threads_are_those_of_the_machine() -> None:
     with inference(CPU):
         assert torch.get_num_threads() == before
     assert torch.get_num_threads() == before
+
+
+def test_named_threads_hold_inside_an_engine_and_take_turns() -> None:
+    """An engine holds torch to one thread each; a machine that names threads has them alone."""
+    inside: list[int] = []
+
+    def work(_number: int) -> int:
+        with inference(Machine("cpu", threads=3)):
+            inside.append(1)
+            together = len(inside)
+            time.sleep(0.01)
+            inside.pop()
+            return 10 * together + torch.get_num_threads()
+
+    for workers in (1, 3):
+        assert list(Local(workers).map(work, range(6))) == [13] * 6
+        assert list(Local(workers).map(lambda _: torch.get_num_threads(), range(3))) == [1] * 3
 
 
 @pytest.fixture

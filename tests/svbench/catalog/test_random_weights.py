@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from collections.abc import Mapping
@@ -10,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
-from svbench.catalog import random_weights
+from svbench.baselines.joint import sampling
+from svbench.catalog import random_weights, systems
 from svbench.catalog.random_weights import RECORD, RandomWeights, write
 from svbench.datasets import greatesthits
 from svbench.errors import ConfigError, DataError, StoppedError
@@ -122,6 +125,18 @@ def test_a_run_takes_the_folder_and_its_table_says_random_weights(
     for form in ("text", "markdown", "latex"):
         printed = svbench("report", tmp_path / "run", "--format", form).out
         assert printed.lower().count("random weights: ") == 2
+    printed = svbench("report", tmp_path / "run", "--format", "csv").out
+    lines = list(csv.DictReader(printed.splitlines()))
+    noted = {line["kind"] for line in lines if line["note"].startswith("random weights: ")}
+    assert noted == {"model"}
+    assert all(line["note"].count("random weights: ") == 2 for line in lines if line["value"])
+    words = ("--format", "html", "--gallery", 0, "--out", tmp_path / "page")
+    assert svbench("report", tmp_path / "run", *words).code == 0
+    assert "random weights: CMC-PE" in (tmp_path / "page/index.html").read_text()
+    shutil.copytree(tmp_path / "run", tmp_path / "again")
+    for form in ("text", "markdown", "latex", "csv"):
+        compared = svbench("compare", tmp_path / "run", tmp_path / "again", "--format", form)
+        assert compared.out.lower().count("random weights: ") >= 2, compared.out
     compact = svbench("report", tmp_path / "run", "--format", "markdown", "--compact").out
     assert "random weights: CMC-PE" in compact
     assert "here:" not in outcome.out  # not beside the paper's figures
@@ -140,3 +155,35 @@ def test_scored_clips_say_so_too(
     assert [note for note in notes if note.startswith("random weights: FVD")]
     outcome = svbench(*words, "--metrics", "av-align-corrected@published", "--out", tmp_path / "b")
     assert "random weights" not in (tmp_path / "b/results.json").read_text()
+
+
+def test_a_cpu_samples_on_all_its_cores_however_many_workers_there_are(
+    svbench: Command, folder: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How many threads share a sum rounds it, so that is on record; workers are not."""
+    monkeypatch.setattr(systems, "CORES", 2)
+    threads: list[int] = []
+    sample = sampling.sample
+
+    def watched(*given: Any) -> Any:
+        threads.append(torch.get_num_threads())
+        return sample(*given)
+
+    monkeypatch.setattr(sampling, "sample", watched)
+    usual: tuple[Any, ...] = ("run", "--dataset", "greatesthits", "--scale", "paper")
+    made = ("--weights", folder, "--systems", "cmc-pe,codec", "--gamma", 1.5, "--steps", 1)
+    words = (*usual, "--data-root", data, *made, "--device", "cpu")
+    tables = []
+    for workers in (1, 2, 3):
+        out = tmp_path / str(workers)
+        more = ("--metrics", "av-align-corrected@published", "--workers", workers, "--out", out)
+        outcome = svbench(*words, *more)
+        assert outcome.code == 0, outcome.err
+        tables.append((out / "results.json").read_bytes())
+    assert threads == [2] * 6
+    assert tables[0] == tables[1] == tables[2]
+    rows = {row["system"]: row["settings"] for row in json.loads(tables[0])["rows"]}
+    assert {name: of["threads"] for name, of in rows.items()} == {
+        "cmc-pe-gamma1.5": "2",
+        "codec": "2",
+    }
