@@ -55,6 +55,7 @@ class Size:
 def ray_module() -> Any:
     """Return Ray; raise ConfigError if it is not installed."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent to Ray's makers
+    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".*")  # its daemons print to our output
     try:
         import ray
     except ImportError as error:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from svbench.errors import DataError
 from svbench.files.set_manifest import Kept
@@ -58,20 +58,40 @@ class Maker:
 
 @dataclass(slots=True)
 class Makers:
-    """Makes clips of any of some systems, in a process of its own, one shard at a time."""
+    """Makes clips of any of some systems, in a process of its own, one shard at a time.
 
-    makers: Mapping[str, Maker]  # by name of the system
-    _last: str = ""  # the system whose model may be loaded
+    Shards come in the order of the systems, but for those that another process was lost with.
+    """
+
+    makers: Mapping[str, Maker]  # by name of the system, in the order of the rows
+    _unreleased: set[str] = field(default_factory=set)  # large models
+    _last: str = ""
+
+    def __post_init__(self) -> None:
+        self._unreleased = {n for n, m in self.makers.items() if holds_large_model(m.system)}
 
     def __call__(self, shard: tuple[str, Task]) -> list[Kept]:
         """Return the clips of a shard, once they are stored."""
         name, task = shard
-        last = self.makers.get(self._last)
-        if self._last != name and last is not None and holds_large_model(last.system):
-            release(last.system)
-        self._last = name
+        self._release_others(name)
         self.makers[name].check(task)
         return list(self.makers[name](task))
+
+    def _release_others(self, name: str) -> None:
+        """Free the large models of other rows: there may be no room for one more beside them.
+
+        All earlier rows are released, also those that other processes made: rows that share
+        a model keep it until the last of them is. A later one may be loaded where an earlier
+        shard was lost by another process.
+        """
+        names = list(self.makers)
+        for other in {*names[: names.index(name)], self._last} - {name}:
+            if other in self._unreleased:
+                self._unreleased.remove(other)
+                release(self.makers[other].system)
+        self._last = name
+        if holds_large_model(self.makers[name].system):
+            self._unreleased.add(name)
 
     def describe(self, shard: tuple[str, Task]) -> str:
         """Return what a shard is called in messages."""
