@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from uuid import uuid4
 
 from svbench.engines.ray_resources import STORE, ray_module
+
+MARK: Final = "SVBENCH_TEST_CLUSTER"  # in the environment of all processes of a cluster
+
+
+@contextmanager
+def marked() -> Iterator[str]:
+    """Mark the processes that are started meanwhile, and those that they start."""
+    before, mark = os.environ.get(MARK), uuid4().hex
+    os.environ[MARK] = mark
+    try:
+        yield mark
+    finally:
+        del os.environ[MARK]
+        if before is not None:
+            os.environ[MARK] = before
 
 
 @contextmanager
@@ -36,15 +52,15 @@ def ray_cluster(*nodes: float, gpus: float = 0) -> Iterator[Any]:
         if ray.is_initialized():
             ray.shutdown()
         cluster.shutdown()
-        logging.getLogger("ray").setLevel(logging.ERROR)
 
 
-def actors() -> list[int]:
-    """Return the process ids of all workers on this machine; Ray gives them that name."""
+def actors(mark: str) -> list[int]:
+    """Return the process ids of the marked workers on this machine; Ray gives them that name."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            if (folder / "cmdline").read_bytes().startswith(b"ray::RayActor"):
+            ours = f"{MARK}={mark}".encode() in (folder / "environ").read_bytes()
+            if ours and (folder / "cmdline").read_bytes().startswith(b"ray::RayActor"):
                 found.append(int(folder.name))
         except OSError:  # it ended meanwhile
             continue

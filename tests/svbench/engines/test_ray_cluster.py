@@ -8,12 +8,11 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-pytest.importorskip("ray", reason="Ray is not installed (extra: ray)")
 
 from svbench.engines import ray_actor, ray_workers
 from svbench.engines.choice import EngineChoice
@@ -22,7 +21,11 @@ from svbench.engines.ray_resources import RaySettings
 from svbench.errors import ConfigError, DataError, StoppedError
 from tests.factories.ray_clusters import ray_cluster
 
-pytestmark = pytest.mark.xdist_group("ray")  # one cluster at a time
+pytestmark = [
+    pytest.mark.xdist_group("ray"),  # one cluster at a time
+    # It is not imported here: svbench sets its environment before.
+    pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed (extra: ray)"),
+]
 
 # By value, as workers cannot import the tests.
 squared: Callable[[int], int] = lambda number: number * number  # noqa: E731
