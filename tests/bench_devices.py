@@ -17,13 +17,18 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor, nn
 
+from svbench.baselines.checkpoints.architectures import PAPER
+from svbench.baselines.checkpoints.random_model import joint_on_meta
+from svbench.baselines.joint.pair import Pair
 from svbench.metrics.networks import i3d, imagebind, vggish
 from svbench.metrics.networks.imagebind_config import HUGE
-from tests.factories.devices import measure
+from tests.factories.devices import measure, measure_sampling
 from tests.factories.measuring import record
 from tests.factories.seeded_networks import seeded_i3d, seeded_imagebind, seeded_vggish
 
 DTYPES = ("float32", "bfloat16")
+LATENTS = Pair((8, 104, 16), (4, 32, 32, 32))  # of a clip of Greatest Hits at the paper's size
+TEXT = Pair((512,), (77, 768))
 
 
 @dataclass(frozen=True)
@@ -102,3 +107,31 @@ def test_networks_on_a_gpu(benchmark: BenchmarkFixture, name: str) -> None:
         torch.cuda.synchronize()
 
     benchmark.pedantic(once, rounds=3, warmup_rounds=1)
+
+
+@pytest.mark.parametrize("compiled", [False, True], ids=["eager", "compiled"])
+@pytest.mark.parametrize("batch", [1, 4, 8])
+def test_sampling_on_a_gpu(benchmark: BenchmarkFixture, batch: int, compiled: bool) -> None:
+    """Random weights of the paper's size, in bfloat16; for docs/clusters.md."""
+    if not torch.cuda.is_available():
+        pytest.skip("no GPU is at hand")
+    joint = joint_on_meta(PAPER, "cmc-pe").to_empty(device="cuda")
+    for parameter in joint.parameters():
+        torch.nn.init.normal_(parameter, std=0.01)
+    found = benchmark.pedantic(
+        measure_sampling,
+        args=(joint, LATENTS, TEXT, batch, "cuda", "bfloat16"),
+        kwargs={"compiled": compiled},
+        rounds=1,
+    )
+    benchmark.extra_info["written plainly / ours"] = round(found.plain / found.seconds, 2)
+    record(
+        benchmark,
+        "sampling",
+        device=torch.cuda.get_device_name(),
+        dtype="bfloat16, compiled" if compiled else "bfloat16",
+        batch=batch,
+        seconds=found.seconds,
+        share=found.share,
+        peak=found.peak,
+    )

@@ -26,6 +26,7 @@ from tests.factories.measuring import HAS_PROC, Cost, record, run_svbench
 WHERE = os.environ.get("SVBENCH_BENCH_TRUE_SIZE", "")
 METRICS = "fvd@cd-fvd-16f,fad,ib-av,ib-ta,ib-tv,av-align-corrected@published"
 STEPS = 2
+CLIPS = 2  # the fewest of which FVD and FAD are distances
 
 pytestmark = [
     pytest.mark.skipif(not WHERE, reason="SVBENCH_BENCH_TRUE_SIZE names no folder for weights"),
@@ -98,17 +99,19 @@ def test_loading_and_a_joint_step(benchmark: BenchmarkFixture) -> None:
 
 def test_a_run(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
     data, out = tmp_path / "data", tmp_path / "run"
-    name = "2015-02-16-16-49-00_denoised_thumb-000.mp4"
-    write_clip(data / name, make_clip(0, greatesthits.SPEC))
-    (data / "flist_test.csv").write_text(f"{name},a person is hitting a log\n")
+    names = [f"2015-02-16-16-49-00_denoised_thumb-{number:03d}.mp4" for number in range(CLIPS)]
+    for number, name in enumerate(names):
+        write_clip(data / name, make_clip(number, greatesthits.SPEC))
+    lines = [f"{name},a person is hitting a log\n" for name in names]
+    (data / "flist_test.csv").write_text("".join(lines))
     usual = ("run", "--dataset", "greatesthits", "--scale", "paper", "--data-root", data)
     made = ("--weights", WHERE, "--systems", "cmc-pe,real", "--gamma", 1.5, "--steps", STEPS)
-    words = [*usual, *made, "--limit", 1, "--device", "cpu", "--metrics"]
+    words = [*usual, *made, "--limit", CLIPS, "--device", "cpu", "--metrics"]
     networks = {"SVBENCH_WEIGHTS": str(Path(WHERE, FOLDER)), "SVBENCH_CACHE": ""}
     whole = benchmark.pedantic(
         run_svbench, args=([*words, METRICS, "--out", out],), kwargs=networks, rounds=1
     )
-    what = f"`svbench run`: one clip of {STEPS} steps, decoded, scored beside a real one"
+    what = f"`svbench run`: {CLIPS} clips, {STEPS} steps, decoded, scored; as many real ones"
     add(benchmark, what, whole.cost, whole.peak)
     shutil.rmtree(out / "features")
     again = run_svbench([*words, METRICS, "--out", out], **networks)

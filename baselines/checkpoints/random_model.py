@@ -63,7 +63,8 @@ def weight_files(shape: Architecture, mixers: Iterable[MixerKind]) -> list[Rando
     files = [_weights(folder, build) for folder, build in _networks(shape).items()]
     for mixer in mixers:
         path = mixer_folder(mixer) / JOINT / ours.WEIGHTS
-        added = {k: v for k, v in _joint(shape, mixer).items() if not k.startswith("unets.")}
+        whole = _shapes(joint_on_meta(shape, mixer))
+        added = {name: size for name, size in whole.items() if not name.startswith("unets.")}
         files.append(RandomFile(path, "safetensors", added))
     return files
 
@@ -113,8 +114,8 @@ def _networks(shape: Architecture) -> Mapping[Path, Callable[[], Any]]:
     }
 
 
-def _joint(shape: Architecture, mixer: MixerKind) -> dict[str, tuple[int, ...]]:
-    """Return names and shapes of the weights of a joint model."""
+def joint_on_meta(shape: Architecture, mixer: MixerKind) -> JointUNet:
+    """Return a joint model without weights."""
 
     def build() -> JointUNet:
         image = UNet2DConditionModel(**shape.unets.video)
@@ -124,7 +125,8 @@ def _joint(shape: Architecture, mixer: MixerKind) -> dict[str, tuple[int, ...]]:
         audio = UNet2DConditionModel(**shape.unets.audio)
         return JointUNet(audio, video, replace(shape.joint, mixer=mixer))
 
-    return _shapes(_on_meta(build))
+    joint: JointUNet = _on_meta(build)
+    return joint
 
 
 def _on_meta(build: Callable[[], Any]) -> Any:

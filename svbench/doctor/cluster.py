@@ -8,12 +8,12 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from svbench.doctor.findings import Finding
+from svbench.engines.ray_resources import INSTALL
 from svbench.errors import ConfigError
 
 SUBJECT: Final = "cluster"
 PORT: Final = 6379  # of a head node, where the address names none
 TIMEOUT: Final = 2.0  # s
-INSTALL: Final = "pip install ray"
 
 
 def cluster(address: str | None = None, timeout: float = TIMEOUT) -> list[Finding]:

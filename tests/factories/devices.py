@@ -7,8 +7,16 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
+from svbench.baselines.joint.ddim import PAPER_SCHEDULES
+from svbench.baselines.joint.pair import Pair
+from svbench.baselines.joint.sampler_settings import SamplerSettings
+from svbench.baselines.joint.sampling import sample
+from svbench.baselines.joint.system import compile_blocks
+from svbench.baselines.joint.unet import JointUNet
 from svbench.compute import Dtype, Machine, inference
+from tests.alternatives.straightforward_joint import plainly, sample_plainly
 from tests.factories.measuring import (
     bandwidth,
     best,
@@ -18,6 +26,7 @@ from tests.factories.measuring import (
     weight_bytes,
 )
 
+STEPS = 3  # of a sampling that is timed
 COMPARED = 2  # inputs whose outputs are compared with those of float32 on the CPU
 
 
@@ -68,3 +77,67 @@ def measure(
     )
     deviation = float((found - expected).abs().max() / expected.abs().max())
     return OnDevice(seconds, deviation, least / seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """What a step of the joint sampler takes on a device."""
+
+    seconds: float  # of a step, of the whole batch
+    plain: float  # of the same, written plainly
+    share: float  # of the ceiling of a product of matrices
+    peak: int  # bytes on the device; 0 on a CPU
+
+
+def measure_sampling(
+    joint: JointUNet,
+    shapes: Pair[tuple[int, ...]],
+    text: Pair[tuple[int, ...]],
+    batch: int,
+    device: str,
+    dtype: Dtype,
+    *,
+    compiled: bool = False,
+    side: int = 4096,
+) -> Sampling:
+    """Time steps of sampling with guidance, ours and written plainly, on a joint model.
+
+    Parameters
+    ----------
+    joint : JointUNet
+        on the CPU; it is moved
+    shapes : Pair of tuple
+        of latents of one clip
+    text : Pair of tuple
+        of text embeddings of one caption
+    batch : int
+        clips sampled together
+    compiled : bool
+        whether ours is compiled by block
+    side : int
+        of the matrices whose product is the ceiling (Default value = 4096)
+    """
+    machine = Machine(device, dtype)
+    settings = SamplerSettings(STEPS)
+    joint = joint.to(machine.place, machine.torch_dtype).eval()
+    start = shapes.map(lambda shape: torch.randn(batch, *shape, device=machine.place))
+    given = text.map(
+        lambda shape: torch.randn(
+            2 * batch, *shape, device=machine.place, dtype=machine.torch_dtype
+        )
+    )
+    arguments = (start, given, PAPER_SCHEDULES, settings)
+    with inference(machine):
+        with FlopCounterMode(display=False) as counter:
+            sample(joint, *arguments)
+        plain = best(lambda: sample_plainly(plainly(joint), *arguments).audio, device, rounds=1)
+        if device != "cpu":
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats()
+        if compiled:
+            compile_blocks(joint)
+        seconds = best(lambda: sample(joint, *arguments).audio, device, rounds=3)
+        ceiling = gemm_ceiling(device, machine.torch_dtype, side)
+    least = counter.get_total_flops() / ceiling
+    peak = 0 if device == "cpu" else torch.cuda.max_memory_allocated()
+    return Sampling(seconds / STEPS, plain / STEPS, least / seconds, peak)

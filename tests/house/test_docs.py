@@ -23,6 +23,7 @@ INTERVALS: ModuleType = importlib.import_module("make_intervals")
 AV_ALIGN: ModuleType = importlib.import_module("make_av_align")
 IMPACTS: ModuleType = importlib.import_module("make_impacts")
 SYNCHRONY: ModuleType = importlib.import_module("make_synchrony")
+CLUSTERS: ModuleType = importlib.import_module("make_clusters")
 
 
 def made(path: str) -> dict[str, Any]:
@@ -165,3 +166,9 @@ def test_the_page_on_small_networks_states_what_their_record_holds() -> None:
 @pytest.mark.parametrize("page", ["miniature-study.md", "miniature-extractors.md"])
 def test_a_page_whose_data_are_not_kept_names_what_measured_it(page: str) -> None:
     assert re.search(r"Measured on svbench \d+\.\d+\.\d+, by `[^`]+`", text(page))
+
+
+def test_the_page_on_clusters_shows_what_was_measured() -> None:
+    rows = page_blocks.load(CLUSTERS.NAME)[CLUSTERS.BLOCK]["measured"]
+    for name, render in (("sampling", CLUSTERS.sampling), ("tables", CLUSTERS.tables)):
+        assert page_blocks.block(CLUSTERS.PAGE, name) == "\n".join(render(rows))

@@ -10,7 +10,9 @@ import pytest
 import torch
 from torch import nn
 
-from tests.factories.devices import measure
+from svbench.baselines.joint.pair import Pair
+from tests.factories.devices import measure, measure_sampling
+from tests.factories.joint import CAPTION, WORDS, tiny_joint
 from tests.factories.measuring import (
     Cost,
     Turns,
@@ -112,3 +114,14 @@ def test_a_network_on_the_stand_in_for_a_gpu(dtype: Any, low: float, high: float
     assert found.seconds > 0
     assert found.share > 0
     assert next(network.parameters()).dtype == torch.float32
+
+
+def test_sampling_is_measured_on_any_device() -> None:
+    """The shapes are those that a true model takes; here it is tiny, and on a CPU."""
+    shapes = Pair((8, 24, 16), (4, 4, 8, 8))
+    text = Pair((CAPTION.audio,), (WORDS, CAPTION.video))
+    found = measure_sampling(tiny_joint("cmc-pe"), shapes, text, 2, "cpu", "float32", side=64)
+    assert found.seconds > 0
+    assert found.plain > 0
+    assert found.share > 0
+    assert found.peak == 0

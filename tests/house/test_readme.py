@@ -23,8 +23,8 @@ def test_ci_runs_the_second_command_as_it_stands() -> None:
 def test_every_command_and_flag_in_the_readme_exists() -> None:
     blocks = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
     names = (
-        "run|score|report|check|compare|clip-figure|train|sweep-gamma|loss-over-time|"
-        "weights (?:list|fetch|import)|list (?:metrics|systems|datasets)"
+        "run|score|report|check|compare|clip-figure|train|sweep-gamma|loss-over-time|doctor|"
+        "weights (?:list|fetch|import|random)|list (?:metrics|systems|datasets)"
     )
     command = rf"svbench ((?:{names})\b[^\n#]*)"
     calls = re.findall(command, "\n".join(blocks))
