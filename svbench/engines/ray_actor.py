@@ -19,6 +19,7 @@ from threading import Lock
 from typing import Any, Final
 
 from svbench.engines.pickled_work import Loaded, answer
+from svbench.errors import ConfigError
 
 COMPUTING: Final = ("numpy", "scipy", "numba", "librosa", "soxr", "opencv-python-headless", "av")
 NETWORKS: Final = ("torch", "transformers", "diffusers")
@@ -96,12 +97,15 @@ class RayActor:
     ----------
     proof : Path or None
         as of `site`
+    folder : str
+        the working folder of the driver, from which paths are counted
     gpus : bool
         as of `site`
     """
 
-    def __init__(self, proof: Path | None, *, gpus: bool) -> None:
+    def __init__(self, proof: Path | None, folder: str, *, gpus: bool) -> None:
         os.dup2(2, 1)  # what libraries print goes to standard error, which Ray keeps in its logs
+        self._folder = folder
         self._proof, self._gpus = proof, gpus
         self._loaded = Loaded(OTHERWISE)
         self._number = -1  # of the work that is loaded
@@ -109,11 +113,23 @@ class RayActor:
 
     def site(self) -> bytes:
         """Return what decides results here, as an answer."""
-        return answer(lambda: site(self._proof, gpus=self._gpus))
+        return answer(self._site)
 
     def compute(self, number: int, work: list[Any], shard: Any) -> bytes:
         """Return the answer to a shard; `work` holds a reference to the work of this number."""
         return answer(partial(self._compute, number, work, shard))
+
+    def _site(self) -> Site:
+        """Return what decides results here; raise ConfigError without the working folder."""
+        try:
+            os.chdir(self._folder)
+        except OSError as error:
+            raise ConfigError(
+                f"--engine ray: node {platform.node()}: {self._folder}: cannot be entered "
+                f"({error.strerror}), expected the working folder of the driver, on a file system "
+                "that all nodes share"
+            ) from error
+        return site(self._proof, gpus=self._gpus)
 
     def _compute(self, number: int, work: list[Any], shard: Any) -> Any:
         import ray

@@ -15,6 +15,7 @@ from svbench.engines.ray_actor import RayActor, Site, site
 from svbench.engines.ray_resources import Size, ray_module, reason
 from svbench.errors import ConfigError
 
+PASSED_ON: Final = ("SVBENCH_", "HF_")  # beginnings of names of variables
 TRIALS: Final = 3  # starts in a row that may fail
 
 log = logging.getLogger(__name__)
@@ -72,7 +73,7 @@ class Workers:
                 max_concurrency=self.size.places,
                 scheduling_strategy="SPREAD",
                 runtime_env={"env_vars": _environment(gpus=gpus)},
-            ).remote(self.proof, gpus=gpus)
+            ).remote(self.proof, str(Path.cwd()), gpus=gpus)
             self._starting[actor.site.remote()] = Worker(actor)
 
     def started(self, reference: Any) -> None:
@@ -127,7 +128,8 @@ class Workers:
 
 
 def _environment(*, gpus: bool) -> dict[str, str]:
-    """Return the environment of workers: our import path, and one thread each."""
-    path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
+    """Return the environment of workers: our import path, settings and caches, one thread each."""
+    path = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
+    settings = {name: text for name, text in os.environ.items() if name.startswith(PASSED_ON)}
     without = {} if gpus else {"CUDA_VISIBLE_DEVICES": ""}
-    return {"PYTHONPATH": path, **dict.fromkeys(THREADS, "1"), **without}
+    return {**settings, "PYTHONPATH": path, **dict.fromkeys(THREADS, "1"), **without}

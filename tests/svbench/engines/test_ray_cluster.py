@@ -206,6 +206,22 @@ def test_each_worker_sees_a_gpu_or_shares_one(
     assert sorted(str(name) for _, name in found) == expected
 
 
+def test_workers_count_paths_from_the_folder_of_the_driver(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ray's nodes were started elsewhere; settings and caches are named by the environment."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SVBENCH_WEIGHTS", "weights")
+    Path("here.txt").write_text("found")
+
+    def read(_shard: int) -> tuple[str, str | None]:
+        return Path("here.txt").read_text(), os.environ.get("SVBENCH_WEIGHTS")
+
+    settings = RaySettings(workers=1, gpus_per_worker=0, address=cluster.address)
+    with closing(RayCluster(settings)) as engine:
+        assert list(engine.spread(read, [0])) == [("found", "weights")]
+
+
 def test_a_worker_without_gpus_sees_none(engine: RayCluster) -> None:
     assert list(engine.spread(lambda _: os.environ["CUDA_VISIBLE_DEVICES"], range(3))) == [""] * 3
 
