@@ -6,8 +6,8 @@
 
 The machine that runs all of them may have no GPU, nor 12 GiB of memory for a quarter of an hour.
 Rows of `ELSEWHERE` are taken from the report of `pytest --benchmark-only --benchmark-json=REPORT
-tests/bench_devices.py` or `tests/bench_true_size.py`, run there, and kept until others are
-measured.
+tests/bench_devices.py` (or `bench_true_size.py`, `bench_engines.py`), run there, and kept until
+others are measured.
 
 Each file of benchmarks is run by pytest in a process of its own, so that none finds the memory or
 the threads of another. A benchmark notes its rows by `tests.factories.measuring.record`, under
@@ -38,7 +38,7 @@ COMMAND: Final = "tox -e bench"
 TESTS: Final = DOCS.parent / "tests"
 QUICK: Final = "SVBENCH_BENCH_QUICK"
 PACKAGES: Final = ("torch", "numpy", "scipy", "opencv-python-headless", "av", "librosa", "numba")
-ELSEWHERE: Final = ("devices", "true_size")  # tables kept from other runs
+ELSEWHERE: Final = ("devices", "true_size", "engines")  # tables kept from other runs
 FIRST: Final = ("runs", "avalign", "vggish", "i3d", "networks", "imagebind", "metrics")
 PYTEST: Final = ("-q", "--benchmark-only", "-o", "python_files=bench_*.py", "-o", "filterwarnings=")
 
@@ -265,6 +265,12 @@ def _true_size(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         )
 
 
+def _engines(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    yield from head("work", "workers", "times as fast as one worker")
+    for row in rows:
+        yield line(_cell(row["what"]), row["workers"], f"{row['faster']:.2f}")
+
+
 def _others(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield from head("benchmark", "quantity", "")
     for row in rows:
@@ -287,6 +293,7 @@ BLOCKS: Final = {
     "growth": _growth,
     "devices": _devices,
     "true_size": _true_size,
+    "engines": _engines,
     "others": _others,
     "missing": None,
 }

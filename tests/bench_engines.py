@@ -32,7 +32,7 @@ from svbench.walk.generate import generate
 from svbench.walk.recorded import recorded
 from svbench.walk.requests import requests_for
 from tests.factories.clips import make_clip, write_clip
-from tests.factories.measuring import QUICK, Turns, in_turn
+from tests.factories.measuring import QUICK, in_turn, record
 from tests.factories.ray_clusters import ray_cluster
 
 pytestmark = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed")
@@ -70,18 +70,17 @@ def import_all(_shard: int) -> None:
     import_librosa()
 
 
-def note(benchmark: BenchmarkFixture, turns: Turns[object]) -> None:
-    assert turns.found == turns.expected
-    benchmark.extra_info["one worker / two workers of Ray, wall time"] = round(turns.faster, 2)
-
-
 def compared(
-    benchmark: BenchmarkFixture, work: Callable[[RayCluster], object], of: dict[int, RayCluster]
+    benchmark: BenchmarkFixture,
+    what: str,
+    work: Callable[[RayCluster], object],
+    of: dict[int, RayCluster],
 ) -> None:
     for engine in of.values():  # imports are no part of it
         list(engine.spread(import_all, range(2)))
     turns = in_turn(benchmark, lambda: work(of[2]), lambda: work(of[1]), rounds=ROUNDS, warm=False)
-    note(benchmark, turns)
+    assert turns.found == turns.expected
+    record(benchmark, "engines", what=what, workers=2, faster=turns.faster)
 
 
 def test_sampling(
@@ -100,7 +99,7 @@ def test_sampling(
         (made,) = generate([(system, requests)], spec, 0, next(stores), engine, silent)
         return made.digest
 
-    compared(benchmark, work, engines)
+    compared(benchmark, f"sampling of {SAMPLED} miniature clips (cmc-pe)", work, engines)
 
 
 def test_av_align(
@@ -117,4 +116,4 @@ def test_av_align(
         found = extract([metric.extractor], samples, next(stores), engine, lambda *_: None)
         return metric.score(found.features[metric.extractor.key], None).score
 
-    compared(benchmark, work, engines)
+    compared(benchmark, f"AV-Align (`published`) of {CLIPS} clips of 4 s", work, engines)

@@ -40,12 +40,13 @@ DEVICE = {
     "share": 0.4,
 }
 TRUE = {"table": "true_size", "what": "step", "wall": 100, "cpu": 150, "peak": 2**33, "cores": 2}
+ENGINE = {"table": "engines", "what": "AV-Align", "workers": 2, "faster": 1.816}
 REPORT = {
     "machine_info": {"cpu": {"brand_raw": "A CPU"}, "node": "a-host"},
     "benchmarks": [
         {"name": "test_a", "extra_info": {"rows": [PEER, UNKNOWN], "times": 3.14159, "list": [1]}},
         {"name": "test_b", "extra_info": {"rows": [RUN, {**GROWTH, "memory": 1.02}, GROWTH]}},
-        {"name": "test_c", "extra_info": {"rows": [DEVICE, TRUE]}},
+        {"name": "test_c", "extra_info": {"rows": [DEVICE, TRUE, ENGINE]}},
     ],
 }
 OUTCOME = """<testsuites><testsuite>
@@ -96,6 +97,7 @@ def test_other_tables(measured: dict[str, Any]) -> None:
     assert last("growth") == "| score | 100 to 400 | 4 | 3.90 | 3.80 |  |"
     assert last("devices") == "| I3D | a GPU | bfloat16 | 16 clips | 123.4 | 2e-02 | 40 % |"
     assert last("true_size") == "| step | 2 | 100 | 150 | 1.50 | 8.00 GiB |"
+    assert last("engines") == "| AV-Align | 2 | 1.82 |"
     assert last("others") == "| `test_a` | times | 3.142 |"
 
 
@@ -115,7 +117,7 @@ def test_the_machine_is_described_but_not_named(measured: dict[str, Any]) -> Non
 
 def test_a_table_without_rows_says_so() -> None:
     empty = {"machine": {}, "tables": {}, "missing": []}
-    for block in ("peers", "runs", "growth", "devices", "true_size", "others"):
+    for block in ("peers", "runs", "growth", "devices", "true_size", "engines", "others"):
         assert "Nothing was measured" in MAKER.rendered(block, empty)
     assert MAKER.rendered("missing", empty) == "Every benchmark ran."
 
@@ -138,7 +140,7 @@ def test_rows_of_another_machine_are_kept(measured: dict[str, Any], page: Path) 
     assert MAKER.main(["--from", str(report)]) == 0
     measured["tables"] = {"peers": measured["tables"]["peers"]}
     MAKER.write(measured)  # by a run that has neither
-    for name in ("devices", "true_size", "peers"):
+    for name in ("devices", "true_size", "engines", "peers"):
         assert "Nothing was measured" not in page_blocks.block(page, name)
 
 
