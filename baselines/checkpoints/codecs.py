@@ -39,7 +39,7 @@ HOP: Final = 10  # ms between mel frames
 WINDOW: Final = 64  # ms
 BAND: Final = (0.0, 8000.0)  # Hz
 FLOOR: Final = 1e-5  # smallest magnitude, that of silence
-FRAMES_AT_ONCE: Final = 8  # of a video: 8 frames of 256 x 256 px take some 2 GB in float32
+FRAMES_AT_ONCE: Final = 4  # of a video: 4 frames of 256 x 256 px take some 1 GB in float32
 
 
 class AudioCodec:

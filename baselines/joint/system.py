@@ -221,7 +221,11 @@ class Joint:
             import torch
 
             torch.cuda.empty_cache()
-        elif not self._copies:
+        self._trim()
+
+    def _trim(self) -> None:
+        """Return what a large model on a CPU used for a while to the system."""
+        if self._kind == "cpu" and not self._copies:
             return_memory()
 
     def _sampled(
@@ -240,8 +244,10 @@ class Joint:
             text = self._text(model, [request.caption for request in padded])
             latents = sample(model.joint, start, text, model.schedules, self._recipe.sampler)
             kept = latents.map(lambda tensor: tensor[: len(requests)])
+            self._trim()  # what the sampler had, before the decoders need theirs
             sounds = model.audio.decode(kept.audio, spec)
             videos = model.video.decode(kept.video, spec)
+        self._trim()
         return [Clip(v, s, spec) for v, s in zip(videos, sounds, strict=True)]
 
     def _text(self, model: JointModel, captions: Sequence[str]) -> Pair[Tensor]:
