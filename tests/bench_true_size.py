@@ -77,7 +77,7 @@ with inference(machine):
     shapes = Pair(model.audio.shape(SPEC), model.video.shape(SPEC))
     noise = shapes.map(lambda shape: torch.randn(1, *shape))
     start = clocks()
-    latents = sample(model.joint, noise, text, model.schedules, SamplerSettings(1, 1.5))
+    latents = sample(model.joint, noise, text, model.schedules, SamplerSettings(1, 1.5), apart=True)
 assert all(tensor.isfinite().all() for tensor in latents)
 print(json.dumps([loading, measured(start)]))
 """

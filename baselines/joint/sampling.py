@@ -32,7 +32,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -77,6 +77,8 @@ def sample(
     schedules: Pair[NoiseSchedule],
     settings: SamplerSettings,
     observe: Callable[[Step], None] = lambda _step: None,
+    *,
+    apart: bool = False,
 ) -> Pair[Tensor]:
     """Sample latents of audio and video together.
 
@@ -94,6 +96,9 @@ def sample(
         steps, gamma, guidance
     observe : callable
         called with each `Step`
+    apart : bool
+        whether the halves of the guidance go through the U-Nets one after the other, which halves
+        the memory of activations, and rounds otherwise (Default value = False)
 
     Returns
     -------
@@ -101,7 +106,7 @@ def sample(
         float32, shapes as `start`
     """
     _check_text(text, start, settings)
-    predict = _GuidedPrediction.of(joint, start, text, settings.guidance)
+    predict = _GuidedPrediction.of(joint, start, text, settings.guidance, apart=apart)
     with torch.inference_mode(), joint.caching_text():
         x = start.map(lambda noise: noise.float())
         x0_hat = epsilon = x.map(torch.zeros_like)
@@ -149,45 +154,73 @@ class _GuidedPrediction:
     """The joint U-Net under classifier-free guidance: u + s (c - u)."""
 
     joint: JointUNet
-    text: Pair[Tensor]  # unconditional half, then the captions; with a guidance of 1 these alone
+    # Unconditional half, then the captions (with a guidance of 1 these alone): as one batch, or
+    # one after the other. None: that modality is not in that half.
+    texts: tuple[Pair[Tensor | None], ...]
     guidance: Pair[float]
+    dtype: torch.dtype
 
     @classmethod
     def of(
-        cls, joint: JointUNet, start: Pair[Tensor], text: Pair[Tensor], guidance: Pair[float]
+        cls,
+        joint: JointUNet,
+        start: Pair[Tensor],
+        text: Pair[Tensor],
+        guidance: Pair[float],
+        *,
+        apart: bool,
     ) -> _GuidedPrediction:
         text = text.map(lambda c, x, s: c[-len(x) :] if s == 1 else c, start, guidance)
-        return cls(joint, text, guidance)
+        texts: tuple[Pair[Tensor | None], ...] = (Pair(*text),)
+        if apart:
+            first = text.map(lambda c, x: c[: len(x)] if len(c) > len(x) else None, start)
+            last = text.map(lambda c, x: c[-len(x) :], start)
+            texts = (first, Pair(*last)) if any(c is not None for c in first) else (Pair(*last),)
+        return cls(joint, texts, guidance, text.video.dtype)
 
     def __call__(
         self, x: Pair[Tensor], x0_hat: Pair[Tensor], level: Pair[_Level]
     ) -> Pair[Tensor | None]:
         """Predict the noise (or the velocity) in x; None for a modality that does not change."""
-        t = self.text.map(_timesteps, level)
-        inputs = x.map(self._repeated, self.text, level)
-        output = self.joint.predict(inputs, t, self.text, self._conditions(x, x0_hat, level))
-        return output.map(self._combined, x, self.guidance)
+        conditions = self._conditions(x, x0_hat, level)
+        outputs = [self._predicted(x, text, level, conditions) for text in self.texts]
+        return Pair(*(self._combined(*of) for of in zip(x, self.guidance, *outputs, strict=True)))
+
+    def _predicted(
+        self,
+        x: Pair[Tensor],
+        text: Pair[Tensor | None],
+        level: Pair[_Level],
+        conditions: Pair[Tensor | None],
+    ) -> Pair[Tensor | None]:
+        """Predict for as many texts as there are for each clip."""
+        inputs = x.map(self._repeated, text, level)
+        known: Pair[Any] = text
+        t = x.map(lambda one, c, at: _timesteps(one if c is None else c, at), text, level)
+        return self.joint.predict(inputs, t, known, conditions)
 
     def _conditions(
         self, x: Pair[Tensor], x0_hat: Pair[Tensor], level: Pair[_Level]
     ) -> Pair[Tensor | None]:
         """Return the conditions, once for both halves, each made from the other modality."""
-        dtype = self.text.video.dtype
-        latents = connector_inputs(x, x0_hat).map(lambda tensor: tensor.to(dtype))
+        latents = connector_inputs(x, x0_hat).map(lambda tensor: tensor.to(self.dtype))
         audio = latents.audio if level.video.changes else None
         video = latents.video if level.audio.changes else None
         return self.joint.conditions(Pair(audio, video), x.map(_timesteps, level))
 
     @staticmethod
-    def _repeated(x: Tensor, text: Tensor, level: _Level) -> Tensor | None:
-        halves = len(text) // len(x)
-        return x.to(text.dtype).repeat(halves, *[1] * (x.ndim - 1)) if level.changes else None
+    def _repeated(x: Tensor, text: Tensor | None, level: _Level) -> Tensor | None:
+        if text is None or not level.changes:
+            return None
+        return x.to(text.dtype).repeat(len(text) // len(x), *[1] * (x.ndim - 1))
 
     @staticmethod
-    def _combined(output: Tensor | None, x: Tensor, scale: float) -> Tensor | None:
-        if output is None or len(output) == len(x):
-            return None if output is None else output.float()
-        unconditional, conditional = output.float().chunk(2)
+    def _combined(x: Tensor, scale: float, *outputs: Tensor | None) -> Tensor | None:
+        there = [output.float() for output in outputs if output is not None]
+        halves = [half for output in there for half in torch.split(output, len(x))]
+        if len(halves) < 2:
+            return halves[0] if halves else None
+        unconditional, conditional = halves
         return unconditional + scale * (conditional - unconditional)
 
 

@@ -41,6 +41,26 @@ def test_the_shortcuts_change_nothing(mixer: MixerKind, kind: str) -> None:
     assert relative_error(sample(joint, start, text, PAPER_SCHEDULES, settings), expected) < 1e-5
 
 
+@pytest.mark.parametrize(
+    "guidance", [Pair(2.5, 7.5), Pair(1.0, 7.5), Pair(2.5, 1.0), Pair(1.0, 1.0)]
+)
+@pytest.mark.parametrize("mixer", MIXERS)
+def test_halves_one_after_the_other_are_those_of_one_batch(
+    mixer: MixerKind, guidance: Pair[float]
+) -> None:
+    joint = tiny_joint(mixer)
+    start, text = guided_inputs()
+    settings = SamplerSettings(4, guidance=guidance)
+    text = text.map(lambda c: c[-2 * settings.halves :])
+    whole = sample(joint, start, text, PAPER_SCHEDULES, settings)
+    sizes: list[int] = []
+    hook = joint.unets.video.register_forward_pre_hook(lambda _, given: sizes.append(len(given[0])))
+    parted = sample(joint, start, text, PAPER_SCHEDULES, settings, apart=True)
+    hook.remove()
+    assert relative_error(parted, whole) < 1e-5
+    assert set(sizes) == {2}
+
+
 def test_the_modalities_condition_each_other() -> None:
     joint = tiny_joint()
     start, text = guided_inputs()

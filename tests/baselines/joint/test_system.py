@@ -86,9 +86,9 @@ def test_batches_are_made_when_they_are_consumed(
     sizes = []
     sample = sampling.sample
 
-    def recorded(joint: Any, start: Any, *others: Any) -> Any:
+    def recorded(joint: Any, start: Any, *others: Any, **how: Any) -> Any:
         sizes.append(len(start.audio))
-        return sample(joint, start, *others)
+        return sample(joint, start, *others, **how)
 
     monkeypatch.setattr(sampling, "sample", recorded)
     clips = system(folder, 2).generate(REQUESTS, SPEC)
@@ -131,10 +131,10 @@ def test_a_model_that_does_not_fit_is_one_line(
 
 
 def _holding(most: int, sample: Callable[..., Any]) -> Callable[..., Any]:
-    def short(joint: Any, start: Any, *others: Any) -> Any:
+    def short(joint: Any, start: Any, *others: Any, **how: Any) -> Any:
         if len(start.audio) > most:
             raise torch.OutOfMemoryError("out of memory\ntried to allocate")
-        return sample(joint, start, *others)
+        return sample(joint, start, *others, **how)
 
     return short
 

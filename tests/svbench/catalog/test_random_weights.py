@@ -165,9 +165,9 @@ def test_a_cpu_samples_on_all_its_cores_however_many_workers_there_are(
     threads: list[int] = []
     sample = sampling.sample
 
-    def watched(*given: Any) -> Any:
+    def watched(*given: Any, **how: Any) -> Any:
         threads.append(torch.get_num_threads())
-        return sample(*given)
+        return sample(*given, **how)
 
     monkeypatch.setattr(sampling, "sample", watched)
     usual: tuple[Any, ...] = ("run", "--dataset", "greatesthits", "--scale", "paper")
