@@ -21,7 +21,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,8 +30,8 @@ from svbench.errors import ConfigError
 from svbench.protocols import RealClips
 from svbench.types import Clip, ClipSpec, Request
 
-if TYPE_CHECKING:  # it imports torch and diffusers, which the other controls do not need
-    from svbench.baselines.joint.model import JointModel
+if TYPE_CHECKING:
+    from svbench.baselines.joint.pair import Pair
 
 # s. Viewers rate audio that is 0.5 s late 1.87 of 5, like audio that does not belong to the video,
 # and 0.25 s late 4.08, nearly in sync (the originals 4.72): people begin to notice the fault in
@@ -133,7 +133,7 @@ class CodecRoundTrip:
     clips : RealClips
         the real clips
     load : callable
-        returns the model; called at the first request
+        returns its codecs; called at the first request
     weights : str
         digest of its weights
     machine : Machine
@@ -143,7 +143,7 @@ class CodecRoundTrip:
     """
 
     clips: RealClips
-    load: Callable[[], JointModel]
+    load: Callable[[], Pair[Any]]
     weights: str
     machine: Machine = CPU
     name: str = "codec"
@@ -163,7 +163,7 @@ class CodecRoundTrip:
         return {**self.settings, "clip": self.clips.digest(request.example)}
 
     @cached_property
-    def _model(self) -> JointModel:
+    def _codecs(self) -> Pair[Any]:
         return self.load()
 
     def generate(self, requests: Sequence[Request], spec: ClipSpec) -> Iterator[Clip]:
@@ -173,12 +173,12 @@ class CodecRoundTrip:
 
     def release(self) -> None:
         """Free the codecs, if they were loaded."""
-        self.__dict__.pop("_model", None)
+        self.__dict__.pop("_codecs", None)
 
     def _coded(self, clip: Clip, spec: ClipSpec) -> Clip:
         """Return a clip, encoded and decoded."""
         with inference(self.machine):
-            codecs = self._model  # inside: large ones are loaded once, not by each worker
+            codecs = self._codecs  # inside: large ones are loaded once, not by each worker
             (audio,) = codecs.audio.decode(codecs.audio.encode([clip]), spec)
             (video,) = codecs.video.decode(codecs.video.encode([clip]), spec)
         return Clip(video, audio, spec)

@@ -321,6 +321,16 @@ def _exact_settings() -> Iterator[None]:
 _EXACT: Final = Held(_exact_settings)
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Check whether an error of torch says that a device, or the CPU, has no memory left."""
+    import torch
+
+    return isinstance(error, torch.OutOfMemoryError) or _CPU_FULL in str(error)
+
+
+_CPU_FULL: Final = "DefaultCPUAllocator: can't allocate memory"  # a plain RuntimeError of torch
+
+
 def return_memory() -> None:
     """Return memory that was freed to the system: glibc keeps what lies between blocks in use.
 

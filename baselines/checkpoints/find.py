@@ -122,15 +122,25 @@ class Found:
         digests = self._digests()  # perhaps other files than when the work began
         exact = replace(machine, dtype="float32")
         joint = self._joined(machine)  # the largest part first, while there is nothing beside it
-        halvings = len(joint.unets.audio.config.block_out_channels) - 1
-        vocoder: Any = components.load_part(self.networks["vocoder"], exact)
+        codecs = self.load_codecs(machine)
         return JointModel(
             joint=joint.eval().requires_grad_(False),
             schedules=self.schedules,
-            audio=AudioCodec(self._autoencoder("vae_a", exact), vocoder, halvings),
-            video=VideoCodec(self._autoencoder("vae_v", machine)),
+            audio=codecs.audio,
+            video=codecs.video,
             text_encoder=self._text_encoder(digests, exact),
             weights=digests,
+        )
+
+    def load_codecs(self, machine: Machine = CPU) -> Pair[Any]:
+        """Load the codecs of sound and video alone; in precision as `load`."""
+        exact = replace(machine, dtype="float32")
+        # As many as the audio U-Net has levels below its first: latents are cut to whole ones.
+        halvings = len(self.networks["unet_a"].config["block_out_channels"]) - 1
+        vocoder: Any = components.load_part(self.networks["vocoder"], exact)
+        return Pair(
+            audio=AudioCodec(self._autoencoder("vae_a", exact), vocoder, halvings),
+            video=VideoCodec(self._autoencoder("vae_v", machine)),
         )
 
     def _autoencoder(self, name: str, machine: Machine) -> Any:

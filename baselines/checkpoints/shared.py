@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from threading import Lock
+from typing import Any
 
 from svbench.baselines.checkpoints.find import Found
 from svbench.baselines.joint.model import JointModel
+from svbench.baselines.joint.pair import Pair
 from svbench.compute import CPU, Machine
 
 
@@ -49,6 +51,10 @@ class SharedModel:
                 self._loaded.clear()
                 self._loaded[machine] = self._found.load(machine)
             return self._loaded[machine]
+
+    def load_codecs(self, machine: Machine = CPU) -> Pair[Any]:
+        """Return the codecs on a machine, loaded for the caller alone."""
+        return self._found.load_codecs(machine)
 
     def release(self) -> None:
         """Take note that a row is made; free what was loaded once all are."""

@@ -31,7 +31,15 @@ from svbench.baselines.joint.mixers import MIXERS, MixerKind
 from svbench.baselines.joint.model import JointModel
 from svbench.baselines.joint.pair import Pair
 from svbench.baselines.joint.sampler_settings import SamplerSettings
-from svbench.compute import CPU, Machine, digest_settings, inference, installed, return_memory
+from svbench.compute import (
+    CPU,
+    Machine,
+    digest_settings,
+    inference,
+    installed,
+    is_out_of_memory,
+    return_memory,
+)
 from svbench.errors import ConfigError, DataError, StoppedError
 from svbench.types import Clip, ClipSpec, Request, Setting, settings_as_text
 
@@ -66,6 +74,10 @@ class OnDisk(Protocol):
 
     def load(self, machine: Machine = CPU) -> JointModel:
         """Load it onto a machine, its U-Nets in the machine's dtype."""
+        ...
+
+    def load_codecs(self, machine: Machine = CPU) -> Pair[Any]:
+        """Load what encodes and decodes sound and video alone."""
         ...
 
 
@@ -189,14 +201,14 @@ class Joint:
 
     def _next_batch(self, waiting: Sequence[Request], spec: ClipSpec) -> list[Clip]:
         """Make the clips of the first requests: as many as memory holds."""
-        import torch
-
         model: JointModel | None = None
         while True:
             try:
                 model = self._ready()
                 return self._sampled(model, waiting[: self._size], spec)
-            except torch.OutOfMemoryError as error:
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
                 reason = str(error).splitlines()[0]
             # Outside the block, where the error no longer holds references to tensors.
             if self._size == 1 or model is None:

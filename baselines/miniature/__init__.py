@@ -80,6 +80,11 @@ class Shipped:
         """Return `code` and the digests of its files, checked once for all its rows."""
         return self._weights
 
+    def load_codecs(self, machine: Machine = CPU) -> Pair[Any]:
+        """Load the codecs of sound and video; they are a small part, and come with the rest."""
+        model = self.load(machine)
+        return Pair(model.audio, model.video)
+
     def load(self, machine: Machine = CPU) -> JointModel:
         """Load it onto a machine; the codecs and the text encoder stay on the CPU, in float32."""
         digests = self._digests()  # perhaps replaced since they were asked for

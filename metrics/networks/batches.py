@@ -35,9 +35,9 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from svbench.compute import Machine, inference
+from svbench.compute import Machine, inference, is_out_of_memory
 from svbench.errors import StoppedError
 from svbench.metrics.networks.loading import Once
 
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Network = Callable[..., "Tensor"]  # (*about, batch (n, ...)) -> outputs (n, ...)
-_CPU_FULL: Final = "DefaultCPUAllocator: can't allocate memory"  # a plain RuntimeError of torch
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,10 +203,3 @@ def _remade(
     name: str, make: Callable[[], Network], machine: Machine, size: BatchSize, padded: bool
 ) -> Forward:
     return Forward(name, make, machine, size, padded=padded)
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Check whether an error of torch says that a device, or the CPU, has no memory left."""
-    import torch
-
-    return isinstance(error, torch.OutOfMemoryError) or _CPU_FULL in str(error)

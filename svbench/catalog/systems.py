@@ -132,7 +132,7 @@ def _codec_rows(config: RunConfig) -> Sequence[Build]:
 
     def build(clips: RealClips) -> System:
         digest = short_digest(model.weights())
-        load = partial(model.load, machine)
+        load = partial(model.load_codecs, machine)
         return CodecRoundTrip(clips, load, digest, machine, shares_device=small)
 
     return [build]

@@ -33,6 +33,8 @@ from svbench.types import Example
 from svbench.walk.plan import RunSettings
 
 CAPTIONS: Final = "captions"  # may change where it is compared clip by clip
+THREADS: Final = "threads"  # of the settings of a system
+CPU_THREADS: Final = "CPU threads"  # of run.json
 MADE: Final = "made"  # of run.json: by system, the settings that its clips were made by
 RECORDED_VERSIONS: Final = (
     "svbench",
@@ -100,12 +102,17 @@ class RunRecord:
         write_text(self.out / "run.json", json.dumps(record, indent=2) + "\n")
 
     def _deciding(self, system: System) -> Settings:
-        """Return the settings of the run that decide a system's clips."""
+        """Return the settings of the run that decide a system's clips.
+
+        Where a system names the threads of a CPU, these too: another number would make its clips
+        anew, unasked.
+        """
+        threads = {CPU_THREADS: str(system.settings[THREADS])} if THREADS in system.settings else {}
         if not system.made_of_real_clips:
             names = self.now.sampling
         else:
             names = self.now.coding if "weights" in system.settings else ()
-        return {name: self.now.values[name] for name in names if name in self.now.values}
+        return {**{n: self.now.values[n] for n in names if n in self.now.values}, **threads}
 
 
 def open_record(now: RunSettings, out: Path) -> RunRecord:

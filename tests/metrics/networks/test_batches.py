@@ -17,9 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from svbench.compute import CPU, Machine
+from svbench.compute import CPU, Machine, is_out_of_memory
 from svbench.errors import StoppedError
-from svbench.metrics.networks.batches import BatchSize, Forward, is_out_of_memory
+from svbench.metrics.networks.batches import BatchSize, Forward
 
 PATIENCE = 20  # s, until a test that would hang fails
 FULL = (

@@ -187,3 +187,18 @@ def test_a_cpu_samples_on_all_its_cores_however_many_workers_there_are(
         "cmc-pe-gamma1.5": "2",
         "codec": "2",
     }
+
+
+def test_clips_of_another_number_of_threads_are_not_made_anew_unasked(
+    svbench: Command, folder: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual: tuple[Any, ...] = ("run", "--dataset", "greatesthits", "--scale", "paper")
+    made = ("--weights", folder, "--systems", "codec", "--metrics", "av-align-corrected@published")
+    words = (*usual, "--data-root", data, *made, "--device", "cpu", "--out", tmp_path / "run")
+    monkeypatch.setattr(systems, "CORES", 2)
+    assert svbench(*words).code == 0
+    monkeypatch.setattr(systems, "CORES", 1)
+    again = svbench(*words)
+    assert "its clips of codec were made otherwise (CPU threads was '2', is '1')" in again.problem(
+        2
+    )
