@@ -70,7 +70,7 @@ RANGES: Final[Mapping[str, Range]] = {
     "scoring_batch": Range(1, 65_536),
     "workers": Range(1, 4096),
     "gpus_per_worker": Range(0.0, 64.0),
-    "cpus_per_worker": Range(0.0, 1024.0, above=True),
+    "cpus_per_worker": Range(0.01, 1024.0),
     "threads": Range(1, 4096),
     "clips": Range(2, 1_000_000),
     "tolerance": Range(0.0, 1.0, above=True),  # s

@@ -49,6 +49,12 @@ class EngineChoice:
             raise ConfigError(f"--engine: found {self.engine!r}, expected {' or '.join(ENGINES)}")
         for name in ("workers", "gpus_per_worker", "cpus_per_worker"):
             check(name, getattr(self, name))
+        for name in ("gpus_per_worker", "cpus_per_worker"):
+            number = getattr(self, name)
+            if number is not None and number > 1 and number != int(number):
+                raise ConfigError(
+                    f"{flag(name)}: found {number:g}, expected a whole number, or a share below 1"
+                )
         for name in OF_RAY:
             if self.engine == "local" and getattr(self, name) is not None:
                 raise ConfigError(
@@ -81,6 +87,11 @@ class EngineChoice:
         from svbench.engines.ray_cluster import RayCluster
         from svbench.engines.ray_resources import RaySettings
 
+        if ":" in device:
+            raise ConfigError(
+                f"--device: found {device!r} beside --engine ray, expected auto, cpu or cuda: each "
+                "worker sees GPUs of its own alone"
+            )
         gpus = 0.0 if device == "cpu" and self.gpus_per_worker is None else self.gpus_per_worker
         settings = RaySettings(
             workers=self.workers,

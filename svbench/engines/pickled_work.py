@@ -14,7 +14,7 @@ from threading import get_ident
 from typing import Any, Final
 
 from svbench.engines.threads import on_one_thread
-from svbench.errors import ConfigError
+from svbench.errors import ConfigError, SvbenchError
 
 LOGGER: Final = "svbench"  # all modules log below it
 
@@ -62,6 +62,8 @@ class Loaded:
         self._work = None
         try:
             self._work = pickle.loads(work)
+        except SvbenchError:  # of a device or of weights that are not here
+            raise
         except Exception as error:
             reason = " ".join(str(error).split())
             raise ConfigError(

@@ -40,13 +40,13 @@ class Site:
 
     def differs_from(self, other: Site) -> str | None:
         """Return in words what is not the same as in the driver's process, or None."""
+        if self.code != other.code:  # first: only then is the rest of one form
+            return f"svbench of digest {self.code}, expected {other.code} as on the driver's"
         if self.python != other.python:
             return f"Python {self.python}, expected {other.python} as on the driver's"
         for (name, found), (_, expected) in zip(self.versions, other.versions, strict=True):
             if found != expected:
                 return f"{name} {found}, expected {expected} as on the driver's"
-        if self.code != other.code:
-            return f"svbench of digest {self.code}, expected {other.code} as on the driver's"
         if self.proof != other.proof:
             return (
                 "another run folder or none, expected that of the driver: it must lie on a file "
@@ -115,6 +115,9 @@ class RayActor:
         """Return what decides results here, as an answer."""
         return answer(self._site)
 
+    def ping(self) -> None:
+        """Return, if this worker is there."""
+
     def compute(self, number: int, work: list[Any], shard: Any) -> bytes:
         """Return the answer to a shard; `work` holds a reference to the work of this number."""
         return answer(partial(self._compute, number, work, shard))
@@ -143,7 +146,7 @@ class RayActor:
 
 def _version(package: str) -> str:
     try:
-        return version(package).partition("+")[0]
+        return version(package)
     except PackageNotFoundError:
         return ABSENT
 

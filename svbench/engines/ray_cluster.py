@@ -137,6 +137,7 @@ class _Spread:
         """Yield the results of shards in their order."""
         tasks = (_Task(number, shard) for number, shard in enumerate(shards))
         ahead = AHEAD * self.workers.capacity
+        self.workers.drop_lost()
         upcoming = next(tasks, None)
         while upcoming or self._again or self._under_way:
             self.workers.fill()
@@ -182,6 +183,7 @@ class _Spread:
             answered = ray.get(reference)
         except ray.exceptions.RayError as error:
             self.workers.lose(worker)
+            self.workers.drop_lost()  # of the same node, which no shard is to be blamed for
             task.lost += 1
             if task.lost >= TRIALS:
                 raise StoppedError(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import signal
+import socket
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +19,9 @@ from svbench.limits import CORES
 INSTALL: Final = "pip install 'svbench[ray]'"
 ADDRESS: Final = "RAY_ADDRESS"  # Ray's own variable
 PLACES: Final = 8  # shards at most that a worker with a GPU prepares while that is busy
+COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
+TELLING: Final = ("Error:", "memory", "node", "exit")  # in the lines of an error that say why
+ANSWER: Final = 5.0  # s that the head of a cluster has to answer
 STORE: Final = 2**28  # bytes of the object store of a cluster of this machine; results are small
 
 
@@ -70,8 +75,10 @@ def connect(address: str | None) -> bool:
     """
     ray = ray_module()
     if ray.is_initialized():
+        _check_joined(address)
         return False
     address = address or os.environ.get(ADDRESS)
+    check_listens(address)
     alone = {"include_dashboard": False, "object_store_memory": STORE, "num_cpus": CORES}
     options: dict[str, Any] = {} if address else alone
     handlers = {number: signal.getsignal(number) for number in STOPS}
@@ -87,6 +94,30 @@ def connect(address: str | None) -> bool:
     finally:  # Ray has a handler of its own, which would end the process without our line
         _restore(handlers)
     return True
+
+
+def _check_joined(address: str | None) -> None:
+    """Raise ConfigError if this process is in another cluster than it is asked to join."""
+    joined = str(ray_module().get_runtime_context().gcs_address)
+    if address not in (None, "auto", joined):
+        raise ConfigError(
+            f"--ray-address: found {address}, expected {joined}, which this process has joined"
+        )
+
+
+def check_listens(address: str | None) -> None:
+    """Raise ConfigError where nothing listens at HOST:PORT: Ray would wait for minutes."""
+    host, _, port = (address or "").rpartition(":")
+    if not host or not port.isdigit():  # auto, local or ray://
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=ANSWER).close()
+    except (OSError, OverflowError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise ConfigError(
+            f"--ray-address: {address}: found no cluster ({why}), expected the address of one, as "
+            "`ray start --head` prints it"
+        ) from error
 
 
 def _restore(handlers: Mapping[signal.Signals, Any]) -> None:
@@ -121,6 +152,9 @@ def _room(node: Mapping[str, float], gpus: float, cpus: float) -> int:
 
 
 def reason(error: BaseException) -> str:
-    """Return the first line of an error of Ray, which are many lines long."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{lines[0]:.200}" if lines else type(error).__name__
+    """Return the line of an error of Ray that says why; they are many lines long."""
+    lines = [COLOURS.sub("", line).strip() for line in str(error).splitlines()]
+    lines = [line for line in lines if line]
+    telling = [line for line in lines if any(word in line for word in TELLING)]
+    chosen = telling[-1:] or lines[-1:] if len(lines) > 1 else lines
+    return f"{chosen[0]:.200}" if chosen else type(error).__name__

@@ -13,10 +13,11 @@ from svbench.engines.pickled_work import result_of
 from svbench.engines.processes import THREADS
 from svbench.engines.ray_actor import RayActor, Site, site
 from svbench.engines.ray_resources import Size, ray_module, reason
-from svbench.errors import ConfigError
+from svbench.errors import ConfigError, StoppedError
 
 PASSED_ON: Final = ("SVBENCH_", "HF_")  # beginnings of names of variables
-TRIALS: Final = 3  # starts in a row that may fail
+TRIALS: Final = 3  # starts in a row that may fail, for each worker
+PING: Final = 10.0  # s that idle workers have to answer
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ class Workers:
             actor = actors.options(
                 num_cpus=self.size.cpus,
                 num_gpus=self.size.gpus,
-                max_concurrency=self.size.places,
+                max_concurrency=self.size.places + 1,  # and a ping
                 scheduling_strategy="SPREAD",
                 runtime_env={"env_vars": _environment(gpus=gpus)},
             ).remote(self.proof, str(Path.cwd()), gpus=gpus)
@@ -87,11 +88,11 @@ class Workers:
             found: Site = result_of(ray.get(reference))
         except ray.exceptions.RayError as error:
             self._failed_starts += 1
-            if self._failed_starts < TRIALS:
+            if self._failed_starts < TRIALS * self.size.workers:  # a node may be gone, with several
                 return
-            raise ConfigError(
-                f"--engine ray: found {TRIALS} workers that ended as they began "
-                f"({reason(error)}), expected nodes that can run svbench"
+            raise StoppedError(
+                f"--engine ray: found {self._failed_starts} workers in a row that ended as they "
+                f"began ({reason(error)}), expected nodes that can run svbench"
             ) from error
         assert self._here is not None
         if other := found.differs_from(self._here):
@@ -106,6 +107,19 @@ class Workers:
         most = 1 if alone else self.size.places
         found = [worker for worker in self._ready if worker.busy < most and not worker.alone]
         return min(found, key=lambda worker: worker.busy, default=None)
+
+    def drop_lost(self) -> None:
+        """Have workers replaced that ended while they had nothing to do."""
+        ray = ray_module()
+        pings = {w.actor.ping.remote(): w for w in self._ready if not w.busy}
+        if not pings:
+            return
+        ready, _ = ray.wait(list(pings), num_returns=len(pings), timeout=PING)
+        for reference in ready:
+            try:
+                ray.get(reference)
+            except ray.exceptions.RayError:
+                self.lose(pings[reference])
 
     def lose(self, worker: Worker) -> None:
         """Have a worker replaced that ended."""

@@ -29,7 +29,7 @@ from svbench.files.store import Store
 from svbench.pace import Advance, Progress
 from svbench.protocols import Extractor, LightExtractor
 from svbench.types import Features, Sample, SampleSet, Values
-from svbench.walk.extract_shard import Found, Source, Work, describe, load_features
+from svbench.walk.extract_shard import Found, Source, Work, WorkElsewhere, describe, load_features
 
 LOADED: Final = 64  # clips whose stored features are loaded at a time
 SHARD: Final = 4  # clips in memory at a time per worker: 25 MB at 256 x 256 px and 32 frames
@@ -121,7 +121,8 @@ def _work_off(
     if sources and networks and not engine.distributed:
         import_torch()
     if worth_spreading(engine, len(sources), light=light):
-        results = engine.spread(work, shards, named=describe)
+        elsewhere = WorkElsewhere(work) if engine.distributed else work
+        results = engine.spread(elsewhere, shards, named=describe)
     else:
         results = engine.map(work, shards)
     for shard, of_shard in zip(shards, results, strict=True):

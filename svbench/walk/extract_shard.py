@@ -5,6 +5,7 @@ Whatever is raised for one clip becomes one line, which costs no other clip.
 
 from __future__ import annotations
 
+import platform
 import sys
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -85,6 +86,27 @@ class Work:
                 fresh = [s for s in batch if any(found.lacks(s, key) for key in viewing)]
                 _extract_batch(viewing, view, fresh, found, self.store)
         return found
+
+
+@dataclass(slots=True)
+class WorkElsewhere:
+    """The same work on another node, where libraries, weights and devices may be others."""
+
+    work: Work
+    _checked: bool = False
+
+    def __call__(self, shard: Sequence[Source]) -> Found:
+        """Return what is extracted; raise DataError where it would not be what is asked for."""
+        if not self._checked:
+            for key, extractor in self.work.extractors.items():
+                if extractor.key != key:
+                    raise DataError(
+                        f"node {platform.node()}: found features {extractor.key}, expected {key}: "
+                        "libraries, weights and the kind of device must be those of the node that "
+                        "svbench was started on"
+                    )
+            self._checked = True
+        return self.work(shard)
 
 
 def describe(shard: Sequence[Source]) -> str:

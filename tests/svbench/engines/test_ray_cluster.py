@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -14,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from svbench.engines import ray_actor, ray_workers
+from svbench.engines import ray_actor, ray_resources, ray_workers
 from svbench.engines.choice import EngineChoice
 from svbench.engines.ray_cluster import AHEAD, RayCluster
 from svbench.engines.ray_resources import RaySettings
@@ -33,7 +34,7 @@ squared: Callable[[int], int] = lambda number: number * number  # noqa: E731
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    with ray_cluster(2, 1, gpus=2) as nodes:
+    with ray_cluster(6, 2, gpus=2) as nodes:
         yield nodes
 
 
@@ -168,6 +169,18 @@ def test_a_shard_that_fails_three_times_is_named(engine: RayCluster) -> None:
         list(engine.spread(die, range(20), named=named))
 
 
+def test_workers_that_are_lost_while_idle_are_no_fault_of_the_next_shard(
+    engine: RayCluster,
+) -> None:
+    def process(_shard: int) -> int:
+        time.sleep(0.2)
+        return os.getpid()
+
+    for pid in set(engine.spread(process, range(9), alone=True)):
+        os.kill(pid, signal.SIGKILL)
+    assert list(engine.spread(squared, [3])) == [9]
+
+
 def test_a_lost_node_costs_nothing_but_time(cluster: Any) -> None:
     node = cluster.add_node(num_cpus=2)
     cluster.wait_for_nodes()
@@ -263,7 +276,28 @@ def test_a_node_of_other_libraries_or_code_is_refused() -> None:
     )
 
 
-def test_an_address_where_no_cluster_is_gets_one_line() -> None:
+def test_another_cluster_than_the_one_that_was_joined_is_refused(engine: RayCluster) -> None:
+    del engine
+    with pytest.raises(
+        ConfigError, match=r"^--ray-address: found 10\.1\.2\.3:1, expected .*joined"
+    ):
+        RayCluster(RaySettings(address="10.1.2.3:1"))
+
+
+def test_an_address_where_nothing_listens_gets_one_line_at_once() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with pytest.raises(
+        ConfigError, match=rf"^--ray-address: 127\.0\.0\.1:{port}: found no cluster"
+    ):
+        ray_resources.check_listens(f"127.0.0.1:{port}")
+
+
+def test_settings_that_fit_no_engine_get_one_line() -> None:
+    with pytest.raises(ConfigError, match=r"^--gpus-per-worker: found 1\.5, expected a whole"):
+        EngineChoice(engine="ray", gpus_per_worker=1.5)
+    with pytest.raises(ConfigError, match=r"^--device: found 'cuda:1' beside --engine ray"):
+        EngineChoice(engine="ray").start(device="cuda:1")
     with pytest.raises(ConfigError, match=r"^--engine: found 'dask', expected local or ray$"):
         EngineChoice(engine="dask")
     with pytest.raises(ConfigError, match=r"^--ray-address: found it where it has no effect"):
