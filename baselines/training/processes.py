@@ -11,6 +11,7 @@ several GPUs: with `--cpu` of its own it starts one, whatever `--num_processes` 
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,8 @@ from svbench.errors import ConfigError, StoppedError
 # How long processes wait for each other: some may encode clips for hours while others have theirs.
 # That a process has ended is found at once, by its connections and by the launcher.
 PATIENCE: Final = timedelta(days=1)
+# Where accelerate has several processes meet, unless it is told; it sets this for several alone.
+MEETING: Final = "127.0.0.1"
 RANKS: Final = (
     "LOCAL_RANK",
     "WORLD_SIZE",
@@ -36,6 +39,7 @@ LOST: Final = (
     "training: another process of it ended (its own line says why, unless it was killed); the same "
     "command goes on from the last checkpoint"
 )
+log = logging.getLogger(__name__)
 
 
 def processes(cpu: bool) -> Any:
@@ -62,14 +66,27 @@ def processes(cpu: bool) -> Any:
 
 
 def _check_launched(environment: Any) -> None:
-    """Refuse to be the only one of several processes that accelerate was asked for."""
+    """Refuse to be the only one of several processes that accelerate was asked for.
+
+    It hands no number on. An address other than its own may be exported by a script of Slurm, for
+    one process as for several: then the training goes on, with a warning.
+    """
     by_accelerate = {"ACCELERATE_MIXED_PRECISION", "MASTER_ADDR"} <= environment.keys()
-    if by_accelerate and not any(name in environment for name in RANKS):
-        raise ConfigError(
-            "accelerate launch: found --num_processes above 1 and a single process started, "
-            "expected --multi_gpu beside it (on a CPU too, with --cpu behind `train`), or torchrun "
-            "--nproc-per-node"
+    if not by_accelerate or any(name in environment for name in RANKS):
+        return
+    address = environment["MASTER_ADDR"]
+    if address != MEETING:
+        log.warning(
+            "accelerate launch: found MASTER_ADDR=%s and a single process, which trains alone; "
+            "for several add --multi_gpu, or use torchrun",
+            address,
         )
+        return
+    raise ConfigError(
+        "accelerate launch: found --num_processes above 1 and a single process started, "
+        "expected --multi_gpu beside it (on a CPU too, with --cpu behind `train`), or torchrun "
+        f"--nproc-per-node; for one process, no MASTER_ADDR={MEETING} in the environment"
+    )
 
 
 @contextmanager

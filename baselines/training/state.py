@@ -142,7 +142,9 @@ class TrainingState:
             yield
             return
         self.average.store(self._averaging.values())
-        self.average.copy_to(self._averaging.values())
+        # one after the other: EMAModel's own copy brings all averages to the device at once
+        for weight, mean in zip(self._averaging.values(), self.average.shadow_params, strict=True):
+            weight.data.copy_(mean)
         self.joint.eval()
         try:
             yield

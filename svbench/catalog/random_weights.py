@@ -103,6 +103,19 @@ class RandomWeights:
 
             write_settings(out, self._architecture, self.kinds)
 
+    def joint_folders(self, out: Path) -> list[Path]:
+        """Return the folders of joint models in `out`, one a mixer: what `--weights` takes."""
+        if JOINT not in self.parts:
+            return []
+        from svbench.baselines.checkpoints.random_model import mixer_folder
+
+        return [out / mixer_folder(kind) for kind in self.kinds]
+
+    @property
+    def has_networks(self) -> bool:
+        """Return whether networks of metrics are written."""
+        return any(name in NETWORKS for name in self.parts)
+
     @property
     def _architecture(self) -> Architecture:
         from svbench.baselines.checkpoints.architectures import ARCHITECTURES

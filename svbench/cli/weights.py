@@ -152,8 +152,10 @@ def random(
     wanted = RandomWeights(mixer or ADJUSTED, only or PARTS, size, seed)
     with progress_bars() as bars:
         write(out, wanted, bars, typer.echo)
-    typer.echo(f"joint models: svbench run --scale paper --weights {out} ...")
-    typer.echo(f"networks of metrics: SVBENCH_WEIGHTS={out / FOLDER} svbench ...")
+    for folder in wanted.joint_folders(out):
+        typer.echo(f"joint model: svbench run --scale paper --weights {folder} ...")
+    if wanted.has_networks:
+        typer.echo(f"networks of metrics: SVBENCH_WEIGHTS={out / FOLDER} svbench ...")
 
 
 def _print(found: Checked) -> None:

@@ -148,7 +148,7 @@ def _encode(
     cache: latents.Cache = broadcast_object_list(planned)[0]
     problems: list[str] = []
     ranks = {"rank": here.process_index, "world_size": here.num_processes}
-    with progress("encoding clips", len(training.examples)) as advance:
+    with progress("encoding clips", cache.clips(**ranks)) as advance:
         try:
             latents.encode(model, spec, cache, engine, advance, **ranks)
         except DataError as error:

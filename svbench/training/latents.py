@@ -101,6 +101,10 @@ class Cache:
     shards: Sequence[Shard]
     empty_caption: Path
 
+    def clips(self, rank: int, world_size: int) -> int:
+        """Return how many clips a process encodes, of several."""
+        return sum(len(shard.examples) for shard in self.shards[rank::world_size])
+
     @property
     def dataset(self) -> LatentDataset:
         """Return the clips of a complete cache."""

@@ -10,15 +10,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+from diffusers.training_utils import EMAModel
 from safetensors.torch import load_file
 from torch import Tensor
 
+from svbench.baselines.training.settings import AverageOn
+from svbench.baselines.training.state import TrainingState
 from svbench.errors import ConfigError
 from tests.baselines.training.test_loop import SHORT, _alone, run
+from tests.factories.joint import tiny_joint
 
 __all__ = ["_alone"]  # used by each test here
 
@@ -82,6 +87,31 @@ def test_an_average_on_the_cpu_is_the_same_and_may_move_there_on_the_way(tmp_pat
     found = {n: (tmp_path / n / "joint" / "joint.safetensors").read_bytes()
              for n in ("device", "moved", "cpu")}  # fmt: skip
     assert len(set(found.values())) == 1
+
+
+@pytest.mark.parametrize("ema_on", ["device", "cpu"])
+def test_a_preview_copies_no_more_than_one_average_at_a_time(
+    ema_on: AverageOn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a CPU no copy is seen, so the one that lists all averages is made to fail."""
+
+    def all_at_once(*_: Any) -> None:
+        raise AssertionError("EMAModel.copy_to brings all averages to the device at once")
+
+    monkeypatch.setattr(EMAModel, "copy_to", all_at_once)
+    joint = tiny_joint()
+    trained = dict(list(joint.named_parameters())[:3])
+    accelerator = SimpleNamespace(is_main_process=True, scaler=None, device=torch.device("cpu"))
+    made_by = {"ema_decay": 0.9, "ema_of": "trained"}
+    state = TrainingState(accelerator, joint, trained, None, tmp_path, made_by, ema_on)
+    state.resume()
+    before = {name: weight.clone() for name, weight in trained.items()}
+    with torch.no_grad():
+        for weight in trained.values():
+            weight.add_(1)
+    with state.averaged():
+        assert all(torch.equal(weight, before[name]) for name, weight in trained.items())
+    assert all(torch.equal(weight, before[name] + 1) for name, weight in trained.items())
 
 
 def test_a_training_may_be_made_longer_not_shorter(tmp_path: Path) -> None:

@@ -88,3 +88,13 @@ def test_a_single_one_of_several_processes_is_refused() -> None:
     _check_launched({**alone, "LOCAL_RANK": "0"})
     _check_launched({**alone, "PMI_SIZE": "2"})  # mpirun
     _check_launched({"ACCELERATE_MIXED_PRECISION": "no"})  # one was asked for
+
+
+def test_one_process_trains_alone_where_a_script_exported_an_address(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    _check_launched({"ACCELERATE_MIXED_PRECISION": "no", "MASTER_ADDR": "node1"})
+    assert "found MASTER_ADDR=node1 and a single process, which trains alone" in caplog.text
+    caplog.clear()
+    _check_launched({"MASTER_ADDR": "node1"})  # without accelerate
+    assert not caplog.text

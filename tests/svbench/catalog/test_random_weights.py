@@ -189,6 +189,7 @@ def test_a_cpu_samples_on_all_its_cores_however_many_workers_there_are(
     }
 
 
+<<<<<<< HEAD
 def test_clips_of_another_number_of_threads_are_not_made_anew_unasked(
     svbench: Command, folder: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -202,3 +203,31 @@ def test_clips_of_another_number_of_threads_are_not_made_anew_unasked(
     assert "its clips of codec were made otherwise (CPU threads was '2', is '1')" in again.problem(
         2
     )
+=======
+JOINT = "joint model: svbench run --scale paper --weights {out}%s ..."
+NETWORKS = "networks of metrics: SVBENCH_WEIGHTS={out}/networks svbench ..."
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        ("--mixer cross-attention --only joint", [JOINT % "/cross-attention"]),
+        (
+            "--mixer cmc-pe --mixer cross-attention",
+            [JOINT % "", JOINT % "/cross-attention", NETWORKS],
+        ),
+        ("--only vggish", [NETWORKS]),
+    ],
+)
+def test_the_command_prints_the_folders_that_can_be_used(
+    words: str,
+    wanted: list[str],
+    svbench: Command,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(random_weights, "write", lambda *_: None)
+    out = tmp_path / "new"
+    done = svbench("weights", "random", out, *words.split())
+    assert done.out.splitlines() == [line.format(out=out) for line in wanted]
+>>>>>>> fixt

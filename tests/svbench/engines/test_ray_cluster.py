@@ -278,18 +278,14 @@ def test_a_node_of_other_libraries_or_code_is_refused() -> None:
 
 def test_another_cluster_than_the_one_that_was_joined_is_refused(engine: RayCluster) -> None:
     del engine
-    with pytest.raises(
-        ConfigError, match=r"^--ray-address: found 10\.1\.2\.3:1, expected"
-    ):
+    with pytest.raises(ConfigError, match=r"^--ray-address: found 10\.1\.2\.3:1, expected"):
         RayCluster(RaySettings(address="10.1.2.3:1"))
 
 
 def test_an_address_where_nothing_listens_gets_one_line_at_once() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    with pytest.raises(
-        ConfigError, match=rf"^--ray-address: \S+:{port}: found no cluster"
-    ):
+    with pytest.raises(ConfigError, match=rf"^--ray-address: \S+:{port}: found no cluster"):
         ray_resources.check_listens(f"127.0.0.1:{port}")
 
 

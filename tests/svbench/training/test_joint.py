@@ -7,8 +7,10 @@ import json
 import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -27,8 +29,8 @@ from svbench.baselines.training.settings import TrainSettings
 from svbench.engines.local import Local
 from svbench.errors import ConfigError, DataError
 from svbench.files import media
-from svbench.pace import silent
-from svbench.training import latents
+from svbench.pace import Advance, silent
+from svbench.training import joint, latents
 from svbench.training.joint import Training, train
 from svbench.types import Clip, ClipSpec, Example, Recording
 from tests.factories.clips import SPEC, write_folder
@@ -210,6 +212,25 @@ def test_damaged_and_missing_files_of_latents_are_made_again(
     codec: Any = training.model.audio
     assert codec.encoded == 3 + 2
     assert third.exists()
+
+
+def test_the_bar_of_each_process_counts_its_own_clips(
+    training: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(latents, "SHARD", 1)
+    monkeypatch.setattr(joint, "broadcast_object_list", list)
+    monkeypatch.setattr(joint, "gather_object", list)
+    bars: list[tuple[int, int]] = []
+
+    @contextmanager
+    def progress(_what: str, total: int) -> Iterator[Advance]:
+        done: list[int] = []
+        yield lambda clips, _kept=0: done.append(clips)
+        bars.append((total, sum(done)))
+
+    here = SimpleNamespace(is_main_process=True, process_index=0, num_processes=2)
+    joint._encode(training, tmp_path, progress, Local(1), here)
+    assert bars == [(2, 2)]
 
 
 def test_costs_are_told_and_written(training: Training, tmp_path: Path) -> None:
