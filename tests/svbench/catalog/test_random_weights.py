@@ -189,7 +189,6 @@ def test_a_cpu_samples_on_all_its_cores_however_many_workers_there_are(
     }
 
 
-<<<<<<< HEAD
 def test_clips_of_another_number_of_threads_are_not_made_anew_unasked(
     svbench: Command, folder: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,7 +202,8 @@ def test_clips_of_another_number_of_threads_are_not_made_anew_unasked(
     assert "its clips of codec were made otherwise (CPU threads was '2', is '1')" in again.problem(
         2
     )
-=======
+
+
 JOINT = "joint model: svbench run --scale paper --weights {out}%s ..."
 NETWORKS = "networks of metrics: SVBENCH_WEIGHTS={out}/networks svbench ..."
 
@@ -230,4 +230,3 @@ def test_the_command_prints_the_folders_that_can_be_used(
     out = tmp_path / "new"
     done = svbench("weights", "random", out, *words.split())
     assert done.out.splitlines() == [line.format(out=out) for line in wanted]
->>>>>>> fixt
