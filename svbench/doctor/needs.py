@@ -75,7 +75,7 @@ def _metrics(config: RunConfig) -> None:
         machine=config.scoring,
     )
     columns = build_metrics(names, settings, strict=config.strict, plugins=config.plugins)
-    check_scoring(config.scoring, columns, "scoring_dtype")
+    check_scoring(config.scoring, columns, "scoring_")
 
 
 def absent_columns(columns: Columns) -> Iterator[Finding]:

@@ -17,10 +17,12 @@ from svbench.errors import ConfigError, DataError
 from svbench.files.weights import folder as store
 from svbench.files.weights import published as catalogue
 from svbench.files.weights.published import Published
+from svbench.files.weights.random_files import any_random, is_random
 
 SUBJECT: Final = "weights"
 HUB: Final = "hub cache"
 VERIFY: Final = "svbench weights verify"
+RANDOM: Final = "random weights, for load tests only"
 
 
 def networks() -> list[Finding]:
@@ -54,9 +56,17 @@ def _network(path: Path, known: Published) -> Finding:
     if digest is None:
         found = f"{text}: not checked yet, or changed since"
         return Finding(SUBJECT, known.name, "note", found, VERIFY, facts)
+    if is_random(path):
+        found = f"{text}: {RANDOM}"
+        return Finding(SUBJECT, known.name, "note", found, mend_random(path), facts)
     return Finding(
         SUBJECT, known.name, "ok", f"{text}, sha256 {digest[:12]}", facts=facts | {"sha256": digest}
     )
+
+
+def mend_random(path: Path) -> str:
+    """Return how a file of random weights is replaced by the published one."""
+    return f"for published numbers delete {path} and fetch it, or set SVBENCH_WEIGHTS elsewhere"
 
 
 def base_models() -> list[Finding]:
@@ -87,7 +97,10 @@ def _base(part: str, name: str) -> Finding:
     files = [path for path in place.rglob("*") if path.is_file()]  # links, to what is there
     size = sum(path.stat().st_size for path in files)
     facts = {"name": name, "path": str(place), "size": size}
-    if not any(path.suffix in (".safetensors", ".bin") for path in files):
+    weights = [path for path in files if path.suffix in (".safetensors", ".bin")]
+    if not weights:
         found = f"{place}: no file of weights in it"
         return Finding(SUBJECT, part, "missing", found, mend, facts)
+    if any_random(weights):
+        return Finding(SUBJECT, part, "note", f"{place}: {RANDOM}", mend, facts)
     return Finding(SUBJECT, part, "ok", f"{place}, {gigabytes(size)}", facts=facts)

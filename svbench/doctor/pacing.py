@@ -1,8 +1,9 @@
 """How long a clip took, from the times at which its files were written.
 
 Clips that are made in a batch are written right behind one another, so the time of one is not that
-since the file before: time is counted from the end of the first batch to the last clip. Where a run
-stood still, because it was stopped and started again, the gap is left out.
+since the file before. It is the time between two clips that are a batch apart, which holds the
+making of one whole batch wherever it begins. Where a run stood still, because it was stopped and
+started again, the clips about that pause are left out.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-# A gap of more than ten minutes that is ten times as long as nine in ten gaps is a pause.
+# A batch of more than ten minutes that took ten times as long as nine in ten is a pause.
 PAUSE: Final = 600.0  # s
 LONGER: Final = 10.0
 MOST: Final = 90.0  # percent
@@ -26,6 +27,7 @@ def seconds_each(times: Sequence[float], together: int = 1) -> float | None:
     """
     if len(times) <= together:
         return None
-    gaps = np.diff(np.sort(np.asarray(times, np.float64)))[together - 1 :]
-    longest = max(PAUSE, LONGER * float(np.percentile(gaps, MOST)))
-    return float(gaps[gaps <= longest].mean()) or None
+    ordered = np.sort(np.asarray(times, np.float64))
+    batches = ordered[together:] - ordered[:-together]
+    longest = max(PAUSE, LONGER * float(np.percentile(batches, MOST)))
+    return float(batches[batches <= longest].mean()) / together or None

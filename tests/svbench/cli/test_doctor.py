@@ -177,6 +177,13 @@ def test_all_that_a_plan_lacks_is_named_at_once(svbench: Command, tmp_path: Path
     assert fvd["mend"].startswith("svbench weights fetch i3d")
 
 
+def test_a_setting_without_effect_is_named_once_as_the_command_names_it(svbench: Command) -> None:
+    words = f"{MINI} --metrics av-align-corrected@miniature --scoring-dtype bfloat16"
+    done = svbench("doctor", "--json", "--plan", words)
+    [finding] = json.loads(done.out)["plan"]
+    assert finding["found"] == svbench(*words.split()).problem(2)
+
+
 def test_columns_that_will_be_absent_are_missing(svbench: Command, tmp_path: Path) -> None:
     write_folder(tmp_path / "mine", 2)
     words = "score mine --reference mine --frames 16 --metrics fad,av-align-corrected@miniature"

@@ -8,6 +8,7 @@ from huggingface_hub import constants
 from svbench.doctor.networks import base_models, networks
 from svbench.files.weights import folder as store
 from svbench.files.weights import published as catalogue
+from svbench.files.weights.random_files import network_file
 from tests.factories.weights import write_state
 
 
@@ -40,6 +41,13 @@ def test_weights_are_ok_once_they_were_checked_and_while_they_stay(
     assert {f.name: f for f in networks()}[name].state == "note"
     store.verify(name)
     assert {f.name: f for f in networks()}[name].state == "ok"
+
+
+def test_random_weights_are_a_note(weights: Path) -> None:
+    network_file("clip-bpe", Path()).write(weights, seed=0)
+    store.verify("clip-bpe")
+    found = {f.name: f for f in networks()}["clip-bpe"]
+    assert (found.state, "random weights" in found.found) == ("note", True)
 
 
 def test_a_damaged_record_is_missing_not_a_crash(weights: Path) -> None:

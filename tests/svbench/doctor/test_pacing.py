@@ -16,7 +16,7 @@ def test_clips_one_by_one_take_their_distance() -> None:
     assert seconds_each([6.0, 0.0, 4.0, 2.0]) == 2.0  # in any order
 
 
-@pytest.mark.parametrize("size", [1, 4, 8])
+@pytest.mark.parametrize("size", [1, 4, 8, 11, 20])
 def test_clips_of_a_batch_share_its_time(size: int) -> None:
     each = seconds_each(batches(40, size, each=80.0), together=size)
     assert each == pytest.approx(80.0 / size, rel=0.01)
@@ -27,6 +27,20 @@ def test_one_batch_says_nothing() -> None:
     assert seconds_each([5.0]) is None
     assert seconds_each(batches(8, 8, each=80.0), together=8) is None
     assert seconds_each([5.0, 5.0, 5.0]) is None  # a clock too coarse
+
+
+@pytest.mark.parametrize("size", [10, 11, 20, 32])
+def test_a_batch_that_is_slower_than_the_shortest_pause_is_none(size: int) -> None:
+    each = seconds_each(batches(10 * size, size, each=900.0), together=size)
+    assert each == pytest.approx(900.0 / size, rel=0.01)
+
+
+@pytest.mark.parametrize("size", [8, 20])
+@pytest.mark.parametrize("at", [1, 10, 19])
+def test_a_night_between_two_batches_does_not_count(at: int, size: int) -> None:
+    times = np.asarray(batches(20 * size, size, each=900.0))
+    stopped = np.where(np.arange(20 * size) >= at * size, times + 36_000.0, times)
+    assert seconds_each(list(stopped), size) == pytest.approx(900.0 / size, rel=0.01)
 
 
 @pytest.mark.parametrize("at", [3, 20, 37])
