@@ -200,7 +200,7 @@ def test_a_lost_node_costs_nothing_but_time(cluster: Any) -> None:
             if number == 20:
                 cluster.remove_node(node, allow_graceful=False)
         assert seen == list(range(60))
-        assert len(places) == 3
+        assert node.node_id in places  # until it was lost
 
 
 @pytest.mark.parametrize(("each", "expected"), [(1, ["0", "1"]), (0.5, ["0", "0", "1", "1"])])
