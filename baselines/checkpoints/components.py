@@ -187,7 +187,7 @@ def _build(part: Part) -> nn.Module:
 
 
 def _count(network: nn.Module) -> None:
-    """Give a text encoder its counters, which its file may lack."""
+    """Set the position ids of a text encoder, which its file may lack."""
     for module in network.modules():
         for name, buffer in module.named_buffers(recurse=False):
             if f".{name}" in _COUNTERS:

@@ -153,7 +153,7 @@ class _Spread:
                 self._first += 1
 
     def _handed_out(self, task: _Task, *, alone: bool = False) -> bool:
-        """Give a shard to a worker; return whether one was free."""
+        """Return whether a worker was free, which then has the shard."""
         worker = self.workers.free(alone=alone or self.alone)
         if worker is None:
             return False

@@ -36,7 +36,7 @@ def on_one_thread() -> threadpool_limits:
 
 @contextmanager
 def _torch_on_one_thread() -> Iterator[None]:
-    """Give torch one thread for the whole process, if it is loaded."""
+    """Limit torch to one thread for the whole process, if it is loaded."""
     torch = sys.modules.get("torch")
     if torch is None:  # nobody has set its threads, so that limits hold
         yield

@@ -1,4 +1,4 @@
-"""What a training costs: told once its first steps are over, and kept in its folder.
+"""What a training costs: logged once its first steps are over, and kept in its folder.
 
     <out>/costs.json    seconds a step, time left, hours of all processes, memory, disk
 
@@ -49,7 +49,7 @@ class Costs:
     checkpoint_bytes: int
 
     def __str__(self) -> str:
-        """Return the line that is told."""
+        """Return the line that is logged."""
         first, last = self.measured_steps
         unit = "GPU" if self.device == "cuda" else "CPU"
         ends = datetime.fromisoformat(self.ends)

@@ -226,7 +226,7 @@ class TrainingLog(TrainCallback):
             self._log(_line(report, steps))
 
     def measured(self, checkpoint: int) -> None:
-        """Tell and write what the training costs."""
+        """Log and write what the training costs."""
         found = costs(
             self._seconds,
             self._step,

@@ -1,4 +1,4 @@
-"""The costs of a training, told after its first steps."""
+"""The costs of a training, logged after its first steps."""
 
 from __future__ import annotations
 
