@@ -26,7 +26,7 @@ from svbench.errors import ConfigError, StoppedError
 # How long processes wait for each other: some may encode clips for hours while others have theirs.
 # That a process has ended is found at once, by its connections and by the launcher.
 PATIENCE: Final = timedelta(days=1)
-# Where accelerate has several processes meet, unless another address is set; it sets this for several alone.
+# Where accelerate has several processes meet by default; it sets this for several alone.
 MEETING: Final = "127.0.0.1"
 RANKS: Final = (
     "LOCAL_RANK",
