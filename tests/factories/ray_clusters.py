@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from svbench.engines.ray_resources import STORE, ray_module
 
+PATIENCE: Final = 180  # s that a node has to start, beside other tests
 MARK: Final = "SVBENCH_TEST_CLUSTER"  # in the environment of all processes of a cluster
 
 
@@ -38,6 +39,7 @@ def ray_cluster(*nodes: float, gpus: float = 0) -> Iterator[Any]:
     gpus : float
         logical GPUs of the head, of which there need be none (Default value = 0)
     """
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", str(PATIENCE))
     ray = ray_module()
     from ray.cluster_utils import Cluster
 
@@ -46,7 +48,7 @@ def ray_cluster(*nodes: float, gpus: float = 0) -> Iterator[Any]:
     try:
         for processors in nodes[1:]:
             cluster.add_node(num_cpus=processors, object_store_memory=STORE // 2)
-        cluster.wait_for_nodes()
+        cluster.wait_for_nodes(timeout=PATIENCE)
         yield cluster
     finally:
         if ray.is_initialized():
