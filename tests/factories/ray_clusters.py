@@ -39,7 +39,6 @@ def ray_cluster(*nodes: float, gpus: float = 0) -> Iterator[Any]:
     gpus : float
         logical GPUs of the head, of which there need be none (Default value = 0)
     """
-    os.environ.setdefault("RAY_raylet_start_wait_time_s", str(PATIENCE))
     ray = ray_module()
     from ray.cluster_utils import Cluster
 
