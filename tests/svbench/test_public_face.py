@@ -213,7 +213,7 @@ def sweep(**keywords: Any) -> object:
         (lambda: run(out=b"x"), "--out: found b'x', expected a path"),
         (lambda: run(out="a\0b"), "--out: found 'a.*', expected a path"),
         (lambda: run(out="a" * 300), "--out: .* names of at most 255 bytes"),
-        (lambda: run(workers=None), "--workers: found None"),
+        (lambda: run(workers="two"), "--workers: found 'two'"),
         (lambda: run(workers="2"), "--workers: found '2', expected a whole"),
         (lambda: run(progress=1), "progress: found 1, expected a function"),
         (
