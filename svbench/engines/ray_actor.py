@@ -13,11 +13,12 @@ import platform
 import sys
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final
 
+from svbench.compute import digest_file, installed
 from svbench.engines.pickled_work import Loaded, answer
 from svbench.errors import ConfigError
 
@@ -146,14 +147,14 @@ class RayActor:
 
 def _version(package: str) -> str:
     try:
-        return version(package)
+        return installed(package)
     except PackageNotFoundError:
         return ABSENT
 
 
 def _digest(path: Path) -> str:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+        return digest_file(path)[:12]
     except OSError:
         return ABSENT
 

@@ -64,8 +64,8 @@ class Makers:
     """
 
     makers: Mapping[str, Maker]  # by name of the system, in the order of the rows
-    _unreleased: set[str] = field(default_factory=set)  # large models
-    _last: str = ""
+    _unreleased: set[str] = field(init=False)  # systems whose large model may be loaded
+    _last: str = field(default="", init=False)
 
     def __post_init__(self) -> None:
         self._unreleased = {n for n, m in self.makers.items() if holds_large_model(m.system)}

@@ -43,7 +43,7 @@ def files(folder: Path) -> dict[Path, tuple[int, int]]:
 
 
 def space(folder: Path, pattern: str, seconds: float) -> None:
-    """Give files times of change that are so many seconds apart."""
+    """Set times of change of files so many seconds apart."""
     for number, path in enumerate(sorted(folder.rglob(pattern))):
         os.utime(path, (1000.0 + seconds * number, 1000.0 + seconds * number))
 
