@@ -52,7 +52,7 @@ class Coarse:
     def weights(self) -> dict[str, str]:
         return {"video": "by halves", "audio": "by halves"}
 
-    def load(self, *_: object) -> SimpleNamespace:
+    def load_codecs(self, *_: object) -> SimpleNamespace:
         def kept(of: str) -> SimpleNamespace:
             return SimpleNamespace(
                 encode=lambda clips: [getattr(clip, of) for clip in clips],
@@ -74,7 +74,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     small = Miniature(draw, lambda *_, **__: manifest.load(tmp_path / "set")["set"], SPEC, 1)
     entry = replace(DATASETS["greatesthits"], title="tiny", miniature=small)
     monkeypatch.setitem(DATASETS.loaders, "greatesthits", lambda: entry)
-    monkeypatch.setattr(systems, "_models", lambda _config: {"cmc-pe": Coarse()})
+    monkeypatch.setattr(systems, "joint_models", lambda _config: {"cmc-pe": Coarse()})
     return tmp_path / "set"
 
 
