@@ -20,9 +20,8 @@ from the list's own folder, then by its name in the data folder, and last as seg
 recording. The default list is `flist_<split>.csv` in the data folder; without any list every whole
 segment is taken, and the caption is "hitting with a stick", as in the protocol of ASVA.
 
-Onsets are the annotated times of `<id>_times.txt` (a line: time in s, material, action,
-reaction) within the segment, counted from its start; None where that file is absent. In the
-real annotations 38.5 % of the events have the action "None": it was not annotated.
+Onsets are the annotated times of `<id>_times.txt` (see `svbench.datasets.hits`) within the segment,
+counted from its start; None where that file is absent.
 
 References
 ----------
@@ -42,6 +41,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from svbench.datasets.hits import ACTIONS, Event, onsets_between, read_events
 from svbench.datasets.lists import check_folder, check_settings, names, reached, read_rows
 from svbench.errors import ConfigError, DataError
 from svbench.files import media
@@ -51,20 +51,11 @@ from svbench.types import ClipSpec, Example, Recording
 SPEC: Final = ClipSpec(32, 8.0, (256, 256), 16000)
 CAPTION: Final = "hitting with a stick"
 CAPTIONS: Final = f"of flist_SPLIT.csv or of --captions; without a list {CAPTION!r}"
-ACTIONS: Final = frozenset({"hit", "scratch", "None"})
 
 VIDEOS: Final = ("_denoised_thumb.mp4", "_denoised.mp4", "_mic.mp4")  # the best first
 SOUNDS: Final = ("_denoised.wav", "_mic.wav")
 SEGMENT: Final = re.compile(r"(?P<id>[\w-]+?)_(?:denoised|mic)(?:_thumb)?-(?P<k>\d{3,6})\.mp4")
 SAFE_ID: Final = re.compile(r"[\w-]+")  # no separators and no dots: ids become file names
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One annotated contact of stick and object."""
-
-    time: float  # s from the start of the recording
-    action: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +136,11 @@ def _annotated(
     events: dict[str, list[Event] | None] = {}
     for segment in segments:
         if segment.video not in events:
-            events[segment.video] = _read_events(root / f"{segment.video}_times.txt")
-        onsets = _onsets(events[segment.video], segment.number, actions)
+            events[segment.video] = read_events(root / f"{segment.video}_times.txt")
+        found, begin = events[segment.video], segment.number * SPEC.duration
+        onsets = (
+            None if found is None else onsets_between(found, begin, begin + SPEC.duration, actions)
+        )
         name = f"{segment.video}-{segment.number:03d}"
         yield Example(name, segment.caption, segment.recording, onsets)
 
@@ -278,40 +272,3 @@ def _raw(root: Path, name: str) -> Recording | None:
 
 def _segment_of(raw: Recording, number: int) -> Recording:
     return Recording(raw.path, number * SPEC.duration, raw.sound)
-
-
-# --- annotations -------------------------------------------------------------------------------
-
-
-def _read_events(path: Path) -> list[Event] | None:
-    """Return the events of `<id>_times.txt`, earliest first; None without the file."""
-    if not path.is_file():
-        return None
-    lines = read_lines(path, "annotated times")
-    events = [_event(path, number, line) for number, line in lines if line.strip()]
-    return sorted(events, key=lambda event: event.time)
-
-
-def _event(path: Path, number: int, line: str) -> Event:
-    fields = line.split()
-    try:
-        time = float(fields[0])
-    except ValueError:
-        time = math.nan
-    if len(fields) < 3 or not (math.isfinite(time) and time >= 0) or fields[2] not in ACTIONS:
-        raise DataError(
-            f"{path}: line {number} is {line.strip()!r:.80}, expected "
-            "<time in s> <material> <hit, scratch or None> <reaction>"
-        )
-    return Event(time, fields[2])
-
-
-def _onsets(
-    events: Sequence[Event] | None, number: int, actions: Collection[str]
-) -> tuple[float, ...] | None:
-    """Return the times of these actions within a segment, from the segment's start."""
-    if events is None:
-        return None
-    begin = number * SPEC.duration
-    times = [event.time - begin for event in events if event.action in actions]
-    return tuple(time for time in times if 0 <= time < SPEC.duration)

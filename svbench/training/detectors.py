@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 from svbench.datasets import greatesthits
+from svbench.datasets.hits import ACTIONS
 from svbench.engines.protocol import Engine
 from svbench.errors import ConfigError, DataError, ScoreError
 from svbench.files import media
@@ -57,11 +58,10 @@ class TuningConfig:
     seed: int
 
     def __post_init__(self) -> None:
-        unknown = sorted(set(self.actions) - greatesthits.ACTIONS)
+        unknown = sorted(set(self.actions) - ACTIONS)
         if unknown or not self.actions:
             raise ConfigError(
-                f"--actions: got {unknown or 'none'}, expected some of "
-                f"{', '.join(sorted(greatesthits.ACTIONS))}"
+                f"--actions: got {unknown or 'none'}, expected some of {', '.join(sorted(ACTIONS))}"
             )
         for name in ("tolerance", "clips", "fps", "seed"):
             check(name, getattr(self, name))
