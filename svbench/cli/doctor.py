@@ -16,6 +16,7 @@ from svbench.cli import common as options
 from svbench.cli.parsing import path_option
 from svbench.cli.planning import PlannedCommand, read_plan
 from svbench.cli.progress import progress_bars
+from svbench.errors import DataError
 from svbench.limits import CORES
 
 if TYPE_CHECKING:
@@ -30,7 +31,10 @@ STYLES: Final = {"ok": "green", "note": "yellow", "missing": "bold red"}
 def doctor(
     out: Annotated[Path, path_option("Where results would lie.")] = Path("runs"),
     ray_address: Annotated[
-        str | None, typer.Option(help="HOST:PORT of a Ray cluster that must answer.")
+        str | None,
+        typer.Option(
+            help="HOST:PORT of a Ray cluster that must answer; default: RAY_ADDRESS, if it is set."
+        ),
     ] = None,
     plan: Annotated[
         str | None,
@@ -55,8 +59,15 @@ def doctor(
     report = None if command is None else _report(command, timed=measure)
     checks = examine(place, ray_address)
     _print(checks, report, as_json=json)
-    if report is not None and report.exit_code:
-        raise typer.Exit(report.exit_code)
+    planned = 0 if report is None else report.exit_code
+    if code := planned or (ray_address is not None and _unreachable(checks)):
+        raise typer.Exit(code)
+
+
+def _unreachable(checks: Sequence[Finding]) -> int:
+    """Return the exit code where a cluster does not answer at its address, else 0."""
+    lost = any((check.name, check.state) == ("address", "missing") for check in checks)
+    return DataError.exit_code if lost else 0
 
 
 def _report(command: PlannedCommand, *, timed: bool) -> Report:

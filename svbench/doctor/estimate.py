@@ -158,6 +158,9 @@ def _disk(survey: Survey, amount: Amount) -> Finding:
     if free is None:
         return Finding(SUBJECT, "disk", "missing", place.found, place.mend, facts)
     text += f", {gigabytes(free)} free"
+    if place.state == "missing":  # locks or renames fail there, which every run needs
+        problems = "; ".join(place.facts["problems"])
+        return Finding(SUBJECT, "disk", "missing", f"{text}; {problems}", place.mend, facts)
     if amount.known > free and not amount.bounded:
         return Finding(SUBJECT, "disk", "missing", text, place.mend, facts)
     if amount.known > free:
