@@ -25,7 +25,7 @@ from transformers import AutoConfig, AutoModelForImageTextToText
 from transformers.utils import logging as their_logging
 
 from svbench.baselines.checkpoints.base_models import local_folder
-from svbench.captioning.processor import LOCAL, Form, form_of, load_processor
+from svbench.captioning.processor import LOCAL, frames_given, load_processor, takes_videos
 from svbench.captioning.settings import CaptionSettings
 from svbench.compute import Machine, digest_file, digest_settings, inference, is_out_of_memory
 from svbench.errors import ConfigError, DataError, SvbenchError
@@ -54,10 +54,10 @@ class FoundModel:
             for part, files in parts.items()
         }
 
-    def form(self) -> Form:
-        """Return in which form the model takes frames; reads its configuration alone."""
+    def frames_given(self) -> str:
+        """Return in which form the model gets frames; reads its configuration alone."""
         with _quiet(), _boundary(self.folder, "a video chat model of transformers"):
-            return form_of(self.folder, AutoConfig.from_pretrained(str(self.folder), **LOCAL))
+            return frames_given(self.folder, AutoConfig.from_pretrained(str(self.folder), **LOCAL))
 
 
 def find_model(name: str) -> FoundModel:
@@ -95,7 +95,7 @@ class ChatModel:
         self._settings, self._folder = settings, found.folder
         with _quiet(), _boundary(found.folder, "a video chat model of transformers"):
             config = AutoConfig.from_pretrained(str(found.folder), **LOCAL)
-            self.form = form_of(found.folder, config)
+            self._as_video = takes_videos(found.folder, config)
             self._processor = load_processor(found.folder, config)
             self._model = _load(found.folder, settings.machine)
         positions = getattr(config.get_text_config(), "max_position_embeddings", None)
@@ -132,11 +132,11 @@ class ChatModel:
 
     def _sampling(self) -> dict[str, bool]:
         """Return what keeps a video processor from leaving frames out: they are chosen already."""
-        return {"do_sample_frames": False} if self.form == "video" else {}
+        return {"do_sample_frames": False} if self._as_video else {}
 
     def _conversation(self, frames: Frames) -> list[dict[str, Any]]:
         text = {"type": "text", "text": self._settings.prompt}
-        if self.form == "video":
+        if self._as_video:
             shown = [{"type": "video", "video": frames}]
         else:
             shown = [{"type": "image", "image": frame} for frame in frames]

@@ -1,10 +1,11 @@
-"""The processor of a chat model without torchvision: tokens, and frames in the model's format.
+"""The processor of a chat model: tokens, and frames in the model's format, without torchvision.
 
-transformers 5 brings frames of videos to a model's format by torchvision alone. A video processor's
-own code (which frames are merged, how they are cut into patches) asks for four operations only:
-resize, centre crop, normalise and conversion to RGB. `_by_pil` returns the model's own class with
-these four by Pillow and NumPy, as transformers itself has them for images (`PilBackend`). They are
-used whether or not torchvision is installed, so that captions do not depend on it.
+transformers 5 brings frames of videos to a model's format by torchvision alone. The video
+processors of LLaVA-NeXT-Video, LLaVA-OneVision and others ask for four operations (`OPERATIONS`);
+`_by_pil` returns the model's own class with these by Pillow and NumPy, as transformers itself has
+them for images (`PilBackend`). It is used whether or not torchvision is installed, so that captions
+do not depend on it. Video processors with operations of their own, as Qwen2-VL's, are used as they
+are, and need torchvision.
 
 Where a processor takes no videos, frames are given as images, one after the other.
 """
@@ -13,27 +14,43 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 import torch
 from transformers import AutoImageProcessor, AutoTokenizer, ProcessorMixin
 from transformers import models as families
+from transformers.image_processing_backends import PilBackend
 from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
+from transformers.video_processing_utils import BaseVideoProcessor
 
-from svbench.errors import ConfigError, DataError
+from svbench.compute import installed
+from svbench.errors import DataError
 from svbench.files.text import read_object
 
-Form = Literal["video", "images"]
 LOCAL: Final = {"local_files_only": True, "trust_remote_code": False}
+ENDING: Final = "VideoProcessor"  # of the names of their classes
+OPERATIONS: Final = ("resize", "center_crop", "normalize", "convert_to_rgb")
+BY_PIL: Final = "svbench_by_pil"
 # where a video processor's settings lie, the first that is there
 SETTINGS: Final = ("video_preprocessor_config.json", "preprocessor_config.json")
 
 
-def form_of(folder: Path, config: Any) -> Form:
-    """Return in which form a model takes frames: as a video, if its processor takes videos."""
-    return "video" if "video_processor" in _kind_of(folder, config).get_attributes() else "images"
+def takes_videos(folder: Path, config: Any) -> bool:
+    """Return whether a model's processor takes videos, not images alone."""
+    return "video_processor" in _kind_of(folder, config).get_attributes()
+
+
+def frames_given(folder: Path, config: Any) -> str:
+    """Return in which form a model gets frames, and by what they are brought to its format."""
+    if not takes_videos(folder, config):
+        return "images, by Pillow"
+    settings, _ = _kind_of(folder, config).get_processor_dict(str(folder), local_files_only=True)
+    kind = type(_video_processor(folder, config.model_type, settings))
+    library = "Pillow" if hasattr(kind, BY_PIL) else f"torchvision {installed('torchvision')}"
+    return f"a video, by {library}"
 
 
 def load_processor(folder: Path, config: Any) -> Any:
@@ -109,7 +126,7 @@ def _video_processor(folder: Path, model_type: str, settings: dict[str, Any]) ->
         if file is None:
             raise DataError(f"{folder}: found no {SETTINGS[0]}, expected a video processor")
         nested = read_object(file, "the settings of a video processor")
-    return _by_pil(_named(nested.get("video_processor_type"), model_type, folder))(**nested)
+    return _named(nested.get("video_processor_type"), model_type, folder)(**nested)
 
 
 def _named(kind: object, model_type: str, folder: Path) -> Any:
@@ -117,8 +134,8 @@ def _named(kind: object, model_type: str, folder: Path) -> Any:
 
     A class `LlavaNextVideoVideoProcessor` lies in the module of `llava_next_video`.
     """
-    name = str(kind or f"{model_type.replace('_', '')}VideoProcessor")
-    family = name.removesuffix("VideoProcessor").lower()
+    name = str(kind or f"{model_type.replace('_', '')}{ENDING}")
+    family = name.removesuffix(ENDING).lower()
     for module in pkgutil.iter_modules(families.__path__):
         if module.name.replace("_", "") == family:
             return _class_of(module.name, name, folder)
@@ -129,23 +146,28 @@ def _class_of(family: str, name: str, folder: Path) -> Any:
     try:
         module = importlib.import_module(f"transformers.models.{family}.video_processing_{family}")
     except ModuleNotFoundError as error:
+        if error.name == "torchvision":
+            raise _without(name, folder) from error
         raise DataError(
-            f"{folder}: found no video processor of {family} in transformers"
+            f"{folder}: found no video processor {name:.60} in transformers, expected one"
         ) from error
-    return next(value for key, value in vars(module).items() if key.lower() == name.lower())
+    kind = next(value for key, value in vars(module).items() if key.lower() == name.lower())
+    if all(getattr(kind, name) is getattr(BaseVideoProcessor, name) for name in OPERATIONS):
+        return _by_pil(kind)
+    if find_spec("torchvision") is None:
+        raise _without(name, folder)
+    return kind
+
+
+def _without(name: str, folder: Path) -> DataError:
+    return DataError(
+        f"{folder}: found the video processor {name}, which needs torchvision, expected that to be "
+        "installed, or a model such as LLaVA-NeXT-Video, which does without"
+    )
 
 
 def _by_pil(kind: Any) -> Any:
     """Return a class of video processors whose operations on pixels are those of Pillow."""
-    try:
-        from transformers.image_processing_backends import PilBackend
-    except ImportError as error:
-        from svbench.compute import installed
-
-        raise ConfigError(
-            f"transformers {installed('transformers')}: found no image processing by Pillow in it, "
-            "expected version 5.24 or later"
-        ) from error
 
     class ByPil(kind):  # type: ignore[misc]
         """Frames are uint8 tensors of shape (..., C, H, W)."""
@@ -163,7 +185,7 @@ def _by_pil(kind: Any) -> Any:
         def convert_to_rgb(self, video: Any) -> Any:
             return video  # ours always are
 
-    ByPil.__name__ = kind.__name__
+    setattr(ByPil, BY_PIL, True)
     return ByPil
 
 

@@ -108,7 +108,7 @@ def _decided(
         "frames": settings.frames,
         "frame times": f"i / {settings.frames} of {shown.duration:g} s, nearest by time stamp",
         "frame size": list(shown.size),
-        "frames given as": found.form(),
+        "frames given as": found.frames_given(),
         "short clips": "last frame repeated" if settings.pad else "refused",
         "decoding": "greedy",
         "max_new_tokens": settings.max_new_tokens,
