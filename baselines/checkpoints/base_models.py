@@ -39,8 +39,11 @@ def read_bases(folder: Path) -> dict[str, str]:
     return {k: str(folder / v) if (folder / v).is_dir() else str(v) for k, v in bases.items()}
 
 
-def local_folder(name: str) -> Path:
-    """Return the folder of a base model: itself, or its snapshot in the hub's local cache."""
+def local_folder(name: str, expected: str = "a base model") -> Path:
+    """Return the folder of a model: itself, or its snapshot in the hub's local cache.
+
+    `expected` says what it should be, in a DataError where there is neither.
+    """
     from huggingface_hub import snapshot_download
 
     if Path(name).is_dir():
@@ -50,5 +53,5 @@ def local_folder(name: str) -> Path:
     except Exception as error:  # no such folder, no such name, no cache: all mean the same here
         raise DataError(
             f"{name}: found neither a folder of that name nor a copy in the Hugging Face cache, "
-            f"expected a base model; get it by: hf download {name}"
+            f"expected {expected}; get it by: hf download {name}"
         ) from error

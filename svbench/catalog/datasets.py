@@ -145,6 +145,9 @@ class Dataset:
         `svbench.metrics.miniature`
     category : callable, optional
         id and caption of an example -> its category, of data sets that have categories
+    listed_name : callable, optional
+        what a CSV list of captions, which `load` reads, calls an example; None: there are no such
+        lists
     """
 
     title: str
@@ -159,6 +162,7 @@ class Dataset:
     joint_weights: str | None = None
     imagebind_weights: str = "."
     category: Category | None = None
+    listed_name: Callable[[Example], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +208,7 @@ def _greatesthits() -> Dataset:
         ),
         published=Published(batch=16, epochs=1000, gammas=GAMMAS, all_mixers=True),
         joint_weights=".",
+        listed_name=real.listed_name,
     )
 
 
@@ -238,6 +243,7 @@ def _of_scenes(real: Any, small: Any, published: Published, joint_weights: str) 
         joint_weights=joint_weights,
         imagebind_weights="scenes",
         category=real.category,
+        listed_name=real.listed_name,
     )
 
 
@@ -277,8 +283,9 @@ def _guard(entry: Dataset, offer: Offer) -> Dataset:
             return _checked(examples, offer.name)[: config.limit], tuple(notes)
 
     category = entry.category and guarded(entry.category, offer.origin, DataError)
+    named = entry.listed_name and guarded(entry.listed_name, offer.origin, DataError)
     small = None if entry.miniature is None else _guard_miniature(entry.miniature, offer)
-    return replace(entry, load=load, category=category, miniature=small)
+    return replace(entry, load=load, category=category, listed_name=named, miniature=small)
 
 
 def _guard_miniature(small: Miniature, offer: Offer) -> Miniature:

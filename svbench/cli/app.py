@@ -15,6 +15,7 @@ import typer
 
 from svbench._version import __version__
 from svbench.cli import listing, weights
+from svbench.cli.caption import caption
 from svbench.cli.check import check
 from svbench.cli.clip_figure import clip_figure
 from svbench.cli.compare import compare
@@ -63,6 +64,7 @@ for _command in (
     compare,
     check,
     clip_figure,
+    caption,
     tune_avalign,
     train,
     loss_over_time,

@@ -119,6 +119,15 @@ def notes(root: Path, split: str = "test", captions: Path | None = None) -> tupl
     )
 
 
+def listed_name(example: Example) -> str:
+    """Return what a caption list calls a segment: its file, or the one that it would be cut to."""
+    name = example.recording.path.name
+    if SEGMENT.fullmatch(name):
+        return name
+    video, _, number = example.id.rpartition("-")
+    return f"{video}{Path(VIDEOS[0]).stem}-{number}.mp4"
+
+
 def _listing(root: Path, split: str) -> Path:
     return root / f"flist_{split}.csv"
 

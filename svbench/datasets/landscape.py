@@ -107,6 +107,11 @@ def category(example: str, caption: str) -> str:
     return example.partition("/")[0].replace("_", " ")
 
 
+def listed_name(example: Example) -> str:
+    """Return what a list calls a clip: `<class>/<file>` with its ending."""
+    return f"{example.id}{example.recording.path.suffix}"
+
+
 def _places(root: Path, split: str) -> tuple[Path, ...]:
     return root / "videos" / split, root / split, root / "videos", root
 

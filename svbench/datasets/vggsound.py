@@ -104,6 +104,11 @@ def category(example: str, caption: str) -> str:
     return caption
 
 
+def listed_name(example: Example) -> str:
+    """Return what a list of two columns calls a clip."""
+    return f"{example.id}.mp4"
+
+
 def _videos(folder: Path) -> set[str]:
     """Return the stems of a folder's clips: one listing serves a list of many thousands."""
     if not folder.is_dir():

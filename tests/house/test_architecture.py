@@ -40,11 +40,22 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     | {"protocols", "walk"},
     "training": {"baselines", "catalog", "config", "datasets", "engines", "files", "metrics"}
     | {"miniature", "protocols", "walk"},
+    "captioning": {"baselines", "catalog", "config", "datasets", "engines", "files"},
     "api": {"catalog", "config", "engines", "files", "reports", "walk"},
     # looks at what all others would need, and plans with them; none of them knows it
     "doctor": {"api", "baselines", "catalog", "config", "engines", "files", "protocols"}
     | {"training", "walk"},
-    "cli": {"api", "catalog", "config", "doctor", "engines", "files", "reports", "training"}
+    "cli": {
+        "api",
+        "captioning",
+        "catalog",
+        "config",
+        "doctor",
+        "engines",
+        "files",
+        "reports",
+        "training",
+    }
     | {"walk"},
     "__main__": {"cli"},
     # itself: the public names, each loaded when it is used

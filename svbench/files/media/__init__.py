@@ -66,6 +66,7 @@ __all__ = [
     "quantise",
     "read",
     "read_comment",
+    "read_frames",
     "read_lossless",
     "read_native",
     "write_lossless",
@@ -98,11 +99,19 @@ def read(recording: Recording, spec: ClipSpec, *, pad: bool = False) -> Clip:
     DataError
         if the files cannot be decoded, or are too short
     """
-    choose = _read_official if spec.frame_choice == "official" else _read_video
-    with boundary(recording.path):
-        video = choose(recording, spec, pad)
+    video = read_frames(recording, spec, pad=pad)
     with boundary(recording.sound or recording.path):
         return Clip(video, _read_audio(recording, spec, pad), spec)
+
+
+def read_frames(recording: Recording, spec: ClipSpec, *, pad: bool = False) -> Video:
+    """Decode the frames of a clip alone, as `read` does, shape (T, H, W, 3); its sound is not read.
+
+    Raises DataError as `read` does.
+    """
+    choose = _read_official if spec.frame_choice == "official" else _read_video
+    with boundary(recording.path):
+        return choose(recording, spec, pad)
 
 
 def duration(path: Path) -> float:
