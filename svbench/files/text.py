@@ -226,7 +226,7 @@ def _check_string(text: str) -> None:
 
 
 def read_csv(
-    path: Path, expected: str, *, escaped: bool = False
+    path: Path, expected: str, *, escaped: bool = False, delimiter: str = ","
 ) -> Iterator[tuple[int, list[str]]]:
     """Yield line number and fields of each row that is not blank.
 
@@ -238,8 +238,10 @@ def read_csv(
         the expected content, for messages
     escaped : bool
         remove the apostrophes that `csv_text` puts before texts (Default value = False)
+    delimiter : str
+        what stands between fields (Default value = a comma)
     """
-    reader = csv.reader(_physical(path, expected), strict=True)
+    reader = csv.reader(_physical(path, expected), strict=True, delimiter=delimiter)
     while True:
         number = reader.line_num + 1
         try:
