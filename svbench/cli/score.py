@@ -24,9 +24,7 @@ def score(
     reference: Annotated[Path, path_option("Folder or list of real clips.")],
     judged: options.JudgingOptions,
     engine: options.EngineOptions,
-    reference_clips: Annotated[
-        Path | None, path_option("Folder of the clips of a reference list; default: beside it.")
-    ] = None,
+    reference_clips: options.ReferenceClips = None,
     captions: Annotated[
         Path | None, path_option("Captions by id: .jsonl, CSV (file, text), or another list.")
     ] = None,

@@ -68,6 +68,7 @@ __all__ = [
     "read_comment",
     "read_lossless",
     "read_native",
+    "read_sound",
     "write_lossless",
     "write_mp4",
     "write_wav",
@@ -103,6 +104,17 @@ def read(recording: Recording, spec: ClipSpec, *, pad: bool = False) -> Clip:
         video = choose(recording, spec, pad)
     with boundary(recording.sound or recording.path):
         return Clip(video, _read_audio(recording, spec, pad), spec)
+
+
+def read_sound(recording: Recording) -> tuple[Audio, int]:
+    """Decode the whole sound of a file: samples (S,) from its time zero on, and their rate.
+
+    Channels are averaged. Raises DataError if it cannot be decoded, or is absent.
+    """
+    path = recording.sound or recording.path
+    with boundary(path):
+        line = read_time_line(path)
+        return line.laid_out(0, max(1, round(line.end * line.rate)), line.rate), line.rate
 
 
 def duration(path: Path) -> float:
