@@ -180,6 +180,7 @@ class ScoreConfig(Config):
 
     generated: tuple[Path, ...]
     reference: Path
+    reference_clips: Path | None = None  # of a list; None: beside it
     captions: Path | None = None
     metrics: tuple[str, ...] = ()
     frames: Annotated[int, _limited("frames")] = 32

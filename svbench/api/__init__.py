@@ -171,7 +171,7 @@ def score(
     Parameters
     ----------
     *generated : str or Path
-        Folders or .jsonl lists of clips.
+        Folders or lists of clips, of any form of `svbench.datasets.list_forms`.
     reference : str or Path
         Folder or list of real clips.
     out : str or Path, optional

@@ -55,7 +55,8 @@ class RunKeywords(SamplingKeywords, total=False):
 class ScoreKeywords(JudgingKeywords, total=False):
     """Keywords of `score`."""
 
-    captions: Folder | None  # by id: .jsonl, or CSV (file, text)
+    reference_clips: Folder | None  # folder of the clips that `reference` lists; None: beside it
+    captions: Folder | None  # by id: .jsonl, CSV (file, text), or a list of any known form
     frames: int
     fps: float
     size: tuple[int, int]  # height, width in pixels

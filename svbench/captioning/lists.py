@@ -47,14 +47,14 @@ def form_of(out: Path, listed: Callable[[Example], str] | None) -> Form:
 
 def _rows_of(listed: Callable[[Example], str]) -> Form:
     def rows(clips: Captioned, _out: Path) -> str:
-        return csv_text([(listed(example), text) for example, text in clips], escaped=False)
+        return csv_text([(listed(example), text) for example, text in clips], verbatim=True)
 
     return rows
 
 
 def _rows(clips: Captioned, _out: Path) -> str:
     found = [(_file(example), text) for example, text in clips]
-    return csv_text([("file", "caption"), *found], escaped=False)
+    return csv_text([("file", "caption"), *found], verbatim=True)
 
 
 def _file(example: Example) -> str:

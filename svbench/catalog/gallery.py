@@ -57,6 +57,7 @@ def find_elsewhere(run: Path) -> Elsewhere:
     if recorded["command"] != ScoreConfig.command:
         return Elsewhere()
     config = ScoreConfig.of(**recorded["config"])
-    found = load_scored(config.generated, config.reference, config.captions)
+    where = config.reference_clips
+    found = load_scored(config.generated, config.reference, config.captions, reference_clips=where)
     made = {name: (found.places[name], name, clips) for name, clips in found.folders.items()}
     return Elsewhere({REAL: (config.reference, REFERENCE, found.real), **made}, config.pad)

@@ -94,7 +94,9 @@ def plan_score(config: ScoreConfig, out: Path | None = None) -> Plan:
     or malformed.
     """
     check_captions(config.captions)
-    found = load_scored(config.generated, config.reference, config.captions, out)
+    found = load_scored(
+        config.generated, config.reference, config.captions, out, config.reference_clips
+    )
     check_floor_names(found.folders)
     settings = MetricSettings(
         config.seed, config.resamples, frames=config.frames, machine=config.scoring

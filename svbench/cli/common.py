@@ -27,6 +27,9 @@ DataRoot = Annotated[
     path_option("Folder of the real data set, not at mini; default: SVBENCH_DATA, if it is set."),
 ]
 Captions = Annotated[Path | None, path_option("Caption list (CSV: file, text); not at mini.")]
+ReferenceClips = Annotated[
+    Path | None, path_option("Folder of the clips of a reference list; default: beside it.")
+]
 Limit = Annotated[int | None, number("limit", "Use only the first so many clips; default: all.")]
 Metrics = Annotated[
     tuple[str, ...],

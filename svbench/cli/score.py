@@ -20,12 +20,13 @@ Size = Annotated[
 
 
 def score(
-    generated: Annotated[list[Path], path_argument("Folders or .jsonl lists of clips.")],
+    generated: Annotated[list[Path], path_argument("Folders or lists of clips.")],
     reference: Annotated[Path, path_option("Folder or list of real clips.")],
     judged: options.JudgingOptions,
     engine: options.EngineOptions,
+    reference_clips: options.ReferenceClips = None,
     captions: Annotated[
-        Path | None, path_option("Captions by id: .jsonl, or CSV (file, text).")
+        Path | None, path_option("Captions by id: .jsonl, CSV (file, text), or another list.")
     ] = None,
     frames: Annotated[int, number("frames", "Frames judged per clip.")] = 32,
     fps: Annotated[float, number("fps", "Frames per second judged.")] = 8.0,
@@ -47,6 +48,7 @@ def score(
         results = api.score(
             *generated,
             reference=reference,
+            reference_clips=reference_clips,
             captions=captions,
             frames=frames,
             fps=fps,

@@ -1,27 +1,32 @@
 """Captions of clips in folders and lists: from a list by name, or from files beside the clips.
 
-A list            JSONL (`id` or `file`, and `caption`, `prompt` or `text`) or CSV of two columns
-                  (file or id, caption), with or without a header of these names. The list of
-                  `--captions` must have a caption for every clip.
-Beside the clips  `captions.jsonl`, `captions.csv` or `metadata.jsonl` (the form of Hugging Face's
-                  folders) at the top of a folder, and for each clip a `.txt` file of its stem.
-                  They may leave clips out; a clip that is in the list takes its caption from there.
+A list            of any form of `svbench.datasets.list_forms`: JSON objects (`id` or `file`, and
+                  `caption`, `prompt` or `text`), CSV of two columns (file or id, caption), and the
+                  lists of VGGSound, MMAudio, JavisBench and av-benchmark. The list of `--captions`
+                  must have a caption for every clip.
+Beside the clips  `captions.jsonl`, `captions.csv`, `metadata.jsonl` or `metadata.csv` (the forms of
+                  Hugging Face's folders) at the top of a folder, and for each clip a `.txt` file of
+                  its stem. They may leave clips out; a clip that is in the list takes its caption
+                  from there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from svbench.datasets.ids import CAPTION_KEYS, FILE_KEYS, check_ids, inside, text_field
+from svbench.datasets.list_forms import Entry, read_list
 from svbench.errors import DataError
-from svbench.files.suffixes import is_video
-from svbench.files.text import read_csv, read_jsonl, read_lines
+from svbench.files.suffixes import is_sound, is_video
+from svbench.files.text import read_lines
 from svbench.types import Example
 
-LISTS: Final = ("captions.jsonl", "captions.csv", "metadata.jsonl")  # read without --captions
+# read without --captions
+LISTS: Final = ("captions.jsonl", "captions.csv", "metadata.jsonl", "metadata.csv")
+WHAT: Final = "a list of captions"
 
 Sets = Mapping[str, tuple[Example, ...]]
 
@@ -74,10 +79,9 @@ def _text_beside(example: Example) -> str:
 
 def _systems(file: Path) -> int:
     """Return the number of systems in a list; 0 where it is one set."""
-    if file.suffix.lower() != ".jsonl":
-        return 0
-    lines = read_jsonl(file, "a list of captions, one JSON object a line")
-    named = {str(entry["system"]) for _, entry in lines if entry.get("system")}
+    named = {
+        str(e.fields["system"]) for e in read_list(file, WHAT).entries if e.fields.get("system")
+    }
     return len(named) if len(named) > 1 else 0
 
 
@@ -100,43 +104,37 @@ def with_captions(sets: Sets, path: Path) -> dict[str, tuple[Example, ...]]:
 
 
 def read_captions(path: Path) -> dict[str, str]:
-    """Return captions by clip id from JSONL (`id` or `file`, `caption`) or CSV (file, caption)."""
+    """Return captions by clip id from a list of any form."""
     return dict(_listed(path, every=True))
 
 
 def _listed(path: Path, *, every: bool) -> list[tuple[str, str]]:
-    """Return id and caption of each line; with `every`, raise DataError for a line without one."""
-    of_lines = path.suffix.lower() == ".jsonl"
-    found = list(_caption_lines(path, every=every) if of_lines else _caption_rows(path))
-    check_ids((name for name, _ in found), str(path))
-    return found
-
-
-def _caption_lines(path: Path, *, every: bool) -> Iterator[tuple[str, str]]:
-    for number, entry in read_jsonl(path, "a list of captions, one JSON object a line"):
-        where = f"{path}, line {number}"
-        name = text_field(entry, ("id", *FILE_KEYS), where)
-        caption = text_field(entry, CAPTION_KEYS, where)
+    """Return id and caption of each row; with `every`, raise DataError for a row without one."""
+    found = []
+    for entry in read_list(path, WHAT).entries:
+        name, caption = _name_of(entry), text_field(entry.fields, CAPTION_KEYS, entry.where)
         if caption is None and not every:
             continue
         if name is None or caption is None:
             missing = "id or file" if name is None else "caption"
-            raise DataError(f"{where}: found no {missing}, expected an id or file, and a caption")
-        given = entry.get("id") is not None
-        yield (name if given else inside(PurePosixPath(_without_ending(name)))), caption
-
-
-def _caption_rows(path: Path) -> Iterator[tuple[str, str]]:
-    for number, row in read_csv(path, "rows of file and caption"):
-        if len(row) != 2:
             raise DataError(
-                f"{path}, line {number}: found {len(row)} fields, expected file and caption"
+                f"{entry.where}: found no {missing}, expected an id or file, and a caption"
             )
-        if not (number == 1 and row[0] in ("id", *FILE_KEYS) and row[1] in CAPTION_KEYS):
-            yield _without_ending(row[0]), row[1]
+        found.append((name, caption))
+    check_ids((name for name, _ in found), str(path))
+    return found
+
+
+def _name_of(entry: Entry) -> str | None:
+    """Return the id of the clip that an entry is about; None where it names none."""
+    identifier = text_field(entry.fields, ("id",), entry.where)
+    file = text_field(entry.fields, FILE_KEYS, entry.where)
+    if identifier is not None or file is None:
+        return identifier
+    return inside(PurePosixPath(_without_ending(file)))
 
 
 def _without_ending(name: str) -> str:
-    """Return a video's name without its ending; other points belong to the name."""
+    """Return the name of a video or sound without its ending; other points belong to the name."""
     path = PurePosixPath(name)
-    return path.with_suffix("").as_posix() if is_video(path) else name
+    return path.with_suffix("").as_posix() if is_video(path) or is_sound(path) else name

@@ -4,11 +4,7 @@ A folder      every video below it, sorted by name; the id is the path without i
               Hidden files (of a leading point) are ignored. What else is not judged (other files,
               sounds without a video, links to folders that were walked already, run folders of
               svbench) is counted and named in `Found.notes`.
-A JSONL list  one object a line: `file` (or `file_name`, `path`, `video`), and optionally `id`,
-              `caption` (or `prompt`, `text`), `audio`, `start` (s) and `system`; paths are
-              relative to the list. Lines with several `system` values give several sets.
-              A field that is null counts as absent. The default `id` is the path without its
-              ending, and without the `/` or `../` it begins with: an id becomes a file name.
+A list        JSON objects, or CSV of one of several forms: see `svbench.datasets.clip_lists`.
 A video file  a set of one.
 
 A sound file of the same stem beside a video (`a.mp4`, `a.wav`) is its sound, whether or not the
@@ -21,27 +17,20 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from pathlib import Path
+from typing import Final
 
 from svbench.datasets.captions import LISTS, beside, is_caption, with_captions
-from svbench.datasets.captions import read_captions as read_captions  # of the same clips
-from svbench.datasets.ids import (
-    CAPTION_KEYS,
-    FILE_KEYS,
-    check_ids,
-    inside,
-    text_field,
-)
+from svbench.datasets.clip_lists import load_list, recording_of
+from svbench.datasets.ids import check_ids
 from svbench.errors import ConfigError, DataError
 from svbench.files.folders import Stems, Tree, is_run, list_files
 from svbench.files.names import check_name
 from svbench.files.suffixes import VIDEO_SUFFIXES, is_sound, is_video
-from svbench.files.text import is_plain, read_jsonl, shown
-from svbench.types import Example, Recording
+from svbench.files.text import is_plain, shown
+from svbench.types import Example
 
 NAMED: Final = 5  # files in a note
-LIST: Final = "a list of clips, one JSON object a line"
 
 Sets = Mapping[str, tuple[Example, ...]]
 
@@ -60,29 +49,36 @@ def load(path: Path, captions: Path | None = None) -> dict[str, tuple[Example, .
     return find(path, captions).sets
 
 
-def find(path: Path, captions: Path | None = None, out: Path | None = None) -> Found:
+def find(
+    path: Path,
+    captions: Path | None = None,
+    out: Path | None = None,
+    clips: Path | None = None,
+) -> Found:
     """Load the sets as `load` does, with notes on what is passed over.
 
     Parameters
     ----------
     path : Path
-        folder, .jsonl list or video
+        folder, list or video
     captions : Path, optional
         list of captions, of every clip (Default value = what lies beside the clips)
     out : Path, optional
         folder of this run, which holds no clips to judge even if it lies below `path`
+    clips : Path, optional
+        folder that names and paths of a list are relative to (Default value = that of the list)
 
     Raises
     ------
     ConfigError
-        where `out` is the folder of clips itself
+        where `out` is the folder of clips itself, or `clips` is given without a list
     DataError
         where there are no clips, or names, ids or captions are malformed
     """
     if not is_plain(str(path)):  # results name it, in UTF-8
         raise DataError(f"{str(path)!r}: found a name that cannot be printed, expected clips")
     try:
-        found = _found(path, captions, out)
+        found = _found(path, captions, out, clips)
     except OSError as error:
         raise DataError(f"{path}: cannot be reached ({error.strerror}), expected clips") from error
     for name, examples in found.sets.items():
@@ -91,9 +87,15 @@ def find(path: Path, captions: Path | None = None, out: Path | None = None) -> F
     return found if captions is None else replace(found, sets=with_captions(found.sets, captions))
 
 
-def _found(path: Path, captions: Path | None, out: Path | None) -> Found:
-    if path.suffix.lower() == ".jsonl":
-        return _from_list(path)
+def _found(path: Path, captions: Path | None, out: Path | None, clips: Path | None) -> Found:
+    if _is_list(path):
+        listed = load_list(path, clips)
+        return Found(listed.sets, listed.notes, listed.named)
+    if clips is not None:
+        raise ConfigError(
+            f"--reference-clips {clips}: found it where it has no effect, expected it beside a "
+            f"list, not {path}"
+        )
     if path.is_dir():
         name = path.resolve().name
         _refuse_run(path, out)
@@ -105,10 +107,17 @@ def _found(path: Path, captions: Path | None, out: Path | None) -> Found:
         of_captions = (f"{shown(name)}: {note}" for note in caption_notes)
         return Found({name: examples}, (*of_captions, *notes))
     if is_video(path) and path.exists():
-        return Found({path.stem: (Example(path.stem, "", _recording(path, Stems())),)})
+        return Found({path.stem: (Example(path.stem, "", recording_of(path, Stems())),)})
     raise DataError(
         f"{path}: found {'no such thing' if not path.exists() else 'another kind of file'}, "
-        "expected a folder of clips, a .jsonl list or a video"
+        "expected a folder of clips, a list of them or a video"
+    )
+
+
+def _is_list(path: Path) -> bool:
+    """Return whether a path is read as a list; which form it has, its content decides."""
+    return path.suffix.lower() == ".jsonl" or (
+        path.is_file() and not is_video(path) and not is_sound(path)
     )
 
 
@@ -131,7 +140,7 @@ def _from_folder(folder: Path, tree: Tree) -> tuple[Example, ...]:
                 f"{shown(file.relative_to(folder))}, which share the id {identifier!r:.60}, "
                 "expected one video of each name"
             )
-    return tuple(Example(name, "", _recording(file, stems)) for name, file in named.items())
+    return tuple(Example(name, "", recording_of(file, stems)) for name, file in named.items())
 
 
 def _id_of(file: Path, folder: Path) -> str:
@@ -217,57 +226,3 @@ def _below(folder: Path, out: Path) -> Path | None:
 def _some(files: Sequence[Path]) -> str:
     more = [f"and {len(files) - NAMED} more"] if len(files) > NAMED else []
     return ", ".join([*(shown(file) for file in files[:NAMED]), *more])
-
-
-def _recording(
-    file: Path, stems: Stems, start: float = 0.0, sound: Path | None = None
-) -> Recording:
-    if sound is None:
-        sounds = [path for path in stems.beside(file.parent, file.stem) if is_sound(path)]
-        if len(sounds) > 1:
-            raise DataError(
-                f"{file}: found {' and '.join(shown(path.name) for path in sounds)} beside it, "
-                "expected one sound of its name; or name one as `audio` in a list"
-            )
-        sound = next(iter(sounds), None)
-    return Recording(file, start, sound)
-
-
-# --- lists -------------------------------------------------------------------------------------
-
-
-def _from_list(path: Path) -> Found:
-    sets: dict[str, list[Example]] = {}
-    stems, named = Stems(), set[str]()
-    for number, entry in read_jsonl(path, LIST):
-        where = f"{path}, line {number}"
-        system = text_field(entry, ("system",), where)
-        if system is None:
-            system = path.parent.resolve().name
-        else:
-            check_name(system, "system", where)
-        sets.setdefault(system, []).append(_example(entry, path.parent, stems, where))
-        if entry.get("id") is not None:
-            named.add(system)
-    if not sets:
-        raise DataError(f"{path}: found no line in it, expected one JSON object per clip")
-    return Found({name: tuple(e) for name, e in sets.items()}, named=frozenset(named))
-
-
-def _example(entry: Mapping[str, Any], folder: Path, stems: Stems, where: str) -> Example:
-    file, sound = text_field(entry, FILE_KEYS, where), text_field(entry, ("audio",), where)
-    for key, value in (("file", file), ("audio", sound)):
-        if not is_plain(value or ""):
-            raise DataError(f"{where}: found {key} {value!r:.60}, expected a name of one line")
-    if not file or not PurePosixPath(file).name:
-        raise DataError(f"{where}: found no file name, expected a field {' or '.join(FILE_KEYS)}")
-    start = entry.get("start")
-    start = 0.0 if start is None else start
-    if isinstance(start, bool) or not isinstance(start, int | float) or not 0 <= start < 1e6:
-        raise DataError(f"{where}: found start {start!r:.60}, expected seconds, 0 or more")
-    identifier = text_field(entry, ("id",), where)
-    return Example(
-        inside(PurePosixPath(file).with_suffix("")) if identifier is None else identifier,
-        text_field(entry, CAPTION_KEYS, where) or "",
-        _recording(folder / file, stems, float(start), folder / sound if sound else None),
-    )

@@ -45,7 +45,11 @@ class Scored:
 
 
 def load_scored(
-    generated: Sequence[Path], reference: Path, captions: Path | None, out: Path | None = None
+    generated: Sequence[Path],
+    reference: Path,
+    captions: Path | None,
+    out: Path | None = None,
+    reference_clips: Path | None = None,
 ) -> Scored:
     """Load all sets of clips, with shared captions and paired ids.
 
@@ -59,6 +63,8 @@ def load_scored(
         list of captions, of every generated clip
     out : Path, optional
         folder of this run, which holds no clips to score
+    reference_clips : Path, optional
+        folder of the clips that `reference` lists (Default value = that of the list)
 
     Raises
     ------
@@ -67,7 +73,7 @@ def load_scored(
     DataError
         where a list or folder cannot be read
     """
-    real_found = find(reference, out=out)
+    real_found = find(reference, out=out, clips=reference_clips)
     real = _one_set(real_found, reference)
     if captions is not None:  # real clips of the same ids have the same captions
         listed = read_captions(captions)

@@ -226,7 +226,7 @@ def _check_string(text: str) -> None:
 
 
 def read_csv(
-    path: Path, expected: str, *, escaped: bool = False
+    path: Path, expected: str, *, escaped: bool = False, delimiter: str = ","
 ) -> Iterator[tuple[int, list[str]]]:
     """Yield line number and fields of each row that is not blank.
 
@@ -238,8 +238,10 @@ def read_csv(
         the expected content, for messages
     escaped : bool
         remove the apostrophes that `csv_text` puts before texts (Default value = False)
+    delimiter : str
+        what stands between fields (Default value = a comma)
     """
-    reader = csv.reader(_physical(path, expected), strict=True)
+    reader = csv.reader(_physical(path, expected), strict=True, delimiter=delimiter)
     while True:
         number = reader.line_num + 1
         try:
@@ -297,28 +299,28 @@ def read_table(
         yield number, dict(zip(heading, row, strict=True))
 
 
-def csv_text(rows: Iterable[Sequence[object]], *, escaped: bool = True) -> str:
+def csv_text(rows: Iterable[Sequence[object]], *, verbatim: bool = False) -> str:
     r"""Return rows as CSV, lines ending in \n.
 
     Numbers are written at full precision, None as an empty field, and text that a spreadsheet would
-    run as a formula after an apostrophe, unless `escaped` is False: lists in the forms of data sets
-    are read by other people's programs, too. Text that is a plain number is not escaped.
+    run as a formula after an apostrophe, unless it is for programs that know of none (`verbatim`).
+    Text that is a plain number is not escaped.
     """
-    return "".join(_row(row, escaped) for row in rows)
+    return "".join(_row(row, verbatim) for row in rows)
 
 
-def _row(fields: Sequence[object], escaped: bool) -> str:
-    line = ",".join(_field(field, escaped) for field in fields)
+def _row(fields: Sequence[object], verbatim: bool) -> str:
+    line = ",".join(_field(field, verbatim) for field in fields)
     return f"{line}\n" if line else '""\n'  # readers skip an empty line
 
 
-def _field(value: object, escaped: bool) -> str:
+def _field(value: object, verbatim: bool) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
         return repr(value)
-    runs = escaped and value.startswith(RISKY) and not NUMBER.fullmatch(value)
-    text = f"'{value}" if runs else value
+    risky = not verbatim and value.startswith(RISKY) and not NUMBER.fullmatch(value)
+    text = f"'{value}" if risky else value
     # csv.writer before Python 3.13 does not quote a lone CR, which ends a row
     if any(sign in text for sign in ',"\r\n'):
         return '"' + text.replace('"', '""') + '"'

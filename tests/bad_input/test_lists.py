@@ -11,7 +11,7 @@ from tests.factories.commands import Command, hint
 
 def test_a_missing_folder(score: Command, tmp_path: Path, made: Path) -> None:
     gone = tmp_path / "gone"
-    expected = f"{gone}: found no such thing, expected a folder of clips, a .jsonl list"
+    expected = f"{gone}: found no such thing, expected a folder of clips, a list of them"
     assert score(gone).problem(3).startswith(expected)
     assert score(made, "--reference", gone).problem(3).startswith(expected)
     assert (
@@ -31,7 +31,7 @@ def test_an_empty_folder(score: Command, tmp_path: Path) -> None:
 def test_a_file_that_is_no_clip(score: Command, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("hello")
     problem = score(tmp_path / "notes.txt").problem(3)
-    assert problem.startswith(f"{tmp_path / 'notes.txt'}: found another kind of file")
+    assert problem.startswith(f"{tmp_path / 'notes.txt'}, line 1: found 'hello', expected one JSON")
 
 
 BAD_LISTS = {
@@ -93,7 +93,10 @@ def test_a_list_that_names_an_absent_clip(made: Path, score: Command) -> None:
 BAD_CAPTIONS = {
     "too few": ("c0.mp4,text\n", ": found no caption of 5 clips (first: 'c1'), expected all"),
     "an id twice": ("c0,a\nc0,b\n", ": found the id 'c0' 2 times, expected once"),
-    "three fields": ("c0,a,b\n", ", line 1: found 3 fields, expected file and caption"),
+    "three fields": (
+        "c0,a,b\n",
+        ", line 1: found 'c0,a,b', expected one JSON object a line, or CSV",
+    ),
     "an id that leads out": ("../c0,a\n", ": found the id '../c0', expected a name that stays"),
 }
 

@@ -45,18 +45,9 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     # looks at what all others would need, and plans with them; none of them knows it
     "doctor": {"api", "baselines", "catalog", "config", "engines", "files", "protocols"}
     | {"training", "walk"},
-    "cli": {
-        "api",
-        "captioning",
-        "catalog",
-        "config",
-        "doctor",
-        "engines",
-        "files",
-        "reports",
-        "training",
-    }
-    | {"walk"},
+    "exports": {"catalog", "datasets", "engines", "files", "walk"},
+    "cli": {"api", "captioning", "catalog", "config", "doctor", "engines", "exports", "files"}
+    | {"reports", "training", "walk"},
     "__main__": {"cli"},
     # itself: the public names, each loaded when it is used
     "svbench": {"api", "catalog", "config", "metrics", "protocols", "walk"},

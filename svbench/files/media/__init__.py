@@ -69,6 +69,7 @@ __all__ = [
     "read_frames",
     "read_lossless",
     "read_native",
+    "read_sound",
     "write_lossless",
     "write_mp4",
     "write_wav",
@@ -112,6 +113,17 @@ def read_frames(recording: Recording, spec: ClipSpec, *, pad: bool = False) -> V
     choose = _read_official if spec.frame_choice == "official" else _read_video
     with boundary(recording.path):
         return choose(recording, spec, pad)
+
+
+def read_sound(recording: Recording) -> tuple[Audio, int]:
+    """Decode the whole sound of a file: samples (S,) from its time zero on, and their rate.
+
+    Channels are averaged. Raises DataError if it cannot be decoded, or is absent.
+    """
+    path = recording.sound or recording.path
+    with boundary(path):
+        line = read_time_line(path)
+        return line.laid_out(0, max(1, round(line.end * line.rate)), line.rate), line.rate
 
 
 def duration(path: Path) -> float:

@@ -256,5 +256,5 @@ def test_captions_of_csv_may_hold_line_breaks_in_quotes(tmp_path: Path) -> None:
 def test_a_caption_row_is_named_by_its_line(tmp_path: Path) -> None:
     path = tmp_path / "c.csv"
     path.write_text('a,"two\nlines"\nb\n')
-    with pytest.raises(DataError, match="line 3: found 1 fields, expected file and caption"):
+    with pytest.raises(DataError, match="line 3: found 1 fields, expected 2: clip,caption"):
         read_captions(path)
