@@ -5,10 +5,12 @@ A folder      every video below it, sorted by name; the id is the path without i
               sounds without a video, links to folders that were walked already, run folders of
               svbench) is counted and named in `Found.notes`.
 A JSONL list  one object a line: `file` (or `file_name`, `path`, `video`), and optionally `id`,
-              `caption` (or `prompt`, `text`), `audio`, `start` (s) and `system`; paths are
-              relative to the list. Lines with several `system` values give several sets.
+              `caption` (or `prompt`, `text`), `audio`, `start` (s), `system` and `hits`; paths
+              are relative to the list. Lines with several `system` values give several sets.
               A field that is null counts as absent. The default `id` is the path without its
               ending, and without the `/` or `../` it begins with: an id becomes a file name.
+              `hits` are the annotated times of hits, s from the clip's start: [0.4, 1.2]; [] says
+              that it has none. Of reference clips they tell how well AV-Align detects them.
 A video file  a set of one.
 
 A sound file of the same stem beside a video (`a.mp4`, `a.wav`) is its sound, whether or not the
@@ -263,11 +265,26 @@ def _example(entry: Mapping[str, Any], folder: Path, stems: Stems, where: str) -
         raise DataError(f"{where}: found no file name, expected a field {' or '.join(FILE_KEYS)}")
     start = entry.get("start")
     start = 0.0 if start is None else start
-    if isinstance(start, bool) or not isinstance(start, int | float) or not 0 <= start < 1e6:
+    if not _is_time(start):
         raise DataError(f"{where}: found start {start!r:.60}, expected seconds, 0 or more")
     identifier = text_field(entry, ("id",), where)
     return Example(
         inside(PurePosixPath(file).with_suffix("")) if identifier is None else identifier,
         text_field(entry, CAPTION_KEYS, where) or "",
         _recording(folder / file, stems, float(start), folder / sound if sound else None),
+        _hits(entry, where),
     )
+
+
+def _hits(entry: Mapping[str, Any], where: str) -> tuple[float, ...] | None:
+    """Return the annotated times of hits, earliest first, s; None if they are not known."""
+    hits = entry.get("hits")
+    if hits is None:
+        return None
+    if not isinstance(hits, list) or not all(map(_is_time, hits)):
+        raise DataError(f"{where}: found hits {hits!r:.60}, expected a list of seconds, 0 or more")
+    return tuple(sorted(map(float, hits)))
+
+
+def _is_time(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e6
