@@ -56,6 +56,8 @@ class Control:
         (example id, format) -> clip
     sources : callable
         example id -> what its clip is made of: digests of real clips, and how
+    unchanged : bool
+        whether its clip is the real clip itself, so that annotations of that hold
     """
 
     name: str
@@ -66,6 +68,7 @@ class Control:
     made_of_real_clips: bool = True
     batch: int = 1
     shares_device: bool = True
+    unchanged: bool = False
 
     def decided_by(self, request: Request) -> Mapping[str, str]:
         """Return what one clip depends on: real clips, by their digests, and how they are used."""
@@ -86,7 +89,7 @@ def real(clips: RealClips) -> Control:
     def sources(example: str) -> Mapping[str, str]:
         return {"clip": clips.digest(example)}
 
-    return Control("real", REAL_TITLE, {}, clips.read, sources)
+    return Control("real", REAL_TITLE, {}, clips.read, sources, unchanged=True)
 
 
 def shuffled(clips: RealClips, seed: int) -> Control:

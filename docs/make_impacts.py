@@ -26,7 +26,8 @@ import numpy as np
 from page_blocks import head, line, load, put, save
 
 from svbench.files import media
-from svbench.metrics.avalign import impact_fit, tuning
+from svbench.metrics.avalign import impact_fit
+from svbench.metrics.avalign.detection import EPSILON, TOLERANCE, matching, tolerance_at
 from svbench.metrics.avalign.events import DETECTORS, AVEvents, Detectors, read_events
 from svbench.metrics.avalign.impact_fit import Annotated
 from svbench.metrics.avalign.impacts import ImpactModel, measure
@@ -85,7 +86,7 @@ def fitted_on(
             s.id,
             measure(clip.video, clip.frame_times, clip.spec.fps),
             s.hits,
-            max(tuning.TOLERANCE, 1 / clip.spec.fps) + tuning.EPSILON,
+            tolerance_at(clip.spec.fps),
         )
         for v in VERSIONS
         for s, clip in zip(sources, clips[v], strict=True)
@@ -167,8 +168,8 @@ def _cell(
         block = AVEvents(chosen)([clip], [""])[0]
         (events,) = read_events(Features("", block, np.zeros(len(block), np.int64), ("clip",)))
         times = getattr(events, what)[:, 0]
-        tolerance = max(tuning.TOLERANCE, 1 / clip.spec.fps if what == "peaks" else 0)
-        matched += tuning.matched(source.hits, times, tolerance + tuning.EPSILON)
+        tolerance = max(TOLERANCE, 1 / clip.spec.fps if what == "peaks" else 0)
+        matched += len(matching(source.hits, times, tolerance + EPSILON))
         hits, found = hits + len(source.hits), found + len(times)
     return 2 * matched / max(1, hits + found), matched / max(1, found), matched / max(1, hits)
 

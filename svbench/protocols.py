@@ -15,6 +15,7 @@ from svbench.types import (
     Better,
     Clip,
     ClipSpec,
+    Detection,
     Features,
     Judgement,
     Request,
@@ -84,6 +85,19 @@ class BatchedSystem(System, Protocol):
 
     def release(self) -> None:
         """Free what was loaded: its clips are made. Whoever asks for more has it loaded again."""
+        ...
+
+
+@runtime_checkable
+class RecordedSystem(System, Protocol):
+    """Yields recorded clips.
+
+    Optional: where its clips are `unchanged`, what is annotated of the real clips holds for them.
+    """
+
+    @property
+    def unchanged(self) -> bool:
+        """Return whether each clip is the real clip of its request, unchanged."""
         ...
 
 
@@ -201,6 +215,24 @@ class Metric(Protocol):
 
         `reference` is None unless the metric needs one. Several rows may be scored at a time, by
         threads.
+        """
+        ...
+
+
+@runtime_checkable
+class EventMetric(Metric, Protocol):
+    """Scores detected events, of which some data sets annotate the true ones.
+
+    Optional: tables then state how well its detectors find them.
+    """
+
+    def detection(
+        self, features: Features, annotated: Mapping[str, Sequence[float]]
+    ) -> tuple[Detection, ...]:
+        """Return how well each kind of its events finds the annotated ones.
+
+        `annotated` holds their times by request, s from the clip's start, rising; clips of other
+        requests do not count. Empty where no annotated clip has a hit.
         """
         ...
 

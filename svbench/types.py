@@ -300,6 +300,33 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Detection:
+    """How well detected events find annotated ones, pooled over clips, matched one to one."""
+
+    events: str  # as printed, e.g. "onsets"
+    matched: int
+    hits: int  # annotated
+    found: int  # detected
+    clips: int  # annotated ones, with hits or without
+    tolerance: float  # s, the largest of the clips
+
+    @property
+    def precision(self) -> float | None:
+        """Return the share of detections that match a hit; None without detections."""
+        return self.matched / self.found if self.found else None
+
+    @property
+    def recall(self) -> float | None:
+        """Return the share of hits that match a detection; None without hits."""
+        return self.matched / self.hits if self.hits else None
+
+    @property
+    def f(self) -> float | None:
+        """Return 2 M / (H + E), their harmonic mean; None where there is neither."""
+        return 2 * self.matched / (self.hits + self.found) if self.hits + self.found else None
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
     """One column of a table: a metric, and how it scores."""
 
@@ -309,6 +336,9 @@ class Column:
     settings: Mapping[str, Any] = field(
         default_factory=dict
     )  # detectors, protocol, weights, bounds
+    # How well the events that it compares find the annotated ones of the real clips, if these have
+    # any: a finding, not a setting.
+    detection: tuple[Detection, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

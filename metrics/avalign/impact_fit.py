@@ -15,7 +15,7 @@ have the total weight of one clip.
 References
 ----------
 - C. Raffel et al.: mir_eval. ISMIR 2014 (the matching of hits; see
-  `tuning`). https://mir-eval.readthedocs.io
+  `detection`). https://mir-eval.readthedocs.io
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svbench.errors import ScoreError
+from svbench.metrics.avalign.detection import EPSILON, TOLERANCE, Counts, counted
 from svbench.metrics.avalign.impacts import RATE, ImpactModel, Motion, windows
-from svbench.metrics.avalign.tuning import EPSILON, TOLERANCE, Counts, matched
 
 REACH: Final = 2  # frames of about 1/15 s to either side
 RIDGE: Final = 100.0  # penalty on the squared weights of standardised entries
@@ -102,16 +102,10 @@ def _groups(clips: Sequence[Annotated]) -> list[list[str]]:
 
 
 def counts(clips: Sequence[Annotated], models: Sequence[ImpactModel]) -> Counts:
-    """Count the matches of the impacts of each clip, by its model, with its hits (`tuning`)."""
-    pairs = [
-        (clip, _found(clip, model, model.trajectory(clip.motion)))
-        for clip, model in zip(clips, models, strict=True)
-    ]
-    return Counts(
-        np.array([matched(c.hits, found, c.tolerance) for c, found in pairs], np.int64),
-        np.array([len(c.hits) for c, _ in pairs], np.int64),
-        np.array([len(found) for _, found in pairs], np.int64),
-    )
+    """Count the matches of the impacts of each clip, by its model, with its hits (`detection`)."""
+    pairs = zip(clips, models, strict=True)
+    found = ((c, _found(c, model, model.trajectory(c.motion))) for c, model in pairs)
+    return Counts.of([counted(clip.hits, times, clip.tolerance) for clip, times in found])
 
 
 def _found(
@@ -121,12 +115,8 @@ def _found(
 
 
 def _f(found: Sequence[tuple[Annotated, NDArray[np.float64]]], model: ImpactModel) -> float:
-    matches = total = 0
-    for clip, trajectory in found:
-        times = _found(clip, model, trajectory)
-        matches += matched(clip.hits, times, clip.tolerance)
-        total += len(clip.hits) + len(times)
-    return 2 * matches / max(1, total)
+    times = ((clip, _found(clip, model, trajectory)) for clip, trajectory in found)
+    return Counts.of([counted(clip.hits, found, clip.tolerance) for clip, found in times]).f
 
 
 def fit_weights(clips: Sequence[Annotated]) -> ImpactModel:

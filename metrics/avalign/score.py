@@ -19,6 +19,9 @@ The note of a plain score counts silent clips. That of an adjusted score counts 
 events are significantly aligned (p < `SIGNIFICANT`, each clip by itself; at most 1 in 20 clips
 without any alignment is counted).
 
+Where hits of real clips are annotated, :meth:`AVAlign.detection` compares onsets and motion peaks
+with them: a score says little where its detectors find few of the events.
+
 Metrics
 -------
 - :class:`AVAlign`: mean over clips of a formula of `formulas`, plain or adjusted.
@@ -58,6 +61,7 @@ from numpy.typing import NDArray
 from svbench.errors import ScoreError
 from svbench.intervals import METHOD, Interval
 from svbench.metrics.avalign.chance import chance
+from svbench.metrics.avalign.detection import TOLERANCE, Counts, counted, tolerance_at
 from svbench.metrics.avalign.events import AVEvents, ClipEvents, Detectors, read_events
 from svbench.metrics.avalign.formulas import (
     FORMULAS,
@@ -67,9 +71,10 @@ from svbench.metrics.avalign.formulas import (
     precision_recall,
 )
 from svbench.metrics.per_clip import mean_of_clips
-from svbench.types import Better, ClipScore, Features, Judgement, View
+from svbench.types import Better, ClipScore, Detection, Features, Judgement, View
 
 WINDOW: Final = "v - 1/fps < a < v + 1/fps"
+EVENTS: Final = ("onsets", "motion peaks")
 SHOWN: Final = 5  # silent clips that a note names
 BOUNDS: Final[Interval] = (0.0, 1.0)  # tempotokens-2023 can exceed it, which widens it
 ADJUSTED_BOUNDS: Final[Interval] = (-1.0, 1.0)  # rarely below: where chance matches over half
@@ -175,6 +180,26 @@ class AVAlign:
             )
         return mean_of_clips(self, clips, generated.extractor, self.bounds, note)
 
+    def detection(
+        self, features: Features, annotated: Mapping[str, Sequence[float]]
+    ) -> tuple[Detection, ...]:
+        """Return how well onsets, and motion peaks above the floor, find annotated hits.
+
+        Counts are pooled over the annotated clips, each at the tolerance of its frame rate (see
+        `detection`). Hits that lie before or after a clip do not count.
+        """
+        clips = [events for events in read_events(features) if events.request_id in annotated]
+        hits = [
+            [time for time in annotated[events.request_id] if 0 <= time < events.duration]
+            for events in clips
+        ]
+        if not any(hits):
+            return ()
+        found = zip(*map(self._times, clips), strict=True)
+        return tuple(
+            _detection(kind, clips, hits, times) for kind, times in zip(EVENTS, found, strict=True)
+        )
+
     @property
     def _floor(self) -> float:
         """Return the motion below which this variant ignores a peak, px per frame."""
@@ -205,6 +230,25 @@ class AVAlign:
         found = chance(self.variant, onsets, peaks, events.fps, events.duration)
         detail = {"score": found.score, "null_mean": found.null_mean, "p": found.p}
         return ClipScore(events.request_id, found.adjusted, detail)
+
+
+def _detection(
+    kind: str,
+    clips: Sequence[ClipEvents],
+    hits: Sequence[Sequence[float]],
+    found: Sequence[NDArray[np.float64]],
+) -> Detection:
+    """Compare the events of one kind with hits; all are times in s, one list per clip."""
+    tolerances = [tolerance_at(events.fps) for events in clips]
+    counts = Counts.of([counted(*clip) for clip in zip(hits, found, tolerances, strict=True)])
+    return Detection(
+        events=kind,
+        matched=int(counts.matched.sum()),
+        hits=int(counts.hits.sum()),
+        found=int(counts.found.sum()),
+        clips=len(clips),
+        tolerance=max(TOLERANCE, *(1 / events.fps for events in clips)),
+    )
 
 
 def _note_on_silence(found: Sequence[ClipEvents], clips: Sequence[ClipScore]) -> str:

@@ -5,7 +5,8 @@ Conventions
 Numbers are written at full precision; the field `printed` holds them as tables show them. An absent
 value is an empty field with its reason in `note`, never a made-up number. Values of a table that
 rests on random weights say so in `note`. The paper's published figures have lines of their own, of
-kind "published".
+kind "published", and so has how well the detectors of a column find annotated hits of the real
+clips, of kind "detection": F, precision and recall, with `count` the clips.
 
 References
 ----------
@@ -24,6 +25,7 @@ from svbench.files.results import ClipValues, dump_table, protocol_record
 from svbench.files.text import csv_text
 from svbench.reports.analysis.ranking import compare_places, marked_places
 from svbench.reports.published import published
+from svbench.reports.tables.footnotes import found_of
 from svbench.reports.tables.sheet import number, scale_of
 from svbench.types import Column, ResultTable, Row
 
@@ -36,8 +38,9 @@ TASK_NAME = "Sounding video generation"
 
 
 def table_csv(table: ResultTable, scores: ClipValues | None = None) -> str:
-    """Return one line per cell as CSV: models, controls, and the paper's cells."""
-    return csv_text([HEADINGS, *_cells(table, scores), *_published_cells(table)])
+    """Return one line per cell as CSV: models, controls, detections, and the paper's cells."""
+    lines = (*_cells(table, scores), *_detections(table), *_published_cells(table))
+    return csv_text([HEADINGS, *lines])
 
 
 def table_json(table: ResultTable, scores: ClipValues | None = None) -> str:
@@ -124,6 +127,7 @@ def _score_details(column: Column, row: Row) -> dict[str, Any]:
         "extractor": score.extractor or None,
         "note": score.note or None,
         "caveat": column.settings.get("caveat"),
+        "detectors": found_of(column.detection) if column.detection else None,
     }
     return {name: value for name, value in details.items() if value is not None}
 
@@ -146,6 +150,19 @@ def _cells(table: ResultTable, scores: ClipValues | None) -> Iterator[Sequence[o
                 marked.get((row.system, column.metric), ""),
                 "; ".join(filter(None, (*table.random_notes, score.note))),
             ]
+
+
+def _detections(table: ResultTable) -> Iterator[Sequence[object]]:
+    for column in table.columns:
+        for kind in column.detection:
+            shares = {"F": kind.f, "precision": kind.precision, "recall": kind.recall}
+            for name, value in shares.items():
+                printed = "" if value is None else number(value)
+                yield [
+                    *("detection", "", f"{kind.events}, {name}", column.metric, column.title),
+                    *("higher", printed, value, "", "", kind.clips, "", "", ""),
+                    f"{kind.hits} hits, within {kind.tolerance:.3f} s",
+                ]
 
 
 def _published_cells(table: ResultTable) -> Iterator[Sequence[object]]:

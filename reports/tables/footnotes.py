@@ -13,7 +13,7 @@ from typing import Final
 from svbench.files.results import ClipValues
 from svbench.reports.analysis.floors import verdicts
 from svbench.reports.analysis.ranking import EXPLANATION, UNMARKED
-from svbench.types import ResultTable, Row
+from svbench.types import Detection, ResultTable, Row
 
 CAVEAT: Final = "caveat"  # of a column's settings: a caveat on all of its numbers
 FEW: Final = 10  # clips; an interval over fewer does not cover rare failures
@@ -47,6 +47,7 @@ def footnotes(table: ResultTable, *, marked: bool, scores: ClipValues | None) ->
         *_fetched_at_once(_of_cells(table, _absence)),
         *_legend(table, marked=marked, known=scores is not None),
         *_caveats(table),
+        *_detections(table),
         *_of_cells(table, _detail),
     ]
 
@@ -122,6 +123,35 @@ def _caveats(table: ResultTable) -> Iterable[str]:
             of.setdefault(str(column.settings[CAVEAT]), []).append(column.title)
     for caveat, titles in of.items():
         yield f"{' and '.join(titles)}: {caveat}"
+
+
+def _detections(table: ResultTable) -> Iterable[str]:
+    """Yield how well detectors find annotated hits, each once for all columns that share them."""
+    of: dict[tuple[Detection, ...], list[str]] = {}
+    for column in table.columns:
+        if column.detection and any(column.metric in row.scores for row in table.rows):
+            of.setdefault(column.detection, []).append(column.title)
+    for kinds, titles in of.items():
+        yield f"{' and '.join(titles)}: {found_of(kinds)}"
+
+
+def found_of(kinds: Sequence[Detection]) -> str:
+    """Return one line on how well each kind of events finds the annotated hits of real clips."""
+    first = kinds[0]
+    clips = "1 real clip" if first.clips == 1 else f"{first.clips} real clips"
+    shares = (
+        f"{kind.events} F {_share(kind.f)} (precision {_share(kind.precision)}, "
+        f"recall {_share(kind.recall)})"
+        for kind in kinds
+    )
+    return (
+        f"detectors against {first.hits} annotated hits ({clips}, within {first.tolerance:.3f} s): "
+        f"{'; '.join(shares)}"
+    )
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
 
 
 def _of_cells(table: ResultTable, note_of: Callable[[Row, str], str]) -> Iterable[str]:

@@ -186,7 +186,13 @@ def _greatesthits() -> Dataset:
 
     def load(root: Path, config: RunConfig) -> tuple[tuple[Example, ...], tuple[str, ...]]:
         split, captions = config.split, config.captions
-        examples = real.load(root, split=split, captions=captions, limit=config.limit)
+        examples = real.load(
+            root,
+            split=split,
+            captions=captions,
+            limit=config.limit,
+            allow_missing=config.allow_missing,
+        )
         annotated = any(example.onsets for example in examples)
         return examples, (*real.notes(root, split, captions), *((TUNABLE,) if annotated else ()))
 

@@ -20,11 +20,19 @@ import numpy as np
 from svbench.catalog.plugins import Offer, blaming
 from svbench.errors import ConfigError, DataError, ScoreError
 from svbench.files.names import check_name
-from svbench.protocols import BatchedSystem, Extractor, Metric, PairedExtractor, System
+from svbench.protocols import (
+    BatchedSystem,
+    EventMetric,
+    Extractor,
+    Metric,
+    PairedExtractor,
+    System,
+)
 from svbench.types import (
     Better,
     Clip,
     ClipSpec,
+    Detection,
     Features,
     Judgement,
     Request,
@@ -104,6 +112,22 @@ class GuardedMetric:
             return judgement
 
 
+@dataclass(frozen=True, eq=False)
+class GuardedEventMetric(GuardedMetric):
+    """A metric of a plug-in whose events can be compared with annotated ones."""
+
+    def detection(
+        self, features: Features, annotated: Mapping[str, Sequence[float]]
+    ) -> tuple[Detection, ...]:
+        """Return how well each kind of its events finds the annotated ones."""
+        with blaming(self.origin, ScoreError):
+            assert isinstance(self.inner, EventMetric)
+            found = tuple(self.inner.detection(features, annotated))
+            for kind in found:
+                _check_kind(kind, Detection, f"{self.name}: detection")
+            return found
+
+
 def guard_metric(column: Metric | Unavailable, offer: Offer) -> Metric | Unavailable:
     """Return a column whose exceptions name its plug-in.
 
@@ -120,7 +144,8 @@ def guard_metric(column: Metric | Unavailable, offer: Offer) -> Metric | Unavail
             )
         if isinstance(column, Unavailable):
             return column
-        return GuardedMetric(
+        guard = GuardedEventMetric if isinstance(column, EventMetric) else GuardedMetric
+        return guard(
             column,
             offer.origin,
             name=column.name,

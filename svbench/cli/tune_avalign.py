@@ -29,6 +29,7 @@ def tune_avalign(
         number("fps", "Frames per second real clips are read at; default: 15."),
     ] = None,
     out: Annotated[Path, path_option("Folder of the figures.")] = Path("runs/tune-avalign"),
+    allow_missing: options.AllowMissing = False,
     seed: options.Seed = 0,
     workers: options.Workers = CORES,
 ) -> None:
@@ -49,6 +50,7 @@ def tune_avalign(
         clips=clips,
         fps=FPS if fps is None else fps,
         seed=seed,
+        allow_missing=allow_missing,
     )
     check_folder(out)
     with progress_bars() as progress:

@@ -2,9 +2,11 @@
 
 The forms are those of `svbench.datasets.list_forms`. A list of JSON objects, the form of svbench
 and of Hugging Face's `metadata.jsonl`, has in each line `file` (or `file_name`, `path`, `video`),
-and optionally `id`, `caption` (or `prompt`, `text`), `audio`, `start` (s) and `system`; tables in
-CSV have columns of these names. Rows with several `system` values give several sets. A field that
-is null counts as absent. The default `id` is the path without its ending, and without the `/` or
+and optionally `id`, `caption` (or `prompt`, `text`), `audio`, `start` (s), `system` and `hits`;
+tables in CSV have columns of these names. Rows with several `system` values give several sets.
+`hits` are the annotated times of hits, s from the clip's start: [0.4, 1.2]; [] states that it has
+none: of reference clips they show how well AV-Align detects them. A field that is null counts as
+absent. The default `id` is the path without its ending, and without the `/` or
 `../` it begins with: an id becomes a file name.
 
 Where clips lie
@@ -153,15 +155,29 @@ def _example(entry: Entry, files: _Files, *, by_name: bool) -> Example:
             _start(fields.get("start"), where),
             files.folder / sound if sound else None,
         ),
+        _hits(fields.get("hits"), where),
     )
 
 
 def _start(given: Any, where: str) -> float:
     """Return the start of a clip in seconds."""
     start = 0.0 if given is None else given
-    if isinstance(start, bool) or not isinstance(start, int | float) or not 0 <= start < LATEST:
+    if not _is_time(start):
         raise DataError(f"{where}: found start {given!r:.60}, expected seconds, 0 or more")
     return float(start)
+
+
+def _hits(given: Any, where: str) -> tuple[float, ...] | None:
+    """Return the annotated times of hits, earliest first, s; None if they are not known."""
+    if given is None:
+        return None
+    if not isinstance(given, list) or not all(map(_is_time, given)):
+        raise DataError(f"{where}: found hits {given!r:.60}, expected a list of seconds, 0 or more")
+    return tuple(sorted(map(float, given)))
+
+
+def _is_time(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < LATEST
 
 
 def recording_of(

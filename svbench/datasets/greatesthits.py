@@ -36,7 +36,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -75,6 +75,7 @@ def load(
     captions: Path | None = None,
     actions: Collection[str] = ACTIONS,
     limit: int | None = None,
+    allow_missing: bool = False,
 ) -> tuple[Example, ...]:
     """Load the examples of a split, in list order.
 
@@ -90,6 +91,9 @@ def load(
         actions that count as onsets (Default value = all: hit, scratch and None)
     limit : int, optional
         take the first so many (Default value = all)
+    allow_missing : bool
+        keep listed recordings that are absent or cannot be read, for a run that leaves them out;
+        otherwise they are an error (Default value = False)
 
     Raises
     ------
@@ -101,7 +105,7 @@ def load(
     _check_settings(split, actions, limit)
     check_folder(root, "Greatest Hits")
     with reached(captions or root):
-        found = islice(_segments(root, split, captions), limit)
+        found = islice(_segments(root, split, captions, allow_missing), limit)
         examples = tuple(_annotated(root, found, actions))
     if not examples:
         raise DataError(f"{root}: found no whole segment of {SPEC.duration:g} s in split {split}")
@@ -132,11 +136,27 @@ def _listing(root: Path, split: str) -> Path:
     return root / f"flist_{split}.csv"
 
 
-def _segments(root: Path, split: str, captions: Path | None) -> Iterator[Segment]:
+def events_of(root: Path, example: str) -> list[Event] | None:
+    """Return the annotated events of an example's whole recording; None without annotations.
+
+    Times count from the start of the example's segment, so events before it are negative.
+    """
+    video, _, number = example.rpartition("-")
+    events, begin = read_events(_annotation(root, video)), int(number) * SPEC.duration
+    return None if events is None else [replace(e, time=e.time - begin) for e in events]
+
+
+def _annotation(root: Path, video: str) -> Path:
+    return root / f"{video}_times.txt"
+
+
+def _segments(
+    root: Path, split: str, captions: Path | None, allow_missing: bool
+) -> Iterator[Segment]:
     listed = captions or _listing(root, split)
     if captions is not None or listed.is_file():
-        return iter(_listed_segments(root, split, listed))
-    return _whole_segments(root, _read_ids(root, split))
+        return iter(_listed_segments(root, split, listed, allow_missing))
+    return _whole_segments(root, _read_ids(root, split), allow_missing)
 
 
 def _annotated(
@@ -145,7 +165,7 @@ def _annotated(
     events: dict[str, list[Event] | None] = {}
     for segment in segments:
         if segment.video not in events:
-            events[segment.video] = read_events(root / f"{segment.video}_times.txt")
+            events[segment.video] = read_events(_annotation(root, segment.video))
         found, begin = events[segment.video], segment.number * SPEC.duration
         onsets = (
             None if found is None else onsets_between(found, begin, begin + SPEC.duration, actions)
@@ -213,22 +233,36 @@ def _refuse_duplicates(path: Path, listed: Sequence[str]) -> None:
 # --- from lists to files -----------------------------------------------------------------------
 
 
-def _whole_segments(root: Path, ids: Sequence[str]) -> Iterator[Segment]:
-    """Yield the whole segments of every listed recording; durations are read one by one."""
+def _whole_segments(root: Path, ids: Sequence[str], allow_missing: bool) -> Iterator[Segment]:
+    """Yield the whole segments of every listed recording; durations are read one by one.
+
+    Where some may be missing, what cannot be opened is one segment, for a run that leaves it out.
+    """
     raws = {name: _raw(root, name) for name in ids}
     missing = [name for name, raw in raws.items() if raw is None]
-    if missing:
+    if missing and not allow_missing:
         raise DataError(
             f"{root}: {len(missing)} of {len(ids)} listed recordings have no video: "
             f"{names(missing)}, expected <id>{VIDEOS[0]} (or {', '.join(VIDEOS[1:])})"
         )
     for name, raw in raws.items():
-        if raw is not None:
-            for number in range(math.floor(media.duration(raw.path) / SPEC.duration)):
-                yield Segment(name, number, CAPTION, _segment_of(raw, number))
+        place = raw or _absent(root, name)
+        try:
+            count = math.floor(media.duration(place.path) / SPEC.duration)
+        except DataError:
+            if not allow_missing:
+                raise
+            count = 1
+        for number in range(count):
+            yield Segment(name, number, CAPTION, _segment_of(place, number))
 
 
-def _listed_segments(root: Path, split: str, captions: Path) -> list[Segment]:
+def _absent(root: Path, name: str) -> Recording:
+    """Return where a recording that is not there would lie."""
+    return Recording(root / f"{name}{VIDEOS[0]}")
+
+
+def _listed_segments(root: Path, split: str, captions: Path, allow_missing: bool) -> list[Segment]:
     """Return every segment of a caption list with its files."""
     segments, missing = [], []
     for path, caption in _read_captions(captions):
@@ -238,9 +272,9 @@ def _listed_segments(root: Path, split: str, captions: Path) -> list[Segment]:
         recording = _find(root, captions, path, video, number)
         if recording is None:
             missing.append(path)
-        else:
-            segments.append(Segment(video, number, caption, recording))
-    if missing:
+            recording = Recording(root / Path(path).name)
+        segments.append(Segment(video, number, caption, recording))
+    if missing and not allow_missing:
         raise DataError(
             f"{captions}: {len(missing)} listed segments have no video: {names(missing)}, "
             f"expected them there, beside the list, or in {root} (whole recordings will do)"

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -46,12 +46,19 @@ def read_events(path: Path) -> list[Event] | None:
     return sorted(events, key=lambda event: event.time)
 
 
+def events_between(
+    events: Iterable[Event], begin: float, end: float, actions: Collection[str] = ACTIONS
+) -> tuple[Event, ...]:
+    """Return the events of these actions from `begin` up to `end` (s), counted from `begin`."""
+    moved = (replace(e, time=e.time - begin) for e in events if e.action in actions)
+    return tuple(event for event in moved if 0 <= event.time < end - begin)
+
+
 def onsets_between(
     events: Iterable[Event], begin: float, end: float, actions: Collection[str] = ACTIONS
 ) -> tuple[float, ...]:
     """Return the times of these actions from `begin` up to `end` (s), counted from `begin`."""
-    times = (event.time - begin for event in events if event.action in actions)
-    return tuple(time for time in times if 0 <= time < end - begin)
+    return tuple(event.time for event in events_between(events, begin, end, actions))
 
 
 def _event(path: Path, number: int, line: str) -> Event:

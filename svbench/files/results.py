@@ -49,8 +49,11 @@ class RequestIdentity:
 
 
 def dump_table(table: ResultTable) -> str:
-    """Return the text of results.json."""
+    """Return the text of results.json; columns without annotated events have no `detection`."""
     record = TypeAdapter(ResultTable).dump_python(table, mode="json")
+    for column in record["columns"]:
+        if not column["detection"]:
+            del column["detection"]
     return json.dumps({"schema": SCHEMA, **record}, indent=2, ensure_ascii=False) + "\n"
 
 

@@ -60,6 +60,7 @@ class Hit:
 
     time: float  # s
     action: str
+    material: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def hard_clip(seed: int, split: Split, number: int) -> HardClip:
     canvases = _exposed(trial, spec, rng)
     video = _filmed(canvases, side, rng)
     audio = _recorded(trial, rng)
-    hits = tuple(Hit(stroke.time, stroke.action) for stroke in trial.strokes)
+    hits = tuple(Hit(stroke.time, stroke.action, trial.material.name) for stroke in trial.strokes)
     return HardClip(f"{split}-{number:03d}", Clip(video, audio, spec), hits)
 
 

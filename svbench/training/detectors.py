@@ -11,39 +11,42 @@ tuned.json    every figure, the best settings of the training clips, and the set
 
 References
 ----------
-`svbench.metrics.avalign.tuning` defines what counts as a match, and which candidates are tried.
+`svbench.metrics.avalign.detection` defines what counts as a match and the figures of a material,
+`svbench.metrics.avalign.tuning` which candidates are tried.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 from svbench.datasets import greatesthits
-from svbench.datasets.hits import ACTIONS
+from svbench.datasets.hits import ACTIONS, Event, events_between
 from svbench.engines.protocol import Engine
 from svbench.errors import ConfigError, DataError, ScoreError
 from svbench.files import media
 from svbench.files.writing import write_text
 from svbench.limits import check, check_clip
 from svbench.metrics.avalign import tuning
+from svbench.metrics.avalign.detection import tolerance_at
 from svbench.metrics.avalign.events import DETECTORS, Detectors
 from svbench.metrics.avalign.impact_fit import Annotated, fit
 from svbench.metrics.avalign.impacts import ImpactModel
-from svbench.metrics.avalign.tuning import Counts, Observed
+from svbench.metrics.avalign.tuning import Observed
 from svbench.miniature import hard_renditions
 from svbench.pace import Progress
-from svbench.types import ClipSpec, Example
+from svbench.training.detector_figures import Figures
+from svbench.types import Clip, ClipSpec, Example
 
 Split = Literal["train", "test"]
 
 FPS: Final = 15.0  # frames/s that real clips are read at by default
 SIZE: Final = (256, 256)  # px, as the real data set is scored
 WORST: Final = 4  # clips returned for a figure
-WHAT: Final = {"motion": "motion peaks", "onset": "onsets"}
+LABELS: Final = ("material", "action")  # of a hit
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ class TuningConfig:
     clips: int  # per split, at most
     fps: float  # frames/s that real clips are read at; drawn ones have their own
     seed: int
+    allow_missing: bool = False  # leave out clips that cannot be read
 
     def __post_init__(self) -> None:
         unknown = sorted(set(self.actions) - ACTIONS)
@@ -69,17 +73,6 @@ class TuningConfig:
         if frames < 2:
             raise ConfigError(f"--fps: found {self.fps:g}, expected 2 frames or more in a clip")
         check_clip(frames, self.fps, SIZE, hard_renditions.SOUND_RATE)
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of the table: a detector on the test clips."""
-
-    what: str  # motion or onset
-    detectors: Detectors
-    counts: Counts
-    interval: tuple[float, float]
-    gain: tuple[float, float]  # over `published`, on the same clips
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,62 +101,130 @@ def tune(config: TuningConfig, out: Path, engine: Engine, progress: Progress) ->
 
     Raises DataError where no training clip has a hit, or clips have no annotations.
     """
-    clips = {split: _observed(split, config, engine, progress) for split in get_args(Split)}
-    if not any(clip.hits for clip in clips["train"]):
-        raise DataError(f"none of the training clips has a hit of {', '.join(config.actions)}")
+    sources = {split: _source(split, config) for split in get_args(Split)}  # before any is read
+    read = {split: _read(split, source, engine, progress) for split, source in sources.items()}
+    notes = _notes(read, config)
+    clips = {split: reading.clips for split, reading in read.items()}
+    for split, found in clips.items():
+        if not any(clip.hits for clip in found):
+            hits = ", ".join(config.actions)
+            raise DataError(f"none of the {len(found)} {split} clips has a hit of {hits}")
     best, scores = _best(clips["train"], config.tolerance, progress)
-    lines = _lines([*DETECTORS.values(), best], clips["test"], config)
-    record = _record(config, clips, best, lines, scores)
+    figures = Figures.of([*DETECTORS.values(), best], clips["test"], config.tolerance, config.seed)
+    record = {
+        "asked": {**asdict(config), "data_root": None if config.data_root is None else "given"},
+        "clips": {split: len(found) for split, found in clips.items()},
+        "hits": {split: sum(len(c.hits) for c in found) for split, found in clips.items()},
+        "notes": notes,
+        "best": best.settings,
+        "f of the best on train": dict(scores),
+        **figures.record,
+    }
     write_text(out / "tuned.json", json.dumps(record, indent=2) + "\n", "--out")
-    worst = worst_clips(clips["test"], best, config.tolerance)
-    return Tuning(_table(lines, clips["test"], config), worst)
+    table = "\n".join([figures.table(best.name, config.actions), *notes])
+    return Tuning(table, worst_clips(clips["test"], best, config.tolerance))
 
 
 # --- clips -------------------------------------------------------------------------------------
 
 
-def _observed(
-    split: Split, config: TuningConfig, engine: Engine, progress: Progress
-) -> list[Observed]:
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The clips of a split: what observes one, or returns the reason why it cannot, and of what."""
+
+    observe: Callable[[Any], Observed | str]
+    clips: Sequence[Any]
+    late: int = 0  # clips that begin after the last annotated event of their recording
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The clips of a split, and of those that cannot be read a line each."""
+
+    clips: list[Observed]
+    problems: list[str]
+    late: int
+
+
+def _read(split: Split, source: Source, engine: Engine, progress: Progress) -> Reading:
     """Extract the curves of every clip of a split."""
-    observe, shards = _source(split, config)
-    with progress(f"{split}: reading clips", len(shards)) as advance:
-        clips = []
-        for clip in engine.map(observe, shards):
-            clips.append(clip)
+    reading = Reading([], [], source.late)
+    with progress(f"{split}: reading clips", len(source.clips)) as advance:
+        for clip in engine.map(source.observe, source.clips):
+            if isinstance(clip, str):
+                reading.problems.append(clip)
+            else:
+                reading.clips.append(clip)
             advance(1)
-        return clips
+    return reading
 
 
-def _source(split: Split, config: TuningConfig) -> tuple[Callable[[Any], Observed], Sequence[Any]]:
-    """Return a function that observes one clip, and its arguments for each clip of a split."""
+def _notes(read: Mapping[Split, Reading], config: TuningConfig) -> list[str]:
+    """Return what a reader must know of the clips; raise DataError for those not to be left out."""
+    problems = [line for reading in read.values() for line in reading.problems]
+    total = len(problems) + sum(len(reading.clips) for reading in read.values())
+    if problems and not config.allow_missing:
+        hint = (
+            f"{len(problems)} of {total} clips cannot be read; mend them, or leave them out "
+            "knowingly with --allow-missing"
+        )
+        raise DataError.of([*problems, hint])
+    notes = [f"left out: {problem}" for problem in problems]
+    for split, reading in read.items():
+        if reading.late:
+            verb = "begins" if reading.late == 1 else "begin"
+            notes.append(
+                f"{reading.late} {split} clips {verb} after the last annotated event of the "
+                "recording: if its annotation ends early, what is detected there is no false alarm"
+            )
+    return notes
+
+
+def _source(split: Split, config: TuningConfig) -> Source:
+    """Return the clips of a split, none of them read yet; real ones are in the lists' order."""
     if config.data_root is None:
-
-        def drawn(number: int) -> Observed:
-            made = hard_renditions.hard_clip(config.seed, split, number)
-            hits = [hit.time for hit in made.hits if hit.action in config.actions]
-            return tuning.observe(made.id, made.clip, hits)
-
-        return drawn, range(config.clips)
-    frames = round(greatesthits.SPEC.duration * config.fps)
-    spec = ClipSpec(frames, config.fps, SIZE, hard_renditions.SOUND_RATE)
-
-    def recorded(example: Example) -> Observed:
-        return tuning.observe(example.id, media.read(example.recording, spec), example.onsets or ())
-
-    return recorded, _annotated(config.data_root, split, config.actions, config.clips)
+        return _drawn(split, config)
+    return _recorded(config.data_root, split, config)
 
 
-def _annotated(root: Path, split: Split, actions: Collection[str], limit: int) -> Sequence[Example]:
-    """Load the annotated examples of a split; raise DataError for one without annotations."""
-    examples = greatesthits.load(root, split=split, actions=actions, limit=limit)
-    bare = [example.id for example in examples if example.onsets is None]
+def _drawn(split: Split, config: TuningConfig) -> Source:
+    def observe(number: int) -> Observed:
+        made = hard_renditions.hard_clip(config.seed, split, number)
+        hits = [hit for hit in made.hits if hit.action in config.actions]
+        return _observed(made.id, made.clip, hits)
+
+    return Source(observe, range(config.clips))
+
+
+def _recorded(root: Path, split: Split, config: TuningConfig) -> Source:
+    """Return the annotated clips of a split; raise DataError for one without annotations."""
+    examples = greatesthits.load(
+        root, split=split, limit=config.clips, allow_missing=config.allow_missing
+    )
+    events = {example.id: greatesthits.events_of(root, example.id) for example in examples}
+    bare = [name for name, found in events.items() if found is None]
     if bare:
         raise DataError(
             f"{root}: {len(bare)} of {len(examples)} clips of {split} have no annotated hits "
             f"({bare[0]} is one), expected <id>_times.txt for each recording"
         )
-    return examples
+    frames = round(greatesthits.SPEC.duration * config.fps)
+    spec = ClipSpec(frames, config.fps, SIZE, hard_renditions.SOUND_RATE)
+
+    def observe(example: Example) -> Observed | str:
+        hits = events_between(events[example.id] or (), 0, spec.duration, config.actions)
+        try:
+            return _observed(example.id, media.read(example.recording, spec), hits)
+        except DataError as error:
+            return str(error)
+
+    late = sum(all(event.time < 0 for event in found or ()) for found in events.values())
+    return Source(observe, examples, late)
+
+
+def _observed(name: str, clip: Clip, hits: Sequence[Event | hard_renditions.Hit]) -> Observed:
+    labels = {kind: [getattr(hit, kind) for hit in hits] for kind in LABELS}
+    return tuning.observe(name, clip, [hit.time for hit in hits], labels)
 
 
 # --- the search --------------------------------------------------------------------------------
@@ -193,7 +254,7 @@ def _impacts(clips: Sequence[Observed], threshold_f: float, tolerance: float) ->
     F of the thresholds is that of the very clips that chose them, which favours the simpler model.
     """
     annotated = [
-        Annotated(clip.id, clip.impact_motion, clip.hits, tuning.tolerance_of(clip, tolerance))
+        Annotated(clip.id, clip.impact_motion, clip.hits, tolerance_at(clip.fps, tolerance))
         for clip in clips
     ]
     try:
@@ -203,71 +264,7 @@ def _impacts(clips: Sequence[Observed], threshold_f: float, tolerance: float) ->
     return model if f > threshold_f else None
 
 
-# --- the result --------------------------------------------------------------------------------
-
-
-def _lines(
-    presets: Sequence[Detectors], clips: Sequence[Observed], config: TuningConfig
-) -> list[Line]:
-    """Judge each preset on the test clips, against the first one."""
-    lines: list[Line] = []
-    for what in WHAT:
-        before: Counts | None = None
-        for detectors in presets:
-            found = [c.peaks(detectors) if what == "motion" else c.onsets(detectors) for c in clips]
-            counts = tuning.judged(clips, found, config.tolerance)
-            before = before or counts
-            interval = tuning.interval(counts, config.seed)
-            gain = tuning.gain_interval(before, counts, config.seed)
-            lines.append(Line(what, detectors, counts, interval, gain))
-    return lines
-
-
-def _record(
-    config: TuningConfig,
-    clips: Mapping[str, Sequence[Observed]],
-    best: Detectors,
-    lines: Sequence[Line],
-    scores: Mapping[str, float],
-) -> Mapping[str, Any]:
-    """Return what tuned.json holds."""
-    return {
-        "asked": {**asdict(config), "data_root": None if config.data_root is None else "given"},
-        "clips": {split: len(found) for split, found in clips.items()},
-        "hits": {split: sum(len(c.hits) for c in found) for split, found in clips.items()},
-        "best": best.settings,
-        "f of the best on train": dict(scores),
-        "test": [
-            {
-                "what": WHAT[line.what],
-                "detectors": line.detectors.name,
-                "f": line.counts.f,
-                "interval": line.interval,
-                "gain over published": line.gain,
-                "precision": line.counts.precision,
-                "recall": line.counts.recall,
-            }
-            for line in lines
-        ],
-    }
-
-
-def _table(lines: Sequence[Line], clips: Sequence[Observed], config: TuningConfig) -> str:
-    """Return the figures of the test clips as text."""
-    hits = sum(len(clip.hits) for clip in clips)
-    rows = [
-        f"{len(clips)} test clips, {hits} hits ({', '.join(config.actions)}), "
-        f"tolerance {config.tolerance:.3f} s or one frame; 95 % intervals over clips",
-        f"{'':13} {'detectors':10} {'F':>6} {'interval':>16} {'gain':>16} {'prec.':>6} {'rec.':>6}",
-    ]
-    for line in lines:
-        low, high = line.interval
-        interval, gain = f"[{low:.3f}, {high:.3f}]", f"[{line.gain[0]:+.3f}, {line.gain[1]:+.3f}]"
-        rows.append(
-            f"{WHAT[line.what]:13} {line.detectors.name:10} {line.counts.f:6.3f} {interval:>16} "
-            f"{gain:>16} {line.counts.precision:6.3f} {line.counts.recall:6.3f}"
-        )
-    return "\n".join(rows)
+# --- the worst clips ---------------------------------------------------------------------------
 
 
 def worst_clips(clips: Sequence[Observed], detectors: Detectors, tolerance: float) -> list[Trace]:

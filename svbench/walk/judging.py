@@ -15,8 +15,16 @@ from svbench.engines.protocol import Engine
 from svbench.errors import ScoreError
 from svbench.files.store import Store
 from svbench.pace import Progress
-from svbench.protocols import Metric
-from svbench.types import Features, Judgement, Row, SampleSet, Setting, settings_as_text
+from svbench.protocols import EventMetric, Metric
+from svbench.types import (
+    Detection,
+    Features,
+    Judgement,
+    Row,
+    SampleSet,
+    Setting,
+    settings_as_text,
+)
 from svbench.walk.extract import Extraction, Wanted, extract_sets
 from svbench.walk.halves import LEAST_COMPARED, TOO_FEW, Halves, score_halves
 from svbench.walk.plan import Columns, Plan, metrics_of, reasons_of
@@ -38,6 +46,8 @@ class Entrant:
     settings: Mapping[str, Setting] = field(default_factory=dict)
     made_of_real_clips: bool = False
     made_elsewhere: bool = False  # a row of its floor stands below it
+    # Of real clips, unchanged: annotated events by request, s from the clip's start.
+    annotated: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -142,6 +152,21 @@ class Judge:
             left_out=extracted.problems,
         )
         return row, lines
+
+    def detection(self, entrants: Sequence[Entrant]) -> dict[str, tuple[Detection, ...]]:
+        """Return by metric how well its events find those that are annotated, where any are.
+
+        They come from the features of the first entrant that is annotated.
+        """
+        annotated = next((entrant for entrant in entrants if entrant.annotated), None)
+        if annotated is None:
+            return {}
+        features = self._extracted(annotated.samples, self.metrics).features
+        return {
+            metric.name: metric.detection(features[key], annotated.annotated)
+            for metric in self.metrics
+            if isinstance(metric, EventMetric) and (key := metric.extractor.key) in features
+        }
 
     def _judgement(self, metric: Metric, entrant: Entrant, features: Features) -> Judgement | str:
         """Return a judgement, or the reason why there is none."""

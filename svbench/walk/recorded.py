@@ -55,6 +55,11 @@ class Recorded:
         return tuple(e for e in self.examples if f"{e.id}/0" not in self.problems)
 
     @property
+    def annotated(self) -> dict[str, tuple[float, ...]]:
+        """Return the annotated events of the real clips by request id, s from the clip's start."""
+        return {f"{e.id}/0": e.onsets for e in self.examples if e.onsets is not None}
+
+    @property
     def originals(self) -> Originals:
         """Return the usable real clips, as systems that are made of them read them."""
         samples = tuple(s for s in self.real.samples if s.request_id not in self.problems)

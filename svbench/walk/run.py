@@ -26,7 +26,7 @@ from svbench.files.locking import locked, remove_partial_files
 from svbench.files.results import REQUESTS_FILE
 from svbench.files.store import Store
 from svbench.pace import Progress, silent
-from svbench.protocols import System
+from svbench.protocols import RecordedSystem, System
 from svbench.types import ResultTable
 from svbench.walk.generate import generate
 from svbench.walk.halves import with_halves
@@ -102,7 +102,8 @@ def walk(plan: Plan, out: Path, engine: Engine, progress: Progress = silent) -> 
         )
         judge.extract(entrants)
         judged = list(judge.rows(entrants))
-        table = write_results(out, plan, data, clips, columns, judged, engine)
+        detection = judge.detection(entrants)
+        table = write_results(out, plan, data, clips, columns, judged, detection, engine)
         known.save(out / KNOWN)
         return table
 
@@ -125,12 +126,14 @@ def _generated(
     ]
     made = generate(asked, spec, plan.seed, store, engine, progress)
     for system, samples in zip(systems, made, strict=True):
+        unchanged = isinstance(system, RecordedSystem) and system.unchanged
         yield Entrant(
             name=system.name,
             title=system.title,
             samples=samples,
             settings=system.settings,
             made_of_real_clips=system.made_of_real_clips,
+            annotated=clips.annotated if unchanged else {},
         )
 
 
@@ -139,4 +142,10 @@ def _made_elsewhere(data: Data, clips: Recorded) -> Iterator[Entrant]:
     for samples in clips.folders:
         yield Entrant(samples.name, samples.name, samples, made_elsewhere=True)
     if data.folders:
-        yield Entrant("real", "real clips", clips.real, made_of_real_clips=True)
+        yield Entrant(
+            name="real",
+            title="real clips",
+            samples=clips.real,
+            made_of_real_clips=True,
+            annotated=clips.annotated,
+        )

@@ -18,7 +18,7 @@ from svbench.files.results import (
 )
 from svbench.files.writing import write_text
 from svbench.protocols import Metric
-from svbench.types import Column, ResultTable, Row
+from svbench.types import Column, Detection, ResultTable, Row
 from svbench.walk.halves import HALVES_NOTE, Halves
 from svbench.walk.plan import Columns, Data, Plan, Unavailable
 from svbench.walk.recorded import Recorded, already_at_rate
@@ -33,6 +33,7 @@ def write_results(
     clips: Recorded,
     columns: Columns,
     judged: Sequence[tuple[Row, Sequence[ClipLine]]],
+    detection: Mapping[str, tuple[Detection, ...]],
     engine: Engine,
 ) -> ResultTable:
     """Write the table of a run and what it rests on; results.json, which names the others, last."""
@@ -43,7 +44,7 @@ def write_results(
         dataset=plan.dataset,
         scale=plan.scale,
         spec=data.spec,
-        columns=tuple(map(_column, columns)),
+        columns=tuple(_column(column, detection.get(column.name, ())) for column in columns),
         rows=tuple(row for row, _ in judged),
         notes=tuple(_notes(plan, data, clips, columns, engine)),
         record={
@@ -58,9 +59,9 @@ def write_results(
     return table
 
 
-def _column(column: Metric | Unavailable) -> Column:
+def _column(column: Metric | Unavailable, detection: tuple[Detection, ...]) -> Column:
     settings = {} if isinstance(column, Unavailable) else dict(column.settings)
-    return Column(column.name, column.title, column.better, settings)
+    return Column(column.name, column.title, column.better, settings, detection)
 
 
 def _record(plan: Plan, data: Data, clips: Recorded) -> Mapping[str, Any]:

@@ -9,9 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from svbench.errors import ConfigError, ScoreError
+from svbench.metrics.avalign.detection import EPSILON, TOLERANCE, matching
 from svbench.metrics.avalign.impact_model import IMPACT_MODEL
 from svbench.metrics.avalign.impacts import CURVES, ImpactModel, Motion, measure, motion_of, windows
-from svbench.metrics.avalign.tuning import EPSILON, TOLERANCE, matched
 from svbench.miniature.hard_renditions import hard_clip
 from svbench.types import Clip, ClipSpec
 
@@ -35,7 +35,7 @@ def test_hits_of_drawn_clips_are_found_by_the_model_of_real_ones() -> None:
         motion = motion_of(drawn.clip)
         frames = IMPACT_MODEL.impacts(motion.times, IMPACT_MODEL.trajectory(motion))
         hits = [hit.time for hit in drawn.hits]
-        right += matched(hits, motion.times[frames], TOLERANCE + EPSILON)
+        right += len(matching(hits, motion.times[frames], TOLERANCE + EPSILON))
         moments += len(hits) + len(frames)
     assert 2 * right / moments > 0.8  # published motion peaks: 0.3
 
