@@ -5,8 +5,9 @@ A folder      every video below it, sorted by name; the id is the path without i
               sounds without a video, links to folders that were walked already, run folders of
               svbench) is counted and named in `Found.notes`.
 A JSONL list  one object a line: `file` (or `file_name`, `path`, `video`), and optionally `id`,
-              `caption` (or `prompt`, `text`), `audio`, `start` (s) and `system`; paths are
-              relative to the list. Lines with several `system` values give several sets.
+              `caption` (or `prompt`, `text`), `audio`, `start` (s), `system` and `category` or
+              `categories` (see `svbench.files.categories`); paths are relative to the list.
+              Lines with several `system` values give several sets.
               A field that is null counts as absent. The default `id` is the path without its
               ending, and without the `/` or `../` it begins with: an id becomes a file name.
 A video file  a set of one.
@@ -34,6 +35,7 @@ from svbench.datasets.ids import (
     text_field,
 )
 from svbench.errors import ConfigError, DataError
+from svbench.files.categories import read_categories
 from svbench.files.folders import Stems, Tree, is_run, list_files
 from svbench.files.names import check_name
 from svbench.files.suffixes import VIDEO_SUFFIXES, is_sound, is_video
@@ -270,4 +272,5 @@ def _example(entry: Mapping[str, Any], folder: Path, stems: Stems, where: str) -
         inside(PurePosixPath(file).with_suffix("")) if identifier is None else identifier,
         text_field(entry, CAPTION_KEYS, where) or "",
         _recording(folder / file, stems, float(start), folder / sound if sound else None),
+        categories=read_categories(entry, where),
     )
