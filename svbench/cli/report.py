@@ -165,8 +165,8 @@ def _write_page(
 
     Media are read to make copies that a browser plays, but no model is loaded.
     """
+    from svbench.api.results import load_results
     from svbench.catalog.gallery import gallery_of
-    from svbench.files.results import load_table
     from svbench.reports.analysis.clip_scores import read_clip_scores
     from svbench.reports.page.clip_choice import choose
     from svbench.reports.page.html import check_ours, write_page
@@ -178,11 +178,14 @@ def _write_page(
     check_folder(out)
     check_apart(out / "data", "--out", [run])  # else the page's would come to the run's
     check_ours(out)
-    table, scores = select_columns(load_table(run), metrics), read_clip_scores(run)
+    results, scores = load_results(run), read_clip_scores(run)
+    table, requests = select_columns(results.table, metrics), results.requests or {}
     choice = choose(table, scores, gallery)
     typer.echo(f"copying clips of {len(choice.why)} requests", err=True)
     proof = run.absolute() / RECORD
     with closing(choice_of_engine.start(device="cpu", proof=proof)) as engine:
         views = gallery_of(run, table, list(choice.why), out, engine)
-    page = write_page(run, out, gallery=views, choice=choice, table=table, scores=scores)
+    page = write_page(
+        run, out, gallery=views, choice=choice, table=table, scores=scores, requests=requests
+    )
     typer.echo(f"page: {page}", err=True)
