@@ -18,7 +18,7 @@ from itertools import pairwise
 import numpy as np
 
 from svbench.errors import ScoreError
-from svbench.intervals import Interval, example_means, mean_interval
+from svbench.intervals import Interval, clip_mean
 from svbench.protocols import Metric
 from svbench.types import ClipScore, Features, Judgement, Score, Values
 
@@ -54,14 +54,14 @@ def mean_of_clips(
     """
     if not clips:
         raise ScoreError(f"{metric.name} needs at least one clip, got none")
-    values = np.array([clip.value for clip in clips])
     requests = [clip.request_id for clip in clips]
+    value, interval = clip_mean(requests, [clip.value for clip in clips], bounds)
     score = Score(
         metric=metric.name,
-        value=float(values.mean()),
+        value=value,
         better=metric.better,
         count=len(clips),
-        interval=mean_interval(example_means(requests, values), bounds),
+        interval=interval,
         extractor=extractor,
         note=note,
     )

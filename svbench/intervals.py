@@ -137,6 +137,24 @@ def example_means(requests: Sequence[str], values: Sequence[float] | Array) -> A
     return np.asarray(np.bincount(place, weights=array) / counts, np.float64)
 
 
+def clip_mean(
+    requests: Sequence[str], values: Sequence[float] | Array, bounds: Interval | None = None
+) -> tuple[float, Interval | None]:
+    """Return the mean over clips and its 95 % interval, which is over examples.
+
+    Parameters
+    ----------
+    requests : sequence of str, shape=(N,)
+        ids, "<example>/<repeat>"
+    values : sequence of float, shape=(N,)
+        one per clip, N >= 1, finite
+    bounds : (float, float), optional
+        lowest and highest value that a clip can have (Default value = None, no such values)
+    """
+    array = np.asarray(values, np.float64)
+    return float(array.mean()), mean_interval(example_means(requests, array), bounds)
+
+
 def mean_intervals(samples: Array, bounds: Interval | None = None, level: float = LEVEL) -> Array:
     """Return the intervals (R, 2) of the means of samples (R, N), N >= 2, as `mean_interval`."""
     rows = np.sort(samples, axis=1)  # sums then depend on the values alone, not on their order

@@ -78,6 +78,7 @@ RANGES: Final[Mapping[str, Range]] = {
     "share": Range(0.0, 1.0, above=True),
     "clearer": Range(0.01, 100.0),
     "gallery": Range(0, 1_000_000),
+    "min_clips": Range(1, 1_000_000),
 }
 COUNT: Final = Range(1, 100_000_000)  # of steps
 TRAINING: Final[Mapping[str, Range]] = {

@@ -139,6 +139,8 @@ class Example:
     caption: str
     recording: Recording
     onsets: tuple[float, ...] | None = None  # annotated hit times, s from the clip's start
+    # kind -> category, e.g. {"class": "raining"} or {"material": "wood", "action": "hit"}
+    categories: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

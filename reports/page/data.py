@@ -3,7 +3,7 @@
 A page opened from disk cannot fetch files, but it can load scripts; so every file below `data/` is
 a script of one call, `svbench.put(name, value)`.
 
-    requests.js          ids and captions of all requests, and which of them have views
+    requests.js          ids, captions and categories of all requests, and which of them have views
     row-<r>.js           all numbers per clip of one row, by field
     events-<g>-<c>.js    onsets and peaks of a block of requests, in all rows, as detected for one
                          group of metrics
@@ -12,7 +12,8 @@ a script of one call, `svbench.put(name, value)`.
 Conventions
 -----------
 Arrays are over requests, null where a row has no score. A field is named "<column>" (the value of a
-metric) or "<column>.<name>" (a number behind it). Metrics of equal extractor and floor use the same
+metric) or "<column>.<name>" (a number behind it). Categories are places in the list of their kind
+in `svbench.meta`, -1 for a request without. Metrics of equal extractor and floor use the same
 events; such a group is stored once.
 """
 
@@ -26,7 +27,9 @@ from typing import Any
 
 from svbench.files.clip_view import ClipView, Gallery
 from svbench.files.writing import write_text
+from svbench.reports.analysis.categories import Requests
 from svbench.reports.analysis.clip_scores import ONSETS, PEAKS, VALUE, ClipScores, Numbers
+from svbench.reports.page.categories import filters, places
 from svbench.reports.page.clip_choice import Choice, headline_column
 from svbench.types import Column, ResultTable, Row
 
@@ -45,7 +48,12 @@ class EventGroup:
 
 
 def write_data(
-    out: Path, table: ResultTable, scores: ClipScores, choice: Choice, gallery: Gallery
+    out: Path,
+    table: ResultTable,
+    scores: ClipScores,
+    choice: Choice,
+    gallery: Gallery,
+    requests: Requests,
 ) -> dict[str, Any]:
     """Write the data files of a page.
 
@@ -61,6 +69,8 @@ def write_data(
         the requests with views
     gallery : Gallery
         the views, and the captions of all requests
+    requests : mapping of str to RequestIdentity
+        the categories of each example
 
     Returns
     -------
@@ -77,6 +87,7 @@ def write_data(
         {
             "ids": scores.requests,
             "captions": [gallery.captions.get(request, "") for request in scores.requests],
+            "categories": places(requests, scores.requests),
             "views": {shown[request]: why for request, why in choice.why.items()},
         },
     )
@@ -90,7 +101,7 @@ def write_data(
     for place in chosen:
         request = scores.requests[place]
         _put(out, f"view-{place}", [_view(views, gallery, row, request, groups) for row in rows])
-    return _meta(table, scores, rows, groups, choice)
+    return {**_meta(table, scores, rows, groups, choice), "kinds": filters(requests)}
 
 
 def in_order(table: ResultTable) -> tuple[Row, ...]:

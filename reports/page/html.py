@@ -22,10 +22,12 @@ from typing import Any
 
 from svbench.errors import ConfigError
 from svbench.files.clip_view import Gallery
-from svbench.files.results import load_settings, load_table
+from svbench.files.results import load_requests, load_settings, load_table
 from svbench.files.writing import write_bytes, write_text
+from svbench.reports.analysis.categories import Requests
 from svbench.reports.analysis.clip_scores import ClipScores, read_clip_scores
 from svbench.reports.figures import distributions, gamma_curve, precision_recall
+from svbench.reports.page.categories import PageTable, page_tables
 from svbench.reports.page.clip_choice import Choice, choose
 from svbench.reports.page.data import event_groups, in_order, write_data
 from svbench.reports.page.summary import summarise
@@ -34,7 +36,10 @@ from svbench.reports.tables.sheet import ARROWS, Cell, Sheet, arrange, scale_of
 from svbench.types import Column, ResultTable, Row
 
 STYLES = ("page.css", "clips.css")
-SCRIPTS = ("core.js", "tables.js", "strip.js", "query.js", "lanes.js", "clips.js")
+SCRIPTS = (
+    *("core.js", "tables.js", "categories.js", "strip.js", "query.js", "lanes.js"),
+    "clips.js",
+)
 TEMPLATE = "page.html.j2"
 GENERATOR = b'<meta name="generator" content="svbench'  # near the start of every page we write
 START = 4096  # bytes
@@ -67,6 +72,7 @@ def write_page(
     choice: Choice | None = None,
     table: ResultTable | None = None,
     scores: ClipScores | None = None,
+    requests: Requests | None = None,
 ) -> Path:
     """Write the page of a run folder.
 
@@ -84,6 +90,8 @@ def write_page(
         the table to show (Default value = None: that of results.json)
     scores : ClipScores or None
         the scores per clip, if loaded before (Default value = None: those of scores.csv)
+    requests : mapping of str to RequestIdentity, or None
+        the categories of each example (Default value = None: those of requests.jsonl, if any)
 
     Returns
     -------
@@ -94,9 +102,11 @@ def write_page(
     scores = read_clip_scores(run) if scores is None else scores
     settings = load_settings(run)
     choice = choose(table, scores, 0) if choice is None else choice
-    meta = write_data(out / "data", table, scores, choice, gallery or Gallery())
+    requests = (load_requests(run) or {}) if requests is None else requests
+    meta = write_data(out / "data", table, scores, choice, gallery or Gallery(), requests)
     figures = _figures(table, scores, out / "figures")
-    page = _html(settings, table, scores, meta, figures)
+    by_category = page_tables(table, scores.by_request(), requests)
+    page = _html(settings, table, scores, meta, figures, by_category)
     for name in (*STYLES, *SCRIPTS):
         write_bytes(out / "assets" / name, (_packaged() / name).read_bytes())
     write_text(out / "index.html", page)
@@ -134,6 +144,7 @@ def _html(
     scores: ClipScores,
     meta: Mapping[str, Any],
     figures: Sequence[Figure],
+    by_category: Sequence[PageTable],
 ) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -155,6 +166,7 @@ def _html(
         footnotes=sheet.footnotes,
         paper=published_sheet(table),
         figures=figures,
+        by_category=by_category,
         arrows=ARROWS,
         record={
             "data set": table.dataset,

@@ -23,6 +23,7 @@ from typing import Any
 from svbench.errors import DataError
 from svbench.files.results import ClipValues, dump_table, protocol_record
 from svbench.files.text import csv_text
+from svbench.reports.analysis.categories import UNKNOWN, Requests, category_columns
 from svbench.reports.analysis.ranking import compare_places, marked_places
 from svbench.reports.published import published
 from svbench.reports.tables.footnotes import found_of
@@ -33,13 +34,14 @@ HEADINGS = (
     *("kind", "system", "title", "metric", "column", "better", "printed", "value", "low", "high"),
     *("count", "asked", "reference_count", "place", "note"),
 )
+CLIP_HEADINGS = ("system", "title", "request", "caption")
 TASK = "text-to-video"  # the nearest of Hugging Face's tasks; none is of audio and video
 TASK_NAME = "Sounding video generation"
 
 
 def table_csv(table: ResultTable, scores: ClipValues | None = None) -> str:
     """Return one line per cell as CSV: models, controls, detections, and the paper's cells."""
-    lines = (*_cells(table, scores), *_detections(table), *_published_cells(table))
+    lines = (*cells(table, scores), *_detections(table), *_published_cells(table))
     return csv_text([HEADINGS, *lines])
 
 
@@ -58,18 +60,24 @@ def table_json(table: ResultTable, scores: ClipValues | None = None) -> str:
     return json.dumps(record, indent=2, ensure_ascii=False) + "\n"
 
 
-def clips_csv(table: ResultTable, scores: ClipValues) -> str:
-    """Return one line per row and request as CSV, with a column per metric that has clip scores."""
+def clips_csv(table: ResultTable, scores: ClipValues, requests: Requests) -> str:
+    """Return one line per row and request as CSV: caption, categories, and a score per metric.
+
+    Metrics without scores per clip have no column.
+    """
     known = {metric for _, metric in scores}
     metrics = [column.metric for column in table.columns if column.metric in known]
+    columns = category_columns(requests, (*CLIP_HEADINGS, *metrics))
     lines = []
     for row in table.rows:
         values = {metric: scores.get((row.system, metric), {}) for metric in metrics}
-        requests = dict.fromkeys(request for of in values.values() for request in of)
-        for request in requests:
+        asked = dict.fromkeys(request for of in values.values() for request in of)
+        for request in asked:
+            labels = requests.get(request.rpartition("/")[0], UNKNOWN)
+            named = [labels.caption, *(labels.categories.get(kind, "") for kind in columns)]
             found = [values[metric].get(request) for metric in metrics]
-            lines.append([row.system, row.title, request, *found])
-    return csv_text([("system", "title", "request", *metrics), *lines])
+            lines.append([row.system, row.title, request, *named, *found])
+    return csv_text([(*CLIP_HEADINGS, *columns.values(), *metrics), *lines])
 
 
 def model_index(table: ResultTable) -> str:
@@ -132,7 +140,8 @@ def _score_details(column: Column, row: Row) -> dict[str, Any]:
     return {name: value for name, value in details.items() if value is not None}
 
 
-def _cells(table: ResultTable, scores: ClipValues | None) -> Iterator[Sequence[object]]:
+def cells(table: ResultTable, scores: ClipValues | None) -> Iterator[Sequence[object]]:
+    """Yield one line per cell, with the columns of `HEADINGS`."""
     marked = {} if scores is None else marked_places(table, scores)
     for row in table.rows:
         kind = "model" if row.competes else "control" if row.made_of_real_clips else "floor"

@@ -1,4 +1,4 @@
-"""The text formats of `svbench report`, by name."""
+"""The text formats of `svbench report`, by name; by category see `by_category`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Final
 
 from svbench.errors import ConfigError, DataError
 from svbench.files.results import ClipValues
+from svbench.reports.analysis.categories import Requests
 from svbench.reports.tables.compact import compact
 from svbench.reports.tables.exports import clips_csv, model_index, table_csv, table_json
 from svbench.reports.tables.latex import latex
@@ -26,20 +27,20 @@ def sheets(table: ResultTable, scores: Scores) -> list[Sheet]:
     return [arrange(table, scores), *([] if paper is None else [paper])]
 
 
-def _clips(table: ResultTable, scores: Scores) -> str:
+def _clips(table: ResultTable, scores: Scores, requests: Requests) -> str:
     if scores is None:
         raise DataError(f"--format clips: {table.title}: found no scores.csv beside the results")
-    return clips_csv(table, scores)
+    return clips_csv(table, scores, requests)
 
 
-FORMATS: Final[Mapping[str, Callable[[ResultTable, Scores], str]]] = {
-    "text": lambda table, scores: text(sheets(table, scores)),
-    "markdown": lambda table, scores: markdown(sheets(table, scores)),
-    "latex": lambda table, scores: latex(sheets(table, scores), f"svbench-{table.dataset}"),
-    "csv": table_csv,
-    "json": table_json,
+FORMATS: Final[Mapping[str, Callable[[ResultTable, Scores, Requests], str]]] = {
+    "text": lambda table, scores, _: text(sheets(table, scores)),
+    "markdown": lambda table, scores, _: markdown(sheets(table, scores)),
+    "latex": lambda table, scores, _: latex(sheets(table, scores), f"svbench-{table.dataset}"),
+    "csv": lambda table, scores, _: table_csv(table, scores),
+    "json": lambda table, scores, _: table_json(table, scores),
     "clips": _clips,
-    "model-index": lambda table, _scores: model_index(table),
+    "model-index": lambda table, _scores, _requests: model_index(table),
 }
 
 

@@ -9,10 +9,11 @@ score has a missing value and a reason. Times of the numbers and their units are
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from svbench.files.results import ClipValues, RequestIdentity
+from svbench.files.results import ClipValues
+from svbench.reports.analysis.categories import UNKNOWN, Requests, category_columns
 from svbench.reports.analysis.paired import Paired
 from svbench.types import Column, ResultTable, Row
 
@@ -40,7 +41,6 @@ CLIP_TYPES: Mapping[str, str] = {
     "metric": "string",
     "value": "float64",
     "caption": "string",
-    "category": "string",
 }
 PAIR_TYPES: Mapping[str, str] = {
     "metric": "string",
@@ -52,7 +52,6 @@ PAIR_TYPES: Mapping[str, str] = {
     "count": "Int64",
     "excludes_zero": "boolean",
 }
-Category = Callable[[str, str], str | None]  # of an example, from its id and caption
 
 
 def table_frame(table: ResultTable) -> pd.DataFrame:
@@ -60,21 +59,20 @@ def table_frame(table: ResultTable) -> pd.DataFrame:
     return _frame((_cell(row, c) for row in table.rows for c in table.columns), TABLE_TYPES)
 
 
-def clips_frame(
-    scores: ClipValues, requests: Mapping[str, RequestIdentity], category: Category | None = None
-) -> pd.DataFrame:
-    """Return a row per clip and metric, with the columns of `CLIP_TYPES`.
+def clips_frame(scores: ClipValues, requests: Requests) -> pd.DataFrame:
+    """Return a row per clip and metric, with the columns of `CLIP_TYPES` and a column per category.
 
     Parameters
     ----------
     scores : ClipValues
         Values by (system, metric) and request.
-    requests : Mapping[str, RequestIdentity]
-        Captions by example id; the caption of an example that is not among them is empty.
-    category : callable, optional
-        Returns the category of an example from its id and caption, or None.
+    requests : mapping of str to RequestIdentity
+        Captions and categories by example id; the caption of an example that is not among them is
+        empty, and its categories are missing.
     """
-    return _frame(_clips(scores, requests, category), CLIP_TYPES)
+    columns = category_columns(requests, CLIP_TYPES)
+    types = {**CLIP_TYPES, **dict.fromkeys(columns.values(), "string")}
+    return _frame(_clips(scores, requests, tuple(columns)), types)
 
 
 def differences_frame(pairs: Sequence[Paired]) -> pd.DataFrame:
@@ -103,21 +101,12 @@ def _cell(row: Row, column: Column) -> Sequence[Any]:
     return (*named, score.value, low, high, *counts, column.better, "", score.note, settings)
 
 
-def _clips(
-    scores: ClipValues, requests: Mapping[str, RequestIdentity], category: Category | None = None
-) -> Iterator[Sequence[Any]]:
+def _clips(scores: ClipValues, requests: Requests, kinds: Sequence[str]) -> Iterator[Sequence[Any]]:
     for (system, metric), values in scores.items():
         for request, value in values.items():
-            example = request.rpartition("/")[0]
-            caption = requests[example].caption if example in requests else ""
-            yield (
-                request,
-                system,
-                metric,
-                value,
-                caption,
-                category(example, caption) if category else None,
-            )
+            known = requests.get(request.rpartition("/")[0], UNKNOWN)
+            of_kinds = (known.categories.get(kind) for kind in kinds)
+            yield (request, system, metric, value, known.caption, *of_kinds)
 
 
 def _difference(pair: Paired) -> Sequence[Any]:

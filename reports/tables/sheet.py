@@ -81,7 +81,7 @@ def arrange(table: ResultTable, scores: ClipValues | None = None) -> Sheet:
         footnotes=tuple(footnotes(table, marked=bool(marked), scores=scores)),
         protocol=_protocol(table),
         name=table.title,
-        brief=tuple(_brief(table)),
+        brief=tuple(brief(table)),
     )
 
 
@@ -91,7 +91,7 @@ def _format(table: ResultTable) -> str:
     return NATIVE if views == {"native"} else str(table.spec)
 
 
-def _brief(table: ResultTable) -> Iterator[str]:
+def brief(table: ResultTable) -> Iterator[str]:
     """Yield the notes that even a compact table needs."""
     yield from table.random_notes
     if table.scale == "mini":

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from svbench.errors import ConfigError
 
@@ -44,10 +44,27 @@ class Results:
 
     @cached_property
     def requests(self) -> Mapping[str, RequestIdentity] | None:
-        """The caption of each example by its id; None without a requests.jsonl."""
+        """Caption and categories of each example by its id; None without a requests.jsonl.
+
+        Where the file holds no categories, as those of older runs, they come from the data set.
+        """
+        from svbench.files.categories import read_categories
         from svbench.files.results import load_requests
 
-        return load_requests(self.path)
+        found = load_requests(self.path)
+        if not found or any(one.categories for one in found.values()):
+            return found
+        categories = self._categories()
+        if categories is None:
+            return found
+
+        def of(name: str, one: RequestIdentity) -> Mapping[str, Any]:
+            return {"categories": categories(name, one.caption)}
+
+        return {
+            name: replace(one, categories=read_categories(of(name, one), self.table.dataset))
+            for name, one in found.items()
+        }
 
     def to_pandas(self) -> pd.DataFrame:
         """Return a row per system and metric.
@@ -71,7 +88,20 @@ class Results:
         -------
         pandas.DataFrame
             Columns `request`, `system`, `metric`, `value`, `caption` (empty where none is known)
-            and `category` (of data sets that have categories, else missing).
+            and one for each kind of categories that the clips have, e.g. `class`, or `material` and
+            `action` (missing for a clip without).
+
+        Raises
+        ------
+        DataError
+            There is no scores.csv beside the table, or it is malformed.
+        """
+        from svbench.reports.tables.frames import clips_frame
+
+        return clips_frame(self.scores_of_clips(), self.requests or {})
+
+    def scores_of_clips(self) -> ClipValues:
+        """Return the score of each clip as `scores` has them.
 
         Raises
         ------
@@ -79,13 +109,11 @@ class Results:
             There is no scores.csv beside the table, or it is malformed.
         """
         from svbench.files.results import load_scores
-        from svbench.reports.tables.frames import clips_frame
 
-        scores = load_scores(self.path) if self.scores is None else self.scores  # which refuses
-        return clips_frame(scores, self.requests or {}, self._category())
+        return load_scores(self.path) if self.scores is None else self.scores  # which refuses
 
-    def _category(self) -> Callable[[str, str], str | None] | None:
-        """Return what names the category of an example; None where the data set has none.
+    def _categories(self) -> Callable[[str, str], Mapping[str, str]] | None:
+        """Return what names the categories of an example; None where the data set has none.
 
         None as well if the data set is that of a plug-in which is not installed here.
         """
@@ -97,7 +125,7 @@ class Results:
                 return None
             modules = self._plugin_modules()
         try:
-            return DATASETS.known(name, modules).category
+            return DATASETS.known(name, modules).categories
         except ConfigError:
             return None
 

@@ -11,7 +11,7 @@ either scale the same loader reads it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
@@ -21,6 +21,7 @@ from svbench.catalog.plugins import Offer, blaming, guarded
 from svbench.catalog.registry import Joining, Registry
 from svbench.datasets.ids import check_ids
 from svbench.errors import ConfigError, DataError
+from svbench.files.categories import read_categories
 from svbench.limits import GAMMAS
 from svbench.types import ClipSpec, Example
 
@@ -40,7 +41,7 @@ TUNABLE: Final = (
     "AV-Align on them"
 )
 
-Category = Callable[[str, str], "str | None"]  # of an example, from its id and caption
+Categories = Callable[[str, str], Mapping[str, str]]  # of an example, from its id and caption
 # folder of the real set, settings -> examples, and notes for the table
 Load = Callable[[Path, "RunConfig"], tuple[tuple[Example, ...], tuple[str, ...]]]
 
@@ -143,8 +144,9 @@ class Dataset:
     imagebind_weights : str
         folder of the small ImageBind that embeds its captions, in that of
         `svbench.metrics.miniature`
-    category : callable, optional
-        id and caption of an example -> its category, of data sets that have categories
+    categories : callable, optional
+        id and caption of an example -> kind -> category, for run folders whose requests.jsonl has
+        no categories; a loader gives them with its examples
     listed_name : callable, optional
         what a CSV list of captions, which `load` reads, calls an example; None: there are no such
         lists
@@ -161,7 +163,7 @@ class Dataset:
     published: Published | None = None
     joint_weights: str | None = None
     imagebind_weights: str = "."
-    category: Category | None = None
+    categories: Categories | None = None
     listed_name: Callable[[Example], str] | None = None
 
 
@@ -248,7 +250,7 @@ def _of_scenes(real: Any, small: Any, published: Published, joint_weights: str) 
         published=published,
         joint_weights=joint_weights,
         imagebind_weights="scenes",
-        category=real.category,
+        categories=real.categories,
         listed_name=real.listed_name,
     )
 
@@ -288,10 +290,10 @@ def _guard(entry: Dataset, offer: Offer) -> Dataset:
             examples, notes = entry.load(root, config)
             return _checked(examples, offer.name)[: config.limit], tuple(notes)
 
-    category = entry.category and guarded(entry.category, offer.origin, DataError)
+    categories = entry.categories and guarded(entry.categories, offer.origin, DataError)
     named = entry.listed_name and guarded(entry.listed_name, offer.origin, DataError)
     small = None if entry.miniature is None else _guard_miniature(entry.miniature, offer)
-    return replace(entry, load=load, category=category, listed_name=named, miniature=small)
+    return replace(entry, load=load, categories=categories, listed_name=named, miniature=small)
 
 
 def _guard_miniature(small: Miniature, offer: Offer) -> Miniature:
@@ -318,6 +320,7 @@ def _checked(examples: Iterable[Example], name: str) -> tuple[Example, ...]:
     for example in found:
         if not isinstance(example, Example):
             raise TypeError(f"{name}: loaded {type(example).__name__}, expected Example")
+        read_categories({"categories": example.categories}, name)
     check_ids((example.id for example in found), name)
     if not found:
         raise DataError(f"{name}: found no clips, expected some")

@@ -40,14 +40,27 @@ def report(
     intervals: Annotated[
         bool, typer.Option(help="Beside --compact: intervals in small print, or none.")
     ] = True,
+    by: Annotated[
+        str | None,
+        typer.Option(help="A row per category of this kind: class, material, action ..."),
+    ] = None,
+    min_clips: Annotated[
+        int | None, number("min_clips", "Beside --by: put smaller categories together.")
+    ] = None,
 ) -> None:
     """Print the table of a run again, as text or for papers, web pages and programs.
 
-    With html, a folder with one page, figures and clips is written: RUN/report, or --out.
+    With --by, there is a table for each metric that scores single clips: categories below each
+    other, systems side by side. With html, a folder with one page, figures and clips is written:
+    RUN/report, or --out.
 
     Example: svbench report runs/greatesthits-mini --format latex --out table.tex
     """
     _check_compact(format, compact=compact, intervals=intervals)
+    options.check_together("--min-clips", min_clips is not None and by is None, "beside --by")
+    if by is not None:
+        _check_by(format)
+        options.check_together("--svg", svg is not None, "without --by")
     if format == "html":  # a folder, not one text
         options.check_together("--svg", svg is not None, "beside other formats than html")
         _write_page(run_folder, out, metrics, gallery, engine.choice())
@@ -58,7 +71,18 @@ def report(
     options.check_together("--engine, --workers", chosen, "beside --format html")
     check_file(out, "--out", [run_folder])
     check_file(svg, "--svg", [run_folder])
-    _print_table(run_folder, format, out, metrics, svg, intervals if compact else None)
+    compact_intervals = intervals if compact else None
+    if by is None:
+        _print_table(run_folder, format, out, metrics, svg, compact_intervals)
+    else:
+        _print_categories(run_folder, format, out, metrics, compact_intervals, by, min_clips or 1)
+
+
+def _check_by(format: str) -> None:  # noqa: A002
+    from svbench.reports.tables.by_category import FORMATS
+
+    wanted = f"beside --format {', '.join(FORMATS)}; html shows every kind of categories"
+    options.check_together("--by", format not in FORMATS, wanted)
 
 
 def _check_compact(format: str, *, compact: bool, intervals: bool) -> None:  # noqa: A002
@@ -98,9 +122,36 @@ def _print_table(
     elif compact_intervals is not None:
         print_or_write(compacted(format, table, scores, intervals=compact_intervals), out)
     else:
-        print_or_write(FORMATS[format](table, scores), out)
+        requests = results.requests if format == "clips" else None
+        print_or_write(FORMATS[format](table, scores, requests or {}), out)
     if svg is not None:
         save_svg(sheets(table, scores)[:1], svg)
+
+
+def _print_categories(
+    run: Path,
+    format: str,  # noqa: A002
+    out: Path | None,
+    metrics: tuple[str, ...],
+    compact_intervals: bool | None,
+    kind: str,
+    least: int,
+) -> None:
+    """Print or write the tables by category; see `_print_table`."""
+    from svbench.api.results import load_results
+    from svbench.reports.tables.by_category import FORMATS, by_category, compacted, sheets
+    from svbench.reports.tables.formats import select_columns
+    from svbench.reports.tables.text import show
+
+    results = load_results(run)
+    table = select_columns(results.table, metrics)
+    found = by_category(table, results.scores_of_clips(), results.requests or {}, kind, least)
+    if format == "text" and out is None:
+        show(sheets(found))
+    elif compact_intervals is not None:
+        print_or_write(compacted(format, found, intervals=compact_intervals), out)
+    else:
+        print_or_write(FORMATS[format](found), out)
 
 
 def _write_page(
@@ -114,8 +165,8 @@ def _write_page(
 
     Media are read to make copies that a browser plays, but no model is loaded.
     """
+    from svbench.api.results import load_results
     from svbench.catalog.gallery import gallery_of
-    from svbench.files.results import load_table
     from svbench.reports.analysis.clip_scores import read_clip_scores
     from svbench.reports.page.clip_choice import choose
     from svbench.reports.page.html import check_ours, write_page
@@ -127,11 +178,14 @@ def _write_page(
     check_folder(out)
     check_apart(out / "data", "--out", [run])  # else the page's would come to the run's
     check_ours(out)
-    table, scores = select_columns(load_table(run), metrics), read_clip_scores(run)
+    results, scores = load_results(run), read_clip_scores(run)
+    table, requests = select_columns(results.table, metrics), results.requests or {}
     choice = choose(table, scores, gallery)
     typer.echo(f"copying clips of {len(choice.why)} requests", err=True)
     proof = run.absolute() / RECORD
     with closing(choice_of_engine.start(device="cpu", proof=proof)) as engine:
         views = gallery_of(run, table, list(choice.why), out, engine)
-    page = write_page(run, out, gallery=views, choice=choice, table=table, scores=scores)
+    page = write_page(
+        run, out, gallery=views, choice=choice, table=table, scores=scores, requests=requests
+    )
     typer.echo(f"page: {page}", err=True)

@@ -2,12 +2,12 @@
 
 The forms are those of `svbench.datasets.list_forms`. A list of JSON objects, the form of svbench
 and of Hugging Face's `metadata.jsonl`, has in each line `file` (or `file_name`, `path`, `video`),
-and optionally `id`, `caption` (or `prompt`, `text`), `audio`, `start` (s), `system` and `hits`;
-tables in CSV have columns of these names. Rows with several `system` values give several sets.
-`hits` are the annotated times of hits, s from the clip's start: [0.4, 1.2]; [] states that it has
-none: of reference clips they show how well AV-Align detects them. A field that is null counts as
-absent. The default `id` is the path without its ending, and without the `/` or
-`../` it begins with: an id becomes a file name.
+and optionally `id`, `caption` (or `prompt`, `text`), `audio`, `start` (s), `system`, `hits` and
+`category` or `categories` (see `svbench.files.categories`); tables in CSV have columns of these
+names. Rows with several `system` values give several sets. `hits` are the annotated times of hits,
+s from the clip's start: [0.4, 1.2]; [] states that it has none: of reference clips they show how
+well AV-Align detects them. A field that is null counts as absent. The default `id` is the path
+without its ending, and without the `/` or `../` it begins with: an id becomes a file name.
 
 Where clips lie
 ---------------
@@ -29,6 +29,7 @@ from typing import Any, Final
 from svbench.datasets.ids import CAPTION_KEYS, FILE_KEYS, inside, text_field
 from svbench.datasets.list_forms import TEST, Entry, read_list
 from svbench.errors import DataError
+from svbench.files.categories import read_categories
 from svbench.files.folders import Stems
 from svbench.files.names import check_name
 from svbench.files.suffixes import is_sound, is_video
@@ -156,6 +157,7 @@ def _example(entry: Entry, files: _Files, *, by_name: bool) -> Example:
             files.folder / sound if sound else None,
         ),
         _hits(fields.get("hits"), where),
+        read_categories(fields, where),
     )
 
 

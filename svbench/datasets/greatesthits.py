@@ -21,7 +21,8 @@ recording. The default list is `flist_<split>.csv` in the data folder; without a
 segment is taken, and the caption is "hitting with a stick", as in the protocol of ASVA.
 
 Onsets are the annotated times of `<id>_times.txt` (see `svbench.datasets.hits`) within the segment,
-counted from its start; None where that file is absent.
+counted from its start; None where that file is absent. The categories of a segment are the most
+frequent `material` and `action` annotated in it (`svbench.datasets.hits.categories_between`).
 
 References
 ----------
@@ -41,7 +42,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from svbench.datasets.hits import ACTIONS, Event, onsets_between, read_events
+from svbench.datasets.hits import (
+    ACTIONS,
+    Event,
+    categories_between,
+    onsets_between,
+    read_events,
+)
 from svbench.datasets.lists import check_folder, check_settings, names, reached, read_rows
 from svbench.errors import ConfigError, DataError
 from svbench.files import media
@@ -166,12 +173,18 @@ def _annotated(
     for segment in segments:
         if segment.video not in events:
             events[segment.video] = read_events(_annotation(root, segment.video))
-        found, begin = events[segment.video], segment.number * SPEC.duration
-        onsets = (
-            None if found is None else onsets_between(found, begin, begin + SPEC.duration, actions)
-        )
-        name = f"{segment.video}-{segment.number:03d}"
-        yield Example(name, segment.caption, segment.recording, onsets)
+        yield _example(segment, events[segment.video], actions)
+
+
+def _example(segment: Segment, events: list[Event] | None, actions: Collection[str]) -> Example:
+    name = f"{segment.video}-{segment.number:03d}"
+    if events is None:
+        return Example(name, segment.caption, segment.recording)
+    begin = segment.number * SPEC.duration
+    end = begin + SPEC.duration
+    onsets = onsets_between(events, begin, end, actions)
+    categories = categories_between(events, begin, end)
+    return Example(name, segment.caption, segment.recording, onsets, categories)
 
 
 def _check_settings(split: str, actions: Collection[str], limit: int | None) -> None:

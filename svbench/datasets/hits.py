@@ -12,6 +12,7 @@ References
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -59,6 +60,20 @@ def onsets_between(
 ) -> tuple[float, ...]:
     """Return the times of these actions from `begin` up to `end` (s), counted from `begin`."""
     return tuple(event.time for event in events_between(events, begin, end, actions))
+
+
+def categories_between(events: Iterable[Event], begin: float, end: float) -> dict[str, str]:
+    """Return the most frequent material and action of the events from `begin` up to `end` (s).
+
+    Events of which a kind was not annotated do not count for it; of equally frequent ones, that
+    of the earliest event is taken. A kind that no event has annotated is left out.
+    """
+    inside = events_between(events, begin, end)
+    annotated = {
+        "material": [event.material for event in inside if event.material != UNKNOWN],
+        "action": [event.action for event in inside if event.action != UNKNOWN],
+    }
+    return {kind: Counter(found).most_common(1)[0][0] for kind, found in annotated.items() if found}
 
 
 def _event(path: Path, number: int, line: str) -> Event:

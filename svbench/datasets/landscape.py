@@ -19,7 +19,8 @@ published. Name the list that was used when you compare with its figures.
 Conventions
 -----------
 The id of a clip is `<class>/<file>` without ending. Without a caption in the list, it is the
-class, with blanks for underscores, as in the paper. A clip is judged from its start.
+class, with blanks for underscores, as in the paper. Its one category is the `class`. A clip is
+judged from its start.
 
 References
 ----------
@@ -101,10 +102,10 @@ def load(
     return tuple(examples)
 
 
-def category(example: str, caption: str) -> str:
+def categories(example: str, caption: str) -> dict[str, str]:
     """Return the class of a clip from its id, with blanks for underscores."""
     del caption  # its list may have one of its own
-    return example.partition("/")[0].replace("_", " ")
+    return {"class": example.partition("/")[0].replace("_", " ")}
 
 
 def listed_name(example: Example) -> str:
@@ -145,7 +146,9 @@ def _find(file: Path, stem: str, ended: bool, stems: Stems) -> Path | None:
 
 
 def _example(path: Path, stem: str, folder: str, caption: str = "") -> Example:
-    return Example(f"{folder}/{stem}", caption or folder.replace("_", " "), Recording(path))
+    name, scene = f"{folder}/{stem}", folder.replace("_", " ")
+    found = categories(name, caption)
+    return Example(name, caption or scene, Recording(path), categories=found)
 
 
 def _read_list(path: Path) -> list[tuple[str, str]]:

@@ -5,6 +5,11 @@ Captions
 A clip without a caption takes that of the clips of its id in the other sets, if those agree: it
 answers the same request. `missing_captions` counts and names those that still have none.
 
+Categories
+----------
+A real clip has the categories of its list; those of kinds that it lacks come from the first clip of
+its id in another set that has them.
+
 Ids
 ---
 Rows are compared in pairs by id. Where the ids of a set are derived from its paths, and match no
@@ -90,6 +95,7 @@ def load_scored(
     real, *sets = _shared_captions([real, *folders.values()])
     folders = dict(zip(folders, sets, strict=True))
     notes |= dict.fromkeys(_pair_by_caption(real, folders, unnamed))
+    real = _with_categories(real, folders.values())
     return Scored(real, folders, places, tuple(notes))
 
 
@@ -134,6 +140,14 @@ def _shared_captions(sets: Sequence[Set]) -> list[Set]:
         return replace(example, caption=agreed[example.id])
 
     return [tuple(map(filled, examples)) for examples in sets]
+
+
+def _with_categories(real: Set, sets: Iterable[Set]) -> Set:
+    """Return the real clips with the categories that lists of other sets have of their ids."""
+    of_id: dict[str, Mapping[str, str]] = {}
+    for example in (e for examples in sets for e in examples if e.categories):
+        of_id[example.id] = {**example.categories, **of_id.get(example.id, {})}
+    return tuple(replace(e, categories={**of_id.get(e.id, {}), **e.categories}) for e in real)
 
 
 # --- ids ---------------------------------------------------------------------------------------

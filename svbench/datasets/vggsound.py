@@ -15,8 +15,9 @@ are counted in one error: list those that are there, or run with `--allow-missin
 
 Conventions
 -----------
-The id of a clip is `<ytid>_<start>`, its caption the label, as in the paper. A clip is judged
-from its start.
+The id of a clip is `<ytid>_<start>`, its caption the label, as in the paper. Its one category is
+the `class`: its label in `vggsound.csv`, also where another list has captions; without that file
+the label of the list. A clip is judged from its start.
 
 References
 ----------
@@ -81,11 +82,17 @@ def load(
     check_folder(root, NAME)
     listed = listing or root / LISTING
     rows = _of_split(listed, split)[:limit]
+    classes = _classes(root) if listing else {}
     with reached(root):
         inside = _videos(root / FOLDER)
         there = inside | _videos(root)
     examples = [
-        Example(name, label, Recording((root / FOLDER if name in inside else root) / f"{name}.mp4"))
+        Example(
+            name,
+            label,
+            Recording((root / FOLDER if name in inside else root) / f"{name}.mp4"),
+            categories=categories(name, classes.get(name, label)),
+        )
         for name, label in rows
     ]
     missing = [example.id for example in examples if example.id not in there]
@@ -98,10 +105,17 @@ def load(
     return tuple(examples)
 
 
-def category(example: str, caption: str) -> str:
-    """Return the label of a clip, which is its caption."""
+def categories(example: str, caption: str) -> dict[str, str]:
+    """Return the class of a clip, whose caption is its label."""
     del example
-    return caption
+    return {"class": caption} if caption else {}
+
+
+def _classes(root: Path) -> dict[str, str]:
+    """Return the labels of the data set's own list by clip; none without that list."""
+    own = root / LISTING
+    parsed = (_parse(row) for _, row in read_rows(own)) if own.is_file() else ()
+    return {name: label for name, label, _ in filter(None, parsed)}
 
 
 def listed_name(example: Example) -> str:

@@ -11,7 +11,7 @@ import itertools
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from svbench.compute import digest_file
 from svbench.errors import DataError
+from svbench.files.categories import read_categories
 from svbench.files.seals import seal_of
 from svbench.files.text import (
     REASON,
@@ -46,6 +47,8 @@ class RequestIdentity:
 
     caption: str  # "" if unknown
     source: str  # digest of the real clip's files and start, independent of the clip format
+    # kind -> category; a label, by which no request is told from another
+    categories: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 def dump_table(table: ResultTable) -> str:
@@ -145,7 +148,8 @@ def load_requests(path: Path) -> dict[str, RequestIdentity] | None:
         fields = [entry.get(key) for key in ("id", "caption", "source")]
         match fields:
             case [str() as name, str() as caption, str() as source] if name not in found:
-                found[name] = RequestIdentity(caption, source)
+                categories = read_categories(entry, f"{file}, line {number}")
+                found[name] = RequestIdentity(caption, source, categories)
             case _:
                 raise DataError(
                     f"{file}, line {number}: found id {fields[0]!r:.60}, expected each id once, "

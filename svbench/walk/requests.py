@@ -1,10 +1,10 @@
 """Requests of a run, and `requests.jsonl` of its folder, which lists them.
 
-The file has one JSON object a line: `id`, `caption` and the real clip (`file`, and where needed
-`audio` and `start`), so that it is a list which `svbench score --reference` and `--captions` read;
-paths are relative to the run folder. `source` identifies the real clip by its files and start,
-whatever format it is judged in: by it `svbench compare` finds that two runs have the same requests,
-also where one of them is a part of the other.
+The file has one JSON object a line: `id`, `caption`, `categories` where there are any, and the real
+clip (`file`, and where needed `audio` and `start`), so that it is a list which `svbench score
+--reference` and `--captions` read; paths are relative to the run folder. `source` identifies the
+real clip by its files and start, whatever format it is judged in: by it `svbench compare` finds
+that two runs have the same requests, also where one of them is a part of the other.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def requests_for(examples: Iterable[Example], repeats: int, run_seed: int) -> tu
 def identify_requests(
     examples: Sequence[Example], engine: Engine, known: KnownFiles | None = None
 ) -> dict[str, RequestIdentity]:
-    """Return caption and source of each example, by id; every file is hashed once.
+    """Return caption, source and categories of each example, by id; every file is hashed once.
 
     Files that are `known` and did not change are not read.
 
@@ -49,7 +49,10 @@ def identify_requests(
     files = list(dict.fromkeys(file for example in examples for file in _files(example.recording)))
     read = partial(_digest, known or KnownFiles())
     digests = dict(zip(files, engine.map(read, files), strict=True))
-    return {e.id: RequestIdentity(e.caption, _source(e.recording, digests)) for e in examples}
+    return {
+        e.id: RequestIdentity(e.caption, _source(e.recording, digests), dict(e.categories))
+        for e in examples
+    }
 
 
 def dump_requests(
@@ -67,6 +70,7 @@ def _entry(example: Example, request: RequestIdentity, folder: Path) -> dict[str
     return {
         "id": example.id,
         "caption": request.caption,
+        **({"categories": dict(request.categories)} if request.categories else {}),
         # a path that no list can hold is left out; `source` identifies the clip without it
         **{key: place for key, place in places.items() if is_plain(place)},
         **({} if recording.start == 0 else {"start": recording.start}),

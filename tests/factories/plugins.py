@@ -133,7 +133,7 @@ def dataset_entry(load: Callable[..., Any]) -> Dataset:
     return Dataset(
         *("Toys", "Toys: some clips", SPEC, "none", load),
         metrics=("brightness",),
-        category=lambda example, _caption: f"toys of {example}",
+        categories=lambda example, _caption: {"toy": f"toys of {example}"},
     )
 
 

@@ -7,6 +7,7 @@ cross-attention on average, 0.125 more on one half of the clips and 0.125 less o
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -96,6 +97,16 @@ def write_run(folder: Path, table: ResultTable, scores: ClipValues | None = None
     (folder / "results.json").write_text(dump_table(table), encoding="utf-8")
     (folder / "scores.csv").write_text(dump_scores(lines), encoding="utf-8")
     return folder
+
+
+def write_requests(folder: Path, categories: Mapping[str, Mapping[str, str]]) -> None:
+    """Write requests.jsonl into a run folder, with the categories of each example."""
+    lines = (
+        {"id": name, "caption": f"caption of {name}", "categories": dict(of), "source": name}
+        for name, of in categories.items()
+    )
+    text = "".join(f"{json.dumps(line)}\n" for line in lines)
+    (folder / "requests.jsonl").write_text(text, encoding="utf-8")
 
 
 def _model(mixer: str, gamma: str, fvd: tuple[float, float, float]) -> Row:

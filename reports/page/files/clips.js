@@ -5,7 +5,6 @@
   const { el, lanes, load, meta, number, query, times, ARROWS } = svbench;
   const CARDS = 6; // requests on a page
   const LINES = 50;
-  const TEXTS = new Set(["System", "Caption"]); // columns of words, set to the left
   const here = document.getElementById("clips-here");
   if (!meta.count) {
     here.append(el("p", {}, "No metric of this run has scores per clip."));
@@ -17,7 +16,7 @@
   const count = el("p", { class: "found", role: "status" });
   const list = el("div", { class: "list" });
   const pager = el("nav", { class: "pager", "aria-label": "Pages of clips" });
-  const controls = {};
+  const controls = { within: [] };
 
   // --- controls --------------------------------------------------------------------------------
 
@@ -27,8 +26,8 @@
     show();
   }
 
-  function field(label, control) {
-    const id = `clips-${label.toLowerCase().replace(/\W+/g, "-")}`;
+  function field(label, control, name = label) {
+    const id = `clips-${name.toLowerCase().replace(/\W+/g, "-")}`;
     control.id = id;
     return el("div", { class: "field" }, el("label", { for: id }, label), control);
   }
@@ -55,6 +54,18 @@
     return el("fieldset", {}, el("legend", {}, "Systems"), el("div", { class: "choices" }, labels));
   }
 
+  /** Make the choice of a category of one kind. */
+  function within(kind, place) {
+    const options = [["", "any"], ...kind.categories.entries(), [query.WITHOUT, `without ${kind.name}`]];
+    const made = el("select", {}, options.map(([value, text]) => el("option", { value }, text)));
+    made.addEventListener("change", () => {
+      const { [place]: _, ...others } = state.within;
+      change({ within: made.value === "" ? others : { ...others, [place]: Number(made.value) } });
+    });
+    controls.within.push(made);
+    return field(kind.name[0].toUpperCase() + kind.name.slice(1), made, `kind-${place}`);
+  }
+
   function form() {
     const perClip = meta.columns.flatMap((column, place) =>
       column.fields.length ? [[place, `${column.title} ${ARROWS[column.better]}`]] : [],
@@ -79,6 +90,7 @@
         "div",
         { class: "fields" },
         field("Word in the caption", word),
+        meta.kinds.map(within),
         field("Metric", select("by", perClip, Number)),
         field("Of system", select("of", [[query.MEAN, "the mean of those shown"], ...rows], ranked)),
         field(
@@ -122,6 +134,9 @@
     });
     for (const name of ["by", "of", "order", "matched", "layout"])
       if (controls[name]) controls[name].value = String(state[name]);
+    controls.within.forEach((made, place) => {
+      made.value = place in state.within ? String(state.within[place]) : "";
+    });
     if (document.activeElement !== controls.word) controls.word.value = state.word;
     controls.videos.checked = state.videos;
   }
@@ -181,8 +196,8 @@
 
   // --- as a table ------------------------------------------------------------------------------
 
-  function heading(title, column) {
-    if (column === null) return el("th", { scope: "col", class: TEXTS.has(title) ? "text" : null }, title);
+  function heading(title, column, text = false) {
+    if (column === null) return el("th", { scope: "col", class: text ? "text" : null }, title);
     const now = state.by === column && state.order !== "given";
     const rising = (state.order === "worst") === (meta.columns[column].better === "higher");
     const sort = now ? (rising ? "ascending" : "descending") : null;
@@ -215,6 +230,7 @@
         el("th", { scope: "row" }, el("a", { href: query.write(only) }, requests.ids[place])),
         el("td", { class: "text" }, meta.rows[row].title),
         el("td", { class: "text" }, requests.captions[place] || "–"),
+        query.categories(requests, place).map((name) => el("td", { class: "text short" }, name || "–")),
         columns.map((column) => cell(values[column] ? values[column][place] : null)),
         behind.map((name) => cell(values[`${chosen}.${name}`] ? values[`${chosen}.${name}`][place] : null)),
         counts ? [el("td", {}, String(counts[0])), el("td", {}, String(counts[1]))] : null,
@@ -226,8 +242,9 @@
     );
     const head = [
       ["Request", null],
-      ["System", null],
-      ["Caption", null],
+      ["System", null, true],
+      ["Caption", null, true],
+      ...meta.kinds.map((kind) => [kind.name, null, true]),
       ...columns.map((c) => [`${meta.columns[c].title} ${ARROWS[meta.columns[c].better]}`, c]),
       ...behind.map((name) => [name.replace("_", " "), null]),
       ...(events.size ? [["onsets", null], ["peaks", null]] : []),
@@ -235,7 +252,7 @@
     const whole = el(
       "table",
       { class: "results clips" },
-      el("thead", {}, el("tr", {}, head.map(([title, column]) => heading(title, column)))),
+      el("thead", {}, el("tr", {}, head.map(([title, column, text]) => heading(title, column, text)))),
       el("tbody", {}, body),
     );
     const label = "Numbers of single clips";

@@ -132,6 +132,9 @@ svbench.lanes = (() => {
     const whole = el("article", { class: "card", "aria-labelledby": `card-${place}` });
     const aside = caption ? [el("code", {}, id)] : [];
     if (REASONS[why]) aside.push(el("span", { class: "tag" }, REASONS[why]));
+    query.categories(requests, place).forEach((name, at) => {
+      if (name) aside.push(el("span", { class: "tag" }, `${meta.kinds[at].name}: ${name}`));
+    });
     if (why === undefined) aside.push(el("span", { class: "tag" }, "no video copied"));
     const head = el(
       "header",

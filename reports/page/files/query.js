@@ -8,12 +8,14 @@
 svbench.query = (() => {
   const { meta, load } = svbench;
   const MEAN = "mean";
+  const WITHOUT = -1; // a request has no category of the kind
   const withClips = meta.rows.flatMap((row, place) => (row.floor ? [] : [place]));
 
   /** Return the column that ranks the list at first: the headline's, or none. */
   const usual = () => ({
     systems: withClips, // rows shown side by side
     word: "",
+    within: {}, // place of a kind -> place of the category, or WITHOUT
     by: meta.headline, // column
     of: MEAN, // row that is ranked and filtered, or the mean of those shown
     order: "given", // given, best, worst
@@ -38,6 +40,11 @@ svbench.query = (() => {
     if (rowOf(parameters.get("row")) >= 0) state.of = rowOf(parameters.get("row"));
     for (const name of ["word", "order", "matched", "layout", "only"])
       if (parameters.get(name)) state[name] = parameters.get(name);
+    meta.kinds.forEach((kind, place) => {
+      const name = parameters.get(`in.${kind.name}`);
+      const found = kind.categories.indexOf(name);
+      if (found >= 0 || name === "") state.within[place] = name === "" ? WITHOUT : found;
+    });
     state.videos = parameters.get("videos") === "yes"; // an address means all clips, unless it names this
     state.page = Math.max(0, Number(parameters.get("page") || 1) - 1) || 0;
     return state;
@@ -53,6 +60,10 @@ svbench.query = (() => {
     if (state.of !== MEAN) parameters.set("row", meta.rows[state.of].system);
     for (const name of ["word", "order", "matched", "layout", "only"])
       if (state[name] !== plain[name] && state[name]) parameters.set(name, state[name]);
+    for (const [place, category] of Object.entries(state.within)) {
+      const kind = meta.kinds[place];
+      parameters.set(`in.${kind.name}`, category === WITHOUT ? "" : kind.categories[category]);
+    }
     if (state.videos) parameters.set("videos", "yes");
     if (state.page) parameters.set("page", state.page + 1);
     return `#clips?${parameters}`;
@@ -99,6 +110,8 @@ svbench.query = (() => {
         const text = `${requests.captions[place]} ${requests.ids[place]}`.toLowerCase();
         return words.every((word) => text.includes(word));
       });
+    for (const [kind, category] of Object.entries(state.within))
+      places = places.filter((place) => requests.categories[kind][place] === category);
     if (state.videos) places = places.filter((place) => place in requests.views);
     if (filtered) {
       const column = meta.groups[group].column;
@@ -122,5 +135,9 @@ svbench.query = (() => {
     return places;
   }
 
-  return { MEAN, usual, read, write, answer, perClip, groupOf };
+  /** Return the categories of a request, one text per kind, "" where it has none. */
+  const categories = (requests, place) =>
+    meta.kinds.map((kind, at) => kind.categories[requests.categories[at][place]] || "");
+
+  return { MEAN, WITHOUT, categories, usual, read, write, answer, perClip, groupOf };
 })();

@@ -72,22 +72,23 @@ def test_json_holds_the_results_the_places_and_the_paper() -> None:
 def test_clips_have_a_line_for_each_row_and_request() -> None:
     table = make_table(columns=(*TABLE.columns, Column("more", "more", "higher")))
     values = {**clip_values(), ("real", "more"): {REQUESTS[0]: 1.5}}
-    found = lines(clips_csv(table, values))
+    found = lines(clips_csv(table, values, {}))
     assert len(found) == 5 * len(REQUESTS)
     assert found[0] == {
         "system": "real",
         "title": "real clips (ceiling)",
         "request": "clip-00/0",
+        "caption": "",
         ALIGN: "0.75",
         "more": "1.5",
     }
     assert found[1]["more"] == ""
-    assert "more" not in lines(clips_csv(TABLE, values))[0]
+    assert "more" not in lines(clips_csv(TABLE, values, {}))[0]
 
 
 def test_clips_without_scores_are_refused_in_one_line() -> None:
     with pytest.raises(DataError, match=r"--format clips: .* found no scores\.csv"):
-        FORMATS["clips"](TABLE, None)
+        FORMATS["clips"](TABLE, None, {})
 
 
 def test_a_model_card_gets_an_entry_for_each_model_that_the_hub_reads() -> None:
@@ -132,6 +133,6 @@ def test_columns_are_chosen_by_name_in_the_order_asked_for() -> None:
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_is_the_same_text_for_the_same_run(name: str) -> None:
-    first, second = (FORMATS[name](make_table(), clip_values()) for _ in range(2))
+    first, second = (FORMATS[name](make_table(), clip_values(), {}) for _ in range(2))
     assert first == second
     assert first.endswith("\n")

@@ -148,10 +148,10 @@ def test_a_run_of_a_plug_in_is_on_record(
     assert json.loads((tmp_path / "run" / "run.json").read_text())["plugins"] == origins
     assert "toys of toybox 0.1" in " ".join(done.out.split())
     frame = load_results(tmp_path / "run").clips_to_pandas()
-    assert list(frame["category"])[:3] == ["toys of c0", "toys of c1", "toys of c2"]
+    assert list(frame["toy"])[:3] == ["toys of c0", "toys of c1", "toys of c2"]
     monkeypatch.delitem(sys.modules, "toybox")
     frame = load_results(tmp_path / "run").clips_to_pandas()  # the plug-in is not here
-    assert frame["category"].isna().all()
+    assert "toy" not in frame
 
 
 def test_another_version_generates_and_extracts_anew(

@@ -95,6 +95,21 @@ def test_a_hit_at_a_segments_end_counts_once(root: Path) -> None:
     assert (first.onsets, second.onsets) == ((0.0,), (0.0,))  # 8 s begins the rest
 
 
+def test_the_most_frequent_material_and_action_are_the_categories(root: Path) -> None:
+    first, second, unknown, _ = load(root)
+    assert first.categories == {"material": "metal", "action": "hit"}  # of two each: the earliest
+    assert second.categories == {"material": "wood", "action": "hit"}
+    assert unknown.categories == {}
+    (root / f"{A}_times.txt").write_text(
+        "1 metal hit static\n2 wood None None\n3 wood None None\n3.5 None None None\n"
+        "4 None None None\n8.1 wood hit static\n"
+    )
+    first, second, *_ = load(root)
+    assert first.categories == {"material": "wood", "action": "hit"}
+    assert second.categories == {}  # nothing in it is annotated
+    assert load(root, actions={"scratch"})[0].categories == first.categories
+
+
 def test_actions_filter_onsets(root: Path) -> None:
     assert load(root, actions={"hit"})[0].onsets == pytest.approx((0.5,))
     assert load(root, actions={"hit", "scratch"})[0].onsets == pytest.approx((0.5, 3.9999))

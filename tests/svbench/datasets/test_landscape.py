@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from svbench.datasets.landscape import SPEC, load
+from svbench.datasets.landscape import SPEC, categories, load
 from svbench.errors import ConfigError, DataError
 from svbench.types import Example
 
@@ -55,6 +55,14 @@ def test_folders_give_one_clip_of_each_class_in_turn(root: Path) -> None:
     first = examples[0].recording
     assert first.path == root / "videos" / "test" / "fire_crackling" / "a.mp4"
     assert (first.start, first.sound, examples[0].onsets) == (0.0, None, None)
+
+
+def test_the_category_of_a_clip_is_its_class_whatever_its_caption(root: Path) -> None:
+    classes = [e.categories for e in load(root)]
+    assert classes[:2] == [{"class": "fire crackling"}, {"class": "raining"}]
+    (example,) = load(root, listing=listed(root, "raining/c.mp4,heavy rain\n"))
+    assert (example.caption, example.categories) == ("heavy rain", {"class": "raining"})
+    assert categories(example.id, example.caption) == example.categories
 
 
 def test_split_and_limit(root: Path) -> None:

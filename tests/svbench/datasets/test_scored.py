@@ -118,6 +118,22 @@ def test_a_caption_is_that_of_the_clip_of_the_same_id(tmp_path: Path) -> None:
     assert [e.caption for e in found.folders["made"]] == ["a dog", "rain", ""]
 
 
+def test_a_real_clip_has_the_categories_of_its_list_then_of_the_other_sets(
+    tmp_path: Path,
+) -> None:
+    wood, hit = {"material": "wood", "action": "hit"}, {"category": "hit", "categories": None}
+    lists = {
+        "real": [*entries("real", "a", id="x", categories={"material": "metal"})],
+        "one": [*entries("one", "a", id="x", categories=wood)],
+        "two": [*entries("two", "a", id="x", **hit), *entries("two", "b", id="y", category="z")],
+    }
+    for name in lists:
+        (tmp_path / name).mkdir()
+    found = scored(*(listed(tmp_path / of / "a.jsonl", *lines) for of, lines in lists.items()))
+    (real,) = found.real
+    assert real.categories == {"category": "hit", "material": "metal", "action": "hit"}
+
+
 def test_captions_that_disagree_are_not_shared_and_noted(tmp_path: Path) -> None:
     real = touch(tmp_path / "real", "0.mp4")
     lists = [

@@ -57,6 +57,21 @@ def test_rows_of_a_split_become_examples(root: Path) -> None:
     assert (bird.recording.start, bird.onsets) == (0.0, None)
 
 
+def test_the_category_of_a_clip_is_its_label_also_beside_captions_of_another_list(
+    root: Path,
+) -> None:
+    march, bird = load(root)
+    assert march.categories == {"class": "people marching"}
+    assert bird.categories == {"class": "bird chirping, tweeting"}
+    captions = listed(root, f"{MARCH},soldiers walk down a road\n")
+    (example,) = load(root, listing=captions)
+    assert example.caption == "soldiers walk down a road"
+    assert example.categories == {"class": "people marching"}
+    (root / "vggsound.csv").unlink()
+    (example,) = load(root, listing=captions)
+    assert example.categories == {"class": "soldiers walk down a road"}
+
+
 def test_limit_takes_the_first_and_asks_for_no_other(root: Path) -> None:
     (root / f"{BIRD}.mp4").unlink()
     assert [e.id for e in load(root, limit=1)] == [MARCH]
