@@ -22,6 +22,7 @@ from svbench.catalog.registry import Joining, Registry
 from svbench.datasets.ids import check_ids
 from svbench.errors import ConfigError, DataError
 from svbench.limits import GAMMAS
+from svbench.preparation.settings import Preparation
 from svbench.types import ClipSpec, Example
 
 if TYPE_CHECKING:
@@ -145,6 +146,8 @@ class Dataset:
         `svbench.metrics.miniature`
     category : callable, optional
         id and caption of an example -> its category, of data sets that have categories
+    prepare : Preparation, optional
+        how its archive becomes a folder that `load` reads, where it needs that
     """
 
     title: str
@@ -159,6 +162,7 @@ class Dataset:
     joint_weights: str | None = None
     imagebind_weights: str = "."
     category: Category | None = None
+    prepare: Preparation | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,37 @@
+"""`prepared.json`: the record of a folder that `svbench data prepare` wrote.
+
+It holds the settings that decided the files, the versions of what wrote them, whether all were
+written (`complete`), counts, and of each item (a recording) the digests of what was read and
+written. It is sealed; it holds no paths outside its folder and no times, so equal archives and
+settings give equal bytes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from svbench.errors import DataError
+from svbench.files.seals import unsealed
+from svbench.files.text import read_object
+
+RECORD: Final = "prepared.json"
+SETTINGS: Final = "settings"
+COMPLETE: Final = "complete"
+
+
+def read_prepared(root: Path) -> dict[str, Any] | None:
+    """Return the record of a prepared folder; None in any other folder.
+
+    Raises DataError where the record was edited or damaged.
+    """
+    path = root / RECORD
+    if not path.is_file():
+        return None
+    record = unsealed(read_object(path, "the record of a prepared data set"))
+    if record is None or not isinstance(record.get(SETTINGS), dict):
+        raise DataError(
+            f"{path}: found an edited or damaged record, expected it as svbench data prepare "
+            "wrote it"
+        )
+    return record
