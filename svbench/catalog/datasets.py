@@ -221,8 +221,10 @@ def _landscape() -> Dataset:
 def _vggsound() -> Dataset:
     from svbench.datasets import vggsound as real
     from svbench.miniature import vggsound as small
+    from svbench.preparation.vggsound import PREPARATION
 
-    return _of_scenes(real, small, Published(batch=128, epochs=30), "vggsound")
+    entry = _of_scenes(real, small, Published(batch=128, epochs=30), "vggsound")
+    return replace(entry, prepare=PREPARATION)
 
 
 def _of_scenes(real: Any, small: Any, published: Published, joint_weights: str) -> Dataset:

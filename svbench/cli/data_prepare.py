@@ -10,7 +10,7 @@ import typer
 
 from svbench.cli import common as options
 from svbench.cli.output import print_note
-from svbench.cli.parsing import path_option
+from svbench.cli.parsing import number, path_option
 from svbench.cli.progress import progress_bars
 
 
@@ -34,6 +34,23 @@ def prepare(
     official: Annotated[
         bool, typer.Option("--official", help="Cut and count as the paper's authors did.")
     ] = False,
+    listing: Annotated[
+        list[Path] | None,
+        path_option("List of clips, in place of those of the archive; may be repeated."),
+    ] = None,
+    exclude: Annotated[
+        Path | None,
+        path_option("Ids to leave out of the training split: a text file, or a pickled list."),
+    ] = None,
+    min_clips: Annotated[
+        int | None, number("min_clips", "Training clips that a class needs; default: 120.")
+    ] = None,
+    split_seed: Annotated[
+        int | None, number("split_seed", "Of a split that no list gives; default: 803.")
+    ] = None,
+    cut: Annotated[
+        bool, typer.Option("--cut", help="Write clips of 4 s, in place of links to the archive's.")
+    ] = False,
     allow_missing: Annotated[
         bool, typer.Option(help="Leave out what is absent or broken, and name it.")
     ] = False,
@@ -55,6 +72,11 @@ def prepare(
         timing=timing,
         channels=channels,
         official=official,
+        listing=tuple(listing or ()),
+        exclude=exclude,
+        min_clips=min_clips,
+        split_seed=split_seed,
+        cut=cut,
     )
     with (
         closing(engine.choice().start(device="cpu")) as computing,

@@ -37,6 +37,7 @@ from svbench.datasets.youtube_ids import (
     SPELLINGS,
     START,
     YTID,
+    ClipFile,
     clip_files,
     clip_id,
     read_name,
@@ -99,9 +100,10 @@ def load(
     with reached(root):
         there = clip_files(places(root)).find(row.id for row in rows)
     usual = root / FOLDER
+    files = (there.get(row.id, ClipFile(usual, f"{row.id}.mp4")) for row in rows)
     examples = [
-        Example(row.id, row.label, Recording(there.get(row.id, usual / f"{row.id}.mp4")))
-        for row in rows
+        Example(row.id, row.label, Recording(file.path))
+        for row, file in zip(rows, files, strict=True)
     ]
     missing = [row.id for row in rows if row.id not in there]
     if missing and not allow_missing:

@@ -27,12 +27,12 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from svbench.datasets.lists import names
 from svbench.errors import DataError
-from svbench.files.suffixes import is_video
+from svbench.files.suffixes import VIDEO_SUFFIXES
 
 YTID: Final = re.compile(r"[\w-]{11}", re.ASCII)
 START: Final = re.compile(r"\d{1,6}", re.ASCII)  # s
@@ -76,14 +76,26 @@ def read_name(stem: str) -> Name | None:
     return Name(video, seconds) if rest == 0 and int(begin) < int(end) else None
 
 
+class ClipFile(NamedTuple):
+    """A file of a folder; paths are made of a few of many thousands."""
+
+    folder: Path
+    name: str
+
+    @property
+    def path(self) -> Path:
+        """Return the path of the file."""
+        return self.folder / self.name
+
+
 @dataclass(frozen=True, slots=True)
 class ClipFiles:
     """The video files of some folders, by the clips that their names stand for."""
 
-    of_clips: dict[str, list[str]]  # id -> paths
-    of_videos: dict[str, list[str]]  # ytid -> paths of bare names
+    of_clips: dict[str, list[ClipFile]]  # by id
+    of_videos: dict[str, list[ClipFile]]  # of bare names, by YouTube id
 
-    def find(self, clips: Iterable[str]) -> dict[str, Path]:
+    def find(self, clips: Iterable[str]) -> dict[str, ClipFile]:
         """Return the file of each of these clips that has one.
 
         Raises
@@ -97,15 +109,16 @@ class ClipFiles:
         for clip in asked:
             files = [*self.of_clips.get(clip, ()), *bare.get(clip, ())]
             if len(files) > 1:
+                paths = sorted(str(file.path) for file in files)
                 raise DataError(
-                    f"{' and '.join(sorted(files))}: found {len(files)} files of the clip {clip}, "
+                    f"{' and '.join(paths)}: found {len(files)} files of the clip {clip}, "
                     "expected one"
                 )
             if files:
-                found[clip] = Path(files[0])
+                found[clip] = files[0]
         return found
 
-    def _bare(self, clips: Iterable[str]) -> dict[str, list[str]]:
+    def _bare(self, clips: Iterable[str]) -> dict[str, list[ClipFile]]:
         """Return the files of bare names by the one clip that each of them stands for."""
         if not self.of_videos:
             return {}
@@ -116,7 +129,7 @@ class ClipFiles:
         for video, (clip, *others) in of_video.items():
             if others:
                 raise DataError(
-                    f"{self.of_videos[video][0]}: found a name without start, and "
+                    f"{self.of_videos[video][0].path}: found a name without start, and "
                     f"{names([clip, *others])} in the list, expected <ytid>_<start>"
                 )
         return {clip: self.of_videos[video] for video, (clip,) in of_video.items()}
@@ -127,21 +140,21 @@ def clip_files(folders: Iterable[Path]) -> ClipFiles:
 
     Nothing but the names is looked at: a folder of 200,000 clips is read in a second.
     """
-    of_clips: dict[str, list[str]] = defaultdict(list)
-    of_videos: dict[str, list[str]] = defaultdict(list)
+    of_clips: dict[str, list[ClipFile]] = defaultdict(list)
+    of_videos: dict[str, list[ClipFile]] = defaultdict(list)
     for folder in {os.path.realpath(folder): folder for folder in folders}.values():
-        for stem, path in _videos(folder):
+        for stem, file in _videos(folder):
             if name := read_name(stem):
-                (of_videos[name.video] if name.clip is None else of_clips[name.clip]).append(path)
+                (of_videos[name.video] if name.clip is None else of_clips[name.clip]).append(file)
     return ClipFiles(dict(of_clips), dict(of_videos))
 
 
-def _videos(folder: Path) -> Iterator[tuple[str, str]]:
-    """Yield stem and path of a folder's video files."""
+def _videos(folder: Path) -> Iterator[tuple[str, ClipFile]]:
+    """Yield stem and file of a folder's video files."""
     if not folder.is_dir():
         return
     with os.scandir(folder) as entries:
         for entry in entries:
-            named = PurePath(entry.name)
-            if is_video(named) and not entry.is_dir(follow_symlinks=False):
-                yield named.stem, entry.path
+            stem, _, suffix = entry.name.rpartition(".")
+            if f".{suffix.lower()}" in VIDEO_SUFFIXES and not entry.is_dir(follow_symlinks=False):
+                yield stem, ClipFile(folder, entry.name)

@@ -44,6 +44,18 @@ class PrepareConfig:
         how channels are mixed down (Default value = None: the data set's default)
     official : bool
         as the paper's authors did, where that differs (Default value = False)
+    listing : tuple of Path
+        lists of clips (Default value = (): those in the archive)
+    exclude : Path or None
+        list of ids to leave out of the training split (Default value = None: none)
+    min_clips : int or None
+        the training clips that a class needs (Default value = None: the data set's default)
+    split_seed : int or None
+        decides which clips are for tests, where no list does (Default value = None: the data
+        set's default)
+    cut : bool
+        write clips in the data set's format, and not links to those of the archive (Default
+        value = False)
     """
 
     dataset: str
@@ -54,6 +66,11 @@ class PrepareConfig:
     timing: FrameChoice | None = None
     channels: Channels | None = None
     official: bool = False
+    listing: tuple[Path, ...] = ()
+    exclude: Path | None = None
+    min_clips: int | None = None
+    split_seed: int | None = None
+    cut: bool = False
 
     @property
     def given(self) -> tuple[str, ...]:

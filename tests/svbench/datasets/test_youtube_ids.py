@@ -71,7 +71,7 @@ def test_clips_are_found_by_any_spelling_and_suffix(tmp_path: Path) -> None:
     asked = [f"{sign * 11}_000001" for sign in "abcdef"]
     found = clip_files([folder, tmp_path]).find(asked)
     assert list(found) == asked[:5]
-    assert [path.relative_to(tmp_path).as_posix() for path in found.values()] == [
+    assert [file.path.relative_to(tmp_path).as_posix() for file in found.values()] == [
         *(f"video/{name}" for name in names),
         "video/ddddddddddd.avi",
         "eeeeeeeeeee_000001.mp4",
@@ -102,7 +102,7 @@ def test_two_files_of_a_clip_are_named(tmp_path: Path, other: str) -> None:
 
 def test_a_bare_name_stands_for_one_clip_only(tmp_path: Path) -> None:
     files = clip_files([touched(tmp_path, f"{VIDEO}.mp4")])
-    assert files.find([CLIP]) == {CLIP: tmp_path / f"{VIDEO}.mp4"}
+    assert files.find([CLIP])[CLIP].path == tmp_path / f"{VIDEO}.mp4"
     with pytest.raises(DataError, match="found a name without start") as caught:
         files.find([CLIP, clip_id(VIDEO, 40)])
     assert f"{CLIP}, {VIDEO}_000040" in str(caught.value)
