@@ -297,26 +297,28 @@ def read_table(
         yield number, dict(zip(heading, row, strict=True))
 
 
-def csv_text(rows: Iterable[Sequence[object]]) -> str:
+def csv_text(rows: Iterable[Sequence[object]], *, escaped: bool = True) -> str:
     r"""Return rows as CSV, lines ending in \n.
 
     Numbers are written at full precision, None as an empty field, and text that a spreadsheet would
-    run as a formula after an apostrophe. Text that is a plain number is not escaped.
+    run as a formula after an apostrophe, unless `escaped` is False: other people's programs would
+    read it as a part of the text. Text that is a plain number is not escaped.
     """
-    return "".join(_row(row) for row in rows)
+    return "".join(_row(row, escaped) for row in rows)
 
 
-def _row(fields: Sequence[object]) -> str:
-    line = ",".join(map(_field, fields))
+def _row(fields: Sequence[object], escaped: bool) -> str:
+    line = ",".join(_field(value, escaped) for value in fields)
     return f"{line}\n" if line else '""\n'  # readers skip an empty line
 
 
-def _field(value: object) -> str:
+def _field(value: object, escaped: bool) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
         return repr(value)
-    text = f"'{value}" if value.startswith(RISKY) and not NUMBER.fullmatch(value) else value
+    risky = escaped and value.startswith(RISKY) and not NUMBER.fullmatch(value)
+    text = f"'{value}" if risky else value
     # csv.writer before Python 3.13 does not quote a lone CR, which ends a row
     if any(sign in text for sign in ',"\r\n'):
         return '"' + text.replace('"', '""') + '"'
