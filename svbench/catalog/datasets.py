@@ -183,6 +183,7 @@ def _greatesthits() -> Dataset:
     from svbench.datasets import greatesthits as real
     from svbench.miniature import greatesthits as small
     from svbench.miniature.drawing import strokes
+    from svbench.preparation.greatesthits import PREPARATION
 
     def load(root: Path, config: RunConfig) -> tuple[tuple[Example, ...], tuple[str, ...]]:
         split, captions = config.split, config.captions
@@ -208,6 +209,7 @@ def _greatesthits() -> Dataset:
         ),
         published=Published(batch=16, epochs=1000, gammas=GAMMAS, all_mixers=True),
         joint_weights=".",
+        prepare=PREPARATION,
     )
 
 

@@ -35,3 +35,20 @@ def read_prepared(root: Path) -> dict[str, Any] | None:
             "wrote it"
         )
     return record
+
+
+def prepared_settings(root: Path) -> dict[str, Any] | None:
+    """Return the settings by which a folder was prepared; None in any other folder.
+
+    Raises DataError where the record is damaged, or not all files are there yet.
+    """
+    record = read_prepared(root)
+    if record is None:
+        return None
+    if record.get(COMPLETE) is not True:
+        raise DataError(
+            f"{root / RECORD}: found a preparation that was stopped, expected a complete one; run "
+            "svbench data prepare again to go on"
+        )
+    settings: dict[str, Any] = record[SETTINGS]
+    return settings

@@ -301,15 +301,8 @@ def csv_text(rows: Iterable[Sequence[object]], *, escaped: bool = True) -> str:
     r"""Return rows as CSV, lines ending in \n.
 
     Numbers are written at full precision, None as an empty field, and text that a spreadsheet would
-    run as a formula after an apostrophe. Text that is a plain number is not escaped.
-
-    Parameters
-    ----------
-    rows : iterable of sequences
-        the fields of each line
-    escaped : bool
-        put apostrophes; not in lists in a form of other people, whose readers would take the
-        apostrophe for a part of the name (Default value = True)
+    run as a formula after an apostrophe, unless `escaped` is False: other people's programs would
+    read it as a part of the text. Text that is a plain number is not escaped.
     """
     return "".join(_row(row, escaped) for row in rows)
 

@@ -119,7 +119,8 @@ def prepared_folder(
         try:
             yield folder
         except BaseException:
-            folder.save()
+            if before is None or folder.items != before["items"]:
+                folder.save()
             raise
 
 
@@ -137,7 +138,7 @@ def check_outside(data_root: Path, out: Path) -> None:
         )
 
 
-def digests(root: Path, names: Mapping[str, str]) -> bool:
+def are_there(root: Path, names: Mapping[str, str]) -> bool:
     """Return whether files of a folder are there, each with its digest."""
     try:
         return all(digest_file(root / name) == digest for name, digest in names.items())
