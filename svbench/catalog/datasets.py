@@ -20,6 +20,7 @@ from svbench.baselines.joint.mixers import MIXERS, MixerKind
 from svbench.catalog.plugins import Offer, blaming, guarded
 from svbench.catalog.registry import Joining, Registry
 from svbench.datasets.ids import check_ids
+from svbench.datasets.prepared import cutting_notes
 from svbench.errors import ConfigError, DataError
 from svbench.limits import GAMMAS
 from svbench.preparation.settings import Preparation
@@ -216,8 +217,10 @@ def _greatesthits() -> Dataset:
 def _landscape() -> Dataset:
     from svbench.datasets import landscape as real
     from svbench.miniature import landscape as small
+    from svbench.preparation.landscape import PREPARATION
 
-    return _of_scenes(real, small, Published(batch=16, epochs=100), "landscape")
+    published = Published(batch=16, epochs=100)
+    return _of_scenes(real, small, published, "landscape", PREPARATION)
 
 
 def _vggsound() -> Dataset:
@@ -225,11 +228,13 @@ def _vggsound() -> Dataset:
     from svbench.miniature import vggsound as small
     from svbench.preparation.vggsound import PREPARATION
 
-    entry = _of_scenes(real, small, Published(batch=128, epochs=30), "vggsound")
-    return replace(entry, prepare=PREPARATION)
+    published = Published(batch=128, epochs=30)
+    return _of_scenes(real, small, published, "vggsound", PREPARATION)
 
 
-def _of_scenes(real: Any, small: Any, published: Published, joint_weights: str) -> Dataset:
+def _of_scenes(
+    real: Any, small: Any, published: Published, joint_weights: str, prepare: Preparation
+) -> Dataset:
     """Return the entry of a data set of scenes, captioned by classes, from its two modules."""
     from svbench.miniature.drawing.scenes import SPEC
 
@@ -246,6 +251,7 @@ def _of_scenes(real: Any, small: Any, published: Published, joint_weights: str) 
         joint_weights=joint_weights,
         imagebind_weights="scenes",
         category=real.category,
+        prepare=prepare,
     )
 
 
@@ -264,7 +270,7 @@ def _listed(read: Callable[..., tuple[Example, ...]]) -> Load:
             listing=config.captions,
             allow_missing=config.allow_missing,
         )
-        return examples, ()
+        return examples, cutting_notes(root)
 
     return load
 

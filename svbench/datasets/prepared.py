@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from svbench.errors import DataError
 from svbench.files.seals import unsealed
-from svbench.files.text import read_object
+from svbench.files.text import read_object, shown
 
 RECORD: Final = "prepared.json"
 SETTINGS: Final = "settings"
@@ -52,3 +52,17 @@ def prepared_settings(root: Path) -> dict[str, Any] | None:
         )
     settings: dict[str, Any] = record[SETTINGS]
     return settings
+
+
+def cutting_notes(root: Path) -> tuple[str, ...]:
+    """Return a note on the timing of clips that were cut when their folder was prepared.
+
+    Raises DataError where the record is damaged, or not all files are there yet.
+    """
+    settings = prepared_settings(root) or {}
+    if settings.get("cut") is not True:
+        return ()
+    return (
+        f"clips as svbench data prepare cut them: timing {shown(settings.get('timing'))}; "
+        "--frame-choice and --channels change nothing about them",
+    )

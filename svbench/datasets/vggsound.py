@@ -33,6 +33,7 @@ from typing import Final, NamedTuple
 
 from svbench.datasets.ids import check_ids
 from svbench.datasets.lists import check_folder, check_settings, names, reached, read_rows
+from svbench.datasets.prepared import prepared_settings
 from svbench.datasets.youtube_ids import (
     SPELLINGS,
     START,
@@ -95,6 +96,7 @@ def load(
     """
     check_settings(split, limit)
     check_folder(root, NAME)
+    prepared_settings(root)  # refuses a folder whose preparation was stopped
     listed = listing or root / LISTING
     rows = _of_split(listed, split)[:limit]
     with reached(root):

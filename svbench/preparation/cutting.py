@@ -55,12 +55,15 @@ class Cutting:
     by_frames : bool
         whether every segment counts that has enough frames, where silence fills the sound; else
         those that last as long as a segment (Default value = False)
+    count : int or None
+        how many segments each recording shall have (Default value = None: as many as there are)
     """
 
     out: Path
     name: str
     spec: ClipSpec
     by_frames: bool = False
+    count: int | None = None
 
     def __call__(self, source: Source) -> Cut:
         """Return what became of a recording."""
@@ -78,8 +81,8 @@ class Cutting:
         written = {}
         clips = media.read_segments(source.recording, self.spec, self._count(source.recording))
         for number, clip in enumerate(clips):
-            path = self.out / self.name.format(id=source.id, number=number)
-            with replacing(path, "--out") as temporary:
+            name = self.name.format(id=source.id, number=number)
+            with replacing(self.out / name, "--out") as temporary:
                 media.write_mp4(
                     temporary,
                     clip.video,
@@ -88,12 +91,12 @@ class Cutting:
                     clip.spec.sample_rate,
                     lossless_sound=True,
                 )
-                written[path.name] = digest_file(temporary)
+                written[name] = digest_file(temporary)
         return written
 
     def _count(self, recording: Recording) -> int | None:
-        if self.by_frames:
-            return None
+        if self.by_frames or self.count is not None:
+            return self.count
         return math.floor(media.duration(recording.path) / self.spec.duration)
 
 

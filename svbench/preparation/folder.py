@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,9 +95,15 @@ class PreparedFolder:
 
 @contextmanager
 def prepared_folder(
-    data_root: Path, out: Path, settings: Mapping[str, Any], versions: Mapping[str, str]
+    data_root: Path,
+    out: Path,
+    settings: Mapping[str, Any],
+    versions: Mapping[str, str],
+    folders: Sequence[str] = (),
 ) -> Iterator[PreparedFolder]:
     """Open a folder to prepare, and lock it; what was added is recorded whatever ends the work.
+
+    Leftovers of a killed command are removed, also below the given `folders` in it.
 
     Raises
     ------
@@ -108,7 +114,7 @@ def prepared_folder(
     check_outside(data_root, out)
     before = _before(out)
     with locked(out, (RECORD,), proof=RECORD if before is not None else ""):
-        remove_partial_files(out, ())
+        remove_partial_files(out, folders)
         before = _before(out)  # another command may have been at work there until now
         folder = PreparedFolder(out, settings, versions)
         if before is not None:

@@ -13,7 +13,7 @@ References
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -173,5 +173,15 @@ def absent(there: Collection[str]) -> Rule:
 
     def rule(clip: Clip) -> Reason | None:
         return None if clip.id in there else Reason("no file")
+
+    return rule
+
+
+def broken(problems: Mapping[str, str]) -> Rule:
+    """Return the rule that leaves out clips that could not be cut."""
+
+    def rule(clip: Clip) -> Reason | None:
+        problem = problems.get(clip.id)
+        return None if problem is None else Reason("it cannot be cut", problem)
 
     return rule

@@ -43,17 +43,16 @@ from svbench.files.text import csv_text
 from svbench.limits import check
 from svbench.pace import Progress
 from svbench.preparation import selection
+from svbench.preparation.clip_folder import CUTTING, Layout, link, write
 from svbench.preparation.exclusion import read_exclusion
-from svbench.preparation.folder import prepared_folder
-from svbench.preparation.links import link
 from svbench.preparation.listings import listed_settings, only_form, split_of
-from svbench.preparation.selection import LEFT_OUT, Clip, Selection
+from svbench.preparation.selection import Clip, Selection
 from svbench.preparation.settings import Preparation, PrepareConfig, Report
+from svbench.types import Recording
 
 MIN_CLIPS: Final = 120  # of TempoTokens
 FORMS: Final = ((vggsound.LISTING,), ("train.csv", "test.csv"))
-VERSIONS: Final = {"selection": "1"}  # raised where the same lists give another selection
-READS: Final = frozenset({"listing", "exclude", "min_clips"})
+READS: Final = frozenset({"listing", "exclude", "min_clips", *CUTTING})
 
 
 def prepare(config: PrepareConfig, engine: Engine, progress: Progress) -> Report:
@@ -66,7 +65,6 @@ def prepare(config: PrepareConfig, engine: Engine, progress: Progress) -> Report
     DataError
         where lists or clips are missing, malformed or ambiguous, or a split would be empty
     """
-    del engine, progress  # reading lists takes seconds
     check("min_clips", config.min_clips)
     lists = lists_of(config)
     listed = read_listed(lists)
@@ -75,15 +73,17 @@ def prepare(config: PrepareConfig, engine: Engine, progress: Progress) -> Report
     chosen.check(lists[0])
     settings = {
         **listed_settings(config, lists),
-        "exclude": config.exclude and digest_file(config.exclude),
+        "exclude": config.exclude and digest_file(config.exclude, "a list of ids"),
         "min_clips": least(config),
     }
-    with prepared_folder(config.data_root, config.out, settings, VERSIONS) as folder:
-        link(config.out / vggsound.FOLDER, one_folder(files.values()))
-        folder.write(vggsound.LISTING, listing_text(chosen.clips))
-        folder.write(LEFT_OUT, chosen.table())
-        folder.save(chosen.counts)
-    return Report((f"{vggsound.LISTING}: {chosen.summary}",), chosen.reasons)
+    layout = Layout(
+        folder=vggsound.FOLDER,
+        spec=vggsound.SPEC,
+        link=lambda place: link(place, one_folder(files.values())),
+        lists=lambda clips: {vggsound.LISTING: listing_text(clips)},
+    )
+    recordings = {clip: Recording(file.path) for clip, file in files.items()}
+    return write(config, settings, chosen, recordings, layout, engine, progress)
 
 
 def least(config: PrepareConfig) -> int:
@@ -153,7 +153,7 @@ def one_folder(files: Iterable[ClipFile]) -> Path:
     if others:
         raise DataError(
             f"{first.path} and {others[0].path}: found clips in two folders, expected all in one "
-            "of them"
+            "of them, or --cut, which writes all into one"
         )
     return first.folder
 
