@@ -61,6 +61,8 @@ RANGES: Final[Mapping[str, Range]] = {
     "repeats": Range(1, 10_000),
     "seed": SEED,
     "seeds": SEED,
+    "split_seed": Range(0, 2**32 - 1),  # of NumPy's RandomState
+    "min_clips": Range(0, 1_000_000),
     "resamples": Range(100, 1_000_000),
     "steps": Range(1, 1000),  # of the sampler; the schedules have 1000
     "gamma": Range(0.01, 100.0),
@@ -78,7 +80,6 @@ RANGES: Final[Mapping[str, Range]] = {
     "share": Range(0.0, 1.0, above=True),
     "clearer": Range(0.01, 100.0),
     "gallery": Range(0, 1_000_000),
-    "min_clips": Range(1, 1_000_000),
 }
 COUNT: Final = Range(1, 100_000_000)  # of steps
 TRAINING: Final[Mapping[str, Range]] = {

@@ -20,9 +20,11 @@ from svbench.baselines.joint.mixers import MIXERS, MixerKind
 from svbench.catalog.plugins import Offer, blaming, guarded
 from svbench.catalog.registry import Joining, Registry
 from svbench.datasets.ids import check_ids
+from svbench.datasets.prepared import cutting_notes
 from svbench.errors import ConfigError, DataError
 from svbench.files.categories import read_categories
 from svbench.limits import GAMMAS
+from svbench.preparation.settings import Preparation
 from svbench.types import ClipSpec, Example
 
 if TYPE_CHECKING:
@@ -150,6 +152,8 @@ class Dataset:
     listed_name : callable, optional
         what a CSV list of captions, which `load` reads, calls an example; None: there are no such
         lists
+    prepare : Preparation, optional
+        how its archive becomes a folder that `load` reads, where it needs that
     """
 
     title: str
@@ -165,6 +169,7 @@ class Dataset:
     imagebind_weights: str = "."
     categories: Categories | None = None
     listed_name: Callable[[Example], str] | None = None
+    prepare: Preparation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +190,7 @@ def _greatesthits() -> Dataset:
     from svbench.datasets import greatesthits as real
     from svbench.miniature import greatesthits as small
     from svbench.miniature.drawing import strokes
+    from svbench.preparation.greatesthits import PREPARATION
 
     def load(root: Path, config: RunConfig) -> tuple[tuple[Example, ...], tuple[str, ...]]:
         split, captions = config.split, config.captions
@@ -217,24 +223,31 @@ def _greatesthits() -> Dataset:
         published=Published(batch=16, epochs=1000, gammas=GAMMAS, all_mixers=True),
         joint_weights=".",
         listed_name=real.listed_name,
+        prepare=PREPARATION,
     )
 
 
 def _landscape() -> Dataset:
     from svbench.datasets import landscape as real
     from svbench.miniature import landscape as small
+    from svbench.preparation.landscape import PREPARATION
 
-    return _of_scenes(real, small, Published(batch=16, epochs=100), "landscape")
+    published = Published(batch=16, epochs=100)
+    return _of_scenes(real, small, published, "landscape", PREPARATION)
 
 
 def _vggsound() -> Dataset:
     from svbench.datasets import vggsound as real
     from svbench.miniature import vggsound as small
+    from svbench.preparation.vggsound import PREPARATION
 
-    return _of_scenes(real, small, Published(batch=128, epochs=30), "vggsound")
+    published = Published(batch=128, epochs=30)
+    return _of_scenes(real, small, published, "vggsound", PREPARATION)
 
 
-def _of_scenes(real: Any, small: Any, published: Published, joint_weights: str) -> Dataset:
+def _of_scenes(
+    real: Any, small: Any, published: Published, joint_weights: str, prepare: Preparation
+) -> Dataset:
     """Return the entry of a data set of scenes, captioned by classes, from its two modules."""
     from svbench.miniature.drawing.scenes import SPEC
 
@@ -252,6 +265,7 @@ def _of_scenes(real: Any, small: Any, published: Published, joint_weights: str) 
         imagebind_weights="scenes",
         categories=real.categories,
         listed_name=real.listed_name,
+        prepare=prepare,
     )
 
 
@@ -270,7 +284,7 @@ def _listed(read: Callable[..., tuple[Example, ...]]) -> Load:
             listing=config.captions,
             allow_missing=config.allow_missing,
         )
-        return examples, ()
+        return examples, cutting_notes(root)
 
     return load
 

@@ -8,8 +8,8 @@ raw         `vis-data-256` (or `vis-data`): one flat folder. Of a recording it r
             `<id>_denoised_thumb.mp4`, else `<id>_denoised.mp4`, else `<id>_mic.mp4`; the sound
             is `<id>_denoised.wav`, else `<id>_mic.wav`, else the video's own. `train.txt` and
             `test.txt` hold one id a line.
-segmented   `<id>_denoised_thumb-KKK.mp4`, cut beforehand (Ishii et al.), with their own sound.
-            They are found through the caption list.
+segmented   `<id>_denoised_thumb-KKK.mp4`, cut beforehand (by Ishii et al., or by `svbench data
+            prepare`), with their own sound. They are found through the caption list.
 
 Conventions
 -----------
@@ -36,11 +36,11 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from svbench.datasets.hits import (
     ACTIONS,
@@ -50,9 +50,10 @@ from svbench.datasets.hits import (
     read_events,
 )
 from svbench.datasets.lists import check_folder, check_settings, names, reached, read_rows
+from svbench.datasets.prepared import prepared_settings
 from svbench.errors import ConfigError, DataError
 from svbench.files import media
-from svbench.files.text import read_lines
+from svbench.files.text import read_lines, shown
 from svbench.types import ClipSpec, Example, Recording
 
 SPEC: Final = ClipSpec(32, 8.0, (256, 256), 16000)
@@ -112,6 +113,7 @@ def load(
     _check_settings(split, actions, limit)
     check_folder(root, "Greatest Hits")
     with reached(captions or root):
+        prepared_settings(root)  # refuses a folder whose preparation was stopped
         found = islice(_segments(root, split, captions, allow_missing), limit)
         examples = tuple(_annotated(root, found, actions))
     if not examples:
@@ -120,10 +122,13 @@ def load(
 
 
 def notes(root: Path, split: str = "test", captions: Path | None = None) -> tuple[str, ...]:
-    """Return a note on the captions where no list has them."""
+    """Return notes on captions that no list has, and on how segments were prepared."""
+    settings = prepared_settings(root)
+    found = () if settings is None else (_preparation_note(settings),)
     if captions is not None or _listing(root, split).is_file():
-        return ()
+        return found
     return (
+        *found,
         f"no caption list (--captions, or {_listing(root, split).name} in the data folder): every "
         f'clip has the caption "{CAPTION}", as in the protocol of ASVA; the paper\'s are '
         "descriptions of each clip",
@@ -137,6 +142,16 @@ def listed_name(example: Example) -> str:
         return name
     video, _, number = example.id.rpartition("-")
     return f"{video}{Path(VIDEOS[0]).stem}-{number}.mp4"
+
+
+def _preparation_note(settings: Mapping[str, Any]) -> str:
+    timing = str(settings.get("timing"))
+    late = ", whose frames are some 0.145 s late" if timing == "official" else ""
+    counted = ", counted as the paper's authors do" if settings.get("official") is True else ""
+    return (
+        f"segments as svbench data prepare cut them: timing {shown(timing)}{late}{counted}; "
+        "--frame-choice and --channels change nothing about them"
+    )
 
 
 def _listing(root: Path, split: str) -> Path:
@@ -163,7 +178,7 @@ def _segments(
     listed = captions or _listing(root, split)
     if captions is not None or listed.is_file():
         return iter(_listed_segments(root, split, listed, allow_missing))
-    return _whole_segments(root, _read_ids(root, split), allow_missing)
+    return _whole_segments(root, read_ids(root, split), allow_missing)
 
 
 def _annotated(
@@ -197,7 +212,7 @@ def _check_settings(split: str, actions: Collection[str], limit: int | None) -> 
 # --- the lists ---------------------------------------------------------------------------------
 
 
-def _read_ids(root: Path, split: str) -> list[str]:
+def read_ids(root: Path, split: str) -> list[str]:
     """Return the ids of `<split>.txt`, one a line."""
     path = root / f"{split}.txt"
     if not path.is_file():
@@ -217,7 +232,7 @@ def _read_ids(root: Path, split: str) -> list[str]:
     return ids
 
 
-def _read_captions(path: Path) -> list[tuple[str, str]]:
+def read_captions(path: Path) -> list[tuple[str, str]]:
     """Return the paths and captions of a caption list."""
     rows = read_rows(path)
     bad = [str(number) for number, row in rows if not _is_caption_row(row)]
@@ -251,7 +266,7 @@ def _whole_segments(root: Path, ids: Sequence[str], allow_missing: bool) -> Iter
 
     Where some may be missing, what cannot be opened is one segment, for a run that leaves it out.
     """
-    raws = {name: _raw(root, name) for name in ids}
+    raws = {name: raw_recording(root, name) for name in ids}
     missing = [name for name, raw in raws.items() if raw is None]
     if missing and not allow_missing:
         raise DataError(
@@ -278,9 +293,9 @@ def _absent(root: Path, name: str) -> Recording:
 def _listed_segments(root: Path, split: str, captions: Path, allow_missing: bool) -> list[Segment]:
     """Return every segment of a caption list with its files."""
     segments, missing = [], []
-    for path, caption in _read_captions(captions):
+    for path, caption in read_captions(captions):
         match = SEGMENT.fullmatch(Path(path).name)
-        assert match is not None  # checked by _read_captions
+        assert match is not None  # checked by read_captions
         video, number = match["id"], int(match["k"])
         recording = _find(root, captions, path, video, number)
         if recording is None:
@@ -300,7 +315,7 @@ def _find(root: Path, captions: Path, path: str, video: str, number: int) -> Rec
     for place in (Path(path), captions.parent / path, root / Path(path).name):
         if place.is_file():
             return Recording(place)
-    raw = _raw(root, video)
+    raw = raw_recording(root, video)
     return None if raw is None else _segment_of(raw, number)
 
 
@@ -310,7 +325,7 @@ def _refuse_other_split(
     """Raise DataError for a caption list of recordings that are not in the split."""
     if not (root / f"{split}.txt").is_file():
         return
-    listed = set(_read_ids(root, split))
+    listed = set(read_ids(root, split))
     others = sorted({segment.video for segment in segments} - listed)
     if others:
         raise DataError(
@@ -319,7 +334,7 @@ def _refuse_other_split(
         )
 
 
-def _raw(root: Path, name: str) -> Recording | None:
+def raw_recording(root: Path, name: str) -> Recording | None:
     """Return the files of a whole recording, or None without a video."""
     video = next((p for end in VIDEOS if (p := root / f"{name}{end}").is_file()), None)
     sound = next((p for end in SOUNDS if (p := root / f"{name}{end}").is_file()), None)

@@ -38,6 +38,7 @@ from typing import Final
 
 from svbench.datasets.ids import check_ids
 from svbench.datasets.lists import check_folder, check_settings, names, reached, read_rows
+from svbench.datasets.prepared import prepared_settings
 from svbench.errors import DataError
 from svbench.files.folders import Stems
 from svbench.files.suffixes import is_video
@@ -46,6 +47,7 @@ from svbench.types import ClipSpec, Example, Recording
 SPEC: Final = ClipSpec(16, 4.0, (256, 256), 16000)
 NAME: Final = "Landscape"
 CAPTIONS: Final = "the class of a clip, or of --captions"
+FOLDER: Final = "videos"
 
 
 def load(
@@ -82,12 +84,13 @@ def load(
     """
     check_settings(split, limit)
     check_folder(root, NAME)
+    prepared_settings(root)  # refuses a folder whose preparation was stopped
     listed = listing or root / f"{split}.txt"
     if listing is None and not listed.is_file():
         with reached(root):
             return tuple(_found(root, split))[:limit]
-    rows = _read_list(listed)[:limit]
-    places = _places(root, split)
+    rows = read_list(listed)[:limit]
+    places = places_of(root, split)
     with reached(listed):
         stems = Stems()
         examples = [_listed_example(line, caption, places, stems) for line, caption in rows]
@@ -113,8 +116,9 @@ def listed_name(example: Example) -> str:
     return f"{example.id}{example.recording.path.suffix}"
 
 
-def _places(root: Path, split: str) -> tuple[Path, ...]:
-    return root / "videos" / split, root / split, root / "videos", root
+def places_of(root: Path, split: str) -> tuple[Path, ...]:
+    """Return the folders below which the clips of a split are looked for."""
+    return root / FOLDER / split, root / split, root / FOLDER, root
 
 
 def _shown(places: tuple[Path, ...]) -> str:
@@ -151,7 +155,7 @@ def _example(path: Path, stem: str, folder: str, caption: str = "") -> Example:
     return Example(name, caption or scene, Recording(path), categories=found)
 
 
-def _read_list(path: Path) -> list[tuple[str, str]]:
+def read_list(path: Path) -> list[tuple[str, str]]:
     """Return clips `<class>/<file>` (further folders may precede) and captions, "" without one."""
     expected = "expected lines <class>/<file>.mp4, or <class>/<file>.mp4,caption"
     stripped = ([field.strip() for field in row] for _, row in read_rows(path))
@@ -171,14 +175,14 @@ def _is_row(row: Sequence[str]) -> bool:
 
 def _found(root: Path, split: str) -> Iterator[Example]:
     """Yield every clip of the split's folder, one of each class in turn."""
-    folder = next((place for place in _places(root, split)[:2] if place.is_dir()), None)
+    folder = next((place for place in places_of(root, split)[:2] if place.is_dir()), None)
     if folder is None:
         inside = sorted(path.name for path in root.iterdir())
         raise DataError(
             f"{root}: found {names(inside) or 'nothing'} in it, expected the folder "
             f"videos/{split} with a folder for each class, or the list {split}.txt"
         )
-    classes = [sorted(_clips(place)) for place in sorted(folder.iterdir()) if place.is_dir()]
+    classes = [sorted(clips_in(place)) for place in sorted(folder.iterdir()) if place.is_dir()]
     turns = chain.from_iterable(zip_longest(*classes))
     examples = [_example(path, path.stem, path.parent.name) for path in turns if path]
     if not examples:
@@ -187,7 +191,8 @@ def _found(root: Path, split: str) -> Iterator[Example]:
     yield from examples
 
 
-def _clips(folder: Path) -> Iterator[Path]:
+def clips_in(folder: Path) -> Iterator[Path]:
+    """Yield the videos of a folder, in any order; hidden files are passed over."""
     for path in folder.iterdir():
         if is_video(path) and not path.name.startswith("."):
             yield path

@@ -4,11 +4,12 @@
 
 Form on disk
 ------------
-`vggsound.csv`, without header: ytid, start in s, label, split. A label that holds a comma stands
-in quotes. The clip of a row is `<ytid>_<start>.mp4`, start with six digits, in `video/` or in the
-folder itself. Another list may be given, in the same form or with two columns: name of the clip
-(with or without `.mp4`), label, as in the `test.csv` that the authors publish. A list of
-two columns has no splits and is taken whole.
+`vggsound.csv`: ytid, start in s, label, split, without header or with the one of TempoTokens
+(`ytid,start_time,class,set`). A label that holds a comma stands in quotes. The clip of a row is
+`<ytid>_<start>.mp4`, start with six digits, in `video/` or in the folder itself; the other
+spellings of `svbench.datasets.youtube_ids` and the suffix of any video will do. Another list may
+be given, in the same form or with two columns: name of the clip (with or without suffix), label, as
+in the `test.csv` that the authors publish. A list of two columns has no splits and is taken whole.
 
 Videos vanish from the web, so hardly anybody has every clip that is listed. Missing clips
 are counted in one error: list those that are there, or run with `--allow-missing`.
@@ -27,14 +28,24 @@ References
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Final
+from pathlib import Path, PurePath
+from typing import Final, NamedTuple
 
 from svbench.datasets.ids import check_ids
 from svbench.datasets.lists import check_folder, check_settings, names, reached, read_rows
+from svbench.datasets.prepared import prepared_settings
+from svbench.datasets.youtube_ids import (
+    SPELLINGS,
+    START,
+    YTID,
+    ClipFile,
+    clip_files,
+    clip_id,
+    read_name,
+)
 from svbench.errors import DataError
+from svbench.files.suffixes import is_video
 from svbench.types import ClipSpec, Example, Recording
 
 SPEC: Final = ClipSpec(16, 4.0, (256, 256), 16000)
@@ -42,9 +53,15 @@ NAME: Final = "VGGSound"
 CAPTIONS: Final = "the label of a clip, or of --captions"
 LISTING: Final = "vggsound.csv"
 FOLDER: Final = "video"
-YTID: Final = re.compile(r"[\w-]{11}", re.ASCII)
-CLIP: Final = re.compile(rf"({YTID.pattern}_\d{{6}})(?:\.mp4)?", re.ASCII)
-START: Final = re.compile(r"\d{1,6}", re.ASCII)  # s
+HEADING: Final = ["ytid", "start_time", "class", "set"]  # of TempoTokens
+
+
+class ListedClip(NamedTuple):
+    """A row of a list: the clip, its label, and its split ("": the list has none)."""
+
+    id: str
+    label: str
+    split: str
 
 
 def load(
@@ -80,26 +97,28 @@ def load(
     """
     check_settings(split, limit)
     check_folder(root, NAME)
+    prepared_settings(root)  # refuses a folder whose preparation was stopped
     listed = listing or root / LISTING
     rows = _of_split(listed, split)[:limit]
     classes = _classes(root) if listing else {}
     with reached(root):
-        inside = _videos(root / FOLDER)
-        there = inside | _videos(root)
+        there = clip_files(places(root)).find(row.id for row in rows)
+    usual = root / FOLDER
+    files = (there.get(row.id, ClipFile(usual, f"{row.id}.mp4")) for row in rows)
     examples = [
         Example(
-            name,
-            label,
-            Recording((root / FOLDER if name in inside else root) / f"{name}.mp4"),
-            categories=categories(name, classes.get(name, label)),
+            row.id,
+            row.label,
+            Recording(file.path),
+            categories=categories(row.id, classes.get(row.id, row.label)),
         )
-        for name, label in rows
+        for row, file in zip(rows, files, strict=True)
     ]
-    missing = [example.id for example in examples if example.id not in there]
+    missing = [row.id for row in rows if row.id not in there]
     if missing and not allow_missing:
         raise DataError(
             f"{listed}: {len(missing)} of {len(rows)} listed clips are not there: "
-            f"{names(missing)}, expected <ytid>_<start>.mp4 in {root / FOLDER} or {root}; "
+            f"{names(missing)}, expected {SPELLINGS} in {usual} or {root}; "
             "list only those that are there, or leave the others out with --allow-missing"
         )
     return tuple(examples)
@@ -114,8 +133,7 @@ def categories(example: str, caption: str) -> dict[str, str]:
 def _classes(root: Path) -> dict[str, str]:
     """Return the labels of the data set's own list by clip; none without that list."""
     own = root / LISTING
-    parsed = (_parse(row) for _, row in read_rows(own)) if own.is_file() else ()
-    return {name: label for name, label, _ in filter(None, parsed)}
+    return {row.id: row.label for row in read_clips(own)} if own.is_file() else {}
 
 
 def listed_name(example: Example) -> str:
@@ -123,39 +141,55 @@ def listed_name(example: Example) -> str:
     return f"{example.id}.mp4"
 
 
-def _videos(folder: Path) -> set[str]:
-    """Return the stems of a folder's clips: one listing serves a list of many thousands."""
-    if not folder.is_dir():
-        return set()
-    return {path.stem for path in folder.iterdir() if path.suffix == ".mp4"}
+def places(root: Path) -> tuple[Path, Path]:
+    """Return the folders in which clips are looked for."""
+    return root / FOLDER, root
 
 
-def _of_split(path: Path, split: str) -> list[tuple[str, str]]:
-    """Return names and labels of the clips of one split."""
+def read_clips(path: Path) -> list[ListedClip]:
+    """Return the rows of a list in any of the forms above.
+
+    Raises DataError where the list is absent or empty, or rows are malformed.
+    """
     rows = read_rows(path)
+    if rows and rows[0][1] == HEADING:
+        del rows[0]
     parsed = [(number, _parse(row)) for number, row in rows]
     bad = [str(number) for number, row in parsed if row is None]
     if bad:
         raise DataError(
             f"{path}: line {names(bad)} cannot be read, expected ytid,start,label,split or "
-            "<ytid>_<start>.mp4,label (no header; start in s; a label with commas in quotes)"
+            "<ytid>_<start>.mp4,label (start in s; a label with commas in quotes)"
         )
     clips = [row for _, row in parsed if row is not None]
     if not clips:
         raise DataError(f"{path}: found an empty list, expected ytid,start,label,split")
-    chosen = [(name, label) for name, label, of in clips if of in (split, "")]
+    return clips
+
+
+def _of_split(path: Path, split: str) -> list[ListedClip]:
+    """Return the clips of one split."""
+    clips = read_clips(path)
+    chosen = [clip for clip in clips if clip.split in (split, "")]
     if not chosen:
-        splits = sorted({of for _, _, of in clips})
+        splits = sorted({clip.split for clip in clips})
         raise DataError(f"{path}: found no clip of split {split!r}, expected {names(splits)}")
-    check_ids((name for name, _ in chosen), str(path))
+    check_ids((clip.id for clip in chosen), str(path))
     return chosen
 
 
-def _parse(row: Sequence[str]) -> tuple[str, str, str] | None:
-    """Return name, label and split ("": any) of a row; None for a malformed one."""
+def _parse(row: Sequence[str]) -> ListedClip | None:
+    """Return what a row says; None for a malformed one."""
     fields = [field.strip() for field in row]
-    if len(fields) == 2 and (named := CLIP.fullmatch(fields[0])) and fields[1]:
-        return named[1], fields[1], ""
+    if len(fields) == 2 and (clip := _named_clip(fields[0])) and fields[1]:
+        return ListedClip(clip, fields[1], "")
     if len(fields) == 4 and YTID.fullmatch(fields[0]) and START.fullmatch(fields[1]) and fields[2]:
-        return f"{fields[0]}_{int(fields[1]):06d}", fields[2], fields[3]
+        return ListedClip(clip_id(fields[0], int(fields[1])), fields[2], fields[3])
     return None
+
+
+def _named_clip(field: str) -> str | None:
+    """Return the id of the clip that a file is named by; None without one, or without its start."""
+    file = PurePath(field)
+    name = read_name(file.stem if is_video(file) else field)
+    return None if name is None else name.clip

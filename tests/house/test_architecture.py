@@ -36,8 +36,10 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "baselines": {"protocols", "files"},
     "reports": {"files"},
     "walk": {"protocols", "files", "engines"},
+    # below the catalog, whose entries of data sets say how each is prepared
+    "preparation": {"datasets", "engines", "files"},
     "catalog": {"baselines", "config", "datasets", "engines", "files", "metrics", "miniature"}
-    | {"protocols", "walk"},
+    | {"preparation", "protocols", "walk"},
     "training": {"baselines", "catalog", "config", "datasets", "engines", "files", "metrics"}
     | {"miniature", "protocols", "walk"},
     "captioning": {"baselines", "catalog", "config", "datasets", "engines", "files"},

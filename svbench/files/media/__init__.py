@@ -50,9 +50,11 @@ from svbench.files.media.encoding import (
     write_mp4,
     write_wav,
 )
+from svbench.files.media.lengths import TOLERANCE, begins_late, check_sound, too_short
 from svbench.files.media.native import read_native
 from svbench.files.media.official import as_segmented
 from svbench.files.media.picture import TimedFrame, Upright, cover, decode_frames
+from svbench.files.media.segments import read_segments
 from svbench.files.media.sound import read_time_line
 from svbench.types import Clip, ClipSpec, Recording
 
@@ -69,6 +71,7 @@ __all__ = [
     "read_frames",
     "read_lossless",
     "read_native",
+    "read_segments",
     "read_sound",
     "write_lossless",
     "write_mp4",
@@ -76,7 +79,6 @@ __all__ = [
 ]
 
 VERSION = "2"  # part of every digest: increased when a decoded array could change
-TOLERANCE = 0.1  # s; an AAC packet at 16 kHz lasts 0.064 s, and muxers drop the last one
 MICROSECOND = Fraction(1, MICROSECONDS)  # s
 
 Video = NDArray[np.uint8]
@@ -183,7 +185,7 @@ def _read_video(recording: Recording, spec: ClipSpec, pad: bool) -> Video:
     with closing(decode_frames(path, recording.start)) as pictures:
         for one in pictures:
             if previous is None and one.time >= times[-1] + step:
-                raise DataError(_begins_late(path, "video", one.time, recording, spec))
+                raise DataError(begins_late(path, "video", one.time, recording, spec))
             while previous is not None and chosen < spec.frames:
                 if times[chosen] - previous.time > one.time - times[chosen]:
                     break
@@ -195,8 +197,8 @@ def _read_video(recording: Recording, spec: ClipSpec, pad: bool) -> Video:
             previous = one
     if previous is None:
         raise DataError(f"{path}: found no video frames, expected {spec.frames}")
-    if times[-1] + step - end > Fraction(TOLERANCE) and not pad:
-        raise DataError(_too_short(path, "video", end, recording, spec))
+    if times[-1] + step - end > TOLERANCE and not pad:
+        raise DataError(too_short(path, "video", end, recording, spec))
     video[chosen:] = upright.covering(previous, spec.size)
     return video
 
@@ -222,9 +224,9 @@ def _read_official(recording: Recording, spec: ClipSpec, pad: bool) -> Video:
     if last is None:
         raise DataError(f"{path}: found no video frames, expected {spec.frames}")
     missing = (spec.frames - chosen) / fps
-    if missing > Fraction(TOLERANCE) and not pad:
+    if missing > TOLERANCE and not pad:
         end = recording.start + spec.duration - missing
-        raise DataError(_too_short(path, "video", Fraction(end), recording, spec))
+        raise DataError(too_short(path, "video", Fraction(end), recording, spec))
     video[chosen:] = upright.covering(last, spec.size)
     return video
 
@@ -233,26 +235,7 @@ def _read_audio(recording: Recording, spec: ClipSpec, pad: bool) -> Audio:
     path, begin = recording.sound or recording.path, Fraction(recording.start)
     end = begin + spec.frames / Fraction(spec.fps)
     line = read_time_line(path, begin, end, channels=spec.channels)
-    if end - line.end > Fraction(TOLERANCE) and not pad:
-        raise DataError(_too_short(path, "audio", line.end, recording, spec))
-    if not line.has_sound_between(begin, end) and not pad:
-        raise DataError(_begins_late(path, "audio", line.runs[0].anchor, recording, spec))
+    if not pad:
+        check_sound(line, path, recording, spec)
     first = round(recording.start * spec.sample_rate)
     return line.laid_out(first, spec.samples, spec.sample_rate)
-
-
-def _too_short(path: Path, what: str, end: Fraction, recording: Recording, spec: ClipSpec) -> str:
-    return (
-        f"{path}: {what} ends at {float(end):.3f} s, "
-        f"expected {recording.start + spec.duration:.3f} s "
-        f"({spec}); is it truncated? To judge short clips, add --frames with fewer frames, or --pad"
-    )
-
-
-def _begins_late(
-    path: Path, what: str, begin: Fraction, recording: Recording, spec: ClipSpec
-) -> str:
-    return (
-        f"{path}: {what} begins at {float(begin):.3f} s, expected some between "
-        f"{recording.start:.3f} s and {recording.start + spec.duration:.3f} s ({spec})"
-    )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.container import OutputContainer
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
@@ -52,19 +53,29 @@ def write_lossless(path: Path, clip: Clip, comment: str) -> None:
         picture.height, picture.width = clip.spec.size
         picture.pix_fmt = "bgr0"
         picture.options = {"level": "3", "slices": "4", "slicecrc": "1", "flags": "+bitexact"}
-        sound = out.add_stream("flac", rate=clip.spec.sample_rate, layout="mono", format="s32")
-        sound.options = {"flags": "+bitexact"}
+        sound = _flac(out, clip.spec.sample_rate)
         picture.thread_type = "NONE"  # for small frames threads cost more than they save
         converter = VideoReformatter()
         for array in clip.video:
             rgb = av.VideoFrame.from_ndarray(array, "rgb24")
             out.mux(picture.encode(converter.reformat(rgb, format=picture.pix_fmt, threads=1)))
         out.mux(picture.encode(None))
-        steps = (clip.audio.astype(np.float64) * FLAC_SCALE).astype(np.int64) << 8
-        frame = av.AudioFrame.from_ndarray(steps.astype(np.int32)[None], "s32", "mono")
+        frame = _steps_of_24_bits(clip.audio)
         frame.sample_rate, frame.pts = clip.spec.sample_rate, 0
         out.mux(sound.encode(frame))
         out.mux(sound.encode(None))
+
+
+def _flac(out: OutputContainer, sample_rate: int) -> av.AudioStream:
+    sound = out.add_stream("flac", rate=sample_rate, layout="mono", format="s32")
+    sound.options = {"flags": "+bitexact"}
+    return sound
+
+
+def _steps_of_24_bits(audio: Audio) -> av.AudioFrame:
+    """Return samples on the 24-bit grid as FLAC encodes them."""
+    steps = (audio.astype(np.float64) * FLAC_SCALE).astype(np.int64) << 8
+    return av.AudioFrame.from_ndarray(steps.astype(np.int32)[None], "s32", "mono")
 
 
 def read_lossless(path: Path, spec: ClipSpec) -> Clip:
@@ -105,8 +116,9 @@ def write_mp4(
     sample_rate: int = 16000,
     *,
     quick: bool = False,
+    lossless_sound: bool = False,
 ) -> None:
-    """Write an MP4 of H.264 (CRF 18) and AAC.
+    """Write an MP4 of H.264 (CRF 18) and AAC, or FLAC; equal arrays give equal bytes.
 
     Parameters
     ----------
@@ -122,6 +134,8 @@ def write_mp4(
         samples / s (Default value = 16000)
     quick : bool
         encode in half the time, with other bytes, for previews (Default value = False)
+    lossless_sound : bool
+        write FLAC of 24 bits in place of AAC (Default value = False)
     """
     with av.open(local(path), "w", format="mp4", options={"fflags": "+bitexact"}) as out:
         picture = out.add_stream("libx264", rate=Fraction(fps).limit_denominator(100_000))
@@ -130,14 +144,21 @@ def write_mp4(
         picture.options = {"crf": "18", "x264-params": REPEATABLE, "flags": "+bitexact"}
         picture.options |= {"preset": "veryfast"} if quick else {}
         sound = None
-        if audio is not None:
+        if lossless_sound:
+            sound = _flac(out, sample_rate)
+        elif audio is not None:
             sound = out.add_stream("aac", rate=sample_rate, layout="mono")
             sound.options = {"aac_coder": "fast"} if quick else {}
         for array in video:
             out.mux(picture.encode(av.VideoFrame.from_ndarray(array, "rgb24")))
         out.mux(picture.encode(None))
         if sound is not None and audio is not None:
-            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(audio[None]), "fltp", "mono")
+            flat = np.ascontiguousarray(audio[None])
+            frame = (
+                _steps_of_24_bits(audio)
+                if lossless_sound
+                else av.AudioFrame.from_ndarray(flat, "fltp", "mono")
+            )
             frame.sample_rate, frame.pts = sample_rate, 0
             out.mux(sound.encode(frame))
             out.mux(sound.encode(None))

@@ -85,6 +85,27 @@ def test_another_list_in_either_form(root: Path) -> None:
     assert [e.caption for e in load(root, listing=part)] == ["a bird"]
 
 
+def test_the_heading_of_tempotokens(root: Path) -> None:
+    rows = f"ytid,start_time,class,set\r\n{ROWS}"
+    assert [e.id for e in load(root, listing=listed(root, rows))] == [MARCH, BIRD]
+
+
+def test_files_and_lists_may_spell_names_otherwise(root: Path) -> None:
+    (root / "video" / f"{MARCH}.mp4").rename(root / "video" / f"{MARCH[:11]}_1000_11000.mkv")
+    (root / f"{BIRD}.mp4").rename(root / f"{BIRD[:11]}.webm")
+    assert [e.id for e in load(root)] == [MARCH, BIRD]
+    same = listed(root, f"{BIRD[:11]}_40000_50000.webm,a bird\n{MARCH[:11]}_1,people\n")
+    march, bird = reversed(load(root, listing=same))
+    assert (march.id, march.recording.path.suffix) == (MARCH, ".mkv")
+    assert (bird.id, bird.recording.path.name) == (BIRD, f"{BIRD[:11]}.webm")
+
+
+def test_two_files_of_a_clip_are_refused(root: Path) -> None:
+    (root / f"{MARCH}.mp4").touch()
+    with pytest.raises(DataError, match=f"found 2 files of the clip {MARCH}, expected one"):
+        load(root)
+
+
 def test_nothing_is_written(root: Path) -> None:
     before = sorted((p, p.stat().st_mtime_ns) for p in root.rglob("*"))
     load(root)
@@ -139,7 +160,8 @@ def test_an_unknown_split(root: Path) -> None:
         "---g-f_I2yQ,1.5,x,test",
         "---g-f_I2yQ,1,,test",
         "---g-f_I2yQ,1,x",
-        "---g-f_I2yQ_1.mp4,x",
+        "---g-f_I2yQ_1500_11500.mp4,x",
+        "---g-f_I2yQ.mp4,x",
         "---g-f_I2yQ_000001.mp4,",
     ],
 )

@@ -1,0 +1,90 @@
+"""The command `svbench data prepare`: from the archive of a data set to a folder for `run`."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from svbench.cli import common as options
+from svbench.cli.output import print_note
+from svbench.cli.parsing import number, path_option
+from svbench.cli.progress import progress_bars
+
+
+def prepare(
+    dataset: options.Dataset,
+    data_root: Annotated[Path, path_option("Folder of the archive; nothing is written there.")],
+    out: Annotated[Path, path_option("Folder to write; the --data-root of svbench run.")],
+    engine: options.EngineOptions,
+    captions: Annotated[
+        list[Path] | None, path_option("Caption list (CSV: file, text); may be repeated.")
+    ] = None,
+    timing: Annotated[
+        str | None,
+        typer.Option(
+            help="nearest (default), or official: late, as ffmpeg -r cut the paper's segments."
+        ),
+    ] = None,
+    channels: Annotated[
+        str | None, typer.Option(help="Of the sound: mean (default), or first.")
+    ] = None,
+    official: Annotated[
+        bool, typer.Option("--official", help="Cut and count as the paper's authors did.")
+    ] = False,
+    listing: Annotated[
+        list[Path] | None,
+        path_option("List of clips, in place of those of the archive; may be repeated."),
+    ] = None,
+    exclude: Annotated[
+        Path | None,
+        path_option("Ids to leave out of the training split: a text file, or a pickled list."),
+    ] = None,
+    min_clips: Annotated[
+        int | None, number("min_clips", "Training clips that a class needs; default: 120.")
+    ] = None,
+    split_seed: Annotated[
+        int | None, number("split_seed", "Of a split that no list gives; default: 803.")
+    ] = None,
+    cut: Annotated[
+        bool, typer.Option("--cut", help="Write clips of 4 s, in place of links to the archive's.")
+    ] = False,
+    allow_missing: Annotated[
+        bool, typer.Option(help="Leave out what is absent or broken, and name it.")
+    ] = False,
+) -> None:
+    """Cut the recordings of an archive into segments, with lists and captions for svbench run.
+
+    The same command goes on where it was stopped. Nothing is written into the archive.
+
+    Example: svbench data prepare --dataset greatesthits --data-root vis-data-256 --out gh
+    """
+    from svbench.catalog.preparing import check_config, prepare_dataset
+
+    config = check_config(
+        dataset=dataset,
+        data_root=data_root,
+        out=out,
+        allow_missing=allow_missing,
+        captions=tuple(captions or ()),
+        timing=timing,
+        channels=channels,
+        official=official,
+        listing=tuple(listing or ()),
+        exclude=exclude,
+        min_clips=min_clips,
+        split_seed=split_seed,
+        cut=cut,
+    )
+    with (
+        closing(engine.choice().start(device="cpu")) as computing,
+        progress_bars() as progress,
+    ):
+        report = prepare_dataset(config, computing, progress)
+    for line in report.left_out:
+        print_note(f"left out: {line}")
+    for line in report.lines:
+        typer.echo(line)
+    typer.echo(f"to judge it: svbench run --dataset {dataset} --scale paper --data-root {out}")
