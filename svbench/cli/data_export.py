@@ -40,11 +40,12 @@ def export(
     """
     from svbench.exports.export import export as write
     from svbench.exports.export import layout_of
-    from svbench.exports.sources import find_source
+    from svbench.exports.sources import check_apart, find_source
     from svbench.files.destinations import check_folder
 
     layout_of(tool)
     check_folder(out, "OUT")
+    check_apart(out, source, reference, reference_clips)
     with (
         closing(engine.choice().start(device="cpu")) as computing,
         progress_bars() as progress,

@@ -131,10 +131,5 @@ def _name_of(entry: Entry) -> str | None:
     file = text_field(entry.fields, FILE_KEYS, entry.where)
     if identifier is not None or file is None:
         return identifier
-    return inside(PurePosixPath(_without_ending(file)))
-
-
-def _without_ending(name: str) -> str:
-    """Return the name of a video or sound without its ending; other points belong to the name."""
-    path = PurePosixPath(name)
-    return path.with_suffix("").as_posix() if is_video(path) or is_sound(path) else name
+    path = PurePosixPath(file)  # other points than that of a known ending belong to the name
+    return inside(path.with_suffix("") if is_video(path) or is_sound(path) else path)

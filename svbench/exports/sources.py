@@ -8,6 +8,7 @@ was judged is refused.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -106,6 +107,17 @@ def find_source(
     else:
         found = _of_folder(place, engine, reference, reference_clips, captions)
     return _chosen(found, systems, place)
+
+
+def check_apart(out: Path, *places: Path | None) -> None:
+    """Raise ConfigError where an export would be written among the clips that it reads."""
+    real = Path(os.path.realpath(out))
+    for place in places:
+        if place is not None and place.is_dir() and real.is_relative_to(os.path.realpath(place)):
+            raise ConfigError(
+                f"OUT {out}: found it inside {place}, whose clips are exported, expected a folder "
+                "apart from it"
+            )
 
 
 def _chosen(found: Source, systems: Sequence[str], place: Path) -> Source:

@@ -77,8 +77,9 @@ RUN = (
 LINES = {
     "run": f"{RUN} --systems real,cmc-pe --gamma 1,2 --weights somewhere --out there",
     "sweep-gamma": f"sweep-{RUN.replace('run', 'gamma', 1)} --gammas 1,3 --systems cmc-pe",
-    "score": "score a b --reference c --captions d --frames 9 --fps 5 --size 64 --sample-rate 8000 "
-    "--pad --dtype bfloat16 --metrics fad --seed 3 --device cpu --workers 3",
+    "score": "score a b --reference c --reference-clips e --captions d --frames 9 --fps 5 "
+    "--size 64 --sample-rate 8000 --pad --dtype bfloat16 --metrics fad --seed 3 "
+    "--device cpu --workers 3",
 }
 
 

@@ -321,3 +321,17 @@ def test_a_pipe_or_device_is_not_waited_for(kind: str, tmp_path: Path) -> None:
     for name in ("pipe", "link"):
         message = refused(READERS[kind], tmp_path / name)
         assert message == ": found a device or pipe, expected a thing"
+
+
+def test_other_delimiters_leave_commas_in_fields(tmp_path: Path) -> None:
+    path = tmp_path / "t.tsv"
+    path.write_text('a, b\t"c\td"\n')
+    assert list(read_csv(path, "rows", delimiter="\t")) == [(1, ["a, b", "c\td"])]
+
+
+def test_csv_for_programs_has_no_apostrophes_before_texts(tmp_path: Path) -> None:
+    rows = [["-abc", "=1+1", 'say "hi"']]
+    path = tmp_path / "t.csv"
+    path.write_text(csv_text(rows, verbatim=True))
+    assert path.read_text() == '-abc,=1+1,"say ""hi"""\n'
+    assert list(read_csv(path, "rows")) == [(1, rows[0])]
