@@ -34,7 +34,9 @@ def test_clips_are_captioned_and_their_list_is_read_by_score(
         f"captions of 2 clips, 2 of them new: {out}",
         f"how they were made: {out}.json",
     ]
-    assert done.notes == ["clips: passed over 1 of other endings (notes.txt)"]
+    passed, prompt = done.notes
+    assert passed == "clips: passed over 1 of other endings (notes.txt)"
+    assert prompt.endswith(settings.PAPER_PROMPT)
     again = svbench(*words, "--max-new-tokens", 3, "--device", "cpu")
     assert again.out.startswith("captions of 2 clips, 0 of them new")
     assert json.loads(Path(f"{out}.json").read_text())["settings"]["max_new_tokens"] == 3
