@@ -12,12 +12,14 @@ M. Ishii et al.: A simple but strong baseline for sounding video generation. arX
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from svbench.compute import Machine
 from svbench.errors import ConfigError
 from svbench.limits import Range, check
-from svbench.types import ClipSpec
+
+if TYPE_CHECKING:
+    from svbench.types import ClipSpec
 
 # "LLaVA-NeXT-Video-7B-DPO released by Zhang et al. (2024b)", in the form of transformers.
 PAPER_MODEL: Final = "llava-hf/LLaVA-NeXT-Video-7B-DPO-hf"
@@ -84,4 +86,6 @@ class CaptionSettings:
 
         `seconds` is the length of the judged clip, `size` its height and width in pixels.
         """
+        from svbench.types import ClipSpec
+
         return ClipSpec(self.frames, self.frames / seconds, size, SOUND)

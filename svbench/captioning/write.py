@@ -8,7 +8,7 @@ was interrupted.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -83,9 +83,10 @@ def write_captions(
     shown = settings.shown(clips.seconds, clips.size)
     digests = found.digests()
     decided = _decided(found, settings, shown, digests)
+    digested = _digests(clips, shown, settings, engine)
     with journals.opened(out) as journal:
-        work = _Work(clips, out, form, decided, journal)
-        work.begin(_digests(clips, shown, settings, engine))
+        work = _Work(clips, out, form, decided, journal, digested)
+        work.begin()
         new, problems = work.caption(
             Captioner(found, digests, settings, shown, settings.machine.kind),
             settings.batch,
@@ -122,12 +123,13 @@ def _decided(
 def _digests(
     clips: Clips, shown: ClipSpec, settings: CaptionSettings, engine: Engine
 ) -> dict[str, str]:
-    """Return the digest of each clip's files and view by its id; of those not there, ""."""
+    """Return the digest of each clip's files and view by its id; "" if it cannot be read."""
 
     def digest(example: Example) -> str:
-        if not example.recording.path.is_file():
+        try:
+            return media.fingerprint(example.recording, repr(shown), pad=settings.pad)
+        except DataError:
             return ""
-        return media.fingerprint(example.recording, repr(shown), pad=settings.pad)
 
     found = engine.map(digest, clips.examples)
     return {example.id: one for example, one in zip(clips.examples, found, strict=True)}
@@ -142,19 +144,12 @@ class _Work:
     form: Form
     decided: dict[str, Any]
     journal: Journal
-    _digest: dict[str, str] | None = None
+    digest: Mapping[str, str]  # of each clip by its id; "": it cannot be read
 
-    @property
-    def digest(self) -> dict[str, str]:
-        assert self._digest is not None, "begin comes first"
-        return self._digest
-
-    def begin(self, digests: dict[str, str]) -> None:
+    def begin(self) -> None:
         """Take over what is there: the journal, or else the finished list."""
-        self._digest = digests
         if self.journal.head:
-            where = f"--out {self.out}: {self.out.name}{journals.ENDING} beside it"
-            check_settings(self.journal.head.get("settings"), self.decided, where)
+            self._check_journal()
             return
         finished = read_finished(self.out, self.decided)
         self._check_growing(finished)
@@ -171,23 +166,27 @@ class _Work:
         """Caption what is missing; return how many clips were, and what is no caption."""
         shards = list(cut(self.clips.examples, batch))
         todo = [shard for shard in shards if any(map(self._is_missing, shard))]
-        new, problems = 0, list[Answer]()
+        missing = sum(map(self._is_missing, self.clips.examples))
+        problems = list[Answer]()
         with progress("captioning clips", len(self.clips.examples)) as advance:
             kept = len(self.clips.examples) - sum(map(len, todo))
             advance(kept, kept)
             for shard, answers in zip(todo, captioned(captioner, todo, engine), strict=True):
-                fresh, odd = self._keep(shard, answers)
-                new, problems = new + fresh, problems + odd
+                self._keep(shard, answers)
+                problems += (answer for answer in answers if answer.problem)
                 advance(len(shard))
-        return new, problems
+        return missing - sum(map(self._is_missing, self.clips.examples)), problems
 
-    def _keep(self, shard: Shard, answers: Sequence[Answer]) -> tuple[int, list[Answer]]:
-        pairs = list(zip(shard, answers, strict=True))
-        fresh = {
-            self.digest[e.id]: a.caption for e, a in pairs if not a.problem and self._is_missing(e)
-        }
-        self.journal.add(fresh)
-        return len(fresh), [answer for answer in answers if answer.problem]
+    def _keep(self, shard: Shard, answers: Sequence[Answer]) -> None:
+        """Add the captions of clips that had none."""
+        pairs = zip(shard, answers, strict=True)
+        self.journal.add(
+            {
+                self.digest[example.id]: answer.caption
+                for example, answer in pairs
+                if not answer.problem and self._is_missing(example)
+            }
+        )
 
     def finish(self, found: FoundModel, new: int, left_out: tuple[str, ...]) -> Written:
         """Write the list and its record, and delete the journal."""
@@ -207,6 +206,16 @@ class _Work:
 
     def _is_missing(self, example: Example) -> bool:
         return self.digest[example.id] not in self.journal.captions
+
+    def _check_journal(self) -> None:
+        """Raise ConfigError where captions under way are of other settings or of other clips."""
+        where = f"--out {self.out}: {self.out.name}{journals.ENDING} beside it"
+        check_settings(self.journal.head.get("settings"), self.decided, where)
+        if gone := self.journal.captions.keys() - set(self.digest.values()):
+            raise ConfigError(
+                f"{where}: found captions under way of {len(gone)} clips that are not captioned "
+                "now, expected the same clips and more; or delete it to caption anew"
+            )
 
     def _check_growing(self, finished: dict[str, tuple[str, str]]) -> None:
         """Raise ConfigError where a finished list holds other clips than are captioned now."""

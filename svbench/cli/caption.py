@@ -125,6 +125,8 @@ def caption(
     found = clips.found()
     for note in found.notes:
         print_note(note)
+    if model.prompt is None:
+        print_note(f"the model is asked, as by the paper of Greatest Hits: {ours.PAPER_PROMPT}")
     from svbench.captioning.write import write_captions
 
     with (
