@@ -21,7 +21,11 @@ recording. The default list is `flist_<split>.csv` in the data folder; without a
 segment is taken, and the caption is "hitting with a stick", as in the protocol of ASVA.
 
 Onsets are the annotated times of `<id>_times.txt` (see `svbench.datasets.hits`) within the segment,
-counted from its start; None where that file is absent.
+counted from its start; None where they are not known: without that file, and in segments that begin
+after its last event. Annotation often ends long before the recording does: of the segments of all
+977 recordings 14 % begin after the last event, 942 of these 1,155 in 161 recordings that have
+three of them or more, and of the segments without an event they are 94 %. To count what is detected
+there as false alarms would be wrong.
 
 References
 ----------
@@ -36,12 +40,12 @@ import math
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from svbench.datasets.hits import ACTIONS, Event, onsets_between, read_events
+from svbench.datasets.hits import ACTIONS, Event, events_between, onsets_between, read_events
 from svbench.datasets.lists import check_folder, check_settings, names, reached, read_rows
 from svbench.errors import ConfigError, DataError
 from svbench.files import media
@@ -127,14 +131,13 @@ def _listing(root: Path, split: str) -> Path:
     return root / f"flist_{split}.csv"
 
 
-def events_of(root: Path, example: str) -> list[Event] | None:
-    """Return the annotated events of an example's whole recording; None without annotations.
-
-    Times count from the start of the example's segment, so events before it are negative.
-    """
+def events_of(
+    root: Path, example: str, actions: Collection[str] = ACTIONS
+) -> tuple[Event, ...] | None:
+    """Return the events of an example, s from its start; None without `<id>_times.txt`."""
     video, _, number = example.rpartition("-")
     events, begin = read_events(_annotation(root, video)), int(number) * SPEC.duration
-    return None if events is None else [replace(e, time=e.time - begin) for e in events]
+    return None if events is None else events_between(events, begin, begin + SPEC.duration, actions)
 
 
 def _annotation(root: Path, video: str) -> Path:
@@ -157,10 +160,9 @@ def _annotated(
     for segment in segments:
         if segment.video not in events:
             events[segment.video] = read_events(_annotation(root, segment.video))
-        found, begin = events[segment.video], segment.number * SPEC.duration
-        onsets = (
-            None if found is None else onsets_between(found, begin, begin + SPEC.duration, actions)
-        )
+        found, begin = events[segment.video] or [], segment.number * SPEC.duration
+        known = any(event.time >= begin for event in found)
+        onsets = onsets_between(found, begin, begin + SPEC.duration, actions) if known else None
         name = f"{segment.video}-{segment.number:03d}"
         yield Example(name, segment.caption, segment.recording, onsets)
 
