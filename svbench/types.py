@@ -312,6 +312,12 @@ class Detection:
     clips: int  # annotated ones, with hits or without
     tolerance: float  # s, the largest of the clips
 
+    def __post_init__(self) -> None:
+        counts = (self.matched, self.hits, self.found, self.clips)
+        whole = all(isinstance(count, int) and count >= 0 for count in counts)
+        if not whole or self.matched > min(self.hits, self.found):
+            raise ScoreError(f"found {self}, expected whole numbers, and no more matches than hits")
+
     @property
     def precision(self) -> float | None:
         """Return the share of detections that match a hit; None without detections."""

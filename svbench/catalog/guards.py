@@ -183,6 +183,11 @@ class GuardedSystem:
     settings: Mapping[str, Setting]
     made_of_real_clips: bool
 
+    @property
+    def unchanged(self) -> bool:
+        """Return whether its clips are the real clips, unchanged; False where it does not say."""
+        return bool(getattr(self.inner, "unchanged", False))
+
     def decided_by(self, request: Request) -> Mapping[str, str]:
         """Return what decides one clip, and the version of the plug-in."""
         with blaming(self.origin, DataError):

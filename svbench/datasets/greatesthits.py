@@ -21,8 +21,12 @@ recording. The default list is `flist_<split>.csv` in the data folder; without a
 segment is taken, and the caption is "hitting with a stick", as in the protocol of ASVA.
 
 Onsets are the annotated times of `<id>_times.txt` (see `svbench.datasets.hits`) within the segment,
-counted from its start; None where that file is absent. The categories of a segment are the most
-frequent `material` and `action` annotated in it (`svbench.datasets.hits.categories_between`).
+counted from its start; None where they are not known: without that file, and in segments that begin
+after its last event. Annotation often ends long before the recording does: of the segments of all
+977 recordings 14 % begin after the last event, 942 of these 1,155 in 161 recordings that have
+three of them or more, and of the segments without an event they are 94 %. To count what is detected
+there as false alarms would be wrong. The categories of a segment are the most frequent `material`
+and `action` annotated in it (`svbench.datasets.hits.categories_between`).
 
 References
 ----------
@@ -37,7 +41,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -46,6 +50,7 @@ from svbench.datasets.hits import (
     ACTIONS,
     Event,
     categories_between,
+    events_between,
     onsets_between,
     read_events,
 )
@@ -158,14 +163,13 @@ def _listing(root: Path, split: str) -> Path:
     return root / f"flist_{split}.csv"
 
 
-def events_of(root: Path, example: str) -> list[Event] | None:
-    """Return the annotated events of an example's whole recording; None without annotations.
-
-    Times count from the start of the example's segment, so events before it are negative.
-    """
+def events_of(
+    root: Path, example: str, actions: Collection[str] = ACTIONS
+) -> tuple[Event, ...] | None:
+    """Return the events of an example, s from its start; None without `<id>_times.txt`."""
     video, _, number = example.rpartition("-")
     events, begin = read_events(_annotation(root, video)), int(number) * SPEC.duration
-    return None if events is None else [replace(e, time=e.time - begin) for e in events]
+    return None if events is None else events_between(events, begin, begin + SPEC.duration, actions)
 
 
 def _annotation(root: Path, video: str) -> Path:
@@ -188,16 +192,15 @@ def _annotated(
     for segment in segments:
         if segment.video not in events:
             events[segment.video] = read_events(_annotation(root, segment.video))
-        yield _example(segment, events[segment.video], actions)
+        yield _example(segment, events[segment.video] or [], actions)
 
 
-def _example(segment: Segment, events: list[Event] | None, actions: Collection[str]) -> Example:
+def _example(segment: Segment, events: Sequence[Event], actions: Collection[str]) -> Example:
     name = f"{segment.video}-{segment.number:03d}"
-    if events is None:
-        return Example(name, segment.caption, segment.recording)
     begin = segment.number * SPEC.duration
     end = begin + SPEC.duration
-    onsets = onsets_between(events, begin, end, actions)
+    known = any(event.time >= begin for event in events)
+    onsets = onsets_between(events, begin, end, actions) if known else None
     categories = categories_between(events, begin, end)
     return Example(name, segment.caption, segment.recording, onsets, categories)
 

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 from svbench.datasets import greatesthits
-from svbench.datasets.hits import ACTIONS, Event, events_between
+from svbench.datasets.hits import ACTIONS, Event
 from svbench.engines.protocol import Engine
 from svbench.errors import ConfigError, DataError, ScoreError
 from svbench.files import media
@@ -115,7 +115,8 @@ def tune(config: TuningConfig, out: Path, engine: Engine, progress: Progress) ->
         "asked": {**asdict(config), "data_root": None if config.data_root is None else "given"},
         "clips": {split: len(found) for split, found in clips.items()},
         "hits": {split: sum(len(c.hits) for c in found) for split, found in clips.items()},
-        "notes": notes,
+        "left out": {split: len(reading.problems) for split, reading in read.items()},
+        "after the last event": {split: reading.late for split, reading in read.items()},
         "best": best.settings,
         "f of the best on train": dict(scores),
         **figures.record,
@@ -134,7 +135,7 @@ class Source:
 
     observe: Callable[[Any], Observed | str]
     clips: Sequence[Any]
-    late: int = 0  # clips that begin after the last annotated event of their recording
+    late: int = 0  # clips left out, which begin after the last annotated event of their recording
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,10 +173,10 @@ def _notes(read: Mapping[Split, Reading], config: TuningConfig) -> list[str]:
     notes = [f"left out: {problem}" for problem in problems]
     for split, reading in read.items():
         if reading.late:
-            verb = "begins" if reading.late == 1 else "begin"
+            clips = "1 clip begins" if reading.late == 1 else f"{reading.late} clips begin"
             notes.append(
-                f"{reading.late} {split} clips {verb} after the last annotated event of the "
-                "recording: if its annotation ends early, what is detected there is no false alarm"
+                f"{split}: {clips} after the last annotated event of the recording, where "
+                "annotation may have ended: left out"
             )
     return notes
 
@@ -201,7 +202,7 @@ def _recorded(root: Path, split: Split, config: TuningConfig) -> Source:
     examples = greatesthits.load(
         root, split=split, limit=config.clips, allow_missing=config.allow_missing
     )
-    events = {example.id: greatesthits.events_of(root, example.id) for example in examples}
+    events = {e.id: greatesthits.events_of(root, e.id, config.actions) for e in examples}
     bare = [name for name, found in events.items() if found is None]
     if bare:
         raise DataError(
@@ -212,14 +213,14 @@ def _recorded(root: Path, split: Split, config: TuningConfig) -> Source:
     spec = ClipSpec(frames, config.fps, SIZE, hard_renditions.SOUND_RATE)
 
     def observe(example: Example) -> Observed | str:
-        hits = events_between(events[example.id] or (), 0, spec.duration, config.actions)
         try:
-            return _observed(example.id, media.read(example.recording, spec), hits)
+            clip = media.read(example.recording, spec)
+            return _observed(example.id, clip, events[example.id] or ())
         except DataError as error:
             return str(error)
 
-    late = sum(all(event.time < 0 for event in found or ()) for found in events.values())
-    return Source(observe, examples, late)
+    known = [example for example in examples if example.onsets is not None]
+    return Source(observe, known, late=len(examples) - len(known))
 
 
 def _observed(name: str, clip: Clip, hits: Sequence[Event | hard_renditions.Hit]) -> Observed:

@@ -18,11 +18,13 @@ from svbench.config import RunConfig
 from svbench.datasets import manifest
 from svbench.engines.local import Local
 from svbench.errors import ConfigError, DataError
+from svbench.files import media
 from svbench.files.results import load_requests, load_table
 from svbench.types import (
     Clip,
     ClipScore,
     ClipSpec,
+    Detection,
     Features,
     Judgement,
     Request,
@@ -319,3 +321,59 @@ def test_the_run_folder_records_settings_and_versions(tmp_path: Path, real: tupl
     record = json.loads((tmp_path / "run/run.json").read_text())
     assert record["config"]["dataset"] == "toys"
     assert {"python", "svbench", "numpy", "librosa", "av"} <= record["versions"].keys()
+
+
+# --- annotated events --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class GreyFlashes(MeanGrey):
+    """A metric that detects a flash at the time of each clip's mean grey, as a share of white."""
+
+    def detection(
+        self, features: Features, annotated: Mapping[str, Sequence[float]]
+    ) -> tuple[Detection, ...]:
+        times = dict(zip(features.requests, features.values[:, 0] / 255, strict=True))
+        right = int(sum(abs(times[request] - hit) < 1e-9 for request, (hit,) in annotated.items()))
+        return (Detection("flashes", right, len(annotated), len(times), len(annotated), 1e-3),)
+
+
+def annotated(real: tuple) -> tuple:
+    """Return the real clips, all but the first annotated, and the last of these wrongly."""
+    grey = [media.read(e.recording, SPEC).video.mean() / 255 for e in real]
+    wrong = [*grey[:-1], 2.0]
+    return (real[0], *(replace(e, onsets=(wrong[i],)) for i, e in enumerate(real) if i))
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_annotated_events_are_compared_with_those_of_the_real_clips(
+    tmp_path: Path, real: tuple, workers: int
+) -> None:
+    """Neither with those of models nor with those of controls that change the clips."""
+    systems = [reference.lagged, Toy(), reference.real]
+    made = plan(annotated(real), systems=systems, metrics=[GreyFlashes(Levels())])
+    table = go(tmp_path / "run", made, workers=workers)
+    assert table.columns[0].detection == (Detection("flashes", 4, 5, 6, 5, 1e-3),)
+    assert load_table(tmp_path / "run") == table
+    go(tmp_path / "one", made)
+    results = [(tmp_path / run / "results.json").read_bytes() for run in ("run", "one")]
+    assert results[0] == results[1]
+
+
+def test_clips_made_elsewhere_are_judged_beside_annotated_ones(tmp_path: Path, real: tuple) -> None:
+    made = replace(
+        plan(annotated(real), metrics=[GreyFlashes(Levels())], folders={"theirs": real}),
+        systems=(),
+    )
+    (column,) = go(tmp_path / "run", made).columns
+    assert column.detection == (Detection("flashes", 4, 5, 6, 5, 1e-3),)
+
+
+def test_without_annotations_or_the_real_row_nothing_is_stated(tmp_path: Path, real: tuple) -> None:
+    metrics = [GreyFlashes(Levels())]
+    bare = plan(real, systems=[reference.real], metrics=metrics)
+    assert go(tmp_path / "bare", bare).columns[0].detection == ()
+    models = plan(annotated(real), metrics=metrics)
+    assert go(tmp_path / "models", models).columns[0].detection == ()
+    plain = plan(annotated(real), systems=[reference.real])
+    assert go(tmp_path / "plain", plain).columns[0].detection == ()

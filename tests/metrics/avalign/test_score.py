@@ -20,7 +20,7 @@ from svbench.metrics.avalign.formulas import Variant
 from svbench.metrics.avalign.onsets import onset_times
 from svbench.metrics.avalign.score import AVAlign
 from svbench.miniature import greatesthits as miniature
-from svbench.types import Clip, Features, Recording
+from svbench.types import Clip, Detection, Features, Recording
 from tests.goldens.places import real_clips
 
 PUBLISHED = DETECTORS["published"]
@@ -79,6 +79,42 @@ def test_only_tempotokens_2025_drops_faint_peaks() -> None:
     assert AVAlign("tempotokens-2025", PUBLISHED).score(enough, None).score.value == 1.0
     assert AVAlign("tempotokens-2023", PUBLISHED).score(faint, None).score.value == 1.0
     assert AVAlign("corrected", PUBLISHED).score(faint, None).score.value == 1.0
+
+
+# --- annotated hits ----------------------------------------------------------------------------
+
+
+def test_detectors_that_find_every_hit_half_of_them_or_too_much() -> None:
+    hits = [0.5, 1.0, 2.0, 3.0]
+    perfect = AVAlign("corrected", PUBLISHED).detection(events((hits, hits)), {"clip0/0": hits})
+    assert [(kind.precision, kind.recall, kind.f) for kind in perfect] == [(1, 1, 1)] * 2
+    features = events((hits[::2], [0.1, *hits, 1.5, 2.5, 3.5]))
+    onsets, peaks = AVAlign("corrected", PUBLISHED).detection(features, {"clip0/0": hits})
+    assert (onsets.precision, onsets.recall, onsets.f) == (1, 0.5, 2 / 3)
+    assert (peaks.precision, peaks.recall, peaks.f) == (0.5, 1, 2 / 3)
+    assert peaks == Detection("motion peaks", 4, 4, 8, clips=1, tolerance=1 / 8)
+
+
+def test_clips_that_are_not_annotated_and_hits_outside_a_clip_do_not_count() -> None:
+    features = events(([1.0], [1.0]), ([2.0], [2.0]), ([3.0], []))
+    annotated = {"clip0/0": [1.0, 4.0, 9.0], "clip2/0": [], "gone/0": [1.0]}
+    onsets, peaks = AVAlign("corrected", PUBLISHED).detection(features, annotated)
+    assert onsets == Detection("onsets", 1, 1, 2, clips=2, tolerance=1 / 8)
+    assert peaks == Detection("motion peaks", 1, 1, 1, clips=2, tolerance=1 / 8)
+
+
+def test_without_a_hit_nothing_is_said_and_without_detections_no_precision() -> None:
+    metric = AVAlign("corrected", PUBLISHED)
+    assert metric.detection(events(([1.0], [1.0])), {"clip0/0": []}) == ()
+    assert metric.detection(events(([1.0], [1.0])), {"other/0": [1.0]}) == ()
+    onsets, _ = metric.detection(events(([], [1.0])), {"clip0/0": [1.0]})
+    assert (onsets.precision, onsets.recall, onsets.f) == (None, 0, 0)
+
+
+def test_peaks_below_the_floor_of_a_variant_are_not_detected() -> None:
+    faint = events(([1.0], [1.0]), magnitude=0.0999)
+    _, peaks = AVAlign("tempotokens-2025", PUBLISHED).detection(faint, {"clip0/0": [1.0]})
+    assert peaks.found == 0
 
 
 def test_the_interval_holds_the_value_and_needs_no_seed() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -14,7 +15,7 @@ from svbench.errors import ConfigError, DataError
 from svbench.files.results import dump_table
 from svbench.reports.tables.exports import clips_csv, model_index, table_csv, table_json
 from svbench.reports.tables.formats import FORMATS, select_columns
-from svbench.types import Column
+from svbench.types import Column, Detection
 from tests.factories.results import ALIGN, FVD, REQUESTS, clip_values, make_table, with_score
 
 TABLE = with_score(make_table(), "cmc-pe-gamma1.5", ALIGN, value=0.1 + 0.2)
@@ -32,6 +33,19 @@ def test_csv_has_a_line_for_each_cell_of_ours_in_full() -> None:
     assert (cell["printed"], cell["low"], cell["high"]) == ("0.300", "0.45", "0.55")
     assert (cell["count"], cell["asked"], cell["reference_count"]) == ("16", "16", "")
     assert found["real", FVD]["reference_count"] == "8"
+
+
+def test_csv_holds_how_well_detectors_find_annotated_hits() -> None:
+    kind = Detection("onsets", 3, 4, 3, clips=2, tolerance=0.125)
+    columns = [replace(c, detection=(kind,) * (c.metric == ALIGN)) for c in TABLE.columns]
+    text = table_csv(replace(TABLE, columns=tuple(columns)))
+    found = [line for line in lines(text) if line["kind"] == "detection"]
+    assert [line["title"] for line in found] == ["onsets, F", "onsets, precision", "onsets, recall"]
+    assert [float(line["value"]) for line in found] == [6 / 7, 1, 0.75]
+    assert {(line["metric"], line["count"], line["note"]) for line in found} == {
+        (ALIGN, "2", "4 hits, within 0.125 s")
+    }
+    assert not [line for line in lines(table_csv(TABLE)) if line["kind"] == "detection"]
 
 
 def test_csv_holds_why_a_cell_is_empty() -> None:

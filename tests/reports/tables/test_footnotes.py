@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from svbench.reports.tables.footnotes import BRACKETS, footnotes
-from svbench.types import ClipSpec, Column, ResultTable, Row, Score
+from svbench.types import ClipSpec, Column, Detection, ResultTable, Row, Score
 
 SPEC = ClipSpec(8, 8.0, (32, 48), 16000)
 COLUMNS = tuple(Column(name, name.upper(), "higher") for name in ("fvd", "fad", "ib"))
@@ -96,3 +96,35 @@ def test_native_columns_are_excepted_from_the_note_on_conformed_clips() -> None:
     assert notes_of(native) == ["other", BRACKETS]
     assert notes_of(COLUMNS[0], native)[0] == f"{note}; not for IB: clips as they were made"
     assert notes_of(COLUMNS[0])[0] == note
+
+
+# --- detectors against annotated hits ----------------------------------------------------------
+
+KINDS = (
+    Detection("onsets", 3, 4, 3, clips=2, tolerance=0.125),
+    Detection("motion peaks", 0, 4, 0, clips=2, tolerance=0.125),
+)
+SAID = (
+    "detectors against 4 annotated hits (2 real clips, within 0.125 s): onsets F 0.86 "
+    "(precision 1.00, recall 0.75); motion peaks F 0.00 (precision –, recall 0.00)"
+)
+
+
+def detected(*metrics: str, title: str = "") -> list[str]:
+    columns = [
+        replace(c, detection=KINDS if c.metric in metrics else (), title=title or c.title)
+        for c in COLUMNS
+    ]
+    judged = row("a", absent={})
+    scores = {c.metric: replace(judged.scores["ib"], metric=c.metric) for c in COLUMNS[1:]}
+    rows = (replace(judged, scores=scores),)
+    table = ResultTable("t", "d", "paper", SPEC, tuple(columns), rows)
+    return footnotes(table, marked=False, scores={})
+
+
+def test_detectors_that_columns_share_are_noted_once() -> None:
+    assert detected("fad", "ib") == [BRACKETS, f"FAD and IB: {SAID}"]
+
+
+def test_an_empty_column_and_one_without_hits_have_no_such_note() -> None:
+    assert detected("fvd") == detected() == [BRACKETS]

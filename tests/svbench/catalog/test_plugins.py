@@ -19,8 +19,8 @@ from svbench.catalog.datasets import DATASETS
 from svbench.catalog.metrics import METRICS, MetricSettings, build_metrics
 from svbench.catalog.plugins import blaming, installed, of_modules
 from svbench.errors import ConfigError, DataError, ScoreError, StoppedError, SvbenchError
-from svbench.protocols import PairedExtractor
-from svbench.types import Clip
+from svbench.protocols import EventMetric, PairedExtractor
+from svbench.types import Clip, Detection, Features
 from svbench.walk.plan import Unavailable, metrics_of
 from tests.factories.clips import make_clip, write_folder
 from tests.factories.commands import Command
@@ -317,6 +317,29 @@ def test_a_guard_has_the_members_of_what_it_guards(monkeypatch: pytest.MonkeyPat
     add_toys(monkeypatch)
     (metric,) = metrics_of(build_metrics(["brightness"], **build))
     assert not isinstance(metric.extractor, PairedExtractor)
+
+
+def test_a_metric_of_events_keeps_what_it_detects(monkeypatch: pytest.MonkeyPatch) -> None:
+    kind = Detection("flashes", 1, 2, 3, clips=1, tolerance=0.1)
+
+    class OfFlashes(Brightness):
+        found: Any = (kind,)
+
+        def detection(self, _features: object, _annotated: object) -> Any:
+            return self.found
+
+    add_toys(monkeypatch, OfFlashes())
+    build = {"settings": MetricSettings(), "plugins": ["toybox"]}
+    (metric,) = metrics_of(build_metrics(["brightness"], **build))
+    assert isinstance(metric, EventMetric)
+    features = Features("means-1", np.ones((1, 1)), np.zeros(1, np.int64), ("a/0",))
+    assert metric.detection(features, {"a/0": [0.5]}) == (kind,)
+    OfFlashes.found = (3,)
+    with pytest.raises(SvbenchError, match="brightness: detection returned int"):
+        metric.detection(features, {"a/0": [0.5]})
+    add_toys(monkeypatch)
+    (metric,) = metrics_of(build_metrics(["brightness"], **build))
+    assert not isinstance(metric, EventMetric)
 
 
 def test_a_column_that_is_not_available_stays_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -110,6 +110,52 @@ def test_the_most_frequent_material_and_action_are_the_categories(root: Path) ->
     assert load(root, actions={"scratch"})[0].categories == first.categories
 
 
+def test_onsets_after_the_last_event_are_not_known(root: Path) -> None:
+    """Annotation may have ended there; before another event a segment has none, of any action."""
+    (root / f"{A}_times.txt").write_text("0.5 wood hit static\n")
+    assert [example.onsets for example in load(root)[:2]] == [pytest.approx((0.5,)), None]
+    (root / f"{A}_times.txt").write_text("4.5 wood scratch static\n")
+    first, second, *_ = load(root, actions={"hit"})
+    assert (first.onsets, second.onsets) == ((), ())
+
+
+def test_events_of_an_example_count_from_its_start(root: Path) -> None:
+    first, second, unknown, _ = load(root)
+    for example in (first, second):
+        events = greatesthits.events_of(root, example.id) or ()
+        assert tuple(event.time for event in events) == example.onsets
+        assert {event.material for event in events} <= {"wood", "metal", "None", "dirt"}
+    assert greatesthits.events_of(root, unknown.id) is None
+    (event,) = greatesthits.events_of(root, first.id, actions={"scratch"}) or ()
+    assert event.action == "scratch"
+
+
+@pytest.mark.parametrize("damage", ["absent", "broken"])
+def test_recordings_that_may_be_missing_are_kept_for_a_run_to_leave_out(
+    root: Path, damage: str
+) -> None:
+    before = load(root)
+    (video,) = root.glob(f"{A}_*.mp4")
+    video.unlink()
+    if damage == "broken":
+        video.write_bytes(b"no video")
+    with pytest.raises(DataError, match=r"no video|no readable media"):
+        load(root)
+    kept = load(root, allow_missing=True)
+    assert [example.id for example in kept] == [f"{A}-000", f"{B}-000", f"{B}-001"]
+    assert kept[1:] == before[2:]
+
+
+def test_listed_segments_that_may_be_missing_are_kept(root: Path) -> None:
+    (root / "flist_test.csv").write_text("2015-09-09-09-09-09_denoised_thumb-001.mp4,a stick\n")
+    (root / "test.txt").unlink()
+    with pytest.raises(DataError, match="1 listed segments have no video"):
+        load(root)
+    (example,) = load(root, allow_missing=True)
+    assert example.id == "2015-09-09-09-09-09-001"
+    assert not example.recording.path.exists()
+
+
 def test_actions_filter_onsets(root: Path) -> None:
     assert load(root, actions={"hit"})[0].onsets == pytest.approx((0.5,))
     assert load(root, actions={"hit", "scratch"})[0].onsets == pytest.approx((0.5, 3.9999))

@@ -81,10 +81,11 @@ def test_a_list_says_all_there_is_to_say_of_a_clip(tmp_path: Path) -> None:
             "audio": "s/a.flac",
             "start": 2.5,
             "system": "mine",
+            "hits": [1.5, 0.25, 3],
         },
     )
     recording = Recording(tmp_path / "v/a.mp4", 2.5, tmp_path / "s/a.flac")
-    assert load(path) == {"mine": (Example("first", "a dog", recording),)}
+    assert load(path) == {"mine": (Example("first", "a dog", recording, (0.25, 1.5, 3.0)),)}
 
 
 def test_a_list_needs_no_more_than_file_names(tmp_path: Path) -> None:
@@ -154,6 +155,19 @@ def test_a_start_is_seconds_of_zero_or_more(tmp_path: Path, start: object) -> No
     path = listed(tmp_path / "c.jsonl", {"file": "a.mp4", "start": start})
     with pytest.raises(DataError, match=r"line 1: found start .*, expected seconds, 0 or more"):
         load(path)
+
+
+@pytest.mark.parametrize("hits", [0.5, "0.5", [-0.1], ["1"], [True], [1e6], {"time": 1}])
+def test_hits_are_a_list_of_seconds(tmp_path: Path, hits: object) -> None:
+    path = listed(tmp_path / "c.jsonl", {"file": "a.mp4", "hits": hits})
+    with pytest.raises(DataError, match=r"line 1: found hits .*, expected a list of seconds"):
+        load(path)
+
+
+def test_no_hit_is_not_the_same_as_unknown_hits(tmp_path: Path) -> None:
+    lines = ({"file": "a.mp4", "hits": []}, {"file": "b.mp4", "hits": None}, {"file": "c.mp4"})
+    (examples,) = load(listed(tmp_path / "c.jsonl", *lines)).values()
+    assert [example.onsets for example in examples] == [(), None, None]
 
 
 def test_an_id_is_where_a_path_leads_down(tmp_path: Path) -> None:

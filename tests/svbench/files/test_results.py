@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 
 from svbench.errors import DataError
 from svbench.files.results import SCHEMA, dump_scores, dump_table, load_scores, load_table
-from svbench.types import ClipScore, ClipSpec, Column, ResultTable, Row, Score
+from svbench.types import ClipScore, ClipSpec, Column, Detection, ResultTable, Row, Score
 
 TABLE = ResultTable(
     title="Greatest Hits, miniature",
@@ -51,6 +52,15 @@ def test_a_table_comes_back_as_it_was_to_the_last_bit(path: Path) -> None:
     table = load_table(path)
     assert table == TABLE
     assert table.rows[0].scores["align"].value == 0.30000000000000004
+
+
+def test_detections_come_back_and_are_absent_where_there_are_none(path: Path) -> None:
+    """Results of runs without annotated hits have the bytes that they always had."""
+    assert "detection" not in path.read_text(encoding="utf-8")
+    kind = Detection("onsets", 3, 4, 5, clips=2, tolerance=1 / 15)
+    table = replace(TABLE, columns=(replace(TABLE.columns[0], detection=(kind,)),))
+    path.write_text(dump_table(table), encoding="utf-8")
+    assert load_table(path) == table
 
 
 def test_a_run_folder_stands_for_its_results(path: Path) -> None:

@@ -108,6 +108,9 @@ def test_the_loader_reads_back_what_was_planned(root: Path, examples: tuple[Exam
         trial = miniature.plan(0, "test", number, miniature.SEGMENTS)
         begin = 4.0 * segment
         planned = [s.time - begin for s in trial.strokes if begin <= s.time < begin + 4]
+        if not any(stroke.time >= begin for stroke in trial.strokes):
+            assert example.onsets is None  # the annotation may have ended
+            continue
         assert example.onsets == pytest.approx(planned, abs=1e-9)
         assert example.caption == miniature.caption(trial, segment)
         assert example.recording.start == begin

@@ -54,6 +54,82 @@ def test_annotated_clips_are_read_by_action(svbench: Command, tmp_path: Path) ->
         assert hits[split] == sum(len(e.onsets or ()) for e in examples)
 
 
+def test_materials_and_actions_share_out_the_hits(svbench: Command, tmp_path: Path) -> None:
+    """Each hit has one label of a kind; the figures of one label are those of its own clips."""
+    assert svbench(*SMALL, "--out", tmp_path).code == 0
+    record = json.loads((tmp_path / "tuned.json").read_text())
+    for kind in ("material", "action"):
+        of = [line for line in record["test by label"] if kind in line]
+        assert {line["what"] for line in of} == {"motion peaks", "onsets"}
+        for what in ("motion peaks", "onsets"):
+            lines = [e for e in of if (e["what"], e["detectors"]) == (what, "published")]
+            assert sum(line["hits"] for line in lines) == record["hits"]["test"]
+            (whole,) = [
+                line
+                for line in record["test"]
+                if (line["what"], line["detectors"]) == (what, "published")
+            ]
+            matched = sum(line["hits"] * line["recall"] for line in lines)
+            assert matched == pytest.approx(record["hits"]["test"] * whole["recall"])
+
+
+def annotated(root: Path) -> Path:
+    """Draw four training and four test recordings of 8 s, whole and without lists of captions."""
+    miniature.draw(root, seed=1, train=8, test=8)
+    for listed in root.glob("flist_*.csv"):
+        listed.unlink()
+    return root
+
+
+def test_a_clip_that_cannot_be_read_is_named_or_left_out(svbench: Command, tmp_path: Path) -> None:
+    data = annotated(tmp_path / "data")
+    bad = sorted(data.glob("2000-07*.mp4"))[-1]
+    bad.write_bytes(b"no video")
+    words = ("tune-avalign", "--data-root", data, "--fps", 8, "--workers", 1, "--clips", 8)
+    outcome = svbench(*words, "--out", tmp_path / "out")
+    assert f"{bad}: found no readable media" in outcome.problem(3)
+    outcome = svbench(*words, "--allow-missing", "--out", tmp_path / "out")
+    assert outcome.code == 0, outcome.err
+    assert outcome.out.count("left out: ") == 1
+    assert f"left out: {bad}: found no readable media" in outcome.out
+    record = json.loads((tmp_path / "out" / "tuned.json").read_text())
+    assert record["left out"] == {"train": 0, "test": 1}
+
+
+def test_clips_after_the_last_annotated_event_are_left_out(
+    svbench: Command, tmp_path: Path
+) -> None:
+    data = annotated(tmp_path / "data")
+    for file in data.glob("2000-07*_times.txt"):  # none of a test recording beyond its first clip
+        file.write_text("0.5 wood hit static\n")
+    words = ("tune-avalign", "--data-root", data, "--fps", 8, "--workers", 1, "--clips", 8)
+    outcome = svbench(*words, "--out", tmp_path / "out")
+    assert outcome.code == 0, outcome.err
+    assert "test: 4 clips begin after the last annotated event" in outcome.out
+    record = json.loads((tmp_path / "out" / "tuned.json").read_text())
+    assert record["clips"]["test"] == record["hits"]["test"] == 4
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_split_without_hits_is_refused(svbench: Command, tmp_path: Path, split: str) -> None:
+    data = annotated(tmp_path / "data")
+    month = {"train": "01", "test": "07"}[split]
+    for file in data.glob(f"2000-{month}*_times.txt"):
+        file.write_text("7.5 wood scratch static\n")
+    words = ("tune-avalign", "--data-root", data, "--fps", 8, "--actions", "hit", "--workers", 1)
+    outcome = svbench(*words, "--clips", 4, "--out", tmp_path / "out")
+    assert outcome.problem(3) == f"none of the 4 {split} clips has a hit of hit"
+    assert not (tmp_path / "out" / "tuned.json").exists()
+
+
+def test_both_lists_are_read_before_any_clip(svbench: Command, tmp_path: Path) -> None:
+    data = annotated(tmp_path / "data")
+    (data / "test.txt").unlink()
+    outcome = svbench(*SMALL, "--data-root", data, "--out", tmp_path / "out")
+    assert "test.txt: found no such list" in outcome.problem(3)
+    assert "reading clips" not in outcome.err
+
+
 def test_the_worst_clips_come_first() -> None:
     """Of a clip whose 20 hits are out of reach, every hit and every motion peak is wrong."""
     clips = [tuning.observe(f"c{i}", make_clip(i), [0.25, 0.75]) for i in range(5)]
