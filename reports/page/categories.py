@@ -76,6 +76,12 @@ def shown_kinds(requests: Requests) -> dict[str, tuple[str, ...]]:
     return {kind: tuple(sorted(names)) for kind, names in found.items() if len(names) <= MOST}
 
 
+def long_kinds(requests: Requests) -> tuple[str, ...]:
+    """Return the kinds that have too many categories to be shown."""
+    shown = shown_kinds(requests)
+    return tuple(kind for kind in kinds(requests) if kind not in shown)
+
+
 def filters(requests: Requests) -> list[dict[str, Any]]:
     """Return the kinds and their categories for the scripts."""
     return [{"name": kind, "categories": names} for kind, names in shown_kinds(requests).items()]

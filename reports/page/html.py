@@ -27,7 +27,7 @@ from svbench.files.writing import write_bytes, write_text
 from svbench.reports.analysis.categories import Requests
 from svbench.reports.analysis.clip_scores import ClipScores, read_clip_scores
 from svbench.reports.figures import distributions, gamma_curve, precision_recall
-from svbench.reports.page.categories import PageTable, page_tables
+from svbench.reports.page.categories import long_kinds, page_tables
 from svbench.reports.page.clip_choice import Choice, choose
 from svbench.reports.page.data import event_groups, in_order, write_data
 from svbench.reports.page.summary import summarise
@@ -105,8 +105,7 @@ def write_page(
     requests = (load_requests(run) or {}) if requests is None else requests
     meta = write_data(out / "data", table, scores, choice, gallery or Gallery(), requests)
     figures = _figures(table, scores, out / "figures")
-    by_category = page_tables(table, scores.by_request(), requests)
-    page = _html(settings, table, scores, meta, figures, by_category)
+    page = _html(settings, table, scores, meta, figures, requests)
     for name in (*STYLES, *SCRIPTS):
         write_bytes(out / "assets" / name, (_packaged() / name).read_bytes())
     write_text(out / "index.html", page)
@@ -144,7 +143,7 @@ def _html(
     scores: ClipScores,
     meta: Mapping[str, Any],
     figures: Sequence[Figure],
-    by_category: Sequence[PageTable],
+    requests: Requests,
 ) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -166,7 +165,8 @@ def _html(
         footnotes=sheet.footnotes,
         paper=published_sheet(table),
         figures=figures,
-        by_category=by_category,
+        by_category=page_tables(table, scores.by_request(), requests),
+        long_kinds=long_kinds(requests),
         arrows=ARROWS,
         record={
             "data set": table.dataset,

@@ -33,16 +33,19 @@ def _clips(table: ResultTable, scores: Scores, requests: Requests) -> str:
     return clips_csv(table, scores, requests)
 
 
-FORMATS: Final[Mapping[str, Callable[[ResultTable, Scores, Requests], str]]] = {
-    "text": lambda table, scores, _: text(sheets(table, scores)),
-    "markdown": lambda table, scores, _: markdown(sheets(table, scores)),
-    "latex": lambda table, scores, _: latex(sheets(table, scores), f"svbench-{table.dataset}"),
-    "csv": lambda table, scores, _: table_csv(table, scores),
-    "json": lambda table, scores, _: table_json(table, scores),
-    "clips": _clips,
-    "model-index": lambda table, _scores, _requests: model_index(table),
+FORMATS: Final[Mapping[str, Callable[[ResultTable, Scores], str]]] = {
+    "text": lambda table, scores: text(sheets(table, scores)),
+    "markdown": lambda table, scores: markdown(sheets(table, scores)),
+    "latex": lambda table, scores: latex(sheets(table, scores), f"svbench-{table.dataset}"),
+    "csv": table_csv,
+    "json": table_json,
+    "model-index": lambda table, _scores: model_index(table),
 }
 
+# Of single clips, which also need the captions and categories of a run:
+CLIP_FORMATS: Final[Mapping[str, Callable[[ResultTable, Scores, Requests], str]]] = {
+    "clips": _clips
+}
 
 COMPACT: Final[Mapping[str, Callable[[list[Sheet], str], str]]] = {
     "markdown": lambda sheets, _label: markdown(sheets),

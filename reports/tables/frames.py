@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from svbench.files.results import ClipValues
-from svbench.reports.analysis.categories import UNKNOWN, Requests, category_columns
+from svbench.reports.analysis.categories import UNKNOWN, GroupTable, Requests, category_columns
 from svbench.reports.analysis.paired import Paired
 from svbench.types import Column, ResultTable, Row
 
@@ -35,6 +35,7 @@ TABLE_TYPES: Mapping[str, str] = {
     "note": "string",
     "settings": "object",
 }
+GROUP_TYPES: Mapping[str, str] = {"group": "string", "category": "string", **TABLE_TYPES}
 CLIP_TYPES: Mapping[str, str] = {
     "request": "string",
     "system": "string",
@@ -57,6 +58,17 @@ PAIR_TYPES: Mapping[str, str] = {
 def table_frame(table: ResultTable) -> pd.DataFrame:
     """Return a row per system and metric, with the columns of `TABLE_TYPES`."""
     return _frame((_cell(row, c) for row in table.rows for c in table.columns), TABLE_TYPES)
+
+
+def groups_frame(groups: Sequence[GroupTable]) -> pd.DataFrame:
+    """Return the rows of `table_frame` of each group, with the columns of `GROUP_TYPES`."""
+    cells = (
+        (one.group.members, one.group.name, *_cell(row, column))
+        for one in groups
+        for row in one.table.rows
+        for column in one.table.columns
+    )
+    return _frame(cells, GROUP_TYPES)
 
 
 def clips_frame(scores: ClipValues, requests: Requests) -> pd.DataFrame:

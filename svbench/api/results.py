@@ -66,8 +66,16 @@ class Results:
             for name, one in found.items()
         }
 
-    def to_pandas(self) -> pd.DataFrame:
-        """Return a row per system and metric.
+    def to_pandas(self, by: str | None = None, min_clips: int = 1) -> pd.DataFrame:
+        """Return a row per system and metric, or per category, system and metric.
+
+        Parameters
+        ----------
+        by : str, optional
+            A kind of categories of the clips, e.g. "class" or "material"; each value is then the
+            mean over the clips of one category (Default value = None: over all clips).
+        min_clips : int
+            Categories of fewer clips are put together (Default value = 1: none is).
 
         Returns
         -------
@@ -75,11 +83,23 @@ class Results:
             Columns `system`, `title`, `metric`, `value`, `low` and `high` (the 95 % interval),
             `count` (clips), `reference_count` (real clips they were compared with), `better`,
             `absent` (why there is no value, else empty), `note` and `settings` (a dict: detectors,
-            protocol, weights of the metric).
-        """
-        from svbench.reports.tables.frames import table_frame
+            protocol, weights of the metric). By a kind, `group` ("category", "other" or "without")
+            and `category` come before them.
 
-        return table_frame(self.table)
+        Raises
+        ------
+        ConfigError
+            No clip has a category of this kind.
+        DataError
+            By a kind: there is no scores.csv, or no metric has scores per clip.
+        """
+        from svbench.reports.analysis.categories import group_tables
+        from svbench.reports.tables.frames import groups_frame, table_frame
+
+        if by is None:
+            return table_frame(self.table)
+        scores, requests = self.scores_of_clips(), self.requests or {}
+        return groups_frame(group_tables(self.table, scores, requests, by, min_clips))
 
     def clips_to_pandas(self) -> pd.DataFrame:
         """Return a row per clip and metric, of metrics that score single clips.

@@ -23,7 +23,7 @@ def report(
     engine: options.EngineOptions,
     format: Annotated[  # noqa: A002
         str,
-        typer.Option(help="text, markdown, latex, csv, json, clips, model-index or html."),
+        typer.Option(help="text, markdown, latex, csv, json, model-index, clips or html."),
     ] = "text",
     out: options.TextOut = None,
     metrics: options.Columns = (),
@@ -94,10 +94,10 @@ def _check_compact(format: str, *, compact: bool, intervals: bool) -> None:  # n
 
 
 def _check_format(name: str) -> None:
-    from svbench.reports.tables.formats import FORMATS
+    from svbench.reports.tables.formats import CLIP_FORMATS, FORMATS
 
-    if name not in FORMATS:
-        known = ", ".join((*FORMATS, "html"))
+    if name not in (*FORMATS, *CLIP_FORMATS):
+        known = ", ".join((*FORMATS, *CLIP_FORMATS, "html"))
         raise ConfigError(f"--format: found {name!r}, expected one of {known}")
 
 
@@ -111,7 +111,13 @@ def _print_table(
 ) -> None:
     """Print or write a table; `compact_intervals` is None where it is not to be compact."""
     from svbench.api.results import load_results
-    from svbench.reports.tables.formats import FORMATS, compacted, select_columns, sheets
+    from svbench.reports.tables.formats import (
+        CLIP_FORMATS,
+        FORMATS,
+        compacted,
+        select_columns,
+        sheets,
+    )
     from svbench.reports.tables.text import save_svg, show
 
     results = load_results(run)
@@ -119,11 +125,12 @@ def _print_table(
     table = select_columns(results.table, metrics)
     if format == "text" and out is None:
         show(sheets(table, scores))
+    elif format in CLIP_FORMATS:
+        print_or_write(CLIP_FORMATS[format](table, scores, results.requests or {}), out)
     elif compact_intervals is not None:
         print_or_write(compacted(format, table, scores, intervals=compact_intervals), out)
     else:
-        requests = results.requests if format == "clips" else None
-        print_or_write(FORMATS[format](table, scores, requests or {}), out)
+        print_or_write(FORMATS[format](table, scores), out)
     if svg is not None:
         save_svg(sheets(table, scores)[:1], svg)
 

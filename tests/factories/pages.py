@@ -37,6 +37,7 @@ from svbench.types import (
     Score,
 )
 from tests.factories.clips import SPEC, make_clip
+from tests.factories.results import write_requests
 
 ALIGN, IB, FVD = "av-align-corrected@published", "ib-av@published", "fvd@stylegan-v-16f"
 EVENTS = "av-events-published-0123456789"
@@ -46,6 +47,12 @@ CAPTIONS = {
     "c1/0": "a stick scratches <b>wood</b> & glass",  # markup, which must remain text
     "c2/0": "a stick hits wood",
     "c3/0": "nothing moves",
+}
+CATEGORIES: Mapping[str, dict[str, str]] = {  # of each example; the last has no material
+    "c0": {"material": "metal", "action": "hit"},
+    "c1": {"material": "<b>wood</b> & glass", "action": "scratch"},
+    "c2": {"material": "metal", "action": "hit"},
+    "c3": {"action": "hit"},
 }
 Detected = tuple[tuple[float, ...], tuple[float, ...], float, float, float]
 FOUND: Mapping[str, Detected] = {  # onsets, peaks, precision, recall, AV-Align
@@ -115,6 +122,7 @@ def write_page_run(folder: Path) -> Path:
     (folder / "run.json").write_text(json.dumps(asked), encoding="utf-8")
     (folder / "results.json").write_text(dump_table(make_table()), encoding="utf-8")
     (folder / "scores.csv").write_text(dump_scores(lines), encoding="utf-8")
+    write_requests(folder, CATEGORIES)
     return folder
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -16,8 +17,9 @@ from svbench.catalog.gallery import gallery_of
 from svbench.engines.local import Local
 from svbench.errors import ConfigError, DataError
 from svbench.files.clip_view import Gallery
-from svbench.files.results import dump_table
+from svbench.files.results import RequestIdentity, dump_table
 from svbench.reports.analysis.clip_scores import read_clip_scores
+from svbench.reports.page.categories import MOST
 from svbench.reports.page.clip_choice import choose
 from svbench.reports.page.data import event_groups
 from svbench.reports.page.html import SCRIPTS, STYLES, TEMPLATE, plain, write_page
@@ -104,11 +106,46 @@ def test_it_states_what_was_scored_and_what_not_to_conclude(page: Path) -> None:
 
 def test_every_number_leads_to_its_clips(page: Path) -> None:
     links = Links((page / "index.html").read_text(encoding="utf-8")).found
-    assert [link for link in links if link.startswith("#clips?")] == [
+    assert [link for link in links if link.startswith("#clips?row=")] == [
         f"#clips?row={row}&by={metric}&order=worst"
         for row in ("cmc-pe-gamma1.5", "cross-attention-gamma1", "real")
         for metric in (IB, ALIGN)
     ]
+
+
+def test_every_kind_and_metric_has_a_table_by_category(page: Path) -> None:
+    text = (page / "index.html").read_text(encoding="utf-8")
+    tables = re.findall(r'data-by="(\w+)" data-metric="([^"]+)"', text)
+    titles = ("IB-AV", "AV-Align (corrected, published detectors)")
+    assert tables == [(kind, title) for kind in ("material", "action") for title in titles]
+    part = text[text.index('<section id="categories"') : text.index('<section id="figures"')]
+    assert "no table of FVD: compares whole sets of clips" in part
+    assert part.index(">metal</a>") < part.index("&lt;b&gt;wood&lt;/b&gt; &amp; glass</a>")
+    assert part.index("glass</a>") < part.index(">without material</a>") < part.index("all clips")
+
+
+def test_a_category_leads_to_its_clips_and_every_request_has_its_own(page: Path) -> None:
+    links = Links((page / "index.html").read_text(encoding="utf-8")).found
+    found = [parse_qs(link.partition("?")[2], keep_blank_values=True) for link in links]
+    materials = [of["in.material"][0] for of in found if "in.material" in of and of["by"] == [IB]]
+    assert materials == ["metal", "<b>wood</b> & glass", ""]
+    (kinds,) = re.findall(r'"kinds": (\[\{.*?\}\])', (page / "index.html").read_text())
+    assert [kind["categories"] for kind in json.loads(kinds)] == [
+        *(["<b>wood</b> & glass", "metal"], ["hit", "scratch"])
+    ]
+    assert data(page, "requests")["categories"] == [[1, 0, 1, -1], [0, 1, 0, 0]]
+
+
+def test_a_kind_of_too_many_categories_is_left_to_the_command(run: Path) -> None:
+    requests = {
+        f"c{i}": RequestIdentity("", "", {"name": f"clip {i}", "material": "wood"})
+        for i in range(MOST + 1)
+    }
+    page = write_page(run, run / "report", requests=requests)
+    text = page.read_text(encoding="utf-8")
+    assert "By name there are too many categories for a page" in text
+    assert set(re.findall(r'data-by="(\w+)"', text)) == {"material"}
+    assert "By category" not in write_page(run, run / "plain", requests={}).read_text()
 
 
 def test_text_of_a_run_is_never_markup(page: Path, run: Path) -> None:

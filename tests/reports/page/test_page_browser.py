@@ -157,6 +157,43 @@ def test_a_number_leads_to_its_clips_and_back(page: Any) -> None:
     assert page.url.endswith("index.html")
 
 
+def test_one_table_by_category_is_shown_at_a_time(page: Any) -> None:
+    shown = page.locator(".by-category:visible h3")
+    assert shown.all_inner_texts() == ["IB-AV ↑ by material"]
+    page.select_option("#categories-by", "action")
+    page.select_option("#categories-metric", label="AV-Align (corrected, published detectors)")
+    (title,) = shown.all_inner_texts()
+    assert title.endswith("by action")
+    table = page.locator(".by-category:visible table")
+    names = table.locator("tbody th")
+    assert [t.split()[0] for t in names.all_inner_texts()] == ["hit", "scratch", "all"]
+    table.locator("thead button").first.click()  # the alphabet backwards at the second click
+    table.locator("thead button").first.click()
+    assert [t.split()[0] for t in names.all_inner_texts()] == ["scratch", "hit", "all"]
+
+
+def test_a_category_leads_to_its_clips_and_can_be_chosen(page: Any) -> None:
+    page.locator(".by-category:visible a").nth(1).click()
+    assert settled(page).startswith("1 of 4 requests")
+    assert titles(page) == ["a stick scratches <b>wood</b> & glass"]
+    tags = page.locator(".card .tag").all_inner_texts()
+    assert tags[1:3] == ["material: <b>wood</b> & glass", "action: scratch"]
+    assert page.locator("#clips-kind-0").evaluate("one => one.selectedOptions[0].text") == (
+        "<b>wood</b> & glass"
+    )
+    page.select_option("#clips-kind-0", label="without material")
+    assert settled(page).startswith("1 of 4 requests")
+    assert titles(page) == ["nothing moves"]
+    page.reload()  # the address alone leads there
+    assert settled(page).startswith("1 of 4 requests")
+    assert titles(page) == ["nothing moves"]
+    page.select_option("#clips-kind-0", label="any")
+    page.select_option("#clips-kind-1", label="hit")
+    assert settled(page).startswith("3 of 4 requests")
+    page.locator("text=Show all").click()
+    assert settled(page).startswith("4 of 4 requests")
+
+
 def test_every_number_of_every_clip_can_be_read(page: Any) -> None:
     page.locator("text=Show all").click()
     page.select_option("#clips-view", "table")
@@ -165,7 +202,8 @@ def test_every_number_of_every_clip_can_be_read(page: Any) -> None:
     assert table.locator("tbody tr").count() == 12
     first = table.locator("tbody tr").first.locator("th, td").all_inner_texts()
     assert first[:3] == ["c0/0", "CMC-PE, gamma 1.5", "a stick hits metal"]
-    assert first[3:] == ["0.500", "1.000", "1.000", "1.000", "2", "2"]
+    assert first[3:5] == ["metal", "hit"]
+    assert first[5:] == ["0.500", "1.000", "1.000", "1.000", "2", "2"]
     table.locator("thead button").nth(0).click()  # IB-AV: c3 has the most
     settled(page)
     assert table.locator("tbody th").first.inner_text() == "c3/0"

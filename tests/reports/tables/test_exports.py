@@ -14,7 +14,7 @@ from huggingface_hub.repocard_data import model_index_to_eval_results
 from svbench.errors import ConfigError, DataError
 from svbench.files.results import dump_table
 from svbench.reports.tables.exports import clips_csv, model_index, table_csv, table_json
-from svbench.reports.tables.formats import FORMATS, select_columns
+from svbench.reports.tables.formats import CLIP_FORMATS, FORMATS, select_columns
 from svbench.types import Column, Detection
 from tests.factories.results import ALIGN, FVD, REQUESTS, clip_values, make_table, with_score
 
@@ -102,7 +102,7 @@ def test_clips_have_a_line_for_each_row_and_request() -> None:
 
 def test_clips_without_scores_are_refused_in_one_line() -> None:
     with pytest.raises(DataError, match=r"--format clips: .* found no scores\.csv"):
-        FORMATS["clips"](TABLE, None, {})
+        CLIP_FORMATS["clips"](TABLE, None, {})
 
 
 def test_a_model_card_gets_an_entry_for_each_model_that_the_hub_reads() -> None:
@@ -147,6 +147,6 @@ def test_columns_are_chosen_by_name_in_the_order_asked_for() -> None:
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_is_the_same_text_for_the_same_run(name: str) -> None:
-    first, second = (FORMATS[name](make_table(), clip_values(), {}) for _ in range(2))
+    first, second = (FORMATS[name](make_table(), clip_values()) for _ in range(2))
     assert first == second
     assert first.endswith("\n")

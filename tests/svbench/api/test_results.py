@@ -13,7 +13,7 @@ from svbench.reports.analysis.categories import group_tables
 from svbench.types import ResultTable
 from tests.factories.clips import write_folder
 from tests.factories.commands import Command
-from tests.factories.results import ALIGN, REQUESTS, make_table, write_requests, write_run
+from tests.factories.results import ALIGN, FVD, REQUESTS, make_table, write_requests, write_run
 
 EXAMPLES = [request.rpartition("/")[0] for request in REQUESTS]
 UNLABELLED: dict[str, dict[str, str]] = {name: {} for name in EXAMPLES}
@@ -33,6 +33,22 @@ def test_clips_have_a_column_for_each_kind_of_categories(tmp_path: Path) -> None
     first = frame[frame["system"] == "real"]
     assert list(first["material"].isna()) == [False] * 4 + [True] * 12
     assert set(first["caption"][:2]) == {"caption of clip-00", "caption of clip-01"}
+
+
+def test_a_frame_by_category_has_the_rows_of_each(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", make_table())
+    labels = {name: {"class": "rain" if i < 12 else "fire"} for i, name in enumerate(EXAMPLES)}
+    write_requests(run, {**labels, EXAMPLES[-1]: {}})
+    frame = svbench.load_results(run).to_pandas(by="class", min_clips=4)
+    assert list(frame.columns[:4]) == ["group", "category", "system", "title"]
+    assert list(frame["category"].unique()) == ["rain", "other (1 category)", "without class"]
+    assert list(frame["group"].unique()) == ["category", "other", "without"]
+    cells = frame.set_index(["category", "system", "metric"])
+    rain = cells.loc[("rain", "real", ALIGN)]
+    assert (rain["value"], rain["count"], rain["absent"]) == (0.75, 12, "")
+    assert cells.loc[("rain", "real", FVD)]["absent"].startswith("compares whole sets")
+    with pytest.raises(svbench.ConfigError, match="found 'material', expected one of class"):
+        svbench.load_results(run).to_pandas(by="material")
 
 
 def test_older_runs_get_the_categories_that_their_data_set_has(tmp_path: Path) -> None:

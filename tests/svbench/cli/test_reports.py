@@ -27,7 +27,7 @@ def run(tmp_path: Path) -> Path:
         ("latex", "% \\usepackage{booktabs,graphicx}"),
         ("csv", "kind,system,title,metric"),
         ("json", '{\n  "results": {'),
-        ("clips", f"system,title,request,{ALIGN}"),
+        ("clips", f"system,title,request,caption,{ALIGN}"),
         ("model-index", "model-index:\n- name: cross-attention, gamma 1"),
     ],
 )
@@ -74,7 +74,7 @@ def test_report_without_scores_of_clips_marks_nothing_and_says_so(
 
 
 def test_what_report_cannot_do_is_one_line(svbench: Command, run: Path, tmp_path: Path) -> None:
-    known = "text, markdown, latex, csv, json, clips, model-index"
+    known = "text, markdown, latex, csv, json, model-index, clips, html"
     unknown = svbench("report", run, "--format", "word").problem(2)
     assert unknown.startswith(f"--format: found 'word', expected one of {known}")
     absent = svbench("report", tmp_path / "nowhere").problem(3)
