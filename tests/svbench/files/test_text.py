@@ -276,6 +276,10 @@ def test_a_cell_that_a_spreadsheet_would_run_stands_behind_an_apostrophe(text: s
     assert csv_text([["x", text]]) == f"x,{ESCAPED[text]}\n"
 
 
+def test_text_for_other_programs_is_written_as_it_is() -> None:
+    assert csv_text([["-a.mp4", "=1, two"]], escaped=False) == '-a.mp4,"=1, two"\n'
+
+
 def test_numbers_are_written_in_full_and_stay_numbers() -> None:
     assert csv_text([[-0.1, 0.1 + 0.2, -3, None, "a"]]) == "-0.1,0.30000000000000004,-3,,a\n"
 
