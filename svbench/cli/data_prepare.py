@@ -12,6 +12,7 @@ from svbench.cli import common as options
 from svbench.cli.output import print_note
 from svbench.cli.parsing import path_option
 from svbench.cli.progress import progress_bars
+from svbench.files.locking import LOCK
 
 
 def prepare(
@@ -56,10 +57,9 @@ def prepare(
         channels=channels,
         official=official,
     )
-    with (
-        closing(engine.choice().start(device="cpu")) as computing,
-        progress_bars() as progress,
-    ):
+    # By the lock, which is there before any worker is, nodes find out that they share the folder.
+    starting = engine.choice().start(device="cpu", proof=out.absolute() / LOCK)
+    with closing(starting) as computing, progress_bars() as progress:
         report = prepare_dataset(config, computing, progress)
     for line in report.left_out:
         print_note(f"left out: {line}")
