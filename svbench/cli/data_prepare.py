@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated
@@ -65,4 +66,5 @@ def prepare(
         print_note(f"left out: {line}")
     for line in report.lines:
         typer.echo(line)
-    typer.echo(f"to judge it: svbench run --dataset {dataset} --scale paper --data-root {out}")
+    judging = ("svbench", "run", "--dataset", dataset, "--scale", "paper", "--data-root", str(out))
+    typer.echo(f"to judge it: {shlex.join(judging)}")

@@ -72,13 +72,14 @@ def words(archive: Path, out: Path, *more: object) -> tuple[object, ...]:
 
 
 def test_the_folder_is_a_data_folder(archive: Path, tmp_path: Path, svbench: Command) -> None:
-    before, out = contents(archive), tmp_path / "gh"
+    before, out = contents(archive), tmp_path / "my gh, 8 fps"
     done = svbench(*words(archive, out))
     assert done.code == 0, done.err
     assert contents(archive) == before
     assert "test: 2 segments of 2 recordings, flist_test.csv" in done.out
     assert "train: 1 segments of 1 recordings, flist_train.csv" in done.out
     assert "1 recordings are shorter than a segment" in done.out
+    assert done.out.endswith(f"--data-root '{out}'\n")
     cut = [f"{A}_denoised_thumb-000.mp4", f"{A}_denoised_thumb-001.mp4"]
     assert [path.name for path in sorted(out.glob("*.mp4"))] == [
         *cut,
