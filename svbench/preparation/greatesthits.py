@@ -33,14 +33,13 @@ Counts
 ------
 A recording of D seconds has floor(D / 4) whole segments; over all 977 recordings these are 8,197.
 The authors have 8,217 (6,177 train, 2,040 test): 20 recordings have one more. Their script deletes
-a last segment unless ffprobe's duration of it, cut to whole seconds, is 4, so it counts the frames
-that ffmpeg wrote. Output frame n is written if any source frame is later than (n - 1.1) / 8 s less
-its own duration (at most one output frame), and of segment K the last one is n = 32 K + 31. So of
-29.97 frames/s it takes D >= 4 K + 3.737 s, where the last 0.263 s need not be there. By the
-annotations, which count frames at 15 frames/s (c = round(15 D)), all 17 recordings with
-c mod 60 >= 57 have one segment more, none of those with c mod 60 <= 55, and of the six with 56,
-which is 3.700 to 3.767 s, three. Such segments are cut with `official=True` only; their sound ends
-early and is filled with silence, as the authors' reader does.
+a last segment unless ffprobe's duration of it, cut to whole seconds, is 4: what counts are the 32
+frames that ffmpeg wrote. Output frame n is written if D >= (n - 1.1) / 8, and the last one of
+segment K is n = 32 K + 31, so a segment counts if D >= 4 K + 3.7375 s. The lengths in the published
+annotations are c = round(15 D) frames: of the 17 recordings with c mod 60 = 57, 58 or 59 all have
+one segment more, of those with 55 and less none, and of the six with 56, which is 3.700 to 3.767 s,
+three. Such segments are cut with `official` only; their sound ends early and is filled with
+silence, as the authors' reader does.
 
 References
 ----------

@@ -276,8 +276,8 @@ def test_a_cell_that_a_spreadsheet_would_run_stands_behind_an_apostrophe(text: s
     assert csv_text([["x", text]]) == f"x,{ESCAPED[text]}\n"
 
 
-def test_lists_for_other_readers_are_not_escaped() -> None:
-    assert csv_text([["---g-f_I2yQ", 1, "a, b"]], escaped=False) == '---g-f_I2yQ,1,"a, b"\n'
+def test_text_for_other_programs_is_written_as_it_is() -> None:
+    assert csv_text([["-a.mp4", "=1, two"]], escaped=False) == '-a.mp4,"=1, two"\n'
 
 
 def test_numbers_are_written_in_full_and_stay_numbers() -> None:
