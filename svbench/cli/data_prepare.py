@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,7 @@ from svbench.cli import common as options
 from svbench.cli.output import print_note
 from svbench.cli.parsing import number, path_option
 from svbench.cli.progress import progress_bars
+from svbench.files.locking import LOCK
 
 
 def prepare(
@@ -78,13 +80,13 @@ def prepare(
         split_seed=split_seed,
         cut=cut,
     )
-    with (
-        closing(engine.choice().start(device="cpu")) as computing,
-        progress_bars() as progress,
-    ):
+    # By the lock, which is there before any worker is, nodes find out that they share the folder.
+    starting = engine.choice().start(device="cpu", proof=out.absolute() / LOCK)
+    with closing(starting) as computing, progress_bars() as progress:
         report = prepare_dataset(config, computing, progress)
     for line in report.left_out:
         print_note(f"left out: {line}")
     for line in report.lines:
         typer.echo(line)
-    typer.echo(f"to judge it: svbench run --dataset {dataset} --scale paper --data-root {out}")
+    judging = ("svbench", "run", "--dataset", dataset, "--scale", "paper", "--data-root", str(out))
+    typer.echo(f"to judge it: {shlex.join(judging)}")

@@ -101,7 +101,7 @@ def write(
         for name, data in texts.items():
             folder.write(name, data)
         written = {name: hashlib.sha256(data).hexdigest() for name, data in texts.items()}
-        folder.items[LISTS] = {"read": {}, "written": written}
+        folder.items[LISTS] = {"read": {}, "written": written, "whole": True}
         folder.save(chosen.counts)
     return Report((f"{' and '.join(lists)}: {chosen.summary}",), chosen.reasons)
 
@@ -149,7 +149,8 @@ def _cut(
         Source(stem, recordings[clip.id], folder.items.get(stem)) for stem, clip in stems.items()
     ]
     work = Cutting(folder.root, f"{layout.folder}/{{id}}.mp4", spec, count=1)
-    problems = cut_recordings(folder, sources, work, engine, progress)
+    cuts = cut_recordings(folder, sources, work, engine, progress)
+    problems = {stem: cut.problem for stem, cut in cuts.items() if cut.problem}
     if problems and not config.allow_missing:
         raise DataError(_refusal(config.data_root, problems))
     chosen.apply(selection.broken({stems[stem].id: why for stem, why in problems.items()}))

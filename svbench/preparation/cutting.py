@@ -1,7 +1,8 @@
 """Recordings cut into segments of equal length, by all workers of an engine.
 
 A recording is one item of the prepared folder: its segments are cut in one pass. What is there and
-whole (of the same bytes of the archive, with the digests on record) is kept.
+whole (of the same bytes of the archive, with the digests on record) is kept. Of a recording that
+breaks off, the segments before are kept, and it is tried again.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from svbench.files import media
 from svbench.files.writing import replacing
 from svbench.pace import Progress
 from svbench.preparation.folder import Item, PreparedFolder, are_there
-from svbench.types import ClipSpec, Recording
+from svbench.types import Clip, ClipSpec, Recording
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """What became of a recording: its item, or the reason why there is none."""
+    """What became of a recording: its item, and the reason why that is not whole, or absent."""
 
     id: str
     item: Item | None
@@ -69,30 +70,45 @@ class Cutting:
         """Return what became of a recording."""
         try:
             read = _digests(source.recording)
-            item = source.item
-            if item is not None and item["read"] == read and are_there(self.out, item["written"]):
-                return Cut(source.id, item, kept=True)
-            return Cut(source.id, {"read": read, "written": self._written(source)})
+            if source.item is not None and self._is_whole(source.item, read):
+                return Cut(source.id, source.item, kept=True)
+            return self._cut(source, read)
         except DataError as error:
             return Cut(source.id, None, problem=str(error))
 
-    def _written(self, source: Source) -> dict[str, str]:
-        """Write the segments of a recording; return the digest of each file."""
-        written = {}
+    def _is_whole(self, item: Item, read: dict[str, str]) -> bool:
+        """Return whether an item is all of a recording with these digests, and still there."""
+        same: bool = item["whole"] and item["read"] == read
+        return same and are_there(self.out, item["written"])
+
+    def _cut(self, source: Source, read: dict[str, str]) -> Cut:
+        """Cut a recording, as far as it goes."""
+        written: dict[str, str] = {}
+        problem = ""
         clips = media.read_segments(source.recording, self.spec, self._count(source.recording))
-        for number, clip in enumerate(clips):
-            name = self.name.format(id=source.id, number=number)
-            with replacing(self.out / name, "--out") as temporary:
-                media.write_mp4(
-                    temporary,
-                    clip.video,
-                    self.spec.fps,
-                    media.quantise(clip.audio),
-                    clip.spec.sample_rate,
-                    lossless_sound=True,
-                )
-                written[name] = digest_file(temporary)
-        return written
+        try:
+            for number, clip in enumerate(clips):
+                name = self.name.format(id=source.id, number=number)
+                written[name] = self._write(name, clip)
+        except DataError as error:
+            if not written:
+                raise
+            problem = f"from segment {len(written):03d} on: {error}"
+        item = {"read": read, "written": written, "whole": not problem}
+        return Cut(source.id, item, problem=problem)
+
+    def _write(self, name: str, clip: Clip) -> str:
+        """Write a segment; return the digest of its file."""
+        with replacing(self.out / name, "--out") as temporary:
+            media.write_mp4(
+                temporary,
+                clip.video,
+                self.spec.fps,
+                media.quantise(clip.audio),
+                clip.spec.sample_rate,
+                lossless_sound=True,
+            )
+            return digest_file(temporary)
 
     def _count(self, recording: Recording) -> int | None:
         if self.by_frames or self.count is not None:
@@ -106,18 +122,17 @@ def cut_recordings(
     work: Cutting,
     engine: Engine,
     progress: Progress,
-) -> dict[str, str]:
-    """Cut recordings into a folder; return the reasons for those that cannot be, by id."""
-    problems = {}
+) -> dict[str, Cut]:
+    """Cut recordings into a folder; return what became of each, by id."""
+    found = {}
     with progress("cutting recordings", len(sources)) as advance:
         cuts: Iterable[Cut] = engine.spread(work, sources, named=lambda source: source.id)
         for cut in cuts:
-            if cut.item is None:
-                problems[cut.id] = cut.problem
-            elif not cut.kept:
+            found[cut.id] = cut
+            if cut.item is not None and not cut.kept:
                 folder.add(cut.id, cut.item)
             advance(1, int(cut.kept))
-    return problems
+    return found
 
 
 def _digests(recording: Recording) -> dict[str, str]:

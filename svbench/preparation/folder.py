@@ -31,7 +31,8 @@ from svbench.files.writing import MARK, write_bytes, write_text
 PAUSE: Final = 2.0  # s between two writings of the record, at least,
 SHARE: Final = 20  # and so many times as long as the last one took
 
-Item = dict[str, Any]  # {"read": {name: digest}, "written": {name: digest}}
+# {"read": {name: digest}, "written": {name: digest}, "whole": whether that is all of it}
+Item = dict[str, Any]
 
 
 @dataclass(slots=True)

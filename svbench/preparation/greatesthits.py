@@ -107,10 +107,12 @@ def prepare(config: PrepareConfig, engine: Engine, progress: Progress) -> Report
         raws = {name: raw_recording(config.data_root, name) for name in ids}
         sources = [Source(n, raw, folder.items.get(n)) for n, raw in raws.items() if raw]
         work = Cutting(config.out, NAME, spec, by_frames=config.official)
-        broken = cut_recordings(folder, sources, work, engine, progress)
-        problems = {n: broken.get(n, "no video of it") for n in ids if n in broken or not raws[n]}
+        cuts = cut_recordings(folder, sources, work, engine, progress)
+        reasons = {n: cuts[n].problem if raw else "no video of it" for n, raw in raws.items()}
+        problems = {name: reason for name, reason in reasons.items() if reason}
         if problems and not config.allow_missing:
             raise DataError(_refusal(config.data_root, problems))
+        _keep_only(folder, {name for name, cut in cuts.items() if cut.item is not None})
         return _finish(folder, config, splits, captions, problems)
 
 
@@ -176,9 +178,9 @@ def _keep_only(folder: PreparedFolder, ids: Collection[str]) -> None:
 def _refusal(root: Path, problems: Mapping[str, str]) -> str:
     name, reason = next(iter(problems.items()))
     return (
-        f"{root}: {len(problems)} recordings cannot be cut: {names(list(problems))} ({name}: "
-        f"{reason}); mend them and run the same command again, or leave them out by "
-        "--allow-missing; the others are cut"
+        f"{root}: {len(problems)} recordings cannot be cut to their end: {names(list(problems))} "
+        f"({name}: {reason}); mend them and run the same command again, or leave them out by "
+        "--allow-missing; all else is cut"
     )
 
 
@@ -193,7 +195,6 @@ def _finish(
     problems: Mapping[str, str],
 ) -> Report:
     """Write the lists and annotations, and the record of a complete folder."""
-    _keep_only(folder, {name for ids in splits.values() for name in ids} - problems.keys())
     rows = {split: list(_rows(folder, ids, captions)) for split, ids in splits.items()}
     absent = _absent(folder, captions, rows)
     if absent and not config.allow_missing:

@@ -72,13 +72,14 @@ def words(archive: Path, out: Path, *more: object) -> tuple[object, ...]:
 
 
 def test_the_folder_is_a_data_folder(archive: Path, tmp_path: Path, svbench: Command) -> None:
-    before, out = contents(archive), tmp_path / "gh"
+    before, out = contents(archive), tmp_path / "my gh, 8 fps"
     done = svbench(*words(archive, out))
     assert done.code == 0, done.err
     assert contents(archive) == before
     assert "test: 2 segments of 2 recordings, flist_test.csv" in done.out
     assert "train: 1 segments of 1 recordings, flist_train.csv" in done.out
     assert "1 recordings are shorter than a segment" in done.out
+    assert done.out.endswith(f"--data-root '{out}'\n")
     cut = [f"{A}_denoised_thumb-000.mp4", f"{A}_denoised_thumb-001.mp4"]
     assert [path.name for path in sorted(out.glob("*.mp4"))] == [
         *cut,
@@ -203,7 +204,10 @@ def test_broken_recordings_are_named_in_one_line_and_nothing_is_lost(
     video = raw / f"{B}_denoised_thumb.mp4"
     video.write_bytes(video.read_bytes()[:3000])
     refused = svbench(*words(raw, out)).problem(3)
-    assert f"1 recordings cannot be cut: {B} ({B}: {video}: found no readable media" in refused
+    assert (
+        f"1 recordings cannot be cut to their end: {B} ({B}: {video}: found no readable media"
+        in refused
+    )
     cut = {path.name: path.stat().st_mtime_ns for path in out.glob("*.mp4")}
     assert len(cut) == 2
     video.unlink()
@@ -212,6 +216,25 @@ def test_broken_recordings_are_named_in_one_line_and_nothing_is_lost(
     assert {path.name: path.stat().st_mtime_ns for path in out.glob("*.mp4")} == cut
     assert len(greatesthits.load(out)) == 2
     assert (read_prepared(out) or {})["counts"]["left_out"] == [B]
+
+
+def test_of_a_recording_that_breaks_off_the_segments_before_are_kept(
+    archive: Path, tmp_path: Path, svbench: Command
+) -> None:
+    raw, out = tmp_path / "raw", tmp_path / "gh"
+    shutil.copytree(archive, raw)
+    wave = raw / f"{A}_denoised.wav"
+    whole = wave.read_bytes()
+    media.write_wav(wave, np.zeros(5 * RATE, np.float32), RATE)
+    reason = f"from segment 001 on: {wave}: audio ends at 5.000 s, expected 8.000 s"
+    assert f"({A}: {reason}" in svbench(*words(raw, out)).problem(3)
+    for _ in range(2):  # it is said again where nothing has changed
+        done = svbench(*words(raw, out, "--allow-missing"))
+        assert done.notes[0].startswith(f"left out: {A}: {reason}")
+        assert [example.id for example in greatesthits.load(out)] == [f"{A}-000"]
+    wave.write_bytes(whole)
+    assert svbench(*words(raw, out)).code == 0
+    assert [example.id for example in greatesthits.load(out)] == [f"{A}-000", f"{A}-001"]
 
 
 def test_options_without_effect_are_refused_by_name(
@@ -251,7 +274,7 @@ def test_real_clips_go_from_archive_to_table(tmp_path: Path, svbench: Command) -
         shutil.copy(real[clip], raw / f"{name}_denoised_thumb.mp4")
     (raw / "2016-01-01-00-00-03_denoised_thumb.mp4").touch()
     (raw / "test.txt").write_text("\n".join([*wanted, "2016-01-01-00-00-03"]))
-    assert "2 recordings cannot be cut" in svbench(*words(raw, out)).problem(3)
+    assert "2 recordings cannot be cut to their end" in svbench(*words(raw, out)).problem(3)
     done = svbench(*words(raw, out, "--allow-missing"))
     assert done.code == 0, done.err
     assert len(done.notes) == 2
