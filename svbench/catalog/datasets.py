@@ -232,8 +232,7 @@ def _landscape() -> Dataset:
     from svbench.miniature import landscape as small
     from svbench.preparation.landscape import PREPARATION
 
-    published = Published(batch=16, epochs=100)
-    return _of_scenes(real, small, published, "landscape", PREPARATION)
+    return _of_scenes(real, small, Published(batch=16, epochs=100), "landscape", PREPARATION)
 
 
 def _vggsound() -> Dataset:
@@ -241,8 +240,7 @@ def _vggsound() -> Dataset:
     from svbench.miniature import vggsound as small
     from svbench.preparation.vggsound import PREPARATION
 
-    published = Published(batch=128, epochs=30)
-    return _of_scenes(real, small, published, "vggsound", PREPARATION)
+    return _of_scenes(real, small, Published(batch=128, epochs=30), "vggsound", PREPARATION)
 
 
 def _of_scenes(

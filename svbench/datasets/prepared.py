@@ -59,10 +59,10 @@ def cutting_notes(root: Path) -> tuple[str, ...]:
 
     Raises DataError where the record is damaged, or not all files are there yet.
     """
-    settings = prepared_settings(root) or {}
-    if settings.get("cut") is not True:
+    cut = (prepared_settings(root) or {}).get("cut")
+    if not isinstance(cut, dict):
         return ()
     return (
-        f"clips as svbench data prepare cut them: timing {shown(settings.get('timing'))}; "
+        f"clips as svbench data prepare cut them: timing {shown(cut.get('timing'))}; "
         "--frame-choice and --channels change nothing about them",
     )

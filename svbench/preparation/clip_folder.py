@@ -7,6 +7,7 @@ segments, at the frame rate and size of the data set, so that a training reads l
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +29,7 @@ from svbench.preparation.settings import PrepareConfig, Report
 from svbench.types import ClipSpec, Recording
 
 CODE_VERSION: Final = "1"  # raised when the same lists and clips give other bytes
+LISTS: Final = "lists"  # the item of the record that they are
 CUTTING: Final = frozenset({"cut", "timing", "channels"})  # settings that `write` reads
 
 
@@ -84,11 +86,9 @@ def write(
         frame_choice=config.timing or "nearest",
         channels=config.channels or "mean",
     )
-    settings = {**settings, "cut": config.cut}
-    versions = {"preparation": CODE_VERSION}
-    if config.cut:
-        settings |= {"timing": spec.frame_choice, "channels": spec.channels}
-        versions |= _media_versions()
+    how = {"channels": spec.channels, "timing": spec.frame_choice}
+    settings = {**settings, "cut": how if config.cut else False}
+    versions = {"preparation": CODE_VERSION, **(_media_versions() if config.cut else {})}
     with prepared_folder(
         config.data_root, config.out, settings, versions, (layout.folder,)
     ) as folder:
@@ -97,8 +97,11 @@ def write(
         else:
             layout.link(config.out / layout.folder)
         lists = layout.lists(chosen.clips)
-        for name, data in {**lists, LEFT_OUT: chosen.table()}.items():
+        texts = {**lists, LEFT_OUT: chosen.table()}
+        for name, data in texts.items():
             folder.write(name, data)
+        written = {name: hashlib.sha256(data).hexdigest() for name, data in texts.items()}
+        folder.items[LISTS] = {"read": {}, "written": written, "whole": True}
         folder.save(chosen.counts)
     return Report((f"{' and '.join(lists)}: {chosen.summary}",), chosen.reasons)
 
@@ -146,14 +149,10 @@ def _cut(
         Source(stem, recordings[clip.id], folder.items.get(stem)) for stem, clip in stems.items()
     ]
     work = Cutting(folder.root, f"{layout.folder}/{{id}}.mp4", spec, count=1)
-    problems = cut_recordings(folder, sources, work, engine, progress)
+    cuts = cut_recordings(folder, sources, work, engine, progress)
+    problems = {stem: cut.problem for stem, cut in cuts.items() if cut.problem}
     if problems and not config.allow_missing:
-        stem, reason = next(iter(problems.items()))
-        raise DataError(
-            f"{config.data_root}: {len(problems):,} clips cannot be cut: {names(list(problems))} "
-            f"({stem}: {reason}); mend them and run the same command again, or leave them out with "
-            "--allow-missing; the others are cut"
-        )
+        raise DataError(_refusal(config.data_root, problems))
     chosen.apply(selection.broken({stems[stem].id: why for stem, why in problems.items()}))
     chosen.check(config.data_root)
     _keep_only(folder, stems.keys() - problems.keys())
@@ -161,6 +160,16 @@ def _cut(
 
 def _keep_only(folder: PreparedFolder, stems: Collection[str]) -> None:
     """Forget clips of an earlier command that are left out now, and delete them."""
-    for stem in folder.items.keys() - set(stems):
+    for stem in folder.items.keys() - {*stems, LISTS}:
         for name in folder.items.pop(stem)["written"]:
             (folder.root / name).unlink(missing_ok=True)
+
+
+def _refusal(root: Path, problems: Mapping[str, str]) -> str:
+    """Return the message for clips that cannot be cut."""
+    stem, reason = next(iter(problems.items()))
+    clips = f"{len(problems):,} clip{'s' * (len(problems) > 1)}"
+    return (
+        f"{root}: {clips} cannot be cut: {names(list(problems))} ({stem}: {reason}); mend them and "
+        "run the same command again, or leave them out with --allow-missing; the others are cut"
+    )

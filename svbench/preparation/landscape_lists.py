@@ -13,12 +13,13 @@ from typing import Final
 
 from svbench.datasets import landscape, vggsound
 from svbench.datasets.lists import SPLITS, read_rows
-from svbench.datasets.youtube_ids import clip_files, video_of
+from svbench.datasets.youtube_ids import START, YTID, clip_files, clip_id
 from svbench.errors import ConfigError, DataError
 from svbench.files.folders import Stems, list_files
 from svbench.files.suffixes import is_video
+from svbench.files.text import read_table, shown
 from svbench.preparation.listings import split_of
-from svbench.preparation.selection import Clip
+from svbench.preparation.selection import Clip, Reason
 
 HEADED: Final = "a list with the heading ytid,start_time,class,set"
 
@@ -121,12 +122,22 @@ def _is_headed(path: Path) -> bool:
 
 
 def _of_videos(path: Path) -> Iterator[Clip]:
-    for clip in vggsound.read_clips(path):
-        if clip.split not in SPLITS:
+    """Yield the rows of a list of YouTube clips; `not_of_youtube` is applied to them later."""
+    for number, row in read_table(path, HEADED, vggsound.HEADING):
+        video, start, label, split = (row[column].strip() for column in vggsound.HEADING)
+        if not (video and START.fullmatch(start) and label and split in SPLITS):
+            found = shown(",".join(row.values()))
             raise DataError(
-                f"{path}: found the split {clip.split!r:.60}, expected {' or '.join(SPLITS)}"
+                f"{path}, line {number}: found {found!r}, expected ytid,start,class,"
+                f"{' or '.join(SPLITS)} (start in s)"
             )
-        yield Clip(clip.id, video_of(clip.id), clip.label, clip.split)
+        yield Clip(clip_id(video, int(start)), video, label, split)
+
+
+def not_of_youtube(clip: Clip) -> Reason | None:
+    """Leave out a clip whose video has no YouTube id: the list of TempoTokens holds one."""
+    of_class = "/" in clip.id
+    return None if of_class or YTID.fullmatch(clip.video) else Reason("its video has no YouTube id")
 
 
 # --- lists of classes and files, and folders -----------------------------------------------------
