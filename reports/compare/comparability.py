@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from svbench.files.results import DATA
 from svbench.reports.tables.sheet import ELSEWHERE
 from svbench.types import ClipSpec, Column, ResultTable, Score
 
@@ -53,6 +54,14 @@ def tables_differ(before: ResultTable, now: ResultTable) -> tuple[str, ...]:
 def data_differ(before: ResultTable, now: ResultTable) -> tuple[str, ...]:
     """Return how the data of two tables differ: by name or by scale."""
     return settings_differ(_base(before), _base(now))
+
+
+def identities_differ(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return how the identities of the data differ in two records; nothing if one has none."""
+    one, other = before.get(DATA), now.get(DATA)
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return settings_differ(one, other)
+    return ()
 
 
 def formats_differ(before: ResultTable, now: ResultTable) -> tuple[str, ...]:

@@ -110,21 +110,23 @@ def load(
 
 def notes(root: Path, split: str = "test", captions: Path | None = None) -> tuple[str, ...]:
     """Return a note on the captions where no list has them."""
-    if captions is not None or _listing(root, split).is_file():
+    listed = caption_list(root, split)
+    if captions is not None or listed.is_file():
         return ()
     return (
-        f"no caption list (--captions, or {_listing(root, split).name} in the data folder): every "
+        f"no caption list (--captions, or {listed.name} in the data folder): every "
         f'clip has the caption "{CAPTION}", as in the protocol of ASVA; the paper\'s are '
         "descriptions of each clip",
     )
 
 
-def _listing(root: Path, split: str) -> Path:
+def caption_list(root: Path, split: str) -> Path:
+    """Return where a data folder has the caption list of a split, if it has one."""
     return root / f"flist_{split}.csv"
 
 
 def _segments(root: Path, split: str, captions: Path | None) -> Iterator[Segment]:
-    listed = captions or _listing(root, split)
+    listed = captions or caption_list(root, split)
     if captions is not None or listed.is_file():
         return iter(_listed_segments(root, split, listed))
     return _whole_segments(root, _read_ids(root, split))
@@ -206,7 +208,7 @@ def _refuse_duplicates(path: Path, listed: Sequence[str]) -> None:
 
 def _whole_segments(root: Path, ids: Sequence[str]) -> Iterator[Segment]:
     """Yield the whole segments of every listed recording; durations are read one by one."""
-    raws = {name: _raw(root, name) for name in ids}
+    raws = {name: find_raw(root, name) for name in ids}
     missing = [name for name, raw in raws.items() if raw is None]
     if missing:
         raise DataError(
@@ -216,7 +218,7 @@ def _whole_segments(root: Path, ids: Sequence[str]) -> Iterator[Segment]:
     for name, raw in raws.items():
         if raw is not None:
             for number in range(math.floor(media.duration(raw.path) / SPEC.duration)):
-                yield Segment(name, number, CAPTION, _segment_of(raw, number))
+                yield Segment(name, number, CAPTION, segment_of(raw, number))
 
 
 def _listed_segments(root: Path, split: str, captions: Path) -> list[Segment]:
@@ -226,7 +228,7 @@ def _listed_segments(root: Path, split: str, captions: Path) -> list[Segment]:
         match = SEGMENT.fullmatch(Path(path).name)
         assert match is not None  # checked by _read_captions
         video, number = match["id"], int(match["k"])
-        recording = _find(root, captions, path, video, number)
+        recording = find_segment(root, captions, path, video, number)
         if recording is None:
             missing.append(path)
         else:
@@ -240,12 +242,15 @@ def _listed_segments(root: Path, split: str, captions: Path) -> list[Segment]:
     return segments
 
 
-def _find(root: Path, captions: Path, path: str, video: str, number: int) -> Recording | None:
+def find_segment(
+    root: Path, captions: Path, path: str, video: str, number: int
+) -> Recording | None:
+    """Return the files of a listed segment, cut beforehand or not; None without a video."""
     for place in (Path(path), captions.parent / path, root / Path(path).name):
         if place.is_file():
             return Recording(place)
-    raw = _raw(root, video)
-    return None if raw is None else _segment_of(raw, number)
+    raw = find_raw(root, video)
+    return None if raw is None else segment_of(raw, number)
 
 
 def _refuse_other_split(
@@ -263,12 +268,13 @@ def _refuse_other_split(
         )
 
 
-def _raw(root: Path, name: str) -> Recording | None:
+def find_raw(root: Path, name: str) -> Recording | None:
     """Return the files of a whole recording, or None without a video."""
     video = next((p for end in VIDEOS if (p := root / f"{name}{end}").is_file()), None)
     sound = next((p for end in SOUNDS if (p := root / f"{name}{end}").is_file()), None)
     return None if video is None else Recording(video, sound=sound)
 
 
-def _segment_of(raw: Recording, number: int) -> Recording:
+def segment_of(raw: Recording, number: int) -> Recording:
+    """Return the place of a segment in a whole recording."""
     return Recording(raw.path, number * SPEC.duration, raw.sound)

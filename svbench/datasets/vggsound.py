@@ -32,7 +32,8 @@ from pathlib import Path
 from typing import Final
 
 from svbench.datasets.ids import check_ids
-from svbench.datasets.lists import check_folder, check_settings, names, reached, read_rows
+from svbench.datasets.lists import SPLITS, check_folder, check_settings, names, reached, read_rows
+from svbench.datasets.survey import Problem, Survey, bad_line, bare, listed_once
 from svbench.errors import DataError
 from svbench.types import ClipSpec, Example, Recording
 
@@ -43,6 +44,11 @@ LISTING: Final = "vggsound.csv"
 FOLDER: Final = "video"
 YTID: Final = re.compile(r"[\w-]{11}", re.ASCII)
 CLIP: Final = re.compile(rf"({YTID.pattern}_\d{{6}})(?:\.mp4)?", re.ASCII)
+EXPECTED: Final = (
+    "ytid,start,label,split or <ytid>_<start>.mp4,label (no header; start in s; a label with "
+    "commas in quotes)"
+)
+NO_LABEL: Final = "?"  # in place of an empty one, for a survey
 START: Final = re.compile(r"\d{1,6}", re.ASCII)  # s
 
 
@@ -84,10 +90,7 @@ def load(
     with reached(root):
         inside = _videos(root / FOLDER)
         there = inside | _videos(root)
-    examples = [
-        Example(name, label, Recording((root / FOLDER if name in inside else root) / f"{name}.mp4"))
-        for name, label in rows
-    ]
+    examples = [_example(root, name, label, inside) for name, label in rows]
     missing = [example.id for example in examples if example.id not in there]
     if missing and not allow_missing:
         raise DataError(
@@ -98,10 +101,52 @@ def load(
     return tuple(examples)
 
 
+def survey(root: Path, split: str, listing: Path | None = None) -> Survey | None:
+    """Return what the list has of a split, also where clips are missing; None if it has none.
+
+    A list without splits counts as one of test clips.
+    """
+    check_settings(split, None)
+    check_folder(root, NAME)
+    listed = listing or root / LISTING
+    if listing is None and not listed.is_file():
+        return None
+    problems: list[Problem] = []
+    rows = [row for number, row in read_rows(listed) if _is_readable(row, number, listed, problems)]
+    clips = [parsed for row in rows if (parsed := _parse(_filled(row))) is not None]
+    whole = listing is not None or split == SPLITS[-1]
+    with reached(root):
+        inside = _videos(root / FOLDER)
+    chosen = [
+        _example(root, name, "" if label == NO_LABEL else label, inside)
+        for name, label, of in clips
+        if of == split or (whole and not of)
+    ]
+    examples = tuple(listed_once(chosen, listed, problems))
+    problems += [bare(listed, example.id) for example in examples if not example.caption]
+    return Survey(split, listed, examples, tuple(problems)) if examples else None
+
+
+def list_of(root: Path, split: str) -> Path | None:
+    """Return the list of clips in a folder; None without one."""
+    del split  # one list has them all
+    return root / LISTING if (root / LISTING).is_file() else None
+
+
+def recording_of(example: str) -> str:
+    """Return the video that a clip was cut from, by its id."""
+    return example.rpartition("_")[0]
+
+
 def category(example: str, caption: str) -> str:
     """Return the label of a clip, which is its caption."""
     del example
     return caption
+
+
+def _example(root: Path, name: str, label: str, inside: set[str]) -> Example:
+    folder = root / FOLDER if name in inside else root
+    return Example(name, label, Recording(folder / f"{name}.mp4"))
 
 
 def _videos(folder: Path) -> set[str]:
@@ -117,10 +162,7 @@ def _of_split(path: Path, split: str) -> list[tuple[str, str]]:
     parsed = [(number, _parse(row)) for number, row in rows]
     bad = [str(number) for number, row in parsed if row is None]
     if bad:
-        raise DataError(
-            f"{path}: line {names(bad)} cannot be read, expected ytid,start,label,split or "
-            "<ytid>_<start>.mp4,label (no header; start in s; a label with commas in quotes)"
-        )
+        raise DataError(f"{path}: line {names(bad)} cannot be read, expected {EXPECTED}")
     clips = [row for _, row in parsed if row is not None]
     if not clips:
         raise DataError(f"{path}: found an empty list, expected ytid,start,label,split")
@@ -140,3 +182,16 @@ def _parse(row: Sequence[str]) -> tuple[str, str, str] | None:
     if len(fields) == 4 and YTID.fullmatch(fields[0]) and START.fullmatch(fields[1]) and fields[2]:
         return f"{fields[0]}_{int(fields[1]):06d}", fields[2], fields[3]
     return None
+
+
+def _filled(row: Sequence[str]) -> list[str]:
+    """Return a row whose empty fields hold `NO_LABEL`, which is no name and no start."""
+    return [field.strip() or NO_LABEL for field in row]
+
+
+def _is_readable(row: Sequence[str], number: int, path: Path, problems: list[Problem]) -> bool:
+    """Return whether a row names a clip; if not, it is a problem."""
+    if _parse(_filled(row)) is not None:
+        return True
+    problems.append(bad_line(path, number, row, EXPECTED))
+    return False

@@ -40,11 +40,24 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     | {"protocols", "walk"},
     "training": {"baselines", "catalog", "config", "datasets", "engines", "files", "metrics"}
     | {"miniature", "protocols", "walk"},
+    # looks at the data before a run does; catalog and walk do not know it
+    "audit": {"catalog", "config", "datasets", "engines", "files", "metrics", "miniature"}
+    | {"walk"},
     "api": {"catalog", "config", "engines", "files", "reports", "walk"},
     # looks at what all others would need, and plans with them; none of them knows it
     "doctor": {"api", "baselines", "catalog", "config", "engines", "files", "protocols"}
     | {"training", "walk"},
-    "cli": {"api", "catalog", "config", "doctor", "engines", "files", "reports", "training"}
+    "cli": {
+        "api",
+        "audit",
+        "catalog",
+        "config",
+        "doctor",
+        "engines",
+        "files",
+        "reports",
+        "training",
+    }
     | {"walk"},
     "__main__": {"cli"},
     # itself: the public names, each loaded when it is used
