@@ -194,12 +194,9 @@ def _findings(
     yield from odd(of_files)
     for clip in of_files:
         yield from of_file(clip)
+    yield from _listed(subject.surveys)
     for survey in subject.surveys:
         split = survey.split
-        for problem in survey.problems:
-            yield Finding(
-                problem.kind, split, problem.clip, problem.file, problem.found, problem.expected
-            )
         yield from _missing(survey)
         yield from chain.from_iterable(map(of_clip, clips[split]))
         yield from sets.duplicates(clips[split], requests[split])
@@ -210,6 +207,17 @@ def _findings(
     lists = {survey.listing for survey in listed if survey.listing is not None}
     for file in sets.unlisted(files, listed, lists):
         yield Finding("unlisted", "", "", file, "a file", "a clip of a list")
+
+
+def _listed(surveys: Sequence[Survey]) -> Iterator[Finding]:
+    """Yield what is amiss in lists; a line of a list of several splits once."""
+    known: set[tuple[str, Path, str]] = set()
+    for survey in surveys:
+        for problem in survey.problems:
+            place = (problem.clip, problem.file, problem.found)
+            if place not in known:
+                yield Finding(problem.kind, survey.split, *place, problem.expected)
+            known.add(place)
 
 
 def _one_per_file(clips: Iterator[Examined]) -> list[Examined]:

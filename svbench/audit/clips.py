@@ -49,9 +49,12 @@ class Examined:
 
 def of_file(clip: Examined) -> Iterator[Finding]:
     """Yield what is amiss in the file of a clip, apart from what other files have."""
-    facts = clip.facts
-    yield from (_failed(clip, failure) for failure in facts.failures)
-    if facts.damaged:
+    facts, cut = clip.facts, any(truncated(clip))
+    failures = {(failure.kind, failure.of_sound): failure for failure in reversed(facts.failures)}
+    for failure in reversed(failures.values()):  # the first of each kind in each file
+        if not (cut and failure.kind == "corrupt"):  # its last packet is half there
+            yield _failed(clip, failure)
+    if facts.damaged and not cut and not facts.failed("corrupt"):
         yield clip.finding("corrupt", f"{facts.damaged} damaged frames", "none")
     if facts.picture is None and not _unopened(clip, of_sound=False):
         yield clip.finding("no-video", "no video stream", "one")
@@ -83,8 +86,8 @@ def truncated(clip: Examined) -> Iterator[Finding]:
     ):
         if header is None or header.stated is None:
             continue
-        end = min(header.end, header.end if decoded is None else decoded)
-        if header.stated - end > kinds.CUT and not facts.failed("corrupt"):
+        end = header.end if decoded is None or facts.damaged else min(header.end, decoded)
+        if header.stated - end > kinds.CUT:
             stated = f"{header.stated:.2f} s, as its header states"
             yield clip.finding("truncated", f"{what} of {end:.2f} s", stated, sound=what == "sound")
             return
@@ -103,7 +106,9 @@ def _apart(clip: Examined) -> Iterator[Finding]:
 
 
 def _rate(header: StreamHeader) -> str | None:
-    return f"{header.rate:.3f}".rstrip("0").rstrip(".") if header.rate else None
+    """Return a rate; None if it is unknown, or the mean of a variable one."""
+    known = header.rate and not header.uneven
+    return f"{header.rate:.3f}".rstrip("0").rstrip(".") if known else None
 
 
 def _size(header: StreamHeader) -> str | None:
