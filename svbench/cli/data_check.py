@@ -142,11 +142,12 @@ def _show_split(one: SplitReport) -> None:
     first = "" if identity["limit"] is None else f", the first {identity['limit']}"
     typer.echo(
         f"{one.split} ({source}{first}): {one.usable} of {one.listed} clips usable, "
-        f"{captions.distinct} captions"
+        f"{_counted(captions.distinct, 'caption')}"
     )
     if captions.perhaps_long:
         typer.echo(
             f"  {captions.perhaps_long} captions may exceed 77 tokens; `svbench weights fetch "
             "clip-bpe` has them counted"
         )
-    typer.echo(f"  identity {identity['identity']}")
+    if one.usable:
+        typer.echo(f"  identity {identity['identity']}")

@@ -17,6 +17,7 @@ import svbench
 from svbench.audit import examine
 from svbench.files.known_files import SETTLED
 from tests.factories.commands import Command
+from tests.factories.plugins import add_toys
 from tests.svbench.audit.recordings import write
 
 FILES = ("audit.csv", "audit.json", "index.html")
@@ -165,3 +166,16 @@ def test_the_page_shows_clips_and_takes_no_text_for_markup(
     assert "&lt;script&gt;" in page
     assert page.count("data:image/jpeg;base64,") == 3  # of the one that is there
     assert 'id="missing"' in page
+
+
+def test_a_data_set_of_a_plug_in(
+    svbench: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_toys(monkeypatch)
+    for number in range(2):
+        write(tmp_path / f"clips/{number}.mp4", number)
+    line = ("data", "check", "--dataset", "toys", "--plugin", "toybox", "--data-root")
+    more = (str(tmp_path / "clips"), "--split", "test", "--out", str(tmp_path / "out"))
+    outcome = svbench(*line, *more)
+    assert outcome.code == 0, outcome.err
+    assert "2 of 2 clips usable" in outcome.out
