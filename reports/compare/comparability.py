@@ -12,11 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from svbench.files.results import DATA
 from svbench.reports.tables.sheet import ELSEWHERE
 from svbench.types import ClipSpec, Column, ResultTable, Score
 
 REAL: Final = "real set"  # of a table's record: the digest of its real clips
 REFERENCE: Final = "reference set"  # and of the clips that sets are compared with, if others
+IDENTITY: Final = "identity"  # of the data of a table's record: their digest
 ABSENT: Final = "absent"
 INTERVAL_ONLY: Final = ("seed", "resamples", "interval", "bounds", "caveat")  # no value uses them
 # Of metrics whose settings do not list what they compare.
@@ -53,6 +55,16 @@ def tables_differ(before: ResultTable, now: ResultTable) -> tuple[str, ...]:
 def data_differ(before: ResultTable, now: ResultTable) -> tuple[str, ...]:
     """Return how the data of two tables differ: by name or by scale."""
     return settings_differ(_base(before), _base(now))
+
+
+def identities_differ(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return how the data of two records differ; nothing if they are the same, or one has none."""
+    one, other = before.get(DATA), now.get(DATA)
+    if not isinstance(one, Mapping) or not isinstance(other, Mapping):
+        return ()
+    if one.get(IDENTITY) == other.get(IDENTITY):  # whatever their lists are called
+        return ()
+    return settings_differ(*({**of, IDENTITY: str(of.get(IDENTITY))[:12]} for of in (one, other)))
 
 
 def formats_differ(before: ResultTable, now: ResultTable) -> tuple[str, ...]:

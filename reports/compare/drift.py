@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from svbench.files.results import protocol_record
+from svbench.files.results import DATA, protocol_record
 from svbench.reports.compare.comparability import (
     columns_differ,
     score_settings,
@@ -132,9 +132,12 @@ def find_drift(golden: Golden, table: ResultTable) -> Verdict:
     before = golden.results
     better = {column.metric: column.better for column in (*table.columns, *before.columns)}
     notes = _Notes(golden.may_differ)
+    record = protocol_record(table.record)
+    if DATA not in before.record:  # a golden table of an older version
+        record.pop(DATA, None)
     unlike = (
         *tables_differ(before, table),
-        *notes.differences("", protocol_record(before.record), protocol_record(table.record)),
+        *notes.differences("", protocol_record(before.record), record),
     )
     if unlike:
         return Verdict((Finding("unlike", reason=shortened(unlike)),), notes.lines, better)

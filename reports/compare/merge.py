@@ -32,6 +32,7 @@ from svbench.reports.compare.comparability import (
     data_differ,
     decoding_differs,
     formats_differ,
+    identities_differ,
     score_settings,
     settings_differ,
     shortened,
@@ -122,6 +123,8 @@ class _Merging:
             return False
         if run is not first and (note := self.requests.note(run, first)):
             self.notes.append(note)
+        if other := identities_differ(first.table.record, run.table.record):
+            self.notes.append(f"{run.name} rests on other data: {shortened(other)}")
         return True
 
     def _differing_columns(self, run: Run) -> dict[str, str]:

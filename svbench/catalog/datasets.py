@@ -11,18 +11,17 @@ either scale the same loader reads it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from svbench.baselines.joint.mixers import MIXERS, MixerKind
-from svbench.catalog.plugins import Offer, blaming, guarded
+from svbench.catalog.guarded_datasets import guard_dataset
 from svbench.catalog.registry import Joining, Registry
-from svbench.datasets.ids import check_ids
 from svbench.datasets.prepared import cutting_notes
-from svbench.errors import ConfigError, DataError
-from svbench.files.categories import read_categories
+from svbench.datasets.survey import Surveying, selected
+from svbench.errors import ConfigError
 from svbench.limits import GAMMAS
 from svbench.preparation.settings import Preparation
 from svbench.types import ClipSpec, Example
@@ -30,9 +29,6 @@ from svbench.types import ClipSpec, Example
 if TYPE_CHECKING:
     from svbench.baselines.miniature.design import Design
     from svbench.config import RunConfig
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 MINI_CLIPS: Final = (
     40  # test clips of a miniature run: with all systems some 4 minutes on two cores
@@ -154,6 +150,8 @@ class Dataset:
         lists
     prepare : Preparation, optional
         how its archive becomes a folder that `load` reads, where it needs that
+    surveying : Surveying
+        what `svbench data check` begins with: the lists, also where clips are missing
     """
 
     title: str
@@ -170,6 +168,7 @@ class Dataset:
     categories: Categories | None = None
     listed_name: Callable[[Example], str] | None = None
     prepare: Preparation | None = None
+    surveying: Surveying = field(default_factory=Surveying)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +180,8 @@ class LoadedDataset:
     examples: tuple[Example, ...]
     notes: tuple[str, ...] = ()
     reference: tuple[Example, ...] = ()  # real clips kept apart, to compare sets with
+    # Of a real set, for the record: which of its clips they are (split, list, limit).
+    selection: Mapping[str, str | int | None] = field(default_factory=dict)
 
 
 # --- entries -----------------------------------------------------------------------------------
@@ -188,6 +189,7 @@ class LoadedDataset:
 
 def _greatesthits() -> Dataset:
     from svbench.datasets import greatesthits as real
+    from svbench.datasets import greatesthits_survey as surveys
     from svbench.miniature import greatesthits as small
     from svbench.miniature.drawing import strokes
     from svbench.preparation.greatesthits import PREPARATION
@@ -224,6 +226,7 @@ def _greatesthits() -> Dataset:
         joint_weights=".",
         listed_name=real.listed_name,
         prepare=PREPARATION,
+        surveying=Surveying(surveys.survey, surveys.list_of, surveys.recording_of),
     )
 
 
@@ -264,6 +267,7 @@ def _of_scenes(
         categories=real.categories,
         listed_name=real.listed_name,
         prepare=prepare,
+        surveying=Surveying(real.survey, real.list_of, real.recording_of),
     )
 
 
@@ -294,51 +298,6 @@ def _frames_design() -> Design:
     return Design("frames", (40, 56), codec_bits=8)
 
 
-def _guard(entry: Dataset, offer: Offer) -> Dataset:
-    """Return the entry of a plug-in, whose exceptions name the plug-in."""
-
-    def load(root: Path, config: RunConfig) -> tuple[tuple[Example, ...], tuple[str, ...]]:
-        with blaming(offer.origin, DataError):
-            examples, notes = entry.load(root, config)
-            return _checked(examples, offer.name)[: config.limit], tuple(notes)
-
-    categories = entry.categories and guarded(entry.categories, offer.origin, DataError)
-    named = entry.listed_name and guarded(entry.listed_name, offer.origin, DataError)
-    small = None if entry.miniature is None else _guard_miniature(entry.miniature, offer)
-    return replace(entry, load=load, categories=categories, listed_name=named, miniature=small)
-
-
-def _guard_miniature(small: Miniature, offer: Offer) -> Miniature:
-    def guard(function: Callable[P, R]) -> Callable[P, R]:
-        return guarded(function, offer.origin, DataError)
-
-    def load(root: Path, **settings: Any) -> tuple[Example, ...]:
-        with blaming(offer.origin, DataError):
-            return _checked(small.load(root, **settings), offer.name)
-
-    return replace(
-        small,
-        draw=guard(small.draw),
-        load=load,
-        to_draw=guard(small.to_draw),
-        is_judged=guard(small.is_judged),
-        design=guard(small.design),
-    )
-
-
-def _checked(examples: Iterable[Example], name: str) -> tuple[Example, ...]:
-    """Return the examples of a plug-in; raise DataError for ids that are no names, or none."""
-    found = tuple(examples)
-    for example in found:
-        if not isinstance(example, Example):
-            raise TypeError(f"{name}: loaded {type(example).__name__}, expected Example")
-        read_categories({"categories": example.categories}, name)
-    check_ids((example.id for example in found), name)
-    if not found:
-        raise DataError(f"{name}: found no clips, expected some")
-    return found
-
-
 DATASETS: Final[Registry[Dataset]] = Registry(
     "dataset",
     {
@@ -346,7 +305,7 @@ DATASETS: Final[Registry[Dataset]] = Registry(
         "landscape": _landscape,
         "vggsound": _vggsound,
     },
-    Joining(Dataset, _guard),
+    Joining(Dataset, guard_dataset),
 )
 
 
@@ -366,8 +325,10 @@ def load_dataset(config: RunConfig, out: Path, *, compared: bool = False) -> Loa
     if config.scale == "mini":
         clips = config.limit or MINI_CLIPS
         return load_miniature(config, out / "data", clips, compared=compared)
-    examples, notes = entry.load(real_root(config), config)
-    return LoadedDataset(entry.title, entry.spec, examples, notes)
+    root = real_root(config)
+    examples, notes = entry.load(root, config)
+    selection = selected(entry.surveying, root, config.split, config.captions, config.limit)
+    return LoadedDataset(entry.title, entry.spec, examples, notes, selection=selection)
 
 
 def load_miniature(

@@ -68,6 +68,7 @@ def plan_run(config: RunConfig, out: Path) -> Plan:
             spec=replace(data.spec, frame_choice=config.frame_choice, channels=config.channels),
             real=data.examples,
             reference=data.reference,
+            selection=data.selection,
             notes=(*random, *data.notes, *_notes(config.scoring, plugins)),
         )
 

@@ -26,6 +26,9 @@ DataRoot = Annotated[
     Path | None,
     path_option("Folder of the real data set, not at mini; default: SVBENCH_DATA, if it is set."),
 ]
+RealRoot = Annotated[
+    Path | None, path_option("Folder of the data set; default: SVBENCH_DATA, if it is set.")
+]
 Captions = Annotated[Path | None, path_option("Caption list (CSV: file, text); not at mini.")]
 ReferenceClips = Annotated[
     Path | None, path_option("Folder of the clips of a reference list; default: beside it.")

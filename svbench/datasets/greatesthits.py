@@ -130,11 +130,12 @@ def notes(root: Path, split: str = "test", captions: Path | None = None) -> tupl
     """Return notes on captions that no list has, and on how segments were prepared."""
     settings = prepared_settings(root)
     found = () if settings is None else (_preparation_note(settings),)
-    if captions is not None or _listing(root, split).is_file():
+    listed = caption_list(root, split)
+    if captions is not None or listed.is_file():
         return found
     return (
         *found,
-        f"no caption list (--captions, or {_listing(root, split).name} in the data folder): every "
+        f"no caption list (--captions, or {listed.name} in the data folder): every "
         f'clip has the caption "{CAPTION}", as in the protocol of ASVA; the paper\'s are '
         "descriptions of each clip",
     )
@@ -159,7 +160,8 @@ def _preparation_note(settings: Mapping[str, Any]) -> str:
     )
 
 
-def _listing(root: Path, split: str) -> Path:
+def caption_list(root: Path, split: str) -> Path:
+    """Return where a data folder has the caption list of a split, if it has one."""
     return root / f"flist_{split}.csv"
 
 
@@ -179,7 +181,7 @@ def _annotation(root: Path, video: str) -> Path:
 def _segments(
     root: Path, split: str, captions: Path | None, allow_missing: bool
 ) -> Iterator[Segment]:
-    listed = captions or _listing(root, split)
+    listed = captions or caption_list(root, split)
     if captions is not None or listed.is_file():
         return iter(_listed_segments(root, split, listed, allow_missing))
     return _whole_segments(root, read_ids(root, split), allow_missing)
@@ -192,10 +194,14 @@ def _annotated(
     for segment in segments:
         if segment.video not in events:
             events[segment.video] = read_events(_annotation(root, segment.video))
-        yield _example(segment, events[segment.video] or [], actions)
+        yield example_of(segment, events[segment.video], actions)
 
 
-def _example(segment: Segment, events: Sequence[Event], actions: Collection[str]) -> Example:
+def example_of(
+    segment: Segment, events: Sequence[Event] | None, actions: Collection[str] = ACTIONS
+) -> Example:
+    """Return the example of a segment, from the events of its recording (None: not annotated)."""
+    events = events or ()
     name = f"{segment.video}-{segment.number:03d}"
     begin = segment.number * SPEC.duration
     end = begin + SPEC.duration
@@ -285,7 +291,7 @@ def _whole_segments(root: Path, ids: Sequence[str], allow_missing: bool) -> Iter
                 raise
             count = 1
         for number in range(count):
-            yield Segment(name, number, CAPTION, _segment_of(place, number))
+            yield Segment(name, number, CAPTION, segment_of(place, number))
 
 
 def _absent(root: Path, name: str) -> Recording:
@@ -300,7 +306,7 @@ def _listed_segments(root: Path, split: str, captions: Path, allow_missing: bool
         match = SEGMENT.fullmatch(Path(path).name)
         assert match is not None  # checked by read_captions
         video, number = match["id"], int(match["k"])
-        recording = _find(root, captions, path, video, number)
+        recording = find_segment(root, captions, path, video, number)
         if recording is None:
             missing.append(path)
             recording = Recording(root / Path(path).name)
@@ -314,12 +320,15 @@ def _listed_segments(root: Path, split: str, captions: Path, allow_missing: bool
     return segments
 
 
-def _find(root: Path, captions: Path, path: str, video: str, number: int) -> Recording | None:
+def find_segment(
+    root: Path, captions: Path, path: str, video: str, number: int
+) -> Recording | None:
+    """Return the files of a listed segment, cut beforehand or not; None without a video."""
     for place in (Path(path), captions.parent / path, root / Path(path).name):
         if place.is_file():
             return Recording(place)
     raw = raw_recording(root, video)
-    return None if raw is None else _segment_of(raw, number)
+    return None if raw is None else segment_of(raw, number)
 
 
 def _refuse_other_split(
@@ -344,5 +353,6 @@ def raw_recording(root: Path, name: str) -> Recording | None:
     return None if video is None else Recording(video, sound=sound)
 
 
-def _segment_of(raw: Recording, number: int) -> Recording:
+def segment_of(raw: Recording, number: int) -> Recording:
+    """Return the place of a segment in a whole recording."""
     return Recording(raw.path, number * SPEC.duration, raw.sound)

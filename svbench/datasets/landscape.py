@@ -39,6 +39,7 @@ from typing import Final
 from svbench.datasets.ids import check_ids
 from svbench.datasets.lists import check_folder, check_settings, names, reached, read_rows
 from svbench.datasets.prepared import prepared_settings
+from svbench.datasets.survey import Problem, Survey, bad_line, bare, listed_once, problem_of
 from svbench.errors import DataError
 from svbench.files.folders import Stems
 from svbench.files.suffixes import is_video
@@ -46,6 +47,7 @@ from svbench.types import ClipSpec, Example, Recording
 
 SPEC: Final = ClipSpec(16, 4.0, (256, 256), 16000)
 NAME: Final = "Landscape"
+EXPECTED: Final = "lines <class>/<file>.mp4, or <class>/<file>.mp4,caption"
 CAPTIONS: Final = "the class of a clip, or of --captions"
 FOLDER: Final = "videos"
 
@@ -105,10 +107,68 @@ def load(
     return tuple(examples)
 
 
+def survey(root: Path, split: str, listing: Path | None = None) -> Survey | None:
+    """Return what a list or folder has of a split, also where clips are missing; None if nothing.
+
+    Where a list has a caption for some clips, an empty one is a problem, and not the class.
+    """
+    check_settings(split, None)
+    check_folder(root, NAME)
+    listed = listing or list_of(root, split)
+    if listed is None:
+        return _survey_folder(root, split)
+    problems: list[Problem] = []
+    with reached(listed):
+        found = tuple(_survey_list(root, split, listed, problems))
+    examples = tuple(listed_once(found, listed, problems))
+    return Survey(split, listed, examples, tuple(problems))
+
+
+def list_of(root: Path, split: str) -> Path | None:
+    """Return the list of a split's clips in a folder; None without one."""
+    return listed if (listed := root / f"{split}.txt").is_file() else None
+
+
+def recording_of(example: str) -> str:
+    """Return the recording of a clip, which its name does not tell: the clip itself."""
+    return example
+
+
 def categories(example: str, caption: str) -> dict[str, str]:
     """Return the class of a clip from its id, with blanks for underscores."""
     del caption  # its list may have one of its own
     return {"class": example.partition("/")[0].replace("_", " ")}
+
+
+def _survey_list(
+    root: Path, split: str, listed: Path, problems: list[Problem]
+) -> Iterator[Example]:
+    places, stems = places_of(root, split), Stems()
+    for number, row in read_rows(listed):
+        fields = [field.strip() for field in row]
+        if not any(fields):
+            continue
+        if not _is_row([field or "?" for field in fields]):
+            problems.append(bad_line(listed, number, row, EXPECTED))
+            continue
+        try:
+            example = _listed_example(fields[0], "".join(fields[1:]), places, stems)
+        except DataError as error:  # several files fit
+            problems.append(problem_of("bad-list", error, listed))
+            continue
+        if len(fields) == 2 and not fields[1]:
+            problems.append(bare(listed, example.id))
+        yield example
+
+
+def _survey_folder(root: Path, split: str) -> Survey | None:
+    folder = next((place for place in places_of(root, split)[:2] if place.is_dir()), None)
+    if folder is None:
+        return None
+    problems: list[Problem] = []
+    with reached(folder):
+        examples = tuple(listed_once(_turns(folder), folder, problems))
+    return Survey(split, None, examples, tuple(problems)) if examples else None
 
 
 def listed_name(example: Example) -> str:
@@ -157,14 +217,13 @@ def _example(path: Path, stem: str, folder: str, caption: str = "") -> Example:
 
 def read_list(path: Path) -> list[tuple[str, str]]:
     """Return clips `<class>/<file>` (further folders may precede) and captions, "" without one."""
-    expected = "expected lines <class>/<file>.mp4, or <class>/<file>.mp4,caption"
     stripped = ([field.strip() for field in row] for _, row in read_rows(path))
     rows = [row for row in stripped if any(row)]
     if not rows:
-        raise DataError(f"{path}: found an empty list, {expected}")
+        raise DataError(f"{path}: found an empty list, expected {EXPECTED}")
     bad = [",".join(row) for row in rows if not _is_row(row)]
     if bad:
-        raise DataError(f"{path}: found {names(bad)}, {expected}")
+        raise DataError(f"{path}: found {names(bad)}, expected {EXPECTED}")
     check_ids((row[0] for row in rows), str(path))
     return [(row[0], row[1] if len(row) == 2 else "") for row in rows]
 
@@ -182,13 +241,18 @@ def _found(root: Path, split: str) -> Iterator[Example]:
             f"{root}: found {names(inside) or 'nothing'} in it, expected the folder "
             f"videos/{split} with a folder for each class, or the list {split}.txt"
         )
-    classes = [sorted(clips_in(place)) for place in sorted(folder.iterdir()) if place.is_dir()]
-    turns = chain.from_iterable(zip_longest(*classes))
-    examples = [_example(path, path.stem, path.parent.name) for path in turns if path]
+    examples = _turns(folder)
     if not examples:
         raise DataError(f"{folder}: found no clip in it, expected files <class>/<file>.mp4")
     check_ids((example.id for example in examples), str(folder))
     yield from examples
+
+
+def _turns(folder: Path) -> list[Example]:
+    """Return the clips below the folder of a split, one of each class in turn."""
+    classes = [sorted(clips_in(place)) for place in sorted(folder.iterdir()) if place.is_dir()]
+    turns = chain.from_iterable(zip_longest(*classes))
+    return [_example(path, path.stem, path.parent.name) for path in turns if path]
 
 
 def clips_in(folder: Path) -> Iterator[Path]:

@@ -28,13 +28,14 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Final, NamedTuple
 
 from svbench.datasets.ids import check_ids
-from svbench.datasets.lists import check_folder, check_settings, names, reached, read_rows
+from svbench.datasets.lists import SPLITS, check_folder, check_settings, names, reached, read_rows
 from svbench.datasets.prepared import prepared_settings
+from svbench.datasets.survey import Problem, Survey, bad_line, bare, listed_once
 from svbench.datasets.youtube_ids import (
     SPELLINGS,
     START,
@@ -54,6 +55,10 @@ CAPTIONS: Final = "the label of a clip, or of --captions"
 LISTING: Final = "vggsound.csv"
 FOLDER: Final = "video"
 HEADING: Final = ["ytid", "start_time", "class", "set"]  # of TempoTokens
+EXPECTED: Final = (
+    "ytid,start,label,split or <ytid>_<start>.mp4,label (start in s; a label with commas in quotes)"
+)
+NO_LABEL: Final = "?"  # in place of an empty one, for a survey
 
 
 class ListedClip(NamedTuple):
@@ -103,31 +108,63 @@ def load(
     classes = _classes(root) if listing else {}
     with reached(root):
         there = clip_files(places(root)).find(row.id for row in rows)
-    usual = root / FOLDER
-    files = (there.get(row.id, ClipFile(usual, f"{row.id}.mp4")) for row in rows)
-    examples = [
-        Example(
-            row.id,
-            row.label,
-            Recording(file.path),
-            categories=categories(row.id, classes.get(row.id, row.label)),
-        )
-        for row, file in zip(rows, files, strict=True)
-    ]
+    examples = [_example(root, row, there, classes.get(row.id)) for row in rows]
     missing = [row.id for row in rows if row.id not in there]
     if missing and not allow_missing:
         raise DataError(
             f"{listed}: {len(missing)} of {len(rows)} listed clips are not there: "
-            f"{names(missing)}, expected {SPELLINGS} in {usual} or {root}; "
+            f"{names(missing)}, expected {SPELLINGS} in {root / FOLDER} or {root}; "
             "list only those that are there, or leave the others out with --allow-missing"
         )
     return tuple(examples)
+
+
+def survey(root: Path, split: str, listing: Path | None = None) -> Survey | None:
+    """Return what the list has of a split, also where clips are missing; None if it has none.
+
+    A list without splits counts as one of test clips.
+    """
+    check_settings(split, None)
+    check_folder(root, NAME)
+    listed = listing or root / LISTING
+    if listing is None and not listed.is_file():
+        return None
+    problems: list[Problem] = []
+    rows = list(_survey_rows(listed, problems))
+    whole = listing is not None or split == SPLITS[-1]
+    chosen = [row for row in rows if row.split == split or (whole and not row.split)]
+    with reached(root):
+        there = clip_files(places(root)).find(row.id for row in chosen)
+    found = (_example(root, row, there) for row in chosen)
+    examples = tuple(listed_once(found, listed, problems))
+    problems += [bare(listed, example.id) for example in examples if not example.caption]
+    return Survey(split, listed, examples, tuple(problems)) if examples else None
+
+
+def list_of(root: Path, split: str) -> Path | None:
+    """Return the list of clips in a folder; None without one."""
+    del split  # one list has them all
+    return root / LISTING if (root / LISTING).is_file() else None
+
+
+def recording_of(example: str) -> str:
+    """Return the video that a clip was cut from, by its id."""
+    return example.rpartition("_")[0]
 
 
 def categories(example: str, caption: str) -> dict[str, str]:
     """Return the class of a clip, whose caption is its label."""
     del example
     return {"class": caption} if caption else {}
+
+
+def _example(
+    root: Path, row: ListedClip, there: Mapping[str, ClipFile], label: str | None = None
+) -> Example:
+    """Return the example of a row; `label` is that of the set's own list, where it has one."""
+    file = there.get(row.id, ClipFile(root / FOLDER, f"{row.id}.mp4"))
+    found = categories(row.id, row.label if label is None else label)
+    return Example(row.id, row.label, Recording(file.path), categories=found)
 
 
 def _classes(root: Path) -> dict[str, str]:
@@ -157,10 +194,7 @@ def read_clips(path: Path) -> list[ListedClip]:
     parsed = [(number, _parse(row)) for number, row in rows]
     bad = [str(number) for number, row in parsed if row is None]
     if bad:
-        raise DataError(
-            f"{path}: line {names(bad)} cannot be read, expected ytid,start,label,split or "
-            "<ytid>_<start>.mp4,label (start in s; a label with commas in quotes)"
-        )
+        raise DataError(f"{path}: line {names(bad)} cannot be read, expected {EXPECTED}")
     clips = [row for _, row in parsed if row is not None]
     if not clips:
         raise DataError(f"{path}: found an empty list, expected ytid,start,label,split")
@@ -193,3 +227,15 @@ def _named_clip(field: str) -> str | None:
     file = PurePath(field)
     name = read_name(file.stem if is_video(file) else field)
     return None if name is None else name.clip
+
+
+def _survey_rows(path: Path, problems: list[Problem]) -> Iterator[ListedClip]:
+    """Yield the rows that name a clip, "" for an absent label; others are problems."""
+    for number, row in read_rows(path):
+        if number == 1 and row == HEADING:
+            continue
+        clip = _parse([field.strip() or NO_LABEL for field in row])
+        if clip is None:
+            problems.append(bad_line(path, number, row, EXPECTED))
+        else:
+            yield clip._replace(label="" if clip.label == NO_LABEL else clip.label)

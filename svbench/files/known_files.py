@@ -40,6 +40,24 @@ T = TypeVar("T", str, float)
 
 
 @dataclass(frozen=True, slots=True)
+class Stamped:
+    """The stamps of files, and when they were taken."""
+
+    time: int  # ns since the epoch
+    stamps: list[list[int]]
+
+    @classmethod
+    def of(cls, files: Sequence[Path]) -> Stamped:
+        """Return the stamps of files now."""
+        return cls(time.time_ns(), [list(file_stamp(file)) for file in files])
+
+    @property
+    def is_settled(self) -> bool:
+        """Return whether all files are there, and changed so long ago that it would show."""
+        return all(stamp and max(stamp[-2:]) + SETTLED < self.time for stamp in self.stamps)
+
+
+@dataclass(frozen=True, slots=True)
 class KnownFiles:
     """An index of what was read of files; may be used by many threads.
 
@@ -80,23 +98,33 @@ class KnownFiles:
         read : callable
             returns a text or a number; what it raises is not kept
         """
-        begun = time.time_ns()
-        stamps = [list(file_stamp(file)) for file in files]
-        name = hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()[:KEY_LETTERS]
-        kept = self.before.get(name)
-        if kept is not None and kept[0] == stamps:
-            self.now[name] = kept
-            found: T = kept[1]
-            return found
-        found = read()
-        settled = all(stamp and max(stamp[-2:]) + SETTLED < begun for stamp in stamps)
-        if settled and stamps == [list(file_stamp(file)) for file in files]:
-            self.now[name] = [stamps, found]
+        stamped = Stamped.of(files)
+        found: T | None = self.kept(key, stamped)
+        if found is None:
+            found = read()
+            self.keep(key, files, stamped, found)
         return found
+
+    def kept(self, key: str, stamped: Stamped) -> Any:
+        """Return what was read of files when they had these stamps; None if nothing is kept."""
+        kept = self.before.get(_name(key))
+        if kept is None or kept[0] != stamped.stamps:
+            return None
+        self.now[_name(key)] = kept
+        return kept[1]
+
+    def keep(self, key: str, files: Sequence[Path], stamped: Stamped, found: str | float) -> None:
+        """Keep what was read of files since they were stamped, unless they changed meanwhile."""
+        if stamped.is_settled and stamped.stamps == Stamped.of(files).stamps:
+            self.now[_name(key)] = [stamped.stamps, found]
 
     def digest(self, path: Path) -> str:
         """Return the SHA-256 of a file's bytes; raises OSError if it cannot be read."""
         return self.read(f"sha256 {path}", (path,), lambda: digest_file(path))
+
+
+def _name(key: str) -> str:
+    return hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()[:KEY_LETTERS]
 
 
 def file_stamp(path: Path) -> tuple[int, ...]:

@@ -36,6 +36,7 @@ ClipValues = Mapping[tuple[str, str], Mapping[str, float]]  # (system, metric) -
 
 SCORES = "scores"  # of a table's record: the digest of the scores.csv written with it
 REQUESTS = "requests"  # and that of the requests of the requests.jsonl written with it
+DATA = "data"  # and the identity of the data set, as `svbench data check` prints it
 REQUESTS_FILE = "requests.jsonl"
 FIXED = ("system", "request", "metric", "value")  # the columns that every scores.csv has
 SCHEMA = 1  # increased when readers of the old form would misread the new one
@@ -124,6 +125,15 @@ def load_scores(path: Path) -> ClipValues:
 def digest_requests(requests: Mapping[str, RequestIdentity]) -> str:
     """Return the digest of requests, by example id; their order does not count."""
     return seal_of({name: [one.caption, one.source] for name, one in requests.items()})
+
+
+def digest_clips(requests: Mapping[str, RequestIdentity]) -> str:
+    """Return the identity of a data set: the digest of its clips, in their order.
+
+    Ids, captions, starts and the bytes of the files count; where these lie and the format in which
+    clips are judged do not.
+    """
+    return seal_of([[name, one.caption, one.source] for name, one in requests.items()])
 
 
 def load_requests(path: Path) -> dict[str, RequestIdentity] | None:

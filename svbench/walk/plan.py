@@ -39,6 +39,8 @@ class Data:
     reference: tuple[Example, ...] = ()
     folders: Mapping[str, tuple[Example, ...]] = field(default_factory=dict)  # made elsewhere
     notes: tuple[str, ...] = ()
+    # For the record: which clips of a data set the real ones are; none: not of a data set.
+    selection: Mapping[str, str | int | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from typing import Any
 from svbench.engines.protocol import Engine
 from svbench.errors import DataError
 from svbench.files.known_files import KnownFiles
-from svbench.files.results import RequestIdentity
+from svbench.files.results import RequestIdentity, digest_clips
 from svbench.files.text import is_plain
 from svbench.types import Example, Recording, Request
 
@@ -53,6 +53,16 @@ def identify_requests(
         e.id: RequestIdentity(e.caption, _source(e.recording, digests), dict(e.categories))
         for e in examples
     }
+
+
+def identity_of(
+    requests: Mapping[str, RequestIdentity], selection: Mapping[str, str | int | None]
+) -> dict[str, Any]:
+    """Return the identity of clips, and which ones of a data set they are, for the record.
+
+    `svbench data check` and the results of a run hold the same of the same clips.
+    """
+    return {"identity": digest_clips(requests), "clips": len(requests), **selection}
 
 
 def dump_requests(

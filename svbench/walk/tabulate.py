@@ -9,9 +9,11 @@ from typing import Any
 
 from svbench.engines.protocol import Engine
 from svbench.files.results import (
+    DATA,
     REQUESTS,
     REQUESTS_FILE,
     SCORES,
+    RequestIdentity,
     digest_requests,
     dump_scores,
     dump_table,
@@ -22,7 +24,7 @@ from svbench.types import Column, Detection, ResultTable, Row
 from svbench.walk.halves import HALVES_NOTE, Halves
 from svbench.walk.plan import Columns, Data, Plan, Unavailable
 from svbench.walk.recorded import Recorded, already_at_rate
-from svbench.walk.requests import dump_requests, identify_requests
+from svbench.walk.requests import dump_requests, identify_requests, identity_of
 from svbench.walk.shuffled_floor import ClipLine
 
 
@@ -48,7 +50,7 @@ def write_results(
         rows=tuple(row for row, _ in judged),
         notes=tuple(_notes(plan, data, clips, columns, engine)),
         record={
-            **_record(plan, data, clips),
+            **_record(plan, data, clips, requests),
             SCORES: hashlib.sha256(scores.encode()).hexdigest(),
             REQUESTS: digest_requests(requests),
         },
@@ -64,7 +66,9 @@ def _column(column: Metric | Unavailable, detection: tuple[Detection, ...]) -> C
     return Column(column.name, column.title, column.better, settings, detection)
 
 
-def _record(plan: Plan, data: Data, clips: Recorded) -> Mapping[str, Any]:
+def _record(
+    plan: Plan, data: Data, clips: Recorded, requests: Mapping[str, RequestIdentity]
+) -> Mapping[str, Any]:
     reference = {"reference set": clips.reference.digest} if data.reference else {}
     plugins = {"plugins": dict(plan.plugins)} if plan.plugins else {}
     return {
@@ -73,6 +77,7 @@ def _record(plan: Plan, data: Data, clips: Recorded) -> Mapping[str, Any]:
         "real set": clips.real.digest,
         **reference,
         **plugins,
+        **({DATA: identity_of(requests, data.selection)} if data.selection else {}),
     }
 
 

@@ -43,6 +43,10 @@ PREROLL = 5  # s decoded and dropped after a seek: codecs depend on previous pac
 SEEKABLE = ("mov", "matroska", "wav", "flac", "ogg")  # formats with exact time stamps after a seek
 
 
+class NotFiniteError(DataError):
+    """Sound holds NaN or infinity."""
+
+
 @dataclass(slots=True)
 class Block:
     """Decoded mono samples, (n,), or only their number if they lie outside the window."""
@@ -215,7 +219,9 @@ class _Mono:
             pieces.append(by_channel[0] if first else by_channel.mean(axis=0))
         samples = np.concatenate(pieces)
         if not np.isfinite(samples).all():
-            raise DataError(f"{path}: found NaN or infinity in the sound, expected finite samples")
+            raise NotFiniteError(
+                f"{path}: found NaN or infinity in the sound, expected finite samples"
+            )
         # Lossy codecs overshoot; players clip before mixing.
         return np.clip(samples, -1, 1)
 

@@ -225,6 +225,15 @@ def test_digests_of_clips_and_the_version_of_torch_are_noted_only() -> None:
     )
 
 
+def test_a_golden_table_without_an_identity_of_its_data_binds_none() -> None:
+    record = {**GOLDEN.results.record, "data": {"identity": "a"}}
+    assert find_drift(GOLDEN, make_table(record=record)).passes
+    known = replace(GOLDEN, results=make_table(record=record))
+    other = {**record, "data": {"identity": "b"}}
+    reasons = [f.reason for f in failures(make_table(record=other), known)]
+    assert reasons == ["data.identity was a, is b"]
+
+
 def test_a_file_may_bind_what_is_only_noted_by_default() -> None:
     strict = replace(GOLDEN, may_differ=())
     table = make_table(record={"seed": 0, "real clips": 16, "real set": "decade"})

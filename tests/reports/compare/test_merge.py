@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from svbench.errors import DataError
-from svbench.files.results import REQUESTS, RequestIdentity, digest_requests
+from svbench.files.results import DATA, REQUESTS, RequestIdentity, digest_requests
 from svbench.reports.compare.merge import Merged, merge
 from svbench.reports.compare.shared_requests import Run
 from svbench.types import ResultTable, Row
@@ -302,3 +302,19 @@ def test_columns_of_either_run_stand_side_by_side() -> None:
     one = Run("first", make_table(columns=make_table().columns[:1]), clip_values())
     merged = merge([one, second(make_table())])
     assert [column.metric for column in merged.table.columns] == [FVD, ALIGN]
+
+
+def on_data(**data: object) -> ResultTable:
+    return make_table(record={**make_table().record, DATA: data})
+
+
+def test_runs_on_other_clips_of_a_data_set_are_named() -> None:
+    whole, part = {"identity": "a" * 64, "limit": None}, {"identity": "b" * 64, "limit": 40}
+    first = Run("first", on_data(**whole), clip_values())
+    merged = merge([first, second(on_data(**part))])
+    expected = "identity was aaaaaaaaaaaa, is bbbbbbbbbbbb; limit was None, is 40"
+    assert f"second rests on other data: {expected}" in merged.table.notes
+    same = merge([first, second(on_data(**whole | {"list": "another.txt"}))])
+    assert not any("other data" in note for note in same.table.notes)
+    older = merge([first, second(make_table())])
+    assert not any("other data" in note for note in older.table.notes)
