@@ -161,10 +161,12 @@ def _examined(
     with progress(label, len(tasks)) as advance:
         facts = examine_all(list(tasks.values()), engine, known, index, advance)
 
+    idle = frozenset[str]().union(*(survey.idle for survey in subject.surveys))
+
     def examined(split: str, example: Example) -> Examined:
         task = tasks[_place(example)]
         number = task.clips.index(_span(example, subject.spec))
-        return Examined(split, example, task, facts[task], number)
+        return Examined(split, example, task, facts[task], number, example.id in idle)
 
     return {split: [examined(split, e) for e in of] for split, of in there.items()}
 

@@ -30,6 +30,7 @@ class Examined:
     task: Task
     facts: Facts
     number: int  # of the clip among those of the file
+    idle: bool = False  # whether nothing happens in it, as the annotations have it
 
     def finding(self, kind: str, found: str, expected: str, *, sound: bool = False) -> Finding:
         """Return a finding on the clip; `sound`: on the file of its sound."""
@@ -177,7 +178,7 @@ def _picture(clip: Examined) -> Iterator[Finding]:
         return  # it is short, or begins late
     if levels.brightest <= kinds.BLACK:
         yield clip.finding("black", f"no pixel above grey {levels.brightest} of 255", "a picture")
-    elif levels.change < kinds.FROZEN and levels.frames > 1 and not _is_idle(clip):
+    elif levels.change < kinds.FROZEN and levels.frames > 1 and not clip.idle:
         found = f"{levels.frames} frames that differ by {levels.change} grey levels at most"
         yield clip.finding("frozen", found, "a moving picture")
 
@@ -185,17 +186,12 @@ def _picture(clip: Examined) -> Iterator[Finding]:
 def _sound(clip: Examined) -> Iterator[Finding]:
     levels = clip.facts.sounds[clip.number]
     if is_silent(clip):
-        if not _is_idle(clip):
+        if not clip.idle:
             found = f"a peak of {levels.peak:.2g}"
             yield clip.finding("silent", found, f"{kinds.SILENT:g} or more", sound=True)
     elif levels.clipped > kinds.CLIPPED:
         found = f"{levels.clipped:.1%} of the samples at full scale"
         yield clip.finding("clipped", found, f"at most {kinds.CLIPPED:.1%}", sound=True)
-
-
-def _is_idle(clip: Examined) -> bool:
-    """Return whether nothing happens in a clip, as the annotations say."""
-    return clip.example.onsets == ()
 
 
 def is_silent(clip: Examined) -> bool:

@@ -56,13 +56,14 @@ def survey(root: Path, split: str, captions: Path | None = None) -> Survey | Non
     with reached(listed):
         segments = list(read(root, split, listed, problems))
         events = _surveyed_events(root, segments, problems)
-    found = (example_of(segment, events.get(segment.video)) for segment in segments)
+    found = [example_of(segment, events.get(segment.video)) for segment in segments]
+    idle = {e.id for e in found if recording_of(e.id) in events and not e.onsets}
     examples = tuple(listed_once(found, listed, problems))
     videos = dict.fromkeys([s.video for s in segments] + [p.clip for p in problems if p.clip])
     raws = {s.recording.path: events.get(s.video, ()) for s in segments if _is_raw(s)}
     files = frozenset(root / f"{v}{end}" for v in videos for end in (*VIDEOS, *SOUNDS))
     hits = {path: tuple(event.time for event in of) for path, of in raws.items()}
-    return Survey(split, listed, examples, tuple(problems), hits, files)
+    return Survey(split, listed, examples, tuple(problems), hits, files, frozenset(idle))
 
 
 def _is_raw(segment: Segment) -> bool:

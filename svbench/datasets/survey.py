@@ -48,6 +48,9 @@ class Survey:
         annotated times of whole recordings, in s from the start of the file
     files : frozenset of Path
         further files that belong to what is listed
+    idle : frozenset of str
+        ids of clips without an annotated event in a recording that is annotated: nothing has to
+        move or sound there
     """
 
     split: str
@@ -56,6 +59,7 @@ class Survey:
     problems: tuple[Problem, ...] = ()
     hits: Mapping[Path, tuple[float, ...]] = field(default_factory=dict)
     files: frozenset[Path] = frozenset()
+    idle: frozenset[str] = frozenset()
 
 
 def _no_list(_root: Path, _split: str) -> Path | None:
