@@ -17,6 +17,7 @@ from svbench.types import (
     ClipSpec,
     Features,
     Judgement,
+    NotMade,
     Request,
     Setting,
     Values,
@@ -59,8 +60,11 @@ class System(Protocol):
         """
         ...
 
-    def generate(self, requests: Sequence[Request], spec: ClipSpec) -> Iterator[Clip]:
-        """Yield one clip per request, in order; the same request gives the same clip."""
+    def generate(self, requests: Sequence[Request], spec: ClipSpec) -> Iterator[Clip | NotMade]:
+        """Yield one clip per request, in order; the same request gives the same clip.
+
+        In place of a clip that it could not make, though it can make others, it yields why.
+        """
         ...
 
 
@@ -84,6 +88,19 @@ class BatchedSystem(System, Protocol):
 
     def release(self) -> None:
         """Free what was loaded: its clips are made. Whoever asks for more has it loaded again."""
+        ...
+
+
+@runtime_checkable
+class CompletingSystem(System, Protocol):
+    """Completes clips that another system of the run made, of which it keeps picture or sound.
+
+    Optional: its requests are those of that system's clips, which they carry (`Request.given`).
+    """
+
+    @property
+    def completes(self) -> str:
+        """Return the name of that system's row; "" if it completes none."""
         ...
 
 

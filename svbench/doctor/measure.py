@@ -23,11 +23,12 @@ from svbench.config import RunConfig
 from svbench.doctor.clips import Originals, Row, Survey
 from svbench.doctor.estimate import Measured, work_of
 from svbench.engines.local import Local
+from svbench.errors import DataError
 from svbench.files import media
 from svbench.files.store import Store
 from svbench.pace import Advance, Progress, silent
 from svbench.protocols import System
-from svbench.types import Clip, ClipSpec, Example, Request
+from svbench.types import Clip, ClipSpec, Example, NotMade, Request
 from svbench.walk.plan import metrics_of
 from svbench.walk.requests import seed_for
 
@@ -157,8 +158,11 @@ class Bench:
     def _made(self, system: System, requests: Sequence[Request]) -> tuple[float, float]:
         """Make and store clips; return the seconds of all, and the mean bytes of one."""
         start = time.perf_counter()
-        clips = zip(requests, system.generate(requests, self.spec), strict=True)
-        kept = [self.store.put(system.name, "", request, clip) for request, clip in clips]
+        kept = []
+        for request, clip in zip(requests, system.generate(requests, self.spec), strict=True):
+            if isinstance(clip, NotMade):
+                raise DataError(f"{system.name}: {request.id}: {clip.reason}")
+            kept.append(self.store.put(system.name, "", request, clip))
         return time.perf_counter() - start, sum(one.size for one in kept) / len(kept)
 
     def _requests(self) -> Iterator[Request]:
