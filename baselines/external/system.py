@@ -100,15 +100,13 @@ class External:
 
     @property
     def title(self) -> str:
-        """Return its title."""
-        described = self.description
-        mode = "" if self.mode == described.usual_mode else f" ({self.mode})"
-        given = f", {self._half} of {self.given_by}" if self.given_by else ""
-        return f"{described.title}{mode}{given}"
+        """Return its title, which names the clips that it completes."""
+        given = self.given_by or ("real clips" if self.made_of_real_clips else "")
+        return title_of(self.description, self.mode, given)
 
     @property
     def _half(self) -> str:
-        return "audio" if self.description.makes_picture else "picture"
+        return half_of(self.description)
 
     @property
     def made_of_real_clips(self) -> bool:
@@ -272,6 +270,17 @@ class _Batch:
             half = "sound" if task == "v2a" else "video"
             raise DataError(f"its driver named no file of {half}, expected one")
         return Recording(video, 0.0, sound)
+
+
+def half_of(described: Description) -> str:
+    """Return what a system keeps of the clips that it completes."""
+    return "audio" if described.makes_picture else "picture"
+
+
+def title_of(described: Description, mode: str, given: str = "") -> str:
+    """Return the title of a row: a system in a mode, and whose clips it completes, if any."""
+    named = "" if mode == described.usual_mode else f" ({mode})"
+    return f"{described.title}{named}{f', {half_of(described)} of {given}' if given else ''}"
 
 
 def native_format(described: Description) -> str:

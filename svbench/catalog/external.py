@@ -49,6 +49,13 @@ class Named:
         """Return whether it completes real clips where nothing else is said."""
         return self.place.description.task in HALVES.values()
 
+    def title(self, given: str = "") -> str:
+        """Return the title of its row, where it completes clips with whose they are."""
+        from svbench.baselines.external.system import title_of
+
+        real = "real clips" if self.made_of_real_clips else ""
+        return title_of(self.place.description, self.mode, given or real)
+
 
 def find_system(name: str) -> Named:
     """Return the external system of a name.

@@ -266,9 +266,8 @@ def _external(name: str) -> SystemEntry:
     from svbench.catalog.external import external_rows, find_system
 
     named = find_system(name)
-    title = named.place.description.title
-    real = named.made_of_real_clips
-    return SystemEntry(title, partial(external_rows, named), made_of_real_clips=real)
+    real, rows = named.made_of_real_clips, partial(external_rows, named)
+    return SystemEntry(named.title(), rows, made_of_real_clips=real)
 
 
 def _own(path: str, _plugins: Sequence[str]) -> SystemEntry:
@@ -295,8 +294,7 @@ def _relay(half: str, argument: str, plugins: Sequence[str]) -> SystemEntry:
             )
         return relay_rows(named, half, parents, config)
 
-    title = f"{named.place.description.title}, of {parent}"
-    return SystemEntry(title, rows, reads=other.reads, parents=(parent,))
+    return SystemEntry(named.title(parent), rows, reads=other.reads, parents=(parent,))
 
 
 def _guard(entry: SystemEntry, offer: Offer) -> SystemEntry:

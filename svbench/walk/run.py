@@ -25,6 +25,7 @@ from svbench.files.known_files import KnownFiles
 from svbench.files.locking import locked, remove_partial_files
 from svbench.files.results import REQUESTS_FILE
 from svbench.files.store import Store
+from svbench.limits import check_distinct
 from svbench.pace import Progress, silent
 from svbench.protocols import System
 from svbench.types import Request, ResultTable, SampleSet
@@ -82,6 +83,7 @@ def walk(plan: Plan, out: Path, engine: Engine, progress: Progress = silent) -> 
         data = plan.read()
         clips = read_recorded(plan, data, engine, known)
         systems = [build(clips.originals) for build in plan.systems]
+        check_distinct("--systems: rows", [system.name for system in systems])
         record.check(systems, clips.usable, store)
         record.write(systems, plan.plugins)
         entrants = [

@@ -1,4 +1,4 @@
-"""Stand-ins for other people's systems: a description, a driver, a checkout, a Python without torch.
+"""Stand-ins for other people's systems: description, driver, checkout, a Python without torch.
 
 The driver is of the standard library. What it makes depends on the seed alone: a grey picture whose
 brightness steps, and a tone. By its settings it has faults: `fault` happens at samples whose id
@@ -23,7 +23,7 @@ def load():
     print("loading the model, 100%")
     return lambda seed, count: [(seed + 7 * i) % 256 for i in range(count)]
 '''
-DRIVER = '''import math, os, signal, struct, subprocess, sys, time, wave
+DRIVER = """import math, os, signal, struct, subprocess, sys, time, wave
 
 from svbench_driver import Job
 
@@ -127,7 +127,7 @@ def make(samples):
 
 
 job.run_batches(make)
-'''
+"""
 
 
 def write_system(folder: Path, **changes: Any) -> Path:
