@@ -65,7 +65,6 @@ class Attempts:
             try:
                 for reply in self._asked(group, give):
                     del left[reply.id]
-                    self._lost = 0
                     yield reply
             except DriverEndedError as end:
                 named = self._after(end, list(left.values()), len(group))
@@ -74,17 +73,19 @@ class Attempts:
                 queue.extendleft(s for s in reversed(group) if s.id in again)
 
     def _asked(self, group: Sequence[Wanted], give: Give) -> Iterator[Reply]:
-        """Yield the replies of the driver; where the caller leaves early, it is ended."""
-        self._driver = self._driver or self.start()
-        whole = False
+        """Yield the replies of the driver; it is ended where some are lacking afterwards.
+
+        A caller that takes the last one, and does not come back, leaves it alive.
+        """
+        driver = self._driver = self._driver or self.start()
         try:
-            yield from self._driver.ask(group, give)
-            self._failed_starts, whole = 0, True
+            for reply in driver.ask(group, give):
+                self._failed_starts = self._lost = 0
+                yield reply
         finally:
-            if not whole:
-                self._driver.kill()
-                ended, self._driver = self._driver, None
-                self._last_log = ended.log
+            if not driver.idle:
+                driver.kill()
+                self._driver, self._last_log = None, driver.log
 
     def _after(self, end: DriverEndedError, left: Sequence[Wanted], asked: int) -> list[Reply]:
         """Settle how to go on after a driver ended; return the samples that are not tried again."""

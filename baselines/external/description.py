@@ -238,7 +238,9 @@ def _line(path: Path, fault: Mapping[str, Any]) -> str:
     if fault["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
         return f"{path}: found {place!r}, expected no such key"
     reason = str(fault["msg"]).removeprefix("Input should be ")
-    return f"{path}: {place}: found {shown(fault['input'])}, expected {reason}"
+    if fault["type"] == "string_too_short":
+        reason = "some text"
+    return f"{path}: {place}: found {shown(repr(fault['input']))}, expected {reason}"
 
 
 def _faults(found: Description) -> Iterator[str]:

@@ -104,6 +104,7 @@ class DriverProcess:
     def __init__(self, launch: Launch, job: Callable[[Path, str], Job]) -> None:
         self._limits = launch.limits
         self._ready, self._unread = False, b""
+        self._waiting = set[str]()  # samples that it has not answered
         self._replies, replies_end = _pipe()
         tasks_end, self._tasks = _pipe()
         try:
@@ -132,6 +133,11 @@ class DriverProcess:
         """Return the file of what it printed."""
         return self._folder / "log.txt"
 
+    @property
+    def idle(self) -> bool:
+        """Return whether all that it was asked for is answered."""
+        return not self._waiting
+
     def ask(
         self, samples: Sequence[Wanted], give: Callable[[Wanted, Path], Wanted]
     ) -> Iterator[Reply]:
@@ -149,7 +155,7 @@ class DriverProcess:
         DriverEndedError
             where it ends, hangs, or writes no replies; it is ended then
         """
-        waiting = {sample.id for sample in samples}
+        waiting = self._waiting = {sample.id for sample in samples}
         self._await_ready()
         self._send(task_line([give(sample, self.out) for sample in samples]).encode())
         while waiting:
