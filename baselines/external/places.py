@@ -11,6 +11,7 @@ brings it.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shlex
 import subprocess
@@ -77,6 +78,17 @@ class Place:
         """Return the driver, beside the description."""
         return self.file.parent / self.description.driver
 
+    def code(self) -> str:
+        """Return what its code is known by: its commit, or a digest of all its Python files."""
+        repository = self.description.repository
+        if repository is not None:
+            return repository.commit
+        whole = hashlib.sha256()
+        for file in _python_files(self.checkout):
+            whole.update(f"{file.relative_to(self.checkout).as_posix()}\n".encode())
+            whole.update(file.read_bytes())
+        return f"none, but a digest of its code: {whole.hexdigest()[:12]}"
+
     def weight(self, weight: Weight) -> Path:
         """Return the path of a file of weights."""
         return self.root / "weights" / weight.file
@@ -139,6 +151,16 @@ class Place:
             elif weight.size is not None and size != weight.size:
                 found = f"found {size:,} bytes, expected {weight.size:,}"
                 yield Lack(f"{path}: {found}", _command(weight, path))
+
+
+def _python_files(folder: Path) -> Iterator[Path]:
+    """Yield the Python files below a folder, in order, but those of environments."""
+    for place, below, names in os.walk(folder):
+        if "pyvenv.cfg" in names:
+            below.clear()
+            continue
+        below[:] = sorted(name for name in below if not name.startswith((".", "__pycache__")))
+        yield from (Path(place) / name for name in sorted(names) if name.endswith(".py"))
 
 
 def _command(weight: Weight, path: Path) -> str:

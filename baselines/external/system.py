@@ -126,14 +126,14 @@ class External:
     @cached_property
     def settings(self) -> Mapping[str, Setting]:
         """Return all that decides its clips beside the requests."""
-        described, repository = self.description, self.description.repository
+        described = self.description
         threads = {} if self.machine.threads is None else {"threads": self.machine.threads}
         duration = described.duration
         given = described.given
         needs = {} if given is None else {"given": f"{given.policy} to {given.length:g} s"}
         return {
             "task": described.task,
-            "commit": repository.commit if repository is not None else "not stated",
+            "commit": self.place.code(),
             "driver": digest_file(self.place.driver)[:SHORT],
             "mode": f"{self.mode}: {described.modes[self.mode]}",
             **{f"weights {file}": digest[:SHORT] for file, digest in self.weights.items()},

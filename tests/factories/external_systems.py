@@ -68,6 +68,9 @@ def strike(samples):
     with open(settings["trace"], "a") as file:
         file.write("make %s\\n" % " ".join(s.id for s in samples))
     print("garbage on stdout", samples[0].id)
+    doom = settings["trace"] + ".doom"  # a fault that no setting names: the id of a sample
+    if os.path.exists(doom) and open(doom).read() in [s.id for s in samples]:
+        os._exit(9)
     if fault == "memory" and len(samples) > settings.get("room", 1):
         raise MemoryError
     if not any(s.id.startswith(at) for s in samples):

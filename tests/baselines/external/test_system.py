@@ -236,7 +236,15 @@ def changed_duration(path: Path) -> None:
     write_system(path.parent, duration={"policy": "loop", "because": "it is"})
 
 
-@pytest.mark.parametrize("change", [changed_driver, changed_setting, changed_duration])
+def changed_code(path: Path) -> None:
+    (path.parent / "checkout" / "deeper").mkdir()
+    (path.parent / "checkout" / "deeper" / "model.py").write_text("# another\n")
+
+
+CHANGES = [changed_driver, changed_setting, changed_duration, changed_code]
+
+
+@pytest.mark.parametrize("change", CHANGES)
 def test_what_decides_a_clip_is_on_record(change: Callable[[Path], None], tmp_path: Path) -> None:
     path = write_system(tmp_path)
     before = system(path).decided_by(REQUESTS[0])

@@ -76,7 +76,6 @@ def test_a_relay_has_a_row_for_each_row_that_it_completes(tmp_path: Path) -> Non
         ("audio-of:real>nobody", "nobody: found no such external system, expected one of "),
         ("picture-of:real>external:PATH", "is of task a2v, expected a system of task v2a"),
         ("extern:PATH", "--systems: found 'extern:"),
-        ("audio-of:cross-attention-sequence>external:PATH", "found no row of cross-attention-seq"),
     ],
 )
 def test_what_names_no_relay_is_refused(name: str, message: str, tmp_path: Path) -> None:
@@ -85,6 +84,12 @@ def test_what_names_no_relay_is_refused(name: str, message: str, tmp_path: Path)
         rows(name.replace("PATH", str(path)))
     assert message in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_what_has_no_rows_cannot_be_completed(tmp_path: Path) -> None:
+    name = f"audio-of:cross-attention>external:{write_system(tmp_path, task='a2v')}"
+    with pytest.raises(DataError, match="found no row of cross-attention, expected its weights"):
+        build_systems(RunConfig.of(dataset="landscape", systems=(name,)))
 
 
 def test_all_that_is_missing_is_named_at_once(tmp_path: Path) -> None:
