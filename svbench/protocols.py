@@ -18,6 +18,7 @@ from svbench.types import (
     Detection,
     Features,
     Judgement,
+    NotMade,
     Request,
     Setting,
     Values,
@@ -60,8 +61,11 @@ class System(Protocol):
         """
         ...
 
-    def generate(self, requests: Sequence[Request], spec: ClipSpec) -> Iterator[Clip]:
-        """Yield one clip per request, in order; the same request gives the same clip."""
+    def generate(self, requests: Sequence[Request], spec: ClipSpec) -> Iterator[Clip | NotMade]:
+        """Yield one clip per request, in order; the same request gives the same clip.
+
+        In place of a clip that it could not make, though it can make others, it yields why.
+        """
         ...
 
 
@@ -98,6 +102,19 @@ class RecordedSystem(System, Protocol):
     @property
     def unchanged(self) -> bool:
         """Return whether each clip is the real clip of its request, unchanged."""
+        ...
+
+
+@runtime_checkable
+class CompletingSystem(System, Protocol):
+    """Completes clips that another system of the run made, of which it keeps picture or sound.
+
+    Optional: its requests are those of that system's clips, which they carry (`Request.given`).
+    """
+
+    @property
+    def completes(self) -> str:
+        """Return the name of that system's row; "" if it completes none."""
         ...
 
 

@@ -150,11 +150,20 @@ class Request:
     id: str  # unique in a run: "<example id>/<repeat>"
     caption: str
     seed: int  # from (run seed, id) alone: the same whatever the batch, order or workers
+    given: Sample | None = None  # made for the same request by another system, to be completed
 
     @property
     def example(self) -> str:
         """Return the id of the example that it belongs to."""
         return self.id.rpartition("/")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class NotMade:
+    """What a system yields in place of a clip that it could not make."""
+
+    request_id: str
+    reason: str  # one line
 
 
 Stamp = tuple[tuple[int, ...], ...]  # of each file: device, inode, bytes, times of change (ns)
@@ -186,6 +195,8 @@ class SampleSet:
     digest: str
     stored: bool = False  # written by the store: read bit for bit, digest verified
     pad: bool = False  # a recorded clip that is too short is filled up instead of refused
+    # Requests for which the system could make no clip -> why; they have no sample.
+    not_made: Mapping[str, str] = field(default_factory=dict)
 
 
 def settings_as_text(settings: Mapping[str, Setting]) -> dict[str, str]:

@@ -35,6 +35,7 @@ from svbench.types import (
     Detection,
     Features,
     Judgement,
+    NotMade,
     Request,
     Setting,
     Values,
@@ -193,11 +194,12 @@ class GuardedSystem:
         with blaming(self.origin, DataError):
             return {**self.inner.decided_by(request), PLUGIN: self.origin}
 
-    def generate(self, requests: Sequence[Request], spec: ClipSpec) -> Iterator[Clip]:
-        """Yield one clip per request, in order."""
+    def generate(self, requests: Sequence[Request], spec: ClipSpec) -> Iterator[Clip | NotMade]:
+        """Yield one clip per request, in order, or why there is none."""
         with blaming(self.origin, DataError):
             for clip in self.inner.generate(requests, spec):
-                _check_kind(clip, Clip, f"{self.name}: generate")
+                if not isinstance(clip, NotMade):
+                    _check_kind(clip, Clip, f"{self.name}: generate")
                 yield clip
 
 

@@ -63,15 +63,23 @@ class Registry(Mapping[str, T]):
         name -> function that returns the entry
     joining : Joining
         how entries of plug-ins join
+    families : mapping of str to callable
+        FAMILY -> function that returns the entry of a name FAMILY:ARGUMENT, from the argument and
+        the modules of plug-ins (Default value: none)
     """
 
     def __init__(
-        self, flag: str, loaders: Mapping[str, Callable[[], T]], joining: Joining[T]
+        self,
+        flag: str,
+        loaders: Mapping[str, Callable[[], T]],
+        joining: Joining[T],
+        families: Mapping[str, Callable[[str, Sequence[str]], T]] | None = None,
     ) -> None:
         self.flag = flag
         self.list_name = LISTS[flag]
         self.loaders = dict(loaders)
         self.joining = joining
+        self.families = dict(families or {})
 
     def __getitem__(self, name: str) -> T:
         return self.loaders[name]()
@@ -108,6 +116,9 @@ class Registry(Mapping[str, T]):
         asked = any(offer.name == name for offer in of_modules(self.list_name, modules))
         if name in self and not asked:
             return Found(self[name])  # without a search of installed packages
+        family, colon, argument = name.partition(":")
+        if colon and family in self.families and not asked:
+            return Found(self.families[family](argument, modules))
         offers = self._offers(name, modules)
         if not offers:
             known(dict.fromkeys(self.names(modules)), name, self.flag)  # raises

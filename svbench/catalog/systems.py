@@ -60,6 +60,7 @@ class SystemEntry:
     made_of_real_clips: bool = False
     usual: bool = False
     reads: Sequence[str] = ("repeats",)
+    parents: Sequence[str] = ()  # systems whose clips its rows complete, which are made as well
 
 
 # --- controls ----------------------------------------------------------------------------------
@@ -258,6 +259,44 @@ def _on_all_cores(machine: Machine) -> Machine:
     return replace(machine, threads=CORES) if machine.kind == "cpu" else machine
 
 
+# --- other people's systems --------------------------------------------------------------------
+
+
+def _external(name: str) -> SystemEntry:
+    from svbench.catalog.external import external_rows, find_system
+
+    named = find_system(name)
+    real, rows = named.made_of_real_clips, partial(external_rows, named)
+    return SystemEntry(named.title(), rows, made_of_real_clips=real)
+
+
+def _own(path: str, _plugins: Sequence[str]) -> SystemEntry:
+    """Return the entry of `external:PATH`."""
+    return _external(f"external:{path}")
+
+
+def _relay(half: str, argument: str, plugins: Sequence[str]) -> SystemEntry:
+    """Return the entry of `audio-of:PARENT>SYSTEM` or `picture-of:PARENT>SYSTEM`."""
+    from svbench.catalog.external import find_system, relay_rows
+
+    parent, arrow, name = argument.partition(">")
+    if not (parent and arrow and name):
+        raise ConfigError(
+            f"--systems {half}:{argument}: expected {half}:SYSTEM>EXTERNAL, in quotes"
+        )
+    named, other = find_system(name), SYSTEMS.known(parent, plugins)
+
+    def rows(config: RunConfig) -> Sequence[Build]:
+        parents = other.rows(config)
+        if not parents:
+            raise DataError(
+                f"--systems {half}:{argument}: found no row of {parent}, expected its weights"
+            )
+        return relay_rows(named, half, parents, config)
+
+    return SystemEntry(named.title(parent), rows, reads=other.reads, parents=(parent,))
+
+
 def _guard(entry: SystemEntry, offer: Offer) -> SystemEntry:
     """Return the entry of a plug-in, whose exceptions name the plug-in."""
     rows = guarded(entry.rows, offer.origin, ConfigError)
@@ -271,6 +310,8 @@ def _guard(entry: SystemEntry, offer: Offer) -> SystemEntry:
 
 JOINT: Final = tuple(sorted(MIXERS, key=lambda mixer: MIXERS[mixer].adjusted))  # as in Table 1
 ADJUSTED: Final = tuple(mixer for mixer in JOINT if MIXERS[mixer].adjusted)
+# Of the folders of svbench.baselines.external: NAME, and NAME@MODE for modes but the usual one.
+EXTERNAL: Final[tuple[str, ...]] = ()
 SYSTEMS: Final[Registry[SystemEntry]] = Registry(
     "systems",
     {
@@ -280,8 +321,10 @@ SYSTEMS: Final[Registry[SystemEntry]] = Registry(
         "lagged": _lagged,
         "lagged-0.25": _slightly_lagged,
         **{mixer: partial(_joint, mixer) for mixer in JOINT},
+        **{name: partial(_external, name) for name in EXTERNAL},
     },
     Joining(SystemEntry, _guard),
+    {"external": _own, **{half: partial(_relay, half) for half in ("audio-of", "picture-of")}},
 )
 
 
@@ -303,26 +346,28 @@ def build_systems(config: RunConfig) -> tuple[Build, ...]:
     entries = {name: SYSTEMS.known(name, config.plugins) for name in config.systems}
     if not entries:
         entries = {name: entry for name, entry in SYSTEMS.items() if entry.usual}
+    for parent in [parent for entry in entries.values() for parent in entry.parents]:
+        entries.setdefault(parent, SYSTEMS.known(parent, config.plugins))
     controls = [name for name, entry in entries.items() if entry.made_of_real_clips]
     order = dict.fromkeys([*SYSTEMS, *entries])
     models = [name for name in order if name in entries and name not in controls]
     rows = [row for name in controls for row in entries[name].rows(config)]
     made = {name: entries[name].rows(config) for name in models}
     if config.systems and any(made.values()):
-        _check_used(config)
+        _check_used(config, list(entries))
     with_rows = [*controls, *(name for name, of in made.items() if of)]
     check_effects(config, {name: entries[name].reads for name in with_rows})
     return (*rows, *(row for of in made.values() for row in of))
 
 
-def _check_used(config: RunConfig) -> None:
+def _check_used(config: RunConfig, systems: Sequence[str]) -> None:
     """Refuse weights of a joint model that no row is made of."""
-    if config.scale != "paper" or "codec" in config.systems:
+    if config.scale != "paper" or "codec" in systems:
         return
-    named = [name for name in config.systems if name in JOINT]
+    named = [name for name in systems if name in JOINT]
     unused = [mixer for mixer in joint_models(config) if mixer not in named]
     if unused:
         raise ConfigError(
             f"--weights: found a joint model of {unused[0]}, expected only those of --systems "
-            f"{', '.join(named or config.systems)}"
+            f"{', '.join(named or systems)}"
         )

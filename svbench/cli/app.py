@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, NoReturn, cast
 import typer
 
 from svbench._version import __version__
-from svbench.cli import data, listing, weights
+from svbench.cli import data, listing, systems, weights
 from svbench.cli.caption import caption
 from svbench.cli.check import check
 from svbench.cli.clip_figure import clip_figure
@@ -75,8 +75,9 @@ for _command in (
     app.command(_command.__name__.replace("_", "-"))(spelled_out(_command))
 app.add_typer(weights.app, name="weights", short_help=weights.app.info.help)
 app.add_typer(data.app, name="data", short_help=data.app.info.help)
+app.add_typer(systems.app, name="systems", short_help=systems.app.info.help)
 app.add_typer(listing.app, name="list", short_help=listing.app.info.help)
-for _group in (app, weights.app, data.app, listing.app):
+for _group in (app, weights.app, data.app, systems.app, listing.app):
     for _info in _group.registered_commands:  # whole summaries, where click would cut them
         _info.short_help = (getattr(_info.callback, "__doc__", None) or "").partition("\n\n")[0]
 

@@ -47,7 +47,8 @@ def systems(plugin: Plugin = None, json: Json = False) -> None:
     from svbench.catalog import listing
 
     found = listing.systems(plugin or ())
-    _print(found, json, [line for entry in found for line in _system(entry)])
+    lines = [line for entry in found for line in _system(entry)]
+    _print(found, json, [*lines, (0, "other people's systems: see svbench systems list")])
 
 
 @app.command("datasets")

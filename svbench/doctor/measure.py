@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import cycle, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -23,12 +23,14 @@ from svbench.config import RunConfig
 from svbench.doctor.clips import Originals, Row, Survey
 from svbench.doctor.estimate import Measured, work_of
 from svbench.engines.local import Local
+from svbench.errors import DataError
 from svbench.files import media
 from svbench.files.store import Store
 from svbench.pace import Advance, Progress, silent
 from svbench.protocols import System
-from svbench.types import Clip, ClipSpec, Example, Request
+from svbench.types import Clip, ClipSpec, Example, NotMade, Request
 from svbench.walk.plan import metrics_of
+from svbench.walk.relays import parent_of
 from svbench.walk.requests import seed_for
 
 if TYPE_CHECKING:
@@ -151,14 +153,28 @@ class Bench:
 
     def _warm(self, system: System, requests: Sequence[Request]) -> tuple[float, float]:
         """Make clips twice, as the first time loads models; return as `_made` does."""
+        requests = self._carrying(system, requests)
         self._made(system, requests)
         return self._made(system, requests)
+
+    def _carrying(self, system: System, requests: Sequence[Request]) -> Sequence[Request]:
+        """Return requests that carry real clips, where a system completes those of another one."""
+        if not parent_of(system):
+            return requests
+        examples = {example.id: example for example in self.originals.known}
+        name = f"{system.name}-given"
+        clips = [(one, self._read(examples[one.example], "conformed")) for one in requests]
+        kept = [self.store.put(name, "", one, clip) for one, clip in clips]
+        return [replace(one, given=k.sample) for one, k in zip(requests, kept, strict=True)]
 
     def _made(self, system: System, requests: Sequence[Request]) -> tuple[float, float]:
         """Make and store clips; return the seconds of all, and the mean bytes of one."""
         start = time.perf_counter()
-        clips = zip(requests, system.generate(requests, self.spec), strict=True)
-        kept = [self.store.put(system.name, "", request, clip) for request, clip in clips]
+        kept = []
+        for request, clip in zip(requests, system.generate(requests, self.spec), strict=True):
+            if isinstance(clip, NotMade):
+                raise DataError(f"{system.name}: {request.id}: {clip.reason}")
+            kept.append(self.store.put(system.name, "", request, clip))
         return time.perf_counter() - start, sum(one.size for one in kept) / len(kept)
 
     def _requests(self) -> Iterator[Request]:

@@ -26,7 +26,7 @@ from svbench.files.set_manifest import Kept
 from svbench.files.store import Store
 from svbench.pace import Advance, Progress, silent
 from svbench.protocols import BatchedSystem, System
-from svbench.types import ClipSpec, Request, SampleSet
+from svbench.types import ClipSpec, NotMade, Request, SampleSet
 from svbench.walk.make_shard import Maker, Makers, Task, holds_large_model, made_by, release
 
 SHARD = 8  # requests that a worker takes at a time, or a whole batch where that is larger
@@ -61,7 +61,7 @@ def generate(
     Returns
     -------
     sets : list of SampleSet
-        one per row
+        one per row, each with what its system could not make
 
     Raises
     ------
@@ -97,6 +97,7 @@ class _Row:
     missing: Sequence[Request] = ()  # when the row began
     _made_by: dict[str, str] = field(default_factory=dict)  # by request
     _found: dict[str, Kept | None] = field(default_factory=dict)
+    _not_made: dict[str, str] = field(default_factory=dict)  # by request, why
     _waiting: int = 0  # clips that are not there yet
 
     @property
@@ -141,11 +142,11 @@ class _Row:
         batches = 1 if holds_large_model(self.system) else max(1, SHARD // batch)
         return cut(self.missing, batch * batches)
 
-    def make(self, shard: Sequence[Request]) -> list[Kept]:
+    def make(self, shard: Sequence[Request]) -> list[Kept | NotMade]:
         """Make and store the clips of a shard, and count each as soon as it is there."""
         assert self.advance is not None
         self.advance(0)  # the row may have waited in the queue, which is no time of its clips
-        kept = []
+        kept = list[Kept | NotMade]()
         for one in self.maker(self.task(shard)):
             kept.append(one)
             self.advance(1)
@@ -166,9 +167,13 @@ class _Row:
         assert self.advance is not None
         self.advance(made)
 
-    def keep(self, kept: Sequence[Kept]) -> None:
+    def keep(self, kept: Sequence[Kept | NotMade]) -> None:
         """Take note of a shard that was made; seal the set if it was the last one."""
-        self._found |= {one.sample.request_id: one for one in kept}
+        for one in kept:
+            if isinstance(one, NotMade):
+                self._not_made[one.request_id] = one.reason
+            else:
+                self._found[one.sample.request_id] = one
         self._waiting -= len(kept)
         self._end_if_whole()
 
@@ -176,7 +181,8 @@ class _Row:
         if self._waiting:
             return
         kept = [one for one in self._found.values() if one is not None]
-        self.samples = self.store.seal(self.system.name, self.spec, kept)
+        sealed = self.store.seal(self.system.name, self.spec, kept)
+        self.samples = replace(sealed, not_made=self._not_made)
         release(self.system)
         self.step.close()
 
@@ -192,7 +198,7 @@ def _queues(rows: Sequence[_Row], engine: Engine) -> Iterator[tuple[bool, Sequen
 
 def _made(
     rows: Sequence[_Row], engine: Engine, progress: Progress, *, light: bool
-) -> Iterator[tuple[_Row, list[Kept]]]:
+) -> Iterator[tuple[_Row, list[Kept | NotMade]]]:
     """Yield the clips of rows, shard by shard, as they are made."""
     missing = sum(row.look_up(engine) for row in rows)
     if not engine.distributed and any(row.missing and row.may_hold_a_model for row in rows):
@@ -222,6 +228,6 @@ def _shards(rows: Iterable[_Row], progress: Progress) -> Iterator[tuple[_Row, Se
             yield row, shard
 
 
-def _make(task: tuple[_Row, Sequence[Request]]) -> tuple[_Row, list[Kept]]:
+def _make(task: tuple[_Row, Sequence[Request]]) -> tuple[_Row, list[Kept | NotMade]]:
     row, shard = task
     return row, row.make(shard)

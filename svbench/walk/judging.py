@@ -144,12 +144,12 @@ class Judge:
         row = Row(
             system=entrant.name,
             title=entrant.title,
-            asked=len(entrant.samples.samples),
+            asked=len(entrant.samples.samples) + len(entrant.samples.not_made),
             made_of_real_clips=entrant.made_of_real_clips,
             settings={**settings_as_text(entrant.settings), "set": entrant.samples.digest},
             scores=scores,
             absent=absent,
-            left_out=extracted.problems,
+            left_out={**entrant.samples.not_made, **extracted.problems},
         )
         return row, lines
 

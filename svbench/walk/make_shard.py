@@ -12,7 +12,7 @@ from svbench.errors import DataError
 from svbench.files.set_manifest import Kept
 from svbench.files.store import Store
 from svbench.protocols import BatchedSystem, System
-from svbench.types import ClipSpec, Request
+from svbench.types import ClipSpec, NotMade, Request
 
 Task = Sequence[tuple[Request, str]]  # requests, and the digests of what decides their clips
 
@@ -33,12 +33,15 @@ class Maker:
     run_seed: int
     store: Store
 
-    def __call__(self, task: Task) -> Iterator[Kept]:
-        """Yield each clip as soon as it is stored."""
+    def __call__(self, task: Task) -> Iterator[Kept | NotMade]:
+        """Yield each clip as soon as it is stored, or why it was not made."""
         clips = self.system.generate([request for request, _ in task], self.spec)
         count = 0
         for (request, made), clip in zip(task, clips, strict=False):
-            yield self.store.put(self.system.name, made, request, clip)
+            if isinstance(clip, NotMade):
+                yield clip
+            else:
+                yield self.store.put(self.system.name, made, request, clip)
             count += 1
         if count != len(task):
             raise DataError(f"{self.system.name}: gave {count} clips, expected {len(task)}")
@@ -70,8 +73,8 @@ class Makers:
     def __post_init__(self) -> None:
         self._unreleased = {n for n, m in self.makers.items() if holds_large_model(m.system)}
 
-    def __call__(self, shard: tuple[str, Task]) -> list[Kept]:
-        """Return the clips of a shard, once they are stored."""
+    def __call__(self, shard: tuple[str, Task]) -> list[Kept | NotMade]:
+        """Return the clips of a shard, once they are stored, and why others were not made."""
         name, task = shard
         self._release_others(name)
         self.makers[name].check(task)

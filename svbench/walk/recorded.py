@@ -19,6 +19,7 @@ from svbench.types import ClipSpec, Example, Recording, Sample, SampleSet
 from svbench.walk.plan import Data, Plan
 
 SAME_RATE = 5e-4  # share that two frame rates may differ by; 23.976 and 24 differ by twice that
+SHOWN = 5  # clips that a message names
 UNREADABLE = "unreadable"  # in place of the digest of a clip that cannot be opened
 
 
@@ -140,6 +141,27 @@ def raise_problems(found: Sequence[tuple[SampleSet, Mapping[str, str]]]) -> None
         "knowingly with --allow-missing"
     )
     raise DataError.of([*lines, hint])
+
+
+def raise_not_made(sets: Sequence[SampleSet]) -> None:
+    """Raise DataError where clips of any set were not made, one line for each reason of a set."""
+    lines = []
+    for samples in sets:
+        requests: dict[str, list[str]] = {}
+        for request, reason in samples.not_made.items():
+            requests.setdefault(reason, []).append(request)
+        for reason, of in requests.items():
+            named = ", ".join(of[:SHOWN]) + (", ..." if len(of) > SHOWN else "")
+            clips = "clip" if len(of) == 1 else "clips"
+            lines.append(f"{samples.name}: {len(of)} {clips} not made ({named}): {reason}")
+    if lines:
+        lacking = sum(len(samples.not_made) for samples in sets)
+        total = lacking + sum(len(samples.samples) for samples in sets)
+        hint = (
+            f"{lacking} of {total} clips were not made; all others are kept: run the same command "
+            "again, or go on knowingly without them by --allow-missing"
+        )
+        raise DataError.of([*lines, hint])
 
 
 def _rate(path: Path) -> float:

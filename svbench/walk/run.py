@@ -16,7 +16,7 @@ folder: no stage depends on whether there was a stop, or a smaller run.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from svbench.engines.protocol import Engine
@@ -25,15 +25,17 @@ from svbench.files.known_files import KnownFiles
 from svbench.files.locking import locked, remove_partial_files
 from svbench.files.results import REQUESTS_FILE
 from svbench.files.store import Store
+from svbench.limits import check_distinct
 from svbench.pace import Progress, silent
 from svbench.protocols import RecordedSystem, System
-from svbench.types import ResultTable
+from svbench.types import Request, ResultTable, SampleSet
 from svbench.walk.generate import generate
 from svbench.walk.halves import with_halves
 from svbench.walk.judging import Entrant, Judge
 from svbench.walk.plan import Data, Plan
 from svbench.walk.record import open_record
-from svbench.walk.recorded import Recorded, read_recorded
+from svbench.walk.recorded import Recorded, raise_not_made, read_recorded
+from svbench.walk.relays import parent_of, requests_on, waves, with_parents
 from svbench.walk.requests import requests_for
 from svbench.walk.tabulate import write_results
 
@@ -81,6 +83,7 @@ def walk(plan: Plan, out: Path, engine: Engine, progress: Progress = silent) -> 
         data = plan.read()
         clips = read_recorded(plan, data, engine, known)
         systems = [build(clips.originals) for build in plan.systems]
+        check_distinct("--systems: rows", [system.name for system in systems])
         record.check(systems, clips.usable, store)
         record.write(systems, plan.plugins)
         entrants = [
@@ -116,25 +119,41 @@ def _generated(
     engine: Engine,
     progress: Progress,
 ) -> Iterator[Entrant]:
-    """Generate the clips that the store does not hold yet, and yield their rows."""
-    examples, spec = clips.usable, clips.real.spec
-    # What is made of real clips would be the same at each repeat.
-    repeats = [1 if system.made_of_real_clips else plan.repeats for system in systems]
-    asked = [
-        (system, requests_for(examples, count, plan.seed))
-        for system, count in zip(systems, repeats, strict=True)
-    ]
-    made = generate(asked, spec, plan.seed, store, engine, progress)
-    for system, samples in zip(systems, made, strict=True):
+    """Generate the clips that the store does not hold yet, and yield their rows.
+
+    Raises DataError for clips that could not be made, unless the plan allows that; all others are
+    made then.
+    """
+    spec = clips.real.spec
+    made: dict[str, SampleSet] = {}
+    for wave in waves(systems):
+        asked = [(system, _asked(plan, system, clips, made)) for system in wave]
+        found = generate(asked, spec, plan.seed, store, engine, progress)
+        for system, samples in zip(wave, found, strict=True):
+            made[system.name] = with_parents(samples, made.get(parent_of(system)))
+    if not plan.allow_missing:
+        raise_not_made(list(made.values()))
+    for system in systems:
         unchanged = isinstance(system, RecordedSystem) and system.unchanged
         yield Entrant(
             name=system.name,
             title=system.title,
-            samples=samples,
+            samples=made[system.name],
             settings=system.settings,
             made_of_real_clips=system.made_of_real_clips,
             annotated=clips.annotated if unchanged else {},
         )
+
+
+def _asked(
+    plan: Plan, system: System, clips: Recorded, made: Mapping[str, SampleSet]
+) -> Sequence[Request]:
+    """Return what is asked of a system: of one that completes clips, those that were made."""
+    if parent := parent_of(system):
+        return requests_on(made[parent].samples, plan.seed)
+    # What is made of real clips would be the same at each repeat.
+    repeats = 1 if system.made_of_real_clips else plan.repeats
+    return requests_for(clips.usable, repeats, plan.seed)
 
 
 def _made_elsewhere(data: Data, clips: Recorded) -> Iterator[Entrant]:

@@ -1,0 +1,57 @@
+"""What `svbench systems list` and `show` print of external systems."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from svbench.baselines.external.description import TASKS
+from svbench.baselines.external.places import shipped, systems_folder
+from svbench.baselines.external.system import native_format
+from svbench.catalog.external import Named, find_system
+
+
+def lines_of_all() -> Iterator[str]:
+    """Yield the lines that list the systems that come with svbench, and whether they are ready."""
+    yield f"systems in {systems_folder()} (or set SVBENCH_SYSTEMS)"
+    for name in shipped():
+        named = find_system(name)
+        described = named.place.description
+        missing = named.place.lacks(named.mode)
+        here = f"{len(missing)} missing: svbench systems check {name}" if missing else "ready"
+        yield ""
+        yield f"{name}: {described.title}"
+        yield f"  {described.task}: {TASKS[described.task]}; licence: {described.licence}"
+        yield f"  modes: {', '.join(described.modes)}; {here}"
+    yield ""
+    yield "one of your own: --systems external:PATH, a description in YAML"
+
+
+def lines_of(named: Named) -> Iterator[str]:
+    """Yield the lines that show all of a system."""
+    place, described = named.place, named.place.description
+    yield f"{described.name}: {described.title}"
+    yield f"  task: {described.task}, {TASKS[described.task]}"
+    yield f"  licence: {described.licence}"
+    if described.repository is not None:
+        yield f"  repository: {described.repository.url}, commit {described.repository.commit}"
+    yield f"  checkout: {place.checkout}"
+    yield f"  Python: {place.python}"
+    yield f"  driver: {place.driver}"
+    for weight in described.weights:
+        size = "size not known" if weight.size is None else f"{weight.size / 1e6:,.1f} MB"
+        modes = f", for {', '.join(weight.modes)}" if weight.modes else ""
+        yield f"  weights: {place.weight(weight)}, {size}, licence: {weight.licence}{modes}"
+    yield f"  makes: {native_format(described)}"
+    if described.given is not None:
+        given = described.given
+        yield f"  is given: at least {given.length:g} s, by {given.policy}"
+    yield f"  duration: {described.duration.policy}; {described.duration.because}"
+    for mode, meaning in described.modes.items():
+        yield f"  mode {mode}: {meaning}"
+    for setting, value in described.settings.items():
+        yield f"  setting {setting}: {value}"
+    yield f"  samples at a time: {described.batch}"
+    limits = described.limits
+    yield f"  time limits: {limits.start:g} s to load, {limits.sample:g} s for a sample"
+    for trap in described.traps:
+        yield f"  trap: {trap}"
