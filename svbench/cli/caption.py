@@ -26,7 +26,7 @@ class ClipOptions:
     """What is captioned: clips of one's own, or a data set."""
 
     clips: Annotated[
-        Path | None, path_argument("Folder, .jsonl list or video; or name a --dataset.")
+        Path | None, path_argument("Folder, list or video; or name a --dataset.")
     ] = None
     dataset: Annotated[
         str | None, typer.Option(help="In place of CLIPS: a data set of svbench list datasets.")
