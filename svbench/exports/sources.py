@@ -196,10 +196,8 @@ def _of_run(
     found = {name: _repeats(one, rows[name], table.spec) for name, one in sets.items()}
     real = None
     if reference is not None:
-        listed = find(reference, clips=reference_clips)
-        if len(listed.sets) != 1:
-            raise ConfigError(f"--reference {reference}: found several systems, expected one set")
-        (real,) = _digested({REFERENCE: next(iter(listed.sets.values()))}, engine)
+        _, examples = find(reference, clips=reference_clips).only(f"--reference {reference}")
+        (real,) = _digested({REFERENCE: examples}, engine)
     elif REAL in found:
         (one,) = found.pop(REAL)
         real = ExportSet(REFERENCE, one.clips, one.left_out)
