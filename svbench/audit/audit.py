@@ -92,7 +92,9 @@ class Report:
 
     def by_kind(self) -> dict[str, list[Finding]]:
         """Return the findings of each kind that there are, in the order of the kinds."""
-        found = {kind: [f for f in self.findings if f.kind == kind] for kind in KINDS}
+        found: dict[str, list[Finding]] = {kind: [] for kind in KINDS}
+        for finding in self.findings:
+            found[finding.kind].append(finding)
         return {kind: of for kind, of in found.items() if of}
 
 
@@ -205,9 +207,7 @@ def _findings(
         yield from late_hits([c for c in of_files if c.split == split], survey.hits)
         yield from captions.check(survey, counting)
     yield from sets.contaminated(subject.surveys, clips, requests, subject.recording_of)
-    listed = (*subject.surveys, *subject.others)
-    lists = {survey.listing for survey in listed if survey.listing is not None}
-    for file in sets.unlisted(files, listed, lists):
+    for file in sets.unlisted(files, (*subject.surveys, *subject.others)):
         yield Finding("unlisted", "", "", file, "a file", "a clip of a list")
 
 

@@ -253,7 +253,8 @@ def read_captions(path: Path) -> list[tuple[str, str]]:
     pairs = [(row[0].strip(), row[1].strip()) for _, row in rows]
     if not pairs:
         raise DataError(f"{path}: found an empty list, expected one segment and caption a line")
-    _refuse_duplicates(path, [Path(name).name for name, _ in pairs])
+    matches = (SEGMENT.fullmatch(Path(name).name) for name, _ in pairs)
+    _refuse_duplicates(path, [f"{m['id']}-{int(m['k']):03d}" for m in matches if m])
     return pairs
 
 

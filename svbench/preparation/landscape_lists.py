@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from svbench.datasets import landscape, vggsound
+from svbench.datasets import landscape
 from svbench.datasets.lists import SPLITS, read_rows
-from svbench.datasets.youtube_ids import START, YTID, clip_files, clip_id
+from svbench.datasets.youtube_ids import HEADING, START, YTID, clip_files, clip_id
 from svbench.errors import ConfigError, DataError
 from svbench.files.folders import Stems, list_files
 from svbench.files.suffixes import is_video
@@ -118,13 +118,13 @@ def _find(root: Path, clip: Clip, name: str, splits: Sequence[str], stems: Stems
 
 def _is_headed(path: Path) -> bool:
     rows = read_rows(path)
-    return bool(rows) and rows[0][1] == vggsound.HEADING
+    return bool(rows) and tuple(rows[0][1]) == HEADING
 
 
 def _of_videos(path: Path) -> Iterator[Clip]:
     """Yield the rows of a list of YouTube clips; `not_of_youtube` is applied to them later."""
-    for number, row in read_table(path, HEADED, vggsound.HEADING):
-        video, start, label, split = (row[column].strip() for column in vggsound.HEADING)
+    for number, row in read_table(path, HEADED, HEADING):
+        video, start, label, split = (row[column].strip() for column in HEADING)
         if not (video and START.fullmatch(start) and label and split in SPLITS):
             found = shown(",".join(row.values()))
             raise DataError(

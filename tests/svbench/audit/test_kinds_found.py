@@ -208,6 +208,16 @@ def test_folders_of_classes(tmp_path: Path) -> None:
     assert found(report) == {("wrong-split", "test", "thunder/b")}
 
 
+def test_a_file_of_a_listed_name_in_another_folder_is_on_no_list(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    for number, name in enumerate(("raining/a", "thunder/a", "thunder/test")):
+        write(root / "videos/test" / f"{name}.mp4", number)
+    movies.write_sound(root / "videos/test/raining/a.wav", tone(0), rate=RATE)
+    (root / "test.txt").write_text("raining/a.mp4\n")
+    strangers = [f.file for f in checked(root, tmp_path / "out", "landscape").findings]
+    assert strangers == [root / "videos/test/thunder" / name for name in ("a.mp4", "test.mp4")]
+
+
 # --- real clips ----------------------------------------------------------------------------------
 
 

@@ -70,7 +70,6 @@ def test_an_audit_that_was_killed_goes_on(
     svbench: Command, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     svbench(*words(data, tmp_path / "whole", "--workers", "1"))
-    monkeypatch.setattr(examine, "SAVED_EVERY", 1)
     monkeypatch.setattr(examine, "SHARD", 1)
     read, done = examine.read, []
 
