@@ -206,7 +206,14 @@ def _findings(
         yield from sets.duplicates(clips[split], requests[split])
         yield from late_hits([c for c in of_files if c.split == split], survey.hits)
         yield from captions.check(survey, counting)
-    yield from sets.contaminated(subject.surveys, clips, requests, subject.recording_of)
+    misplaced = {
+        (survey.split, problem.clip)
+        for survey in subject.surveys
+        for problem in survey.problems
+        if problem.kind == "wrong-split"
+    }  # by their lists: that the other split has their recording is the same fault
+    of_sets = sets.contaminated(subject.surveys, clips, requests, subject.recording_of)
+    yield from (f for f in of_sets if (f.split, f.clip) not in misplaced)
     for file in sets.unlisted(files, (*subject.surveys, *subject.others)):
         yield Finding("unlisted", "", "", file, "a file", "a clip of a list")
 

@@ -183,6 +183,18 @@ def test_sound_that_is_not_finite(copied: Path, tmp_path: Path) -> None:
     assert found(report) == {("not-finite", "test", "2015-2-000")}
 
 
+def test_a_segment_on_the_list_of_another_split_is_reported_once(
+    copied: Path, tmp_path: Path
+) -> None:
+    for split, numbers in (("train", (0, 1)), ("test", (2, 1))):
+        names = (f"2015-{number}_denoised_thumb-000.mp4,caption {number}\n" for number in numbers)
+        (copied / f"flist_{split}.csv").write_text("".join(names))
+    report = checked(copied, tmp_path / "out", "greatesthits")
+    (finding,) = report.findings
+    assert (finding.kind, finding.split, finding.clip) == ("wrong-split", "test", "2015-1-000")
+    assert finding.expected == "a recording of test.txt"
+
+
 def test_nothing_has_to_move_or_sound_where_no_hit_is_annotated(
     copied: Path, tmp_path: Path
 ) -> None:
