@@ -65,7 +65,7 @@ from svbench.datasets.greatesthits import (
     read_captions,
     read_ids,
 )
-from svbench.datasets.lists import SPLITS, names
+from svbench.datasets.lists import SPLITS, is_there, names
 from svbench.engines.protocol import Engine
 from svbench.errors import ConfigError, DataError
 from svbench.files import media
@@ -140,7 +140,7 @@ def _versions() -> dict[str, str]:
 
 def _splits(root: Path) -> Splits:
     """Return the ids of each split that the archive lists."""
-    there = [split for split in SPLITS if (root / f"{split}.txt").is_file()]
+    there = [split for split in SPLITS if is_there(root / f"{split}.txt")]
     return {split: read_ids(root, split) for split in there or SPLITS[-1:]}
 
 
@@ -206,7 +206,7 @@ def _finish(
         folder.copy(config.data_root / f"{split}.txt")
         folder.write(f"flist_{split}.csv", csv_text(rows[split], verbatim=True).encode())
     for name in folder.items:
-        if (times := config.data_root / f"{name}_times.txt").is_file():
+        if is_there(times := config.data_root / f"{name}_times.txt"):
             folder.copy(times)
     counts = _counts(folder, splits, rows) | {
         "left_out": [*problems, *absent],
