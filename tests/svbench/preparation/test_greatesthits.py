@@ -307,3 +307,16 @@ def test_an_id_that_is_no_name_of_a_file(archive: Path, tmp_path: Path, svbench:
     assert (
         svbench(*words(raw, tmp_path / "out")).problem(3).startswith(f"{raw}: found no way to aaa")
     )
+
+
+def test_what_the_archive_has_no_longer_is_not_left_over(
+    archive: Path, tmp_path: Path, svbench: Command
+) -> None:
+    raw = tmp_path / "raw"
+    shutil.copytree(archive, raw)
+    assert svbench(*words(raw, tmp_path / "out")).code == 0
+    (raw / "train.txt").unlink()
+    (raw / f"{A}_times.txt").unlink()
+    assert svbench(*words(raw, tmp_path / "out")).code == 0
+    assert svbench(*words(raw, tmp_path / "new")).code == 0
+    assert contents(tmp_path / "out") == contents(tmp_path / "new")
