@@ -7,6 +7,7 @@ workers, on what was kept of a former audit, or on where the data folder lies.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -174,8 +175,14 @@ def _examined(
 
 
 def _is_there(example: Example) -> bool:
-    recording = example.recording
-    return all(f.exists() for f in (recording.path, recording.sound) if f is not None)
+    return _absent(example) is None
+
+
+def _absent(example: Example) -> Path | None:
+    """Return the first file of a clip that is not there, or cannot be reached; None without one."""
+    files = (file for file in _place(example) if file is not None)
+    found = (f for f in files if not os.path.exists(f))  # noqa: PTH110 (which may raise)
+    return next(found, None)
 
 
 def _place(example: Example) -> tuple[Path, Path | None]:
@@ -239,6 +246,5 @@ def _one_per_file(clips: Iterator[Examined]) -> list[Examined]:
 
 def _missing(survey: Survey) -> Iterator[Finding]:
     for example in survey.examples:
-        if not _is_there(example):
-            path = example.recording.path
+        if (path := _absent(example)) is not None:
             yield Finding("missing", survey.split, example.id, path, "nothing there", "a clip")

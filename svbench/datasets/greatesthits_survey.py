@@ -24,7 +24,7 @@ from svbench.datasets.greatesthits import (
     segment_of,
 )
 from svbench.datasets.hits import Event, read_events
-from svbench.datasets.lists import check_folder, check_settings, reached, read_rows
+from svbench.datasets.lists import check_folder, check_settings, is_there, reached, read_rows
 from svbench.datasets.survey import Problem, Survey, bad_line, bare, listed_once, problem_of
 from svbench.errors import DataError
 from svbench.files import media
@@ -35,7 +35,7 @@ from svbench.types import Recording
 def list_of(root: Path, split: str) -> Path | None:
     """Return the list of a split's clips in a folder, of segments or of recordings, or None."""
     lists = (caption_list(root, split), root / f"{split}.txt")
-    return next((listed for listed in lists if listed.is_file()), None)
+    return next((listed for listed in lists if is_there(listed)), None)
 
 
 def recording_of(example: str) -> str:
@@ -133,7 +133,7 @@ def _surveyed_segments(
 ) -> Iterator[Segment]:
     """Yield the segments of a caption list; those that are not there at their usual place."""
     own = root / f"{split}.txt"
-    videos = {line.strip() for _, line in read_lines(own, "ids")} if own.is_file() else None
+    videos = {line.strip() for _, line in read_lines(own, "ids")} if is_there(own) else None
     for number, row in read_rows(listed):
         fields = [field.strip() for field in row]
         match = SEGMENT.fullmatch(Path(fields[0]).name)

@@ -33,7 +33,15 @@ from pathlib import Path, PurePath
 from typing import Final, NamedTuple
 
 from svbench.datasets.ids import check_ids
-from svbench.datasets.lists import SPLITS, check_folder, check_settings, names, reached, read_rows
+from svbench.datasets.lists import (
+    SPLITS,
+    check_folder,
+    check_settings,
+    is_there,
+    names,
+    reached,
+    read_rows,
+)
 from svbench.datasets.prepared import prepared_settings
 from svbench.datasets.survey import Problem, Survey, bad_line, bare, listed_once
 from svbench.datasets.youtube_ids import (
@@ -127,7 +135,7 @@ def survey(root: Path, split: str, listing: Path | None = None) -> Survey | None
     check_settings(split, None)
     check_folder(root, NAME)
     listed = listing or root / LISTING
-    if listing is None and not listed.is_file():
+    if listing is None and not is_there(listed):
         return None
     problems: list[Problem] = []
     rows = list(_survey_rows(listed, problems))
@@ -144,7 +152,7 @@ def survey(root: Path, split: str, listing: Path | None = None) -> Survey | None
 def list_of(root: Path, split: str) -> Path | None:
     """Return the list of clips in a folder; None without one."""
     del split  # one list has them all
-    return root / LISTING if (root / LISTING).is_file() else None
+    return root / LISTING if is_there(root / LISTING) else None
 
 
 def recording_of(example: str) -> str:
@@ -170,7 +178,7 @@ def _example(
 def _classes(root: Path) -> dict[str, str]:
     """Return the labels of the data set's own list by clip; none without that list."""
     own = root / LISTING
-    return {row.id: row.label for row in read_clips(own)} if own.is_file() else {}
+    return {row.id: row.label for row in read_clips(own)} if is_there(own) else {}
 
 
 def listed_name(example: Example) -> str:

@@ -148,7 +148,8 @@ class ClipFiles:
 def clip_files(folders: Iterable[Path]) -> ClipFiles:
     """Return the video files of these folders, each listed once; a folder may be absent.
 
-    Nothing but the names is looked at: a folder of 200,000 clips is read in a second.
+    Nothing but names, and what links lead to, is looked at: a folder of 200,000 clips is read in a
+    second.
     """
     of_clips: dict[str, list[ClipFile]] = defaultdict(list)
     of_videos: dict[str, list[ClipFile]] = defaultdict(list)
@@ -166,5 +167,5 @@ def _videos(folder: Path) -> Iterator[tuple[str, ClipFile]]:
     with os.scandir(folder) as entries:
         for entry in entries:
             stem, _, suffix = entry.name.rpartition(".")
-            if f".{suffix.lower()}" in VIDEO_SUFFIXES and not entry.is_dir(follow_symlinks=False):
+            if f".{suffix.lower()}" in VIDEO_SUFFIXES and entry.is_file():
                 yield stem, ClipFile(folder, entry.name)

@@ -114,7 +114,7 @@ def check_apart(out: Path, *places: Path | None) -> None:
     """Raise ConfigError where an export would be written among the clips that it reads."""
     real = Path(os.path.realpath(out))
     for place in places:
-        if place is not None and place.is_dir() and real.is_relative_to(os.path.realpath(place)):
+        if place is not None and real.is_relative_to(os.path.realpath(place)):
             raise ConfigError(
                 f"OUT {out}: found it inside {place}, whose clips are exported, expected a folder "
                 "apart from it"

@@ -122,6 +122,7 @@ def prepared_folder(
             if before is None or folder.items != before["items"]:
                 folder.save()
             raise
+        remove_partial_files(out, folders)  # workers of a killed command may outlive it a little
 
 
 def check_outside(data_root: Path, out: Path) -> None:

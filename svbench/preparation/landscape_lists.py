@@ -104,7 +104,8 @@ def _find(root: Path, clip: Clip, name: str, splits: Sequence[str], stems: Stems
     folder, stem = PurePosixPath(clip.id).parent, PurePosixPath(clip.id).name
     places = dict.fromkeys(place for split in splits for place in landscape.places_of(root, split))
     beside = (file for place in places for file in stems.beside(place / folder, stem))
-    found = [file for file in beside if is_video(file) and name in (file.name, file.stem)]
+    named = (file for file in beside if is_video(file) and name in (file.name, file.stem))
+    found = [file for file in named if file.is_file()]  # and no link to nothing
     if len(found) > 1:
         raise DataError(
             f"{' and '.join(map(str, found))}: found {len(found)} files of the clip {clip.id}, "

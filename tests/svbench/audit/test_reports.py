@@ -141,7 +141,7 @@ def test_the_identity_is_that_of_a_run(svbench: Command, data: Path, tmp_path: P
         (("--split", "dev"), "--split: found 'dev', expected train, test or all"),
         (("--split", "train"), "found no list or folder of the splits train"),
         (("--split", "all", "--captions", "x.csv"), "expected one split: a list is of one"),
-        (("--data-root", "nowhere"), "found nothing there, expected the folder of Landscape"),
+        (("--data-root", "nowhere"), "found nothing there, expected the folder of the Landscape"),
     ],
 )
 def test_wrong_words(
