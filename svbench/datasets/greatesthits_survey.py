@@ -6,7 +6,9 @@ Lists and files are those of `svbench.datasets.greatesthits`, read by the same r
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 from svbench.datasets.greatesthits import (
@@ -56,6 +58,7 @@ def survey(root: Path, split: str, captions: Path | None = None) -> Survey | Non
     with reached(listed):
         segments = list(read(root, split, listed, problems))
         events = _surveyed_events(root, segments, problems)
+        problems += _late_hits(root, segments, events)
     found = [example_of(segment, events.get(segment.video)) for segment in segments]
     idle = {e.id for e in found if recording_of(e.id) in events and not e.onsets}
     examples = tuple(listed_once(found, listed, problems))
@@ -69,6 +72,33 @@ def survey(root: Path, split: str, captions: Path | None = None) -> Survey | Non
 def _is_raw(segment: Segment) -> bool:
     """Return whether the file of a segment is the whole recording."""
     return not SEGMENT.fullmatch(segment.recording.path.name)
+
+
+def _late_hits(
+    root: Path, segments: Iterable[Segment], events: Mapping[str, Sequence[Event]]
+) -> Iterator[Problem]:
+    """Yield cut recordings with hits that neither a segment nor the rest behind them can hold.
+
+    What is left behind the last segment is shorter than one. Hits of whole recordings are compared
+    with the ends of their files (`Survey.hits`).
+    """
+    cut = [segment for segment in segments if not _is_raw(segment)]
+    folders = dict.fromkeys(segment.recording.path.parent for segment in cut)
+    names = chain.from_iterable(os.listdir(f) for f in folders if f.is_dir())  # noqa: PTH208
+    on_disk = ((m["id"], int(m["k"])) for m in map(SEGMENT.fullmatch, names) if m)
+    last: dict[str, int] = {segment.video: segment.number for segment in cut}
+    for video, number in chain(((s.video, s.number) for s in cut), on_disk):
+        if video in last:
+            last[video] = max(last[video], number)
+    for video, number in last.items():
+        end = (number + 2) * SPEC.duration
+        late = [event.time for event in events.get(video, ()) if event.time >= end]
+        if late:
+            file, found = (
+                root / f"{video}_times.txt",
+                f"{len(late)} hits, the last at {late[-1]:.2f} s",
+            )
+            yield Problem("late-hit", video, file, found, f"none behind {end:g} s")
 
 
 def _surveyed_events(

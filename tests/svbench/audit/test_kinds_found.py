@@ -175,6 +175,21 @@ def test_annotations_that_are_amiss(
     assert found(report) == {(kind, "train", named)}
 
 
+def test_hits_behind_the_last_segment_of_a_cut_recording(tmp_path: Path) -> None:
+    """What is left behind it is shorter than a segment: up to 8 s are possible, 8.1 s are not."""
+    root = tmp_path / "data"
+    for number in range(2):
+        write(root / f"2015-{number}_denoised_thumb-000.mp4", number, audio=tone(number))
+        (root / f"2015-{number}_times.txt").write_text("1.5 wood hit static\n7.9 wood hit static\n")
+    (root / "flist_test.csv").write_text(
+        "".join(f"2015-{n}_denoised_thumb-000.mp4,stick {n}\n" for n in range(2))
+    )
+    assert found(checked(root, tmp_path / "a", "greatesthits", decode=True)) == set()
+    (root / "2015-1_times.txt").write_text("1.5 wood hit static\n8.1 wood hit static\n")
+    wanted = {("late-hit", "test", "2015-1")}
+    assert found(checked(root, tmp_path / "b", "greatesthits", decode=True)) == wanted
+
+
 def test_sound_that_is_not_finite(copied: Path, tmp_path: Path) -> None:
     sound = tone(2)
     sound[100] = np.nan
