@@ -85,7 +85,8 @@ def subject_of(wanted: Wanted) -> Subject:
     if not chosen:
         raise DataError(
             f"--data-root {wanted.root}: found no list or folder of the splits "
-            f"{', '.join(_asked(wanted, names))}, expected one as {entry.title} has it"
+            f"{', '.join(_asked(wanted, names))} of {entry.title}, expected "
+            f"{entry.surveying.form}"
         )
     return Subject(
         name=wanted.dataset,

@@ -72,6 +72,7 @@ SPEC: Final = ClipSpec(32, 8.0, (256, 256), 16000)
 CAPTION: Final = "hitting with a stick"
 CAPTIONS: Final = f"of flist_SPLIT.csv or of --captions; without a list {CAPTION!r}"
 
+FORM: Final = "lists train.txt and test.txt of ids, or flist_train.csv and flist_test.csv"
 VIDEOS: Final = ("_denoised_thumb.mp4", "_denoised.mp4", "_mic.mp4")  # the best first
 SOUNDS: Final = ("_denoised.wav", "_mic.wav")
 SEGMENT: Final = re.compile(r"(?P<id>[\w-]+?)_(?:denoised|mic)(?:_thumb)?-(?P<k>\d{3,6})\.mp4")

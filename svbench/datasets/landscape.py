@@ -49,6 +49,7 @@ SPEC: Final = ClipSpec(16, 4.0, (256, 256), 16000)
 NAME: Final = "Landscape"
 EXPECTED: Final = "lines <class>/<file>.mp4, or <class>/<file>.mp4,caption"
 CAPTIONS: Final = "the class of a clip, or of --captions"
+FORM: Final = "lists train.txt and test.txt, or clips <split>/<class>/<file>.mp4"
 FOLDER: Final = "videos"
 
 

@@ -80,11 +80,14 @@ class Surveying:
         folder and split -> the list that the loader takes its clips from, None without one
     recording_of : callable
         id of a clip -> that of the recording that it was cut from
+    form : str
+        what lists or folders of splits a folder of it has, in words
     """
 
     read: Callable[[Path, str, Path | None], Survey | None] | None = None
     list_of: Callable[[Path, str], Path | None] = _no_list
     recording_of: Callable[[str], str] = str
+    form: str = "a data folder of it"
 
 
 def selected(

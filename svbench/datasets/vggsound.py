@@ -64,6 +64,7 @@ NAME: Final = "VGGSound"
 CAPTIONS: Final = "the label of a clip, or of --captions"
 LISTING: Final = "vggsound.csv"
 FOLDER: Final = "video"
+FORM: Final = f"a list {LISTING} (others: svbench data prepare)"
 EXPECTED: Final = (
     "ytid,start,label,split or <ytid>_<start>.mp4,label (start in s; a label with commas in quotes)"
 )

@@ -284,7 +284,9 @@ def _lines(counts: Mapping[str, Any], captions: object, strangers: int) -> Itera
     if captions is None:
         yield f'captions: "{CAPTION}" for all, as in the protocol of ASVA (no --captions)'
     if counts["without_caption"]:
-        yield f"{counts['without_caption']:,} segments have no caption and stand in no list"
+        number = counts["without_caption"]
+        segments = "1 segment has" if number == 1 else f"{number:,} segments have"
+        yield f"{segments} no caption, hence no line in a list (--captions may be repeated)"
     if counts["shorter_than_a_segment"]:
         yield f"{counts['shorter_than_a_segment']:,} recordings are shorter than a segment"
     if strangers:

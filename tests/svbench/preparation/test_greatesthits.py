@@ -129,7 +129,7 @@ def test_captions_come_from_lists_of_segments(
     rows = [f'x/{A}_denoised_thumb-001.mp4,"-wood, hit"', f"{B}_mic-000.mp4,metal"]
     listed.write_text("\n".join(rows) + "\n")
     done = svbench(*words(archive, out, "--captions", listed))
-    assert "1 segments have no caption and stand in no list" in done.out, done.err
+    assert "1 segment has no caption, hence no line in a list" in done.out, done.err
     assert (out / "flist_test.csv").read_text() == f'{A}_denoised_thumb-001.mp4,"-wood, hit"\n'
     assert (out / "flist_train.csv").read_text() == f"{B}_denoised_thumb-000.mp4,metal\n"
     (example,) = greatesthits.load(out)

@@ -79,7 +79,7 @@ def test_the_prepared_folder_is_a_data_folder(raw: Path) -> None:
     (tested,) = load(out)
     assert (tested.id, tested.caption) == (TEST[0], "bird, singing")
     assert tested.recording.path.resolve() == raw / "video" / ROWS[-1][4]
-    why = "its class has fewer than 2 training clips"
+    why = "its class has fewer than 2 training clips (--min-clips)"
     assert left_out(out) == [
         ["bbbbbbbbbb1_000005", "train", why, "rain: 1"],
         ["bbbbbbbbbb2_000005", "test", why, "rain: 1"],
