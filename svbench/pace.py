@@ -1,17 +1,22 @@
 """Progress: how much of some work is done, and an estimate of the time that is left.
 
 Work is counted in items: clips, steps. Items that are in the store from an earlier run count as
-done, but not towards the mean time of an item. Times are seconds.
+done, but not towards the mean time of an item. Times are seconds. `Saving` decides when a record of
+what is done is written.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 SECOND: Final = 1.0
+PAUSE: Final = 2.0  # s between two writings of a record that grows, at least,
+SHARE: Final = 20  # and so many times as long as the last one took
 LATER: Final = 0.5  # of the mean time of an item: what follows sooner came in the same batch
 
 
@@ -109,3 +114,26 @@ def duration(seconds: float) -> str:
     if seconds < 100 * 60:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.1f} days"
+
+
+@dataclass(slots=True)
+class Saving:
+    """Writes a record of growing work from time to time, so that it costs little of long work.
+
+    Parameters
+    ----------
+    clock : callable
+        seconds (Default value = time.monotonic)
+    """
+
+    clock: Callable[[], float] = time.monotonic
+    _due: float = -math.inf
+
+    def perhaps(self, save: Callable[[], None]) -> None:
+        """Write the record, unless that would be too soon after the last time."""
+        begun = self.clock()
+        if begun < self._due:
+            return
+        save()
+        end = self.clock()
+        self._due = end + max(PAUSE, SHARE * (end - begun))

@@ -7,6 +7,7 @@ Nothing is downloaded: a hub's repository must be in the local cache.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -46,7 +47,7 @@ def local_folder(name: str, expected: str = "a base model") -> Path:
     """
     from huggingface_hub import snapshot_download
 
-    if Path(name).is_dir():
+    if os.path.isdir(name):  # noqa: PTH112 (which may raise)
         return Path(name)
     try:
         return Path(snapshot_download(name, local_files_only=True))

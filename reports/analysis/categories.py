@@ -73,7 +73,12 @@ def check_kind(kind: str, requests: Requests) -> None:
     if kind not in known:
         raise ConfigError(
             f"--by: found {kind!r}, expected "
-            + (f"one of {', '.join(known)}" if known else "a run whose clips have categories")
+            + (
+                f"one of {', '.join(known)}"
+                if known
+                else "a run whose clips have categories (the same "
+                "command again adds them to an older folder of annotated or classed clips)"
+            )
         )
 
 

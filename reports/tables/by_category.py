@@ -27,7 +27,7 @@ from svbench.reports.analysis.floors import SHUFFLED
 from svbench.reports.analysis.ranking import EXPLANATION, marked_places
 from svbench.reports.tables.compact import compact
 from svbench.reports.tables.exports import HEADINGS, cells
-from svbench.reports.tables.footnotes import BRACKETS, CAVEAT, FEW
+from svbench.reports.tables.footnotes import BRACKETS, CAVEAT, FEW, absences, found_of
 from svbench.reports.tables.latex import latex
 from svbench.reports.tables.markdown import markdown
 from svbench.reports.tables.sheet import ABSENT as DASH
@@ -125,7 +125,7 @@ def _footnotes(
     """Yield the notes of a sheet; those that hold for all of them only of the first."""
     if first:
         yield from found.whole.notes
-        yield from absences(found)
+        yield from _without_table(found)
     yield from _of_rows(found, column)
     shuffled = [row.title for row in found.whole.rows if row.floor_of or row.system == SHUFFLED]
     if shuffled:
@@ -140,13 +140,23 @@ def _footnotes(
         yield f"{EXPLANATION}; {MANY}"
     if CAVEAT in column.settings:
         yield str(column.settings[CAVEAT])
+    if column.detection:
+        yield f"{ALL}: {found_of(column.detection)}"
 
 
-def absences(found: ByCategory) -> list[str]:
-    """Return a note on the metrics that have no table, and why."""
+def _without_table(found: ByCategory) -> Iterator[str]:
+    """Yield which metrics have no table, and why: they have no value per clip, or none at all."""
     shown = columns_of(found)
-    titles = [column.title for column in found.whole.columns if column not in shown]
-    return [NO_TABLE.format(" and ".join(titles), SETS)] if titles else []
+    others = [column for column in found.whole.columns if column not in shown]
+    scored = {metric for row in found.whole.rows for metric in row.scores}
+    if titles := [column.title for column in others if column.metric in scored]:
+        yield NO_TABLE.format(" and ".join(titles), SETS)
+    unscored = {column.metric for column in others} - scored
+    rows = (
+        replace(row, absent={name: why for name, why in row.absent.items() if name in unscored})
+        for row in found.whole.rows
+    )
+    yield from absences(replace(found.whole, rows=tuple(rows)))
 
 
 def _of_rows(found: ByCategory, column: Column) -> Iterator[str]:

@@ -44,12 +44,17 @@ def footnotes(table: ResultTable, *, marked: bool, scores: ClipValues | None) ->
         *_of_the_table(table),
         *_left_out(table),
         *([] if scores is None else verdicts(table, scores)),
-        *_fetched_at_once(_of_cells(table, _absence)),
+        *absences(table),
         *_legend(table, marked=marked, known=scores is not None),
         *_caveats(table),
         *_detections(table),
         *_of_cells(table, _detail),
     ]
+
+
+def absences(table: ResultTable) -> list[str]:
+    """Return why cells are absent, each reason once for the columns and rows that it applies to."""
+    return list(_fetched_at_once(_of_cells(table, _absence)))
 
 
 def _absence(row: Row, metric: str) -> str:

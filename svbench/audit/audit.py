@@ -7,6 +7,7 @@ workers, on what was kept of a former audit, or on where the data folder lies.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -92,7 +93,9 @@ class Report:
 
     def by_kind(self) -> dict[str, list[Finding]]:
         """Return the findings of each kind that there are, in the order of the kinds."""
-        found = {kind: [f for f in self.findings if f.kind == kind] for kind in KINDS}
+        found: dict[str, list[Finding]] = {kind: [] for kind in KINDS}
+        for finding in self.findings:
+            found[finding.kind].append(finding)
         return {kind: of for kind, of in found.items() if of}
 
 
@@ -172,8 +175,14 @@ def _examined(
 
 
 def _is_there(example: Example) -> bool:
-    recording = example.recording
-    return all(f.exists() for f in (recording.path, recording.sound) if f is not None)
+    return _absent(example) is None
+
+
+def _absent(example: Example) -> Path | None:
+    """Return the first file of a clip that is not there, or cannot be reached; None without one."""
+    files = (file for file in _place(example) if file is not None)
+    found = (f for f in files if not os.path.exists(f))  # noqa: PTH110 (which may raise)
+    return next(found, None)
 
 
 def _place(example: Example) -> tuple[Path, Path | None]:
@@ -204,10 +213,15 @@ def _findings(
         yield from sets.duplicates(clips[split], requests[split])
         yield from late_hits([c for c in of_files if c.split == split], survey.hits)
         yield from captions.check(survey, counting)
-    yield from sets.contaminated(subject.surveys, clips, requests, subject.recording_of)
-    listed = (*subject.surveys, *subject.others)
-    lists = {survey.listing for survey in listed if survey.listing is not None}
-    for file in sets.unlisted(files, listed, lists):
+    misplaced = {
+        (survey.split, problem.clip)
+        for survey in subject.surveys
+        for problem in survey.problems
+        if problem.kind == "wrong-split"
+    }  # by their lists: that the other split has their recording is the same fault
+    of_sets = sets.contaminated(subject.surveys, clips, requests, subject.recording_of)
+    yield from (f for f in of_sets if (f.split, f.clip) not in misplaced)
+    for file in sets.unlisted(files, (*subject.surveys, *subject.others)):
         yield Finding("unlisted", "", "", file, "a file", "a clip of a list")
 
 
@@ -232,6 +246,5 @@ def _one_per_file(clips: Iterator[Examined]) -> list[Examined]:
 
 def _missing(survey: Survey) -> Iterator[Finding]:
     for example in survey.examples:
-        if not _is_there(example):
-            path = example.recording.path
+        if (path := _absent(example)) is not None:
             yield Finding("missing", survey.split, example.id, path, "nothing there", "a clip")

@@ -61,8 +61,9 @@ def of_file(clip: Examined) -> Iterator[Finding]:
         yield clip.finding("no-video", "no video stream", "one")
     if facts.sound is None and not _unopened(clip, of_sound=clip.task.sound is not None):
         yield clip.finding("no-sound", "no audio stream", "one, or a file beside it", sound=True)
-    yield from truncated(clip)
-    if facts.picture is not None and facts.picture.uneven:
+    ends_early = list(truncated(clip))
+    yield from ends_early
+    if facts.picture is not None and facts.picture.uneven and not ends_early:
         yield clip.finding("variable-rate", "frames of different durations", "equal ones")
     yield from _apart(clip)
 

@@ -22,11 +22,10 @@ from svbench.files.media.content import PictureLevels, SoundLevels, picture_leve
 from svbench.files.media.inspection import Header, StreamHeader, read_header
 from svbench.files.media.libraries import library_versions
 from svbench.files.media.sound import NotFiniteError
-from svbench.pace import Advance
+from svbench.pace import Advance, Saving
 
 CODE_VERSION: Final = 1  # raise it whenever the code would read something else of equal files
 SHARD: Final = 16  # files
-SAVED_EVERY: Final = 64  # files
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +164,7 @@ def examine_all(
     known : KnownFiles
         what a former audit read
     index : Path
-        where `known` is written now and then
+        where `known` is written from time to time
     advance : Advance
         called as files are done
     """
@@ -176,13 +175,13 @@ def examine_all(
             found[task] = kept
     advance(len(found), len(found))
     left = [task for task in tasks if task not in found]
+    saving = Saving()
     try:
-        for number, (task, reading) in enumerate(_spread(left, engine), start=1):
+        for task, reading in _spread(left, engine):
             known.keep(task.key, task.files, reading.stamped, reading.facts)
             found[task] = reading.facts
             advance(1)
-            if number % SAVED_EVERY == 0:
-                known.save(index)
+            saving.perhaps(partial(known.save, index))
     finally:
         known.save(index)
     return {task: FACTS.validate_json(found[task]) for task in tasks}

@@ -60,9 +60,9 @@ def write_page(report: Report, out: Path, engine: Engine, progress: Progress = s
     """Write the page of an audit, with pictures of the clips that it shows."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    found = {kind: of[:SHOWN] for kind, of in report.by_kind().items()}
+    found = report.by_kind()
     clean = list(_clean(report))
-    keys = [(f.split, f.clip) for of in found.values() for f in of] + clean
+    keys = [(f.split, f.clip) for of in found.values() for f in of[:SHOWN]] + clean
     pictures = _pictures(report, list(dict.fromkeys(keys)), engine, progress)
     environment = Environment(
         loader=FileSystemLoader(str(files("svbench.audit") / "files")),
@@ -92,16 +92,15 @@ def _clean(report: Report) -> Iterator[Key]:
 
 
 def _section(
-    report: Report, kind: str, shown_of: Sequence[Finding], pictures: Mapping[Key, tuple[str, ...]]
+    report: Report, kind: str, found: Sequence[Finding], pictures: Mapping[Key, tuple[str, ...]]
 ) -> Section:
     cards = (
         _card(
             report, (f.split, f.clip), f"found {f.found}, expected {f.expected}", f.file, pictures
         )
-        for f in shown_of
+        for f in found[:SHOWN]
     )
-    count = len(report.by_kind()[kind])
-    return Section(kind, KINDS[kind].severity, KINDS[kind].about, count, tuple(cards))
+    return Section(kind, KINDS[kind].severity, KINDS[kind].about, len(found), tuple(cards))
 
 
 def _card(

@@ -6,7 +6,8 @@ decoded. The same clip encoded anew has other digests, and is not found.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -112,17 +113,28 @@ def _also(split: str, clip: str, file: Path, found: str) -> Finding:
     return Finding("wrong-split", split, clip, file, found, "each clip in one split")
 
 
-def unlisted(
-    files: Sequence[Path], surveys: Sequence[Survey], lists: Collection[Path]
-) -> list[Path]:
+def unlisted(files: Sequence[Path], surveys: Sequence[Survey]) -> list[Path]:
     """Return the videos and sounds of a folder that belong to no listed clip.
 
-    A file belongs to a clip if a list names it, or if it has the stem of one of the clip's files:
-    sounds may lie beside videos.
+    A file belongs to a clip if a list names it, or if it lies beside one of the clip's files and
+    has its stem: a sound, say.
     """
-    listed = {file.stem for survey in surveys for file in _files(survey)} | {f.stem for f in lists}
+    folders = _Folders()
+    listed = {folders.place(file) for survey in surveys for file in _files(survey)}
     media = (file for file in files if is_video(file) or is_sound(file))
-    return [file for file in media if file.stem not in listed]
+    return [file for file in media if folders.place(file) not in listed]
+
+
+class _Folders(dict[Path, str]):
+    """The real path of each folder, looked up once: several may lead to the same files."""
+
+    def __missing__(self, folder: Path) -> str:
+        self[folder] = os.path.realpath(folder)
+        return self[folder]
+
+    def place(self, file: Path) -> tuple[str, str]:
+        """Return the folder and the stem of a file."""
+        return self[file.parent], file.stem
 
 
 def _files(survey: Survey) -> Iterator[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Final
 from svbench.audit.audit import Subject
 from svbench.catalog.datasets import DATASETS, Dataset
 from svbench.config import RunConfig
-from svbench.datasets.lists import SPLITS
+from svbench.datasets.lists import SPLITS, check_folder
 from svbench.datasets.survey import Problem, Survey, problem_of, selected
 from svbench.errors import ConfigError, DataError
 from svbench.miniature.drawing.folders import MARKER
@@ -59,7 +60,7 @@ class Wanted:
             raise ConfigError(
                 f"--split: found {ALL} beside --captions, expected one split: a list is of one"
             )
-        if self.root.exists() and not self.root.is_dir():
+        if os.path.isfile(self.root):  # noqa: PTH113 (which may raise)
             raise ConfigError(f"--data-root {self.root}: found a file, expected a folder")
 
 
@@ -74,10 +75,7 @@ def subject_of(wanted: Wanted) -> Subject:
         where the folder is not there, or has nothing of the data set
     """
     entry = DATASETS.known(wanted.dataset, wanted.plugins)
-    if not wanted.root.is_dir():
-        raise DataError(
-            f"--data-root {wanted.root}: found nothing there, expected the folder of {entry.title}"
-        )
+    check_folder(wanted.root, entry.title)
     small = entry.miniature if (wanted.root / MARKER).is_file() else None
     names = (*entry.splits, *((REFERENCE,) if small is not None else ()))
     whole = {name: _survey(entry, wanted, name, None) for name in names}
@@ -87,7 +85,8 @@ def subject_of(wanted: Wanted) -> Subject:
     if not chosen:
         raise DataError(
             f"--data-root {wanted.root}: found no list or folder of the splits "
-            f"{', '.join(_asked(wanted, names))}, expected one as {entry.title} has it"
+            f"{', '.join(_asked(wanted, names))} of {entry.title}, expected "
+            f"{entry.surveying.form}"
         )
     return Subject(
         name=wanted.dataset,

@@ -80,7 +80,5 @@ def of_folder(path: Path, *, seconds: float = USUAL_SECONDS, limit: int | None =
         where there are no clips, or names are malformed
     """
     found = find(path)
-    if len(found.sets) != 1:
-        raise ConfigError(f"{path}: found {len(found.sets)} systems in it, expected one set")
-    (name, examples), *_ = found.sets.items()
+    name, examples = found.only(str(path))
     return Clips(name, examples[:limit], seconds, SIZE, notes=found.notes)

@@ -154,7 +154,7 @@ class _Work:
         finished = read_finished(self.out, self.decided)
         self._check_growing(finished)
         known = dict(finished.values())
-        if known and all(self.digest[e.id] in known for e in self.clips.examples):
+        if list(finished) == [example.id for example in self.clips.examples]:
             self.journal.captions |= known  # nothing to do
             return
         head = {"settings": self.decided, "list": digest_list(self.out)}

@@ -226,7 +226,7 @@ def _greatesthits() -> Dataset:
         joint_weights=".",
         listed_name=real.listed_name,
         prepare=PREPARATION,
-        surveying=Surveying(surveys.survey, surveys.list_of, surveys.recording_of),
+        surveying=Surveying(surveys.survey, surveys.list_of, surveys.recording_of, real.FORM),
     )
 
 
@@ -267,7 +267,7 @@ def _of_scenes(
         categories=real.categories,
         listed_name=real.listed_name,
         prepare=prepare,
-        surveying=Surveying(real.survey, real.list_of, real.recording_of),
+        surveying=Surveying(real.survey, real.list_of, real.recording_of, real.FORM),
     )
 
 

@@ -50,6 +50,7 @@ def _guard_surveying(surveying: Surveying, offer: Offer) -> Surveying:
         read=surveying.read and guard(surveying.read),
         list_of=guard(surveying.list_of),
         recording_of=guard(surveying.recording_of),
+        form=surveying.form,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from svbench.catalog.datasets import DATASETS
 from svbench.catalog.plugins import blaming
-from svbench.datasets.lists import check_folder
+from svbench.datasets.lists import check_folder, reached
 from svbench.engines.protocol import Engine
 from svbench.errors import ConfigError, DataError
 from svbench.limits import flag
@@ -47,10 +47,11 @@ def prepare_dataset(config: PrepareConfig, engine: Engine, progress: Progress = 
     found = DATASETS.find(config.dataset)
     check_folder(config.data_root, found.entry.title)
     preparation = _preparation(config.dataset)
-    if not found.origin:
-        return preparation.prepare(config, engine, progress)
-    with blaming(found.origin, DataError):
-        return preparation.prepare(config, engine, progress)
+    with reached(config.data_root):
+        if not found.origin:
+            return preparation.prepare(config, engine, progress)
+        with blaming(found.origin, DataError):
+            return preparation.prepare(config, engine, progress)
 
 
 def _preparation(dataset: str) -> Preparation:

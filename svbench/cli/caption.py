@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 class ClipOptions:
     """What is captioned: clips of one's own, or a data set."""
 
-    clips: Annotated[
-        Path | None, path_argument("Folder, .jsonl list or video; or name a --dataset.")
-    ] = None
+    clips: Annotated[Path | None, path_argument("Folder, list or video; or name a --dataset.")] = (
+        None
+    )
     dataset: Annotated[
         str | None, typer.Option(help="In place of CLIPS: a data set of svbench list datasets.")
     ] = None

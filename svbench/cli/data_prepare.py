@@ -22,42 +22,57 @@ def prepare(
     out: Annotated[Path, path_option("Folder to write; the --data-root of svbench run.")],
     engine: options.EngineOptions,
     captions: Annotated[
-        list[Path] | None, path_option("Caption list (CSV: file, text); may be repeated.")
+        list[Path] | None,
+        path_option("greatesthits: caption list (CSV: file, text); may be repeated."),
     ] = None,
     timing: Annotated[
         str | None,
         typer.Option(
-            help="nearest (default), or official: late, as ffmpeg -r cut the paper's segments."
+            help="Of what is cut: nearest (default), or official: late, as ffmpeg -r cut the "
+            "paper's segments."
         ),
     ] = None,
     channels: Annotated[
-        str | None, typer.Option(help="Of the sound: mean (default), or first.")
+        str | None, typer.Option(help="Of the sound of what is cut: mean (default), or first.")
     ] = None,
     official: Annotated[
-        bool, typer.Option("--official", help="Cut and count as the paper's authors did.")
+        bool,
+        typer.Option(
+            "--official", help="greatesthits: cut and count segments as the paper's authors did."
+        ),
     ] = False,
     listing: Annotated[
         list[Path] | None,
-        path_option("List of clips, in place of those of the archive; may be repeated."),
+        path_option(
+            "landscape, vggsound: list of clips, in place of the archive's; may be repeated."
+        ),
     ] = None,
     exclude: Annotated[
         Path | None,
-        path_option("Ids to leave out of the training split: a text file, or a pickled list."),
+        path_option(
+            "vggsound: ids to leave out of the training split: a text file, or a pickled list."
+        ),
     ] = None,
     min_clips: Annotated[
-        int | None, number("min_clips", "Training clips that a class needs; default: 120.")
+        int | None,
+        number("min_clips", "vggsound: training clips that a class needs; default: 120."),
     ] = None,
     split_seed: Annotated[
-        int | None, number("split_seed", "Of a split that no list gives; default: 803.")
+        int | None,
+        number("split_seed", "landscape: of a split that no list gives; default: 803."),
     ] = None,
     cut: Annotated[
-        bool, typer.Option("--cut", help="Write clips of 4 s, in place of links to the archive's.")
+        bool,
+        typer.Option(
+            "--cut",
+            help="landscape, vggsound: write clips of 4 s, in place of links to the archive's.",
+        ),
     ] = False,
     allow_missing: Annotated[
         bool, typer.Option(help="Leave out what is absent or broken, and name it.")
     ] = False,
 ) -> None:
-    """Cut the recordings of an archive into segments, with lists and captions for svbench run.
+    """Make a folder for svbench run of an archive: segments or links, with lists and captions.
 
     The same command goes on where it was stopped. Nothing is written into the archive.
 

@@ -85,7 +85,9 @@ def _words(about: str, metavar: str, read: Callable[[str], Any], default: str = 
         except ConfigError as error:
             raise typer.BadParameter(str(error).partition(": ")[2]) from error
 
-    return typer.Option(help=about, metavar=metavar, parser=parse, show_default=default or False)
+    # Typer would print a default that is given as text in parentheses.
+    about = f"{about.removesuffix('.')}; default: {default}." if default else about
+    return typer.Option(help=about, metavar=metavar, parser=parse, show_default=False)
 
 
 def read_path(text: str) -> Path:

@@ -22,7 +22,10 @@ def tune_avalign(
         tuple[str, ...],
         names("actions", "What counts as a hit.", default="hit,scratch,None"),
     ] = ("hit", "scratch", "None"),
-    tolerance: Annotated[float, number("tolerance", "Seconds a hit may be missed by.")] = 1 / 15,
+    tolerance: Annotated[
+        float | None,
+        number("tolerance", "Seconds a hit may be missed by; default: 1/15."),
+    ] = None,
     clips: Annotated[int, number("clips", "At most so many clips to train, and to test.")] = 64,
     fps: Annotated[
         float | None,
@@ -46,7 +49,7 @@ def tune_avalign(
     config = TuningConfig(
         data_root=data_root,
         actions=actions,
-        tolerance=tolerance,
+        tolerance=1 / 15 if tolerance is None else tolerance,
         clips=clips,
         fps=FPS if fps is None else fps,
         seed=seed,

@@ -13,21 +13,23 @@ Where clips lie
 ---------------
 Paths are relative to the folder of the list, or to a folder that is given. Lists of names
 (VGGSound, MMAudio, av-benchmark) have clips of these stems there, of whatever ending; a clip that
-is not found is named with the ending .mp4, and missed where clips are read. VGGSound's names are
-looked for in both namings that are about. Of JavisBench's list the predictions `sample_%04d` are
-taken if that of its first row lies there, and a note says so; else the real clips by `path`. Of a
-list with several splits the test split is taken.
+is not found is named with the ending .mp4, and missed where clips are read. A name of a YouTube
+clip that is not there as it is written is looked for in the other spellings of
+`svbench.datasets.youtube_ids`. Of JavisBench's list the predictions `sample_%04d` are taken if that
+of its first row lies there, and a note says so; else the real clips by `path`. Of a list with
+several splits the test split is taken.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from svbench.datasets.ids import CAPTION_KEYS, FILE_KEYS, inside, text_field
 from svbench.datasets.list_forms import TEST, Entry, read_list
+from svbench.datasets.youtube_ids import clip_files, clip_of
 from svbench.errors import DataError
 from svbench.files.categories import read_categories
 from svbench.files.folders import Stems
@@ -67,13 +69,13 @@ def load_list(path: Path, clips: Path | None = None) -> Listed:
     listed = read_list(path)
     entries = list(listed.entries)
     if not entries:
-        raise DataError(f"{path}: found no line in it, expected one JSON object per clip")
+        raise DataError(f"{path}: found no clip in it, expected a line for each")
     entries, notes = _of_test(entries, path)
-    files = _Files(folder)
+    files = _Files.of(folder, entries)
     by_name = _go_by_name(entries, files)
     if by_name and is_video(PurePosixPath(entries[0].fields.get("file") or "")):
         notes.append(
-            f"{shown(path.name)}: clips found as {entries[0].names[0]} and so on in "
+            f"{shown(path.name)}: clips found as {entries[0].name} and so on in "
             f"{shown(folder.resolve().name)}, not by their path"
         )
     sets: dict[str, list[Example]] = {}
@@ -91,25 +93,36 @@ class _Files:
     """The folder of a list's clips."""
 
     folder: Path
-    stems: Stems = field(default_factory=Stems)
+    stems: Stems
+    respelled: Mapping[str, str]  # names of YouTube clips -> the file in another spelling
 
-    def find(self, names: Sequence[str], where: str) -> str | None:
-        """Return the path of the video of one of these stems, below the folder; None without one.
+    @classmethod
+    def of(cls, folder: Path, entries: Sequence[Entry]) -> _Files:
+        """Return the folder; raise DataError where a YouTube clip has two files in it."""
+        stems = Stems()
+        clips = {
+            entry.name: clip
+            for entry in entries
+            if (clip := clip_of(entry.name)) and not stems.beside(folder, entry.name)
+        }
+        found = clip_files([folder]).find(clips.values()) if clips else {}
+        files = {name: found[clip].name for name, clip in clips.items() if clip in found}
+        return cls(folder, stems, files)
+
+    def find(self, name: str, where: str) -> str | None:
+        """Return the path of the video of this stem, below the folder; None without one.
 
         Raises DataError where there are several of one stem.
         """
-        for name in names:
-            place = PurePosixPath(name)
-            beside = self.stems.beside(self.folder / place.parent, place.name)
-            found = [file.name for file in beside if is_video(file)]
-            if len(found) > 1:
-                raise DataError(
-                    f"{where}: found {' and '.join(map(shown, found))} in {self.folder}, expected "
-                    "one video of each name"
-                )
-            if found:
-                return (place.parent / found[0]).as_posix()
-        return None
+        place = PurePosixPath(name)
+        beside = self.stems.beside(self.folder / place.parent, place.name)
+        found = [file.name for file in beside if is_video(file)]
+        if len(found) > 1:
+            raise DataError(
+                f"{where}: found {' and '.join(map(shown, found))} in {self.folder}, expected "
+                "one video of each name"
+            )
+        return (place.parent / found[0]).as_posix() if found else self.respelled.get(name)
 
 
 def _of_test(entries: Sequence[Entry], path: Path) -> tuple[list[Entry], list[str]]:
@@ -125,7 +138,7 @@ def _of_test(entries: Sequence[Entry], path: Path) -> tuple[list[Entry], list[st
 def _go_by_name(entries: Sequence[Entry], files: _Files) -> bool:
     """Return whether the names of a list decide, where its rows have a path as well."""
     first = entries[0]
-    return bool(first.names) and files.find(first.names, first.where) is not None
+    return bool(first.name) and files.find(first.name, first.where) is not None
 
 
 def _system_of(entry: Entry, folder: Path) -> str:
@@ -139,8 +152,8 @@ def _system_of(entry: Entry, folder: Path) -> str:
 def _example(entry: Entry, files: _Files, *, by_name: bool) -> Example:
     fields, where = entry.fields, entry.where
     file, sound = text_field(fields, FILE_KEYS, where), text_field(fields, ("audio",), where)
-    if entry.names and (by_name or not file or not is_video(PurePosixPath(file))):
-        file, sound = files.find(entry.names, where) or f"{entry.names[0]}.mp4", None
+    if entry.name and (by_name or not file or not is_video(PurePosixPath(file))):
+        file, sound = files.find(entry.name, where) or f"{entry.name}.mp4", None
     for key, value in (("file", file), ("audio", sound)):
         if not is_plain(value or ""):
             raise DataError(f"{where}: found {key} {value!r:.60}, expected a name of one line")

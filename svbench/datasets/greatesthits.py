@@ -54,7 +54,14 @@ from svbench.datasets.hits import (
     onsets_between,
     read_events,
 )
-from svbench.datasets.lists import check_folder, check_settings, names, reached, read_rows
+from svbench.datasets.lists import (
+    check_folder,
+    check_settings,
+    is_there,
+    names,
+    reached,
+    read_rows,
+)
 from svbench.datasets.prepared import prepared_settings
 from svbench.errors import ConfigError, DataError
 from svbench.files import media
@@ -65,6 +72,7 @@ SPEC: Final = ClipSpec(32, 8.0, (256, 256), 16000)
 CAPTION: Final = "hitting with a stick"
 CAPTIONS: Final = f"of flist_SPLIT.csv or of --captions; without a list {CAPTION!r}"
 
+FORM: Final = "lists train.txt and test.txt of ids, or flist_train.csv and flist_test.csv"
 VIDEOS: Final = ("_denoised_thumb.mp4", "_denoised.mp4", "_mic.mp4")  # the best first
 SOUNDS: Final = ("_denoised.wav", "_mic.wav")
 SEGMENT: Final = re.compile(r"(?P<id>[\w-]+?)_(?:denoised|mic)(?:_thumb)?-(?P<k>\d{3,6})\.mp4")
@@ -131,7 +139,7 @@ def notes(root: Path, split: str = "test", captions: Path | None = None) -> tupl
     settings = prepared_settings(root)
     found = () if settings is None else (_preparation_note(settings),)
     listed = caption_list(root, split)
-    if captions is not None or listed.is_file():
+    if captions is not None or is_there(listed):
         return found
     return (
         *found,
@@ -182,7 +190,7 @@ def _segments(
     root: Path, split: str, captions: Path | None, allow_missing: bool
 ) -> Iterator[Segment]:
     listed = captions or caption_list(root, split)
-    if captions is not None or listed.is_file():
+    if captions is not None or is_there(listed):
         return iter(_listed_segments(root, split, listed, allow_missing))
     return _whole_segments(root, read_ids(root, split), allow_missing)
 
@@ -224,7 +232,7 @@ def _check_settings(split: str, actions: Collection[str], limit: int | None) -> 
 def read_ids(root: Path, split: str) -> list[str]:
     """Return the ids of `<split>.txt`, one a line."""
     path = root / f"{split}.txt"
-    if not path.is_file():
+    if not is_there(path):
         found = ", ".join(sorted(p.name for p in root.glob("*.txt") if SAFE_ID.fullmatch(p.stem)))
         found = found if len(found) < 100 else f"{found[:100]} .."
         raise DataError(f"{path}: found no such list (text files here: {found or 'none'})")
@@ -253,7 +261,8 @@ def read_captions(path: Path) -> list[tuple[str, str]]:
     pairs = [(row[0].strip(), row[1].strip()) for _, row in rows]
     if not pairs:
         raise DataError(f"{path}: found an empty list, expected one segment and caption a line")
-    _refuse_duplicates(path, [Path(name).name for name, _ in pairs])
+    matches = (SEGMENT.fullmatch(Path(name).name) for name, _ in pairs)
+    _refuse_duplicates(path, [f"{m['id']}-{int(m['k']):03d}" for m in matches if m])
     return pairs
 
 
@@ -335,7 +344,7 @@ def _refuse_other_split(
     root: Path, split: str, captions: Path, segments: Sequence[Segment]
 ) -> None:
     """Raise DataError for a caption list of recordings that are not in the split."""
-    if not (root / f"{split}.txt").is_file():
+    if not is_there(root / f"{split}.txt"):
         return
     listed = set(read_ids(root, split))
     others = sorted({segment.video for segment in segments} - listed)
@@ -348,8 +357,8 @@ def _refuse_other_split(
 
 def raw_recording(root: Path, name: str) -> Recording | None:
     """Return the files of a whole recording, or None without a video."""
-    video = next((p for end in VIDEOS if (p := root / f"{name}{end}").is_file()), None)
-    sound = next((p for end in SOUNDS if (p := root / f"{name}{end}").is_file()), None)
+    video = next((p for end in VIDEOS if is_there(p := root / f"{name}{end}")), None)
+    sound = next((p for end in SOUNDS if is_there(p := root / f"{name}{end}")), None)
     return None if video is None else Recording(video, sound=sound)
 
 

@@ -6,7 +6,9 @@ Lists and files are those of `svbench.datasets.greatesthits`, read by the same r
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 from svbench.datasets.greatesthits import (
@@ -24,7 +26,7 @@ from svbench.datasets.greatesthits import (
     segment_of,
 )
 from svbench.datasets.hits import Event, read_events
-from svbench.datasets.lists import check_folder, check_settings, reached, read_rows
+from svbench.datasets.lists import check_folder, check_settings, is_there, reached, read_rows
 from svbench.datasets.survey import Problem, Survey, bad_line, bare, listed_once, problem_of
 from svbench.errors import DataError
 from svbench.files import media
@@ -35,7 +37,7 @@ from svbench.types import Recording
 def list_of(root: Path, split: str) -> Path | None:
     """Return the list of a split's clips in a folder, of segments or of recordings, or None."""
     lists = (caption_list(root, split), root / f"{split}.txt")
-    return next((listed for listed in lists if listed.is_file()), None)
+    return next((listed for listed in lists if is_there(listed)), None)
 
 
 def recording_of(example: str) -> str:
@@ -56,6 +58,7 @@ def survey(root: Path, split: str, captions: Path | None = None) -> Survey | Non
     with reached(listed):
         segments = list(read(root, split, listed, problems))
         events = _surveyed_events(root, segments, problems)
+        problems += _late_hits(root, segments, events)
     found = [example_of(segment, events.get(segment.video)) for segment in segments]
     idle = {e.id for e in found if recording_of(e.id) in events and not e.onsets}
     examples = tuple(listed_once(found, listed, problems))
@@ -69,6 +72,33 @@ def survey(root: Path, split: str, captions: Path | None = None) -> Survey | Non
 def _is_raw(segment: Segment) -> bool:
     """Return whether the file of a segment is the whole recording."""
     return not SEGMENT.fullmatch(segment.recording.path.name)
+
+
+def _late_hits(
+    root: Path, segments: Iterable[Segment], events: Mapping[str, Sequence[Event]]
+) -> Iterator[Problem]:
+    """Yield cut recordings with hits that neither a segment nor the rest behind them can hold.
+
+    What is left behind the last segment is shorter than one. Hits of whole recordings are compared
+    with the ends of their files (`Survey.hits`).
+    """
+    cut = [segment for segment in segments if not _is_raw(segment)]
+    folders = dict.fromkeys(segment.recording.path.parent for segment in cut)
+    names = chain.from_iterable(os.listdir(f) for f in folders if f.is_dir())  # noqa: PTH208
+    on_disk = ((m["id"], int(m["k"])) for m in map(SEGMENT.fullmatch, names) if m)
+    last: dict[str, int] = {segment.video: segment.number for segment in cut}
+    for video, number in chain(((s.video, s.number) for s in cut), on_disk):
+        if video in last:
+            last[video] = max(last[video], number)
+    for video, number in last.items():
+        end = (number + 2) * SPEC.duration
+        late = [event.time for event in events.get(video, ()) if event.time >= end]
+        if late:
+            file, found = (
+                root / f"{video}_times.txt",
+                f"{len(late)} hits, the last at {late[-1]:.2f} s",
+            )
+            yield Problem("late-hit", video, file, found, f"none behind {end:g} s")
 
 
 def _surveyed_events(
@@ -133,7 +163,7 @@ def _surveyed_segments(
 ) -> Iterator[Segment]:
     """Yield the segments of a caption list; those that are not there at their usual place."""
     own = root / f"{split}.txt"
-    videos = {line.strip() for _, line in read_lines(own, "ids")} if own.is_file() else None
+    videos = {line.strip() for _, line in read_lines(own, "ids")} if is_there(own) else None
     for number, row in read_rows(listed):
         fields = [field.strip() for field in row]
         match = SEGMENT.fullmatch(Path(fields[0]).name)

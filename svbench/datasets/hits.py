@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from svbench.datasets.lists import is_there
 from svbench.errors import DataError
 from svbench.files.text import read_lines
 
@@ -40,7 +41,7 @@ def read_events(path: Path) -> list[Event] | None:
 
     Raises DataError for a malformed line.
     """
-    if not path.is_file():
+    if not is_there(path):
         return None
     lines = read_lines(path, "annotated times")
     events = [_event(path, number, line) for number, line in lines if line.strip()]

@@ -37,7 +37,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from svbench.datasets.ids import check_ids
-from svbench.datasets.lists import check_folder, check_settings, names, reached, read_rows
+from svbench.datasets.lists import check_folder, check_settings, is_there, names, reached, read_rows
 from svbench.datasets.prepared import prepared_settings
 from svbench.datasets.survey import Problem, Survey, bad_line, bare, listed_once, problem_of
 from svbench.errors import DataError
@@ -49,6 +49,7 @@ SPEC: Final = ClipSpec(16, 4.0, (256, 256), 16000)
 NAME: Final = "Landscape"
 EXPECTED: Final = "lines <class>/<file>.mp4, or <class>/<file>.mp4,caption"
 CAPTIONS: Final = "the class of a clip, or of --captions"
+FORM: Final = "lists train.txt and test.txt, or clips <split>/<class>/<file>.mp4"
 FOLDER: Final = "videos"
 
 
@@ -88,7 +89,7 @@ def load(
     check_folder(root, NAME)
     prepared_settings(root)  # refuses a folder whose preparation was stopped
     listed = listing or root / f"{split}.txt"
-    if listing is None and not listed.is_file():
+    if listing is None and not is_there(listed):
         with reached(root):
             return tuple(_found(root, split))[:limit]
     rows = read_list(listed)[:limit]
@@ -126,7 +127,7 @@ def survey(root: Path, split: str, listing: Path | None = None) -> Survey | None
 
 def list_of(root: Path, split: str) -> Path | None:
     """Return the list of a split's clips in a folder; None without one."""
-    return listed if (listed := root / f"{split}.txt").is_file() else None
+    return listed if is_there(listed := root / f"{split}.txt") else None
 
 
 def recording_of(example: str) -> str:

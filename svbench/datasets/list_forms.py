@@ -23,20 +23,20 @@ Each as of the commit that was read.
 - hkchengrex/MMAudio 974010a, sets/vgg-test.tsv: `id` and `label`, the id `<ytid>_<start>`.
 - hkchengrex/av-benchmark 050a5cd, extract_text.py: columns `name` (the stem of a file), `caption`.
 - H. Chen et al.: VGGSound. ICASSP 2020: `vggsound.csv` and `test.csv`, both without heading.
-- v-iashin/SpecVQGAN: VGGSound's clips of ten seconds as `<ytid>_<start in ms>_<end in ms>`.
+- G. Yariv et al.: TempoTokens. AAAI 2024, arXiv:2309.16429: `ytid,start_time,class,set`.
 - M. Ishii et al.: arXiv:2409.17550, the authors' code: `flist_*.csv`, a path and a caption, and
   `gen_flist.txt`, a video, its sound and a caption.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from svbench.datasets.ids import CAPTION_KEYS, FILE_KEYS
+from svbench.datasets.youtube_ids import HEADING, START, YTID, clip_id, clip_of
 from svbench.errors import DataError
 from svbench.files.suffixes import is_sound, is_video
 from svbench.files.text import read_csv, read_jsonl, read_lines, shown
@@ -46,10 +46,7 @@ JAVIS_KEYS: Final = frozenset(
     {"audio_path", "audio_text", "video_text", *(f"cat{aspect}_ind" for aspect in range(5))}
 )
 TEST: Final = "test"  # the split that is scored, where a list has several
-YTID: Final = re.compile(r"[\w-]{11}", re.ASCII)
 _LABELS: Final = (*CAPTION_KEYS, "label")
-START: Final = re.compile(r"\d{1,6}", re.ASCII)  # s
-LENGTH: Final = 10  # s, of every clip of VGGSound
 
 Columns = Mapping[str, str | None]  # of one row, by lower-case name; None: empty
 
@@ -60,7 +57,7 @@ class Entry:
 
     where: str  # for messages
     fields: Mapping[str, Any]  # as of a line of JSON: file, id, caption, audio, start, system
-    names: tuple[str, ...] = ()  # stems that its file may have, where those decide, not `file`
+    name: str = ""  # the stem of its file, where that decides, not `file`
     split: str = ""
 
 
@@ -108,8 +105,7 @@ def _by_file(_number: int, row: Columns) -> Mapping[str, Any]:
 def _by_name(key: str) -> Callable[[int, Columns], Mapping[str, Any]]:
     def entry(_number: int, row: Columns) -> Mapping[str, Any]:
         name, caption = row[key], _first(row, _LABELS)
-        names = () if name is None else (name,)
-        return {"fields": {"id": name, "caption": caption}, "names": names}
+        return {"fields": {"id": name, "caption": caption}, "name": name or ""}
 
     return entry
 
@@ -117,24 +113,24 @@ def _by_name(key: str) -> Callable[[int, Columns], Mapping[str, Any]]:
 def _javisbench(number: int, row: Columns) -> Mapping[str, Any]:
     name = f"sample_{number:04d}"
     known = {"file": row["path"], "audio": row.get("audio_path"), "caption": row["text"]}
-    return {"fields": {"id": name, **known}, "names": (name,)}
+    return {"fields": {"id": name, **known}, "name": name}
 
 
 def _vggsound(_number: int, row: Columns) -> Mapping[str, Any]:
-    ytid, start = (row["ytid"] or "").strip(), (row["start"] or "").strip()
+    ytid, start, label, split = ((row[name] or "").strip() for name in HEADING)
     if not (YTID.fullmatch(ytid) and START.fullmatch(start)):
         raise ValueError
-    begin = int(start)
-    name = f"{ytid}_{begin:06d}"
-    label, split = (row["label"] or "").strip(), (row["split"] or "").strip()
-    in_ms = f"{ytid}_{1000 * begin}_{1000 * (begin + LENGTH)}"
-    return {"fields": {"id": name, "caption": label}, "names": (name, in_ms), "split": split}
+    name = clip_id(ytid, int(start))
+    return {"fields": {"id": name, "caption": label}, "name": name, "split": split}
 
 
 def _pair(_number: int, row: Columns) -> Mapping[str, Any]:
-    name = row["file"] or ""
-    by_name = not is_video(PurePosixPath(name))
-    return {"fields": {**row, "id": name if by_name else None}, "names": (name,) * by_name}
+    name = PurePosixPath(row["file"] or "")
+    if not is_video(name):
+        return {"fields": {**row, "id": row["file"]}, "name": row["file"] or ""}
+    if clip_of(name.stem) and name.name == row["file"]:  # of VGGSound, in any spelling
+        return {"fields": {"id": name.stem, "caption": row["caption"]}, "name": name.stem}
+    return {"fields": row}
 
 
 def _first(row: Columns, keys: Sequence[str]) -> str | None:
@@ -184,8 +180,9 @@ FORMS: Final = (
          _holds(["name"], _LABELS, none_of=FILE_KEYS), _by_name("name")),
     Form("MMAudio's TSV", "id<tab>label (heading)",
          _holds(["id"], _LABELS, none_of=FILE_KEYS), _by_name("id")),
-    Form("VGGSound's CSV", "ytid,start,label,split", _is_vggsound, _vggsound,
-         ("ytid", "start", "label", "split")),
+    Form("TempoTokens' CSV", "ytid,start_time,class,set (heading)",
+         _holds(*([name] for name in HEADING), none_of=FILE_KEYS), _vggsound),
+    Form("VGGSound's CSV", "ytid,start,label,split", _is_vggsound, _vggsound, HEADING),
     Form("a list of videos, sounds and captions", "clip.mp4,clip.wav,caption", _is_triple,
          _by_file, ("file", "audio", "caption")),
     Form("a list of clips and captions", "clip,caption", _is_pair, _pair, ("file", "caption")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from svbench.errors import ConfigError, DataError
 from svbench.files.text import read_csv, shown
 
 SHOWN: Final = 5  # names in one message
+FOUND: Final = {FileNotFoundError: "nothing there", NotADirectoryError: "a file"}
 SPLITS: Final = ("train", "test")  # of every data set
 PLAIN: Final = re.compile(r"[\w-]+")  # no separators and no dots: a split becomes a file name
 
@@ -27,10 +29,23 @@ def check_settings(split: str, limit: int | None) -> None:
 
 
 def check_folder(root: Path, name: str) -> None:
-    """Raise DataError unless the folder of a data set exists."""
-    if not root.is_dir():
-        what = "a file" if root.exists() else "nothing there"
-        raise DataError(f"{root}: found {what}, expected the folder of the {name} data set")
+    """Raise DataError unless the folder of a data set exists, and what is in it can be reached."""
+    try:
+        os.stat(f"{root}/.")  # noqa: PTH116 (a Path has no such end, which looks into the folder)
+    except OSError as error:
+        found = FOUND.get(type(error), f"no way into it ({error.strerror})")
+        raise DataError(
+            f"{root}: found {found}, expected the folder of the {name} data set"
+        ) from error
+
+
+def is_there(path: Path) -> bool:
+    """Return whether there is a file, or a link, which may lead to nothing.
+
+    A file that was not fetched is often a link to nothing (git-annex, DataLad). It is no absent
+    one, in place of which another would do: whoever reads it finds out.
+    """
+    return path.is_file() or path.is_symlink()
 
 
 @contextmanager

@@ -43,6 +43,12 @@ class Found:
     notes: tuple[str, ...] = ()
     named: frozenset[str] = frozenset()  # systems whose list gives an id to some clip
 
+    def only(self, where: str) -> tuple[str, tuple[Example, ...]]:
+        """Return name and examples of the one set; raise ConfigError where a list has several."""
+        if len(self.sets) != 1:
+            raise ConfigError(f"{where}: found {len(self.sets)} systems in it, expected one set")
+        return next(iter(self.sets.items()))
+
 
 def load(path: Path, captions: Path | None = None) -> dict[str, tuple[Example, ...]]:
     """Load the sets of examples of a folder, list or file, by system name."""

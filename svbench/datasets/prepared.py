@@ -54,15 +54,26 @@ def prepared_settings(root: Path) -> dict[str, Any] | None:
     return settings
 
 
+def cut_timing(root: Path) -> str | None:
+    """Return by which timing the clips of a folder were cut when it was prepared; None if not.
+
+    Raises DataError where the record is damaged, or not all files are there yet.
+    """
+    settings = prepared_settings(root) or {}
+    how = settings.get("cut", settings)  # recordings are always cut, clips if that is asked
+    timing = how.get("timing") if isinstance(how, dict) else None
+    return None if timing is None else shown(timing)
+
+
 def cutting_notes(root: Path) -> tuple[str, ...]:
     """Return a note on the timing of clips that were cut when their folder was prepared.
 
     Raises DataError where the record is damaged, or not all files are there yet.
     """
-    cut = (prepared_settings(root) or {}).get("cut")
-    if not isinstance(cut, dict):
+    timing = cut_timing(root)
+    if timing is None:
         return ()
     return (
-        f"clips as svbench data prepare cut them: timing {shown(cut.get('timing'))}; "
+        f"clips as svbench data prepare cut them: timing {timing}; "
         "--frame-choice and --channels change nothing about them",
     )

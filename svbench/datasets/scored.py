@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Final
 
 from svbench.datasets.captions import read_captions
-from svbench.datasets.manifest import Found, find
+from svbench.datasets.manifest import find
 from svbench.errors import ConfigError
 from svbench.files.text import shown
 from svbench.types import Example
@@ -79,7 +79,7 @@ def load_scored(
         where a list or folder cannot be read
     """
     real_found = find(reference, out=out, clips=reference_clips)
-    real = _one_set(real_found, reference)
+    _, real = real_found.only(f"--reference {reference}")
     if captions is not None:  # real clips of the same ids have the same captions
         listed = read_captions(captions)
         real = tuple(replace(e, caption=listed.get(e.id, e.caption)) for e in real)
@@ -107,13 +107,6 @@ def missing_captions(sets: Mapping[str, Sequence[Example]]) -> str:
         if bare:
             parts.append(f"{len(bare)} of {len(examples)} clips of {name} ({_some(bare)})")
     return f"no caption of {' and '.join(parts)}" if parts else ""
-
-
-def _one_set(found: Found, path: Path) -> Set:
-    if len(found.sets) != 1:
-        count = len(found.sets)
-        raise ConfigError(f"--reference {path}: found {count} systems in it, expected one set")
-    return next(iter(found.sets.values()))
 
 
 def _check_new(name: str, path: Path, folders: Mapping[str, Set]) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from svbench.datasets.ids import check_ids
+from svbench.datasets.prepared import cut_timing
 from svbench.errors import DataError
 from svbench.files.text import shown
 from svbench.types import Example
@@ -79,23 +80,29 @@ class Surveying:
         folder and split -> the list that the loader takes its clips from, None without one
     recording_of : callable
         id of a clip -> that of the recording that it was cut from
+    form : str
+        what lists or folders of splits a folder of it has, in words
     """
 
     read: Callable[[Path, str, Path | None], Survey | None] | None = None
     list_of: Callable[[Path, str], Path | None] = _no_list
     recording_of: Callable[[str], str] = str
+    form: str = "a data folder of it"
 
 
 def selected(
     surveying: Surveying, root: Path, split: str, captions: Path | None, limit: int | None
 ) -> dict[str, str | int | None]:
-    """Return which clips of a set are meant, for the record: split, name of the list, limit.
+    """Return which clips of a set are meant, for the record: split, name of the list, limit, cut.
 
-    A list has no folder here: the same list may lie elsewhere.
+    A list has no folder here: the same list may lie elsewhere. `cut` is the timing of clips that
+    `svbench data prepare` cut.
     """
     listed = captions or surveying.list_of(root, split)
     name = None if listed is None else shown(listed.name)
-    return {"split": split, "list": name, "limit": limit}
+    timing = cut_timing(root)
+    cut = {} if timing is None else {"cut": timing}
+    return {"split": split, "list": name, "limit": limit, **cut}
 
 
 def problem_of(kind: str, error: DataError, file: Path, clip: str = "") -> Problem:

@@ -33,17 +33,27 @@ from pathlib import Path, PurePath
 from typing import Final, NamedTuple
 
 from svbench.datasets.ids import check_ids
-from svbench.datasets.lists import SPLITS, check_folder, check_settings, names, reached, read_rows
+from svbench.datasets.lists import (
+    SPLITS,
+    check_folder,
+    check_settings,
+    is_there,
+    names,
+    reached,
+    read_rows,
+)
 from svbench.datasets.prepared import prepared_settings
 from svbench.datasets.survey import Problem, Survey, bad_line, bare, listed_once
 from svbench.datasets.youtube_ids import (
+    HEADING,
     SPELLINGS,
     START,
     YTID,
     ClipFile,
     clip_files,
     clip_id,
-    read_name,
+    clip_of,
+    video_of,
 )
 from svbench.errors import DataError
 from svbench.files.suffixes import is_video
@@ -54,11 +64,10 @@ NAME: Final = "VGGSound"
 CAPTIONS: Final = "the label of a clip, or of --captions"
 LISTING: Final = "vggsound.csv"
 FOLDER: Final = "video"
-HEADING: Final = ["ytid", "start_time", "class", "set"]  # of TempoTokens
+FORM: Final = f"a list {LISTING} (others: svbench data prepare)"
 EXPECTED: Final = (
     "ytid,start,label,split or <ytid>_<start>.mp4,label (start in s; a label with commas in quotes)"
 )
-NO_LABEL: Final = "?"  # in place of an empty one, for a survey
 
 
 class ListedClip(NamedTuple):
@@ -127,7 +136,7 @@ def survey(root: Path, split: str, listing: Path | None = None) -> Survey | None
     check_settings(split, None)
     check_folder(root, NAME)
     listed = listing or root / LISTING
-    if listing is None and not listed.is_file():
+    if listing is None and not is_there(listed):
         return None
     problems: list[Problem] = []
     rows = list(_survey_rows(listed, problems))
@@ -144,12 +153,12 @@ def survey(root: Path, split: str, listing: Path | None = None) -> Survey | None
 def list_of(root: Path, split: str) -> Path | None:
     """Return the list of clips in a folder; None without one."""
     del split  # one list has them all
-    return root / LISTING if (root / LISTING).is_file() else None
+    return root / LISTING if is_there(root / LISTING) else None
 
 
 def recording_of(example: str) -> str:
     """Return the video that a clip was cut from, by its id."""
-    return example.rpartition("_")[0]
+    return video_of(example)
 
 
 def categories(example: str, caption: str) -> dict[str, str]:
@@ -170,7 +179,7 @@ def _example(
 def _classes(root: Path) -> dict[str, str]:
     """Return the labels of the data set's own list by clip; none without that list."""
     own = root / LISTING
-    return {row.id: row.label for row in read_clips(own)} if own.is_file() else {}
+    return {row.id: row.label for row in read_clips(own)} if is_there(own) else {}
 
 
 def listed_name(example: Example) -> str:
@@ -188,17 +197,21 @@ def read_clips(path: Path) -> list[ListedClip]:
 
     Raises DataError where the list is absent or empty, or rows are malformed.
     """
-    rows = read_rows(path)
-    if rows and rows[0][1] == HEADING:
-        del rows[0]
-    parsed = [(number, _parse(row)) for number, row in rows]
-    bad = [str(number) for number, row in parsed if row is None]
+    parsed = [(number, _parse(row)) for number, row in _rows(path)]
+    bad = [str(number) for number, row in parsed if row is None or not row.label]
     if bad:
         raise DataError(f"{path}: line {names(bad)} cannot be read, expected {EXPECTED}")
     clips = [row for _, row in parsed if row is not None]
     if not clips:
         raise DataError(f"{path}: found an empty list, expected ytid,start,label,split")
     return clips
+
+
+def _rows(path: Path) -> list[tuple[int, list[str]]]:
+    """Return the rows of a list, each with its line number, without its heading."""
+    rows = read_rows(path)
+    headed = bool(rows) and tuple(name.strip().lower() for name in rows[0][1]) == HEADING
+    return rows[headed:]
 
 
 def _of_split(path: Path, split: str) -> list[ListedClip]:
@@ -213,11 +226,11 @@ def _of_split(path: Path, split: str) -> list[ListedClip]:
 
 
 def _parse(row: Sequence[str]) -> ListedClip | None:
-    """Return what a row says; None for a malformed one."""
+    """Return what a row says, "" for an absent label; None for a malformed one."""
     fields = [field.strip() for field in row]
-    if len(fields) == 2 and (clip := _named_clip(fields[0])) and fields[1]:
+    if len(fields) == 2 and (clip := _named_clip(fields[0])):
         return ListedClip(clip, fields[1], "")
-    if len(fields) == 4 and YTID.fullmatch(fields[0]) and START.fullmatch(fields[1]) and fields[2]:
+    if len(fields) == 4 and YTID.fullmatch(fields[0]) and START.fullmatch(fields[1]):
         return ListedClip(clip_id(fields[0], int(fields[1])), fields[2], fields[3])
     return None
 
@@ -225,17 +238,14 @@ def _parse(row: Sequence[str]) -> ListedClip | None:
 def _named_clip(field: str) -> str | None:
     """Return the id of the clip that a file is named by; None without one, or without its start."""
     file = PurePath(field)
-    name = read_name(file.stem if is_video(file) else field)
-    return None if name is None else name.clip
+    return clip_of(file.stem if is_video(file) else field)
 
 
 def _survey_rows(path: Path, problems: list[Problem]) -> Iterator[ListedClip]:
-    """Yield the rows that name a clip, "" for an absent label; others are problems."""
-    for number, row in read_rows(path):
-        if number == 1 and row == HEADING:
-            continue
-        clip = _parse([field.strip() or NO_LABEL for field in row])
+    """Yield the rows that name a clip; others are problems."""
+    for number, row in _rows(path):
+        clip = _parse(row)
         if clip is None:
             problems.append(bad_line(path, number, row, EXPECTED))
         else:
-            yield clip._replace(label="" if clip.label == NO_LABEL else clip.label)
+            yield clip

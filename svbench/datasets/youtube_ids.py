@@ -10,6 +10,8 @@ unpadded    `---g-f_I2yQ_30`              start in s
 SpecVQGAN   `---g-f_I2yQ_30000_40000`     start and end in ms
 bare        `---g-f_I2yQ`                 the one clip of its video that a list holds
 
+Lists of rows name them by `HEADING`, or have no heading and the same columns.
+
 A file of any of these names, with the suffix of any video, is the clip, cut beforehand: it is never
 a whole video out of which a clip would have to be cut.
 
@@ -18,6 +20,7 @@ References
 - H. Chen et al.: VGGSound. ICASSP 2020, arXiv:2004.14368 (the official spelling).
 - V. Iashin, E. Rahtu: Taming visually guided sound generation (SpecVQGAN). BMVC 2021,
   arXiv:2110.08791 (milliseconds).
+- G. Yariv et al.: TempoTokens. AAAI 2024, arXiv:2309.16429 (the heading).
 """
 
 from __future__ import annotations
@@ -40,6 +43,7 @@ NAME: Final = re.compile(
     rf"(?P<video>{YTID.pattern})(?:_(?P<start>\d{{1,6}})|_(?P<begin>\d{{1,9}})_(?P<end>\d{{1,9}}))?",
     re.ASCII,
 )
+HEADING: Final = ("ytid", "start_time", "class", "set")
 SPELLINGS: Final = "<ytid>_<start in s>, <ytid>_<start in ms>_<end in ms> or <ytid>"
 
 
@@ -74,6 +78,12 @@ def read_name(stem: str) -> Name | None:
         return Name(video, None if start is None else int(start))
     seconds, rest = divmod(int(begin), 1000)
     return Name(video, seconds) if rest == 0 and int(begin) < int(end) else None
+
+
+def clip_of(stem: str) -> str | None:
+    """Return the id of the clip that a name without suffix stands for; None without a start."""
+    name = read_name(stem)
+    return None if name is None else name.clip
 
 
 class ClipFile(NamedTuple):
@@ -138,7 +148,8 @@ class ClipFiles:
 def clip_files(folders: Iterable[Path]) -> ClipFiles:
     """Return the video files of these folders, each listed once; a folder may be absent.
 
-    Nothing but the names is looked at: a folder of 200,000 clips is read in a second.
+    Nothing but names, and what links lead to, is looked at: a folder of 200,000 clips is read in a
+    second.
     """
     of_clips: dict[str, list[ClipFile]] = defaultdict(list)
     of_videos: dict[str, list[ClipFile]] = defaultdict(list)
@@ -156,5 +167,5 @@ def _videos(folder: Path) -> Iterator[tuple[str, ClipFile]]:
     with os.scandir(folder) as entries:
         for entry in entries:
             stem, _, suffix = entry.name.rpartition(".")
-            if f".{suffix.lower()}" in VIDEO_SUFFIXES and not entry.is_dir(follow_symlinks=False):
+            if f".{suffix.lower()}" in VIDEO_SUFFIXES and entry.is_file():
                 yield stem, ClipFile(folder, entry.name)

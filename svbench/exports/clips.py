@@ -134,7 +134,7 @@ class ClipWriter:
 
 def _is_file(clip: ExportClip) -> bool:
     """Return whether the video of a clip is an MP4 file as it lies there."""
-    whole = clip.spec is None and clip.recording.start == 0
+    whole = clip.spec is None and clip.recording.start == 0 and clip.seconds is None
     return whole and clip.recording.path.suffix.lower() == ".mp4"
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +38,7 @@ RECORD: Final = "export.json"
 IDS: Final = "metadata.jsonl"
 # of a record: what two exports into one folder agree in; where the same clips lie is not of it
 DECIDING: Final = ("version", "tool", "link", "sets")
-CODE_VERSION: Final = 1  # raised when the same clips would be written as other bytes
+CODE_VERSION: Final = 2  # raised when the same clips would be written as other bytes
 LOSSES: Final = (
     "encoded mp4: H.264 CRF 18, 4:2:0, AAC; encoded wav: 16-bit PCM, mono; both at the frame rate, "
     "size and sample rate of the clip. Copied and linked files are the originals."
@@ -124,7 +125,8 @@ def export(
         files = _digests(out, written)
         write_text(out / RECORD, _dumped({**record, "complete": True, "files": files}), "OUT")
     ways = [way for _, one in written for way in (one.video, one.sound)]
-    use = (layout.use.format(out=out, set=one.folder) for one in placed[: len(source.sets)])
+    place_of = shlex.quote(str(out))
+    use = (layout.use.format(out=place_of, set=one.folder) for one in placed[: len(source.sets)])
     counts = {way: ways.count(way) for way in dict.fromkeys(ways)}
     return Exported(len(written), counts, (*source.notes, *notes), tuple(use))
 

@@ -1,27 +1,28 @@
 """What is exported: the sets of a run, or of a folder or list, and the real clips beside them.
 
 Of a run, each row with clips is a set (floors have none), as it was judged: clips that the run left
-out are left out here. Its row `real` is the reference, unless another is given. Several samples of
-one example are several sets, as other tools know one clip of each name. A set that changed since it
-was judged is refused.
+out are left out here, and of a file that is longer the part that was judged is the clip. Its row
+`real` is the reference, unless another is given. Several samples of one example are several sets,
+as other tools know one clip of each name. A set that changed since it was judged is refused.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 from svbench.catalog.gallery import REAL, find_elsewhere
-from svbench.datasets.captions import read_captions, with_captions
+from svbench.datasets.captions import with_captions
 from svbench.datasets.manifest import find
 from svbench.datasets.scored import load_scored
 from svbench.engines.protocol import Engine
 from svbench.errors import ConfigError, DataError
 from svbench.files import media
 from svbench.files.folders import is_run
+from svbench.files.media.lengths import TOLERANCE
 from svbench.files.results import load_settings, load_table
 from svbench.types import ClipSpec, Example, Recording, Row, Sample, SampleSet
 from svbench.walk.gallery import find_sets
@@ -113,7 +114,7 @@ def check_apart(out: Path, *places: Path | None) -> None:
     """Raise ConfigError where an export would be written among the clips that it reads."""
     real = Path(os.path.realpath(out))
     for place in places:
-        if place is not None and place.is_dir() and real.is_relative_to(os.path.realpath(place)):
+        if place is not None and real.is_relative_to(os.path.realpath(place)):
             raise ConfigError(
                 f"OUT {out}: found it inside {place}, whose clips are exported, expected a folder "
                 "apart from it"
@@ -195,10 +196,8 @@ def _of_run(
     found = {name: _repeats(one, rows[name], table.spec) for name, one in sets.items()}
     real = None
     if reference is not None:
-        listed = find(reference, clips=reference_clips)
-        if len(listed.sets) != 1:
-            raise ConfigError(f"--reference {reference}: found several systems, expected one set")
-        (real,) = _digested({REFERENCE: next(iter(listed.sets.values()))}, engine)
+        _, examples = find(reference, clips=reference_clips).only(f"--reference {reference}")
+        (real,) = _digested({REFERENCE: examples}, engine)
     elif REAL in found:
         (one,) = found.pop(REAL)
         real = ExportSet(REFERENCE, one.clips, one.left_out)
@@ -215,13 +214,11 @@ def _of_run(
 
 
 def _captioned(one: ExportSet, captions: Path) -> ExportSet:
+    """Return a set with the captions of a list; raise DataError for a clip without one."""
     examples = tuple(Example(c.id, c.caption, c.recording) for c in one.clips)
-    with_captions({one.name: examples}, captions)  # names those without
-    listed = read_captions(captions)
-    clips = (
-        ExportClip(c.id, listed[c.id], c.recording, c.digest, c.spec, c.seconds) for c in one.clips
-    )
-    return ExportSet(one.name, tuple(clips), one.left_out)
+    found = with_captions({one.name: examples}, captions)[one.name]
+    pairs = zip(one.clips, found, strict=True)
+    return replace(one, clips=tuple(replace(c, caption=e.caption) for c, e in pairs))
 
 
 def _repeats(samples: SampleSet, row: Row, spec: ClipSpec) -> list[ExportSet]:
@@ -243,7 +240,7 @@ def _repeats(samples: SampleSet, row: Row, spec: ClipSpec) -> list[ExportSet]:
 
 
 def _clip(sample: Sample, samples: SampleSet, spec: ClipSpec) -> ExportClip:
-    part = not samples.stored and sample.recording.start > 0
+    part = not samples.stored and _is_part(sample.recording, spec)
     return ExportClip(
         sample.example,
         sample.caption,
@@ -252,3 +249,8 @@ def _clip(sample: Sample, samples: SampleSet, spec: ClipSpec) -> ExportClip:
         spec if samples.stored else None,
         spec.duration if part else None,
     )
+
+
+def _is_part(recording: Recording, spec: ClipSpec) -> bool:
+    """Return whether a file holds more than the clip that was judged."""
+    return recording.start > 0 or media.duration(recording.path) - spec.duration > TOLERANCE

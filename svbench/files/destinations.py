@@ -17,6 +17,7 @@ from svbench.files.text import read_object
 # What a run keeps in its folder and other commands never write; `report` is for pages.
 OWN_FILES: Final = ("run.json", "results.json", "scores.csv", "requests.jsonl", ".lock")
 NAME_MAX: Final = 255  # bytes of a name, in usual file systems
+PATH_MAX: Final = 4095  # bytes of a path, as Linux takes it
 OWN_FOLDERS: Final = ("data", "samples", "features")
 
 
@@ -31,11 +32,15 @@ def read_path(given: object, flag: str) -> Path:
     text = os.fspath(given) if isinstance(given, str | os.PathLike) else None
     if not isinstance(text, str) or not text.strip() or "\0" in text:
         raise ConfigError(f"{flag}: found {given!r:.80}, expected a path")
-    return Path(text)
+    path = Path(text)
+    check_names(path, flag)  # of what is read, too: a look at a longer one is no plain "not there"
+    return path
 
 
 def check_names(path: Path, flag: str) -> None:
-    """Raise ConfigError for a path with a name that is longer than file systems take."""
+    """Raise ConfigError for a path that is longer, or has a longer name, than systems take."""
+    if len(os.fsencode(path)) > PATH_MAX:
+        raise ConfigError(f"{flag}: found {str(path)!r:.80}, expected at most {PATH_MAX} bytes")
     if any(len(os.fsencode(part)) > NAME_MAX for part in path.parts):
         found = str(path)
         raise ConfigError(

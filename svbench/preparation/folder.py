@@ -12,12 +12,11 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from svbench.compute import digest_file, digest_settings
 from svbench.datasets.prepared import COMPLETE, RECORD, SETTINGS, read_prepared
@@ -27,9 +26,7 @@ from svbench.files.locking import LOCK, locked, remove_partial_files
 from svbench.files.seals import sealed
 from svbench.files.text import shown
 from svbench.files.writing import MARK, write_bytes, write_text
-
-PAUSE: Final = 2.0  # s between two writings of the record, at least,
-SHARE: Final = 20  # and so many times as long as the last one took
+from svbench.pace import Saving
 
 # {"read": {name: digest}, "written": {name: digest}, "whole": whether that is all of it}
 Item = dict[str, Any]
@@ -55,13 +52,12 @@ class PreparedFolder:
     settings: Mapping[str, Any]
     versions: Mapping[str, str]
     items: dict[str, Item] = field(default_factory=dict)
-    _due: float = 0.0
+    _saving: Saving = field(default_factory=Saving)
 
     def add(self, name: str, item: Item) -> None:
         """Record what was written of an item; the record itself is written from time to time."""
         self.items[name] = item
-        if time.monotonic() >= self._due:
-            self.save()
+        self._saving.perhaps(self.save)
 
     def copy(self, source: Path, name: str | None = None) -> None:
         """Copy a small file of the archive, byte by byte."""
@@ -79,7 +75,6 @@ class PreparedFolder:
 
     def save(self, counts: Mapping[str, Any] | None = None) -> None:
         """Write the record; with `counts` as that of a complete folder."""
-        begun = time.monotonic()
         items = dict(sorted(self.items.items()))
         record = {
             SETTINGS: dict(self.settings),
@@ -90,8 +85,6 @@ class PreparedFolder:
             "items": items,
         }
         write_text(self.root / RECORD, json.dumps(sealed(record), indent=1) + "\n", "--out")
-        now = time.monotonic()
-        self._due = now + max(PAUSE, SHARE * (now - begun))
 
 
 @contextmanager
@@ -129,6 +122,7 @@ def prepared_folder(
             if before is None or folder.items != before["items"]:
                 folder.save()
             raise
+        remove_partial_files(out, folders)  # workers of a killed command may outlive it a little
 
 
 def check_outside(data_root: Path, out: Path) -> None:

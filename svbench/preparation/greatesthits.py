@@ -65,7 +65,7 @@ from svbench.datasets.greatesthits import (
     read_captions,
     read_ids,
 )
-from svbench.datasets.lists import SPLITS, names
+from svbench.datasets.lists import SPLITS, is_there, names
 from svbench.engines.protocol import Engine
 from svbench.errors import ConfigError, DataError
 from svbench.files import media
@@ -77,6 +77,7 @@ from svbench.preparation.settings import Preparation, PrepareConfig, Report
 from svbench.types import FrameChoice
 
 CODE_VERSION: Final = "1"  # raised when the same archive gives other bytes
+LISTS: Final = ("{}.txt".format, "flist_{}.csv".format)  # of a split
 NAME: Final = "{id}_denoised_thumb-{number:03d}.mp4"
 
 Splits = Mapping[str, Sequence[str]]  # ids of recordings by split
@@ -140,7 +141,7 @@ def _versions() -> dict[str, str]:
 
 def _splits(root: Path) -> Splits:
     """Return the ids of each split that the archive lists."""
-    there = [split for split in SPLITS if (root / f"{split}.txt").is_file()]
+    there = [split for split in SPLITS if is_there(root / f"{split}.txt")]
     return {split: read_ids(root, split) for split in there or SPLITS[-1:]}
 
 
@@ -175,6 +176,15 @@ def _keep_only(folder: PreparedFolder, ids: Collection[str]) -> None:
             path.unlink(missing_ok=True)
 
 
+def _remove_former(folder: PreparedFolder, splits: Splits, annotations: Collection[str]) -> None:
+    """Delete lists and annotations of a former preparation that the archive has no longer."""
+    gone = {f(split) for split in SPLITS if split not in splits for f in LISTS}
+    for path in folder.root.iterdir():
+        times = path.name.endswith("_times.txt") and path.name not in annotations
+        if times or path.name in gone:
+            path.unlink(missing_ok=True)
+
+
 def _refusal(root: Path, problems: Mapping[str, str]) -> str:
     name, reason = next(iter(problems.items()))
     return (
@@ -205,9 +215,11 @@ def _finish(
     for split in splits:
         folder.copy(config.data_root / f"{split}.txt")
         folder.write(f"flist_{split}.csv", csv_text(rows[split], verbatim=True).encode())
-    for name in folder.items:
-        if (times := config.data_root / f"{name}_times.txt").is_file():
-            folder.copy(times)
+    annotations = [config.data_root / f"{name}_times.txt" for name in folder.items]
+    copied = [path for path in annotations if is_there(path)]
+    for path in copied:
+        folder.copy(path)
+    _remove_former(folder, splits, {path.name for path in copied})
     counts = _counts(folder, splits, rows) | {
         "left_out": [*problems, *absent],
         "captions": [digest_file(path) for path in config.captions],
@@ -272,7 +284,9 @@ def _lines(counts: Mapping[str, Any], captions: object, strangers: int) -> Itera
     if captions is None:
         yield f'captions: "{CAPTION}" for all, as in the protocol of ASVA (no --captions)'
     if counts["without_caption"]:
-        yield f"{counts['without_caption']:,} segments have no caption and stand in no list"
+        number = counts["without_caption"]
+        segments = "1 segment has" if number == 1 else f"{number:,} segments have"
+        yield f"{segments} no caption, hence no line in a list (--captions may be repeated)"
     if counts["shorter_than_a_segment"]:
         yield f"{counts['shorter_than_a_segment']:,} recordings are shorter than a segment"
     if strangers:

@@ -37,6 +37,7 @@ References
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -98,7 +99,8 @@ def prepare(config: PrepareConfig, engine: Engine, progress: Progress) -> Report
     )
     recordings = {clip: Recording(path) for clip, path in files.items()}
     settings = {**listed_settings(config, lists), "split_seed": seed}
-    return write(config, settings, chosen, recordings, layout, engine, progress)
+    report = write(config, settings, chosen, recordings, layout, engine, progress)
+    return replace(report, lines=(f"split: {_origin(lists, seed)}", *report.lines))
 
 
 def draw(clips: Sequence[Clip], seed: int) -> list[Clip]:
@@ -126,6 +128,14 @@ def _seed(config: PrepareConfig, listed: ListedSet) -> int | None:
     if listed.is_split:
         return None
     return SPLIT_SEED if config.split_seed is None else config.split_seed
+
+
+def _origin(lists: Sequence[Path], seed: int | None) -> str:
+    """Return in words what decides the split."""
+    listed = " and ".join(path.name for path in lists)
+    if seed is None:
+        return f"as listed in {listed}" if lists else "of the folders train and test"
+    return f"drawn by seed {seed} from the clips of {listed or 'all class folders, sorted'}"
 
 
 def _refuse_missing(config: PrepareConfig, chosen: Selection, files: Mapping[str, Path]) -> None:

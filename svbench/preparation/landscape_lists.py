@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from svbench.datasets import landscape, vggsound
+from svbench.datasets import landscape
 from svbench.datasets.lists import SPLITS, read_rows
-from svbench.datasets.youtube_ids import START, YTID, clip_files, clip_id
+from svbench.datasets.youtube_ids import HEADING, START, YTID, clip_files, clip_id
 from svbench.errors import ConfigError, DataError
 from svbench.files.folders import Stems, list_files
 from svbench.files.suffixes import is_video
@@ -104,7 +104,8 @@ def _find(root: Path, clip: Clip, name: str, splits: Sequence[str], stems: Stems
     folder, stem = PurePosixPath(clip.id).parent, PurePosixPath(clip.id).name
     places = dict.fromkeys(place for split in splits for place in landscape.places_of(root, split))
     beside = (file for place in places for file in stems.beside(place / folder, stem))
-    found = [file for file in beside if is_video(file) and name in (file.name, file.stem)]
+    named = (file for file in beside if is_video(file) and name in (file.name, file.stem))
+    found = [file for file in named if file.is_file()]  # and no link to nothing
     if len(found) > 1:
         raise DataError(
             f"{' and '.join(map(str, found))}: found {len(found)} files of the clip {clip.id}, "
@@ -118,13 +119,13 @@ def _find(root: Path, clip: Clip, name: str, splits: Sequence[str], stems: Stems
 
 def _is_headed(path: Path) -> bool:
     rows = read_rows(path)
-    return bool(rows) and rows[0][1] == vggsound.HEADING
+    return bool(rows) and tuple(rows[0][1]) == HEADING
 
 
 def _of_videos(path: Path) -> Iterator[Clip]:
     """Yield the rows of a list of YouTube clips; `not_of_youtube` is applied to them later."""
-    for number, row in read_table(path, HEADED, vggsound.HEADING):
-        video, start, label, split = (row[column].strip() for column in vggsound.HEADING)
+    for number, row in read_table(path, HEADED, HEADING):
+        video, start, label, split = (row[column].strip() for column in HEADING)
         if not (video and START.fullmatch(start) and label and split in SPLITS):
             found = shown(",".join(row.values()))
             raise DataError(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from svbench.compute import digest_file
+from svbench.datasets.lists import is_there
 from svbench.errors import DataError
 from svbench.preparation.selection import TEST, TRAIN
 from svbench.preparation.settings import PrepareConfig
@@ -33,7 +34,7 @@ def only_form(root: Path, forms: Sequence[Sequence[str]]) -> tuple[Path, ...]:
 
     Raises DataError where there are several, as each of them would give another data set.
     """
-    found = [[root / name for name in form if (root / name).is_file()] for form in forms]
+    found = [[root / name for name in form if is_there(root / name)] for form in forms]
     there = [lists for lists in found if lists]
     if len(there) > 1:
         listed = " and ".join(lists[0].name for lists in there)

@@ -161,7 +161,7 @@ def rare(clips: Sequence[Clip], least: int) -> Rule:
 
     def rule(clip: Clip) -> Reason | None:
         if counts[clip.label] < least:
-            why = f"its class has fewer than {least} training clips"
+            why = f"its class has fewer than {least} training clips (--min-clips)"
             return Reason(why, f"{clip.label}: {counts[clip.label]}")
         return None
 

@@ -84,21 +84,22 @@ class Figures:
         hits = sum(len(clip.hits) for clip in self.clips)
         rows = [
             f"{len(self.clips)} test clips, {hits} hits ({', '.join(actions)}), "
-            f"tolerance {self.tolerance:.3f} s or one frame; 95 % intervals over clips",
-            f"{'':13} {'detectors':10} {'F':>6} {'interval':>16} {'gain':>16} {'prec.':>6} "
-            f"{'rec.':>6}",
+            f"tolerance {self.tolerance:.3f} s or one frame",
+            "95 % intervals over clips",
+            f"{'':12} {'detectors':10} {'F':>6} {'interval':>14} {'gain':>16} {'prec.':>6} "
+            f"{'rec.':>5}",
         ]
         for line in self.lines:
-            named = f"{line.what:13} {line.detectors:10}"
+            named = f"{line.what:12} {line.detectors:10}"
             rows.append(_row(named, line, f" {_ends(line.gain, '+.3f'):>16}"))
         rows += ["", f"{best}, by what was hit (others: tuned.json)"]
-        heading = f"{'':13} {'':20} {'hits':>5} {'clips':>5} {'F':>6} {'interval':>16}"
-        rows.append(f"{heading} {'prec.':>6} {'rec.':>6}")
+        heading = f"{'':12} {'':20} {'hits':>5} {'clips':>5} {'F':>6} {'interval':>14}"
+        rows.append(f"{heading} {'prec.':>6} {'rec.':>5}")
         for labelled in self.by_label:
             if labelled.detectors == best:
                 counts = f"{labelled.counts.hits.sum():5} {len(labelled.counts.hits):5}"
                 label = f"{labelled.kind} {labelled.label}"
-                rows.append(_row(f"{labelled.what:13} {label:20} {counts}", labelled))
+                rows.append(_row(f"{labelled.what:12} {label:20} {counts}", labelled))
         return "\n".join(rows)
 
 
@@ -150,8 +151,8 @@ def _numbers(counts: Counts) -> dict[str, int]:
 def _row(named: str, line: Line, more: str = "") -> str:
     counts = line.counts
     return (
-        f"{named} {counts.f:6.3f} {_ends(line.interval, '.3f'):>16}{more} "
-        f"{counts.precision:6.3f} {counts.recall:6.3f}"
+        f"{named} {counts.f:6.3f} {_ends(line.interval, '.3f'):>14}{more} "
+        f"{counts.precision:6.3f} {counts.recall:5.3f}"
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from svbench.engines.protocol import Engine
 from svbench.files.results import (
@@ -26,6 +26,8 @@ from svbench.walk.plan import Columns, Data, Plan, Unavailable
 from svbench.walk.recorded import Recorded, already_at_rate
 from svbench.walk.requests import dump_requests, identify_requests, identity_of
 from svbench.walk.shuffled_floor import ClipLine
+
+CUT: Final = "cut"  # of a selection: clips were cut by svbench itself
 
 
 def write_results(
@@ -91,10 +93,10 @@ def _notes(
     if clips.problems:
         first = next(iter(clips.problems.values()))
         yield f"{len(clips.problems)} of {len(data.real)} real clips left out; {first}"
-    yield from _frame_notes(plan, clips, engine)
+    yield from _frame_notes(plan, data, clips, engine)
 
 
-def _frame_notes(plan: Plan, clips: Recorded, engine: Engine) -> Iterator[str]:
+def _frame_notes(plan: Plan, data: Data, clips: Recorded, engine: Engine) -> Iterator[str]:
     """Yield notes on the times of frames: late by choice, or decided elsewhere."""
     real = clips.real
     fps = real.spec.fps
@@ -104,7 +106,7 @@ def _frame_notes(plan: Plan, clips: Recorded, engine: Engine) -> Iterator[str]:
             f"frame choice official: recorded clips show what {cut}, would: some 0.15 s late from "
             "24 or 30 frames/s, the sound in place; compare with tables of the same choice only"
         )
-    if plan.scale == "mini":
+    if plan.scale == "mini" or CUT in data.selection:  # it is known who chose their frames
         return
     alike, files = already_at_rate(real, engine, clips.known)
     if alike:

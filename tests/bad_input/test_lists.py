@@ -36,7 +36,7 @@ def test_a_file_that_is_no_clip(score: Command, tmp_path: Path) -> None:
 
 BAD_LISTS = {
     # lines of the list -> the message after its name
-    "empty": ([], ": found no line in it, expected one JSON object per clip"),
+    "empty": ([], ": found no clip in it, expected a line for each"),
     "no JSON": (["{"], ", line 1: found no JSON ("),
     "no object": (["[1]"], ", line 1: found list, expected a JSON object"),
     "no file": (['{"id": "a"}'], ", line 1: found no file name, expected a field file or"),

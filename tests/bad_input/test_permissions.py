@@ -74,6 +74,42 @@ def test_a_folder_inside_without_permission_is_not_passed_over(made: Path, score
     assert "permission denied" in problem.lower()
 
 
+@pytest.mark.parametrize("dataset", ["greatesthits", "landscape", "vggsound"])
+@pytest.mark.parametrize("command", ["check", "prepare"])
+@pytest.mark.parametrize("closed", ["", ".."])
+def test_an_archive_without_permission(
+    tmp_path: Path, svbench: Command, dataset: str, command: str, closed: str
+) -> None:
+    raw = tmp_path / "closed" / "raw"
+    raw.mkdir(parents=True)
+    words = ("data", command, "--dataset", dataset, "--data-root", raw, "--out", tmp_path / "out")
+    with forbidden(raw / closed):
+        problem = svbench(*words).problem(3)
+    assert problem.startswith(f"{raw}: found no way into it (Permission denied), expected the fold")
+
+
+def test_an_export_of_clips_behind_a_closed_folder(
+    made: Path, svbench: Command, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    out = tmp_path_factory.mktemp("out")
+    with forbidden(made.parent):
+        problem = svbench("data", "export", made, out, "--as", "fastvideo").problem(3)
+    assert problem == f"{made}: cannot be reached (Permission denied), expected clips"
+
+
+def test_clips_that_cannot_be_reached_are_missing(tmp_path: Path, svbench: Command) -> None:
+    clip = tmp_path / "raw/video/aaaaaaaaaaa_000001.mp4"
+    write_clip(clip)
+    (tmp_path / "raw/vggsound.csv").write_text("aaaaaaaaaaa,1,rain,test\n")
+    clip.parent.chmod(0o444)  # it may be listed
+    words = ("--dataset", "vggsound", "--data-root", tmp_path / "raw", "--out", tmp_path / "out")
+    with like_anybody():
+        outcome = svbench("data", "check", *words)
+    clip.parent.chmod(0o755)
+    assert outcome.code == 3
+    assert "missing,fault,test,aaaaaaaaaaa_000001" in (tmp_path / "out/audit.csv").read_text()
+
+
 def test_a_list_without_permission(made: Path, score: Command) -> None:
     path = made.parent / "clips.jsonl"
     path.write_text('{"file": "made/c0.mp4"}\n')

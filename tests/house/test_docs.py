@@ -24,6 +24,7 @@ AV_ALIGN: ModuleType = importlib.import_module("make_av_align")
 IMPACTS: ModuleType = importlib.import_module("make_impacts")
 SYNCHRONY: ModuleType = importlib.import_module("make_synchrony")
 CLUSTERS: ModuleType = importlib.import_module("make_clusters")
+DATA: ModuleType = importlib.import_module("make_data")
 
 
 def made(path: str) -> dict[str, Any]:
@@ -50,6 +51,10 @@ def test_the_page_on_av_align_shows_what_was_measured() -> None:
 @pytest.mark.parametrize("name", SYNCHRONY.BLOCKS)
 def test_the_page_shows_what_was_measured_of_synchrony(name: str) -> None:
     assert page_blocks.block(SYNCHRONY.PAGE, name) == SYNCHRONY.rendered(name).strip("\n")
+
+
+def test_the_page_on_data_lists_the_kinds_of_findings() -> None:
+    assert page_blocks.block(DATA.PAGE, DATA.BLOCK) == DATA.rendered()
 
 
 def test_the_page_shows_what_was_measured_of_impacts() -> None:

@@ -14,7 +14,7 @@ from svbench.cli.progress import FIRST_LINE, LONGEST, plain_lines
 from svbench.datasets import manifest
 from svbench.engines.local import Local
 from svbench.files.store import Store
-from svbench.pace import Advance, Pace, duration, time_left
+from svbench.pace import PAUSE, SHARE, Advance, Pace, Saving, duration, time_left
 from svbench.types import Clip, ClipSpec, Request
 from svbench.walk.extract import extract
 from svbench.walk.generate import generate
@@ -171,3 +171,24 @@ def test_described_clips_of_an_earlier_run_are_reported_as_kept(tmp_path: Path) 
     for _ in range(2):
         extract([Letters()], samples, Store(tmp_path / "run"), Local(1), advance)
     assert reports == [(0, 0), *[(1, 0)] * 5, (5, 5)]
+
+
+# --- records that grow -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("takes", [0.0, 1.0])
+def test_a_record_is_written_at_once_and_again_after_a_multiple_of_what_that_took(
+    takes: float,
+) -> None:
+    clock, written = Clock(), list[float]()
+    saving = Saving(clock)
+
+    def save() -> None:
+        written.append(clock.now)
+        clock.now += takes
+
+    pause = max(PAUSE, SHARE * takes)
+    for wait in (0.0, pause - 0.01, 0.02):
+        clock.now += wait
+        saving.perhaps(save)
+    assert written == [100.0, pytest.approx(100.0 + takes + pause + 0.01)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,11 @@ from svbench.reports.tables.by_category import (
     compacted,
     sheets,
 )
+from svbench.types import Column, Detection
 from tests.factories.commands import Command
 from tests.factories.results import (
     ALIGN,
+    COLUMNS,
     FVD,
     REQUESTS,
     clip_values,
@@ -77,6 +80,37 @@ def test_the_notes_say_what_has_no_table_and_what_a_floor_is_made_of() -> None:
     assert "miniature: drawn clips" in notes
     (sheet,) = sheets(tables(["rain"] * 16))
     assert "fewer than 10" not in "\n".join(sheet.footnotes)
+
+
+def test_a_metric_without_scores_is_absent_for_its_own_reason() -> None:
+    whole = make_table()
+    late = (Column("ib-ta", "IB-TA", "higher"), Column("ib-tv", "IB-TV", "higher"))
+    why = "no weights in w; get them by: svbench weights fetch imagebind"
+    rows = tuple(
+        replace(row, absent={**row.absent, **{column.metric: why for column in late}})
+        for row in whole.rows
+    )
+    table = replace(whole, columns=(*whole.columns, *late), rows=rows)
+    names = [request.rpartition("/")[0] for request in REQUESTS]
+    known = {name: RequestIdentity("", name, {"class": "rain"}) for name in names}
+    notes = sheets(by_category(table, clip_values(), known, "class"))[0].footnotes
+    assert f"IB-TA and IB-TV, every row: {why}" in notes
+    assert [note for note in notes if note.startswith("no table of")] == [
+        "no table of FVD (miniature I3D): compares whole sets of clips, and has no value of a "
+        "single clip"
+    ]
+
+
+def test_detectors_are_shown_beside_av_align_when_hits_are_known() -> None:
+    found = (Detection("onsets", 3, 4, 6, 2, 1 / 15),)
+    whole = make_table(columns=tuple(replace(c, detection=found) for c in COLUMNS))
+    names = [request.rpartition("/")[0] for request in REQUESTS]
+    known = {name: RequestIdentity("", name, {"class": "rain"}) for name in names}
+    (sheet,) = sheets(by_category(whole, clip_values(), known, "class"))
+    assert sheet.footnotes[-1] == (
+        "all clips: detectors against 4 annotated hits (2 real clips, within 0.067 s): "
+        "onsets F 0.60 (precision 0.50, recall 0.75)"
+    )
 
 
 def test_csv_holds_every_cell_and_no_formula() -> None:

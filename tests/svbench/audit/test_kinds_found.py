@@ -175,12 +175,39 @@ def test_annotations_that_are_amiss(
     assert found(report) == {(kind, "train", named)}
 
 
+def test_hits_behind_the_last_segment_of_a_cut_recording(tmp_path: Path) -> None:
+    """What is left behind it is shorter than a segment: up to 8 s are possible, 8.1 s are not."""
+    root = tmp_path / "data"
+    for number in range(2):
+        write(root / f"2015-{number}_denoised_thumb-000.mp4", number, audio=tone(number))
+        (root / f"2015-{number}_times.txt").write_text("1.5 wood hit static\n7.9 wood hit static\n")
+    (root / "flist_test.csv").write_text(
+        "".join(f"2015-{n}_denoised_thumb-000.mp4,stick {n}\n" for n in range(2))
+    )
+    assert found(checked(root, tmp_path / "a", "greatesthits", decode=True)) == set()
+    (root / "2015-1_times.txt").write_text("1.5 wood hit static\n8.1 wood hit static\n")
+    wanted = {("late-hit", "test", "2015-1")}
+    assert found(checked(root, tmp_path / "b", "greatesthits", decode=True)) == wanted
+
+
 def test_sound_that_is_not_finite(copied: Path, tmp_path: Path) -> None:
     sound = tone(2)
     sound[100] = np.nan
     movies.write_sound(copied / "2015-2_denoised.wav", sound, codec="pcm_f32le", rate=RATE)
     report = checked(copied, tmp_path / "out", "greatesthits", decode=True)
     assert found(report) == {("not-finite", "test", "2015-2-000")}
+
+
+def test_a_segment_on_the_list_of_another_split_is_reported_once(
+    copied: Path, tmp_path: Path
+) -> None:
+    for split, numbers in (("train", (0, 1)), ("test", (2, 1))):
+        names = (f"2015-{number}_denoised_thumb-000.mp4,caption {number}\n" for number in numbers)
+        (copied / f"flist_{split}.csv").write_text("".join(names))
+    report = checked(copied, tmp_path / "out", "greatesthits")
+    (finding,) = report.findings
+    assert (finding.kind, finding.split, finding.clip) == ("wrong-split", "test", "2015-1-000")
+    assert finding.expected == "a recording of test.txt"
 
 
 def test_nothing_has_to_move_or_sound_where_no_hit_is_annotated(
@@ -206,6 +233,16 @@ def test_folders_of_classes(tmp_path: Path) -> None:
     shutil.copy(root / "videos/test/thunder/b.mp4", root / "videos/train/raining/d.mp4")
     report = checked(root, tmp_path / "out", "landscape", decode=True)
     assert found(report) == {("wrong-split", "test", "thunder/b")}
+
+
+def test_a_file_of_a_listed_name_in_another_folder_is_on_no_list(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    for number, name in enumerate(("raining/a", "thunder/a", "thunder/test")):
+        write(root / "videos/test" / f"{name}.mp4", number)
+    movies.write_sound(root / "videos/test/raining/a.wav", tone(0), rate=RATE)
+    (root / "test.txt").write_text("raining/a.mp4\n")
+    strangers = [f.file for f in checked(root, tmp_path / "out", "landscape").findings]
+    assert strangers == [root / "videos/test/thunder" / name for name in ("a.mp4", "test.mp4")]
 
 
 # --- real clips ----------------------------------------------------------------------------------

@@ -70,7 +70,6 @@ def test_an_audit_that_was_killed_goes_on(
     svbench: Command, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     svbench(*words(data, tmp_path / "whole", "--workers", "1"))
-    monkeypatch.setattr(examine, "SAVED_EVERY", 1)
     monkeypatch.setattr(examine, "SHARD", 1)
     read, done = examine.read, []
 
@@ -142,7 +141,7 @@ def test_the_identity_is_that_of_a_run(svbench: Command, data: Path, tmp_path: P
         (("--split", "dev"), "--split: found 'dev', expected train, test or all"),
         (("--split", "train"), "found no list or folder of the splits train"),
         (("--split", "all", "--captions", "x.csv"), "expected one split: a list is of one"),
-        (("--data-root", "nowhere"), "found nothing there, expected the folder of Landscape"),
+        (("--data-root", "nowhere"), "found nothing there, expected the folder of the Landscape"),
     ],
 )
 def test_wrong_words(

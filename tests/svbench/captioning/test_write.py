@@ -208,6 +208,22 @@ def test_frames_are_chosen_by_their_time_stamps(
 # --- refusals ----------------------------------------------------------------------------------
 
 
+def test_a_clip_of_the_same_bytes_joins_the_list_and_another_order_is_written(
+    llava: Path, clips: Path, tmp_path: Path
+) -> None:
+    out, folder = tmp_path / "captions.csv", tmp_path / "clips"
+    folder.mkdir()
+    shutil.copy(clips / "c0.mp4", folder / "b.mp4")
+    assert write(folder, llava, out) == Written(1, 1)
+    shutil.copy(clips / "c0.mp4", folder / "a.mp4")
+    assert write(folder, llava, out) == Written(2, 0)
+    assert [line.partition(",")[0] for line in out.read_text().splitlines()] == [
+        "file",
+        "a.mp4",
+        "b.mp4",
+    ]
+
+
 @pytest.fixture
 def list_of_two(expected: Path, tmp_path: Path) -> Path:
     """Return a copy of the list and its record that a test may spoil."""

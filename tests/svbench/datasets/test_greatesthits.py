@@ -360,3 +360,9 @@ def test_the_caption_list_of_another_split(root: Path) -> None:
 def test_impossible_settings(root: Path, setting: str, value: object) -> None:
     with pytest.raises(ConfigError, match=f"^{setting}: got"):
         load(root, **{setting: value})  # type: ignore[arg-type]
+
+
+def test_a_segment_listed_by_two_of_its_names(root: Path) -> None:
+    listed = captions_of(root, f"{A}_denoised_thumb-000.mp4,x\n{A}_mic-0000.mp4,y\n")
+    with pytest.raises(DataError, match=f"{A}-000 more than once"):
+        load(root, captions=listed)

@@ -144,6 +144,30 @@ def test_vggsound_is_found_in_both_namings_and_by_its_test_split(tmp_path: Path)
     assert len(read_captions(path)) == 3
 
 
+@pytest.mark.parametrize("text", ["tempotokens", "mmaudio", "pairs"])
+@pytest.mark.parametrize("stem", ["_30", "_30000_40000", ""])
+def test_clips_of_youtube_are_found_in_any_spelling(stem: str, text: str, tmp_path: Path) -> None:
+    rows = {
+        "tempotokens": "ytid,start_time,class,set\n--U7joUcTCo,30,rain,test\n",
+        "mmaudio": "id\tlabel\n--U7joUcTCo_000030\train\n",
+        "pairs": "--U7joUcTCo_000030.mp4,rain\n",
+    }
+    path = write(tmp_path / "list.csv", rows[text])
+    touch(tmp_path, f"--U7joUcTCo{stem}.webm", f"--U7joUcTCo{stem}.wav")
+    assert clips_of(only(path), tmp_path) == {
+        "--U7joUcTCo_000030": (f"--U7joUcTCo{stem}.webm", "rain")
+    }
+    assert only(path)[0].recording.sound == tmp_path / f"--U7joUcTCo{stem}.wav"
+    assert read_captions(path) == {"--U7joUcTCo_000030": "rain"}
+
+
+def test_a_clip_of_youtube_with_files_of_two_other_spellings_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "list.csv", "--U7joUcTCo,30,rain,test\n")
+    touch(tmp_path, "--U7joUcTCo_30.mp4", "--U7joUcTCo_30000_40000.mp4")
+    with pytest.raises(DataError, match="found 2 files of the clip --U7joUcTCo_000030"):
+        load(path)
+
+
 def test_vggsound_without_a_test_split_is_taken_whole(tmp_path: Path) -> None:
     path = write(tmp_path / "v.csv", "---g-f_I2yQ,1,a,train\n-0jeONf82dE,21,b,valid\n")
     assert len(only(path)) == 2
@@ -215,7 +239,7 @@ def test_tabs_in_captions_make_no_list_of_tabs(tmp_path: Path) -> None:
 def test_each_form_knows_its_own_lists_alone() -> None:
     first_rows = {
         "file_name,text": 0, "path,text,audio_text": 1, "name,caption": 2, "id,label": 3,
-        "---g-f_I2yQ,1,x,test": 4, "a.mp4,a.wav,x": 5, "a,x": 6,
+        "ytid,start_time,class,set": 4, "---g-f_I2yQ,1,x,test": 5, "a.mp4,a.wav,x": 6, "a,x": 7,
     }  # fmt: skip
     for row, place in first_rows.items():
         fields = row.split(",")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from svbench.datasets.vggsound import SPEC, load
+from svbench.datasets.vggsound import SPEC, load, survey
 from svbench.errors import ConfigError, DataError
 
 ROWS = """\
@@ -184,3 +184,19 @@ def test_a_clip_listed_twice_and_an_empty_list(root: Path) -> None:
 def test_impossible_settings(root: Path, setting: str, value: object) -> None:
     with pytest.raises(ConfigError, match=f"^{setting}: got"):
         load(root, **{setting: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\n YTID,start_time,Class,set\n---g-f_I2yQ,1,people marching,test\n",
+        "---g-f_I2yQ,1,people marching,\n",
+        "---g-f_I2yQ_000001.mp4,people marching\n",
+    ],
+)
+def test_a_survey_reads_what_the_loader_reads(root: Path, text: str) -> None:
+    listed(root, text)
+    surveyed = survey(root, "test")
+    assert surveyed is not None
+    assert surveyed.examples == load(root, split="test", allow_missing=True)
+    assert surveyed.problems == ()

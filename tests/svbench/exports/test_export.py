@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ import pytest
 from svbench.engines.local import Local
 from svbench.errors import ConfigError, DataError
 from svbench.exports import clips as writing
+from svbench.exports.clips import ClipWriter, Job
 from svbench.exports.export import Exported, export
-from svbench.exports.sources import find_source
+from svbench.exports.sources import ExportClip, find_source
 from svbench.files import media
 from svbench.types import Recording
 from tests.factories import movies
@@ -150,6 +152,19 @@ def test_links_lead_to_the_originals(clips: Path, tmp_path: Path) -> None:
     done = run(clips / "mine", tmp_path / "out", "fastvideo", link=True)
     assert done.ways == {"linked": 6, "encoded": 4}
     assert (tmp_path / "out" / "mine" / "-abc.mp4").resolve() == clips / "mine" / "-abc.mp4"
+
+
+def test_the_command_of_a_tool_can_be_pasted(clips: Path, tmp_path: Path) -> None:
+    out = tmp_path / "my export"
+    (use,) = run(clips / "mine", out, "av-benchmark").use
+    assert f"{out}/mine" in shlex.split(use)
+
+
+def test_of_a_longer_file_the_judged_part_is_exported(tmp_path: Path) -> None:
+    write_clip(tmp_path / "long.mp4", make_clip(0))
+    clip = ExportClip("a", "", Recording(tmp_path / "long.mp4"), "", seconds=0.5)
+    ClipWriter().write(Job(clip, tmp_path / "a"))
+    assert media.duration(tmp_path / "a.mp4") == pytest.approx(0.5, abs=0.01)
 
 
 def test_a_part_of_another_container_with_odd_sides_is_encoded(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,11 @@ from svbench.errors import ConfigError
 from svbench.exports.layouts import LAYOUTS, place
 from svbench.exports.sources import ExportClip, ExportSet, _repeats
 from svbench.types import Recording, Row, Sample, SampleSet
-from tests.factories.clips import SPEC
+from tests.factories.clips import SPEC, make_clip, write_clip
 
 
-def sample(request: str, start: float = 0.0) -> Sample:
-    return Sample(request, "rain", Recording(Path("a.mkv"), start), f"digest of {request}")
+def sample(request: str) -> Sample:
+    return Sample(request, "rain", Recording(Path("a.mkv")), f"digest of {request}")
 
 
 def test_one_sample_of_each_example_is_one_set_called_as_its_row() -> None:
@@ -32,11 +33,17 @@ def test_repeats_are_sets_of_their_own_without_what_was_left_out() -> None:
     assert found == {"mine-repeat0": ["a", "b"], "mine-repeat1": ["a"]}
 
 
-def test_a_part_of_a_recorded_file_is_as_long_as_it_was_judged() -> None:
-    samples = SampleSet("mine", SPEC, (sample("a/0"), sample("b/0", start=2.0)), "")
-    (one,) = _repeats(samples, Row("mine", "Mine", 2), SPEC)
-    assert [clip.seconds for clip in one.clips] == [None, SPEC.duration]
-    assert [clip.spec for clip in one.clips] == [None, None]
+def test_a_part_of_a_recorded_file_is_as_long_as_it_was_judged(tmp_path: Path) -> None:
+    write_clip(tmp_path / "a.mp4", make_clip(0))
+    starts = {"a/0": 0.0, "b/0": SPEC.duration / 2}
+    samples = tuple(Sample(r, "", Recording(tmp_path / "a.mp4", t), r) for r, t in starts.items())
+    for spec, seconds in (
+        (SPEC, None),
+        (replace(SPEC, frames=SPEC.frames // 2), SPEC.duration / 2),
+    ):
+        (one,) = _repeats(SampleSet("mine", spec, samples, ""), Row("mine", "Mine", 2), spec)
+        assert [clip.seconds for clip in one.clips] == [seconds, spec.duration]
+        assert [clip.spec for clip in one.clips] == [None, None]
 
 
 def test_equal_ids_have_equal_names_in_all_sets_and_systems_folders_of_their_own() -> None:

@@ -55,6 +55,18 @@ def test_what_was_added_is_kept_whatever_ends_the_work(raw: Path, tmp_path: Path
         assert not (out / f".b.mp4.1{MARK}").exists()
 
 
+def test_a_complete_folder_has_no_leftovers_of_workers_that_outlived_their_command(
+    raw: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    with prepared_folder(raw, out, SETTINGS, VERSIONS, ("video",)) as folder:
+        (out / "video").mkdir()
+        for late in (out / f".b.mp4.1{MARK}", out / "video" / f".c.mp4.1{MARK}"):
+            late.touch()
+        folder.save({"segments": 1})
+    assert not list(out.rglob(f"*{MARK}"))
+
+
 def test_a_complete_folder_stays_complete_where_nothing_comes_of_another_try(
     raw: Path, tmp_path: Path
 ) -> None:

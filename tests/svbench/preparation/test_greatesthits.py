@@ -129,7 +129,7 @@ def test_captions_come_from_lists_of_segments(
     rows = [f'x/{A}_denoised_thumb-001.mp4,"-wood, hit"', f"{B}_mic-000.mp4,metal"]
     listed.write_text("\n".join(rows) + "\n")
     done = svbench(*words(archive, out, "--captions", listed))
-    assert "1 segments have no caption and stand in no list" in done.out, done.err
+    assert "1 segment has no caption, hence no line in a list" in done.out, done.err
     assert (out / "flist_test.csv").read_text() == f'{A}_denoised_thumb-001.mp4,"-wood, hit"\n'
     assert (out / "flist_train.csv").read_text() == f"{B}_denoised_thumb-000.mp4,metal\n"
     (example,) = greatesthits.load(out)
@@ -284,3 +284,39 @@ def test_real_clips_go_from_archive_to_table(tmp_path: Path, svbench: Command) -
     assert table.code == 0, table.err
     assert "real clips (ceiling)" in table.out
     assert "segments as svbench data prepare cut them: timing nearest" in table.out
+
+
+@pytest.mark.parametrize("name", [f"{A}_denoised.wav", "train.txt", f"{A}_times.txt"])
+def test_a_link_to_nothing_is_not_passed_over_for_another_file(
+    archive: Path, tmp_path: Path, svbench: Command, name: str
+) -> None:
+    raw = tmp_path / "raw"
+    shutil.copytree(archive, raw)
+    (raw / name).unlink()
+    (raw / name).symlink_to("not-fetched")
+    assert name in svbench(*words(raw, tmp_path / "out")).problem(3)
+    checked = svbench("data", "check", *words(raw, tmp_path / "check")[2:])
+    assert checked.code == 3
+    assert name in (tmp_path / "check/audit.csv").read_text()
+
+
+def test_an_id_that_is_no_name_of_a_file(archive: Path, tmp_path: Path, svbench: Command) -> None:
+    raw = tmp_path / "raw"
+    shutil.copytree(archive, raw)
+    (raw / "train.txt").write_text(f"{B}\n{'a' * 300}\n")
+    assert (
+        svbench(*words(raw, tmp_path / "out")).problem(3).startswith(f"{raw}: found no way to aaa")
+    )
+
+
+def test_what_the_archive_has_no_longer_is_not_left_over(
+    archive: Path, tmp_path: Path, svbench: Command
+) -> None:
+    raw = tmp_path / "raw"
+    shutil.copytree(archive, raw)
+    assert svbench(*words(raw, tmp_path / "out")).code == 0
+    (raw / "train.txt").unlink()
+    (raw / f"{A}_times.txt").unlink()
+    assert svbench(*words(raw, tmp_path / "out")).code == 0
+    assert svbench(*words(raw, tmp_path / "new")).code == 0
+    assert contents(tmp_path / "out") == contents(tmp_path / "new")

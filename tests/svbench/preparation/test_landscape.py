@@ -129,6 +129,7 @@ def test_a_list_of_youtube_clips(raw: Path) -> None:
         [f"{VIDEOS[0]}_000180", "train", "listed before", "as wind noise"],
     ]
     assert report.lines == (
+        "split: as listed in landscape.csv",
         "train.txt and test.txt: 2 train and 1 test clips of 2 classes; 3 in left_out.csv",
     )
     assert files(raw) == before

@@ -70,7 +70,7 @@ def test_rare_classes_go_from_both_splits(least: int, left: str) -> None:
     for label in left:
         assert {"train", "test"} >= {clip.split for clip in found.clips if clip.label == label}
     if least == 3:
-        reason = "its class has fewer than 3 training clips"
+        reason = "its class has fewer than 3 training clips (--min-clips)"
         assert ("v3.1", reason, "y: 2") in why(found)
 
 
@@ -126,7 +126,7 @@ def test_an_empty_split_is_an_error_with_its_reasons() -> None:
         found.check(Path("list.csv"))
     assert str(caught.value) == (
         "list.csv: no test clip is left, expected some "
-        "(1 test clip: its class has fewer than 1 training clips)"
+        "(1 test clip: its class has fewer than 1 training clips (--min-clips))"
     )
     with pytest.raises(DataError, match=r"no train clip is left, expected some \(none is listed\)"):
         chosen("b.1 y test").check(Path("list.csv"))

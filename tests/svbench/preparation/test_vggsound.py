@@ -79,7 +79,7 @@ def test_the_prepared_folder_is_a_data_folder(raw: Path) -> None:
     (tested,) = load(out)
     assert (tested.id, tested.caption) == (TEST[0], "bird, singing")
     assert tested.recording.path.resolve() == raw / "video" / ROWS[-1][4]
-    why = "its class has fewer than 2 training clips"
+    why = "its class has fewer than 2 training clips (--min-clips)"
     assert left_out(out) == [
         ["bbbbbbbbbb1_000005", "train", why, "rain: 1"],
         ["bbbbbbbbbb2_000005", "test", why, "rain: 1"],
@@ -284,3 +284,11 @@ def test_the_timing_of_cut_clips_is_noted(filmed: Path) -> None:
     spec = ClipSpec(16, 4.0, (256, 256), 16000)
     late, true = (movies.numbers(read(Recording(f / name), spec).video) for f in (out, nearest))
     assert late != true
+
+
+def test_a_link_to_nothing_is_no_clip(raw: Path) -> None:
+    clip = raw / "video" / ROWS[1][4]
+    clip.unlink()
+    clip.symlink_to("not-fetched")
+    with pytest.raises(DataError, match="1 of 4 clips are not there: -aaaaaaaaa2_000020"):
+        prepared(raw)

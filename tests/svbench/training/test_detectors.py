@@ -25,8 +25,8 @@ SMALL = ("tune-avalign", "--clips", 2, "--workers", 1)
 def test_hard_clips_give_a_table_a_record_and_a_picture(svbench: Command, tmp_path: Path) -> None:
     outcome = svbench(*SMALL, "--out", tmp_path)
     assert outcome.code == 0, outcome.err
-    assert "motion peaks  tuned" in outcome.out
-    assert "onsets        best here" in outcome.out
+    assert "motion peaks tuned" in outcome.out
+    assert "onsets       best here" in outcome.out
     record = json.loads((tmp_path / "tuned.json").read_text())
     assert record["clips"] == {"train": 2, "test": 2}
     by = {(line["what"], line["detectors"]): line["f"] for line in record["test"]}
