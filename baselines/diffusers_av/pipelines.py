@@ -204,7 +204,16 @@ def _modular(folder: Folder, machine: Machine) -> Any:
                 raise DataError(f"{folder.path}: found no folder {part.name}, expected one there")
             pipe.update_components(**{name: _component(folder, pipe, name, machine)})
     pipe.update_components(**{name: TextAlone() for name in folder.family.text_only})
+    _hide_bars(pipe._blocks)  # a pipeline's own method does not reach blocks within blocks
     return pipe
+
+
+def _hide_bars(block: Any) -> None:
+    """Have the loops of a block, and of all blocks below it, draw no bars."""
+    if hasattr(block, "set_progress_bar_config"):
+        block.set_progress_bar_config(disable=True)
+    for below in getattr(block, "sub_blocks", {}).values():
+        _hide_bars(below)
 
 
 def _component(folder: Folder, pipe: Any, name: str, machine: Machine) -> Any:
