@@ -77,8 +77,8 @@ class Pipeline:
         with _quiet(), torch.random.fork_rng():
             torch.manual_seed(seeds[0])
             found = self._call(list(prompts), generators, _arguments(family, native, asked))
-        frames = _by_clip(found.get(family.frames), len(prompts), 5)
-        sounds = _by_clip(found.get(family.sound), len(prompts), 3)
+        frames = _by_clip(found.get(family.frames), len(prompts))
+        sounds = _by_clip(found.get(family.sound), len(prompts))
         rate = int(reduce(getattr, family.rate.split("."), self.pipe)) if family.rate else 0
         return [Made(*one, rate) for one in zip(frames, sounds, strict=True)]
 
@@ -113,10 +113,10 @@ def _arguments(family: Family, native: Native, asked: Asked) -> dict[str, Any]:
     return found
 
 
-def _by_clip(output: Any, count: int, dimensions: int) -> list[Any]:
+def _by_clip(output: Any, count: int) -> list[Any]:
     """Return an output for each of `count` clips, as arrays; None for each where there is none.
 
-    With a dimension less than `dimensions`, a single clip may lack that of the batch.
+    That of one clip may lack the dimension of the batch, as a picture of four dimensions does.
     """
     import numpy as np
     import torch
@@ -124,9 +124,8 @@ def _by_clip(output: Any, count: int, dimensions: int) -> list[Any]:
     if output is None:
         return [None] * count
     whole = output.float().cpu().numpy() if isinstance(output, torch.Tensor) else np.asarray(output)
-    if len(whole) != count or (count == 1 and whole.ndim == dimensions - 1 and dimensions == 5):
-        whole = whole[None]
-    return list(whole)
+    alone = count == 1 and (len(whole) != 1 or whole.ndim == 4)
+    return list(whole[None] if alone else whole)
 
 
 # --- loading -----------------------------------------------------------------------------------
