@@ -297,6 +297,14 @@ def _relay(half: str, argument: str, plugins: Sequence[str]) -> SystemEntry:
     return SystemEntry(named.title(parent), rows, reads=other.reads, parents=(parent,))
 
 
+def _diffusers(argument: str, _plugins: Sequence[str]) -> SystemEntry:
+    """Return the entry of `diffusers:CLASS=FOLDER`, or of two of these with a + between them."""
+    from svbench.catalog.diffusers_rows import diffusers_rows, find_pipelines
+
+    named = find_pipelines(argument)
+    return SystemEntry(named.title, partial(diffusers_rows, named), reads=named.reads)
+
+
 def _guard(entry: SystemEntry, offer: Offer) -> SystemEntry:
     """Return the entry of a plug-in, whose exceptions name the plug-in."""
     rows = guarded(entry.rows, offer.origin, ConfigError)
@@ -324,7 +332,11 @@ SYSTEMS: Final[Registry[SystemEntry]] = Registry(
         **{name: partial(_external, name) for name in EXTERNAL},
     },
     Joining(SystemEntry, _guard),
-    {"external": _own, **{half: partial(_relay, half) for half in ("audio-of", "picture-of")}},
+    {
+        "diffusers": _diffusers,
+        "external": _own,
+        **{half: partial(_relay, half) for half in ("audio-of", "picture-of")},
+    },
 )
 
 

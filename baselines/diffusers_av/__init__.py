@@ -1,0 +1,1 @@
+"""Pipelines of diffusers as systems: joint audio-video models, and unaligned pairs."""
