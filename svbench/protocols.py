@@ -106,6 +106,20 @@ class RecordedSystem(System, Protocol):
 
 
 @runtime_checkable
+class UnconditionalSystem(System, Protocol):
+    """Generates clips of nothing but a seed.
+
+    Optional: where it is `unconditional`, its clips show no caption, and metrics that read captions
+    do not score them.
+    """
+
+    @property
+    def unconditional(self) -> bool:
+        """Return whether no caption, picture or sound decides its clips."""
+        ...
+
+
+@runtime_checkable
 class CompletingSystem(System, Protocol):
     """Completes clips that another system of the run made, of which it keeps picture or sound.
 

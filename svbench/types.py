@@ -308,8 +308,8 @@ class Row:
 
     @property
     def competes(self) -> bool:
-        """Return whether it is a model: neither a control nor the floor of another row."""
-        return not self.made_of_real_clips and self.floor_of is None
+        """Return whether it is a model: no control, no floor of another row, not without clips."""
+        return not self.made_of_real_clips and self.floor_of is None and self.asked > 0
 
 
 @dataclass(frozen=True, slots=True)

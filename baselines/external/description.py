@@ -19,6 +19,7 @@ those of the system (see `places`). Whatever is wrong is a DataError, one line f
     duration: {policy: loop, because: trained on 2 s; its authors repeat them}
     modes: {faithful: as its authors' script does, fixed: with the pitch of its sound mended}
     settings: {steps: 25}            # for the driver; decide the clips, so they are on record
+    published_in: [my-set]           # data sets in whose table of the paper it has a row
     traps: [needs a GPU]             # what whoever runs it must know
 """
 
@@ -141,6 +142,7 @@ class Description:
     settings: Mapping[str, bool | str | int | float] = field(default_factory=dict)
     batch: Count = 1  # samples that a driver is asked for at a time, where memory allows
     limits: Limits = Limits()
+    published_in: tuple[Text, ...] = ()  # data sets whose table of the paper has a row of it
     traps: tuple[Text, ...] = ()
     driver: Text = "driver.py"
     checkout: Text = "checkout"

@@ -114,6 +114,11 @@ class External:
         return self.given is not None and self.given.real
 
     @property
+    def unconditional(self) -> bool:
+        """Return whether its clips are of nothing but a seed."""
+        return self.description.task == "uncond"
+
+    @property
     def completes(self) -> str:
         """Return the row whose clips it completes; "" if there is none."""
         return self.given_by

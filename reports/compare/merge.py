@@ -9,8 +9,9 @@ clips and equal counts, as their values shrink with the number of clips. A cell 
 comparable is empty, with the reason; a row without any comparable cell is left out, with the reason
 among the notes.
 
-Rows that are equal in every number (the ceilings of two runs on the same clips) become one. Other
-rows of the same name are distinguished by the name of their run.
+Rows that are equal in every number (the ceilings of two runs on the same clips) become one. A row
+that could not be made in one run, but in another, is that of the other. Other rows of the same name
+are distinguished by the name of their run.
 
 `svbench.reports.compare.shared_requests` decides which requests of two runs are the same; the
 others get the name of their run, so that they are never paired.
@@ -56,6 +57,7 @@ class Merged:
 
 def merge(runs: Sequence[Run]) -> Merged:
     """Merge runs; raise DataError if fewer than two are comparable."""
+    runs = _without_absent(runs)
     first = runs[0]
     merging = _Merging(first)
     joined = [run for run in runs if merging.add(run)]
@@ -82,6 +84,17 @@ def merge(runs: Sequence[Run]) -> Merged:
         scores,
         run_names,
     )
+
+
+def _without_absent(runs: Sequence[Run]) -> list[Run]:
+    """Return runs without rows that could not be made there, but in another one."""
+    made = {row.system for run in runs for row in run.table.rows if row.asked}
+
+    def kept(table: ResultTable) -> ResultTable:
+        rows = tuple(row for row in table.rows if row.asked or row.system not in made)
+        return replace(table, rows=rows)
+
+    return [replace(run, table=kept(run.table)) for run in runs]
 
 
 @dataclass(frozen=True, slots=True)

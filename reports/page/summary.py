@@ -47,14 +47,15 @@ def summarise(table: ResultTable, scores: ClipScores) -> Summary:
 def _judged(table: ResultTable) -> str:
     models = [row for row in table.rows if row.competes]
     floors = [row for row in table.rows if row.floor_of is not None]
-    others = len(table.rows) - len(models) - len(floors)
+    asked = [row for row in table.rows if row.asked]
+    others = len(asked) - len(models) - len(floors)
     parts = [_counted(len(models), "model") if models else "No model"]
     if floors:
         whose = "its" if len(models) == 1 else "their"
         parts.append(f"{_counted(len(floors), 'floor')} made from {whose} clips")
     if others:
         parts.append(f"{_counted(others, 'control')} made of real clips")
-    counts = sorted({row.asked for row in table.rows})
+    counts = sorted({row.asked for row in asked})
     if not counts:
         return "No row was judged."
     clips = f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"

@@ -144,7 +144,7 @@ def cells(table: ResultTable, scores: ClipValues | None) -> Iterator[Sequence[ob
     """Yield one line per cell, with the columns of `HEADINGS`."""
     marked = {} if scores is None else marked_places(table, scores)
     for row in table.rows:
-        kind = "model" if row.competes else "control" if row.made_of_real_clips else "floor"
+        kind = "control" if row.made_of_real_clips else "model" if row.floor_of is None else "floor"
         for column in table.columns:
             head = [kind, row.system, row.title, column.metric, column.title, column.better]
             score = row.scores.get(column.metric)

@@ -200,7 +200,7 @@ def _columns(table: ResultTable, titles: Sequence[str]) -> str:
 def _rows(table: ResultTable, systems: Sequence[str]) -> str:
     """Return the titles of rows, or their kind where they are all rows of it."""
     kinds = {
-        "every row": table.rows,
+        "every row": [row for row in table.rows if row.asked],
         "every model": [row for row in table.rows if row.competes],
         "every control": [row for row in table.rows if row.made_of_real_clips],
     }

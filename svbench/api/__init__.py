@@ -266,9 +266,11 @@ def _walk(planned: Planned, choice: EngineChoice, progress: Progress, notify: No
 
 
 def _announce(plan: Plan, notify: Notify) -> None:
-    """Name the columns that will be absent, before hours of work."""
+    """Name the columns and rows that will be absent, before hours of work."""
     from svbench.walk.plan import Unavailable
 
     for column in plan.columns:
         if isinstance(column, Unavailable):
             notify(f"{column.title} will be absent: {column.reason}")
+    for row in plan.absent:
+        notify(f"{row.title} will be absent: {row.reason}")

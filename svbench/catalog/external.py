@@ -33,6 +33,7 @@ OWN: Final = "external:"  # begins the name of a description of one's own
 KNOWN: Final = "known-files.json"  # digests of weights, beside them
 HALVES: Final[Mapping[str, str]] = {"audio-of": "a2v", "picture-of": "v2a"}  # -> task that fits
 
+
 Build = Callable[["RealClips"], "System"]
 
 
@@ -47,7 +48,12 @@ class Named:
     @property
     def made_of_real_clips(self) -> bool:
         """Return whether it completes real clips where nothing else is said."""
-        return self.place.description.task in HALVES.values()
+        return self.task in HALVES.values()
+
+    @property
+    def task(self) -> str:
+        """Return what it makes, of what."""
+        return self.place.description.task
 
     def title(self, given: str = "") -> str:
         """Return the title of its row, where it completes clips with whose they are."""

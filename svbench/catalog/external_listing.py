@@ -50,6 +50,9 @@ def lines_of(named: Named) -> Iterator[str]:
         yield f"  mode {mode}: {meaning}"
     for setting, value in described.settings.items():
         yield f"  setting {setting}: {value}"
+    if described.published_in:
+        named = ", ".join(described.published_in)
+        yield f"  in the paper's table of: {named} (at --scale paper made unless systems are named)"
     yield f"  samples at a time: {described.batch}"
     limits = described.limits
     yield f"  time limits: {limits.start:g} s to load, {limits.sample:g} s for a sample"

@@ -189,6 +189,11 @@ class GuardedSystem:
         """Return whether its clips are the real clips, unchanged; False where it does not say."""
         return bool(getattr(self.inner, "unchanged", False))
 
+    @property
+    def unconditional(self) -> bool:
+        """Return whether its clips are of nothing but a seed; False where it does not say."""
+        return bool(getattr(self.inner, "unconditional", False))
+
     def decided_by(self, request: Request) -> Mapping[str, str]:
         """Return what decides one clip, and the version of the plug-in."""
         with blaming(self.origin, DataError):

@@ -21,8 +21,10 @@ from svbench.catalog.metrics import (
     METRICS,
     MetricSettings,
     build_metrics,
+    reads_captions,
     split_name,
 )
+from svbench.catalog.paper_rows import rows_of_the_paper
 from svbench.catalog.random_notes import notes_on_metrics, notes_on_models
 from svbench.catalog.registry import Registry
 from svbench.catalog.systems import SYSTEMS, build_systems
@@ -53,7 +55,8 @@ def plan_run(config: RunConfig, out: Path) -> Plan:
     )
     columns = build_metrics(names, settings, strict=config.strict, plugins=config.plugins)
     check_scoring(config.scoring, columns, "scoring_")
-    systems = build_systems(config)
+    paper = rows_of_the_paper(config)
+    systems = build_systems(config, paper.reads)
     random = [*notes_on_metrics(names, columns, config.plugins, small=settings.small)]
     if config.scale == "paper":
         random = [*notes_on_models(config.weights), *random]
@@ -79,7 +82,12 @@ def plan_run(config: RunConfig, out: Path) -> Plan:
         columns=columns,
         read=lambda: found or read(),
         settings=settings_of(config),
-        systems=systems,
+        systems=(*systems, *paper.builds),
+        unnamed=frozenset(paper.builds),
+        absent=paper.absent,
+        captioned=frozenset(
+            column.name for column in columns if reads_captions(column.name, config.plugins)
+        ),
         seed=config.seed,
         repeats=config.repeats,
         allow_missing=config.allow_missing,

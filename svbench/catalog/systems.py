@@ -8,6 +8,9 @@ of Table 1 on Greatest Hits, and at the preset's gamma elsewhere.
 The weights of joint models are, at `--scale paper`, in the folders of `--weights`; at
 `--scale mini` they come with svbench, or from a folder that `svbench train-systems` wrote.
 
+Other people's systems give one row each: see `svbench.catalog.external`, and for those of the
+paper's tables `svbench.catalog.paper_rows`.
+
 To add a system, write its module and one entry here.
 """
 
@@ -53,6 +56,8 @@ class SystemEntry:
         whether a run that names no systems makes it, joint models where weights are at hand
     reads : sequence of str
         settings of models that decide its clips; those that no system of a run reads are refused
+    parents : sequence of str
+        systems whose clips its rows complete, which are made as well
     """
 
     title: str
@@ -60,7 +65,7 @@ class SystemEntry:
     made_of_real_clips: bool = False
     usual: bool = False
     reads: Sequence[str] = ("repeats",)
-    parents: Sequence[str] = ()  # systems whose clips its rows complete, which are made as well
+    parents: Sequence[str] = ()
 
 
 # --- controls ----------------------------------------------------------------------------------
@@ -319,7 +324,11 @@ def _guard(entry: SystemEntry, offer: Offer) -> SystemEntry:
 JOINT: Final = tuple(sorted(MIXERS, key=lambda mixer: MIXERS[mixer].adjusted))  # as in Table 1
 ADJUSTED: Final = tuple(mixer for mixer in JOINT if MIXERS[mixer].adjusted)
 # Of the folders of svbench.baselines.external: NAME, and NAME@MODE for modes but the usual one.
-EXTERNAL: Final[tuple[str, ...]] = ()
+EXTERNAL: Final[tuple[str, ...]] = (
+    "mm-diffusion",
+    "mm-diffusion@ddim25",
+    "mm-diffusion@ddpm",
+)
 SYSTEMS: Final[Registry[SystemEntry]] = Registry(
     "systems",
     {
@@ -343,8 +352,12 @@ SYSTEMS: Final[Registry[SystemEntry]] = Registry(
 # --- rows --------------------------------------------------------------------------------------
 
 
-def build_systems(config: RunConfig) -> tuple[Build, ...]:
+def build_systems(
+    config: RunConfig, beside: Mapping[str, Sequence[str]] | None = None
+) -> tuple[Build, ...]:
     """Return what builds the rows of a run: controls as named, then models in the table's order.
+
+    `beside` holds the settings that other rows of the run read, by system.
 
     Raises
     ------
@@ -368,7 +381,7 @@ def build_systems(config: RunConfig) -> tuple[Build, ...]:
     if config.systems and any(made.values()):
         _check_used(config, list(entries))
     with_rows = [*controls, *(name for name, of in made.items() if of)]
-    check_effects(config, {name: entries[name].reads for name in with_rows})
+    check_effects(config, {name: entries[name].reads for name in with_rows} | dict(beside or {}))
     return (*rows, *(row for of in made.values() for row in of))
 
 

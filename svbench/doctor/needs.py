@@ -15,6 +15,7 @@ from svbench.api.planned import Planned
 from svbench.catalog.checks import check_data, check_scoring
 from svbench.catalog.datasets import DATASETS, load_dataset
 from svbench.catalog.metrics import DEFAULT_METRICS, MetricSettings, build_metrics
+from svbench.catalog.paper_rows import rows_of_the_paper
 from svbench.catalog.systems import build_systems
 from svbench.config import RunConfig
 from svbench.doctor.findings import Finding
@@ -63,7 +64,7 @@ def _data(config: RunConfig) -> None:
 
 
 def _systems(config: RunConfig) -> None:
-    build_systems(config)
+    build_systems(config, rows_of_the_paper(config).reads)
 
 
 def _metrics(config: RunConfig) -> None:

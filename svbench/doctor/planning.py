@@ -48,6 +48,7 @@ def report_run(
         *estimate(found, measured),
         memory(found, measured, workers),
         *_without_models(found),
+        *_absent_rows(found),
         *absent,
     ]
     return Report(findings, _exit_code(findings))
@@ -75,6 +76,14 @@ def _without_models(found: Survey) -> list[Finding]:
         return []
     text = "no joint model is made: found no --weights"
     return [Finding(SUBJECT, "models", "note", text, HOW_TO_GET)]
+
+
+def _absent_rows(found: Survey) -> list[Finding]:
+    """Return a note for each row of the paper's table that will be absent."""
+    text = "the row will be absent: {}"
+    return [
+        Finding(SUBJECT, row.system, "note", text.format(row.reason)) for row in found.plan.absent
+    ]
 
 
 def report_training(planned: PlannedTraining) -> Report:

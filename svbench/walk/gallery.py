@@ -107,12 +107,12 @@ def find_sets(
 ) -> dict[str, SampleSet]:
     """Return the clips of every row, from the store or from where `svbench score` read them.
 
-    A floor made from the clips of another row has none, and no set. Raises DataError where clips
-    are not those that the numbers of the row were computed from.
+    A floor made from the clips of another row has none, and no set; nor has an absent row. Raises
+    DataError where clips are not those that the numbers of the row were computed from.
     """
     store = Store(run)
     sets = {}
-    for row in (row for row in table.rows if row.floor_of is None):
+    for row in (row for row in table.rows if row.floor_of is None and row.asked):
         check_name(row.system, "system", str(run))
         if row.system in elsewhere.sets:
             where, name, examples = elsewhere.sets[row.system]

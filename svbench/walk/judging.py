@@ -26,13 +26,14 @@ from svbench.types import (
     settings_as_text,
 )
 from svbench.walk.extract import Extraction, Wanted, extract_sets
-from svbench.walk.halves import LEAST_COMPARED, TOO_FEW, Halves, score_halves
-from svbench.walk.plan import Columns, Plan, metrics_of, reasons_of
+from svbench.walk.halves import HALVES, LEAST_COMPARED, TOO_FEW, Halves, score_halves
+from svbench.walk.plan import AbsentRow, Columns, Plan, metrics_of, reasons_of
 from svbench.walk.recorded import raise_problems
 from svbench.walk.shuffled_floor import ClipLine, floor_row, floor_steps
 
 NO_FEATURES = "no features could be extracted from any of its clips"
 NO_REFERENCE = "{}: no features could be extracted from any of the real clips"
+UNCONDITIONAL = "unconditional: no caption decides its clips"
 OWN_CLIPS = "made of the real clips that it would be compared with: see the column of halves"
 
 
@@ -45,6 +46,7 @@ class Entrant:
     samples: SampleSet
     settings: Mapping[str, Setting] = field(default_factory=dict)
     made_of_real_clips: bool = False
+    unconditional: bool = False  # metrics that read captions do not score it
     made_elsewhere: bool = False  # a row of its floor stands below it
     # Of real clips, unchanged: annotated events by request, s from the clip's start.
     annotated: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
@@ -153,6 +155,11 @@ class Judge:
         )
         return row, lines
 
+    def absent_row(self, absent: AbsentRow) -> Row:
+        """Return a row without clips, each of whose cells is absent for the same reason."""
+        reasons = dict.fromkeys((column.name for column in self.columns), absent.reason)
+        return Row(absent.system, absent.title, asked=0, absent=reasons)
+
     def detection(self, entrants: Sequence[Entrant]) -> dict[str, tuple[Detection, ...]]:
         """Return by metric how well its events find those that are annotated, where any are.
 
@@ -170,6 +177,8 @@ class Judge:
 
     def _judgement(self, metric: Metric, entrant: Entrant, features: Features) -> Judgement | str:
         """Return a judgement, or the reason why there is none."""
+        if entrant.unconditional and metric.name.removesuffix(HALVES) in self.plan.captioned:
+            return UNCONDITIONAL
         if not metric.needs_reference:
             return metric.score(features, None)
         key = metric.extractor.key

@@ -26,6 +26,16 @@ class Unavailable:
 
 
 Columns = tuple[Metric | Unavailable, ...]
+Build = Callable[[RealClips], System]  # on the usable real clips
+
+
+@dataclass(frozen=True, slots=True)
+class AbsentRow:
+    """A row of the paper's table that cannot be made here."""
+
+    system: str
+    title: str
+    reason: str  # one line, with the command that would mend it
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +78,11 @@ class Plan:
     columns: Columns
     read: Callable[[], Data]  # called once, when the run folder is held
     settings: RunSettings
-    systems: tuple[Callable[[RealClips], System], ...] = ()  # built on the usable real clips
+    systems: tuple[Build, ...] = ()
+    # Of these, the ones that nobody named: what they cannot make is stated, and stops nothing.
+    unnamed: frozenset[Build] = frozenset()
+    absent: tuple[AbsentRow, ...] = ()
+    captioned: frozenset[str] = frozenset()  # names of columns that read captions
     seed: int = 0
     repeats: int = 1  # clips per example of each model
     pad: bool = False  # fill up recorded clips that are too short

@@ -27,7 +27,7 @@ from svbench.files.results import REQUESTS_FILE
 from svbench.files.store import Store
 from svbench.limits import check_distinct
 from svbench.pace import Progress, silent
-from svbench.protocols import RecordedSystem, System
+from svbench.protocols import RecordedSystem, System, UnconditionalSystem
 from svbench.types import Request, ResultTable, SampleSet
 from svbench.walk.generate import generate
 from svbench.walk.halves import with_halves
@@ -104,7 +104,7 @@ def walk(plan: Plan, out: Path, engine: Engine, progress: Progress = silent) -> 
             progress=progress,
         )
         judge.extract(entrants)
-        judged = list(judge.rows(entrants))
+        judged = [*judge.rows(entrants), *((judge.absent_row(row), []) for row in plan.absent)]
         detection = judge.detection(entrants)
         table = write_results(out, plan, data, clips, columns, judged, detection, engine)
         known.save(out / KNOWN)
@@ -132,7 +132,8 @@ def _generated(
         for system, samples in zip(wave, found, strict=True):
             made[system.name] = with_parents(samples, made.get(parent_of(system)))
     if not plan.allow_missing:
-        raise_not_made(list(made.values()))
+        named = zip(plan.systems, systems, strict=True)
+        raise_not_made([made[s.name] for build, s in named if build not in plan.unnamed])
     for system in systems:
         unchanged = isinstance(system, RecordedSystem) and system.unchanged
         yield Entrant(
@@ -141,6 +142,7 @@ def _generated(
             samples=made[system.name],
             settings=system.settings,
             made_of_real_clips=system.made_of_real_clips,
+            unconditional=isinstance(system, UnconditionalSystem) and system.unconditional,
             annotated=clips.annotated if unchanged else {},
         )
 

@@ -61,6 +61,21 @@ def test_equal_rows_become_one() -> None:
     assert merged.scores == clip_values()
 
 
+def test_a_row_that_one_run_lacked_is_that_of_the_other() -> None:
+    table = make_table()
+    model = next(one for one in table.rows if one.system == BEST)
+    absent = Row(BEST, model.title, asked=0, absent=dict.fromkeys(model.scores, "not here"))
+    lacking = replace(
+        table, rows=tuple(absent if one.system == BEST else one for one in table.rows)
+    )
+    for runs in ([FIRST, second(lacking)], [second(lacking), FIRST]):
+        merged = merge(runs)
+        assert sorted(systems(merged)) == sorted(systems(Merged(table, {})))
+        assert row(merged, BEST).scores == model.scores
+    both = merge([Run("first", lacking, clip_values()), second(lacking)])
+    assert row(both, BEST) == absent
+
+
 def test_rows_of_one_name_are_named_by_their_run_and_differences_are_noted() -> None:
     table = with_settings(make_table(), BEST, steps="50", set="other")
     merged = joined(with_score(table, BEST, ALIGN, value=0.625))

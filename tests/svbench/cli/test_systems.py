@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from svbench.miniature import landscape
 from tests.factories.commands import Command, Outcome
 from tests.factories.external_systems import lives, traced, write_system
 
@@ -29,9 +30,10 @@ def test_systems_are_listed_and_one_is_shown(
     monkeypatch.setenv("SVBENCH_SYSTEMS", str(tmp_path))
     listed = svbench("systems", "list").out
     assert listed.startswith(f"systems in {tmp_path}")
-    path = write_system(tmp_path / "own", traps=["needs 80 GB"], given=None)
+    path = write_system(tmp_path / "own", traps=["needs 80 GB"], published_in=["toys"])
     shown = svbench("systems", "show", f"external:{path}").out
-    for part in ("stub: Stub", "uncond, video and sound", "licence: MIT", "trap: needs 80 GB"):
+    parts = ("stub: Stub", "uncond, video and sound", "licence: MIT", "trap: needs 80 GB")
+    for part in (*parts, "in the paper's table of: toys"):
         assert part in shown
 
 
@@ -102,3 +104,15 @@ def test_two_rows_of_one_name_are_refused(svbench: Command, tmp_path: Path) -> N
     names = [f"external:{write_system(tmp_path / folder)}" for folder in ("a", "b")]
     line = run(svbench, tmp_path / "run", ",".join(names)).problem(2)
     assert line == "--systems: rows: found 'stub' twice, expected each once"
+
+
+def test_rows_of_the_papers_table_that_are_not_here_are_announced(
+    svbench: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SVBENCH_SYSTEMS", str(tmp_path / "systems"))
+    landscape.draw(tmp_path / "data", seed=0, test=2)
+    words = f"run --dataset landscape --scale paper --data-root {tmp_path / 'data'}"
+    done = svbench("doctor", "--plan", f"{words} --device cpu --out {tmp_path / 'run'}")
+    assert "mm-diffusion" in done.out
+    assert "the row will be absent: not on this machine" in done.out
+    assert "svbench systems check mm-diffusion" in done.out

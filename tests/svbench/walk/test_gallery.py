@@ -21,7 +21,7 @@ from svbench.files.clip_view import Gallery, Motion, dump_view, load_view
 from svbench.files.results import load_table
 from svbench.files.set_manifest import Kept
 from svbench.files.store import Store
-from svbench.types import Clip, ClipSpec, Recording, Request, ResultTable, SampleSet
+from svbench.types import Clip, ClipSpec, Recording, Request, ResultTable, Row, SampleSet
 from svbench.walk import gallery as module
 from svbench.walk.views import envelope, even, thumbnails
 from tests.factories.clips import SPEC, make_clip, write_folder
@@ -343,3 +343,11 @@ def test_a_damaged_view_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text("{}")
     with pytest.raises(DataError, match=r"a\.json: .*expected the view of a clip"):
         load_view(tmp_path / "a.json")
+
+
+def test_a_row_without_clips_has_no_views(run: Path) -> None:
+    table = make_table()
+    absent = Row("elsewhere", "Elsewhere", asked=0, absent={"fvd": "not here"})
+    with_absent = replace(table, rows=(*table.rows, absent))
+    assert find_sets(run, with_absent) == find_sets(run, table)
+    assert make(run, ["c0/0"], with_absent).views == make(run, ["c0/0"]).views
