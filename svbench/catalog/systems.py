@@ -311,7 +311,14 @@ def _guard(entry: SystemEntry, offer: Offer) -> SystemEntry:
 JOINT: Final = tuple(sorted(MIXERS, key=lambda mixer: MIXERS[mixer].adjusted))  # as in Table 1
 ADJUSTED: Final = tuple(mixer for mixer in JOINT if MIXERS[mixer].adjusted)
 # Of the folders of svbench.baselines.external: NAME, and NAME@MODE for modes but the usual one.
-EXTERNAL: Final[tuple[str, ...]] = ()
+EXTERNAL: Final[tuple[str, ...]] = (
+    "diff-foley",
+    "diff-foley@fixed",
+    "tempotokens",
+    "tempotokens@windows",
+    "tempotokens@landscape",
+    "tempotokens@landscape-windows",
+)
 SYSTEMS: Final[Registry[SystemEntry]] = Registry(
     "systems",
     {

@@ -1,0 +1,127 @@
+"""The drivers of shipped systems, against stand-ins of their checkouts: traps, seeds, lengths."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from svbench.baselines.external.given import OfRealClips
+from svbench.baselines.external.places import Place
+from svbench.types import Clip, ClipSpec, NotMade, Request
+from tests.factories.stub_checkouts import stub_place, stub_system
+
+SPEC = ClipSpec(frames=16, fps=4, size=(32, 32), sample_rate=16000)  # 4 s
+REQUESTS = [Request(f"c{n}/0", f"caption {n}", 5 + 7919 * n) for n in range(2)]
+
+
+class Louder:
+    """Real clips whose sound is louder in every second, and whose picture is grey."""
+
+    examples = ("c0", "c1")
+
+    def read(self, _example: str, spec: ClipSpec) -> Clip:
+        grey = np.full((spec.frames, *spec.size, 3), 100, np.uint8)
+        second = np.arange(spec.samples) // spec.sample_rate
+        return Clip(grey, (0.1 + 0.1 * second).astype(np.float32), spec)
+
+    def digest(self, example: str) -> str:
+        return example
+
+
+def made(
+    place: Place, mode: str = "", requests: Sequence[Request] = REQUESTS
+) -> list[Clip | NotMade]:
+    given = OfRealClips(Louder()) if place.description.task in ("a2v", "v2a") else None
+    system = stub_system(place, mode, given)
+    try:
+        return list(system.generate(requests, SPEC))
+    finally:
+        system.release()
+
+
+def clips(found: Sequence[Clip | NotMade]) -> list[Clip]:
+    assert not [one.reason for one in found if isinstance(one, NotMade)]
+    return [one for one in found if isinstance(one, Clip)]
+
+
+def check_alone(place: Place, whole: Sequence[Clip]) -> None:
+    """Check that the second sample is the same alone, by a driver that made no other."""
+    (alone,) = clips(made(place, requests=REQUESTS[1:]))
+    assert np.array_equal(alone.video, whole[1].video)
+    assert np.array_equal(alone.audio, whole[1].audio)
+
+
+def pitch(sound: np.ndarray, rate: int = SPEC.sample_rate) -> float:
+    return float(np.abs(np.fft.rfft(sound)).argmax()) * rate / len(sound)
+
+
+# --- Diff-Foley ----------------------------------------------------------------------------------
+
+
+def diff_foley(folder: Path, without: str = "") -> Place:
+    place = stub_place("diff-foley", folder / "with a blank")
+    shape = {"weight": torch.zeros(1, 1), "bias": torch.zeros(1)}
+    for weight in place.description.weights:
+        cavp = "cavp" in weight.file
+        parts = ("module.video_encoder",) if cavp else ("weight",)
+        state = {f"{part}.{name}": value for part in parts for name, value in shape.items()}
+        state = {name: value for name, value in state.items() if name != without}
+        torch.save({"state_dict": state}, place.weight(weight))
+    return place
+
+
+def test_diff_foleys_pitch_is_that_of_its_mode(tmp_path: Path) -> None:
+    place = diff_foley(tmp_path)
+    faithful, fixed = clips(made(place)), clips(made(place, "fixed", REQUESTS[:1]))
+    assert pitch(faithful[0].audio) == pytest.approx(1000 * 16000 / 22050, abs=0.3)
+    assert pitch(fixed[0].audio) == pytest.approx(1000, abs=0.3)
+    assert (faithful[0].video == 100).all()  # the picture that was given
+    assert not np.array_equal(faithful[0].audio, faithful[1].audio)
+    check_alone(place, faithful)
+
+
+def test_diff_foley_without_all_of_its_weights_does_not_start(tmp_path: Path) -> None:
+    place = diff_foley(tmp_path, without="module.video_encoder.bias")
+    reasons = [one.reason for one in made(place) if isinstance(one, NotMade)]
+    expected = "ValueError: cavp_epoch66.ckpt lacks 1 of 2 parameters (video_encoder.bias)"
+    assert len(reasons) == len(REQUESTS)
+    assert expected in reasons[0]
+
+
+# --- TempoTokens ---------------------------------------------------------------------------------
+
+
+def tempotokens(folder: Path) -> Place:
+    place = stub_place("tempotokens", folder, size=32)
+    for n, name in enumerate(("vggsound", "landscape"), 1):
+        state = {"weight": torch.full((1, 1), float(n)), "bias": torch.zeros(1)}
+        torch.save(state, folder / "weights" / "models" / name / "learned_embeds.pth")
+    return place
+
+
+def levels(clip: Clip) -> np.ndarray:
+    return clip.video[:, 0, 0, 0] / 127.5 - 1
+
+
+def test_tempotokens_repeats_its_two_seconds_or_makes_them_of_all_sound(tmp_path: Path) -> None:
+    place = tempotokens(tmp_path)
+    faithful, windows = clips(made(place)), clips(made(place, "windows", REQUESTS[:1]))
+    half = SPEC.frames // 2
+    assert np.array_equal(faithful[0].video[:half], faithful[0].video[half:])
+    assert np.array_equal(faithful[0].video[:half], windows[0].video[:half])
+    louder = levels(windows[0])[half:] - levels(windows[0])[:half]
+    assert louder == pytest.approx(0.2, abs=0.02)  # 0.15 -> 0.35; levels of 8 bits, half precision
+    assert faithful[0].audio[0] == pytest.approx(0.1, abs=1e-3)  # the sound that was given
+    check_alone(place, faithful)
+
+
+def test_tempotokens_has_weights_of_each_data_set(tmp_path: Path) -> None:
+    place = tempotokens(tmp_path)
+    (usual,), (landscape,) = (
+        clips(made(place, mode, REQUESTS[:1])) for mode in ("faithful", "landscape")
+    )
+    assert levels(landscape) - levels(usual) == pytest.approx(0.15, abs=0.02)
