@@ -314,6 +314,11 @@ ADJUSTED: Final = tuple(mixer for mixer in JOINT if MIXERS[mixer].adjusted)
 EXTERNAL: Final[tuple[str, ...]] = (
     "diff-foley",
     "diff-foley@fixed",
+    "mmaudio",
+    "mmaudio@large-44k",
+    "mmaudio@small-16k",
+    "specvqgan",
+    "specvqgan@features-212",
     "tempotokens",
     "tempotokens@windows",
     "tempotokens@landscape",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -125,3 +126,51 @@ def test_tempotokens_has_weights_of_each_data_set(tmp_path: Path) -> None:
         clips(made(place, mode, REQUESTS[:1])) for mode in ("faithful", "landscape")
     )
     assert levels(landscape) - levels(usual) == pytest.approx(0.15, abs=0.02)
+
+
+# --- MMAudio -------------------------------------------------------------------------------------
+
+
+def test_mmaudio_reads_all_weights_from_their_folders(tmp_path: Path) -> None:
+    place = stub_place("mmaudio", tmp_path)
+    for weight in place.description.weights:
+        if weight.file.startswith("weights/"):
+            torch.save({"weight": torch.zeros(1, 1), "bias": torch.zeros(1)}, place.weight(weight))
+    whole, (small,) = clips(made(place)), clips(made(place, "small-16k", REQUESTS[:1]))
+    assert pitch(whole[0].audio) == pytest.approx(500, abs=0.3)
+    assert pitch(small.audio) == pytest.approx(500, abs=0.3)
+    assert not np.array_equal(whole[0].audio, whole[1].audio)
+    check_alone(place, whole)
+
+
+# --- SpecVQGAN -----------------------------------------------------------------------------------
+
+
+def specvqgan(folder: Path, **state: torch.Tensor) -> Place:
+    """Return a place whose archives are as upstream's, under one folder each."""
+    place = stub_place("specvqgan", folder / "with a blank")
+    inner = folder / "x_vggsound_transformer"
+    for below in ("configs", "checkpoints"):
+        (inner / below).mkdir(parents=True)
+    (inner / "configs" / "x-project.yaml").write_text("a configuration")
+    torch.save({"state_dict": state}, inner / "checkpoints" / "last.ckpt")
+    for weight in place.description.weights:
+        if weight.file.endswith(".tar.gz"):
+            with tarfile.open(place.weight(weight), "w:gz") as packed:
+                packed.add(inner, inner.name)
+    return place
+
+
+def test_specvqgan_makes_sound_not_spectrograms(tmp_path: Path) -> None:
+    state = {"transformer.weight": torch.zeros(1, 1), "transformer.bias": torch.zeros(1)}
+    place = specvqgan(tmp_path, **state)
+    whole = clips(made(place))
+    assert pitch(whole[0].audio) == pytest.approx(500, abs=0.3)
+    assert not np.array_equal(whole[0].audio, whole[1].audio)
+    check_alone(place, whole)
+
+
+def test_specvqgan_without_all_of_its_weights_does_not_start(tmp_path: Path) -> None:
+    place = specvqgan(tmp_path, **{"transformer.weight": torch.zeros(1, 1)})
+    (reason, _) = (one.reason for one in made(place) if isinstance(one, NotMade))
+    assert "transformer.tar.gz lacks 1 parameters (transformer.bias)" in reason
