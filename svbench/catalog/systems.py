@@ -312,6 +312,7 @@ JOINT: Final = tuple(sorted(MIXERS, key=lambda mixer: MIXERS[mixer].adjusted))  
 ADJUSTED: Final = tuple(mixer for mixer in JOINT if MIXERS[mixer].adjusted)
 # Of the folders of svbench.baselines.external: NAME, and NAME@MODE for modes but the usual one.
 EXTERNAL: Final[tuple[str, ...]] = (
+    "codi",
     "diff-foley",
     "diff-foley@fixed",
     "mmaudio",

@@ -18,10 +18,12 @@ from svbench.baselines.external.system import External
 from svbench.compute import CPU
 from svbench.files import media
 from svbench.files.store import file_name
+from tests.factories.stub_joint_checkouts import CODI
 from tests.factories.stub_picture_checkouts import TEMPOTOKENS
 from tests.factories.stub_sound_checkouts import DIFF_FOLEY, MMAUDIO, SPECVQGAN
 
 CHECKOUTS: Mapping[str, Mapping[str, str]] = {
+    "codi": CODI,
     "diff-foley": DIFF_FOLEY,
     "mmaudio": MMAUDIO,
     "specvqgan": SPECVQGAN,

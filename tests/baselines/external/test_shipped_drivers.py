@@ -174,3 +174,29 @@ def test_specvqgan_without_all_of_its_weights_does_not_start(tmp_path: Path) -> 
     place = specvqgan(tmp_path, **{"transformer.weight": torch.zeros(1, 1)})
     (reason, _) = (one.reason for one in made(place) if isinstance(one, NotMade))
     assert "transformer.tar.gz lacks 1 parameters (transformer.bias)" in reason
+
+
+# --- CoDi ----------------------------------------------------------------------------------------
+
+
+def codi(folder: Path, name: str = "weight") -> Place:
+    place = stub_place("codi", folder)
+    for weight in place.description.weights:
+        if weight.file.endswith(".pth"):
+            torch.save({name: torch.zeros(1, 1)}, place.weight(weight))
+    return place
+
+
+def test_codis_eight_frames_last_as_long_as_its_settings_say(tmp_path: Path) -> None:
+    place = codi(tmp_path)
+    whole = clips(made(place))
+    assert np.array_equal(whole[0].video[:, 0, 0, 0], np.repeat(np.arange(8) * 20, 2))
+    assert pitch(whole[0].audio) == pytest.approx(500, abs=0.3)
+    assert not np.array_equal(whole[0].audio, whole[1].audio)
+    check_alone(place, whole)
+
+
+def test_codi_with_weights_of_something_else_does_not_start(tmp_path: Path) -> None:
+    found = made(codi(tmp_path, "another.weight"))
+    (reason, _) = (one.reason for one in found if isinstance(one, NotMade))
+    assert "CoDi_encoders.pth holds no parameters of the network" in reason
