@@ -13,7 +13,7 @@ import torch
 from svbench.baselines.external.given import OfRealClips
 from svbench.baselines.external.places import Place
 from svbench.types import Clip, ClipSpec, NotMade, Request
-from tests.factories.stub_checkouts import stub_place, stub_system
+from tests.factories.stub_checkouts import diff_foley, stub_place, stub_system, tempotokens
 
 SPEC = ClipSpec(frames=16, fps=4, size=(32, 32), sample_rate=16000)  # 4 s
 REQUESTS = [Request(f"c{n}/0", f"caption {n}", 5 + 7919 * n) for n in range(2)]
@@ -63,18 +63,6 @@ def pitch(sound: np.ndarray, rate: int = SPEC.sample_rate) -> float:
 # --- Diff-Foley ----------------------------------------------------------------------------------
 
 
-def diff_foley(folder: Path, without: str = "") -> Place:
-    place = stub_place("diff-foley", folder / "with a blank")
-    shape = {"weight": torch.zeros(1, 1), "bias": torch.zeros(1)}
-    for weight in place.description.weights:
-        cavp = "cavp" in weight.file
-        parts = ("module.video_encoder",) if cavp else ("weight",)
-        state = {f"{part}.{name}": value for part in parts for name, value in shape.items()}
-        state = {name: value for name, value in state.items() if name != without}
-        torch.save({"state_dict": state}, place.weight(weight))
-    return place
-
-
 def test_diff_foleys_pitch_is_that_of_its_mode(tmp_path: Path) -> None:
     place = diff_foley(tmp_path)
     faithful, fixed = clips(made(place)), clips(made(place, "fixed", REQUESTS[:1]))
@@ -94,14 +82,6 @@ def test_diff_foley_without_all_of_its_weights_does_not_start(tmp_path: Path) ->
 
 
 # --- TempoTokens ---------------------------------------------------------------------------------
-
-
-def tempotokens(folder: Path) -> Place:
-    place = stub_place("tempotokens", folder, size=32)
-    for n, name in enumerate(("vggsound", "landscape"), 1):
-        state = {"weight": torch.full((1, 1), float(n)), "bias": torch.zeros(1)}
-        torch.save(state, folder / "weights" / "models" / name / "learned_embeds.pth")
-    return place
 
 
 def levels(clip: Clip) -> np.ndarray:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.factories.commands import Command, Outcome
 from tests.factories.external_systems import lives, traced, write_system
+from tests.factories.stub_checkouts import diff_foley, tempotokens, write_own
 
 METRIC = ("--metrics", "av-align-corrected")
 
@@ -102,3 +103,20 @@ def test_two_rows_of_one_name_are_refused(svbench: Command, tmp_path: Path) -> N
     names = [f"external:{write_system(tmp_path / folder)}" for folder in ("a", "b")]
     line = run(svbench, tmp_path / "run", ",".join(names)).problem(2)
     assert line == "--systems: rows: found 'stub' twice, expected each once"
+
+
+def test_relays_of_the_paper_complete_what_the_joint_model_made(
+    svbench: Command, tmp_path: Path
+) -> None:
+    """T2A2V and T2V2A: shipped drivers, against stand-ins of their checkouts."""
+    picture = write_own(tempotokens(tmp_path / "tempotokens"))
+    sound = write_own(diff_foley(tmp_path / "diff foley"))
+    systems = f"audio-of:cmc-pe>external:{picture},picture-of:cmc-pe>external:{sound}@fixed"
+    done = run(svbench, tmp_path / "run", systems, "--gamma", 1)
+    assert done.code == 0, done.err
+    samples = sorted(path.name for path in (tmp_path / "run" / "samples").iterdir())
+    joint, foley, tokens = samples
+    assert foley == f"diff-foley-fixed-picture-of-{joint}"
+    assert tokens == f"tempotokens-audio-of-{joint}"
+    clips = [list((tmp_path / "run" / "samples" / row).glob("*/*.mkv")) for row in samples]
+    assert list(map(len, clips)) == [3, 3, 3]
