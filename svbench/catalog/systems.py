@@ -325,9 +325,21 @@ JOINT: Final = tuple(sorted(MIXERS, key=lambda mixer: MIXERS[mixer].adjusted))  
 ADJUSTED: Final = tuple(mixer for mixer in JOINT if MIXERS[mixer].adjusted)
 # Of the folders of svbench.baselines.external: NAME, and NAME@MODE for modes but the usual one.
 EXTERNAL: Final[tuple[str, ...]] = (
+    "codi",
+    "diff-foley",
+    "diff-foley@fixed",
     "mm-diffusion",
     "mm-diffusion@ddim25",
     "mm-diffusion@ddpm",
+    "mmaudio",
+    "mmaudio@large-44k",
+    "mmaudio@small-16k",
+    "specvqgan",
+    "specvqgan@features-212",
+    "tempotokens",
+    "tempotokens@windows",
+    "tempotokens@landscape",
+    "tempotokens@landscape-windows",
 )
 SYSTEMS: Final[Registry[SystemEntry]] = Registry(
     "systems",

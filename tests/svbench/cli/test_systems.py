@@ -9,6 +9,7 @@ import pytest
 from svbench.miniature import landscape
 from tests.factories.commands import Command, Outcome
 from tests.factories.external_systems import lives, traced, write_system
+from tests.factories.stub_checkouts import diff_foley, tempotokens, write_own
 
 METRIC = ("--metrics", "av-align-corrected")
 
@@ -116,3 +117,20 @@ def test_rows_of_the_papers_table_that_are_not_here_are_announced(
     assert "mm-diffusion" in done.out
     assert "the row will be absent: not on this machine" in done.out
     assert "svbench systems check mm-diffusion" in done.out
+
+
+def test_relays_of_the_paper_complete_what_the_joint_model_made(
+    svbench: Command, tmp_path: Path
+) -> None:
+    """T2A2V and T2V2A: shipped drivers, against stand-ins of their checkouts."""
+    picture = write_own(tempotokens(tmp_path / "tempotokens"))
+    sound = write_own(diff_foley(tmp_path / "diff foley"))
+    systems = f"audio-of:cmc-pe>external:{picture},picture-of:cmc-pe>external:{sound}@fixed"
+    done = run(svbench, tmp_path / "run", systems, "--gamma", 1)
+    assert done.code == 0, done.err
+    samples = sorted(path.name for path in (tmp_path / "run" / "samples").iterdir())
+    joint, foley, tokens = samples
+    assert foley == f"diff-foley-fixed-picture-of-{joint}"
+    assert tokens == f"tempotokens-audio-of-{joint}"
+    clips = [list((tmp_path / "run" / "samples" / row).glob("*/*.mkv")) for row in samples]
+    assert list(map(len, clips)) == [3, 3, 3]
