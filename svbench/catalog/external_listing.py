@@ -51,8 +51,8 @@ def lines_of(named: Named) -> Iterator[str]:
     for setting, value in described.settings.items():
         yield f"  setting {setting}: {value}"
     if described.published_in:
-        named = ", ".join(described.published_in)
-        yield f"  in the paper's table of: {named} (at --scale paper made unless systems are named)"
+        tables = ", ".join(described.published_in)
+        yield f"  in the paper's table of: {tables} (made at --scale paper if no system is named)"
     yield f"  samples at a time: {described.batch}"
     limits = described.limits
     yield f"  time limits: {limits.start:g} s to load, {limits.sample:g} s for a sample"

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Final
 
 from svbench.baselines.joint.mixers import MixerKind
 from svbench.catalog.external import HALVES, Named, find_system
-from svbench.catalog.systems import EXTERNAL, SYSTEMS, Build
+from svbench.catalog.external_names import EXTERNAL
+from svbench.catalog.systems import SYSTEMS, Build
 from svbench.errors import DataError
 from svbench.walk.plan import AbsentRow
 

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from svbench.baselines.joint.mixers import MIXERS, MixerKind
+from svbench.catalog.external_names import EXTERNAL
 from svbench.catalog.guards import guard_system
 from svbench.catalog.plugins import Offer, guarded
 from svbench.catalog.registry import Joining, Registry
@@ -323,24 +324,6 @@ def _guard(entry: SystemEntry, offer: Offer) -> SystemEntry:
 
 JOINT: Final = tuple(sorted(MIXERS, key=lambda mixer: MIXERS[mixer].adjusted))  # as in Table 1
 ADJUSTED: Final = tuple(mixer for mixer in JOINT if MIXERS[mixer].adjusted)
-# Of the folders of svbench.baselines.external: NAME, and NAME@MODE for modes but the usual one.
-EXTERNAL: Final[tuple[str, ...]] = (
-    "codi",
-    "diff-foley",
-    "diff-foley@fixed",
-    "mm-diffusion",
-    "mm-diffusion@ddim25",
-    "mm-diffusion@ddpm",
-    "mmaudio",
-    "mmaudio@large-44k",
-    "mmaudio@small-16k",
-    "specvqgan",
-    "specvqgan@features-212",
-    "tempotokens",
-    "tempotokens@windows",
-    "tempotokens@landscape",
-    "tempotokens@landscape-windows",
-)
 SYSTEMS: Final[Registry[SystemEntry]] = Registry(
     "systems",
     {

@@ -11,7 +11,8 @@ import pytest
 from svbench.baselines.external.description import read_description
 from svbench.baselines.external.places import FOLDER, shipped
 from svbench.catalog.external import find_system, lacks
-from svbench.catalog.systems import EXTERNAL, SYSTEMS, build_systems
+from svbench.catalog.external_names import EXTERNAL
+from svbench.catalog.systems import SYSTEMS, build_systems
 from svbench.config import RunConfig
 from svbench.errors import ConfigError, DataError
 from svbench.protocols import System

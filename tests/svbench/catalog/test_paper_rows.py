@@ -12,8 +12,9 @@ from svbench.baselines.external.description import read_description
 from svbench.baselines.external.places import FOLDER, VARIABLE, shipped
 from svbench.catalog import paper_rows, systems
 from svbench.catalog.external import find_system
+from svbench.catalog.external_names import EXTERNAL
 from svbench.catalog.paper_rows import PaperRows, as_published, rows_of_the_paper
-from svbench.catalog.systems import EXTERNAL, SYSTEMS, build_systems
+from svbench.catalog.systems import SYSTEMS, build_systems
 from svbench.config import RunConfig
 from svbench.errors import ConfigError, DataError
 from tests.factories.clips import TwoClips

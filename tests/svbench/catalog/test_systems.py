@@ -11,7 +11,8 @@ import pytest
 from svbench.baselines import miniature
 from svbench.baselines.joint.mixers import MixerKind
 from svbench.catalog.datasets import DATASETS
-from svbench.catalog.systems import EXTERNAL, JOINT, MINI_BATCH, SYSTEMS, build_systems
+from svbench.catalog.external_names import EXTERNAL
+from svbench.catalog.systems import JOINT, MINI_BATCH, SYSTEMS, build_systems
 from svbench.config import RunConfig
 from svbench.errors import ConfigError, DataError
 from svbench.protocols import System
