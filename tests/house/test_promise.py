@@ -58,7 +58,7 @@ def entry(name: str, kind: str, file: str, table: str) -> Addition:
     constant = f"{Path(table).stem.upper()}: Final[Registry[{kind}]]"
     lines = {
         constant: ENTRY.format(name=path.stem, kind=kind, module=module),
-        f"    }},\n    Joining({kind}, _guard),\n": f'        "{name}": _{path.stem},\n',
+        f"    }},\n    Joining({kind}, ": f'        "{name}": _{path.stem},\n',
     }
     return Addition(file, content, table, lines)
 
