@@ -19,7 +19,8 @@ those of the system (see `places`). Whatever is wrong is a DataError, one line f
     duration: {policy: loop, because: trained on 2 s; its authors repeat them}
     modes: {faithful: as its authors' script does, fixed: with the pitch of its sound mended}
     settings: {steps: 25}            # for the driver; decide the clips, so they are on record
-    published_in: [my-set]           # data sets in whose table of the paper it has a row
+    published_in: [my-set, other@fixed]  # data sets in whose table of the paper it has a row, by
+                                     # its usual mode or by another
     traps: [needs a GPU]             # what whoever runs it must know
 """
 

@@ -82,9 +82,10 @@ def as_published(system: Named) -> str:
 
 
 def published_in(system: Named) -> Sequence[str]:
-    """Return the data sets in whose table of the paper a system has a row, in its usual mode."""
+    """Return the data sets in whose table of the paper a system has a row, in this mode."""
     described = system.place.description
-    return described.published_in if system.mode == described.usual_mode else ()
+    rows = (row.partition("@") for row in described.published_in)
+    return [name for name, _, mode in rows if system.mode == (mode or described.usual_mode)]
 
 
 def _reason(system: Named, error: DataError) -> str:
