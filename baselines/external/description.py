@@ -256,6 +256,9 @@ def _faults(found: Description) -> Iterator[str]:
         if not NAME.fullmatch(mode):
             yield f"modes: found {mode!r:.60}, expected lower-case letters, digits, dots, dashes"
     yield from _faults_of_format(found)
+    for row in found.published_in:
+        if "@" in row and (mode := row.partition("@")[2]) not in found.modes:
+            yield f"published_in: found the mode {mode!r:.60}, expected one of those above"
     for weight in found.weights:
         if Path(weight.file).is_absolute() or ".." in Path(weight.file).parts:
             yield f"weights: found {weight.file!r:.60}, expected a name below the folder of weights"

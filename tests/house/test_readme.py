@@ -24,7 +24,7 @@ def test_every_command_and_flag_in_the_readme_exists() -> None:
     blocks = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
     names = (
         "run|score|report|check|compare|clip-figure|train|sweep-gamma|loss-over-time|doctor|"
-        "caption|tune-avalign|data (?:check|prepare|export)|"
+        "caption|tune-avalign|data (?:check|prepare|export)|systems (?:list|show|check)|"
         "weights (?:list|fetch|import|random)|list (?:metrics|systems|datasets)"
     )
     command = rf"svbench ((?:{names})\b[^\n#]*)"
@@ -32,7 +32,7 @@ def test_every_command_and_flag_in_the_readme_exists() -> None:
     assert calls
     for call in calls:
         words = call.split()
-        asked = words[: 2 if words[0] in ("weights", "list", "data") else 1]
+        asked = words[: 2 if words[0] in ("weights", "list", "data", "systems") else 1]
         known = CliRunner().invoke(app, [*asked, "--help"], env={"COLUMNS": "300"}).output
         for flag in re.findall(r"--[a-z-]+", re.sub('".*?"', "", call)):  # words of another command
             assert flag in known, f"svbench {call}"
