@@ -343,8 +343,8 @@ def build_systems(config: RunConfig) -> tuple[Build, ...]:
     """
     from svbench.catalog.checks import check_effects
 
-    entries = {name: SYSTEMS.known(name, config.plugins) for name in config.systems}
-    if not entries:
+    entries = {name: SYSTEMS.known(name, config.plugins) for name in config.generated}
+    if not config.systems:
         entries = {name: entry for name, entry in SYSTEMS.items() if entry.usual}
     for parent in [parent for entry in entries.values() for parent in entry.parents]:
         entries.setdefault(parent, SYSTEMS.known(parent, config.plugins))
@@ -356,7 +356,8 @@ def build_systems(config: RunConfig) -> tuple[Build, ...]:
     if config.systems and any(made.values()):
         _check_used(config, list(entries))
     with_rows = [*controls, *(name for name, of in made.items() if of)]
-    check_effects(config, {name: entries[name].reads for name in with_rows})
+    reads = {name: entries[name].reads for name in with_rows}
+    check_effects(config, reads | dict.fromkeys(config.joined, ("repeats",)))
     return (*rows, *(row for of in made.values() for row in of))
 
 
