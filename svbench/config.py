@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -30,6 +31,9 @@ Preset = Literal["paper", "official-code"]  # where the paper and its released c
 # Where a network can compute; "meta" and the like hold no numbers.
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|mps|(cuda|xpu)(:\d{1,3})?)$")]
 DEVICES = "auto, cpu, mps, cuda, cuda:1 or the like"
+
+JOINED_NAME = re.compile(r"\w[\w.-]{0,99}")  # of a row of clips made elsewhere: also of files
+PLACE = "="  # between the name of such a row and the place of its clips
 
 DATA_ROOT = "SVBENCH_DATA"  # of the environment: the folder of a real data set
 
@@ -107,6 +111,12 @@ class Config(BaseModel):
         return dict(json.loads(self.model_dump_json()))
 
 
+def _is_joined(word: str) -> bool:
+    """Return whether a word of `systems` is NAME=PLACE; a FAMILY:ARGUMENT may hold a = as well."""
+    name, sign, _ = word.partition(PLACE)
+    return bool(sign) and ":" not in name
+
+
 def _check_text(name: str, text: str) -> None:
     """Raise ConfigError for an empty text, and for what run.json or a file system cannot hold."""
     if not text.strip() or "\0" in text:
@@ -159,6 +169,31 @@ class RunConfig(Config):
     def _named_once(cls, names: tuple[str, ...], about: Any) -> tuple[str, ...]:
         check_distinct(flag(about.field_name), names)
         return names
+
+    @field_validator("systems")
+    @classmethod
+    def _rows_named(cls, systems: tuple[str, ...]) -> tuple[str, ...]:
+        names = []
+        for name, _, place in (word.partition(PLACE) for word in systems if _is_joined(word)):
+            if not JOINED_NAME.fullmatch(name) or not place.strip():
+                raise ConfigError(
+                    f"--systems: found {name + PLACE + place!r:.80}, expected NAME=FOLDER or "
+                    "NAME=LIST, the name of letters, digits, _, . and -, at most 100 of them"
+                )
+            names.append(name)
+        check_distinct("--systems: rows", names)
+        return systems
+
+    @property
+    def generated(self) -> tuple[str, ...]:
+        """Return the systems that are named, but for clips made elsewhere."""
+        return tuple(word for word in self.systems if not _is_joined(word))
+
+    @property
+    def joined(self) -> Mapping[str, Path]:
+        """Return where clips made elsewhere lie, by the name of the row that they join as."""
+        words = (word.partition(PLACE) for word in self.systems if _is_joined(word))
+        return {name: Path(place) for name, _, place in words}
 
     @property
     def scoring(self) -> Machine:

@@ -1,25 +1,27 @@
 """The clips of a run folder for pages and figures: what `svbench.walk.gallery` has to be given.
 
-The clips of `svbench score` are found again by its settings, as its plan found them; motion is read
-back from the features of the metrics of the AV-Align family.
+The clips of `svbench score`, and those that joined a run, are found again by its settings, as its
+plan found them; motion is read back from the features of the metrics of the AV-Align family.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from numpy.typing import NDArray
 
-from svbench.config import ScoreConfig
+from svbench.catalog.joined import joined_answers, joined_sets
+from svbench.config import PLACE, RunConfig, ScoreConfig
 from svbench.datasets.scored import load_scored
 from svbench.engines.protocol import Engine
 from svbench.files.clip_view import Gallery
-from svbench.files.results import load_settings
+from svbench.files.results import load_requests, load_settings
 from svbench.metrics.avalign.events import read_events
-from svbench.types import Features, ResultTable
+from svbench.types import Example, Features, Recording, ResultTable
 from svbench.walk.gallery import Elsewhere, make_gallery
+from svbench.walk.recorded import WHOLE
 
 EVENTS: Final = "av-align"  # metrics whose extractor keeps a trajectory of motion
 REAL, REFERENCE = "real", "reference"  # of `svbench score`: the row, and the name of its set
@@ -55,9 +57,22 @@ def find_elsewhere(run: Path) -> Elsewhere:
     """
     recorded = load_settings(run)
     if recorded["command"] != ScoreConfig.command:
-        return Elsewhere()
+        return _joined(run, recorded["config"])
     config = ScoreConfig.of(**recorded["config"])
     where = config.reference_clips
     found = load_scored(config.generated, config.reference, config.captions, reference_clips=where)
     made = {name: (found.places[name], name, clips) for name, clips in found.folders.items()}
     return Elsewhere({REAL: (config.reference, REFERENCE, found.real), **made}, config.pad)
+
+
+def _joined(run: Path, settings: Mapping[str, Any]) -> Elsewhere:
+    """Return the clips that joined a run, found again by the requests that it holds."""
+    words = settings.get("systems")
+    if not isinstance(words, list) or not any(PLACE in str(word) for word in words):
+        return Elsewhere()
+    config = RunConfig.of(**settings)
+    requests = load_requests(run) or {}
+    examples = [Example(name, one.caption, Recording(run)) for name, one in requests.items()]
+    found = joined_answers(config, joined_sets(config, run), examples)
+    sets = {name: (config.joined[name], name, of.clips) for name, of in found.items()}
+    return Elsewhere(sets, repeat=WHOLE)

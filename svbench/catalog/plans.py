@@ -16,6 +16,7 @@ from svbench.catalog.checks import (
     usual_of_captions,
 )
 from svbench.catalog.datasets import DATASETS, drawn, load_dataset
+from svbench.catalog.joined import plan_joined
 from svbench.catalog.metrics import (
     DEFAULT_METRICS,
     METRICS,
@@ -57,14 +58,16 @@ def plan_run(config: RunConfig, out: Path) -> Plan:
     check_scoring(config.scoring, columns, "scoring_")
     paper = rows_of_the_paper(config)
     systems = build_systems(config, paper.reads)
+    join = plan_joined(config, out)
     random = [*notes_on_metrics(names, columns, config.plugins, small=settings.small)]
     if config.scale == "paper":
         random = [*notes_on_models(config.weights), *random]
     compared = any(metric.needs_reference for metric in metrics_of(columns))
-    plugins = _origins(config, names, config.systems, [config.dataset])
+    plugins = _origins(config, names, config.generated, [config.dataset])
 
     def read() -> Data:
         data = load_dataset(config, out, compared=compared)
+        join(data.examples)  # refuses what lacks a clip, before hours of work
         check_captioned(columns, {config.dataset: data.examples}, config.plugins)
         return Data(
             title=data.title,
@@ -88,6 +91,7 @@ def plan_run(config: RunConfig, out: Path) -> Plan:
         captioned=frozenset(
             column.name for column in columns if reads_captions(column.name, config.plugins)
         ),
+        join=join,
         seed=config.seed,
         repeats=config.repeats,
         allow_missing=config.allow_missing,

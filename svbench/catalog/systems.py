@@ -363,8 +363,8 @@ def build_systems(
     """
     from svbench.catalog.checks import check_effects
 
-    entries = {name: SYSTEMS.known(name, config.plugins) for name in config.systems}
-    if not entries:
+    entries = {name: SYSTEMS.known(name, config.plugins) for name in config.generated}
+    if not config.systems:
         entries = {name: entry for name, entry in SYSTEMS.items() if entry.usual}
     for parent in [parent for entry in entries.values() for parent in entry.parents]:
         entries.setdefault(parent, SYSTEMS.known(parent, config.plugins))
@@ -376,7 +376,8 @@ def build_systems(
     if config.systems and any(made.values()):
         _check_used(config, list(entries))
     with_rows = [*controls, *(name for name, of in made.items() if of)]
-    check_effects(config, {name: entries[name].reads for name in with_rows} | dict(beside or {}))
+    beside = {**(beside or {}), **dict.fromkeys(config.joined, ("repeats",))}
+    check_effects(config, {name: entries[name].reads for name in with_rows} | beside)
     return (*rows, *(row for of in made.values() for row in of))
 
 

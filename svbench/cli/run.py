@@ -18,7 +18,11 @@ def run(
     engine: options.EngineOptions,
     systems: Annotated[
         tuple[str, ...],
-        names("systems", "Comma-separated; default: all; see svbench list systems."),
+        names(
+            "systems",
+            "Comma-separated; default: all; see svbench list systems. NAME=FOLDER or NAME=LIST: "
+            "clips made elsewhere.",
+        ),
     ] = (),
     gamma: Annotated[
         tuple[float, ...],

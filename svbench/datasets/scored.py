@@ -94,7 +94,7 @@ def load_scored(
             folders[name], places[name] = examples, path
     real, *sets = _shared_captions([real, *folders.values()])
     folders = dict(zip(folders, sets, strict=True))
-    notes |= dict.fromkeys(_pair_by_caption(real, folders, unnamed))
+    notes |= dict.fromkeys(pair_by_caption(real, folders, unnamed))
     real = _with_categories(real, folders.values())
     return Scored(real, folders, places, tuple(notes))
 
@@ -105,7 +105,7 @@ def missing_captions(sets: Mapping[str, Sequence[Example]]) -> str:
     for name, examples in sets.items():
         bare = [example.id for example in examples if not example.caption.strip()]
         if bare:
-            parts.append(f"{len(bare)} of {len(examples)} clips of {name} ({_some(bare)})")
+            parts.append(f"{len(bare)} of {len(examples)} clips of {name} ({named(bare)})")
     return f"no caption of {' and '.join(parts)}" if parts else ""
 
 
@@ -146,10 +146,24 @@ def _with_categories(real: Set, sets: Iterable[Set]) -> Set:
 # --- ids ---------------------------------------------------------------------------------------
 
 
-def _pair_by_caption(real: Set, folders: dict[str, Set], unnamed: Iterable[str]) -> list[str]:
-    """Pair the ids of sets in place where they are derived from paths; return notes on it."""
+def pair_by_caption(
+    real: Set, folders: dict[str, Set], unnamed: Iterable[str], called: str = REFERENCE
+) -> list[str]:
+    """Pair the ids of sets in place where they are derived from paths; return notes on it.
+
+    Parameters
+    ----------
+    real : tuple of Example
+        with which sets are paired
+    folders : dict of str to tuple of Example
+        the sets, which are changed in place
+    unnamed : iterable of str
+        the sets whose ids are derived from paths alone
+    called : str
+        what notes call `real` (Default value = "the reference")
+    """
     notes = []
-    bases = {REFERENCE: real}
+    bases = {called: real}
     for name, examples in folders.items():
         others = [base for base in bases.values() if _meet(base, examples)]
         clashes = [base for base in others if _clash(base, examples)]
@@ -160,7 +174,7 @@ def _pair_by_caption(real: Set, folders: dict[str, Set], unnamed: Iterable[str])
             ids = sorted(_clash(clashes[0], examples))
             notes.append(
                 f"{shown(name)}: {len(ids)} clips have other captions than clips of the same ids "
-                f"in another set ({_some(ids)}); they are paired by id all the same"
+                f"in another set ({named(ids)}); they are paired by id all the same"
             )
         bases[name] = folders[name]
     return notes
@@ -219,6 +233,7 @@ def _clash(one: Set, other: Set) -> set[str]:
     }
 
 
-def _some(ids: Sequence[str]) -> str:
+def named(ids: Sequence[str]) -> str:
+    """Return the first few ids as text, and how many more there are."""
     more = [f"and {len(ids) - NAMED} more"] if len(ids) > NAMED else []
     return ", ".join([*map(shown, ids[:NAMED]), *more])

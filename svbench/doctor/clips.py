@@ -207,7 +207,9 @@ def survey(planned: Planned) -> Survey:
     store = Store(planned.folder)
     record.check(systems, originals.known, store)
     rows = [_row(system, plan, originals, store) for system in systems]
-    rows += [Row(n, n, len(of), made_elsewhere=True) for n, of in data.folders.items()]
+    joined = {one.name: one.clips for one in plan.join(data.real)}
+    folders = {**joined, **data.folders}
+    rows += [Row(n, n, len(of), made_elsewhere=True) for n, of in folders.items()]
     if data.folders:
         rows.append(Row("real", "real clips", len(data.real), made_elsewhere=True))
     compared = any(metric.needs_reference for metric in metrics_of(plan.columns))
@@ -220,7 +222,7 @@ def survey(planned: Planned) -> Survey:
         systems=systems,
         rows=tuple(rows),
         reference=reference,
-        folders={**data.folders, "real": data.real} if data.folders else {},
+        folders={**folders, "real": data.real} if data.folders else folders,
         to_draw=clips - len(data.real),
         reference_to_draw=clips - len(reference) if compared else 0,
     )

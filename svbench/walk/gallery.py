@@ -19,7 +19,7 @@ from svbench.files.names import check_name
 from svbench.files.store import Store
 from svbench.protocols import MotionReader
 from svbench.types import Example, ResultTable, Row, SampleSet
-from svbench.walk.recorded import recorded
+from svbench.walk.recorded import FIRST, recorded
 from svbench.walk.views import View, make_view
 
 
@@ -30,6 +30,7 @@ class Elsewhere:
     sets: Mapping[str, tuple[Path, str, tuple[Example, ...]]] = field(default_factory=dict)
     # of each row -> where its clips were found, what the set is called, and the clips
     pad: bool = False  # clips that are too short were filled up
+    repeat: str = FIRST  # follows the ids of the clips in those of their requests
 
 
 def make_gallery(
@@ -116,7 +117,14 @@ def find_sets(
         check_name(row.system, "system", str(run))
         if row.system in elsewhere.sets:
             where, name, examples = elsewhere.sets[row.system]
-            found, _ = recorded(name, examples, table.spec, engine, pad=elsewhere.pad)
+            found, _ = recorded(
+                name,
+                examples,
+                table.spec,
+                engine,
+                pad=elsewhere.pad,
+                repeat=elsewhere.repeat,
+            )
         else:
             where = store.manifest_path(row.system)
             found = store.load_set(row.system, table.spec)

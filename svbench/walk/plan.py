@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from svbench.protocols import Metric, RealClips, System
-from svbench.types import Better, ClipSpec, Example
+from svbench.types import Better, ClipSpec, Example, Setting
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,24 @@ class Data:
 
 
 @dataclass(frozen=True, slots=True)
+class Joined:
+    """Clips made elsewhere that answer the requests of a run: a row beside those of its systems."""
+
+    name: str
+    clips: tuple[Example, ...]  # their ids are those of the requests, in whose order they come
+    absent: Mapping[str, str] = field(default_factory=dict)  # request without a clip -> why
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+Join = Callable[[Sequence[Example]], Sequence[Joined]]  # real clips -> rows for their requests
+
+
+def _none(_examples: Sequence[Example]) -> Sequence[Joined]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
 class RunSettings:
     """The settings of a run as run.json holds them, and what each of them decides.
 
@@ -83,6 +101,7 @@ class Plan:
     unnamed: frozenset[Build] = frozenset()
     absent: tuple[AbsentRow, ...] = ()
     captioned: frozenset[str] = frozenset()  # names of columns that read captions
+    join: Join = _none  # clips made elsewhere, for the usable real clips
     seed: int = 0
     repeats: int = 1  # clips per example of each model
     pad: bool = False  # fill up recorded clips that are too short

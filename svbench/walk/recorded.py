@@ -16,10 +16,11 @@ from svbench.files import media
 from svbench.files.known_files import KnownFiles
 from svbench.files.store import Originals, digest_set, identify, stamp_of
 from svbench.types import ClipSpec, Example, Recording, Sample, SampleSet
-from svbench.walk.plan import Data, Plan
+from svbench.walk.plan import Data, Joined, Plan
 
 SAME_RATE = 5e-4  # share that two frame rates may differ by; 23.976 and 24 differ by twice that
 SHOWN = 5  # clips that a message names
+FIRST, WHOLE = "/0", ""  # behind the id of an example; of one that has that of its request
 UNREADABLE = "unreadable"  # in place of the digest of a clip that cannot be opened
 
 
@@ -41,6 +42,8 @@ class Recorded:
         made elsewhere
     known : KnownFiles
         what was read of their files, by this run or a former one
+    joined : tuple of (Joined, SampleSet)
+        made elsewhere, in answer to the requests of a run
     """
 
     examples: tuple[Example, ...]
@@ -49,11 +52,12 @@ class Recorded:
     reference: SampleSet
     folders: tuple[SampleSet, ...]
     known: KnownFiles = field(default_factory=KnownFiles)
+    joined: tuple[tuple[Joined, SampleSet], ...] = ()
 
     @cached_property
     def usable(self) -> tuple[Example, ...]:
         """Return the real clips that can be opened."""
-        return tuple(e for e in self.examples if f"{e.id}/0" not in self.problems)
+        return usable(self.examples, self.problems)
 
     @property
     def annotated(self) -> dict[str, tuple[float, ...]]:
@@ -79,12 +83,28 @@ def read_recorded(
     named = {**(kept_apart or {"reference": data.real}), **data.folders}
     known = known or KnownFiles()
     found = [recorded(n, e, data.spec, engine, pad=plan.pad, known=known) for n, e in named.items()]
+    real, problems = found[0]
+    joined = plan.join(usable(data.real, problems))
+    answers = [_answers(one, data.spec, engine, known) for one in joined]
     if not plan.allow_missing:
-        raise_problems(found)
-    (real, problems), *others = found
-    reference = others.pop(0)[0] if data.reference else real
-    folders = tuple(samples for samples, _ in others)
-    return Recorded(data.real, real, problems, reference, folders, known)
+        raise_problems([*found, *answers])
+    others = [samples for samples, _ in found[1:]]
+    reference = others.pop(0) if data.reference else real
+    rows = tuple(zip(joined, (samples for samples, _ in answers), strict=True))
+    return Recorded(data.real, real, problems, reference, tuple(others), known, rows)
+
+
+def usable(examples: Sequence[Example], problems: Mapping[str, str]) -> tuple[Example, ...]:
+    """Return the real clips that can be opened; `problems` are by request."""
+    return tuple(e for e in examples if f"{e.id}{FIRST}" not in problems)
+
+
+def _answers(
+    joined: Joined, spec: ClipSpec, engine: Engine, known: KnownFiles
+) -> tuple[SampleSet, dict[str, str]]:
+    """Return a joined row as `recorded` does, with the requests that it does not answer."""
+    samples, problems = recorded(joined.name, joined.clips, spec, engine, known=known, repeat=WHOLE)
+    return replace(samples, not_made=dict(joined.absent)), problems
 
 
 def recorded(
@@ -95,16 +115,17 @@ def recorded(
     *,
     pad: bool = False,
     known: KnownFiles | None = None,
+    repeat: str = FIRST,
 ) -> tuple[SampleSet, dict[str, str]]:
     """Return clips on disk as a set, and by request one line for each that cannot be judged.
 
     A clip that cannot be opened or lacks a stream is found now, from the headers, and not hours
-    later.
+    later. `repeat` follows the ids of the examples in those of their requests.
     """
     known = known or KnownFiles()
 
     def sample_of(example: Example) -> tuple[Sample, str | None]:
-        sample = Sample(f"{example.id}/0", example.caption, example.recording, UNREADABLE)
+        sample = Sample(f"{example.id}{repeat}", example.caption, example.recording, UNREADABLE)
         stamp = stamp_of(example.recording)
         try:
             digest = _digest(example.recording, spec, pad, known)

@@ -83,11 +83,13 @@ def walk(plan: Plan, out: Path, engine: Engine, progress: Progress = silent) -> 
         data = plan.read()
         clips = read_recorded(plan, data, engine, known)
         systems = [build(clips.originals) for build in plan.systems]
-        check_distinct("--systems: rows", [system.name for system in systems])
+        rows = [*(system.name for system in systems), *(one.name for one, _ in clips.joined)]
+        check_distinct("--systems: rows", rows)
         record.check(systems, clips.usable, store)
         record.write(systems, plan.plugins)
         entrants = [
             *_generated(plan, systems, clips, store, engine, progress),
+            *_joined(clips),
             *_made_elsewhere(data, clips),
         ]
         controls = [entrant.made_of_real_clips for entrant in entrants]
@@ -156,6 +158,12 @@ def _asked(
     # What is made of real clips would be the same at each repeat.
     repeats = 1 if system.made_of_real_clips else plan.repeats
     return requests_for(clips.usable, repeats, plan.seed)
+
+
+def _joined(clips: Recorded) -> Iterator[Entrant]:
+    """Yield the rows of clips made elsewhere; the control `shuffled` is their floor."""
+    for one, samples in clips.joined:
+        yield Entrant(one.name, one.name, samples, one.settings)
 
 
 def _made_elsewhere(data: Data, clips: Recorded) -> Iterator[Entrant]:

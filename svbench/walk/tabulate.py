@@ -88,6 +88,8 @@ def _notes(
 ) -> Iterator[str]:
     """Yield the notes that stand below the table."""
     yield from data.notes
+    for joined, _ in clips.joined:
+        yield from joined.notes
     if any(isinstance(column, Halves) for column in columns):
         yield HALVES_NOTE
     if clips.problems:

@@ -1,0 +1,104 @@
+"""Clips made elsewhere that join a run as rows: `--systems NAME=FOLDER` or `NAME=LIST`.
+
+They are judged as `svbench score` judges them, at the format of the data set, and paired with the
+other rows by request: see `svbench.datasets.answers`. Nothing of them is copied, and a clip that
+changed is measured anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from svbench.catalog.systems import SYSTEMS
+from svbench.config import PLACE, RunConfig
+from svbench.datasets.answers import Answers, find_answers
+from svbench.datasets.manifest import Found, find
+from svbench.datasets.scored import RESERVED
+from svbench.errors import ConfigError, DataError
+from svbench.files.destinations import read_path
+from svbench.files.text import shown
+from svbench.types import Example
+from svbench.walk.plan import Join, Joined
+
+SOURCE: Final = "clips of"  # of the settings of a row
+
+
+def plan_joined(config: RunConfig, out: Path) -> Join:
+    """Return what finds the clips of each joined row for the real clips of a run.
+
+    Raises ConfigError for a name that is taken, DataError for places that hold no clips.
+    """
+    places = config.joined
+    taken = {*RESERVED, *(SYSTEMS.names(config.plugins) if places else ())}
+    if clashing := [name for name in places if name in taken]:
+        raise ConfigError(
+            f"--systems: found {clashing[0]}{PLACE}.., the name of a system, expected another "
+            "name for clips made elsewhere"
+        )
+    sets = joined_sets(config, out)
+
+    def join(examples: Sequence[Example]) -> list[Joined]:
+        return [
+            _row(name, places[name], found)
+            for name, found in joined_answers(config, sets, examples).items()
+        ]
+
+    return join
+
+
+def joined_sets(config: RunConfig, out: Path) -> dict[str, Found]:
+    """Return the clips of the place of each joined row, but those below the run folder `out`.
+
+    Raises ConfigError or DataError where there are none.
+    """
+    return {name: _find(config, name, out) for name in config.joined}
+
+
+def joined_answers(
+    config: RunConfig, sets: Mapping[str, Found], examples: Sequence[Example]
+) -> dict[str, Answers]:
+    """Return the answers of each joined row to the requests of examples."""
+    return {
+        name: find_answers(
+            name,
+            _where(config, name),
+            found,
+            examples,
+            config.repeats,
+            allow_missing=config.allow_missing,
+        )
+        for name, found in sets.items()
+    }
+
+
+def _row(name: str, place: Path, found: Answers) -> Joined:
+    source = shown(place.resolve().name)
+    note = (
+        f"{shown(name)}: {len(found.clips)} clips made elsewhere ({source}), each brought to the "
+        "format of this table from its start, and judged by the caption of its request"
+    )
+    return Joined(name, found.clips, found.absent, {SOURCE: source}, (note, *found.notes))
+
+
+def _where(config: RunConfig, name: str) -> str:
+    return f"--systems {name}{PLACE}{config.joined[name]}"
+
+
+def _find(config: RunConfig, name: str, out: Path) -> Found:
+    """Return the clips of a place; where it was cut at a comma, the error says so."""
+    place = read_path(config.joined[name], f"--systems {name}")
+    try:
+        return find(place, out=out)
+    except DataError as error:
+        word = f"{name}{PLACE}{place}"
+        following = (
+            config.systems[config.systems.index(word) + 1 :] if word in config.systems else ()
+        )
+        if following and Path(f"{place},{following[0]}").exists():
+            raise ConfigError(
+                f"--systems {word}: found a path with a comma, which ends a name here; expected "
+                "another path (a link will do), or a list of names in Python or --config"
+            ) from error
+        raise DataError(f"--systems {word}: {error}") from error
