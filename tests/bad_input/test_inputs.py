@@ -61,9 +61,9 @@ CAPTIONS = {
     "an open quote": Kind('c0,"a\nc1,b\n', ", line 1: found no CSV (a quote", "c.csv"),
     "text behind a quote": Kind('c0,"a"b\n', ", line 1: found no CSV (',' expected", "c.csv"),
     "a huge caption": Kind(f"c0,{'a' * 140_000}\n", ", line 1: found no CSV (a field of", "c.csv"),
-    "semicolons": Kind("c0;a dog\n", ", line 1: found 1 fields, expected file and", "c.csv"),
+    "semicolons": Kind("c0;a dog\n", ", line 1: found 'c0;a dog', expected one JSON", "c.csv"),
     "Latin-1 captions": Kind("c0,é\n".encode("latin-1"), ", line 1: found the byte 0xe9", "c.csv"),
-    "nothing": Kind("", ": found no caption of 6 clips", "c.csv"),
+    "nothing": Kind("", ": found no line in it, expected one JSON object", "c.csv"),
     "a heading alone": Kind("file,caption\n", ": found no caption of 6 clips", "c.csv"),
     "a heading of other words": Kind(
         "clip,words\n", ": found no caption of 6 clips (first: 'c0'), expected all", "c.csv"
@@ -153,7 +153,6 @@ FOLDERS: dict[str, tuple[Callable[[Path], Path], str]] = {
     "sounds alone": (sounds_alone, "found no video in it, expected files ending in .mp4"),
     "a link to itself alone": (only_itself, "found no video in it, expected files ending in .mp4"),
     "a link in a circle": (in_circles, "found no such thing, expected a folder of clips"),
-    "a name that is too long": (too_long, "cannot be reached (File name too long), expected"),
 }
 
 
@@ -165,6 +164,11 @@ def test_bad_folders(kind: str, made: Path, score: Command) -> None:
     assert problem.isprintable()
     assert message in problem
     assert made.name in problem or asked.name in problem
+
+
+def test_a_name_that_no_disk_takes_is_no_setting(made: Path, score: Command) -> None:
+    problem = score(too_long(made)).problem(2)
+    assert problem.endswith("expected names of at most 255 bytes (see svbench score --help)")
 
 
 def test_a_folder_that_is_not_utf_8_is_no_setting(made: Path, score: Command) -> None:
