@@ -1,14 +1,16 @@
 """Clips made elsewhere that join a run as rows: `--systems NAME=FOLDER` or `NAME=LIST`.
 
 They are judged as `svbench score` judges them, at the format of the data set, and paired with the
-other rows by request: see `svbench.datasets.answers`. Nothing of them is copied, and a clip that
-changed is measured anew.
+other rows by request: see `svbench.datasets.answers`. A set that a run of svbench stored
+(`RUN/samples/SYSTEM`) is paired by the requests in its manifest. Nothing of them is copied, and a
+clip that changed is measured anew.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from svbench.catalog.systems import SYSTEMS
@@ -18,6 +20,7 @@ from svbench.datasets.manifest import Found, find
 from svbench.datasets.scored import RESERVED
 from svbench.errors import ConfigError, DataError
 from svbench.files.destinations import read_path
+from svbench.files.set_manifest import MANIFEST, read_listed
 from svbench.files.text import shown
 from svbench.types import Example
 from svbench.walk.plan import Join, Joined
@@ -34,8 +37,8 @@ def plan_joined(config: RunConfig, out: Path) -> Join:
     taken = {*RESERVED, *(SYSTEMS.names(config.plugins) if places else ())}
     if clashing := [name for name in places if name in taken]:
         raise ConfigError(
-            f"--systems: found {clashing[0]}{PLACE}.., the name of a system, expected another "
-            "name for clips made elsewhere"
+            f"{_where(config, clashing[0])}: found the name of a system, expected another name for "
+            "clips made elsewhere"
         )
     sets = joined_sets(config, out)
 
@@ -90,7 +93,7 @@ def _find(config: RunConfig, name: str, out: Path) -> Found:
     """Return the clips of a place; where it was cut at a comma, the error says so."""
     place = read_path(config.joined[name], f"--systems {name}")
     try:
-        return find(place, out=out)
+        return _with_requests(find(place, out=out), place)
     except DataError as error:
         word = f"{name}{PLACE}{place}"
         following = (
@@ -101,4 +104,17 @@ def _find(config: RunConfig, name: str, out: Path) -> Found:
                 f"--systems {word}: found a path with a comma, which ends a name here; expected "
                 "another path (a link will do), or a list of names in Python or --config"
             ) from error
-        raise DataError(f"--systems {word}: {error}") from error
+        raise DataError(f"--systems {name}: {error}") from error
+
+
+def _with_requests(found: Found, place: Path) -> Found:
+    """Return clips with the ids of the requests that a run of svbench stored them for, if any."""
+    stored = {
+        PurePosixPath(file).with_suffix("").as_posix(): listed.request
+        for file, listed in read_listed(place / MANIFEST).items()
+    }
+    if not any(stored.values()) or len(found.sets) != 1:
+        return found
+    ((name, clips),) = found.sets.items()
+    clips = tuple(replace(clip, id=stored.get(clip.id) or clip.id) for clip in clips)
+    return replace(found, sets={name: clips}, named=frozenset({name}))

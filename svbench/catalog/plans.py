@@ -57,8 +57,8 @@ def plan_run(config: RunConfig, out: Path) -> Plan:
     columns = build_metrics(names, settings, strict=config.strict, plugins=config.plugins)
     check_scoring(config.scoring, columns, "scoring_")
     paper = rows_of_the_paper(config)
-    systems = build_systems(config, paper.reads)
     join = plan_joined(config, out)
+    systems = build_systems(config, paper.reads)
     random = [*notes_on_metrics(names, columns, config.plugins, small=settings.small)]
     if config.scale == "paper":
         random = [*notes_on_models(config.weights), *random]
