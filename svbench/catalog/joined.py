@@ -78,8 +78,9 @@ def joined_answers(
 
 def _row(name: str, place: Path, found: Answers) -> Joined:
     source = shown(place.resolve().name)
+    count = "1 clip" if len(found.clips) == 1 else f"{len(found.clips)} clips"
     note = (
-        f"{shown(name)}: {len(found.clips)} clips made elsewhere ({source}), each brought to the "
+        f"{shown(name)}: {count} made elsewhere ({source}), each brought to the "
         "format of this table from its start, and judged by the caption of its request"
     )
     return Joined(name, found.clips, found.absent, {SOURCE: source}, (note, *found.notes))
@@ -102,7 +103,7 @@ def _find(config: RunConfig, name: str, out: Path) -> Found:
         if following and Path(f"{place},{following[0]}").exists():
             raise ConfigError(
                 f"--systems {word}: found a path with a comma, which ends a name here; expected "
-                "another path (a link will do), or a list of names in Python or --config"
+                "another path (a link will do), or a list of names in Python"
             ) from error
         raise DataError(f"--systems {name}: {error}") from error
 

@@ -25,7 +25,7 @@ from svbench.files.text import shown
 from svbench.types import Example
 
 REQUESTS: Final = "the requests"
-LACKING: Final = "no clip of it in {}"
+LACKING: Final = "its folder or list has no such clip"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def find_answers(
     _check_answered(where, wanted, absent, clips, allow_missing=allow_missing)
     return Answers(
         clips=tuple(replace(given[r], caption=asked[r].caption) for r in wanted if r in given),
-        absent=dict.fromkeys(absent, LACKING.format(shown(own))),
+        absent=dict.fromkeys(absent, LACKING),
         notes=(*found.notes, *paired, *_surplus(name, [i for i in given if i not in asked])),
     )
 

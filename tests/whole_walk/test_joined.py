@@ -10,19 +10,24 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from svbench.api import run
 from svbench.catalog.gallery import find_elsewhere
+from svbench.catalog.plans import plan_run
+from svbench.config import RunConfig
 from svbench.engines import protocol
 from svbench.engines.local import Local
 from svbench.errors import DataError
 from svbench.files.results import load_scores, load_table
 from svbench.reports.analysis.paired import paired_runs
-from svbench.types import Row
+from svbench.types import Recording, Row
 from svbench.walk.gallery import find_sets
+from svbench.walk.plan import Data
+from svbench.walk.run import walk
 from tests.factories.clips import write_clip
 from tests.factories.commands import Command, Outcome
 
@@ -147,7 +152,7 @@ def test_a_missing_clip_is_named_or_counted(svbench: Command, place: Path) -> No
     mine = rows(place / "run")["mine"]
     assert mine.asked == CLIPS
     assert mine.scores[AV_ALIGN].count == CLIPS - 1
-    assert mine.left_out == {f"{first.stem}/0": "no clip of it in clips"}
+    assert mine.left_out == {f"{first.stem}/0": "its folder or list has no such clip"}
 
 
 def test_a_clip_that_changed_is_measured_anew(svbench: Command, place: Path) -> None:
@@ -209,6 +214,28 @@ def test_a_broken_clip_is_one_line_and_one_clip_less(svbench: Command, place: Pa
     assert list(mine.left_out) == [f"{first.stem}/0"]
 
 
+def test_only_requests_of_readable_real_clips_are_asked_for(place: Path) -> None:
+    """Whatever real clip cannot be opened is left out of every row, also of this one."""
+    systems, metrics = (f"mine={place / 'clips'}",), (AV_ALIGN,)
+    settings = {"systems": systems, "metrics": metrics, "limit": CLIPS, "allow_missing": True}
+    made = plan_run(RunConfig(dataset="greatesthits", **settings), place / "new")
+    lost: list[str] = []
+
+    def read() -> Data:
+        data = made.read()
+        lost.append(data.real[0].id)
+        absent = replace(data.real[0], recording=Recording(place / "absent.mp4"))
+        return replace(data, real=(absent, *data.real[1:]))
+
+    (row,) = walk(replace(made, read=read), place / "new", Local()).rows
+    assert row.asked == CLIPS - 1
+    assert f"{lost[0]}/0" not in load_scores(place / "new")["mine", AV_ALIGN]
+    sets = find_sets(
+        place / "new", load_table(place / "new"), Local(), find_elsewhere(place / "new")
+    )
+    assert len(sets["mine"].samples) == CLIPS - 1
+
+
 def test_the_doctor_plans_with_it(svbench: Command, place: Path) -> None:
     for out in ("run", "new"):
         words = f"--limit {CLIPS} --systems real,mine={place / 'clips'} --out {place / out}"
@@ -220,8 +247,9 @@ def test_the_doctor_plans_with_it(svbench: Command, place: Path) -> None:
     assert found.code == 3
 
 
-def test_python_takes_the_same_words(place: Path) -> None:
-    systems = ["real", f"mine={place / 'clips'}"]
+def test_python_takes_the_same_words_and_paths_with_commas(place: Path) -> None:
+    (place / "clips").rename(place / "cli,ps")
+    systems = ["real", f"mine={place / 'cli,ps'}"]
     found = run(
         "greatesthits", systems=systems, limit=CLIPS, metrics=[AV_ALIGN], out=place / "python"
     )
