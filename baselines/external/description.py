@@ -26,17 +26,25 @@ those of the system (see `places`). Whatever is wrong is a DataError, one line f
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import field
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+)
 from pydantic.dataclasses import dataclass
 
 from svbench.errors import ConfigError, DataError
-from svbench.files.text import REASON, read_text, shown
+from svbench.files.text import REASON, is_plain, read_text, shown
 
 Task = Literal["t2av", "a2v", "v2a", "uncond"]
 Policy = Literal["trim", "loop", "pad"]
@@ -51,10 +59,35 @@ EXPECTED: Final = "the description of a system in YAML"
 NAME: Final = re.compile(r"[a-z0-9]+([.-][a-z0-9]+)*")  # of a row, a folder and an option
 NO_MORE: Final = ConfigDict(extra="forbid")
 FAITHFUL: Final = "faithful"
+SETTING: Final = "a name with text, a finite number, true or false"
+PLAIN_WORDS: Final[Mapping[str, str]] = {  # kind of a fault of pydantic -> what was expected
+    "string_too_short": "some text",
+    "string_type": "text (in quotes where it looks like a number)",
+    "dataclass_type": "a mapping of names to values",
+    "dict_type": "a mapping of names to values",
+    "mapping_type": "a mapping of names to values",
+    "tuple_type": "a list",
+    "string_pattern_mismatch": "lower-case hexadecimal digits, as git and sha256sum print them",
+}
 
-Text = Annotated[str, Field(min_length=1)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(gt=0)]
+
+def _one_line(text: str) -> str:
+    """Return a text that tables and settings can show; raise ValueError for any other."""
+    if not is_plain(text):
+        raise ValueError("one printable line")
+    return text
+
+
+def _no_switch(value: Any) -> Any:
+    """Return a value that can be a number: not true, which pydantic would read as 1."""
+    if isinstance(value, bool):
+        raise ValueError("a number")
+    return value
+
+
+Text = Annotated[str, Field(min_length=1), AfterValidator(_one_line)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), BeforeValidator(_no_switch)]
+Count = Annotated[int, Field(gt=0), BeforeValidator(_no_switch)]
 
 
 @dataclass(frozen=True, config=NO_MORE)
@@ -185,7 +218,8 @@ def read_description(path: Path) -> Description:
     try:
         found = _ADAPTER.validate_python(items)
     except ValidationError as error:
-        raise DataError.of([_line(path, dict(fault)) for fault in error.errors()]) from error
+        lines = dict.fromkeys(_line(path, dict(fault)) for fault in error.errors())
+        raise DataError.of(list(lines)) from error
     if faults := list(_faults(found)):
         raise DataError.of([f"{path}: {fault}" for fault in faults])
     return found
@@ -235,14 +269,16 @@ def _plain(value: Any) -> Any:
 
 
 def _line(path: Path, fault: Mapping[str, Any]) -> str:
-    place = ".".join(str(part) for part in fault["loc"]) or "the file"
+    where = fault["loc"][:2] if fault["loc"][:1] == ("settings",) else fault["loc"]
+    place = ".".join(str(part) for part in where) or "the file"
     if fault["type"] == "missing":
         return f"{path}: {place}: not given, expected a value"
     if fault["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
         return f"{path}: found {place!r}, expected no such key"
-    reason = str(fault["msg"]).removeprefix("Input should be ")
-    if fault["type"] == "string_too_short":
-        reason = "some text"
+    reason = str(fault["msg"]).removeprefix("Input should be ").removeprefix("Value error, ")
+    reason = PLAIN_WORDS.get(fault["type"], reason)
+    if fault["loc"][:1] == ("settings",) and len(fault["loc"]) > 1:
+        reason = SETTING  # one fault for each kind that it could have been
     return f"{path}: {place}: found {shown(repr(fault['input']))}, expected {reason}"
 
 
@@ -259,6 +295,23 @@ def _faults(found: Description) -> Iterator[str]:
     for row in found.published_in:
         if "@" in row and (mode := row.partition("@")[2]) not in found.modes:
             yield f"published_in: found the mode {mode!r:.60}, expected one of those above"
+    yield from _faults_of_weights(found)
+    yield from _faults_of_settings(found)
+
+
+def _faults_of_settings(found: Description) -> Iterator[str]:
+    """Yield what is wrong with settings, each of which is of its kind."""
+    for name, value in found.settings.items():
+        # job.json could not hold it, and it would differ from itself when a run goes on
+        if isinstance(value, float) and not math.isfinite(value):
+            yield f"settings.{name}: found {value}, expected a finite number"
+
+
+def _faults_of_weights(found: Description) -> Iterator[str]:
+    """Yield what is wrong with the files of weights."""
+    files = [weight.file for weight in found.weights]
+    for file in sorted({file for file in files if files.count(file) > 1}):
+        yield f"weights: found {file!r:.60} twice, expected each file once"
     for weight in found.weights:
         if Path(weight.file).is_absolute() or ".." in Path(weight.file).parts:
             yield f"weights: found {weight.file!r:.60}, expected a name below the folder of weights"

@@ -178,7 +178,7 @@ class DriverProcess:
         """End it, and all that it started, at once; return its exit code."""
         self._end()
         code = self._guardian.returncode
-        if code == 0:
+        if code == 0 and self.idle:  # one that left its samples undone has a log to be read
             shutil.rmtree(self._folder, ignore_errors=True)
         return code
 

@@ -79,7 +79,16 @@ def test_all_faults_are_named_one_line_each(tmp_path: Path) -> None:
             "repository.commit: found 'main', expected",
         ),
         ({"native": None}, "native: found None, expected"),
-        ({"settings": {"a": [1]}}, "settings.a"),
+        ({"settings": {"a": float("nan")}}, "settings.a: found nan, expected a finite number"),
+        (
+            {"weights": [{"file": "a", "licence": "MIT"}, {"file": "a", "licence": "BSD"}]},
+            "weights: found 'a' twice, expected each file once",
+        ),
+        ({"batch": True}, "batch: found True, expected a number"),
+        ({"limits": {"sample": True}}, "limits.sample: found True, expected a number"),
+        ({"title": "a\nb"}, "title: found 'a\\nb', expected one printable line"),
+        ({"traps": "none"}, "traps: found 'none', expected a list"),
+        ({"name": 123}, "name: found 123, expected text (in quotes"),
         ({"duration": {"policy": "cut", "because": "x"}}, "duration.policy: found 'cut', expected"),
     ],
 )
@@ -89,13 +98,22 @@ def test_what_makes_no_sense_is_named(
     assert faults(write_system(tmp_path, **changes))[0].startswith(line)
 
 
+def test_a_setting_of_no_kind_is_one_fault(tmp_path: Path) -> None:
+    expected = "expected a name with text, a finite number, true or false"
+    path = write_system(tmp_path, settings={"a": [1], "b": None})
+    assert faults(path) == [
+        f"settings.a: found (1,), {expected}",
+        f"settings.b: found None, {expected}",
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "line"),
     [
         ("a: [", ", line 1: expected the node content"),
         ("name: a\nname: b\n", "found 'name' twice, expected each key once"),
         ("native: {fps: 1, fps: 2}\n", "found 'fps' twice, expected each key once"),
-        ("", "the file: found None, expected"),
+        ("", "the file: found None, expected a mapping of names to values"),
         ("- a\n", "the file: found ('a',), expected"),
         ("a: !!python/object:os.system x\n", ", line 1: could not determine a constructor"),
         ("x: 2026-02-31\n", "ValueError, expected"),

@@ -121,6 +121,7 @@ HANGING = {"start": 20.0, "sample": 0.2}
     ("fault", "limits", "ready", "what"),
     [
         ("crash", {}, True, r"ended with exit code 11 \(Segmentation fault \(for show\)\)"),
+        ("leaves", {}, True, "ended with exit code 0"),
         ("killed", {}, True, "was killed by signal 9"),
         ("hang", HANGING, True, r"showed no progress for 0\.[24] s"),
         ("hang at start", {"start": 0.2}, False, "showed no progress for 0.2 s"),

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from svbench.baselines.external.places import own_place, systems_folder
+from svbench.baselines.external.places import own_place, shipped, shipped_place, systems_folder
 from svbench.errors import ConfigError, DataError
 from tests.factories.external_systems import commit, write_system
 
@@ -138,3 +138,19 @@ def test_relative_paths_are_counted_from_where_svbench_was_started(
     place = own_place(path.relative_to(tmp_path))
     assert place.driver.is_absolute()
     assert subprocess.run([place.python, "-c", ""], cwd=os.sep, check=True).returncode == 0
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_commands_bring_weights_to_folders_with_a_space(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "of a lab"
+    monkeypatch.setenv("SVBENCH_SYSTEMS", str(root))
+    place = shipped_place(name)
+    found = [lack for mode in place.description.modes for lack in place.lacks(mode)]
+    for command in {lack.command for lack in found if "/weights/" in lack.command}:
+        line = ["sh", "-c", f"printf '%s\\n' {command}"]
+        words = subprocess.run(line, capture_output=True, text=True, check=True).stdout.split("\n")
+        places = [word for word in words if word.startswith(str(tmp_path))]
+        assert places
+        assert all(word.startswith(f"{root}/{name}/weights") for word in places)
