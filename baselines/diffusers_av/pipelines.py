@@ -260,7 +260,7 @@ def _placed(folder: Folder, pipe: Any, machine: Machine) -> Any:
 def _quiet() -> Iterator[None]:
     """Have diffusers and transformers neither log nor warn, without bars of their own.
 
-    What they raise is told in a line; modular pipelines log the whole traceback as well.
+    What they raise is reported in one line; modular pipelines log the whole traceback as well.
     """
     from diffusers.utils import logging as of_diffusers
     from transformers.utils import logging as of_transformers

@@ -62,7 +62,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """All that a driver is told before its first sample."""
+    """All that a driver gets before its first sample."""
 
     system: str
     task: str

@@ -91,7 +91,7 @@ class Job:
                     self._make(make, [sample])
 
     def alive(self) -> None:
-        """Tell svbench that a sample is under way, where one takes longer than its time limit."""
+        """Report that a sample is under way, where one takes longer than its time limit."""
         self._reply(status="alive")
 
     def _batches(self) -> Iterator[list[Sample]]:

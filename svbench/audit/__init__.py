@@ -1,1 +1,1 @@
-"""Checks of data sets: what is amiss in lists, files and clips, and the identity of the whole."""
+"""Checks of data sets: what is wrong in lists, files and clips, and the identity of the whole."""

@@ -226,7 +226,7 @@ def _findings(
 
 
 def _listed(surveys: Sequence[Survey]) -> Iterator[Finding]:
-    """Yield what is amiss in lists; a line of a list of several splits once."""
+    """Yield what is wrong in lists; a line of a list of several splits once."""
     known: set[tuple[str, Path, str]] = set()
     for survey in surveys:
         for problem in survey.problems:

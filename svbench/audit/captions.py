@@ -108,7 +108,7 @@ def _is_shared(times: Counter[str]) -> bool:
 
 
 def check(survey: Survey, count: Counting) -> Iterator[Finding]:
-    """Yield the captions of a split that are amiss."""
+    """Yield the captions of a split with problems."""
     reported = {problem.clip for problem in survey.problems if problem.kind == "no-caption"}
     shared = summarise(survey.examples, count).shared
     first: dict[str, str] = {}

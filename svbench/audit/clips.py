@@ -49,7 +49,7 @@ class Examined:
 
 
 def of_file(clip: Examined) -> Iterator[Finding]:
-    """Yield what is amiss in the file of a clip, apart from what other files have."""
+    """Yield what is wrong in the file of a clip, apart from what other files have."""
     facts, cut = clip.facts, any(truncated(clip))
     failures = {(failure.kind, failure.of_sound): failure for failure in reversed(facts.failures)}
     for failure in reversed(failures.values()):  # the first of each kind in each file
@@ -154,7 +154,7 @@ def _alike(value: str, usual: str) -> bool:
 
 
 def of_clip(clip: Examined) -> Iterator[Finding]:
-    """Yield what is amiss in a clip."""
+    """Yield what is wrong in a clip."""
     if not any(truncated(clip)):
         yield from _short(clip)
     if clip.facts.pictures:

@@ -76,7 +76,7 @@ KINDS: Final[Mapping[str, Kind]] = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something amiss in a data set."""
+    """A problem of a data set."""
 
     kind: str  # of KINDS
     split: str  # "": of none

@@ -1,4 +1,4 @@
-"""The command `svbench data check`: what is amiss in the folder of a data set."""
+"""The command `svbench data check`: what is wrong in the folder of a data set."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def check(
 ) -> None:
     """Check the clips, lists and captions of a data set; the same command resumes.
 
-    Prints what is amiss by kind, and the identity of the clips, as results.json of a run has it.
+    Prints what is wrong by kind, and the identity of the clips, as results.json of a run has it.
     Exits with 3 if there is a fault. Nothing is written into the data folder.
 
     Example: svbench data check --dataset landscape --data-root Landscape --decode

@@ -1,8 +1,8 @@
 """Surveys: what a data set lists of a split, whether it is there or not.
 
-A loader refuses a folder at the first list or clip that is amiss, as a run must not judge part of a
+A loader refuses a folder at the first list or clip with a fault, as a run must not judge part of a
 set by mistake. A survey reads the same lists by the same rules, keeps every clip that it can name,
-and returns what is amiss as problems. `svbench data check` begins with it.
+and returns what is wrong as problems. `svbench data check` begins with it.
 
 Problems are named by the kinds of `svbench.audit.kinds`.
 """
@@ -22,7 +22,7 @@ from svbench.types import Example
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something amiss in lists or annotations."""
+    """A problem in lists or annotations."""
 
     kind: str
     clip: str  # its id, or that of a whole recording; "": none
@@ -44,7 +44,7 @@ class Survey:
     examples : tuple of Example
         the clips in order, each id once; files may be missing
     problems : tuple of Problem
-        what is amiss in lists and annotations
+        what is wrong in lists and annotations
     hits : mapping from Path to tuple of float
         annotated times of whole recordings, in s from the start of the file
     files : frozenset of Path

@@ -176,7 +176,7 @@ def test_a_data_set_of_a_plug_in(
     line = ("data", "check", "--dataset", "toys", "--plugin", "toybox", "--data-root")
     more = (str(tmp_path / "clips"), "--split", "test", "--out", str(tmp_path / "out"))
     outcome = svbench(*line, *more)
-    assert outcome.code == 3, outcome.err  # its clips have no captions, and nothing else is amiss
+    assert outcome.code == 3, outcome.err  # its clips have no captions, and nothing else is wrong
     assert "2 of 2 clips usable" in outcome.out
     rows = list(csv.DictReader((tmp_path / "out/audit.csv").read_text().splitlines()))
     assert [row["kind"] for row in rows] == ["no-caption", "no-caption"]
