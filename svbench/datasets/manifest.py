@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from svbench.datasets.captions import LISTS, beside, is_caption, with_captions
+from svbench.datasets.captions import read_captions as read_captions  # of the same clips
 from svbench.datasets.clip_lists import load_list, recording_of
 from svbench.datasets.ids import check_ids
 from svbench.errors import ConfigError, DataError
