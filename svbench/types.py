@@ -55,6 +55,10 @@ class ClipSpec:
         """Return the number of audio samples in one clip."""
         return round(self.duration * self.sample_rate)
 
+    def whole_clips(self, length: float) -> int:
+        """Return how many clips, one behind the other, a recording of this length in s holds."""
+        return math.floor(length / self.duration)
+
     def __str__(self) -> str:
         """Return the format as people write it; choices only where they are not the defaults."""
         official = f", frames as ffmpeg -r {self.fps:g} chooses them"

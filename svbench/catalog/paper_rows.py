@@ -67,8 +67,7 @@ def rows_of_the_paper(config: RunConfig) -> PaperRows:
             found += entry.rows(config)
             reads[name] = entry.reads
         except DataError as error:
-            called = system.name
-            absent.append(AbsentRow(called, entry.title, _reason(system, error)))
+            absent.append(AbsentRow(system.name, entry.title, _reason(system, error)))
     if absent and config.strict:
         lines = [f"--strict: {row.title} cannot be made: {row.reason}" for row in absent]
         raise DataError.of(lines)

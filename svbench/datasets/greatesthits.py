@@ -37,7 +37,6 @@ References
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -294,7 +293,7 @@ def _whole_segments(root: Path, ids: Sequence[str], allow_missing: bool) -> Iter
     for name, raw in raws.items():
         place = raw or _absent(root, name)
         try:
-            count = math.floor(media.duration(place.path) / SPEC.duration)
+            count = SPEC.whole_clips(media.duration(place.path))
         except DataError:
             if not allow_missing:
                 raise

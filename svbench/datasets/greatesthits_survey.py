@@ -5,7 +5,6 @@ Lists and files are those of `svbench.datasets.greatesthits`, read by the same r
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
@@ -154,7 +153,7 @@ def _surveyed_recording(root: Path, name: str, problems: list[Problem]) -> Itera
     if length < SPEC.duration:
         expected = f"a whole segment of {SPEC.duration:g} s"
         problems.append(Problem("short", name, raw.path, f"{length:.3f} s", expected))
-    for number in range(math.floor(length / SPEC.duration)):
+    for number in range(SPEC.whole_clips(length)):
         yield Segment(name, number, CAPTION, segment_of(raw, number))
 
 

@@ -7,7 +7,6 @@ breaks off, the segments before are kept, and it is tried again.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,7 +112,7 @@ class Cutting:
     def _count(self, recording: Recording) -> int | None:
         if self.by_frames or self.count is not None:
             return self.count
-        return math.floor(media.duration(recording.path) / self.spec.duration)
+        return self.spec.whole_clips(media.duration(recording.path))
 
 
 def cut_recordings(
