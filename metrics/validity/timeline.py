@@ -108,7 +108,7 @@ def _sought(found: Map, source: Floats, times: Floats, fps: float, before: int) 
     near = (times[after] - source) * fps < 0.5 - EARLY
     first = found == found[begins]  # as often as it is asked for
     ahead = (begins >= 0) & between[begins] & (first | near[begins])
-    return np.minimum(found + ahead, times.size - 1)
+    return np.where(ahead, after, found)
 
 
 def sample_map(pieces: Sequence[Piece], samples: int, rate: int, *, exact: bool = False) -> Map:
