@@ -125,7 +125,16 @@ def _intended(published: Distortion, does: str, **more: Any) -> Distortion:
     """Return the form that a published distortion was meant to have; nobody rated it."""
     name = f"{published.name}+intended"
     apply = peavs.Edited(name, peavs.EDITS[name])
-    return replace(published, name=name, does=does, apply=apply, rated=False, remark="", **more)
+    return replace(
+        published,
+        name=name,
+        does=does,
+        apply=apply,
+        rated=False,
+        source="PEAVS, as intended",
+        remark="",
+        **more,
+    )
 
 
 _SHIFT: Final = _rated(

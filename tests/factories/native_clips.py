@@ -29,14 +29,14 @@ def shown(clip: Clip) -> list[int]:
     return [int(frame.flat[0]) - 1 for frame in clip.video]
 
 
-def textured(seconds: float = 2.0, fps: float = 8, rate: int = 16000, seed: int = 0) -> Clip:
-    """Return a clip of moving texture of many frequencies, and a sound of tones and clicks."""
-    draws = np.random.default_rng(seed)
+def textured(seconds: float = 2.0, fps: float = 8, rate: int = 16000, height: int = 40) -> Clip:
+    """Return a clip of moving grey texture of all frequencies, and a sound of tones and clicks."""
+    draws = np.random.default_rng(0)
     frames, samples = round(seconds * fps), round(seconds * rate)
-    still = draws.integers(30, 220, (40, 60 + 4 * frames, 3), np.uint8)
+    still = draws.integers(30, 220, (height, 60 + 4 * frames, 1), np.uint8).repeat(3, 2)
     video = np.stack([still[:, 4 * n : 4 * n + 60] for n in range(frames)])
     at = np.arange(samples) / rate
     sound = 0.2 * np.sin(2 * np.pi * 440 * at) + 0.1 * np.sin(2 * np.pi * 1500 * at)
     sound[:: rate // 4] = 0.9
-    spec = ClipSpec(frames, fps, (40, 60), rate)
+    spec = ClipSpec(frames, fps, (height, 60), rate)
     return Clip(video, sound.astype(np.float32), spec, np.arange(frames) / fps)
