@@ -114,7 +114,9 @@ def needed_pairs(effect: float, power: float = POWER, alpha: float = ALPHA) -> i
     while paired_power(effect, high, alpha) < power:
         low, high = high, 2 * high
         if high > _MOST_PAIRS:
-            raise ScoreError(f"power: found an effect of {effect:g}, which no number of clips finds")
+            raise ScoreError(
+                f"power: found an effect of {effect:g}, which no number of clips finds"
+            )
     while high - low > 1:
         middle = (low + high) // 2
         enough = paired_power(effect, middle, alpha) >= power
