@@ -34,8 +34,8 @@ so the trace is their sum, the nuclear norm. That is exact whatever the ranks.
 Interval
 --------
 Clips of both sets are resampled with replacement; the rows of a clip stay together, and so do the
-clips of one example: several samples of a caption are alike, so captions are drawn, as many as there
-are, each with all its samples (a cluster bootstrap; Davison and Hinkley, 3.8). A draw holds
+clips of one example: several samples of a caption are alike, so captions are drawn, as many as
+there are, each with all its samples (a cluster bootstrap; Davison and Hinkley, 3.8). A draw holds
 duplicates, so it is less diverse than the set and its distance larger: the percentiles alone lie
 above the value, often without containing it. The interval is therefore their spread around the
 value: value + (percentile - mean of the draws), not below 0. It covers the expectation at this N,
@@ -87,6 +87,7 @@ CAVEAT: Final = (
 )
 
 Matrix = NDArray[np.float64]
+Clustered = tuple[Values, NDArray[np.int64]]  # rows, and the example that each belongs to
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -279,13 +280,13 @@ class Frechet:
 
     def _interval(self, value: float, generated: Features, reference: Features) -> Interval | None:
         """Compute the bootstrap interval over examples, centred on the value (see the module)."""
-        sets = [(one, example_places(one.requests)) for one in (generated, reference)]
+        sets = _clustered(generated), _clustered(reference)
         if min(int(places.max()) for _, places in sets) < 1 or self.resamples == 0:
             return None
         rng = np.random.default_rng(self.seed)
         draws = np.array(
             [
-                distance(*(_resample(*one, rng) for one in sets), self.ddof, _DRAW_TOLERANCE)
+                distance(*_resample(sets, rng), self.ddof, _DRAW_TOLERANCE)
                 for _ in range(self.resamples)
             ]
         )
@@ -294,16 +295,25 @@ class Frechet:
         return max(low + shift, 0.0), max(high + shift, 0.0)
 
 
+def _clustered(features: Features) -> Clustered:
+    """Return features with the number of each row's example, (N,)."""
+    return features.values, example_places(features.requests)[features.owner]
+
+
 def _resample(
-    features: Features, places: NDArray[np.int64], rng: np.random.Generator
-) -> FeatureStats:
-    """Return the statistics of examples drawn with replacement; `places` names that of each clip.
+    sets: tuple[Clustered, Clustered], rng: np.random.Generator
+) -> tuple[FeatureStats, FeatureStats]:
+    """Return the statistics of examples of both sets, drawn with replacement.
 
     All clips of an example, and all rows of a clip, stay together.
     """
+    return _drawn(*sets[0], rng), _drawn(*sets[1], rng)
+
+
+def _drawn(values: Values, places: NDArray[np.int64], rng: np.random.Generator) -> FeatureStats:
     examples = int(places.max()) + 1
     times = np.bincount(rng.integers(examples, size=examples), minlength=examples)
-    return stats(features.values, times[places[features.owner]])
+    return stats(values, times[places])
 
 
 def _note(generated: Features, reference: Features) -> str:
