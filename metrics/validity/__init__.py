@@ -3,6 +3,6 @@
 - `human_scores`: what people said about distorted clips (the mean opinion scores of PEAVS).
 - `condition_means`: means over clips, and over drawn clips; `agreement`: their correlation with
   people's, and its interval.
-- `monotone`: whether a metric gets no better from mild to severe; `noticing`: from which level on it
-  notices, and people do.
+- `monotone`: whether a metric gets no better from mild to severe; `noticing`: from which level on
+  it notices, and people do.
 """
