@@ -157,11 +157,12 @@ def _cell(found: Paired | None) -> Cell:
         return Cell(ABSENT)
     interval = ""
     if found.interval is not None:
-        interval = f"[{', '.join(map(_signed, found.interval))}]"
+        interval = f"[{', '.join(map(signed, found.interval))}]"
     count = f"{found.count} pair{'' if found.count == 1 else 's'}"
-    return Cell(_signed(found.value), interval, count, "best" if found.stands else None)
+    return Cell(signed(found.value), interval, count, "best" if found.stands else None)
 
 
-def _signed(value: float) -> str:
+def signed(value: float) -> str:
+    """Return a difference as it is printed, with its sign."""
     text = number(value)
     return f"+{text}" if value > 0 else text
