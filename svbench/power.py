@@ -227,7 +227,11 @@ def holm_level(comparisons: int, alpha: float = ALPHA) -> float:
 
 
 def detectable_distance(
-    first: float, second: float, power: float = POWER, alpha: float = ALPHA
+    first: float,
+    second: float,
+    power: float = POWER,
+    alpha: float = ALPHA,
+    least: float = 0.0,
 ) -> float:
     """Compute the smallest difference of two distances that is found with the given power.
 
@@ -237,11 +241,15 @@ def detectable_distance(
         standard deviations of the two distances, of their bootstraps; at least 0
     power, alpha : float
         as of `detectable_effect`
+    least : float
+        difference from which on two distances may be told apart, if more than the test asks for
+        (Default value = 0: the test alone)
 
     Returns
     -------
     difference : float
-        (z_(1 - alpha / 2) + z_power) sqrt(first^2 + second^2), in the unit of the distance
+        max(z_(1 - alpha / 2) s, least) + z_power s, s = sqrt(first^2 + second^2), in the unit of
+        the distance
 
     Raises
     ------
@@ -249,22 +257,30 @@ def detectable_distance(
         if a standard deviation is negative or NaN, or a number is out of its range
     """
     _check(2, alpha, power)
-    normal = NormalDist()
-    return (normal.inv_cdf(1 - alpha / 2) + normal.inv_cdf(power)) * _scatter(first, second)
+    scatter = _scatter(first, second)
+    return _told(scatter, alpha, least) + NormalDist().inv_cdf(power) * scatter
 
 
-def distance_power(difference: float, first: float, second: float, alpha: float = ALPHA) -> float:
+def distance_power(
+    difference: float, first: float, second: float, alpha: float = ALPHA, least: float = 0.0
+) -> float:
     """Compute the power to find a difference of two distances, of these standard deviations.
 
     The inverse of `detectable_distance`, whose parameters and errors it has.
     """
     _check(2, alpha)
     scatter = _scatter(first, second)
+    told = _told(scatter, alpha, least)
     if scatter == 0:
-        return 1.0 if difference else alpha
-    normal, shift = NormalDist(), abs(difference) / scatter
-    quantile = normal.inv_cdf(1 - alpha / 2)
-    return normal.cdf(shift - quantile) + normal.cdf(-shift - quantile)
+        return float(abs(difference) > told)
+    normal = NormalDist()
+    return sum(
+        normal.cdf((shift - told) / scatter) for shift in (abs(difference), -abs(difference))
+    )
+
+
+def _told(scatter: float, alpha: float, least: float) -> float:
+    return max(NormalDist().inv_cdf(1 - alpha / 2) * scatter, least)
 
 
 def _scatter(first: float, second: float) -> float:

@@ -8,14 +8,16 @@ Conventions
 -----------
 Differences are in a column's own unit, without sign. n counts captions: requests, or examples where
 a caption has several samples, whose differences are averaged first. Only models are compared;
-where a run has fewer than two, all its rows are, as a first guess. The scatter of a column is the
-root mean square over all pairs of these rows. A plan for several rows is made at the level that
-Holm's procedure starts at when the best of them is compared with each other one.
+where a run has fewer than two, all its rows are, as a first guess. The scatter of a column is that
+which three in four pairs of these rows do not exceed, and a plan for K rows is made at the level at
+which Holm's procedure starts with all K (K - 1) / 2 pairs, as in the notes of tables
+(`svbench.reports.analysis.detectable`).
 
 A difference is detectable if its interval at that level excludes 0 with probability 0.8. That is
 the power of a paired t-test, whose quantile is widened as svbench's intervals are wider at few
 clips. Distances between sets (FVD, FAD) have no paired values: two estimates with the spread of
-their bootstraps are compared, and that spread is expected to fall with the root of n.
+their bootstraps are compared, whose intervals must not overlap either, and that spread is expected
+to fall with the root of n.
 
 References
 ----------
@@ -48,7 +50,8 @@ from svbench.power import (
     paired_power,
     smallest_count,
 )
-from svbench.reports.analysis.paired import LEAST_UNBOUNDED, bounds_of
+from svbench.reports.analysis.paired import LEAST_UNBOUNDED
+from svbench.reports.analysis.pairwise import LEAST, reach_of
 from svbench.types import Column, ResultTable, Row, Score
 
 SHARES: Final = (1.0, 0.5, 0.25)  # of the observed gap, for which n is planned
@@ -132,7 +135,7 @@ def plan_of(table: ResultTable, scores: ClipValues, question: Question) -> Plan:
             "differences a plan rests on"
         )
     compared = question.rows or len(rows)
-    level = holm_level(compared - 1)
+    level = holm_level(math.comb(compared, 2))
     found, absent = [], {}
     for column in table.columns:
         try:
@@ -214,11 +217,11 @@ def _paired(
     measured = [pair for pair in found if pair is not None]
     if not measured:
         raise ScoreError("found no two rows with two captions in common")
-    deviation = _mean_square([float(pair.captions.std(ddof=1)) for pair in measured])
+    deviation = _upper([float(pair.captions.std(ddof=1)) for pair in measured])
     if deviation <= _EQUAL:
         raise ScoreError("every difference of two rows is the same, so nothing tells their scatter")
     gap = None if found[0] is None else abs(float(found[0].captions.mean()))
-    test = _Test(level, _reach(column))
+    test = _Test(level, reach_of(column))
     n = len(measured[0].captions)
     at, given, asked = question.n or n, question.difference, _asked(question, gap)
     icc = _correlation(measured)
@@ -238,11 +241,6 @@ def _paired(
     )
 
 
-def _reach(column: Column) -> Interval | None:
-    bounds = bounds_of(column)
-    return None if bounds is None else (bounds[0] - bounds[1], bounds[1] - bounds[0])
-
-
 def _correlation(measured: Sequence[_Differences]) -> float | None:
     """Return the mean intraclass correlation of the pairs of rows that have one."""
     found = [intraclass_correlation(pair.clips, pair.places) for pair in measured]
@@ -256,7 +254,7 @@ def _by_samples(
     """Return the captions that the middle difference needs, with 1, 2, 4 and 8 samples of each."""
     if icc is None or not asked:
         return ()
-    one = _mean_square([float(pair.clips.std(ddof=1)) for pair in measured])
+    one = _upper([float(pair.clips.std(ddof=1)) for pair in measured])
     scatters = (caption_deviation(one, samples, max(icc, 0.0)) for samples in SAMPLES)
     return tuple(test.needed(asked[len(asked) // 2], scatter) for scatter in scatters)
 
@@ -270,12 +268,11 @@ def _distance(
     counts = {score.count for score in scores}
     if len(counts) > 1:
         raise ScoreError(f"found sets of {min(counts)} to {max(counts)} clips, expected equal ones")
-    spreads = [_spread(score) for score in scores]
-    n, one = counts.pop(), _mean_square(spreads)
-    at = question.n or n
+    n, one = counts.pop(), _upper([_spread(score) for score in scores])
+    at, given = question.n or n, question.difference
     there = one * math.sqrt(n / at)
     gap = abs(scores[0].value - scores[1].value)
-    found = detectable_distance(one, one, POWER, level)
+    found = detectable_distance(one, one, POWER, level, least=2 * _Z * one)
     return ColumnPlan(
         metric=column.metric,
         title=column.title,
@@ -283,14 +280,13 @@ def _distance(
         n=n,
         deviation=math.hypot(one, one),
         at=at,
-        detectable=detectable_distance(there, there, POWER, level),
+        detectable=found * math.sqrt(n / at),
         power=None
-        if question.difference is None
-        else distance_power(question.difference, there, there, level),
+        if given is None
+        else distance_power(given, there, there, level, least=2 * _Z * there),
         gap=gap,
         needed=tuple(
-            Needed(d, max(2, math.ceil(n * (found / d) ** 2)) if d > 0 else None)
-            for d in _asked(question, gap)
+            Needed(d, max(LEAST, math.ceil(n * (found / d) ** 2))) for d in _asked(question, gap)
         ),
     )
 
@@ -310,5 +306,6 @@ def _asked(question: Question, gap: float | None) -> tuple[float, ...]:
     return () if not gap else tuple(share * gap for share in SHARES)
 
 
-def _mean_square(values: Sequence[float]) -> float:
-    return float(np.sqrt(np.mean(np.square(values))))
+def _upper(values: Sequence[float]) -> float:
+    """Return the value that three in four do not exceed."""
+    return float(np.quantile(values, 0.75, method="inverted_cdf"))

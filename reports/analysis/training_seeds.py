@@ -41,7 +41,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -50,6 +51,7 @@ from numpy.typing import NDArray
 from svbench.errors import DataError
 from svbench.files.results import ClipValues
 from svbench.intervals import LEVEL, Interval, example_means, mean_interval, student_quantile
+from svbench.reports.analysis.holm import Flags, Places, holm
 from svbench.reports.analysis.paired import LEAST_UNBOUNDED, bounds_of
 from svbench.types import Column, ResultTable
 
@@ -73,17 +75,49 @@ class OverSeeds:
     first: str
     second: str | None  # None: the mean of `first`
     value: float
-    interval: Interval | None  # 95 %, over trainings and captions
+    interval: Interval | None  # 95 % unless asked otherwise, over trainings and captions
     trainings: tuple[int, ...]  # of each model
     captions: int | None  # None: a distance between sets
     bounded: bool = True  # whether the range of a clip's value is known
 
+    differs: bool = False  # whether two models differ, corrected for how many are compared
+
     @property
-    def stands(self) -> bool:
-        """Return whether the interval excludes 0 and can be relied on (as `Paired.stands`)."""
-        if self.interval is None or self.interval[0] <= 0 <= self.interval[1]:
-            return False
-        return self.captions is None or self.bounded or self.captions >= LEAST_UNBOUNDED
+    def reliable(self) -> bool:
+        """Return whether the interval can be relied on (as `Paired.reliable`)."""
+        few = self.captions is not None and self.captions < LEAST_UNBOUNDED
+        return self.interval is not None and (self.bounded or not few)
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Return whether the interval lies on one side of 0."""
+        return self.interval is not None and not self.interval[0] <= 0 <= self.interval[1]
+
+
+def family(
+    table: ResultTable,
+    scores: ClipValues,
+    column: Column,
+    models: Sequence[tuple[Trainings, Trainings | None]],
+) -> list[OverSeeds]:
+    """Return the means of models, or the differences of pairs, that a column has.
+
+    Those without a score are left out. Which differences stand is corrected for their number by
+    Holm's procedure (`svbench.reports.analysis.holm`).
+    """
+    found = []
+    for of in models:
+        with suppress(DataError):
+            found.append((of, over_seeds(table, scores, column, *of)))
+    judged = [of for of, one in found if one.second is not None and one.reliable]
+
+    def excludes(level: float, places: Places) -> Flags:
+        pairs = [judged[place] for place in places.tolist()]
+        at = (over_seeds(table, scores, column, *pair, level=level) for pair in pairs)
+        return np.array([one.excludes_zero for one in at])
+
+    stands = dict(zip(judged, holm(excludes, len(judged)).tolist(), strict=True))
+    return [replace(one, differs=stands.get(of, False)) for of, one in found]
 
 
 def over_seeds(
@@ -92,6 +126,8 @@ def over_seeds(
     column: Column,
     first: Trainings,
     second: Trainings | None = None,
+    *,
+    level: float = LEVEL,
 ) -> OverSeeds:
     """Compute a model's mean over its trainings, or its difference from another model.
 
@@ -107,6 +143,8 @@ def over_seeds(
         the model
     second : Trainings, optional
         which is subtracted (Default value = None: the mean alone)
+    level : float
+        of the interval (Default value = 0.95)
 
     Raises
     ------
@@ -116,8 +154,8 @@ def over_seeds(
     models = (first,) if second is None else (first, second)
     systems = [system for model in models for system in model.systems]
     if any((system, column.metric) in scores for system in systems):
-        return _of_clips(scores, column, models)
-    return _of_sets(table, column, models)
+        return _of_clips(scores, column, models, level)
+    return _of_sets(table, column, models, level)
 
 
 def interval_over_seeds(
@@ -180,7 +218,9 @@ def _half(terms: Sequence[tuple[float, int]], level: float) -> float:
 # --- scores per clip ---------------------------------------------------------------------------
 
 
-def _of_clips(scores: ClipValues, column: Column, models: Sequence[Trainings]) -> OverSeeds:
+def _of_clips(
+    scores: ClipValues, column: Column, models: Sequence[Trainings], level: float
+) -> OverSeeds:
     shared = _shared(scores, column.metric, models)
     means = [_by_caption(scores, column.metric, model, shared) for model in models]
     captions = means[0].mean(axis=0)
@@ -190,7 +230,7 @@ def _of_clips(scores: ClipValues, column: Column, models: Sequence[Trainings]) -
     bounds = bounds_of(column)
     if bounds is not None and len(models) == 2:
         bounds = bounds[0] - bounds[1], bounds[1] - bounds[0]
-    interval = interval_over_seeds(captions, trainings, bounds)
+    interval = interval_over_seeds(captions, trainings, bounds, level)
     return OverSeeds(
         column.metric,
         *_names(models),
@@ -225,14 +265,16 @@ def _by_caption(scores: ClipValues, metric: str, model: Trainings, shared: Seque
 # --- distances between sets --------------------------------------------------------------------
 
 
-def _of_sets(table: ResultTable, column: Column, models: Sequence[Trainings]) -> OverSeeds:
+def _of_sets(
+    table: ResultTable, column: Column, models: Sequence[Trainings], level: float
+) -> OverSeeds:
     values = [_distances(table, column.metric, model) for model in models]
     means = [float(np.mean(of)) for of in values]
     value = means[0] - means[1] if len(models) == 2 else means[0]
     terms = _terms(values)
     interval = None
     if terms:
-        half = _half(terms, LEVEL)
+        half = _half(terms, level)
         low = value - half if len(models) == 2 else max(0.0, value - half)
         interval = low, value + half
     counts = tuple(len(of) for of in values)

@@ -17,7 +17,7 @@ from svbench.errors import ConfigError
 from svbench.files.results import ClipValues
 from svbench.reports.analysis.families import paired_family
 from svbench.reports.analysis.paired import LEAST_UNBOUNDED, Paired
-from svbench.reports.tables.numbers import number
+from svbench.reports.tables.numbers import signed
 from svbench.reports.tables.sheet import ABSENT, ARROWS, Cell, Line, Sheet
 from svbench.types import Column, ResultTable, Row
 
@@ -169,9 +169,3 @@ def _cell(found: Paired | None) -> Cell:
         interval = f"[{', '.join(map(signed, found.interval))}]"
     count = f"{found.count} pair{'' if found.count == 1 else 's'}"
     return Cell(signed(found.value), interval, count, "best" if found.stands else None)
-
-
-def signed(value: float) -> str:
-    """Return a difference as it is printed, with its sign."""
-    text = number(value)
-    return f"+{text}" if value > 0 else text

@@ -10,11 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from svbench.errors import ConfigError, DataError
+from svbench.errors import ConfigError
 from svbench.files.results import ClipValues
-from svbench.reports.analysis.training_seeds import OverSeeds, Trainings, over_seeds
-from svbench.reports.compare.differences import RunNames, signed
-from svbench.reports.tables.sheet import ABSENT, ARROWS, Cell, Line, Sheet, number
+from svbench.reports.analysis.training_seeds import OverSeeds, Trainings, family
+from svbench.reports.compare.differences import RunNames
+from svbench.reports.tables.numbers import number, signed
+from svbench.reports.tables.sheet import ABSENT, ARROWS, Cell, Line, Sheet
 from svbench.types import Column, ResultTable, Row
 
 FLAG: Final = "--training-seeds"
@@ -28,8 +29,8 @@ OF_SETS: Final = (
 )
 ONCE: Final = "{names}: trained once, so no interval covers another training of it"
 DIFFERS: Final = (
-    "models differ where the interval excludes 0 (bold), at 95 % each, without a correction for "
-    "several models"
+    "bold: models that differ, at 5 % for all models of a column together (Holm), not for all "
+    "columns together; intervals are at 95 % each"
 )
 
 
@@ -136,29 +137,16 @@ def compare_seeds(
 
     A cell in which a training has no score is absent.
     """
-    means = _computed(table, scores, [(model, None) for model in models])
     others = [model for model in models if model.name != against.name]
-    differences = _computed(table, scores, [(model, against) for model in others])
+    means, differences = list[OverSeeds](), list[OverSeeds]()
+    for column in table.columns:
+        means += family(table, scores, column, [(model, None) for model in models])
+        differences += family(table, scores, column, [(model, against) for model in others])
     sheets = [_sheet("Models over training seeds", table, models, means, "each cell")]
     if differences:
         title = f"Differences over training seeds from {against.name}"
         sheets.append(_sheet(title, table, others, differences, "each cell less that model's"))
-    return SeedComparison(means, differences, tuple(sheets))
-
-
-def _computed(
-    table: ResultTable,
-    scores: ClipValues,
-    asked: Iterable[tuple[Trainings, Trainings | None]],
-) -> tuple[OverSeeds, ...]:
-    found = []
-    for first, second in asked:
-        for column in table.columns:
-            try:
-                found.append(over_seeds(table, scores, column, first, second))
-            except DataError:
-                continue
-    return tuple(found)
+    return SeedComparison(tuple(means), tuple(differences), tuple(sheets))
 
 
 def _sheet(
@@ -190,8 +178,7 @@ def _cell(found: OverSeeds | None) -> Cell:
         f"{' and '.join(map(str, found.trainings))} seed{'' if found.trainings == (1,) else 's'}"
     )
     count = seeds if found.captions is None else f"{seeds}, n = {found.captions}"
-    marked = found.second is not None and found.stands
-    return Cell(written(found.value), interval, count, "best" if marked else None)
+    return Cell(written(found.value), interval, count, "best" if found.differs else None)
 
 
 def _notes(

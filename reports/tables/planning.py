@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Final
 
 from svbench.power import POWER
 from svbench.reports.analysis.planning import SAMPLES, ColumnPlan, Needed, Plan
-from svbench.reports.tables.sheet import ABSENT, Cell, Line, Sheet, number
+from svbench.reports.tables.numbers import number
+from svbench.reports.tables.sheet import ABSENT, Cell, Line, Sheet
 
 SHARES: Final = ("n for this gap", "n for half of it", "n for a quarter")
 EXPLANATION: Final = (
     "n: captions that both rows have; scatter: standard deviation of a caption's paired "
-    "difference, over all pairs of {rows}; detectable: its interval excludes 0 in {power:.0%} of "
-    "runs, at level {level:.2g}"
+    "difference, which three in four pairs of {rows} do not exceed; detectable: its interval "
+    "excludes 0 in {power:.0%} of runs, at level {level:.2g}"
 )
 UNCERTAIN: Final = (
     "a gap observed on few clips is uncertain: rather plan for the difference that matters, by "
     "--difference"
 )
-HOLM: Final = "the level is that of Holm's first step: the best of {rows} rows with each other one"
+HOLM: Final = "the level is 0.05 over the {pairs} pairs of {rows} rows, Holm's first step"
 DISTANCES: Final = (
     "{titles}: n counts clips; scatter is that of the difference of two bootstraps, which is "
     "expected to fall with the root of n"
@@ -97,7 +99,7 @@ def _notes(plan: Plan) -> Iterator[str]:
     rows = f"{len(plan.rows)} {'models' if plan.models else 'rows'}"
     yield EXPLANATION.format(rows=rows, power=POWER, level=plan.level)
     if plan.compared > 2:
-        yield HOLM.format(rows=plan.compared)
+        yield HOLM.format(rows=plan.compared, pairs=math.comb(plan.compared, 2))
     if all(column.power is None for column in plan.columns):
         yield UNCERTAIN
     if not plan.models:

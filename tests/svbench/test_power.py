@@ -147,6 +147,13 @@ def test_two_distances_differ_by_the_normal_distribution() -> None:
     assert distance_power(1.0, 0.0, 0.0) == 1.0
 
 
+def test_intervals_that_must_not_overlap_ask_for_more() -> None:
+    gap = detectable_distance(3.0, 4.0, least=1.959964 * 7)
+    assert gap == pytest.approx(1.959964 * 7 + 0.841621 * 5, rel=1e-6)
+    assert distance_power(gap, 3.0, 4.0, least=1.959964 * 7) == pytest.approx(0.8, abs=1e-4)
+    assert detectable_distance(3.0, 4.0, least=1.0) == detectable_distance(3.0, 4.0)
+
+
 def test_samples_of_a_caption_count_less_than_captions() -> None:
     assert design_effect(5, 0.0) == 1.0
     assert design_effect(5, 1.0) == 5.0

@@ -11,6 +11,7 @@ import pytest
 from svbench.errors import DataError
 from svbench.intervals import mean_intervals, widening
 from svbench.power import detectable_effect, paired_power
+from svbench.reports.analysis.detectable import detectable
 from svbench.reports.analysis.planning import ColumnPlan, Plan, Question, plan_of
 from svbench.types import ClipSpec, Column, ResultTable, Row, Score
 
@@ -83,16 +84,16 @@ def test_a_detectable_difference_is_detected_by_the_intervals_of_tables(count: i
 def test_more_rows_need_more_captions() -> None:
     plan, column = planned(two_rows(40, 0.1, 0.2))
     many, of_many = planned(two_rows(40, 0.1, 0.2), rows=8)
-    assert many.level == pytest.approx(plan.level / 7)
+    assert many.level == pytest.approx(plan.level / 28)
     assert of_many.detectable > column.detectable
 
 
-def test_the_scatter_is_that_of_all_pairs() -> None:
+def test_the_scatter_is_the_upper_quartile_of_pairs() -> None:
     one, other = two_rows(30, 0.1, 0.1), two_rows(30, 0.2, 0.3, seed=1)
     rows = {"a": one["better"], "b": one["worse"], "c": other["better"]}
     _, column = planned(rows)
     pairs = [rows["a"] - rows["b"], rows["a"] - rows["c"], rows["b"] - rows["c"]]
-    assert column.deviation == pytest.approx(np.sqrt(np.mean([p.var(ddof=1) for p in pairs])))
+    assert column.deviation == pytest.approx(max(p.std(ddof=1) for p in pairs))
 
 
 def test_alike_samples_help_little_and_independent_ones_like_captions() -> None:
@@ -135,7 +136,8 @@ def test_distances_are_compared_by_their_bootstraps() -> None:
     assert not column.paired
     assert column.gap == pytest.approx(40)
     assert column.deviation == pytest.approx(10 * 2**0.5, rel=1e-4)
-    assert column.detectable == pytest.approx((1.959964 + 0.841621) * 10 * 2**0.5, rel=1e-4)
+    # intervals of half 19.6 must not overlap: 2 x 19.6, and z(.8) standard deviations more
+    assert column.detectable == pytest.approx(39.2 + 0.841621 * 10 * 2**0.5, rel=1e-4)
     [four] = plan_of(distances(100.0, 140.0), {}, Question(n=200)).columns
     assert four.detectable == pytest.approx(column.detectable / 2)
     [asked] = plan_of(distances(100.0, 140.0), {}, Question(difference=four.detectable)).columns
@@ -158,3 +160,25 @@ def test_controls_serve_where_there_are_no_two_models() -> None:
     assert plan.columns[0].deviation == pytest.approx(0.2)
     with pytest.raises(DataError, match="found 1 row with scores, expected two or more"):
         plan_of(replace(table, rows=rows[:1]), scores, Question())
+
+
+@pytest.mark.parametrize("count", [12, 40, 150])
+def test_tables_state_nearly_the_same_detectable_difference(count: int) -> None:
+    values = two_rows(count, 0.1, 0.2)
+    _, column = planned(values)
+    scores = {
+        (name, ALIGN): {f"c{i}/0": float(v) for i, v in enumerate(of)}
+        for name, of in values.items()
+    }
+    rows = tuple(
+        Row(name, name, count, scores={ALIGN: Score(ALIGN, float(of.mean()), "higher", count)})
+        for name, of in values.items()
+    )
+    table = ResultTable("a run", "some", "mini", SPEC, (COLUMN,), rows)
+    stated = detectable(table, COLUMN, scores)
+    assert stated is not None
+    assert stated.pair == pytest.approx(column.detectable, rel=0.05)
+    [of_sets] = plan_of(distances(100.0, 140.0), {}, Question()).columns
+    of_table = detectable(distances(100.0, 140.0), distances(1.0, 1.0).columns[0], {})
+    assert of_table is not None
+    assert of_table.pair == pytest.approx(of_sets.detectable, rel=1e-3)

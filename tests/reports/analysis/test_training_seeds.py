@@ -12,6 +12,7 @@ from svbench.intervals import mean_interval
 from svbench.reports.analysis.training_seeds import (
     OverSeeds,
     Trainings,
+    family,
     interval_over_seeds,
     over_seeds,
 )
@@ -132,6 +133,26 @@ def test_three_trainings_and_forty_clips_cover_the_difference(of_seeds: float) -
     assert np.mean(both) > 0.93
     if of_seeds >= 0.05:
         assert np.mean(clips) < 0.8  # an interval over clips does not hold another training
+
+
+def test_differences_are_corrected_for_the_number_of_models() -> None:
+    rng = np.random.default_rng(0)
+    base = rng.uniform(0.4, 0.6, 40)
+    noise = rng.standard_normal((10, 40)) * 0.05
+    noise -= noise.mean(axis=1, keepdims=True)  # each gap is exactly what it is set to
+    scores = {("z0", ALIGN): {f"c{i}/0": float(v) for i, v in enumerate(base)}}
+    models = []
+    for k, gap in enumerate([0.1, 0.022, *[0.0] * 8]):
+        row = base + gap + noise[k]
+        scores[f"m{k}", ALIGN] = {f"c{i}/0": float(v) for i, v in enumerate(row)}
+        models.append((Trainings(f"m{k}", (f"m{k}",)), Trainings("z", ("z0",))))
+    alone = family(TABLE, scores, COLUMN, models[1:2])
+    together = family(TABLE, scores, COLUMN, models)
+    assert [one.differs for one in alone] == [True]
+    assert [one.differs for one in together] == [True, *[False] * 9]
+    assert together[1].interval == alone[0].interval
+    means = family(TABLE, scores, COLUMN, [(models[0][0], None)])
+    assert not means[0].differs
 
 
 def sets(values: dict[str, float | None]) -> ResultTable:

@@ -22,7 +22,7 @@ def test_a_line_per_column_and_no_machine(svbench: Command, run: Path) -> None:
     assert done.code == 0, done.err
     assert "Planning by Greatest Hits, miniature" in done.out
     assert "FVD (miniature I3D)" in done.out
-    assert "best of 3 rows" in done.out
+    assert "3 pairs of 3 rows" in done.out
     assert "--repeats 2" in done.out
     assert "FFmpeg" not in done.out
 
