@@ -26,6 +26,7 @@ SYNCHRONY: ModuleType = importlib.import_module("make_synchrony")
 CLUSTERS: ModuleType = importlib.import_module("make_clusters")
 DATA: ModuleType = importlib.import_module("make_data")
 SYSTEMS: ModuleType = importlib.import_module("make_systems")
+PLANNING: ModuleType = importlib.import_module("make_planning")
 
 
 def made(path: str) -> dict[str, Any]:
@@ -43,6 +44,11 @@ def text(page: str) -> str:
 @pytest.mark.parametrize("name", INTERVALS.BLOCKS)
 def test_the_page_on_intervals_shows_what_was_measured(name: str) -> None:
     assert page_blocks.block(INTERVALS.PAGE, name) == INTERVALS.rendered(name)
+
+
+@pytest.mark.parametrize("name", PLANNING.BLOCKS)
+def test_the_page_on_intervals_shows_what_was_planned(name: str) -> None:
+    assert page_blocks.block(PLANNING.PAGE, name) == PLANNING.rendered(name)
 
 
 def test_the_page_on_av_align_shows_what_was_measured() -> None:
