@@ -231,8 +231,8 @@ def needed_block(found: Measured) -> str:
 
 BLOCKS: Final[Mapping[str, tuple[Callable[[int], Measured], Callable[[Measured], str]]]] = {
     "clusters": (measure_clusters, clusters_block),
-    "training-seeds": (measure_seeds, seeds_block),
-    "training-seeds-study": (measure_study, study_block),
+    "trainings": (measure_seeds, seeds_block),
+    "study": (measure_study, study_block),
     "promised": (measure_promised, promised_block),
     "needed": (measure_needed, needed_block),
 }
