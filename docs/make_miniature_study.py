@@ -28,7 +28,7 @@ import numpy as np
 from svbench.catalog.systems import JOINT
 from svbench.files.results import load_table
 from svbench.reports.analysis.paired import paired_runs
-from svbench.reports.tables.sheet import number
+from svbench.reports.tables.numbers import number
 from svbench.types import ResultTable, Row, Score
 
 PAGE: Final = Path(__file__).with_name("miniature-study.md")

@@ -229,6 +229,33 @@ def paired_difference(
     return Difference(float(gaps.mean()), mean_interval(gaps, reach, level), len(gaps))
 
 
+def widening(deviation: float, count: int, bounds: Interval | None) -> float:
+    """Return how many times wider than Student's t an interval is, about the middle of the range.
+
+    That of the union which the range decides has dispersion phi^(1 - w / N); where the mean is in
+    the middle, phi is (2 s / (high - low))^2 and w its least, so that the factor is phi^(-w / 2N).
+    What is planned for few clips has to reckon with it (`svbench.power`).
+
+    Parameters
+    ----------
+    deviation : float
+        standard deviation of the values
+    count : int
+        of the values
+    bounds : (float, float) or None
+        lowest and highest value; None: the interval rests on the values alone
+
+    Returns
+    -------
+    factor : float
+        at least 1; infinite where all values are equal within a range
+    """
+    if bounds is None:
+        return 1.0
+    share = min(1.0, 2 * deviation / (bounds[1] - bounds[0]))
+    return share ** (-_LEAST_PULL / count) if share > 0 else math.inf
+
+
 def resampled(count: int, resamples: int, seed: int) -> Iterator[NDArray[np.int64]]:
     """Yield draws of `count` indices below `count`, as blocks (rows, count), `resamples` in all."""
     rng = np.random.default_rng(seed)

@@ -3,8 +3,8 @@
 A score of audio-video agreement means little alone, so a row is compared with its floor: its own
 video with the audio of other clips of the set (`svbench score`, see `svbench.walk.shuffled_floor`),
 or else the control `shuffled` of the whole table. A row stands clear of its floor where the
-interval of the paired difference (95 %, over the clips that both have) lies on the better side of
-0. There is no correction for multiple comparisons.
+paired difference (over the clips that both have) lies on the better side of 0, at 5 % for all
+models of a column together (`svbench.reports.analysis.families`).
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from svbench.errors import DataError
 from svbench.files.results import ClipValues
-from svbench.reports.analysis.paired import Paired, bounds_of, paired
+from svbench.reports.analysis.families import paired_family
+from svbench.reports.analysis.paired import Paired
 from svbench.types import Column, ResultTable, Row
 
 SHUFFLED: Final = "shuffled"  # the floor of all rows of `svbench run`
@@ -49,18 +49,18 @@ def floor_of(table: ResultTable, row: Row) -> Row | None:
 
 def clearances(table: ResultTable, column: Column, scores: ClipValues) -> tuple[Clearance, ...]:
     """Compare every model of a column with its floor, where both have scores per clip."""
-    found = []
-    for row in table.rows:
-        floor = floor_of(table, row)
-        if not row.competes or floor is None:
-            continue
-        try:
-            gain = paired(scores, column.metric, row.system, floor.system, bounds=bounds_of(column))
-        except DataError:  # no scores per clip, or none of the same clip
-            continue
-        better = (gain.value > 0) == (column.better == "higher")
-        found.append(Clearance(row, floor, gain, gain.stands and better))
-    return tuple(found)
+    of = [(row, floor_of(table, row)) for row in table.rows if row.competes]
+    pairs = [(row, floor) for row, floor in of if floor is not None]
+    gains = paired_family(scores, column, [(row.system, floor.system) for row, floor in pairs])
+    return tuple(
+        Clearance(row, floor, gain, gain.stands and _better(gain, column))
+        for (row, floor), gain in zip(pairs, gains, strict=True)
+        if gain is not None  # it is None without scores per clip, or without any of the same clip
+    )
+
+
+def _better(gain: Paired, column: Column) -> bool:
+    return (gain.value > 0) == (column.better == "higher")
 
 
 def verdict(table: ResultTable, column: Column, scores: ClipValues) -> str:

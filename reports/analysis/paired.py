@@ -48,6 +48,7 @@ class Paired:
     first_alone: int = 0  # requests that only one row was scored on
     second_alone: int = 0
     bounded: bool = True  # whether the range of a clip's value is known
+    corrected: bool | None = None  # whether it stands among others; None: judged alone
 
     @property
     def excludes_zero(self) -> bool:
@@ -59,9 +60,16 @@ class Paired:
         """Return whether the rows differ: whether the interval excludes 0 and can be relied on.
 
         Of values without a known range, intervals of few pairs exclude 0 too often
-        (`docs/intervals.md`).
+        (`docs/intervals.md`). Where several were compared, see `svbench.reports.analysis.families`.
         """
-        return self.excludes_zero and (self.bounded or self.count >= LEAST_UNBOUNDED)
+        if self.corrected is not None:
+            return self.corrected
+        return self.excludes_zero and self.reliable
+
+    @property
+    def reliable(self) -> bool:
+        """Return whether the interval can be relied on."""
+        return self.bounded or self.count >= LEAST_UNBOUNDED
 
     def __str__(self) -> str:
         """Return the difference in one line."""
@@ -109,8 +117,8 @@ def paired(
     DataError
         if the metric has no values per clip in one of the rows, or no request is in both
     """
-    left = _values(scores, metric, first)
-    right = _values(scores if other is None else other, metric, second)
+    left = values_of(scores, metric, first)
+    right = values_of(scores if other is None else other, metric, second)
     shared = sorted(left.keys() & right.keys())  # sorted: the order of the file has no effect
     if not shared:
         raise DataError(
@@ -157,8 +165,8 @@ def bounds_of(column: Column) -> Interval | None:
     return None
 
 
-def _values(scores: ClipValues, metric: str, system: str) -> dict[str, float]:
-    """Return the values of one row by request id."""
+def values_of(scores: ClipValues, metric: str, system: str) -> dict[str, float]:
+    """Return the values of one row by request id; raise DataError if it has none."""
     values = scores.get((system, metric))
     if values:
         return dict(values)

@@ -1,9 +1,9 @@
 """Paired differences of all rows from a baseline row, as a table.
 
 Each cell is the mean of a row minus that of the baseline, over the requests that both were scored
-on, with its 95 % interval (`svbench.reports.analysis.paired`). Differences whose interval excludes
-0 are bold. There is no correction for multiple comparisons: of intervals of no difference, one in
-twenty excludes 0.
+on, with its 95 % interval (`svbench.reports.analysis.paired`). Rows that differ are bold, at 5 %
+for all rows of a column together (`svbench.reports.analysis.families`). There is no correction over
+columns: of columns without any difference, up to one in twenty has a bold cell.
 """
 
 from __future__ import annotations
@@ -13,17 +13,20 @@ from dataclasses import replace
 from math import isclose
 from typing import Final
 
-from svbench.errors import ConfigError, DataError
+from svbench.errors import ConfigError
 from svbench.files.results import ClipValues
-from svbench.reports.analysis.paired import LEAST_UNBOUNDED, Paired, bounds_of, paired
-from svbench.reports.tables.sheet import ABSENT, ARROWS, Cell, Line, Sheet, number
+from svbench.reports.analysis.families import paired_family
+from svbench.reports.analysis.paired import LEAST_UNBOUNDED, Paired
+from svbench.reports.tables.numbers import signed
+from svbench.reports.tables.sheet import ABSENT, ARROWS, Cell, Line, Sheet
 from svbench.types import Column, ResultTable, Row
 
 EXPLANATION: Final = (
     "each cell: the row's mean minus that of the row in the title, over the requests that both "
-    "have, with its 95 % interval over requests; rows differ where it excludes 0 (bold)"
+    "have, with its 95 % interval over requests; bold: rows that differ, at 5 % for all rows of a "
+    "column together (Holm), not for all columns together"
 )
-NONE_DIFFERS: Final = "no interval excludes 0: no row differs significantly on these pairs"
+NONE_DIFFERS: Final = "nothing is bold: no row differs significantly on these pairs"
 TOO_FEW: Final = (
     f"never bold below {LEAST_UNBOUNDED} pairs, as its values have no known range and intervals of "
     "so few pairs cover less often than 95 %"
@@ -87,10 +90,9 @@ def _agree(scores: ClipValues, one: Row, other: Row) -> bool:
 
 def all_differences(table: ResultTable, scores: ClipValues, against: Row) -> tuple[Paired, ...]:
     """Return every paired difference from a row, where one exists."""
-    found = [
-        _difference(scores, row, against, column) for row in table.rows for column in table.columns
-    ]
-    return tuple(difference for difference in found if difference is not None)
+    found = _differences(table, scores, against)
+    cells = ((row.system, column.metric) for row in table.rows for column in table.columns)
+    return tuple(found[cell] for cell in cells if cell in found)
 
 
 def differences(table: ResultTable, scores: ClipValues, against: Row) -> Sheet | None:
@@ -101,15 +103,16 @@ def differences(table: ResultTable, scores: ClipValues, against: Row) -> Sheet |
         return None
     disjoint: dict[str, None] = {}  # rows that share no request with the baseline
     lines, pairs, equal = [], [], []
+    known = _differences(table, scores, against)
     for row in sorted(others, key=lambda row: row.made_of_real_clips):
         cells = []
         same = _agree(scores, row, against)
         if same:
             equal.append(row.title)
         for column in columns:
-            found = _difference(scores, row, against, column)
+            found = known.get((row.system, column.metric))
             if found is not None and same:  # the same clips: there is nothing to estimate
-                found = replace(found, interval=None)
+                found = replace(found, interval=None, corrected=False)
             if found is None and column.metric in row.scores:
                 disjoint[row.title] = None
             cells.append(_cell(found))
@@ -132,9 +135,9 @@ def _footnotes(
     columns: list[Column], pairs: list[Paired], disjoint: list[str], against: Row
 ) -> tuple[str, ...]:
     notes = [EXPLANATION]
-    if pairs and not any(pair.excludes_zero for pair in pairs):
+    doubtful = {pair.metric for pair in pairs if pair.excludes_zero and not pair.reliable}
+    if pairs and not doubtful and not any(pair.stands for pair in pairs):
         notes.append(NONE_DIFFERS)
-    doubtful = {pair.metric for pair in pairs if pair.excludes_zero and not pair.stands}
     if titles := [column.title for column in columns if column.metric in doubtful]:
         notes.append(f"{', '.join(titles)}: {TOO_FEW}")
     if disjoint:
@@ -142,14 +145,20 @@ def _footnotes(
     return tuple(notes)
 
 
-def _difference(scores: ClipValues, row: Row, against: Row, column: Column) -> Paired | None:
-    """Return a difference; None if a cell is empty or no request is in both rows."""
-    if row.system == against.system or column.metric not in row.scores:
-        return None
-    try:
-        return paired(scores, column.metric, row.system, against.system, bounds=bounds_of(column))
-    except DataError:
-        return None
+def _differences(
+    table: ResultTable, scores: ClipValues, against: Row
+) -> dict[tuple[str, str], Paired]:
+    """Return the differences of all cells that have one, by system and metric."""
+    of: dict[tuple[str, str], Paired] = {}
+    for column in table.columns:
+        rows = [r for r in table.rows if r.system != against.system and column.metric in r.scores]
+        found = paired_family(scores, column, [(row.system, against.system) for row in rows])
+        of |= {
+            (row.system, column.metric): one
+            for row, one in zip(rows, found, strict=True)
+            if one is not None
+        }
+    return of
 
 
 def _cell(found: Paired | None) -> Cell:
@@ -157,11 +166,6 @@ def _cell(found: Paired | None) -> Cell:
         return Cell(ABSENT)
     interval = ""
     if found.interval is not None:
-        interval = f"[{', '.join(map(_signed, found.interval))}]"
+        interval = f"[{', '.join(map(signed, found.interval))}]"
     count = f"{found.count} pair{'' if found.count == 1 else 's'}"
-    return Cell(_signed(found.value), interval, count, "best" if found.stands else None)
-
-
-def _signed(value: float) -> str:
-    text = number(value)
-    return f"+{text}" if value > 0 else text
+    return Cell(signed(found.value), interval, count, "best" if found.stands else None)

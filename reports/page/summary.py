@@ -16,15 +16,19 @@ from svbench.files.results import ClipValues
 from svbench.reports.analysis.clip_scores import ClipScores
 from svbench.reports.analysis.floors import SHUFFLED, verdict
 from svbench.reports.analysis.paired import Paired, bounds_of, paired
-from svbench.reports.analysis.ranking import LEAST, compare_places
+from svbench.reports.analysis.pairwise import LEAST
+from svbench.reports.analysis.ranking import compare_places
 from svbench.reports.page.clip_choice import headline_column, ranked_rows
 from svbench.reports.tables.footnotes import CAVEAT, FEW
-from svbench.reports.tables.sheet import number
+from svbench.reports.tables.numbers import number
 from svbench.types import Column, ResultTable, Row, Score
 
 CEILING = "real"  # the control of unchanged real clips
 APART = "their intervals do not overlap."
-TOGETHER = f"their intervals overlap, or rest on unequal counts or fewer than {LEAST} clips."
+TOGETHER = (
+    "their intervals overlap or lie too close for so many comparisons, or rest on unequal counts "
+    f"or fewer than {LEAST} clips."
+)
 NOT_COMPARABLE = "miniature: not comparable with published figures"
 
 
@@ -95,7 +99,7 @@ def _first(
     named = {row.system: _named(row, column) for row in table.rows if column.metric in row.scores}
     first, second = named[place.system], named[place.following]
     if place.evidence is not None:
-        gap = _gap(place.evidence, stands=place.stands)
+        gap = _gap(place.evidence, stands=place.stands, comparisons=place.comparisons)
     elif scores:
         gap = "no clip in both."
     else:
@@ -148,13 +152,15 @@ def _set_level(table: ResultTable) -> tuple[str, ...]:
     return ()
 
 
-def _gap(found: Paired, *, stands: bool) -> str:
-    """Return a paired difference in words."""
+def _gap(found: Paired, *, stands: bool, comparisons: int = 1) -> str:
+    """Return a paired difference in words, one of several comparisons that are judged together."""
     pairs = f"over {_counted(found.count, 'clip')} in both"
     if found.interval is None:
         return f"{_signed(found.value)} {pairs}."
     low, high = map(_signed, found.interval)
     beyond, within = "more than the draw of clips explains", "no significant difference in this run"
+    if found.excludes_zero and not stands:
+        within += f", corrected for {_counted(comparisons, 'comparison')}"
     return (
         f"{_signed(found.value)} [{low}, {high}], clip by clip {pairs}: "
         f"{beyond if stands else within}."

@@ -24,7 +24,7 @@ from svbench.files.results import ClipValues, dump_table
 from svbench.files.text import csv_text
 from svbench.reports.analysis.categories import NO_CLIP, SETS, GroupTable, Requests, group_tables
 from svbench.reports.analysis.floors import SHUFFLED
-from svbench.reports.analysis.ranking import EXPLANATION, marked_places
+from svbench.reports.analysis.ranking import EXPLANATION, marked_places, standings
 from svbench.reports.tables.compact import compact
 from svbench.reports.tables.exports import HEADINGS, cells
 from svbench.reports.tables.footnotes import BRACKETS, CAVEAT, FEW, absences, found_of
@@ -40,7 +40,7 @@ NO_LABEL: Final = re.compile(r"[^A-Za-z0-9]+")  # what no label of LaTeX holds
 NO_TABLE: Final = "no table of {}: {}"
 OF_ALL: Final = "{}: the sounds come from clips of any category"
 SMALL: Final = f"categories of fewer than {FEW} clips: read them as a trial"
-MANY: Final = "marks are not corrected for the number of categories"
+MANY: Final = "each category by itself: not corrected for the number of categories"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def columns_of(found: ByCategory) -> tuple[Column, ...]:
 
 def sheets(found: ByCategory) -> list[Sheet]:
     """Return a sheet for each metric that has scores per clip."""
-    marked = [marked_places(one.table, one.scores) for one in found.groups]
+    marked = [marked_places(standings(one.table, one.scores)) for one in found.groups]
     return [
         _sheet(found, column, marked, first=not place)
         for place, column in enumerate(columns_of(found))

@@ -13,7 +13,8 @@ from typing import Final
 from svbench.reports.tables.sheet import ABSENT, Cell, Line, Sheet
 
 MARKS: Final = (
-    "bold: the best of the models, underlined: the second best, where 95 % intervals separate them"
+    "bold: better than every other model, underlined: worse than one, better than all others (5 % "
+    "for all pairs of models of a column, Holm)"
 )
 BRACKETS: Final = "brackets: 95 % intervals"
 DASH: Final = f"{ABSENT}: not computed"

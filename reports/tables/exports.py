@@ -24,15 +24,17 @@ from svbench.errors import DataError
 from svbench.files.results import ClipValues, dump_table, protocol_record
 from svbench.files.text import csv_text
 from svbench.reports.analysis.categories import UNKNOWN, Requests, category_columns
-from svbench.reports.analysis.ranking import compare_places, marked_places
+from svbench.reports.analysis.detectable import detectable
+from svbench.reports.analysis.ranking import compare_places, marked_places, ranks_of, standings
 from svbench.reports.published import published
 from svbench.reports.tables.footnotes import found_of
-from svbench.reports.tables.sheet import number, scale_of
+from svbench.reports.tables.numbers import number
+from svbench.reports.tables.sheet import scale_of
 from svbench.types import Column, ResultTable, Row
 
 HEADINGS = (
     *("kind", "system", "title", "metric", "column", "better", "printed", "value", "low", "high"),
-    *("count", "asked", "reference_count", "place", "note"),
+    *("count", "asked", "reference_count", "place", "rank_low", "rank_high", "note"),
 )
 CLIP_HEADINGS = ("system", "title", "request", "caption")
 TASK = "text-to-video"  # the nearest of Hugging Face's tasks; none is of audio and video
@@ -55,9 +57,24 @@ def table_json(table: ResultTable, scores: ClipValues | None = None) -> str:
     record = {
         "results": json.loads(dump_table(table)),
         "places": None if scores is None else [asdict(c) for c in compare_places(table, scores)],
+        "ranks": None if scores is None else list(_ranks(table, scores)),
+        "detectable": None if scores is None else list(_detectable(table, scores)),
         "published": paper,
     }
     return json.dumps(record, indent=2, ensure_ascii=False) + "\n"
+
+
+def _ranks(table: ResultTable, scores: ClipValues) -> Iterator[dict[str, Any]]:
+    for (system, metric), (low, high) in ranks_of(standings(table, scores)).items():
+        yield {"system": system, "metric": metric, "low": low, "high": high}
+
+
+def _detectable(table: ResultTable, scores: ClipValues) -> Iterator[dict[str, Any]]:
+    for column in table.columns:
+        if found := detectable(table, column, scores):
+            sizes = {"pair": found.pair, "lead": found.lead}
+            counted = {"count": found.count, "comparisons": found.comparisons}
+            yield {"metric": column.metric, **counted, **sizes}
 
 
 def clips_csv(table: ResultTable, scores: ClipValues, requests: Requests) -> str:
@@ -142,14 +159,15 @@ def _score_details(column: Column, row: Row) -> dict[str, Any]:
 
 def cells(table: ResultTable, scores: ClipValues | None) -> Iterator[Sequence[object]]:
     """Yield one line per cell, with the columns of `HEADINGS`."""
-    marked = {} if scores is None else marked_places(table, scores)
+    found = () if scores is None else standings(table, scores)
+    marked, ranks = marked_places(found), ranks_of(found)
     for row in table.rows:
         kind = "control" if row.made_of_real_clips else "model" if row.floor_of is None else "floor"
         for column in table.columns:
             head = [kind, row.system, row.title, column.metric, column.title, column.better]
             score = row.scores.get(column.metric)
             if score is None:
-                yield [*head, *[""] * 5, row.asked, "", "", row.absent.get(column.metric, "")]
+                yield [*head, *[""] * 5, row.asked, *[""] * 4, row.absent.get(column.metric, "")]
                 continue
             low, high = score.interval or (None, None)
             yield [
@@ -157,6 +175,7 @@ def cells(table: ResultTable, scores: ClipValues | None) -> Iterator[Sequence[ob
                 number(score.value),
                 *(score.value, low, high, score.count, row.asked, score.reference_count),
                 marked.get((row.system, column.metric), ""),
+                *ranks.get((row.system, column.metric), ("", "")),
                 "; ".join(filter(None, (*table.random_notes, score.note))),
             ]
 
@@ -169,7 +188,7 @@ def _detections(table: ResultTable) -> Iterator[Sequence[object]]:
                 printed = "" if value is None else number(value)
                 yield [
                     *("detection", "", f"{kind.events}, {name}", column.metric, column.title),
-                    *("higher", printed, value, "", "", kind.clips, "", "", ""),
+                    *("higher", printed, value, "", "", kind.clips, *[""] * 5),
                     f"{kind.hits} hits, within {kind.tolerance:.3f} s",
                 ]
 
@@ -186,5 +205,5 @@ def _published_cells(table: ResultTable) -> Iterator[Sequence[object]]:
             printed = row.cells.get(name, "")
             yield [
                 *("published", "", row.method, ours, name, better),
-                *(printed, "", "", "", "", "", "", "", known.source),
+                *(printed, *[""] * 9, known.source),
             ]

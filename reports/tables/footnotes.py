@@ -13,6 +13,7 @@ from typing import Final
 from svbench.files.results import ClipValues
 from svbench.reports.analysis.floors import verdicts
 from svbench.reports.analysis.ranking import EXPLANATION, UNMARKED
+from svbench.reports.tables.detectable_notes import detectable_notes
 from svbench.types import Detection, ResultTable, Row
 
 CAVEAT: Final = "caveat"  # of a column's settings: a caveat on all of its numbers
@@ -46,6 +47,7 @@ def footnotes(table: ResultTable, *, marked: bool, scores: ClipValues | None) ->
         *([] if scores is None else verdicts(table, scores)),
         *absences(table),
         *_legend(table, marked=marked, known=scores is not None),
+        *([] if scores is None else detectable_notes(table, scores)),
         *_caveats(table),
         *_detections(table),
         *_of_cells(table, _detail),

@@ -52,6 +52,7 @@ PAIR_TYPES: Mapping[str, str] = {
     "high": "float64",
     "count": "Int64",
     "excludes_zero": "boolean",
+    "stands": "boolean",
 }
 
 
@@ -90,7 +91,8 @@ def clips_frame(scores: ClipValues, requests: Requests) -> pd.DataFrame:
 def differences_frame(pairs: Sequence[Paired]) -> pd.DataFrame:
     """Return a row per pair of systems and metric, with the columns of `PAIR_TYPES`.
 
-    `value` is the mean of `first` minus `second` over the requests that both have.
+    `value` is the mean of `first` minus `second` over the requests that both have; `excludes_zero`
+    is that of its 95 % interval, `stands` is corrected over the rows of a metric.
     """
     return _frame(map(_difference, pairs), PAIR_TYPES)
 
@@ -124,4 +126,4 @@ def _clips(scores: ClipValues, requests: Requests, kinds: Sequence[str]) -> Iter
 def _difference(pair: Paired) -> Sequence[Any]:
     low, high = pair.interval or (None, None)
     named = (pair.metric, pair.first, pair.second)
-    return (*named, pair.value, low, high, pair.count, pair.excludes_zero)
+    return (*named, pair.value, low, high, pair.count, pair.excludes_zero, pair.stands)

@@ -15,8 +15,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from svbench.files.results import ClipValues
-from svbench.reports.analysis.ranking import Place, marked_places
+from svbench.reports.analysis.ranking import Place, Ranks, marked_places, ranks_of, standings
 from svbench.reports.tables.footnotes import VIEW, footnotes
+from svbench.reports.tables.numbers import bounds, number, rank_range
 from svbench.types import ResultTable, Row, Score
 
 ARROWS = {"higher": "↑", "lower": "↓"}
@@ -37,6 +38,7 @@ class Cell:
     count: str = ""  # of clips it rests on
     place: Place | None = None  # best or second best of the models, where intervals support it
     against: str = ""  # the count of real clips that a distance is measured from
+    ranks: str = ""  # that the row may have among the models, where the format shows them
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +74,9 @@ def arrange(table: ResultTable, scores: ClipValues | None = None) -> Sheet:
         scores per clip, by which cells are marked best (Default value = None: none is marked)
     """
     table = replace(table, rows=tuple(sorted(table.rows, key=lambda r: r.made_of_real_clips)))
-    marked = {} if scores is None else marked_places(table, scores)
-    lines = tuple(_line(row, table, marked) for row in table.rows)
+    found = () if scores is None else standings(table, scores)
+    marked, ranks = marked_places(found), ranks_of(found)
+    lines = tuple(_line(row, table, marked, ranks) for row in table.rows)
     return Sheet(
         title=f"{table.title} ({_format(table)})",
         headings=tuple(f"{c.title} {ARROWS[c.better]}" for c in table.columns),
@@ -119,22 +122,35 @@ def _protocol(table: ResultTable) -> str:
     return "; ".join([made, *record, *([f"judged by {judged}"] if judged else [])])
 
 
-def _line(row: Row, table: ResultTable, marked: Mapping[tuple[str, str], Place]) -> Line:
+def _line(
+    row: Row, table: ResultTable, marked: Mapping[tuple[str, str], Place], ranks: Ranks
+) -> Line:
     cells = tuple(
-        cell_of(row.scores.get(c.metric), row.asked, marked.get((row.system, c.metric)))
+        cell_of(
+            row.scores.get(c.metric),
+            row.asked,
+            marked.get((row.system, c.metric)),
+            ranks.get((row.system, c.metric)),
+        )
         for c in table.columns
     )
     return Line(row.title, row.made_of_real_clips, cells)
 
 
-def cell_of(score: Score | None, asked: int, place: Place | None = None) -> Cell:
+def cell_of(
+    score: Score | None,
+    asked: int,
+    place: Place | None = None,
+    ranks: tuple[int, int] | None = None,
+) -> Cell:
     """Return one score as it is printed; `asked` is the number of clips requested of the row."""
     if score is None:
         return Cell(ABSENT)
     interval = "" if score.interval is None else bounds(score.interval)
     against = "" if score.reference_count is None else f"vs {score.reference_count}"
     of = "" if score.count == asked else f" of {asked}"
-    return Cell(number(score.value), interval, f"n = {score.count}{of}", place, against)
+    within = "" if ranks is None else rank_range(ranks)
+    return Cell(number(score.value), interval, f"n = {score.count}{of}", place, against, within)
 
 
 def counts_of(cells: Sequence[Cell]) -> tuple[str, tuple[str, ...]]:
@@ -164,14 +180,3 @@ def _joined(*parts: str) -> str:
 def scale_of(table: ResultTable) -> str:
     """Return the scale of a table as it is printed."""
     return "clips made elsewhere" if table.scale == ELSEWHERE else table.scale
-
-
-def bounds(interval: tuple[float, float]) -> str:
-    """Return an interval as it is printed."""
-    return f"[{number(interval[0])}, {number(interval[1])}]"
-
-
-def number(value: float) -> str:
-    """Return a number as it is printed: three decimals below 10, one below 100, none above."""
-    decimals = 3 if abs(value) < 10 else 1 if abs(value) < 100 else 0
-    return f"{value:z.{decimals}f}"  # no minus before a zero

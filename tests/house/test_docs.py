@@ -27,6 +27,7 @@ CLUSTERS: ModuleType = importlib.import_module("make_clusters")
 DATA: ModuleType = importlib.import_module("make_data")
 DISTORTIONS: ModuleType = importlib.import_module("make_distortions")
 SYSTEMS: ModuleType = importlib.import_module("make_systems")
+PLANNING: ModuleType = importlib.import_module("make_planning")
 
 
 def made(path: str) -> dict[str, Any]:
@@ -44,6 +45,11 @@ def text(page: str) -> str:
 @pytest.mark.parametrize("name", INTERVALS.BLOCKS)
 def test_the_page_on_intervals_shows_what_was_measured(name: str) -> None:
     assert page_blocks.block(INTERVALS.PAGE, name) == INTERVALS.rendered(name)
+
+
+@pytest.mark.parametrize("name", PLANNING.BLOCKS)
+def test_the_page_on_intervals_shows_what_was_planned(name: str) -> None:
+    assert page_blocks.block(PLANNING.PAGE, name) == PLANNING.rendered(name)
 
 
 def test_the_page_on_av_align_shows_what_was_measured() -> None:
@@ -82,14 +88,16 @@ def test_the_shipped_impacts_meet_what_is_promised_of_them() -> None:
 
 def test_every_block_of_these_pages_has_data() -> None:
     blocks = {AV_ALIGN.BLOCK, IMPACTS.BLOCK, *SYNCHRONY.BLOCKS}
-    for module, names in ((INTERVALS, set(INTERVALS.BLOCKS)), (AV_ALIGN, blocks)):
+    intervals = {*INTERVALS.BLOCKS, *PLANNING.BLOCKS}
+    for module, names in ((INTERVALS, intervals), (AV_ALIGN, blocks)):
         page = module.PAGE.read_text(encoding="utf-8")
         assert set(re.findall(r"<!-- begin (\w+) -->", page)) == names
 
 
 def test_kept_data_name_what_measured_them() -> None:
     files = sorted(page_blocks.DATA.glob("*.json"))
-    names = ["av-align", "clusters", "impacts", "intervals", "performance", "synchrony"]
+    names = ["av-align", "clusters", "impacts", "intervals", "performance"]
+    names += ["planning", "synchrony"]
     assert [file.stem for file in files] == names
     for file in files:
         command = f"python docs/make_{file.stem.replace('-', '_')}"

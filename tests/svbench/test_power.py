@@ -14,6 +14,7 @@ from svbench.power import (
     design_effect,
     detectable_distance,
     detectable_effect,
+    distance_power,
     holm_level,
     intraclass_correlation,
     needed_clips,
@@ -69,6 +70,15 @@ def test_power_is_that_of_the_noncentral_t_and_has_no_sign(effect: float) -> Non
     expected = beyond.sf(quantile) + beyond.cdf(-quantile)
     assert paired_power(effect, 19) == pytest.approx(expected, abs=1e-9)
     assert paired_power(-effect, 19) == paired_power(effect, 19)
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.01, 0.05 / 3, 0.05 / 7, 1e-4])
+def test_power_has_no_gap_where_a_tail_vanishes(alpha: float) -> None:
+    for n in (2, 3, 4, 6, 12, 40, 1000):
+        effects = np.linspace(0, 15, 301) / math.sqrt(n)
+        found = np.array([paired_power(effect, n, alpha) for effect in effects])
+        assert np.all(np.diff(found) > -1e-11)
+        assert paired_power(detectable_effect(n, 0.8, alpha), n, alpha) == pytest.approx(0.8)
 
 
 @pytest.mark.parametrize("effect", [10.0, 1e3, 1e5, 1e12, math.inf])
@@ -141,6 +151,16 @@ def test_two_distances_differ_by_the_normal_distribution() -> None:
     gap = detectable_distance(3.0, 4.0)
     estimates = rng.normal(gap, 3.0, 20_000) - rng.normal(0.0, 4.0, 20_000)
     assert (np.abs(estimates) > 1.959964 * 5).mean() == pytest.approx(0.8, abs=0.01)
+    assert distance_power(gap, 3.0, 4.0) == pytest.approx(0.8, abs=1e-4)
+    assert distance_power(0.0, 3.0, 4.0) == pytest.approx(0.05)
+    assert distance_power(1.0, 0.0, 0.0) == 1.0
+
+
+def test_intervals_that_must_not_overlap_ask_for_more() -> None:
+    gap = detectable_distance(3.0, 4.0, least=1.959964 * 7)
+    assert gap == pytest.approx(1.959964 * 7 + 0.841621 * 5, rel=1e-6)
+    assert distance_power(gap, 3.0, 4.0, least=1.959964 * 7) == pytest.approx(0.8, abs=1e-4)
+    assert detectable_distance(3.0, 4.0, least=1.0) == detectable_distance(3.0, 4.0)
 
 
 def test_samples_of_a_caption_count_less_than_captions() -> None:

@@ -15,7 +15,8 @@ from svbench.errors import ConfigError
 from svbench.files.results import ClipValues
 from svbench.reports.analysis.clip_scores import read_clip_scores
 from svbench.reports.analysis.floors import clearances, floor_of, verdict, verdicts
-from svbench.reports.analysis.ranking import LEAST, marked_places
+from svbench.reports.analysis.pairwise import LEAST
+from svbench.reports.analysis.ranking import marked_places, standings
 from svbench.reports.compare.comparability import tables_differ
 from svbench.reports.compare.differences import baseline_row
 from svbench.reports.compare.merge import Run, merge
@@ -122,7 +123,7 @@ def test_a_handful_of_clips_stands_clear_of_nothing(count: int) -> None:
     table = scored(scores)
     assert verdicts(table, scores)
     assert all(sentence.startswith("No row stands clear") for sentence in verdicts(table, scores))
-    assert marked_places(table, scores) == {}
+    assert marked_places(standings(table, scores)) == {}
 
 
 def test_a_table_without_floors_of_its_own_has_no_verdict_below_it() -> None:
@@ -139,8 +140,11 @@ def test_a_table_without_floors_of_its_own_has_no_verdict_below_it() -> None:
 def test_floors_do_not_compete() -> None:
     scores = values()
     table = scored(scores)
-    assert marked_places(table, scores) == {("high", ALIGN): "best", ("high", ADJUSTED): "best"}
-    assert marked_places(scored(scores, "high"), scores) == {}
+    assert marked_places(standings(table, scores)) == {
+        ("high", ALIGN): "best",
+        ("high", ADJUSTED): "best",
+    }
+    assert marked_places(standings(scored(scores, "high"), scores)) == {}
     assert [row.system for row in ranked_rows(table.rows)] == ["high", "low"]
     floors_first = replace(table, rows=table.rows[1:])
     assert baseline_row(floors_first, None).system == "low"
@@ -154,10 +158,10 @@ def test_whole_sets_of_few_clips_carry_no_place() -> None:
         table = make_table()
         for system in (best, "cross-attention-gamma1", "cmc-pe-gamma1"):
             table = with_score(table, system, FVD, count=count, reference_count=40)
-        assert ((best, FVD) in marked_places(table, {})) is marked
+        assert ((best, FVD) in marked_places(standings(table, {}))) is marked
         for system in (best, "cross-attention-gamma1", "cmc-pe-gamma1"):
             table = with_score(table, system, FVD, count=40, reference_count=count)
-        assert ((best, FVD) in marked_places(table, {})) is marked
+        assert ((best, FVD) in marked_places(standings(table, {}))) is marked
 
 
 def test_the_rule_of_bold_needs_two_competitors() -> None:

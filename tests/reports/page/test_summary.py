@@ -85,7 +85,7 @@ def test_a_metric_of_sets_alone_names_the_best_where_its_interval_carries_that()
     )
     (line,) = summarise(without(table, "cmc-pe-gamma1.5"), ClipScores((), {})).headline
     assert "no model is clearly the best. Between cross-attention, gamma 1, 379 [" in line
-    assert line.endswith("overlap, or rest on unequal counts or fewer than 10 clips.")
+    assert line.endswith("comparisons, or rest on unequal counts or fewer than 10 clips.")
     models = ("cross-attention-gamma1", "cmc-pe-gamma1", "cmc-pe-gamma1.5")
     (line,) = summarise(without(table, *models), ClipScores((), {})).headline
     assert line == (

@@ -92,8 +92,9 @@ def test_a_compact_table_has_no_counts_and_a_short_caption() -> None:
     assert caption[1] == (
         "Greatest Hits, miniature. Miniature data, models and networks: not comparable with "
         "published figures. N = 8 to 16. Distances between sets fall with n: compare at equal n "
-        r"only. Brackets: 95 \% intervals. Bold: the best of the models, underlined: the second "
-        r"best, where 95 \% intervals separate them. --: not computed."
+        r"only. Brackets: 95 \% intervals. Bold: better than every other model, underlined: worse "
+        r"than one, better than all others (5 \% for all pairs of models of a column, Holm). --: "
+        r"not computed."
     )
     assert "n = " not in text.replace(caption[0], "")  # which stands below names else
     assert text.count(r"{\scriptsize {[}280, 320{]}}") == 1
@@ -133,7 +134,7 @@ def test_title_protocol_and_notes_are_the_caption_in_sentences() -> None:
     for sentence in (
         "Greatest Hits, miniature (32 frames at 8 frames/s, 64 x 64 px, 16000 Hz). Scale: mini;",
         "Miniature: drawn clips, not comparable with published figures.",
-        "only where the two intervals do not overlap and rest on 10 clips or more.",
+        "at 5 \\% for all pairs of models of a column together (Holm), not for all columns together.",
     ):
         assert sentence in caption[1]
 

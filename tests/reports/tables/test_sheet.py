@@ -8,7 +8,8 @@ import pytest
 
 from svbench.reports.analysis.ranking import EXPLANATION, UNMARKED
 from svbench.reports.tables.footnotes import REFERENCES
-from svbench.reports.tables.sheet import ABSENT, Cell, arrange, counts_of, number
+from svbench.reports.tables.numbers import number
+from svbench.reports.tables.sheet import ABSENT, Cell, arrange, counts_of
 from svbench.types import ClipSpec, Column, ResultTable, Row, Score
 from tests.factories.results import clip_values, make_table
 
@@ -145,8 +146,8 @@ def test_marked_cells_are_the_ranked_ones_and_the_caption_explains_marks() -> No
     marked = {(line.title, i) for line in sheet.lines for i, c in enumerate(line.cells) if c.place}
     assert marked == {("cmc-pe, gamma 1.5", 0), ("cmc-pe, gamma 1.5", 1)}
     assert EXPLANATION in sheet.footnotes
-    assert "paired difference from the next row excludes 0" in EXPLANATION
-    assert "only where the two intervals do not overlap" in EXPLANATION
+    assert "at 5 % for all pairs of models of a column together (Holm)" in EXPLANATION
+    assert "by intervals that do not overlap, over 10 clips or more" in EXPLANATION
 
 
 def test_without_scores_of_clips_nothing_is_marked_and_a_note_explains_it() -> None:
