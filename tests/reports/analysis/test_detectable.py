@@ -4,26 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import optimize, stats
+from scipy import stats
 
 from svbench.intervals import student_quantile
+from svbench.power import detectable_effect
 from svbench.reports.analysis.detectable import detectable, of_clips, of_sets
 from svbench.reports.analysis.pairwise import LEAST, stretch
 from svbench.types import Column, Score
 from tests.reports.analysis.test_pairwise import BOUNDED, clips, scores_of, sets, table_of
 
 UNBOUNDED = Column("m", "M", "higher")
-
-
-def exact(count: int, level: float, power: float) -> float:
-    """Return the effect that a two-sided t-test finds with a power, by the noncentral t."""
-    quantile = stats.t.ppf((1 + level) / 2, count - 1)
-
-    def missing(effect: float) -> float:
-        of = stats.nct(count - 1, effect * count**0.5)
-        return float(of.sf(quantile) + of.cdf(-quantile) - power)
-
-    return float(optimize.brentq(missing, 0.01, 20))
 
 
 def even(count: int, deviation: float) -> np.ndarray:
@@ -37,15 +27,14 @@ def even(count: int, deviation: float) -> np.ndarray:
 def test_of_symmetric_differences_it_is_the_power_of_the_t_test(count: int, pairs: int) -> None:
     found = of_clips(UNBOUNDED, [even(count, 2.0)] * pairs, round((1 + (1 + 8 * pairs) ** 0.5) / 2))
     assert (found.count, found.comparisons) == (count, pairs)
-    level = 1 - 0.05 / pairs
-    assert found.pair == pytest.approx(2 * exact(count, level, 0.8), rel=0.01)
+    assert found.pair == pytest.approx(2 * detectable_effect(count, alpha=0.05 / pairs), rel=0.01)
 
 
 def test_the_lead_of_a_best_model_is_larger_by_the_power_of_all_its_comparisons() -> None:
     two = of_clips(UNBOUNDED, [even(40, 1.0)], 2)
     assert two.lead == two.pair
     eight = of_clips(UNBOUNDED, [even(40, 1.0)] * 28, 8)
-    assert eight.lead == pytest.approx(exact(40, 1 - 0.05 / 28, 1 - 0.2 / 7), rel=0.01)
+    assert eight.lead == pytest.approx(detectable_effect(40, 1 - 0.2 / 7, 0.05 / 28), rel=0.01)
 
 
 def test_the_spread_is_that_of_three_in_four_pairs() -> None:
@@ -57,7 +46,7 @@ def test_a_range_makes_few_clips_tell_less() -> None:
     gaps = [even(10, 0.05)] * 3
     bounded = of_clips(BOUNDED, gaps, 3).pair
     assert bounded is not None
-    assert bounded > 1.2 * 0.05 * exact(10, 1 - 0.05 / 3, 0.8)
+    assert bounded > 1.2 * 0.05 * detectable_effect(10, alpha=0.05 / 3)
 
 
 def test_where_even_the_largest_difference_is_missed_there_is_none() -> None:
