@@ -130,11 +130,34 @@ def example_means(requests: Sequence[str], values: Sequence[float] | Array) -> A
         one per example; the values themselves where no example has two
     """
     array = np.asarray(values, np.float64)
-    examples = [request.rpartition("/")[0] or request for request in requests]
+    examples = _examples(requests)
     _, place, counts = np.unique(examples, return_inverse=True, return_counts=True)
     if len(counts) == len(examples):
         return array
     return np.asarray(np.bincount(place, weights=array) / counts, np.float64)
+
+
+def example_places(requests: Sequence[str]) -> NDArray[np.int64]:
+    """Return the number of each request's example, to resample examples and not single clips.
+
+    Parameters
+    ----------
+    requests : sequence of str, shape=(N,)
+        ids, "<example>/<repeat>"
+
+    Returns
+    -------
+    places : np.ndarray of int, shape=(N,)
+        0 to M - 1 in the order of first occurrence; 0 to N - 1 where no example has two requests
+    """
+    places: dict[str, int] = {}
+    found = [places.setdefault(example, len(places)) for example in _examples(requests)]
+    return np.array(found, dtype=np.int64)
+
+
+def _examples(requests: Sequence[str]) -> list[str]:
+    """Return the id of each request's example; a request without repeat is one of its own."""
+    return [request.rpartition("/")[0] or request for request in requests]
 
 
 def clip_mean(
@@ -204,6 +227,33 @@ def paired_difference(
     gaps = a - b
     reach = None if bounds is None else (bounds[0] - bounds[1], bounds[1] - bounds[0])
     return Difference(float(gaps.mean()), mean_interval(gaps, reach, level), len(gaps))
+
+
+def widening(deviation: float, count: int, bounds: Interval | None) -> float:
+    """Return how many times wider than Student's t an interval is, about the middle of the range.
+
+    That of the union which the range decides has dispersion phi^(1 - w / N); where the mean is in
+    the middle, phi is (2 s / (high - low))^2 and w its least, so that the factor is phi^(-w / 2N).
+    What is planned for few clips has to reckon with it (`svbench.power`).
+
+    Parameters
+    ----------
+    deviation : float
+        standard deviation of the values
+    count : int
+        of the values
+    bounds : (float, float) or None
+        lowest and highest value; None: the interval rests on the values alone
+
+    Returns
+    -------
+    factor : float
+        at least 1; infinite where all values are equal within a range
+    """
+    if bounds is None:
+        return 1.0
+    share = min(1.0, 2 * deviation / (bounds[1] - bounds[0]))
+    return share ** (-_LEAST_PULL / count) if share > 0 else math.inf
 
 
 def resampled(count: int, resamples: int, seed: int) -> Iterator[NDArray[np.int64]]:

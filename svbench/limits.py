@@ -80,6 +80,9 @@ RANGES: Final[Mapping[str, Range]] = {
     "share": Range(0.0, 1.0, above=True),
     "clearer": Range(0.01, 100.0),
     "gallery": Range(0, 1_000_000),
+    "n": Range(2, 1_000_000_000),  # captions of a planned comparison
+    "difference": Range(0.0, 1e12, above=True),
+    "rows": Range(2, 100_000),
 }
 COUNT: Final = Range(1, 100_000_000)  # of steps
 TRAINING: Final[Mapping[str, Range]] = {

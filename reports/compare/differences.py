@@ -17,7 +17,7 @@ from svbench.errors import ConfigError
 from svbench.files.results import ClipValues
 from svbench.reports.analysis.families import paired_family
 from svbench.reports.analysis.paired import LEAST_UNBOUNDED, Paired
-from svbench.reports.tables.numbers import number
+from svbench.reports.tables.numbers import signed
 from svbench.reports.tables.sheet import ABSENT, ARROWS, Cell, Line, Sheet
 from svbench.types import Column, ResultTable, Row
 
@@ -166,11 +166,6 @@ def _cell(found: Paired | None) -> Cell:
         return Cell(ABSENT)
     interval = ""
     if found.interval is not None:
-        interval = f"[{', '.join(map(_signed, found.interval))}]"
+        interval = f"[{', '.join(map(signed, found.interval))}]"
     count = f"{found.count} pair{'' if found.count == 1 else 's'}"
-    return Cell(_signed(found.value), interval, count, "best" if found.stands else None)
-
-
-def _signed(value: float) -> str:
-    text = number(value)
-    return f"+{text}" if value > 0 else text
+    return Cell(signed(found.value), interval, count, "best" if found.stands else None)

@@ -86,6 +86,12 @@ def merge(runs: Sequence[Run]) -> Merged:
     )
 
 
+def alone(run: Run) -> Merged:
+    """Return one run in the form of several."""
+    names = {row.system: (run.name, row.system) for row in run.table.rows}
+    return Merged(run.table, run.scores or {}, names)
+
+
 def _without_absent(runs: Sequence[Run]) -> list[Run]:
     """Return runs without rows that could not be made there, but in another one."""
     made = {row.system for run in runs for row in run.table.rows if row.asked}

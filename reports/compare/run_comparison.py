@@ -1,4 +1,8 @@
-"""`svbench compare`: the table of several runs, and paired differences from a baseline row."""
+"""`svbench compare`: the table of several runs, and paired differences from a baseline row.
+
+Where rows are trainings of one model with several seeds, also its mean over them, and differences
+of models whose intervals hold the scatter of trainings.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,13 @@ from typing import TYPE_CHECKING, Final
 from svbench.files.results import ClipValues
 from svbench.reports.analysis.paired import Paired
 from svbench.reports.compare.differences import all_differences, baseline_row, differences
-from svbench.reports.compare.merge import merge
+from svbench.reports.compare.merge import alone, merge
+from svbench.reports.compare.seed_sheets import (
+    SeedComparison,
+    baseline_of,
+    compare_seeds,
+    trainings_of,
+)
 from svbench.reports.compare.shared_requests import Run
 from svbench.reports.tables.exports import table_csv, table_json
 from svbench.reports.tables.formats import select_columns
@@ -33,6 +43,7 @@ class Comparison:
     scores: ClipValues
     sheets: tuple[Sheet, ...]
     pairs: tuple[Paired, ...]
+    seeds: SeedComparison | None = None  # of models that have several trainings
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the merged table, a row per system and metric (see `frames.table_frame`)."""
@@ -48,7 +59,10 @@ class Comparison:
 
 
 def compare(
-    runs: Sequence[Run], metrics: tuple[str, ...] = (), against: str | None = None
+    runs: Sequence[Run],
+    metrics: tuple[str, ...] = (),
+    against: str | None = None,
+    training_seeds: Mapping[str, Sequence[str]] | None = None,
 ) -> Comparison:
     """Merge runs, and compute paired differences of every row from a baseline.
 
@@ -59,19 +73,35 @@ def compare(
     metrics : tuple of str
         the columns to keep (Default value = (): all)
     against : str or None
-        the baseline row (Default value = None: the first model)
+        the baseline row, or a model of `training_seeds` (Default value = None: the first model)
+    training_seeds : mapping of str to sequence of str, optional
+        name of a model -> the rows that are trainings of it; no rows: all of that name
+        (Default value = None: every row is a model of its own)
     """
-    merged = merge(runs)
-    table = select_columns(merged.table, metrics)
-    row = baseline_row(table, against, merged.scores, merged.run_names)
-    below = differences(table, merged.scores, row)
-    sheets = (arrange(table, merged.scores), *(() if below is None else (below,)))
-    return Comparison(table, merged.scores, sheets, all_differences(table, merged.scores, row))
+    merged = merge(runs) if len(runs) > 1 else alone(runs[0])
+    table, scores = select_columns(merged.table, metrics), merged.scores
+    models = trainings_of(training_seeds or {}, table, merged.run_names)
+    named = {model.name: model.systems[0] for model in models}
+    row = baseline_row(table, named.get(against or "", against), scores, merged.run_names)
+    below = differences(table, scores, row)
+    baseline = baseline_of(models, against, row) if models else None
+    seeds = compare_seeds(table, scores, models, baseline) if baseline else None
+    sheets = (
+        arrange(table, scores),
+        *(() if below is None else (below,)),
+        *(() if seeds is None else seeds.sheets),
+    )
+    return Comparison(table, scores, sheets, all_differences(table, scores, row), seeds)
 
 
 def _json(found: Comparison) -> str:
     record = json.loads(table_json(found.table, found.scores))
     record["differences"] = [asdict(pair) for pair in found.pairs]
+    if found.seeds is not None:
+        of = {"means": found.seeds.means, "differences": found.seeds.differences}
+        record["training_seeds"] = {
+            name: [asdict(one) for one in ones] for name, ones in of.items()
+        }
     return json.dumps(record, indent=2, ensure_ascii=False) + "\n"
 
 

@@ -18,3 +18,9 @@ def number(value: float) -> str:
     """Return a number as it is printed: three decimals below 10, one below 100, none above."""
     decimals = 3 if abs(value) < 10 else 1 if abs(value) < 100 else 0
     return f"{value:z.{decimals}f}"  # no minus before a zero
+
+
+def signed(value: float) -> str:
+    """Return a difference as it is printed, with its sign."""
+    text = number(value)
+    return f"+{text}" if value > 0 else text

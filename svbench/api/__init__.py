@@ -10,7 +10,7 @@ Every import that costs time stands inside the function that needs it.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
@@ -203,39 +203,56 @@ def score(
 
 
 def compare(
-    *runs: Results | Folder, metrics: Sequence[str] = (), against: str | None = None
+    *runs: Results | Folder,
+    metrics: Sequence[str] = (),
+    against: str | None = None,
+    training_seeds: Mapping[str, Sequence[str]] | None = None,
 ) -> Comparison:
     """Put the rows of several runs into one table, where they were judged alike.
 
     Parameters
     ----------
     *runs : Results or str or Path
-        Two runs or more: results, run folders, or files of results.
+        Two runs or more (with `training_seeds`, one will do): results, run folders, or files of
+        results.
     metrics : Sequence[str]
         Columns to keep (Default value = (): all).
     against : str, optional
         The row that others are compared with, NAME or RUN:NAME (Default value = the first model).
+    training_seeds : Mapping[str, Sequence[str]], optional
+        Models that were trained with several seeds: name -> its rows, each NAME or RUN:NAME; no
+        rows: all rows that runs call by that name.
 
     Returns
     -------
     Comparison
-        The merged table and the paired differences; prints as a text, and has `to_pandas()` and
-        `differences_to_pandas()`.
+        The merged table, the paired differences and, as `seeds`, those over training seeds; prints
+        as a text, and has `to_pandas()` and `differences_to_pandas()`.
 
     Raises
     ------
     ConfigError
-        There is no such row or metric, or only one run.
+        There is no such row or metric, only one run, or rows are no trainings of several seeds.
     DataError
         A file is malformed, or fewer than two runs were judged alike.
     """
     from svbench.reports.compare.run_comparison import compare as merge_and_pair
 
     found = [run if isinstance(run, Results) else load_results(run) for run in runs]
-    if len(found) < 2:
+    if len(found) < (1 if training_seeds else 2):
         alone = f"{found[0].path}: found one run folder" if found else "runs: found none"
         raise ConfigError(f"{alone}, expected two or more")
-    return merge_and_pair(_named(found), listed("--metrics", metrics), against)
+    return merge_and_pair(
+        _named(found), listed("--metrics", metrics), against, _rows(training_seeds)
+    )
+
+
+def _rows(training_seeds: Mapping[str, Sequence[str]] | None) -> Mapping[str, tuple[str, ...]]:
+    """Return the rows of each model, as they were checked."""
+    given = {} if training_seeds is None else training_seeds
+    if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
+        raise ConfigError(f"training_seeds: found {given!r:.80}, expected a dict of lists of rows")
+    return {name: listed("training_seeds", rows) for name, rows in given.items()}
 
 
 def _named(runs: Sequence[Results]) -> list[Run]:

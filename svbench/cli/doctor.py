@@ -1,4 +1,4 @@
-"""The command `doctor`: what this machine has, and what a planned run needs of it."""
+"""The command `doctor`: what this machine has, and what a planned run or comparison needs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import typer
 
 from svbench.api.planned import Planned
 from svbench.cli import common as options
-from svbench.cli.parsing import path_option
+from svbench.cli.parsing import number, path_option
 from svbench.cli.planning import PlannedCommand, read_plan
 from svbench.cli.progress import progress_bars
 from svbench.errors import DataError
@@ -43,14 +43,33 @@ def doctor(
     measure: Annotated[
         bool, typer.Option("--measure", help="Time a few clips of the plan here.")
     ] = False,
+    power: Annotated[
+        Path | None,
+        path_option("A run folder: how many clips tell which differences apart, by its scores."),
+    ] = None,
+    n: Annotated[int | None, number("n", "Beside --power: captions of the planned run.")] = None,
+    difference: Annotated[
+        float | None,
+        number("difference", "Beside --power: the difference to find, in a column's unit."),
+    ] = None,
+    rows: Annotated[
+        int | None, number("rows", "Beside --power: rows that will be compared; default: its own.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
     """Show what this machine has and lacks, with what mends it; plan a run with --plan.
 
-    Devices, memory, FFmpeg, weights, data, disks, a cluster. Nothing is downloaded.
+    Devices, memory, FFmpeg, weights, data, disks, a cluster. Nothing is downloaded. With --power
+    nothing of the machine is looked at: a run that was made says how many clips a comparison needs.
 
     Example: svbench doctor --plan "run --dataset greatesthits"
     """
+    if power is not None:
+        _check_alone(plan, ray_address, measure=measure)
+        _print_power(power, n, difference, rows, as_json=json)
+        return
+    for flag, value in {"--n": n, "--difference": difference, "--rows": rows}.items():
+        options.check_together(flag, value is not None, "beside --power")
     from svbench.doctor.examine import examine
 
     options.check_together("--measure", measure and plan is None, "beside --plan")
@@ -62,6 +81,30 @@ def doctor(
     planned = 0 if report is None else report.exit_code
     if code := planned or (ray_address is not None and _unreachable(checks)):
         raise typer.Exit(code)
+
+
+def _check_alone(plan: str | None, ray_address: str | None, *, measure: bool) -> None:
+    wanted = "without --power, which looks at a run and not at this machine"
+    given = {"--plan": plan is not None, "--measure": measure, "--ray-address": ray_address}
+    for flag, value in given.items():
+        options.check_together(flag, bool(value), wanted)
+
+
+def _print_power(
+    run: Path, n: int | None, difference: float | None, rows: int | None, *, as_json: bool
+) -> None:
+    """Print what the scores of a run tell about further ones."""
+    from svbench.api.results import load_results
+    from svbench.reports.analysis.planning import Question, plan_of
+    from svbench.reports.tables.planning import plan_json, sheets
+    from svbench.reports.tables.text import show
+
+    results = load_results(run)
+    plan = plan_of(results.table, results.scores_of_clips(), Question(n, difference, rows))
+    if as_json:
+        typer.echo(plan_json(plan), nl=False)
+    else:
+        show(sheets(plan))
 
 
 def _unreachable(checks: Sequence[Finding]) -> int:
