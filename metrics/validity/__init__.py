@@ -1,0 +1,1 @@
+"""Validity: whether metrics follow what people hear and see."""
