@@ -21,7 +21,7 @@ MOST_LINES = 400
 # What numbers and messages are made of; every room may use it.
 LEAVES = {
     *("_version", "compute", "errors", "early_stops", "first_import", "intervals", "limits"),
-    *("pace", "types"),
+    *("pace", "power", "types"),
 }
 # Room -> the rooms that it may import, beside itself and the leaves. Nothing points upward.
 MAY_IMPORT: Mapping[str, set[str]] = {
