@@ -80,6 +80,8 @@ RANGES: Final[Mapping[str, Range]] = {
     "share": Range(0.0, 1.0, above=True),
     "clearer": Range(0.01, 100.0),
     "gallery": Range(0, 1_000_000),
+    "power": Range(0.5, 0.999),
+    "planned": Range(2, 1_000_000),
 }
 COUNT: Final = Range(1, 100_000_000)  # of steps
 TRAINING: Final[Mapping[str, Range]] = {
