@@ -33,7 +33,9 @@ so the trace is their sum, the nuclear norm. That is exact whatever the ranks.
 
 Interval
 --------
-Clips of both sets are resampled with replacement; the rows of a clip stay together. A draw holds
+Clips of both sets are resampled with replacement; the rows of a clip stay together, and so do the
+clips of one example: several samples of a caption are alike, so captions are drawn, as many as
+there are, each with all its samples (a cluster bootstrap; Davison and Hinkley, 3.8). A draw holds
 duplicates, so it is less diverse than the set and its distance larger: the percentiles alone lie
 above the value, often without containing it. The interval is therefore their spread around the
 value: value + (percentile - mean of the draws), not below 0. It covers the expectation at this N,
@@ -54,6 +56,7 @@ References
 - T. Unterthiner et al.: Towards accurate generative models of video.
   https://arxiv.org/abs/1812.01717.
 - K. Kilgour et al.: Fréchet audio distance. Interspeech 2019, https://arxiv.org/abs/1812.08466.
+- A. C. Davison, D. V. Hinkley: Bootstrap methods and their application. Cambridge, 1997.
 """
 
 from __future__ import annotations
@@ -69,7 +72,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from svbench.errors import ScoreError
-from svbench.intervals import Interval, percentile_interval
+from svbench.intervals import Interval, example_places, percentile_interval
 from svbench.protocols import Extractor
 from svbench.types import Better, Features, Judgement, Score, Values
 
@@ -84,6 +87,7 @@ CAVEAT: Final = (
 )
 
 Matrix = NDArray[np.float64]
+Clustered = tuple[Values, NDArray[np.int64]]  # rows, and the example that each belongs to
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -275,15 +279,14 @@ class Frechet:
         return Judgement(score)
 
     def _interval(self, value: float, generated: Features, reference: Features) -> Interval | None:
-        """Compute the bootstrap interval over clips, centred on the value (see the module)."""
-        if min(generated.count, reference.count) < 2 or self.resamples == 0:
+        """Compute the bootstrap interval over examples, centred on the value (see the module)."""
+        sets = _clustered(generated), _clustered(reference)
+        if min(int(places.max()) for _, places in sets) < 1 or self.resamples == 0:
             return None
         rng = np.random.default_rng(self.seed)
         draws = np.array(
             [
-                distance(
-                    _resample(generated, rng), _resample(reference, rng), self.ddof, _DRAW_TOLERANCE
-                )
+                distance(*_resample(sets, rng), self.ddof, _DRAW_TOLERANCE)
                 for _ in range(self.resamples)
             ]
         )
@@ -292,13 +295,39 @@ class Frechet:
         return max(low + shift, 0.0), max(high + shift, 0.0)
 
 
-def _resample(features: Features, rng: np.random.Generator) -> FeatureStats:
-    """Return the statistics of clips drawn with replacement; rows of a clip stay together."""
-    clips = rng.integers(features.count, size=features.count)
-    return stats(features.values, np.bincount(clips, minlength=features.count)[features.owner])
+def _clustered(features: Features) -> Clustered:
+    """Return features with the number of each row's example, (N,)."""
+    return features.values, example_places(features.requests)[features.owner]
+
+
+def _resample(
+    sets: tuple[Clustered, Clustered], rng: np.random.Generator
+) -> tuple[FeatureStats, FeatureStats]:
+    """Return the statistics of examples of both sets, drawn with replacement.
+
+    All clips of an example, and all rows of a clip, stay together.
+    """
+    return _drawn(*sets[0], rng), _drawn(*sets[1], rng)
+
+
+def _drawn(values: Values, places: NDArray[np.int64], rng: np.random.Generator) -> FeatureStats:
+    examples = int(places.max()) + 1
+    times = np.bincount(rng.integers(examples, size=examples), minlength=examples)
+    return stats(values, times[places])
 
 
 def _note(generated: Features, reference: Features) -> str:
+    """Return what a reader must know of a distance: clusters of clips, too few rows; else ""."""
+    return "; ".join(filter(None, (_clusters(generated), _rank(generated, reference))))
+
+
+def _clusters(generated: Features) -> str:
+    """Return how many examples the interval is over, where they have several clips; else ""."""
+    examples = len(set(example_places(generated.requests)))
+    return "" if examples == generated.count else f"interval over {examples} captions"
+
+
+def _rank(generated: Features, reference: Features) -> str:
     """Return a warning where there are too few rows for covariances of full rank, else ""."""
     width = generated.values.shape[1]
     rows = len(generated.values), len(reference.values)

@@ -132,11 +132,34 @@ def example_means(requests: Sequence[str], values: Sequence[float] | Array) -> A
         one per example; the values themselves where no example has two
     """
     array = np.asarray(values, np.float64)
-    examples = [request.rpartition("/")[0] or request for request in requests]
+    examples = _examples(requests)
     _, place, counts = np.unique(examples, return_inverse=True, return_counts=True)
     if len(counts) == len(examples):
         return array
     return np.asarray(np.bincount(place, weights=array) / counts, np.float64)
+
+
+def example_places(requests: Sequence[str]) -> NDArray[np.int64]:
+    """Return the number of each request's example, to resample examples and not single clips.
+
+    Parameters
+    ----------
+    requests : sequence of str, shape=(N,)
+        ids, "<example>/<repeat>"
+
+    Returns
+    -------
+    places : np.ndarray of int, shape=(N,)
+        0 to M - 1 in the order of first occurrence; 0 to N - 1 where no example has two requests
+    """
+    places: dict[str, int] = {}
+    found = [places.setdefault(example, len(places)) for example in _examples(requests)]
+    return np.array(found, dtype=np.int64)
+
+
+def _examples(requests: Sequence[str]) -> list[str]:
+    """Return the id of each request's example; a request without repeat is one of its own."""
+    return [request.rpartition("/")[0] or request for request in requests]
 
 
 def clip_mean(

@@ -1,7 +1,7 @@
-"""Power of the paired t-test, and the clips that a comparison needs.
+"""Power of comparisons, and the clips that one needs.
 
-How likely is it that a comparison of two rows on the same clips finds a difference that is there?
-And turned round: which difference is found with a given likelihood, by how many clips?
+How likely is it that a comparison of two rows finds a difference that is there? And turned round:
+which difference is found with a given likelihood, by how many clips?
 
 Conventions
 -----------
@@ -12,16 +12,39 @@ alpha. The power of an effect d at n pairs is the probability that |T| exceeds S
 where T follows the noncentral t distribution with n - 1 degrees of freedom and noncentrality
 d sqrt(n). An effect of 0 is "found" with probability alpha.
 
+Other comparisons
+-----------------
+- Two rows of other clips each: Cohen's d over the common standard deviation of a row's clips, with
+  n_a + n_b - 2 degrees of freedom and noncentrality d sqrt(n_a n_b / (n_a + n_b)).
+- Distances between sets have no value per clip. Their bootstrap's standard deviation is taken as
+  that of a normal estimate; at other counts it is expected to fall with the root of n, which holds
+  for a distance well above the one of two halves of the same population.
+- Several comparisons: Holm's procedure tests the smallest p-value at alpha / m; a plan made at that
+  level holds for each of them.
+- Several samples of a caption: m samples with intraclass correlation ICC count as much as
+  m / (1 + (m - 1) ICC) captions would with one sample each. More samples never replace captions:
+  the standard deviation of a caption's mean stays above sqrt(ICC) of that of one sample.
+
 References
 ----------
-- J. Cohen: Statistical power analysis for the behavioral sciences. 2nd ed., 1988, ch. 2 (dz).
+- J. Cohen: Statistical power analysis for the behavioral sciences. 2nd ed., 1988, ch. 2 (d, dz).
 - E. Miller: Adding error bars to evals. https://arxiv.org/abs/2411.00640, section 5 (planning).
+- S. Holm: A simple sequentially rejective multiple test procedure. Scandinavian Journal of
+  Statistics 6, 1979.
+- L. Kish: Survey sampling. Wiley, 1965, 5.4 (design effect).
+- A. Donner: A review of inference procedures for the intraclass correlation coefficient in the
+  one-way random effects model. International Statistical Review 54, 1986 (ANOVA estimator).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
+from statistics import NormalDist
 from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from svbench.errors import ScoreError
 
@@ -50,18 +73,45 @@ def paired_power(effect: float, n: int, alpha: float = ALPHA) -> float:
         if there are fewer than 2 pairs, or a number is out of its range
     """
     _check(n, alpha)
+    return _two_sided(effect, math.sqrt(n), n - 1, alpha)
+
+
+def unpaired_power(effect: float, first: int, second: int, alpha: float = ALPHA) -> float:
+    """Compute the power of a two-sided t-test between two rows of other clips each.
+
+    Parameters
+    ----------
+    effect : float
+        difference of the means over the standard deviation of a row's clips, of either sign
+    first, second : int
+        clips of either row, at least 2
+    alpha : float
+        how often a difference of 0 is found (Default value = 0.05)
+
+    Raises
+    ------
+    ScoreError
+        if a row has fewer than 2 clips, or a number is out of its range
+    """
+    _check(min(first, second), alpha)
+    root = math.sqrt(first * second / (first + second))
+    return _two_sided(effect, root, first + second - 2, alpha)
+
+
+def _two_sided(effect: float, root: float, freedom: int, alpha: float) -> float:
+    """Return P(|T| > quantile) for noncentral T with noncentrality |effect| times `root`."""
     if math.isnan(effect):
         raise ScoreError("power: found an effect of NaN, expected a number")
     # imported here, as scipy takes longer to load than a command that needs no power
     from scipy.special import nctdtr, stdtrit
 
-    noncentrality = abs(effect) * math.sqrt(n)
+    noncentrality = abs(effect) * root
     if noncentrality > _CERTAIN:
         return 1.0
-    quantile = float(stdtrit(n - 1, 1 - alpha / 2))
-    found = 1 - float(nctdtr(n - 1, noncentrality, quantile))
+    quantile = float(stdtrit(freedom, 1 - alpha / 2))
+    found = 1 - float(nctdtr(freedom, noncentrality, quantile))
     if noncentrality < _ONE_SIDED:  # scipy's value of this tail is NaN for some larger ones
-        found += float(nctdtr(n - 1, noncentrality, -quantile))
+        found += float(nctdtr(freedom, noncentrality, -quantile))
     return found
 
 
@@ -109,17 +159,155 @@ def needed_pairs(effect: float, power: float = POWER, alpha: float = ALPHA) -> i
         if the effect is 0 or so small that no number of pairs is enough, or a number is out of
         its range
     """
+    return _smallest(lambda n: paired_power(effect, n, alpha), power, alpha)
+
+
+def needed_clips(effect: float, power: float = POWER, alpha: float = ALPHA) -> int:
+    """Compute the smallest number of clips of each row that an unpaired t-test needs.
+
+    Parameters and errors are those of `needed_pairs`, with the effect of `unpaired_power`.
+    """
+    return _smallest(lambda n: unpaired_power(effect, n, n, alpha), power, alpha)
+
+
+def _smallest(power_at: Callable[[int], float], power: float, alpha: float) -> int:
+    """Return the smallest n from 2 on with enough power, which grows with n."""
     _check(2, alpha, power)
-    low, high = 1, 2  # power grows with n: `low` is too few, `high` will be enough
-    while paired_power(effect, high, alpha) < power:
+    low, high = 1, 2  # `low` is too few, `high` will be enough
+    while power_at(high) < power:
         low, high = high, 2 * high
         if high > _MOST_PAIRS:
-            raise ScoreError(f"power: found effect {effect:g}, which no number of clips finds")
+            raise ScoreError("power: found an effect which no number of clips finds")
     while high - low > 1:
         middle = (low + high) // 2
-        enough = paired_power(effect, middle, alpha) >= power
-        low, high = (low, middle) if enough else (middle, high)
+        low, high = (low, middle) if power_at(middle) >= power else (middle, high)
     return high
+
+
+# --- several comparisons -----------------------------------------------------------------------
+
+
+def holm_level(comparisons: int, alpha: float = ALPHA) -> float:
+    """Return the level of the first of several tests by Holm's procedure: alpha / comparisons.
+
+    The later ones are tested at higher levels, so a plan for this level is enough for all.
+
+    Raises
+    ------
+    ScoreError
+        if there is no comparison, or alpha is no level
+    """
+    if comparisons < 1:
+        raise ScoreError(f"power: found {comparisons} comparisons, expected at least 1")
+    _check(2, alpha)
+    return alpha / comparisons
+
+
+# --- distances between sets --------------------------------------------------------------------
+
+
+def detectable_distance(
+    first: float, second: float, power: float = POWER, alpha: float = ALPHA
+) -> float:
+    """Compute the smallest difference of two distances that is found with the given power.
+
+    Parameters
+    ----------
+    first, second : float
+        standard deviations of the two distances, of their bootstraps; at least 0
+    power, alpha : float
+        as of `detectable_effect`
+
+    Returns
+    -------
+    difference : float
+        (z_(1 - alpha / 2) + z_power) sqrt(first^2 + second^2), in the unit of the distance
+
+    Raises
+    ------
+    ScoreError
+        if a standard deviation is negative or NaN, or a number is out of its range
+    """
+    _check(2, alpha, power)
+    if not (first >= 0 and second >= 0):
+        raise ScoreError(
+            f"power: found standard deviations {first:g} and {second:g}, expected 0 or more"
+        )
+    normal = NormalDist()
+    return (normal.inv_cdf(1 - alpha / 2) + normal.inv_cdf(power)) * math.hypot(first, second)
+
+
+# --- several samples per caption ---------------------------------------------------------------
+
+
+def design_effect(samples: int, icc: float) -> float:
+    """Return 1 + (m - 1) ICC: how many times the variance of a mean grows by clusters of m clips.
+
+    Parameters
+    ----------
+    samples : int
+        clips per caption, m >= 1
+    icc : float
+        intraclass correlation of the clips of a caption, at most 1
+
+    Raises
+    ------
+    ScoreError
+        if there is no clip, or no clusters can have such a correlation
+    """
+    if samples < 1:
+        raise ScoreError(f"power: found {samples} samples per caption, expected at least 1")
+    if not icc <= 1 or 1 + (samples - 1) * icc < 0:
+        raise ScoreError(
+            f"power: found an intraclass correlation of {icc:g}, expected one of {samples} clips"
+        )
+    return 1 + (samples - 1) * icc
+
+
+def caption_deviation(deviation: float, samples: int, icc: float) -> float:
+    """Return the standard deviation of the mean of a caption's clips, from that of one clip."""
+    return deviation * math.sqrt(design_effect(samples, icc) / samples)
+
+
+def intraclass_correlation(
+    values: Sequence[float] | NDArray[np.float64], clusters: Sequence[int] | NDArray[np.int64]
+) -> float | None:
+    """Estimate the correlation of clips of one caption, by one-way analysis of variance.
+
+    Parameters
+    ----------
+    values : sequence of float, shape=(N,)
+        one per clip
+    clusters : sequence of int, shape=(N,)
+        the caption of each clip, 0 to M - 1, each at least once
+        (`svbench.intervals.example_places`)
+
+    Returns
+    -------
+    icc : float or None
+        (MSB - MSW) / (MSB + (m0 - 1) MSW), where m0 is the mean number of clips per caption,
+        corrected for unequal numbers (Donner 1986); below 0 where clips of a caption differ more
+        than captions do. None with fewer than two captions, without a caption of two clips, and
+        where all values are equal.
+
+    Raises
+    ------
+    ScoreError
+        if there are not as many clusters as values
+    """
+    array, places = np.asarray(values, np.float64), np.asarray(clusters, np.int64)
+    if array.ndim != 1 or array.shape != places.shape:
+        raise ScoreError(f"power: found values {array.shape} in clusters {places.shape}")
+    sizes = np.bincount(places)
+    count, captions = len(array), len(sizes)
+    if captions < 2 or count == captions:
+        return None
+    means = np.bincount(places, weights=array) / sizes
+    between = float(sizes @ np.square(means - array.mean())) / (captions - 1)
+    within = float(np.square(array - means[places]).sum()) / (count - captions)
+    size = (count - float(np.square(sizes).sum()) / count) / (captions - 1)
+    whole = between + (size - 1) * within
+    return (between - within) / whole if whole > 0 else None
 
 
 def _check(n: int, alpha: float, power: float | None = None) -> None:
