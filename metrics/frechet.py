@@ -233,11 +233,15 @@ class Frechet:
         return True
 
     @property
+    def feature_settings(self) -> Mapping[str, Any]:
+        """Return what decides the rows that are compared, whatever the distance."""
+        return {"extractor": self.extractor.key, "view": self.extractor.view}
+
+    @property
     def settings(self) -> Mapping[str, Any]:
         """Return extractor, covariance and interval settings."""
         return {
-            "extractor": self.extractor.key,
-            "view": self.extractor.view,
+            **self.feature_settings,
             "ddof": self.ddof,
             "resamples": self.resamples,
             "seed": self.seed,
@@ -245,22 +249,34 @@ class Frechet:
             "caveat": CAVEAT,
         }
 
+    def compared(
+        self, generated: Features, reference: Features | None, name: str
+    ) -> tuple[Features, Features]:
+        """Return the rows of either side that a distance of this name compares.
+
+        Raises
+        ------
+        ScoreError
+            without reference clips, or with features of different extractors
+        """
+        if reference is None:
+            raise ScoreError(f"{name} needs reference clips to compare with, got none")
+        if generated.extractor != reference.extractor:
+            raise ScoreError(
+                f"{name}: features of generated clips are by {generated.extractor}, "
+                f"of reference clips by {reference.extractor}; expected the same extractor"
+            )
+        return generated, reference
+
     def score(self, generated: Features, reference: Features | None) -> Judgement:
         """Compute the distance of generated clips from real ones.
 
         Raises
         ------
         ScoreError
-            without reference clips, with features of different extractors, or where the distance
-            is undefined (see `stats` and `distance`)
+            as `compared`, or where the distance is undefined (see `stats` and `distance`)
         """
-        if reference is None:
-            raise ScoreError(f"{self.name} needs reference clips to compare with, got none")
-        if generated.extractor != reference.extractor:
-            raise ScoreError(
-                f"{self.name}: features of generated clips are by {generated.extractor}, "
-                f"of reference clips by {reference.extractor}; expected the same extractor"
-            )
+        generated, reference = self.compared(generated, reference, self.name)
         # Sums are then rounded alike however many cores there are, and threads do not wait for
         # each other in matrices this small, which on a busy machine takes far longer than the work.
         with threadpool_limits(1):

@@ -153,6 +153,10 @@ PROTOCOLS: Final[Mapping[str, Protocol]] = {
         Protocol("videogpt-16f", VIDEOGPT, resize="crop", eps=1e-5),
     )
 }
+# Those that choose different rows: ddof is of a Fréchet distance alone.
+PROTOCOLS_OF_ROWS: Final[Mapping[str, Protocol]] = {
+    name: protocol for name, protocol in PROTOCOLS.items() if not name.endswith("-ddof1")
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,19 +308,35 @@ class FVD(Frechet):
     protocol: Protocol = PROTOCOLS["stylegan-v-16f"]
 
     @property
+    def feature_settings(self) -> Mapping[str, Any]:
+        """Return the protocol of the rows beside their extractor; ddof is no part of it."""
+        protocol = self._shown_protocol
+        del protocol["ddof"], protocol["name"]
+        return {**super().feature_settings, "protocol": protocol}
+
+    @property
     def settings(self) -> Mapping[str, Any]:
         """Return the protocol beside the settings of every Fréchet distance."""
+        return {**super().settings, "protocol": self._shown_protocol}
+
+    @property
+    def _shown_protocol(self) -> dict[str, Any]:
         protocol = asdict(self.protocol)
         if self.protocol.weights not in PUBLISHED:  # not published: the extractor's key names it
             del protocol["weights"]
         if not self.protocol.square:
             del protocol["square"]
-        return {**super().settings, "protocol": protocol}
+        return protocol
+
+    def compared(
+        self, generated: Features, reference: Features | None, name: str
+    ) -> tuple[Features, Features]:
+        """Return the rows of the windows that the protocol has for either side."""
+        one, other = super().compared(generated, reference, name)
+        return (_side(one, 0), _side(other, 1)) if self.protocol.pairs else (one, other)
 
     def score(self, generated: Features, reference: Features | None) -> Judgement:
         """Compute the distance of generated clips from real ones; raises as `Frechet.score`."""
-        if self.protocol.pairs and reference is not None:
-            generated, reference = _side(generated, 0), _side(reference, 1)
         judged = super().score(generated, reference)
         if not (self.protocol.scripted and self.protocol.reference == "drawn"):
             return judged

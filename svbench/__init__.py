@@ -18,7 +18,7 @@ from svbench._version import __version__
 
 TYPE_CHECKING = False  # as `typing` has it, which takes longer to import than all else here
 if TYPE_CHECKING:
-    from svbench.api import compare, run, score, sweep_gamma
+    from svbench.api import compare, run, score, sweep_gamma, validate
     from svbench.api.results import Results, load_results
     from svbench.catalog.datasets import Dataset, Miniature
     from svbench.catalog.metrics import MetricEntry, MetricSettings
@@ -103,6 +103,7 @@ __all__ = [
     "run",
     "score",
     "sweep_gamma",
+    "validate",
 ]
 
 # that names come from, cheapest first

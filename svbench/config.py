@@ -1,4 +1,4 @@
-"""The settings of `svbench run` and `svbench score`: frozen, validated, written into run.json.
+"""The settings of `svbench run`, `score` and `validate`: frozen, validated, written into run.json.
 
 Settings that decide the result are fields of these classes; those that only decide how fast it
 comes (workers, the folder, progress bars) are not, so that a run may be resumed with others.
@@ -207,16 +207,9 @@ class RunConfig(Config):
         return gammas
 
 
-class ScoreConfig(Config):
-    """The settings of `svbench score`: clips made elsewhere against real ones."""
+class FormatConfig(Config):
+    """The settings of commands that bring clips made elsewhere to a format."""
 
-    command: ClassVar[str] = "score"
-    growing: ClassVar[frozenset[str]] = Config.growing | {"generated"}
-
-    generated: tuple[Path, ...]
-    reference: Path
-    reference_clips: Path | None = None  # of a list; None: beside it
-    captions: Path | None = None
     metrics: tuple[str, ...] = ()
     frames: Annotated[int, _limited("frames")] = 32
     fps: Annotated[float, _limited("fps")] = 8.0
@@ -247,6 +240,50 @@ class ScoreConfig(Config):
         """Return the format that every clip is brought to."""
         choices = self.frame_choice, self.channels
         return ClipSpec(self.frames, self.fps, self.size, self.sample_rate, *choices)
+
+
+class ScoreConfig(FormatConfig):
+    """The settings of `svbench score`: clips made elsewhere against real ones."""
+
+    command: ClassVar[str] = "score"
+    growing: ClassVar[frozenset[str]] = Config.growing | {"generated"}
+
+    generated: tuple[Path, ...]
+    reference: Path
+    reference_clips: Path | None = None  # of a list; None: beside it
+    captions: Path | None = None
+
+
+class ValidateConfig(FormatConfig):
+    """The settings of `svbench validate`: real clips, distorted in known ways."""
+
+    command: ClassVar[str] = "validate"
+    of_format: ClassVar[tuple[str, ...]] = ("frames", "fps", "size", "sample_rate", "pad")
+
+    clips: tuple[Path, ...] = ()  # none: the miniature's
+    captions: Path | None = None
+    distortions: tuple[str, ...] = ()  # none: all
+    limit: Annotated[int, _limited("limit")] | None = None
+    power: Annotated[float, _limited("power")] = 0.8  # with which a difference is noticed
+    planned: Annotated[int, _limited("planned")] = 40  # clips of such a comparison
+
+    @field_validator("distortions")
+    @classmethod
+    def _distorted_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        check_distinct("--distortions", names)
+        return names
+
+    @model_validator(mode="after")
+    def _of_clips(self) -> Self:
+        """Refuse what is said of clips where the miniature is distorted, which has its own."""
+        for name in (*self.of_format, "captions"):
+            given = getattr(self, name)
+            if not self.clips and given != type(self).model_fields[name].default:
+                raise ConfigError(
+                    f"{flag(name)}: found it where it has no effect, expected it only beside "
+                    "CLIPS: the miniature has a format of its own"
+                )
+        return self
 
 
 def _line(error: Mapping[str, Any]) -> str:

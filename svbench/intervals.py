@@ -69,6 +69,8 @@ Ends = tuple[Array, Array]
 RESAMPLES: Final = 1000  # ends of a 95 % interval then vary by a few per cent of its width
 LEVEL: Final = 0.95  # what tables print
 METHOD: Final = "score interval with Student's t, dispersion and skewness of the clips"
+# Settings of a metric that decide its interval and its notes alone, and no value.
+INTERVAL_ONLY: Final = ("seed", "resamples", "interval", "bounds", "caveat")
 _DRAWN_AT_ONCE: Final = 2**20  # indices held in memory: 8 MB
 _LEAST_PULL: Final = 1.25  # clips' worth of pull towards dispersion 1; chosen by simulation
 _MOST_PULL: Final = 2.0  # at the ends of the range

@@ -83,6 +83,8 @@ RANGES: Final[Mapping[str, Range]] = {
     "n": Range(2, 1_000_000_000),  # captions of a planned comparison
     "difference": Range(0.0, 1e12, above=True),
     "rows": Range(2, 100_000),
+    "power": Range(0.5, 0.999),
+    "planned": Range(2, 1_000_000),
 }
 COUNT: Final = Range(1, 100_000_000)  # of steps
 TRAINING: Final[Mapping[str, Range]] = {

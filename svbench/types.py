@@ -350,6 +350,20 @@ class Detection:
 
 
 @dataclass(frozen=True, slots=True)
+class HumanAgreement:
+    """How far a metric follows people's ratings of distorted clips (`svbench validate`)."""
+
+    spearman: float | None  # +1: follows, whichever direction is better; None: not measured
+    interval: tuple[float, float] | None = None  # 95 %, over clips
+    conditions: int = 0  # distortions at their levels that people rated
+    clips: int = 0  # that were distorted; people rated distortions of others
+    material: str = ""  # what these clips were
+    svbench: str = ""  # version that measured it
+    reason: str = ""  # why it is not known
+    settings: str = ""  # digest of extractor, settings and clip format that were measured
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
     """One column of a table: a metric, and how it scores."""
 
@@ -362,6 +376,8 @@ class Column:
     # How well the events that it compares find the annotated ones of the real clips, if these have
     # any: a finding, not a setting.
     detection: tuple[Detection, ...] = ()
+    # Whether it follows people, also a finding; None: of a table of an older version.
+    validity: HumanAgreement | None = None
 
 
 @dataclass(frozen=True, slots=True)

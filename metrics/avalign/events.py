@@ -30,11 +30,10 @@ See `onsets`, `motion` and `impacts`.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import IntEnum
 from typing import Any, Final
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +42,7 @@ from svbench.compute import digest_settings, installed, minor_version
 from svbench.errors import ScoreError
 from svbench.metrics.avalign.impact_model import IMPACT_MODEL
 from svbench.metrics.avalign.impacts import MOTION_VERSION, ImpactModel, motion_of
+from svbench.metrics.avalign.measured import MeasuredArrays
 from svbench.metrics.avalign.motion import (
     CurveSettings,
     FlowSettings,
@@ -217,8 +217,8 @@ def read_events(features: Features) -> list[ClipEvents]:
 
 
 # Flow takes nearly all of the time, and presets may differ in their onsets or peaks alone, so
-# curves and onsets are kept as long as their clip.
-_MEASURED: Final[WeakKeyDictionary[Clip, dict[Hashable, NDArray[np.float64]]]] = WeakKeyDictionary()
+# curves and onsets are kept as long as the picture or the sound of their clip.
+_MEASURED: Final = MeasuredArrays[NDArray[np.float64]]()
 
 
 def motion_curve(clip: Clip, flow: FlowSettings, curve: CurveSettings) -> NDArray[np.float64]:
@@ -227,7 +227,7 @@ def motion_curve(clip: Clip, flow: FlowSettings, curve: CurveSettings) -> NDArra
     Curves that differ in smoothing or deceleration alone share one pass of optical flow.
     """
     key = (flow, curve.statistic, curve.percentile, curve.steady)
-    curves = _MEASURED.setdefault(clip, {})
+    curves = _MEASURED.of(clip.video)
     if key not in curves:
         curves[key] = raw_curve(clip.video, flow, curve)
     return shaped_curve(curves[key], clip.spec.fps, curve)
@@ -235,10 +235,11 @@ def motion_curve(clip: Clip, flow: FlowSettings, curve: CurveSettings) -> NDArra
 
 def _onsets(clip: Clip, settings: OnsetSettings) -> NDArray[np.float64]:
     """Return the times (s) and strengths of a clip's onsets, shape (2, K)."""
-    measured = _MEASURED.setdefault(clip, {})
-    if settings not in measured:
-        measured[settings] = np.stack(onset_times(clip.audio, clip.spec.sample_rate, settings))
-    return measured[settings]
+    key = (clip.spec.sample_rate, settings)
+    measured = _MEASURED.of(clip.audio)
+    if key not in measured:
+        measured[key] = np.stack(onset_times(clip.audio, clip.spec.sample_rate, settings))
+    return measured[key]
 
 
 def _extract(clip: Clip, detectors: Detectors) -> NDArray[np.float64]:

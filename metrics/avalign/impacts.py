@@ -36,15 +36,19 @@ References
 
 from __future__ import annotations
 
+import hashlib
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Final
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from svbench.errors import ConfigError, ScoreError
+from svbench.metrics.avalign.measured import MeasuredArrays
 from svbench.types import Clip
 
 # Part of cache keys: raise it whenever the code computes other numbers for equal settings.
@@ -132,7 +136,7 @@ def measure(video: NDArray[np.uint8], times: NDArray[np.float64], fps: float) ->
         now = _Frame.of(picture)
         sharpness.append(now.sharpness)
         if before:
-            steps.append(_step(before[-1], now))
+            steps.append(_kept_step(before[-1], now))
             skips.append(now.differs(before[0]))
         before = [*before[-1:], now]
     skips.append(before[1].differs(before[0]))
@@ -144,20 +148,51 @@ def measure(video: NDArray[np.uint8], times: NDArray[np.float64], fps: float) ->
     return Motion(times[::every], curves, fps / every)
 
 
-_MEASURED: Final[WeakKeyDictionary[Clip, Motion]] = WeakKeyDictionary()  # as long as the clip
+_MEASURED: Final = MeasuredArrays[Motion]()  # as long as the picture
 
 
 def motion_of(clip: Clip) -> Motion:
-    """Return the curves of a clip, computed once per clip.
+    """Return the curves of a clip, computed once per picture.
 
     Of an end that is frozen bit for bit (padding, for instance) only the first frames are used:
     they show that motion stops, and more of them would only change the percentiles of the clip.
     """
-    if clip not in _MEASURED:
+    measured, when = _MEASURED.of(clip.video), clip.frame_times
+    key = (clip.spec.fps, when.tobytes())
+    if key not in measured:
         shown = last_change(clip.video) + FROZEN + 1
-        times = clip.frame_times[:shown]
-        _MEASURED[clip] = measure(clip.video[:shown], times, clip.spec.fps)
-    return _MEASURED[clip]
+        measured[key] = measure(clip.video[:shown], when[:shown], clip.spec.fps)
+    return measured[key]
+
+
+_STEPS: Final[ContextVar[dict[tuple[bytes, bytes], _Step] | None]] = ContextVar(
+    "steps", default=None
+)
+
+
+@contextmanager
+def steps_kept() -> Iterator[None]:
+    """Have each step from one picture to another measured once while this lasts, in this thread.
+
+    Pictures are known by their content. Clips that show the same frames in another order, or at
+    other times, share most of their steps.
+    """
+    before = _STEPS.set({})
+    try:
+        yield
+    finally:
+        _STEPS.reset(before)
+
+
+def _kept_step(before: _Frame, now: _Frame) -> _Step:
+    """Return `_step` of two frames, from what is kept if it is there."""
+    kept = _STEPS.get()
+    if kept is None:
+        return _step(before, now)
+    key = before.digest, now.digest
+    if key not in kept:
+        kept[key] = _step(before, now)
+    return kept[key]
 
 
 def last_change(video: NDArray[np.uint8]) -> int:
@@ -257,6 +292,13 @@ class _Frame:
         soft = np.asarray(cv2.GaussianBlur(gray, (5, 5), 1.2), np.float32)
         sharpness = float(np.log1p(cv2.Laplacian(gray, cv2.CV_32F).var()))
         return cls(np.asarray(gray, np.uint8), soft, sharpness)
+
+    @property
+    def digest(self) -> bytes:
+        """Return the digest of its grey levels, which decide all else."""
+        whole = hashlib.sha256(repr(self.gray.shape).encode())
+        whole.update(np.ascontiguousarray(self.gray).data)
+        return whole.digest()
 
     def differs(self, other: _Frame) -> float:
         return float(np.abs(self.soft - other.soft).mean(dtype=np.float64))

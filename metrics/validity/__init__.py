@@ -3,9 +3,8 @@
 - `distortions`: the table of distortions, from those that people rated (`distortions_peavs`, edits
   of a `timeline`) to losses of the picture (`distortions_picture`) and the sound
   (`distortions_sound`).
-- `human_scores`: what people said about distorted clips (the mean opinion scores of PEAVS).
-- `condition_means`: means over clips, and over drawn clips; `agreement`: their correlation with
-  people's, and its interval.
-- `monotone`: whether a metric gets no better from mild to severe; `noticing`: from which level on
-  it notices, and people do.
+- `human_scores`: how people rated distorted clips; `condition_means`: means and their draws.
+- `agreement`: whether a metric ranks as people do; `noticing`: the mildest level that it notices;
+  `monotone`: whether it falls from mild to severe.
+- `findings`: what is known of each column, as tables state it.
 """

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from svbench.files.results import DATA
+from svbench.intervals import INTERVAL_ONLY
 from svbench.reports.tables.sheet import ELSEWHERE
 from svbench.types import ClipSpec, Column, ResultTable, Score
 
@@ -20,7 +21,6 @@ REAL: Final = "real set"  # of a table's record: the digest of its real clips
 REFERENCE: Final = "reference set"  # and of the clips that sets are compared with, if others
 IDENTITY: Final = "identity"  # of the data of a table's record: their digest
 ABSENT: Final = "absent"
-INTERVAL_ONLY: Final = ("seed", "resamples", "interval", "bounds", "caveat")  # no value uses them
 # Of metrics whose settings do not list what they compare.
 MODALITIES: Final[Mapping[str, Sequence[str]]] = {"fad": ("audio",), "fvd": ("vision",)}
 NATIVE: Final = "+native"

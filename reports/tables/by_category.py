@@ -24,6 +24,7 @@ from svbench.files.results import ClipValues, dump_table
 from svbench.files.text import csv_text
 from svbench.reports.analysis.categories import NO_CLIP, SETS, GroupTable, Requests, group_tables
 from svbench.reports.analysis.floors import SHUFFLED
+from svbench.reports.analysis.following import following
 from svbench.reports.analysis.ranking import EXPLANATION, marked_places, standings
 from svbench.reports.tables.compact import compact
 from svbench.reports.tables.exports import HEADINGS, cells
@@ -142,6 +143,8 @@ def _footnotes(
         yield str(column.settings[CAVEAT])
     if column.detection:
         yield f"{ALL}: {found_of(column.detection)}"
+    if column.validity:
+        yield f"{column.title}: {following(column.validity)}"
 
 
 def _without_table(found: ByCategory) -> Iterator[str]:

@@ -6,7 +6,9 @@ Numbers are written at full precision; the field `printed` holds them as tables 
 value is an empty field with its reason in `note`, never a made-up number. Values of a table that
 rests on random weights say so in `note`. The paper's published figures have lines of their own, of
 kind "published", and so has how well the detectors of a column find annotated hits of the real
-clips, of kind "detection": F, precision and recall, with `count` the clips.
+clips, of kind "detection": F, precision and recall, with `count` the clips. Lines of kind
+"validity" state whether a column follows people: its rank correlation with ratings, with `count`
+the distorted clips.
 
 References
 ----------
@@ -25,6 +27,7 @@ from svbench.files.results import ClipValues, dump_table, protocol_record
 from svbench.files.text import csv_text
 from svbench.reports.analysis.categories import UNKNOWN, Requests, category_columns
 from svbench.reports.analysis.detectable import detectable
+from svbench.reports.analysis.following import following
 from svbench.reports.analysis.ranking import compare_places, marked_places, ranks_of, standings
 from svbench.reports.published import published
 from svbench.reports.tables.footnotes import found_of
@@ -42,9 +45,9 @@ TASK_NAME = "Sounding video generation"
 
 
 def table_csv(table: ResultTable, scores: ClipValues | None = None) -> str:
-    """Return one line per cell as CSV: models, controls, detections, and the paper's cells."""
-    lines = (*cells(table, scores), *_detections(table), *_published_cells(table))
-    return csv_text([HEADINGS, *lines])
+    """Return one line per cell as CSV: models, controls, findings on columns, the paper's cells."""
+    findings = (*_detections(table), *_validity(table))
+    return csv_text([HEADINGS, *cells(table, scores), *findings, *_published_cells(table)])
 
 
 def table_json(table: ResultTable, scores: ClipValues | None = None) -> str:
@@ -153,6 +156,7 @@ def _score_details(column: Column, row: Row) -> dict[str, Any]:
         "note": score.note or None,
         "caveat": column.settings.get("caveat"),
         "detectors": found_of(column.detection) if column.detection else None,
+        "validity": following(column.validity) if column.validity else None,
     }
     return {name: value for name, value in details.items() if value is not None}
 
@@ -191,6 +195,20 @@ def _detections(table: ResultTable) -> Iterator[Sequence[object]]:
                     *("higher", printed, value, "", "", kind.clips, *[""] * 5),
                     f"{kind.hits} hits, within {kind.tolerance:.3f} s",
                 ]
+
+
+def _validity(table: ResultTable) -> Iterator[Sequence[object]]:
+    for column in table.columns:
+        found = column.validity
+        if found is None:
+            continue
+        low, high = found.interval or (None, None)
+        printed = "" if found.spearman is None else number(found.spearman)
+        yield [
+            *("validity", "", "Spearman with people", column.metric, column.title, "higher"),
+            *(printed, found.spearman, low, high, found.clips or "", "", "", ""),
+            following(found),
+        ]
 
 
 def _published_cells(table: ResultTable) -> Iterator[Sequence[object]]:

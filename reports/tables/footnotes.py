@@ -12,6 +12,7 @@ from typing import Final
 
 from svbench.files.results import ClipValues
 from svbench.reports.analysis.floors import verdicts
+from svbench.reports.analysis.following import following
 from svbench.reports.analysis.ranking import EXPLANATION, UNMARKED
 from svbench.reports.tables.detectable_notes import detectable_notes
 from svbench.types import Detection, ResultTable, Row
@@ -50,6 +51,7 @@ def footnotes(table: ResultTable, *, marked: bool, scores: ClipValues | None) ->
         *([] if scores is None else detectable_notes(table, scores)),
         *_caveats(table),
         *_detections(table),
+        *_validity(table),
         *_of_cells(table, _detail),
     ]
 
@@ -140,6 +142,17 @@ def _detections(table: ResultTable) -> Iterable[str]:
             of.setdefault(column.detection, []).append(column.title)
     for kinds, titles in of.items():
         yield f"{' and '.join(titles)}: {found_of(kinds)}"
+
+
+def _validity(table: ResultTable) -> Iterable[str]:
+    """Yield whether columns follow people, each once for all columns that it applies to."""
+    of: dict[str, list[str]] = {}
+    for column in table.columns:
+        if column.validity and any(column.metric in row.scores for row in table.rows):
+            of.setdefault(following(column.validity), []).append(column.title)
+    for note, titles in of.items():
+        every = len(titles) == len(table.columns) > 1
+        yield f"{'every column' if every else ' and '.join(titles)}: {note}"
 
 
 def found_of(kinds: Sequence[Detection]) -> str:

@@ -15,19 +15,34 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
-from svbench.api.keywords import Folder, RunKeywords, SamplingKeywords, ScoreKeywords
-from svbench.api.planned import Planned, listed, planned_run, planned_score, planned_sweep
+from svbench.api.keywords import (
+    Folder,
+    RunKeywords,
+    SamplingKeywords,
+    ScoreKeywords,
+    ValidateKeywords,
+)
+from svbench.api.planned import (
+    Planned,
+    listed,
+    planned_run,
+    planned_score,
+    planned_sweep,
+    planned_validation,
+)
 from svbench.api.results import Results, load_results
 from svbench.engines.choice import EngineChoice
 from svbench.errors import ConfigError
 from svbench.files.destinations import check_folder
+from svbench.files.locking import LOCK
 from svbench.limits import GAMMAS
 from svbench.pace import Progress, silent
 
 if TYPE_CHECKING:
+    from svbench.files.validity import Validity
     from svbench.reports.compare.run_comparison import Comparison
     from svbench.reports.compare.shared_requests import Run
-    from svbench.walk.plan import Plan
+    from svbench.walk.plan import Columns
 
 GAMMA_CURVE = "gamma.svg"  # of the run folder of a sweep
 Notify = Callable[[str], None]
@@ -202,6 +217,59 @@ def score(
     return _walk(planned, choice, progress, notify)
 
 
+def validate(
+    *clips: Folder,
+    out: Folder | None = None,
+    engine: str = "local",
+    workers: int | None = None,
+    gpus_per_worker: float | None = None,
+    cpus_per_worker: float | None = None,
+    ray_address: str | None = None,
+    progress: Progress = silent,
+    notify: Notify = lambda _line: None,
+    **keywords: Unpack[ValidateKeywords],
+) -> Validity:
+    """Distort real clips in known ways, and find whether metrics follow people's ratings of that.
+
+    Parameters
+    ----------
+    *clips : str or Path
+        Folders or lists of real clips (Default value = the real clips of a miniature).
+    out : str or Path, optional
+        The folder of the findings (Default value = runs/validate-NAME, called after the first of
+        `clips`).
+    engine, workers, gpus_per_worker, cpus_per_worker, ray_address, progress, notify
+        As of `run`.
+    **keywords
+        As the flags of `svbench validate`; see `ValidateKeywords`.
+
+    Returns
+    -------
+    Validity
+        What `out`/validity.json holds.
+
+    Raises
+    ------
+    ConfigError, DataError
+        As of `run`.
+    """
+    from svbench.validation.validate import validate as walk_through
+
+    choice = EngineChoice(
+        engine=engine,
+        workers=workers,
+        gpus_per_worker=gpus_per_worker,
+        cpus_per_worker=cpus_per_worker,
+        ray_address=ray_address,
+    )
+    _check_called(progress, notify)
+    plan, folder = planned_validation(*clips, out=out, **keywords)
+    _announce(plan.columns, notify)
+    proof = folder.absolute() / LOCK
+    with closing(choice.start(device=plan.config.device, proof=proof)) as started:
+        return walk_through(plan, folder, started, progress)
+
+
 def compare(
     *runs: Results | Folder,
     metrics: Sequence[str] = (),
@@ -271,23 +339,28 @@ def _named(runs: Sequence[Results]) -> list[Run]:
 def _walk(planned: Planned, choice: EngineChoice, progress: Progress, notify: Notify) -> Results:
     from svbench.walk.run import RECORD, walk
 
-    for name, called in (("progress", progress), ("notify", notify)):
-        if not callable(called):
-            raise ConfigError(f"{name}: found {called!r:.80}, expected a function")
+    _check_called(progress, notify)
     check_folder(planned.folder)
     plan = planned.build()  # before the folder is made: a refused run leaves none
-    _announce(plan, notify)
+    _announce(plan.columns, notify)
+    for row in plan.absent:
+        notify(f"{row.title} will be absent: {row.reason}")
     proof = planned.folder.absolute() / RECORD
     with closing(choice.start(device=planned.config.device, proof=proof)) as engine:
         return Results(walk(plan, planned.folder, engine, progress), planned.folder)
 
 
-def _announce(plan: Plan, notify: Notify) -> None:
-    """Name the columns and rows that will be absent, before hours of work."""
+def _check_called(progress: Progress, notify: Notify) -> None:
+    """Raise ConfigError for what cannot be called."""
+    for name, called in (("progress", progress), ("notify", notify)):
+        if not callable(called):
+            raise ConfigError(f"{name}: found {called!r:.80}, expected a function")
+
+
+def _announce(columns: Columns, notify: Notify) -> None:
+    """Name the columns that will be absent, before hours of work."""
     from svbench.walk.plan import Unavailable
 
-    for column in plan.columns:
+    for column in columns:
         if isinstance(column, Unavailable):
             notify(f"{column.title} will be absent: {column.reason}")
-    for row in plan.absent:
-        notify(f"{row.title} will be absent: {row.reason}")

@@ -1,4 +1,4 @@
-"""The keywords of `svbench.run`, `svbench.sweep_gamma` and `svbench.score`, as typed dictionaries.
+"""The keywords of `svbench.run`, `sweep_gamma`, `score` and `validate`, as typed dictionaries.
 
 They are called as the fields of `svbench.config`, which validates them and has their defaults.
 """
@@ -64,3 +64,27 @@ class ScoreKeywords(JudgingKeywords, total=False):
     dtype: str  # of the networks of metrics: "float32", "bfloat16" or "float16"
     batch: int | None  # inputs in a forward pass of a network of metrics; None: its usual
     pad: bool  # fill up clips that are too short
+
+
+class ValidateKeywords(TypedDict, total=False):
+    """Keywords of `validate`."""
+
+    metrics: Sequence[str]  # METRIC or METRIC@PRESET; none: every one that runs here within minutes
+    distortions: Sequence[str]  # none: all
+    seed: int  # decides distortions, halves and intervals
+    limit: int | None  # the first so many clips; None: all
+    captions: Folder | None  # by id; of metrics that read captions
+    frames: int
+    fps: float
+    size: tuple[int, int]  # height, width in pixels
+    sample_rate: int
+    pad: bool  # fill up clips that are too short
+    channels: str  # "mean" or "first"
+    allow_missing: bool  # leave out clips that cannot be judged
+    strict: bool  # a column that cannot be computed is an error
+    power: float  # with which a difference is noticed
+    planned: int  # clips of the comparison that this is planned for
+    device: str  # of every network: "auto", "cpu", "cuda:1" …
+    dtype: str  # of the networks of metrics
+    batch: int | None  # inputs in a forward pass of a network; None: its usual
+    plugins: Sequence[str]  # modules of metrics, beside installed packages

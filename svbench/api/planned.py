@@ -11,13 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
-from svbench.api.keywords import Folder, RunKeywords, SamplingKeywords, ScoreKeywords
+from svbench.api.keywords import (
+    Folder,
+    RunKeywords,
+    SamplingKeywords,
+    ScoreKeywords,
+    ValidateKeywords,
+)
 from svbench.errors import ConfigError
-from svbench.files.destinations import read_path
+from svbench.files.destinations import check_folder, read_path
 from svbench.limits import GAMMAS, flag
 
 if TYPE_CHECKING:
     from svbench.config import RunConfig, ScoreConfig
+    from svbench.validation.plan import ValidationPlan
     from svbench.walk.plan import Plan
 
 RUNS: Final = Path("runs")  # below which run folders lie unless `out` names another place
@@ -94,6 +101,25 @@ def planned_score(
     name = Path(os.path.realpath(made[0])).stem
     folder = RUNS / f"score-{name}" if out is None else read_path(out, "--out")
     return Planned(config, folder, lambda: plan_score(config, folder))
+
+
+def planned_validation(
+    *clips: Folder, out: Folder | None = None, **keywords: Unpack[ValidateKeywords]
+) -> tuple[ValidationPlan, Path]:
+    """Return the plan of `svbench.validate` and its folder; raise ConfigError for wrong settings.
+
+    Raises DataError for clips that are absent.
+    """
+    from svbench.config import ValidateConfig
+    from svbench.validation.plan import DRAWN, plan_validation
+
+    _check_keywords(keywords, ValidateKeywords)
+    real = tuple(read_path(folder, "CLIPS") for folder in clips)
+    config = ValidateConfig.of(clips=real, **keywords)
+    name = Path(os.path.realpath(real[0])).stem if real else DRAWN
+    folder = RUNS / f"validate-{name}" if out is None else read_path(out, "--out")
+    check_folder(folder)
+    return plan_validation(config, folder), folder
 
 
 def _on_dataset(config: RunConfig, out: Folder | None, suffix: str) -> Planned:

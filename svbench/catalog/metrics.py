@@ -20,6 +20,7 @@ from svbench.errors import ConfigError, DataError
 if TYPE_CHECKING:
     from svbench.files.weights.loading import WeightFile
     from svbench.metrics.avalign.formulas import Variant
+    from svbench.metrics.frechet import Frechet
     from svbench.metrics.imagebind_scores import IBKind
     from svbench.protocols import Metric
     from svbench.types import View
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 NATIVE: Final = "+native"  # behind detectors: clips as they were made
 MINIATURE: Final = "+miniature"  # behind a protocol: by the small networks that svbench ships
 FRECHET_RESAMPLES: Final = 200  # each costs a distance
+KAD_SCALE: Final = 100.0  # of kadtk, so that values are of the size of published ones
 
 DETECTORS_ALSO: Final = {
     "@FILE.json": "detectors of your own, as svbench tune-avalign writes them",
@@ -67,6 +69,8 @@ class MetricSettings:
 
 # preset ("" for the usual one), settings -> the column
 Build = Callable[[str, MetricSettings], "Metric | Unavailable"]
+# name, a Fréchet distance -> another metric of the same features
+Derive = Callable[[str, "Frechet"], "Metric"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,45 +128,79 @@ def _synchrony() -> MetricEntry:
     return MetricEntry(build, dict.fromkeys(PRESETS, ()), PRESETS[0])
 
 
-def _fvd() -> MetricEntry:
+def _fvd(metric: str = "fvd", derive: Derive | None = None) -> MetricEntry:
     from svbench.metrics import fvd, miniature
     from svbench.walk.plan import Unavailable
 
+    protocols = fvd.PROTOCOLS if derive is None else fvd.PROTOCOLS_OF_ROWS
+
     def build(option: str, settings: MetricSettings) -> Metric | Unavailable:
         name, small = _protocol(option, miniature.FVD_USUAL, settings)
-        protocol = known(fvd.PROTOCOLS, name, "metrics fvd")
+        protocol = known(protocols, name, f"metrics {metric}")
         draws, machine = min(settings.resamples, FRECHET_RESAMPLES), settings.machine
         frames = protocol.frames if settings.frames is None else settings.frames
         files = _weights(protocol.weights) if not small else []
         short = f"{frames} frames are judged, I3D needs {protocol.frames}"
         reason = short if frames < protocol.frames else files
         if isinstance(reason, str):
-            return Unavailable(f"fvd@{name}", f"FVD ({name})", "lower", reason)
+            return Unavailable(f"{metric}@{name}", f"{metric.upper()} ({name})", "lower", reason)
         if small:
-            return miniature.fvd(name, machine=machine, resamples=draws, seed=settings.seed)
-        return fvd.fvd(name, *reason, machine=machine, resamples=draws, seed=settings.seed)
+            built = miniature.fvd(name, machine=machine, resamples=draws, seed=settings.seed)
+        else:
+            built = fvd.fvd(name, *reason, machine=machine, resamples=draws, seed=settings.seed)
+        return derive(metric, built) if derive else built
 
-    presets = {name: (protocol.weights,) for name, protocol in fvd.PROTOCOLS.items()}
+    presets = {name: (protocol.weights,) for name, protocol in protocols.items()}
     return MetricEntry(build, presets, miniature.FVD_USUAL, also=NETWORKS_ALSO)
 
 
-def _fad() -> MetricEntry:
+def _fad(metric: str = "fad", derive: Derive | None = None) -> MetricEntry:
     from svbench.metrics import fad, miniature
     from svbench.walk.plan import Unavailable
 
     def build(option: str, settings: MetricSettings) -> Metric | Unavailable:
         name, small = _protocol(option, miniature.FAD_USUAL, settings)
-        known(fad.PROTOCOLS, name, "metrics fad")
+        known(fad.PROTOCOLS, name, f"metrics {metric}")
         draws, machine = min(settings.resamples, FRECHET_RESAMPLES), settings.machine
-        if small:
-            return miniature.fad(name, machine=machine, resamples=draws, seed=settings.seed)
-        files = _weights("vggish")
+        files = _weights("vggish") if not small else []
         if isinstance(files, str):
-            return Unavailable(f"fad@{name}", f"FAD ({name})", "lower", files)
-        return fad.fad(name, *files, machine=machine, resamples=draws, seed=settings.seed)
+            return Unavailable(f"{metric}@{name}", f"{metric.upper()} ({name})", "lower", files)
+        if small:
+            built = miniature.fad(name, machine=machine, resamples=draws, seed=settings.seed)
+        else:
+            built = fad.fad(name, *files, machine=machine, resamples=draws, seed=settings.seed)
+        return derive(metric, built) if derive else built
 
     presets = dict.fromkeys(fad.PROTOCOLS, ("vggish",))
     return MetricEntry(build, presets, miniature.FAD_USUAL, also=NETWORKS_ALSO)
+
+
+def _kvd() -> MetricEntry:
+    from svbench.metrics.kernel_distance import KernelDistance
+    from svbench.metrics.kernels import Polynomial
+
+    def derive(metric: str, fvd: Frechet) -> Metric:
+        name, title = _renamed(metric, fvd)
+        return KernelDistance(name, title, fvd, Polynomial(), compares=("vision",))
+
+    return _fvd("kvd", derive)
+
+
+def _kad() -> MetricEntry:
+    from svbench.metrics.kernel_distance import KernelDistance
+    from svbench.metrics.kernels import Radial
+
+    def derive(metric: str, fad: Frechet) -> Metric:
+        name, title = _renamed(metric, fad)
+        return KernelDistance(name, title, fad, Radial(), KAD_SCALE, compares=("audio",))
+
+    return _fad("kad", derive)
+
+
+def _renamed(metric: str, frechet: Frechet) -> tuple[str, str]:
+    """Return name and title of a metric that scores the features of a Fréchet distance."""
+    preset, within = frechet.name.partition("@")[2], frechet.title.partition(" ")[2]
+    return f"{metric}@{preset}", f"{metric.upper()} {within}"
 
 
 def _imagebind(kind: IBKind, *, reads_captions: bool = False) -> MetricEntry:
@@ -222,6 +260,8 @@ METRICS: Final[Registry[MetricEntry]] = Registry(
     {
         "fvd": _fvd,
         "fad": _fad,
+        "kvd": _kvd,
+        "kad": _kad,
         "av-align-corrected": partial(_av_align, "corrected"),
         "av-align-tempotokens-2023": partial(_av_align, "tempotokens-2023"),
         "av-align-tempotokens-2025": partial(_av_align, "tempotokens-2025"),
@@ -267,6 +307,22 @@ DEFAULT_METRICS: Final[Mapping[str, Sequence[str]]] = {
         "synchrony@impacts+native",
     ),
     "score with captions": ("ib-ta", "ib-tv"),
+    # Every form of agreement that can be computed within minutes; native AV-Align takes hours.
+    "validate": (
+        "av-align-corrected@published",
+        "av-align-tempotokens-2023@published",
+        "av-align-tempotokens-2025@published",
+        "av-align-adjusted-corrected@published",
+        "av-align-adjusted-tempotokens-2023@published",
+        "av-align-adjusted-tempotokens-2025@published",
+        "av-align-corrected@tuned-2",
+        "av-align-adjusted-corrected@tuned-2",
+        "synchrony@impacts",
+        "synchrony@impacts+native",
+        "ib-av",
+        "fvd",
+        "fad",
+    ),
 }
 
 

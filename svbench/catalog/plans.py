@@ -16,6 +16,7 @@ from svbench.catalog.checks import (
     usual_of_captions,
 )
 from svbench.catalog.datasets import DATASETS, drawn, load_dataset
+from svbench.catalog.findings import known_validity
 from svbench.catalog.joined import plan_joined
 from svbench.catalog.metrics import (
     DEFAULT_METRICS,
@@ -97,6 +98,7 @@ def plan_run(config: RunConfig, out: Path) -> Plan:
         allow_missing=config.allow_missing,
         strict=config.strict,
         plugins=plugins,
+        validity=known_validity(),
     )
 
 
@@ -151,6 +153,7 @@ def plan_score(config: ScoreConfig, out: Path | None = None) -> Plan:
         allow_missing=config.allow_missing,
         strict=config.strict,
         plugins=plugins,
+        validity=known_validity(),
     )
 
 

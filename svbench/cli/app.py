@@ -31,6 +31,7 @@ from svbench.cli.train import train
 from svbench.cli.train_extractors import train_extractors
 from svbench.cli.train_systems import train_systems
 from svbench.cli.tune_avalign import tune_avalign
+from svbench.cli.validate import validate
 from svbench.early_stops import stopped
 from svbench.errors import ConfigError, StoppedError, SvbenchError
 
@@ -64,6 +65,7 @@ for _command in (
     compare,
     check,
     clip_figure,
+    validate,
     caption,
     tune_avalign,
     train,

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from svbench.api.keywords import JudgingKeywords, SamplingKeywords
-from svbench.cli.parsing import names, number, pair, path_argument, path_option, read_word
+from svbench.cli.parsing import names, number, pair, path_argument, path_option, read_word, size
 from svbench.engines.choice import EngineChoice
 from svbench.errors import ConfigError
 from svbench.limits import COUNT
@@ -40,6 +40,9 @@ Metrics = Annotated[
 ]
 Columns = Annotated[
     tuple[str, ...], names("metrics", "Only these columns, comma-separated, in this order.")
+]
+Size = Annotated[
+    tuple[int, int], size("Pixels judged: 256, or HEIGHTxWIDTH [8 to 8192 each].", default="256")
 ]
 Seed = Annotated[int, number("seed", "Decides draws, pairs, noise and intervals.")]
 FrameChoice = Annotated[

@@ -11,12 +11,8 @@ import typer
 from svbench import api
 from svbench.cli import common as options
 from svbench.cli.output import print_note, print_results
-from svbench.cli.parsing import number, path_argument, path_option, size
+from svbench.cli.parsing import number, path_argument, path_option
 from svbench.cli.progress import progress_bars
-
-Size = Annotated[
-    tuple[int, int], size("Pixels judged: 256, or HEIGHTxWIDTH [8 to 8192 each].", default="256")
-]
 
 
 def score(
@@ -30,7 +26,7 @@ def score(
     ] = None,
     frames: Annotated[int, number("frames", "Frames judged per clip.")] = 32,
     fps: Annotated[float, number("fps", "Frames per second judged.")] = 8.0,
-    size: Size = (256, 256),
+    size: options.Size = (256, 256),
     sample_rate: Annotated[int, number("sample_rate", "Audio samples per second judged.")] = 16000,
     pad: Annotated[bool, typer.Option(help="Fill up clips that are too short.")] = False,
     dtype: options.OnlyDtype = "float32",

@@ -53,11 +53,15 @@ class RequestIdentity:
 
 
 def dump_table(table: ResultTable) -> str:
-    """Return the text of results.json; columns without annotated events have no `detection`."""
+    """Return the text of results.json; what is not known of a column is left out.
+
+    These are `detection` without annotated events, and `validity` of older versions.
+    """
     record = TypeAdapter(ResultTable).dump_python(table, mode="json")
     for column in record["columns"]:
-        if not column["detection"]:
-            del column["detection"]
+        for finding in ("detection", "validity"):
+            if not column[finding]:
+                del column[finding]
     return json.dumps({"schema": SCHEMA, **record}, indent=2, ensure_ascii=False) + "\n"
 
 

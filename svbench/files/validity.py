@@ -80,6 +80,7 @@ class Measured:
     agreement: Correlation | None  # over all conditions that people rated
     settings: Mapping[str, Any] = field(default_factory=dict)  # how it scores
     absent: str = ""  # why it could not be computed
+    extractor: str = ""  # key of the extractor: with the settings, all that decides its scores
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,7 +121,7 @@ def _work_off(
     if sources and networks and not engine.distributed:
         import_torch()
     if worth_spreading(engine, len(sources), light=light):
-        elsewhere = WorkElsewhere(work) if engine.distributed else work
+        elsewhere = WorkElsewhere(work, work.extractors) if engine.distributed else work
         results = engine.spread(elsewhere, shards, named=describe)
     else:
         results = engine.map(work, shards)
@@ -177,7 +177,7 @@ def _of_set(wanted: Wanted, found: Found) -> Extraction:
         clips = found.blocks[key]
         names = {s.request_id: clips[k] for s, k in _keyed(wanted.samples) if k in clips}
         if names:
-            features[key] = _join(key, names)
+            features[key] = join_blocks(key, names)
     for sample, clip in _keyed(wanted.samples):
         lines = found.problems.get((clip, sample.recording), {})
         for key in keys:
@@ -190,7 +190,8 @@ def _keyed(samples: SampleSet) -> Iterator[tuple[Sample, str]]:
     return ((sample, clip_key(sample)) for sample in samples.samples)
 
 
-def _join(key: str, blocks: Mapping[str, Values]) -> Features:
+def join_blocks(key: str, blocks: Mapping[str, Values]) -> Features:
+    """Return the features of an extractor from those of each clip, by request, in their order."""
     owner = np.repeat(np.arange(len(blocks)), [len(b) for b in blocks.values()])
     return Features(key, np.concatenate(list(blocks.values())), owner, tuple(blocks))
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import platform
 import sys
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from svbench.types import Clip, Recording, Sample, SampleSet, Values, View
 
 Place = tuple[str, Recording]
 Problems = dict[str, str]  # by extractor key: one line
+T = TypeVar("T")  # what a shard consists of
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +91,17 @@ class Work:
 
 
 @dataclass(slots=True)
-class WorkElsewhere:
+class WorkElsewhere(Generic[T]):
     """The same work on another node, where libraries, weights and devices may be others."""
 
-    work: Work
+    work: Callable[[Sequence[T]], Found]
+    extractors: Mapping[str, Extractor]  # of the work, by the keys that they have where it was made
     _checked: bool = False
 
-    def __call__(self, shard: Sequence[Source]) -> Found:
+    def __call__(self, shard: Sequence[T]) -> Found:
         """Return what is extracted; raise DataError where it would not be what is asked for."""
         if not self._checked:
-            for key, extractor in self.work.extractors.items():
+            for key, extractor in self.extractors.items():
                 if extractor.key != key:
                     raise DataError(
                         f"node {platform.node()}: found features {extractor.key}, expected {key}: "
@@ -139,12 +142,12 @@ def _extract_batch(
             clips.append((source, read_sample(source.sample, source.samples, view)))
         except Exception as error:
             named = isinstance(error, DataError)  # the file
-            line = str(error) if named else _line(source.sample, error)
+            line = str(error) if named else problem_of(source.sample, error)
             lacking = [key for key in viewing if found.lacks(source, key)]
             found.problems[source.place].update(dict.fromkeys(lacking, line))
     for key, extractor in viewing.items():
         new = [(source, clip) for source, clip in clips if found.lacks(source, key)]
-        for source, result in _apply(extractor, new):
+        for source, result in apply_extractor(extractor, new):
             if isinstance(result, str):
                 found.problems[source.place][key] = result
             else:
@@ -152,7 +155,7 @@ def _extract_batch(
                 store.save_features(key, source.clip, result)
 
 
-def _apply(
+def apply_extractor(
     extractor: Extractor, batch: Sequence[tuple[Source, Clip]]
 ) -> list[tuple[Source, Values | str]]:
     """Return features, or one line, of each clip of a batch.
@@ -167,12 +170,12 @@ def _apply(
         return [(source, block) for (source, _), block in zip(batch, checked, strict=True)]
     except Exception as error:
         if len(batch) == 1:
-            return [(batch[0][0], _line(batch[0][0].sample, error))]
+            return [(batch[0][0], problem_of(batch[0][0].sample, error))]
         _foreign(error, alone=False)
-    return [result for one in batch for result in _apply(extractor, [one])]
+    return [result for one in batch for result in apply_extractor(extractor, [one])]
 
 
-def _line(sample: Sample, error: Exception) -> str:
+def problem_of(sample: Sample, error: Exception) -> str:
     """Return the problem of a clip; an error that is not about it is raised instead."""
     about_clips = isinstance(error, DataError | ScoreError)
     return f"{sample.recording.path}: {error if about_clips else _foreign(error)}"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from svbench.protocols import Metric, RealClips, System
-from svbench.types import Better, ClipSpec, Example, Setting
+from svbench.types import Better, ClipSpec, Example, HumanAgreement, Setting
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,14 @@ class Joined:
 Join = Callable[[Sequence[Example]], Sequence[Joined]]  # real clips -> rows for their requests
 
 
+# A column on clips of a format -> whether it follows people; None: nobody looked it up.
+KnownValidity = Callable[[Metric, ClipSpec], HumanAgreement | None]
+
+
+def _unknown(_column: Metric, _spec: ClipSpec) -> None:
+    return None
+
+
 def _none(_examples: Sequence[Example]) -> Sequence[Joined]:
     return ()
 
@@ -109,6 +117,7 @@ class Plan:
     strict: bool = False  # an absent cell is an error
     # For the record: a name that a plug-in gave -> name and version of the plug-in.
     plugins: Mapping[str, str] = field(default_factory=dict)
+    validity: KnownValidity = _unknown  # a finding for the table: no score depends on it
 
 
 def metrics_of(columns: Sequence[Metric | Unavailable]) -> tuple[Metric, ...]:

@@ -20,9 +20,9 @@ from svbench.files.results import (
 )
 from svbench.files.writing import write_text
 from svbench.protocols import Metric
-from svbench.types import Column, Detection, ResultTable, Row
+from svbench.types import ClipSpec, Column, Detection, ResultTable, Row
 from svbench.walk.halves import HALVES_NOTE, Halves
-from svbench.walk.plan import Columns, Data, Plan, Unavailable
+from svbench.walk.plan import Columns, Data, KnownValidity, Plan, Unavailable
 from svbench.walk.recorded import Recorded, already_at_rate
 from svbench.walk.requests import dump_requests, identify_requests, identity_of
 from svbench.walk.shuffled_floor import ClipLine
@@ -48,7 +48,10 @@ def write_results(
         dataset=plan.dataset,
         scale=plan.scale,
         spec=data.spec,
-        columns=tuple(_column(column, detection.get(column.name, ())) for column in columns),
+        columns=tuple(
+            _column(column, detection.get(column.name, ()), plan.validity, data.spec)
+            for column in columns
+        ),
         rows=tuple(row for row, _ in judged),
         notes=tuple(_notes(plan, data, clips, columns, engine)),
         record={
@@ -63,9 +66,17 @@ def write_results(
     return table
 
 
-def _column(column: Metric | Unavailable, detection: tuple[Detection, ...]) -> Column:
-    settings = {} if isinstance(column, Unavailable) else dict(column.settings)
-    return Column(column.name, column.title, column.better, settings, detection)
+def _column(
+    column: Metric | Unavailable,
+    detection: tuple[Detection, ...],
+    validity: KnownValidity,
+    spec: ClipSpec,
+) -> Column:
+    name, title, better = column.name, column.title, column.better
+    if isinstance(column, Unavailable):
+        return Column(name, title, better)
+    known = validity(column, spec)
+    return Column(name, title, better, dict(column.settings), detection, known)
 
 
 def _record(

@@ -46,7 +46,10 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     # looks at the data before a run does; catalog and walk do not know it
     "audit": {"catalog", "config", "datasets", "engines", "files", "metrics", "miniature"}
     | {"walk"},
-    "api": {"catalog", "config", "engines", "files", "reports", "walk"},
+    # distorts real clips and judges them; of the rooms above, the api alone knows it
+    "validation": {"catalog", "config", "datasets", "engines", "files", "metrics", "protocols"}
+    | {"walk"},
+    "api": {"catalog", "config", "engines", "files", "reports", "validation", "walk"},
     # looks at what all others would need, and plans with them; none of them knows it
     "doctor": {"api", "baselines", "catalog", "config", "engines", "files", "protocols"}
     | {"training", "walk"},

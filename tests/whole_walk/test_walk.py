@@ -26,6 +26,7 @@ from svbench.types import (
     ClipSpec,
     Detection,
     Features,
+    HumanAgreement,
     Judgement,
     Request,
     ResultTable,
@@ -321,6 +322,25 @@ def test_the_run_folder_records_settings_and_versions(tmp_path: Path, real: tupl
     record = json.loads((tmp_path / "run/run.json").read_text())
     assert record["config"]["dataset"] == "toys"
     assert {"python", "svbench", "numpy", "librosa", "av"} <= record["versions"].keys()
+
+
+# --- whether columns follow people -------------------------------------------------------------
+
+
+def test_a_column_keeps_what_is_known_of_its_validity(tmp_path: Path, real: tuple) -> None:
+    absent = Unavailable("none", "None", "lower", "no weights")
+    asked = []
+
+    def validity(metric: Any, spec: ClipSpec) -> HumanAgreement:
+        asked.append((metric.name, spec))
+        return HumanAgreement(0.5)
+
+    made = plan(real, metrics=[MeanGrey(Levels()), absent])
+    table = go(tmp_path / "run", replace(made, validity=validity))
+    assert [column.validity for column in table.columns] == [HumanAgreement(0.5), None]
+    assert asked == [("grey", SPEC)]
+    assert load_table(tmp_path / "run") == table
+    assert go(tmp_path / "other", made).rows == table.rows
 
 
 # --- annotated events --------------------------------------------------------------------------

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from svbench.intervals import INTERVAL_ONLY
 from svbench.reports.compare.comparability import (
-    INTERVAL_ONLY,
     LONGEST,
     columns_differ,
     data_differ,

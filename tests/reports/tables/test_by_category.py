@@ -18,7 +18,7 @@ from svbench.reports.tables.by_category import (
     compacted,
     sheets,
 )
-from svbench.types import Column, Detection
+from svbench.types import Column, Detection, HumanAgreement
 from tests.factories.commands import Command
 from tests.factories.results import (
     ALIGN,
@@ -111,6 +111,15 @@ def test_detectors_are_shown_beside_av_align_when_hits_are_known() -> None:
         "all clips: detectors against 4 annotated hits (2 real clips, within 0.067 s): "
         "onsets F 0.60 (precision 0.50, recall 0.75)"
     )
+
+
+def test_a_table_by_category_says_whether_its_column_follows_people() -> None:
+    known = HumanAgreement(0.3, (0.1, 0.4), 90, 19, "real clips")
+    whole = make_table(columns=tuple(replace(c, validity=known) for c in COLUMNS))
+    names = [request.rpartition("/")[0] for request in REQUESTS]
+    identities = {name: RequestIdentity("", name, {"class": "rain"}) for name in names}
+    (sheet,) = sheets(by_category(whole, clip_values(), identities, "class"))
+    assert sheet.footnotes[-1].startswith(f"{COLUMNS[1].title}: follows people weakly: Spearman")
 
 
 def test_csv_holds_every_cell_and_no_formula() -> None:

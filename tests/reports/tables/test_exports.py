@@ -13,9 +13,10 @@ from huggingface_hub.repocard_data import model_index_to_eval_results
 
 from svbench.errors import ConfigError, DataError
 from svbench.files.results import dump_table
+from svbench.reports.analysis.following import NOT_MEASURED
 from svbench.reports.tables.exports import clips_csv, model_index, table_csv, table_json
 from svbench.reports.tables.formats import CLIP_FORMATS, FORMATS, select_columns
-from svbench.types import Column, Detection
+from svbench.types import Column, Detection, HumanAgreement
 from tests.factories.results import ALIGN, FVD, REQUESTS, clip_values, make_table, with_score
 
 TABLE = with_score(make_table(), "cmc-pe-gamma1.5", ALIGN, value=0.1 + 0.2)
@@ -46,6 +47,27 @@ def test_csv_holds_how_well_detectors_find_annotated_hits() -> None:
         (ALIGN, "2", "4 hits, within 0.125 s")
     }
     assert not [line for line in lines(table_csv(TABLE)) if line["kind"] == "detection"]
+
+
+def test_exports_hold_whether_a_column_follows_people() -> None:
+    known = {
+        ALIGN: HumanAgreement(-0.22, (-0.6, 0.5), 90, 19, "real clips"),
+        FVD: HumanAgreement(None),
+    }
+    table = replace(
+        TABLE, columns=tuple(replace(c, validity=known[c.metric]) for c in TABLE.columns)
+    )
+    found = {line["metric"]: line for line in lines(table_csv(table)) if line["kind"] == "validity"}
+    line = found[ALIGN]
+    assert (line["printed"], line["value"], line["low"], line["high"], line["count"]) == (
+        *("-0.220", "-0.22", "-0.6", "0.5", "19"),
+    )
+    assert line["note"].startswith("does not follow people: Spearman -0.22")
+    assert (found[FVD]["value"], found[FVD]["note"]) == ("", NOT_MEASURED)
+    assert "validity" not in table_csv(TABLE)
+    for name in ("text", "markdown", "latex", "model-index"):
+        words = " ".join(FORMATS[name](table, clip_values()).split())
+        assert "oes not follow people: Spearman" in words, name
 
 
 def test_csv_holds_why_a_cell_is_empty() -> None:

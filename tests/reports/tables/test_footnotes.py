@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from svbench.reports.analysis.following import NOT_MEASURED
 from svbench.reports.tables.footnotes import BRACKETS, footnotes
-from svbench.types import ClipSpec, Column, Detection, ResultTable, Row, Score
+from svbench.types import ClipSpec, Column, Detection, HumanAgreement, ResultTable, Row, Score
 
 SPEC = ClipSpec(8, 8.0, (32, 48), 16000)
 COLUMNS = tuple(Column(name, name.upper(), "higher") for name in ("fvd", "fad", "ib"))
@@ -128,3 +129,34 @@ def test_detectors_that_columns_share_are_noted_once() -> None:
 
 def test_an_empty_column_and_one_without_hits_have_no_such_note() -> None:
     assert detected("fvd") == detected() == [BRACKETS]
+
+
+# --- whether columns follow people -------------------------------------------------------------
+
+FOLLOWING = HumanAgreement(0.62, (0.4, 0.78), 90, 19, "real clips")
+UNKNOWN = HumanAgreement(None)
+
+
+def followed(*known: HumanAgreement | None) -> list[str]:
+    """Return the notes of columns with these findings; all but the first have scores."""
+    columns = tuple(replace(c, validity=of) for c, of in zip(COLUMNS, known, strict=True))
+    judged = row("a")
+    scores = {c.metric: replace(judged.scores["ib"], metric=c.metric) for c in COLUMNS[1:]}
+    table = ResultTable("t", "d", "paper", SPEC, columns, (replace(judged, scores=scores),))
+    return footnotes(table, marked=False, scores={})[1:]
+
+
+def test_a_column_says_whether_it_follows_people() -> None:
+    assert followed(FOLLOWING, FOLLOWING, UNKNOWN) == [
+        "FAD: follows people: Spearman 0.62 [0.40, 0.78] over 90 rated conditions of 19 clips "
+        "(real clips)",
+        "IB: whether it follows people is not measured",
+    ]
+
+
+def test_columns_with_the_same_finding_share_a_note() -> None:
+    assert followed(UNKNOWN, UNKNOWN, UNKNOWN) == [f"FAD and IB: {NOT_MEASURED}"]
+
+
+def test_tables_of_older_versions_have_no_such_note() -> None:
+    assert followed(None, None, None) == []

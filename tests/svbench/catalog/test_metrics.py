@@ -34,6 +34,10 @@ def build(name: str, settings: MetricSettings = MINI) -> Metric | Unavailable:
         ("fvd@first-16+miniature", "fvd@first-16+miniature", "FVD (miniature I3D, first-16)"),
         ("fad", "fad@audioldm-eval+miniature", "FAD (miniature VGGish)"),
         ("fad@torchvggish", "fad@torchvggish+miniature", "FAD (miniature VGGish, torchvggish)"),
+        ("kvd", "kvd@stylegan-v-16f+miniature", "KVD (miniature I3D)"),
+        ("kvd@first-16", "kvd@first-16+miniature", "KVD (miniature I3D, first-16)"),
+        ("kad", "kad@audioldm-eval+miniature", "KAD (miniature VGGish)"),
+        ("kad@torchvggish", "kad@torchvggish+miniature", "KAD (miniature VGGish, torchvggish)"),
         ("ib-av", "ib-av@published+miniature", "IB-AV (miniature ImageBind)"),
         ("ib-ta", "ib-ta@published+miniature", "IB-TA (miniature ImageBind)"),
         ("ib-tv@published", "ib-tv@published+miniature", "IB-TV (miniature ImageBind)"),
@@ -53,6 +57,9 @@ def test_the_miniature_judges_by_the_shipped_networks(name: str, full: str, titl
         ("fvd@all-windows", "fvd@all-windows", "i3d"),
         ("fvd@cd-fvd-16f", "fvd@cd-fvd-16f", "i3d-pretrained-400"),
         ("fad", "fad@audioldm-eval", "vggish"),
+        ("kvd", "kvd@stylegan-v-16f", "i3d-torchscript"),
+        ("kvd@all-windows", "kvd@all-windows", "i3d"),
+        ("kad", "kad@audioldm-eval", "vggish"),
         ("ib-av", "ib-av@published", "imagebind"),
         ("ib-ta", "ib-ta@published", "imagebind clip-bpe"),
         ("ib-tv", "ib-tv@published", "imagebind clip-bpe"),
@@ -72,10 +79,26 @@ def test_small_networks_can_be_named_at_any_scale() -> None:
 
 
 @pytest.mark.parametrize("scale", [MINI, PAPER])
-@pytest.mark.parametrize("name", ["fvd@x", "fad@x", "ib-av@x"])
+@pytest.mark.parametrize("name", ["fvd@x", "fad@x", "kvd@x", "kad@x", "ib-av@x"])
 def test_an_unknown_protocol_is_refused(name: str, scale: MetricSettings) -> None:
-    with pytest.raises(ConfigError, match=r"--metrics .*: found 'x', expected one of"):
+    base = name.partition("@")[0]
+    with pytest.raises(ConfigError, match=rf"--metrics {base}: found 'x', expected one of"):
         build(name, scale)
+
+
+@pytest.mark.parametrize(("name", "frechet"), [("kvd", "fvd"), ("kad", "fad")])
+def test_distances_of_the_same_features_share_their_extractor(name: str, frechet: str) -> None:
+    for preset in METRICS[name].presets:
+        one, other = build(f"{name}@{preset}"), build(f"{frechet}@{preset}")
+        assert not isinstance(one, Unavailable)
+        assert not isinstance(other, Unavailable)
+        assert one.extractor.key == other.extractor.key
+
+
+def test_a_kernel_distance_has_no_preset_for_the_freedom_of_a_covariance() -> None:
+    assert set(METRICS["fvd"].presets) - set(METRICS["kvd"].presets) == {"stylegan-v-16f-ddof1"}
+    with pytest.raises(ConfigError, match="--metrics kvd: found 'stylegan-v-16f-ddof1'"):
+        build("kvd@stylegan-v-16f-ddof1")
 
 
 def test_strict_makes_an_absent_weight_an_error() -> None:

@@ -15,7 +15,16 @@ import pytest
 
 from svbench.errors import DataError
 from svbench.files.results import SCHEMA, dump_scores, dump_table, load_scores, load_table
-from svbench.types import ClipScore, ClipSpec, Column, Detection, ResultTable, Row, Score
+from svbench.types import (
+    ClipScore,
+    ClipSpec,
+    Column,
+    Detection,
+    HumanAgreement,
+    ResultTable,
+    Row,
+    Score,
+)
 
 TABLE = ResultTable(
     title="Greatest Hits, miniature",
@@ -61,6 +70,15 @@ def test_detections_come_back_and_are_absent_where_there_are_none(path: Path) ->
     table = replace(TABLE, columns=(replace(TABLE.columns[0], detection=(kind,)),))
     path.write_text(dump_table(table), encoding="utf-8")
     assert load_table(path) == table
+
+
+def test_what_is_known_of_validity_comes_back_and_old_tables_have_none(path: Path) -> None:
+    assert "validity" not in path.read_text(encoding="utf-8")
+    assert load_table(path).columns[0].validity is None
+    for known in (HumanAgreement(0.5, (0.25, 0.75), 90, 19, "real", "1.0"), HumanAgreement(None)):
+        table = replace(TABLE, columns=(replace(TABLE.columns[0], validity=known),))
+        path.write_text(dump_table(table), encoding="utf-8")
+        assert load_table(path) == table
 
 
 def test_a_run_folder_stands_for_its_results(path: Path) -> None:

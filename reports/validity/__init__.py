@@ -1,0 +1,1 @@
+"""What svbench validate found, as tables, figures and a page."""

@@ -1,0 +1,85 @@
+"""What a reader must know of a validation: clips, weights, people, intervals, what is absent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from svbench.files.validity import Measured, Response, Validity
+from svbench.reports.analysis.following import HALF, counted
+from svbench.reports.validity.selection import MINIATURE, figure_text, level_text, words_of
+
+INTERVALS = "intervals cover the choice of clips alone, neither other distortions nor other raters"
+BRACKETS = f"brackets: 95 % {INTERVALS}"
+ORIENTED = (
+    "Spearman: rank correlation of a metric's scores with people's mean ratings, +1 is a metric "
+    "that follows people whichever of its directions is better"
+)
+WORDS = (
+    f"follows people: the interval lies above 0 (weakly: below {HALF:g}); runs against people: it "
+    "lies below 0; where it holds 0, a metric is not shown to follow people, and one at or below "
+    "0 does not follow people"
+)
+MONOTONE = "monotone: no better at any level than at the milder one before it"
+SMALL = "small networks that come with svbench, not the published ones"
+UNRATED = "people rated none of these conditions"
+
+
+def subject(found: Validity) -> str:
+    """Return in one line what was distorted."""
+    return f"{found.clips}: {counted(found.count, 'clip')}, {found.spec}"
+
+
+def general_notes(found: Validity) -> Iterator[str]:
+    """Yield what holds for all tables and figures of a validation."""
+    yield from _of_people(found)
+    yield from _of_weights(found)
+    yield from found.notes
+
+
+def _of_people(found: Validity) -> Iterator[str]:
+    if all(one.people is None for one in found.responses):
+        yield UNRATED
+        return
+    facts = "; ".join(f"{name}: {figure_text(value)}" for name, value in found.people.items())
+    yield f"people rated the same distortions of other clips{f' ({facts})' if facts else ''}"
+
+
+def _of_weights(found: Validity) -> Iterator[str]:
+    if small := [one.title for one in found.metrics if MINIATURE in one.metric]:
+        yield f"{'; '.join(small)}: {SMALL}"
+
+
+def noticing(found: Validity) -> str:
+    """Return what it means that a level is noticed."""
+    return (
+        f"noticed: the mildest level from which on a mean of {counted(found.planned, 'clip')} is "
+        f"told from that of undistorted ones with power {found.power:g}; by people: the same of "
+        "their ratings"
+    )
+
+
+def absences(found: Validity) -> Iterator[str]:
+    """Yield why metrics have no score, each reason once for all metrics that it applies to."""
+    of: dict[str, list[str]] = {}
+    for one in found.metrics:
+        if one.absent:
+            of.setdefault(one.absent, []).append(one.title)
+    for reason, titles in of.items():
+        yield f"{'; '.join(titles)}: {reason}"
+
+
+def absences_at_levels(one: Measured, response: Response) -> Iterator[str]:
+    """Yield why a metric has no score at levels of a distortion, each reason once."""
+    of: dict[str, list[str]] = {}
+    for level, reason in response.absent.items():
+        of.setdefault(reason, []).append(_shown(level, response))
+    for reason, levels in of.items():
+        where = f"{words_of(response.distortion)} of {', '.join(levels)}"
+        yield f"{one.title}, {where}: {reason}"
+
+
+def _shown(level: str, response: Response) -> str:
+    try:
+        return level_text(float(level), response.unit)
+    except ValueError:
+        return level

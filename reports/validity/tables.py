@@ -1,0 +1,201 @@
+"""Tables of a validation: an overview of all metrics, and what is noticed of each distortion.
+
+Conventions
+-----------
+A line is a metric, in the order of the command. Correlations have two decimals. A dash is what does
+not exist: a correlation with ratings where people rated nothing, a score that could not be
+computed; the notes give the reason. "not noticed" is a finding: no level is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Final
+
+from svbench.files.validity import Arm, Correlation, Measured, Response, Validity, dump_validity
+from svbench.reports.analysis.following import verdict
+from svbench.reports.tables.latex import latex
+from svbench.reports.tables.markdown import markdown
+from svbench.reports.tables.sheet import ABSENT, ARROWS, Cell, Line, Sheet, bounds, number
+from svbench.reports.tables.text import text
+from svbench.reports.validity.notes import (
+    BRACKETS,
+    MONOTONE,
+    ORIENTED,
+    WORDS,
+    absences,
+    absences_at_levels,
+    general_notes,
+    noticing,
+    subject,
+)
+from svbench.reports.validity.records import records_csv
+from svbench.reports.validity.selection import (
+    arm_of,
+    arms_of,
+    by_distortion,
+    level_text,
+    named,
+    words_of,
+)
+
+LABEL: Final = "svbench-validity"
+NOTHING: Final = "not noticed"
+UNRATED: Final = "not rated"
+DASH: Final = Cell(ABSENT)
+
+
+def sheets(found: Validity) -> list[Sheet]:
+    """Return all tables of a validation, the overview first."""
+    distortions = by_distortion(found)
+    rated = {name: of for name, of in distortions.items() if _is_rated(of)}
+    return [
+        overview(found),
+        *([correlations(found, rated)] if rated else []),
+        *([monotone(found, distortions)] if distortions else []),
+        *(noticed(found, name, of) for name, of in distortions.items()),
+    ]
+
+
+def overview(found: Validity) -> Sheet:
+    """Return the table of all metrics: whether they follow people over all rated conditions."""
+    return Sheet(
+        title=f"Do metrics follow people? ({subject(found)})",
+        headings=("undistorted", "Spearman, all conditions", "verdict", "monotone series"),
+        lines=tuple(
+            Line(one.title, reference=False, cells=_overview_of(found, one))
+            for one in found.metrics
+        ),
+        footnotes=(BRACKETS, ORIENTED, WORDS, MONOTONE, *general_notes(found), *absences(found)),
+        protocol=_protocol(found),
+        name="Do metrics follow people?",
+    )
+
+
+def correlations(found: Validity, rated: Mapping[str, Mapping[str, Response]]) -> Sheet:
+    """Return the table of rank correlations with people, a column for each rated distortion."""
+
+    def cell(one: Measured, name: str) -> Cell:
+        response = rated[name].get(one.metric)
+        return DASH if response is None else _correlation(response.correlation)
+
+    return Sheet(
+        title=f"Spearman with people, by distortion ({subject(found)})",
+        headings=tuple(map(words_of, rated)),
+        lines=_lines(found, [partial(cell, name=name) for name in rated]),
+        footnotes=(BRACKETS,),
+    )
+
+
+def monotone(found: Validity, distortions: Mapping[str, Mapping[str, Response]]) -> Sheet:
+    """Return the table of the series of levels on which metrics are monotone."""
+    series = [(name, arm) for name, of in distortions.items() for arm in arms_of(of)]
+
+    def cell(one: Measured, name: str, arm: str) -> Cell:
+        found_arm = _arm(distortions[name], one, arm)
+        return DASH if found_arm is None else Cell("yes" if found_arm.monotone else "no")
+
+    return Sheet(
+        title=f"Monotone from mild to severe? ({subject(found)})",
+        headings=tuple(named(name, arm) for name, arm in series),
+        lines=_lines(found, [partial(cell, name=name, arm=arm) for name, arm in series]),
+        footnotes=(MONOTONE,),
+    )
+
+
+def noticed(found: Validity, name: str, responses: Mapping[str, Response]) -> Sheet:
+    """Return the table of the mildest level of a distortion that metrics and people notice."""
+    arms = arms_of(responses)
+    columns = [
+        partial(_noticed, responses, arm=arm, people=people)
+        for arm in arms
+        for people in (False, True)
+    ]
+    unit = next(iter(responses.values())).unit
+    return Sheet(
+        title=f"Smallest {words_of(name)} noticed, in {unit}" if unit else
+        f"Smallest {words_of(name)} noticed",
+        headings=tuple(
+            named(who, arm) for arm in arms for who in ("by the metric", "by people")
+        ),
+        lines=_lines(found, columns),
+        footnotes=(
+            noticing(found),
+            *(
+                note
+                for one in found.metrics
+                if one.metric in responses
+                for note in absences_at_levels(one, responses[one.metric])
+            ),
+        ),
+    )  # fmt: skip
+
+
+def _overview_of(found: Validity, one: Measured) -> tuple[Cell, ...]:
+    arms = [arm for of in found.responses if of.metric == one.metric for arm in of.arms]
+    monotone = sum(arm.monotone for arm in arms)
+    agreement = one.agreement
+    return (
+        _undistorted(one),
+        _correlation(agreement),
+        DASH if agreement is None else Cell(verdict(agreement.value, agreement.interval)),
+        Cell(f"{monotone} of {len(arms)}") if arms else DASH,
+    )
+
+
+def _undistorted(one: Measured) -> Cell:
+    if one.undistorted is None:
+        return DASH
+    interval = "" if one.interval is None else bounds(one.interval)
+    return Cell(f"{number(one.undistorted)} {ARROWS[one.better]}", interval, f"n = {one.count}")
+
+
+def _correlation(found: Correlation | None) -> Cell:
+    if found is None:
+        return DASH
+    interval = found.interval
+    ends = "" if interval is None else f"[{interval[0]:z.2f}, {interval[1]:z.2f}]"
+    return Cell(f"{found.value:z.2f}", ends)
+
+
+def _noticed(responses: Mapping[str, Response], one: Measured, *, arm: str, people: bool) -> Cell:
+    found = _arm(responses, one, arm)
+    if people:  # the same for every metric: of any response that has ratings
+        rated = [of for of in responses.values() if of.people is not None]
+        if not rated:
+            return Cell(UNRATED)
+        found = next(filter(None, (arm_of(of, arm) for of in rated)), None)
+    if found is None:
+        return DASH
+    level = found.people_notice if people else found.noticed
+    return Cell(NOTHING if level is None else level_text(level))
+
+
+def _arm(responses: Mapping[str, Response], one: Measured, name: str) -> Arm | None:
+    return arm_of(responses.get(one.metric), name)
+
+
+def _lines(found: Validity, columns: Sequence[Callable[[Measured], Cell]]) -> tuple[Line, ...]:
+    return tuple(
+        Line(one.title, reference=False, cells=tuple(column(one) for column in columns))
+        for one in found.metrics
+    )
+
+
+def _is_rated(responses: Mapping[str, Response]) -> bool:
+    return any(one.people is not None for one in responses.values())
+
+
+def _protocol(found: Validity) -> str:
+    names = ", ".join(one.metric for one in found.metrics)
+    return "; ".join([f"seed: {found.seed}", *([f"judged by {names}"] if names else [])])
+
+
+FORMATS: Final[Mapping[str, Callable[[Validity], str]]] = {
+    "text": lambda found: text(sheets(found)),
+    "markdown": lambda found: markdown(sheets(found)),
+    "latex": lambda found: latex(sheets(found), LABEL),
+    "csv": records_csv,
+    "json": dump_validity,
+}

@@ -1,0 +1,1 @@
+"""The validity of metrics: real clips are distorted in memory, extracted from, scored, compared."""

@@ -1,0 +1,189 @@
+"""From the scores of a metric to findings: responses, agreement with people, what it notices.
+
+Intervals and effects are over clips: of a metric of clips they come from its scores of clips, of a
+distance from its draws (see `scores`), in which the same clips stand under every condition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from svbench.files.validity import Arm, Measured, Response
+from svbench.metrics.validity import human_scores
+from svbench.metrics.validity.agreement import Agreement, agreement_of_clips, agreement_of_sets
+from svbench.metrics.validity.condition_means import condition_means
+from svbench.metrics.validity.distortions import DISTORTIONS, Distortion
+from svbench.metrics.validity.human_scores import HumanScores, load_human_scores, split_half
+from svbench.metrics.validity.monotone import monotone
+from svbench.metrics.validity.noticing import (
+    Noticed,
+    noticed_by_metric,
+    noticed_by_people,
+    noticed_by_sets,
+)
+from svbench.types import Better
+from svbench.validation.conditions import UNDISTORTED, Condition
+from svbench.validation.scores import MetricScores
+from svbench.walk.plan import Unavailable
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """What people say of the conditions that they rated, and what noticing means."""
+
+    human: HumanScores
+    power: float
+    planned: int  # clips
+
+    @classmethod
+    def loaded(cls, power: float, planned: int) -> People:
+        """Return the ratings that ship with svbench."""
+        return cls(load_human_scores(), power, planned)
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """Return where the ratings come from, how many there are, and how far they agree."""
+        halves = split_half(self.human)
+        return {
+            "ratings": human_scores.source()["about"],
+            "rated clips": int(np.isfinite(self.human.scores).sum()),
+            "split-half correlation of conditions": round(halves.value, 4),
+        }
+
+    def ratings(self, distortion: Distortion) -> tuple[float, ...] | None:
+        """Return the mean rating at each level; None where nobody rated the distortion."""
+        if not distortion.rated:
+            return None
+        return tuple(condition_means(self.human.of(distortion.name)).tolist())
+
+    def notice(self, distortion: Distortion, places: tuple[int, ...]) -> float | None:
+        """Return the mildest level of an arm that people notice."""
+        if not distortion.rated:
+            return None
+        found = noticed_by_people(
+            self.human, distortion.name, places, n=self.planned, power=self.power
+        )
+        return _level(found, distortion, places)
+
+
+def unavailable(column: Unavailable) -> Measured:
+    """Return what is known of a column that could not be computed: why."""
+    return Measured(
+        metric=column.name,
+        title=column.title,
+        better=column.better,
+        undistorted=None,
+        interval=None,
+        count=0,
+        agreement=None,
+        absent=column.reason,
+    )
+
+
+def measured(scores: MetricScores, agreement: Agreement) -> Measured:
+    """Return the score of the undistorted clips, and the agreement over all rated conditions."""
+    metric, found = scores.metric, scores.values.get(UNDISTORTED)
+    return Measured(
+        metric=metric.name,
+        title=metric.title,
+        better=metric.better,
+        undistorted=None if found is None else found.value,
+        interval=None if found is None else found.interval,
+        count=0 if found is None else found.count,
+        agreement=agreement.overall,
+        settings=dict(metric.settings),
+        absent=scores.absent.get(UNDISTORTED, ""),
+        extractor=metric.extractor.key,
+    )
+
+
+def agreement_of(scores: MetricScores, people: People, seed: int) -> Agreement:
+    """Return how a metric agrees with people over the conditions that both know."""
+    shape = people.human.scores.shape[:2]
+    rows = np.full((*shape, scores.rows.shape[1]), np.nan)
+    for place, name in enumerate(human_scores.DISTORTIONS):
+        for number, level in enumerate(DISTORTIONS[name].levels):
+            condition = Condition(name, level)
+            if condition in scores.values:
+                rows[place, number] = scores.row(condition)
+    better = scores.metric.better
+    if scores.clips is not None:
+        return agreement_of_clips(rows, people.human, better, seed=seed)
+    clips = max((value.count for value in scores.values.values()), default=0)
+    values, draws = rows.mean(axis=2), np.moveaxis(rows, 2, 0)
+    return agreement_of_sets(values, draws, people.human, better, clips, seed=seed)
+
+
+def responses(
+    scores: MetricScores,
+    distortions: Mapping[str, Distortion],
+    agreement: Agreement,
+    people: People,
+) -> Iterator[Response]:
+    """Yield how a metric responds to each distortion."""
+    for name, distortion in distortions.items():
+        conditions = [Condition(name, level) for level in distortion.levels]
+        found = [scores.values.get(condition) for condition in conditions]
+        yield Response(
+            metric=scores.metric.name,
+            distortion=name,
+            unit=distortion.unit,
+            levels=distortion.levels,
+            values=tuple(None if one is None else one.value for one in found),
+            intervals=tuple(None if one is None else one.interval for one in found),
+            people=people.ratings(distortion),
+            arms=tuple(_arms(scores, distortion, people)),
+            correlation=agreement.by_distortion.get(name),
+            absent={
+                f"{condition.level:g}": scores.absent[condition]
+                for condition in conditions
+                if condition in scores.absent
+            },
+        )
+
+
+def _arms(scores: MetricScores, distortion: Distortion, people: People) -> Iterator[Arm]:
+    """Yield each arm of which at least two levels have a score."""
+    for name, places in distortion.arms.items():
+        levels = tuple(distortion.levels[place] for place in places)
+        conditions = [Condition(distortion.name, level) for level in levels]
+        found = [scores.values.get(condition) for condition in conditions]
+        values = np.array([np.nan if one is None else one.value for one in found])
+        falls = monotone(values, scores.metric.better)
+        if falls is None:
+            continue
+        noticed = _noticed(scores, np.stack([scores.row(one) for one in conditions]), people)
+        yield Arm(
+            name=name,
+            levels=levels,
+            monotone=falls.falls,
+            noticed=None if noticed is None else _level(noticed, distortion, places),
+            people_notice=people.notice(distortion, places),
+        )
+
+
+def _noticed(scores: MetricScores, distorted: Array, people: People) -> Noticed | None:
+    """Return from which level on a metric notices an arm; None where it cannot be compared."""
+    undistorted, better = scores.row(UNDISTORTED), scores.metric.better
+    n, power = people.planned, people.power
+    if scores.clips is not None:
+        return noticed_by_metric(undistorted, distorted, better, n=n, power=power)
+    if UNDISTORTED not in scores.values:
+        return None
+    worse = _worse(undistorted - distorted, better)
+    clips = scores.values[UNDISTORTED].count
+    return noticed_by_sets(worse.mean(axis=1), worse.T, clips, n=n, power=power)
+
+
+def _worse(gaps: Array, better: Better) -> Array:
+    return gaps if better == "higher" else -gaps
+
+
+def _level(noticed: Noticed, distortion: Distortion, places: tuple[int, ...]) -> float | None:
+    return None if noticed.first is None else distortion.levels[places[noticed.first]]
