@@ -82,6 +82,7 @@ def correlations(found: Validity, rated: Mapping[str, Mapping[str, Response]]) -
 
     return Sheet(
         title=f"Spearman with people, by distortion ({subject(found)})",
+        name="Spearman with people, by distortion",
         headings=tuple(map(words_of, rated)),
         lines=_lines(found, [partial(cell, name=name) for name in rated]),
         footnotes=(BRACKETS,),
@@ -98,6 +99,7 @@ def monotone(found: Validity, distortions: Mapping[str, Mapping[str, Response]])
 
     return Sheet(
         title=f"Monotone from mild to severe? ({subject(found)})",
+        name="Monotone from mild to severe?",
         headings=tuple(named(name, arm) for name, arm in series),
         lines=_lines(found, [partial(cell, name=name, arm=arm) for name, arm in series]),
         footnotes=(MONOTONE,),
