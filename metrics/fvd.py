@@ -107,8 +107,7 @@ CODE_VERSION: Final = 2
 
 VIDEOGPT: Final = "i3d-pretrained-400"
 SCRIPTED: Final = "i3d-torchscript"  # weights with their own code (TorchScript)
-# As reported of repeated runs of StyleGAN-V's script on one set; not measured by us, as neither its
-# network nor its data are at hand.
+# As reported of repeated runs of its script on one set; neither its network nor data are at hand.
 STYLEGAN_V_SPREAD: Final = (
     "StyleGAN-V's script draws real windows without a seed: on one set of N = 10 its value was "
     "51.7 ± 11.7 over repeated calls (as reported, not measured here)"
@@ -152,10 +151,6 @@ PROTOCOLS: Final[Mapping[str, Protocol]] = {
         Protocol("common-metrics-16f", SCRIPTED, resize="crop"),
         Protocol("videogpt-16f", VIDEOGPT, resize="crop", eps=1e-5),
     )
-}
-# Those that choose different rows: ddof is of a Fréchet distance alone.
-PROTOCOLS_OF_ROWS: Final[Mapping[str, Protocol]] = {
-    name: protocol for name, protocol in PROTOCOLS.items() if not name.endswith("-ddof1")
 }
 
 
@@ -310,9 +305,8 @@ class FVD(Frechet):
     @property
     def feature_settings(self) -> Mapping[str, Any]:
         """Return the protocol of the rows beside their extractor; ddof is no part of it."""
-        protocol = self._shown_protocol
-        del protocol["ddof"], protocol["name"]
-        return {**super().feature_settings, "protocol": protocol}
+        shown = {k: v for k, v in self._shown_protocol.items() if k not in ("name", "ddof")}
+        return {**super().feature_settings, "protocol": shown}
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -321,12 +315,10 @@ class FVD(Frechet):
 
     @property
     def _shown_protocol(self) -> dict[str, Any]:
-        protocol = asdict(self.protocol)
+        hidden = set() if self.protocol.square else {"square"}
         if self.protocol.weights not in PUBLISHED:  # not published: the extractor's key names it
-            del protocol["weights"]
-        if not self.protocol.square:
-            del protocol["square"]
-        return protocol
+            hidden.add("weights")
+        return {k: v for k, v in asdict(self.protocol).items() if k not in hidden}
 
     def compared(
         self, generated: Features, reference: Features | None, name: str

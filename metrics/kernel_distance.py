@@ -314,7 +314,7 @@ class KernelDistance:
         """
         one, other = self.frechet.compared(generated, reference, self.name)
         with threadpool_limits(1):  # sums are then rounded alike however many cores there are
-            found = squared_mmd(one.values, other.values, self.kernel, _examples(one, other))
+            found = squared_mmd(one.values, other.values, self.kernel, examples_of(one, other))
         score = Score(
             metric=self.name,
             value=self.scale * found.value,
@@ -334,7 +334,7 @@ class KernelDistance:
         return self.scale * (found.value - reach), self.scale * (found.value + reach)
 
 
-def _examples(*sides: Features) -> tuple[Labels, Labels]:
+def examples_of(*sides: Features) -> tuple[Labels, Labels]:
     """Return the number of the example that each row of either side belongs to."""
     names = [np.array([_example(request) for request in side.requests]) for side in sides]
     _, places = np.unique(np.concatenate(names), return_inverse=True)

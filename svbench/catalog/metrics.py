@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from svbench.catalog.derived_metrics import fad_inf, fvd_inf, kad, kvd, shown_name
 from svbench.catalog.guards import guard_metric
 from svbench.catalog.plugins import Offer, guarded
 from svbench.catalog.registry import Joining, Registry, known
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 NATIVE: Final = "+native"  # behind detectors: clips as they were made
 MINIATURE: Final = "+miniature"  # behind a protocol: by the small networks that svbench ships
 FRECHET_RESAMPLES: Final = 200  # each costs a distance
-KAD_SCALE: Final = 100.0  # of kadtk, so that values are of the size of published ones
 
 DETECTORS_ALSO: Final = {
     "@FILE.json": "detectors of your own, as svbench tune-avalign writes them",
@@ -128,11 +128,17 @@ def _synchrony() -> MetricEntry:
     return MetricEntry(build, dict.fromkeys(PRESETS, ()), PRESETS[0])
 
 
-def _fvd(metric: str = "fvd", derive: Derive | None = None) -> MetricEntry:
+def _fvd(
+    metric: str = "fvd", derive: Derive | None = None, *, with_ddof: bool = True
+) -> MetricEntry:
     from svbench.metrics import fvd, miniature
     from svbench.walk.plan import Unavailable
 
-    protocols = fvd.PROTOCOLS if derive is None else fvd.PROTOCOLS_OF_ROWS
+    protocols = {
+        name: protocol
+        for name, protocol in fvd.PROTOCOLS.items()
+        if with_ddof or not name.endswith("-ddof1")  # the same rows; ddof is of covariances
+    }
 
     def build(option: str, settings: MetricSettings) -> Metric | Unavailable:
         name, small = _protocol(option, miniature.FVD_USUAL, settings)
@@ -143,7 +149,9 @@ def _fvd(metric: str = "fvd", derive: Derive | None = None) -> MetricEntry:
         short = f"{frames} frames are judged, I3D needs {protocol.frames}"
         reason = short if frames < protocol.frames else files
         if isinstance(reason, str):
-            return Unavailable(f"{metric}@{name}", f"{metric.upper()} ({name})", "lower", reason)
+            return Unavailable(
+                f"{metric}@{name}", f"{shown_name(metric)} ({name})", "lower", reason
+            )
         if small:
             built = miniature.fvd(name, machine=machine, resamples=draws, seed=settings.seed)
         else:
@@ -164,7 +172,7 @@ def _fad(metric: str = "fad", derive: Derive | None = None) -> MetricEntry:
         draws, machine = min(settings.resamples, FRECHET_RESAMPLES), settings.machine
         files = _weights("vggish") if not small else []
         if isinstance(files, str):
-            return Unavailable(f"{metric}@{name}", f"{metric.upper()} ({name})", "lower", files)
+            return Unavailable(f"{metric}@{name}", f"{shown_name(metric)} ({name})", "lower", files)
         if small:
             built = miniature.fad(name, machine=machine, resamples=draws, seed=settings.seed)
         else:
@@ -173,34 +181,6 @@ def _fad(metric: str = "fad", derive: Derive | None = None) -> MetricEntry:
 
     presets = dict.fromkeys(fad.PROTOCOLS, ("vggish",))
     return MetricEntry(build, presets, miniature.FAD_USUAL, also=NETWORKS_ALSO)
-
-
-def _kvd() -> MetricEntry:
-    from svbench.metrics.kernel_distance import KernelDistance
-    from svbench.metrics.kernels import Polynomial
-
-    def derive(metric: str, fvd: Frechet) -> Metric:
-        name, title = _renamed(metric, fvd)
-        return KernelDistance(name, title, fvd, Polynomial(), compares=("vision",))
-
-    return _fvd("kvd", derive)
-
-
-def _kad() -> MetricEntry:
-    from svbench.metrics.kernel_distance import KernelDistance
-    from svbench.metrics.kernels import Radial
-
-    def derive(metric: str, fad: Frechet) -> Metric:
-        name, title = _renamed(metric, fad)
-        return KernelDistance(name, title, fad, Radial(), KAD_SCALE, compares=("audio",))
-
-    return _fad("kad", derive)
-
-
-def _renamed(metric: str, frechet: Frechet) -> tuple[str, str]:
-    """Return name and title of a metric that scores the features of a Fréchet distance."""
-    preset, within = frechet.name.partition("@")[2], frechet.title.partition(" ")[2]
-    return f"{metric}@{preset}", f"{metric.upper()} {within}"
 
 
 def _imagebind(kind: IBKind, *, reads_captions: bool = False) -> MetricEntry:
@@ -260,8 +240,10 @@ METRICS: Final[Registry[MetricEntry]] = Registry(
     {
         "fvd": _fvd,
         "fad": _fad,
-        "kvd": _kvd,
-        "kad": _kad,
+        "kvd": partial(_fvd, "kvd", kvd, with_ddof=False),
+        "kad": partial(_fad, "kad", kad),
+        "fvd-inf": partial(_fvd, "fvd-inf", fvd_inf),
+        "fad-inf": partial(_fad, "fad-inf", fad_inf),
         "av-align-corrected": partial(_av_align, "corrected"),
         "av-align-tempotokens-2023": partial(_av_align, "tempotokens-2023"),
         "av-align-tempotokens-2025": partial(_av_align, "tempotokens-2025"),

@@ -38,6 +38,8 @@ def build(name: str, settings: MetricSettings = MINI) -> Metric | Unavailable:
         ("kvd@first-16", "kvd@first-16+miniature", "KVD (miniature I3D, first-16)"),
         ("kad", "kad@audioldm-eval+miniature", "KAD (miniature VGGish)"),
         ("kad@torchvggish", "kad@torchvggish+miniature", "KAD (miniature VGGish, torchvggish)"),
+        ("fvd-inf", "fvd-inf@stylegan-v-16f+miniature", "FVD-inf (miniature I3D)"),
+        ("fad-inf", "fad-inf@audioldm-eval+miniature", "FAD-inf (miniature VGGish)"),
         ("ib-av", "ib-av@published+miniature", "IB-AV (miniature ImageBind)"),
         ("ib-ta", "ib-ta@published+miniature", "IB-TA (miniature ImageBind)"),
         ("ib-tv@published", "ib-tv@published+miniature", "IB-TV (miniature ImageBind)"),
@@ -60,6 +62,8 @@ def test_the_miniature_judges_by_the_shipped_networks(name: str, full: str, titl
         ("kvd", "kvd@stylegan-v-16f", "i3d-torchscript"),
         ("kvd@all-windows", "kvd@all-windows", "i3d"),
         ("kad", "kad@audioldm-eval", "vggish"),
+        ("fvd-inf@first-16", "fvd-inf@first-16", "i3d-torchscript"),
+        ("fad-inf", "fad-inf@audioldm-eval", "vggish"),
         ("ib-av", "ib-av@published", "imagebind"),
         ("ib-ta", "ib-ta@published", "imagebind clip-bpe"),
         ("ib-tv", "ib-tv@published", "imagebind clip-bpe"),
@@ -79,15 +83,18 @@ def test_small_networks_can_be_named_at_any_scale() -> None:
 
 
 @pytest.mark.parametrize("scale", [MINI, PAPER])
-@pytest.mark.parametrize("name", ["fvd@x", "fad@x", "kvd@x", "kad@x", "ib-av@x"])
+@pytest.mark.parametrize(
+    "name", ["fvd@x", "fad@x", "kvd@x", "kad@x", "fvd-inf@x", "fad-inf@x", "ib-av@x"]
+)
 def test_an_unknown_protocol_is_refused(name: str, scale: MetricSettings) -> None:
     base = name.partition("@")[0]
     with pytest.raises(ConfigError, match=rf"--metrics {base}: found 'x', expected one of"):
         build(name, scale)
 
 
-@pytest.mark.parametrize(("name", "frechet"), [("kvd", "fvd"), ("kad", "fad")])
-def test_distances_of_the_same_features_share_their_extractor(name: str, frechet: str) -> None:
+@pytest.mark.parametrize("name", ["kvd", "kad", "fvd-inf", "fad-inf"])
+def test_distances_of_the_same_features_share_their_extractor(name: str) -> None:
+    frechet = "fvd" if "vd" in name else "fad"
     for preset in METRICS[name].presets:
         one, other = build(f"{name}@{preset}"), build(f"{frechet}@{preset}")
         assert not isinstance(one, Unavailable)
