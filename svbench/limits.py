@@ -80,6 +80,10 @@ RANGES: Final[Mapping[str, Range]] = {
     "share": Range(0.0, 1.0, above=True),
     "clearer": Range(0.01, 100.0),
     "gallery": Range(0, 1_000_000),
+    "raters": Range(1, 10_000),
+    "trials": Range(1, 10_000),  # of one rater
+    "checks": Range(0, 1000),
+    "overlap": Range(1, 10_000),
 }
 COUNT: Final = Range(1, 100_000_000)  # of steps
 TRAINING: Final[Mapping[str, Range]] = {
