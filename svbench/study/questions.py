@@ -53,8 +53,9 @@ def coarse(clip: Clip, _other: Clip | None) -> Clip:
     side = max(1, min(height, width) // BLOCKS)
     rows, columns = (np.arange(n) // side * side for n in (height, width))
     loudest = float(np.abs(clip.audio).max()) or 1.0
-    steps = np.floor(clip.audio / loudest * SOUND_STEPS / 2) + 0.5
-    sound = (steps * loudest / (SOUND_STEPS / 2)).clip(-1, 1).astype(np.float32)
+    half = SOUND_STEPS // 2
+    steps = np.floor(clip.audio / loudest * half).clip(-half, half - 1) + 0.5
+    sound = (steps * loudest / half).astype(np.float32)
     return replace(clip, video=clip.video[:, rows][:, :, columns], audio=sound)
 
 

@@ -102,7 +102,7 @@
       const playing = !videos[side].paused && !videos[side].ended;
       figure.classList.toggle("playing", playing);
       figure.querySelector(".play").textContent = `${playing ? "Pause" : "Play"} ${SIDES[side]}`;
-      figure.querySelector(".heard").textContent = trial.heard[side] ? "played" : "";
+      figure.querySelector(".heard").textContent = ["", "played"][trial.heard[side]] ?? `played ${trial.heard[side]} times`;
     });
     if (!trial.broken) at("hint").textContent = ready ? "" : "Play both clips to their end, then answer.";
   }
