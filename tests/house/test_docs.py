@@ -26,6 +26,7 @@ SYNCHRONY: ModuleType = importlib.import_module("make_synchrony")
 CLUSTERS: ModuleType = importlib.import_module("make_clusters")
 DATA: ModuleType = importlib.import_module("make_data")
 SYSTEMS: ModuleType = importlib.import_module("make_systems")
+HUMAN_STUDY: ModuleType = importlib.import_module("make_human_study")
 
 
 def made(path: str) -> dict[str, Any]:
@@ -63,6 +64,10 @@ def test_the_page_on_systems_lists_what_svbench_knows(name: str) -> None:
     assert page_blocks.block(SYSTEMS.PAGE, name) == SYSTEMS.rendered(name)
 
 
+def test_the_page_on_human_studies_shows_what_was_simulated() -> None:
+    assert page_blocks.block(HUMAN_STUDY.PAGE, HUMAN_STUDY.BLOCK) == HUMAN_STUDY.rendered()
+
+
 def test_the_page_shows_what_was_measured_of_impacts() -> None:
     assert page_blocks.block(IMPACTS.PAGE, IMPACTS.BLOCK) == IMPACTS.rendered()
 
@@ -84,7 +89,8 @@ def test_every_block_of_these_pages_has_data() -> None:
 
 def test_kept_data_name_what_measured_them() -> None:
     files = sorted(page_blocks.DATA.glob("*.json"))
-    names = ["av-align", "clusters", "impacts", "intervals", "performance", "synchrony"]
+    names = ["av-align", "clusters", "human-study", "impacts", "intervals", "performance"]
+    names += ["synchrony"]
     assert [file.stem for file in files] == names
     for file in files:
         command = f"python docs/make_{file.stem.replace('-', '_')}"
