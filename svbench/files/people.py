@@ -36,7 +36,7 @@ class Preferred:
     set: str  # digest of its set when the study was made
     share: float  # of wins against the other systems of the study, 0..1
     interval: tuple[float, float] | None  # 95 %, over raters and requests
-    count: int  # requests that were compared
+    count: int  # examples whose clips were compared
     wins: int
     ties: int
     losses: int
@@ -67,8 +67,11 @@ class People:
     @property
     def title(self) -> str:
         """Return the title of its column."""
-        raters = "1 rater" if self.raters == 1 else f"{self.raters} raters"
-        return f"People ({self.question}, Bradley-Terry, {raters})"
+        return f"People ({self.question}, Bradley-Terry, {self._counted})"
+
+    @property
+    def _counted(self) -> str:
+        return "1 rater" if self.raters == 1 else f"{self.raters} raters"
 
     @property
     def caveat(self) -> str:
@@ -76,7 +79,7 @@ class People:
         alpha = "not known" if self.alpha is None else f"{self.alpha:.2f}"
         parts = [
             f"“{self.text}”, share of wins against the other systems (ties half) by the "
-            f"Bradley-Terry model; {self.answers} answers of {self.raters} raters, "
+            f"Bradley-Terry model; {self.answers} answers of {self._counted}, "
             f"{len(self.excluded)} more excluded; intervals over raters and requests",
             f"Krippendorff's alpha {alpha}",
         ]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from svbench.errors import DataError
 from svbench.files.people import (
@@ -70,7 +71,9 @@ def collect(places: Sequence[Path], study: Path, run: Path | None = None) -> Col
     counted = [one for one in found if missed(one, key) * ONE_IN <= _checks(one, key)]
     excluded = [one for one in found if one not in counted]
     if not counted:
-        raise DataError(f"found {len(found)} raters, all excluded ({RULE}), expected some to count")
+        raise DataError(
+            f"found no rater who counts: all {len(found)} excluded ({RULE}), expected some"
+        )
     people = people_of(key, counted, [one.result.rater for one in excluded])
     file = run / PEOPLE_FILE
     write_text(file, dump_people(with_study(others, people)))
@@ -110,7 +113,7 @@ def _excluded(found: Found, key: Key) -> str:
 def people_of(key: Key, counted: Sequence[Found], excluded: Sequence[str]) -> People:
     """Return what people prefer, by the answers of raters that count."""
     systems = list(key.systems)
-    answers = answers_of(key, counted)
+    answers, requests = answers_of(key, counted)
     fitted = fit(answers, len(systems))
     return People(
         question=key.question,
@@ -121,31 +124,36 @@ def people_of(key: Key, counted: Sequence[Found], excluded: Sequence[str]) -> Pe
         rule=RULE,
         answers=len(answers.outcome),
         separated=fitted.separated,
-        alpha=agreement(answers),
+        alpha=agreement(answers, requests),
         circular=circular_triads(answers.wins(len(systems))),
         triples=triples(len(systems)),
         systems=tuple(_preferred(key, i, answers, fitted) for i in range(len(systems))),
     )
 
 
-def answers_of(key: Key, counted: Sequence[Found]) -> Answers:
-    """Return the answers of raters as arrays; systems and requests by their index in the key."""
+def answers_of(key: Key, counted: Sequence[Found]) -> tuple[Answers, NDArray[np.int64]]:
+    """Return the answers of raters as arrays, and the request of each.
+
+    Systems have their index in the key. Intervals are clustered by example.
+    """
     systems = {name: place for place, name in enumerate(key.systems)}
-    requests = {
-        name: place
-        for place, name in enumerate(dict.fromkeys(c.request for c in key.clips.values()))
-    }
+    examples, requests = (
+        {name: place for place, name in enumerate(sorted(set(names)))}
+        for names in zip(*{(c.example, c.request) for c in key.clips.values()}, strict=True)
+    )
     rows = []
     for rater, one in enumerate(counted):
         trials = key.sheets[one.result.sheet - 1]
         for trial, answer in zip(trials, one.result.answers, strict=True):
             if not key.is_check(trial):
                 left, right = key.clips[trial.left], key.clips[trial.right]
-                place = (systems[left.system], systems[right.system])
-                rows.append((*place, OUTCOMES[answer.choice], rater, requests[left.request]))
-    first, second, outcome, raters, asked = zip(*rows, strict=True)
-    sides = np.array(first, np.int64), np.array(second, np.int64)
-    return Answers(*sides, np.array(outcome), np.array(raters), np.array(asked))
+                sides = systems[left.system], systems[right.system]
+                of = examples[left.example], requests[left.request]
+                rows.append((*sides, OUTCOMES[answer.choice], rater, *of))
+    first, second, outcome, raters, example, request = (
+        np.array(column) for column in zip(*rows, strict=True)
+    )
+    return Answers(first, second, outcome, raters, example), request
 
 
 def _preferred(key: Key, place: int, answers: Answers, fitted: Fit) -> Preferred:

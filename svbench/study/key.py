@@ -29,7 +29,8 @@ class MadeClip:
     """One clip of a system."""
 
     system: str
-    request: str  # the example that it was made for
+    request: str  # that it was made for; of several samples of an example, with their number
+    example: str
     caption: str
     digest: str
 

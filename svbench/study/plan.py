@@ -116,7 +116,7 @@ def plan_study(run: Path, settings: StudySettings, engine: Engine) -> Planned:
         question=settings.question,
         seed=settings.seed,
         systems={r.system: r.settings["set"] for r in table.rows if r.system in systems},
-        clips={code: _made(system, sets[system][r]) for code, (system, r) in made.items()},
+        clips={code: _made(system, r, sets[system][r]) for code, (system, r) in made.items()},
         checks=checks,
         sheets=tuple(_sheet(sheet, coded, pairs, codes) for sheet in sheets),
     )
@@ -130,8 +130,8 @@ def _sides(comparison: Comparison) -> tuple[int, int]:
     return comparison.left, comparison.right
 
 
-def _made(system: str, clip: ExportClip) -> MadeClip:
-    return MadeClip(system, clip.id, clip.caption, clip.digest)
+def _made(system: str, request: str, clip: ExportClip) -> MadeClip:
+    return MadeClip(system, request, clip.id, clip.caption, clip.digest)
 
 
 # --- which clips -------------------------------------------------------------------------------

@@ -56,12 +56,20 @@ def alpha(units: NDArray[np.int64], values: Array) -> float | None:
     return 1 - float(within.sum()) / expected
 
 
-def agreement(answers: Answers) -> float | None:
-    """Return alpha over pairs of clips that two or more raters compared; None if there are none."""
+def agreement(answers: Answers, requests: NDArray[np.int64]) -> float | None:
+    """Return alpha over pairs of clips that two or more raters compared; None if there are none.
+
+    Parameters
+    ----------
+    answers : Answers
+        on pairs of clips
+    requests : np.ndarray, shape (A,)
+        whose clips each answer compares; several samples of an example are several requests
+    """
     low = np.minimum(answers.first, answers.second)
     high = np.maximum(answers.first, answers.second)
     value = np.where(answers.first == low, answers.outcome, 1 - answers.outcome)
-    pairs = np.stack([low, high, answers.request], axis=1)
+    pairs = np.stack([low, high, requests], axis=1)
     _, unit = np.unique(pairs, axis=0, return_inverse=True)
     both = np.concatenate([unit, unit + unit.max() + 1])
     return alpha(both, np.concatenate([value, 1 - value]))

@@ -2,11 +2,11 @@
 
     OUT/key.json                 what the codes stand for; never handed out
     OUT/hand-out/index.html      the page, with its styles, scripts and sheets
-    OUT/hand-out/clips/CODE.mp4  the clips, encoded anew: names, sizes and metadata say nothing
+    OUT/hand-out/clips/CODE.mp4  the clips, encoded anew: names and metadata say nothing
 
-With `embed` the clips are part of the page, and there is one file to hand out. A folder holds one
-study. The same command completes one that was stopped; another study needs another folder. Bytes
-depend neither on the engine nor on its workers.
+With `embed` the clips are part of the page, there is one file to hand out, and the clips that it
+was made of lie in OUT/clips. A folder holds one study. The same command completes one that was
+stopped; another study needs another folder. Bytes depend neither on the engine nor on its workers.
 
 Clips are shown at their own size and frame rate, as far as they were judged; the page brings all
 to one height.

@@ -81,7 +81,7 @@ def test_without_a_rater_who_counts_there_is_no_result(here: Path) -> None:
     for sheet in (1, 2, 3):
         careless = prefers(key, ORDER, careless=True)
         write_result(here / f"answers/{sheet}.json", result_of(key, sheet, careless))
-    with pytest.raises(DataError, match="found 3 raters, all excluded"):
+    with pytest.raises(DataError, match="found no rater who counts: all 3 excluded"):
         collected(here)
     assert not (here / "run/people.json").exists()
 

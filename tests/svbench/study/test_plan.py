@@ -12,8 +12,10 @@ import pytest
 
 from svbench.engines.local import Local
 from svbench.errors import ConfigError, DataError
+from svbench.exports.sources import ExportClip, ExportSet, Source
 from svbench.files import media
 from svbench.study.key import load_key
+from svbench.study.plan import _sets, _shared
 from svbench.study.questions import coarse, question_of, with_sound_of
 from svbench.study.write import write_study
 from svbench.types import Recording
@@ -114,7 +116,7 @@ def test_only_requests_that_all_systems_answered_are_used(run: Path, tmp_path: P
     (other / "results.json").write_text(json.dumps(table), encoding="utf-8")
     planned = plan(other, trials=3)
     assert planned.left_out == 1
-    assert "c2" not in {clip.request for clip in planned.key.clips.values()}
+    assert "c2" not in {clip.example for clip in planned.key.clips.values()}
 
 
 def test_equal_studies_have_equal_bytes_whatever_the_workers(run: Path, tmp_path: Path) -> None:
@@ -167,7 +169,7 @@ def test_the_clips_are_those_of_the_systems(run: Path, tmp_path: Path) -> None:
     for code, made in list(key.clips.items())[:4]:
         clip = media.read_native(Recording(tmp_path / f"one/hand-out/clips/{code}.mp4"))
         apart = [np.abs(clip.video.astype(int) - one.video).mean() for one in drawn]
-        assert names[int(np.argmin(apart))] == made.request
+        assert names[int(np.argmin(apart))] == made.example
 
 
 def test_damage_to_sync_is_the_sound_of_another_clip_or_a_late_one() -> None:
@@ -197,3 +199,14 @@ def test_all_systems_are_named_in_the_key_alone(run: Path, tmp_path: Path) -> No
     make_study(run, tmp_path / "one")
     text = (tmp_path / "one" / "key.json").read_text(encoding="utf-8")
     assert all(f'"{name}"' in text for name in ALL)
+
+
+def test_several_samples_of_an_example_are_requests_of_their_own() -> None:
+    def of(system: str, number: int) -> ExportSet:
+        clips = (ExportClip(n, "", Recording(Path(n)), f"{system}{number}{n}") for n in "ab")
+        return ExportSet(f"{system}-repeat{number}", tuple(clips))
+
+    sets = _sets(Source((of("one", 0), of("one", 1), of("two", 0)), of("reference", 0)))
+    assert list(sets) == ["one", "two", REAL]
+    assert list(sets["one"]) == ["a/0", "b/0", "a/1", "b/1"]
+    assert _shared(sets, ("one", "two"), question_of("sync")) == ("a/0", "b/0")

@@ -49,11 +49,11 @@ def test_agreement_does_not_depend_on_which_system_is_the_first() -> None:
     outcome = np.where(sides[:, 0] == 0, better[request], ~better[request]).astype(float)
     given = Answers(sides[:, 0], sides[:, 1], outcome, np.tile([0, 1], 20), request)
     named = Answers(1 - given.first, 1 - given.second, outcome, given.rater, request)
-    assert agreement(given) == agreement(named) == 1
+    assert agreement(given, request) == agreement(named, request) == 1
 
 
 def test_raters_who_always_prefer_one_system_agree() -> None:
     rows = np.tile([0, 1], 10)  # the second rater sees the other side
     request = np.repeat(np.arange(10), 2)
     given = Answers(rows, 1 - rows, (rows == 0).astype(float), np.tile([0, 1], 10), request)
-    assert agreement(given) == 1
+    assert agreement(given, request) == 1
