@@ -85,6 +85,10 @@ RANGES: Final[Mapping[str, Range]] = {
     "rows": Range(2, 100_000),
     "power": Range(0.5, 0.999),
     "planned": Range(2, 1_000_000),
+    "raters": Range(1, 10_000),
+    "trials": Range(1, 10_000),  # of one rater
+    "checks": Range(0, 1000),
+    "overlap": Range(1, 10_000),
 }
 COUNT: Final = Range(1, 100_000_000)  # of steps
 TRAINING: Final[Mapping[str, Range]] = {

@@ -166,7 +166,7 @@ class Results:
 
 
 def load_results(path: str | Path) -> Results:
-    """Load the results of a run.
+    """Load the results of a run, with a column for each study of its clips by people.
 
     Parameters
     ----------
@@ -186,8 +186,10 @@ def load_results(path: str | Path) -> Results:
         The file is absent or malformed.
     """
     from svbench.files.destinations import check_names, read_path
+    from svbench.files.people import load_people, with_people
     from svbench.files.results import load_table
 
     place = read_path(path, "path")
     check_names(place, "path")
-    return Results(load_table(place), place)
+    studies = load_people(place if place.is_dir() else place.parent)
+    return Results(with_people(load_table(place), studies), place)

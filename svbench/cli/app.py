@@ -26,6 +26,7 @@ from svbench.cli.report import report
 from svbench.cli.run import run
 from svbench.cli.score import score
 from svbench.cli.stopping import stoppable
+from svbench.cli.study import study
 from svbench.cli.sweep_gamma import sweep_gamma
 from svbench.cli.train import train
 from svbench.cli.train_extractors import train_extractors
@@ -67,6 +68,7 @@ for _command in (
     clip_figure,
     validate,
     caption,
+    study,
     tune_avalign,
     train,
     loss_over_time,

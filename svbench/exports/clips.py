@@ -89,7 +89,7 @@ class ClipWriter:
         ways = self._ways(job.clip)
         absent = [not os.path.lexists(path) for path in (video, sound)]
         if any(absent):
-            decoded = _decoded(job.clip) if "encoded" in ways and not _is_file(job.clip) else None
+            decoded = decode(job.clip) if "encoded" in ways and not _is_file(job.clip) else None
             if absent[0]:
                 self._write_video(job.clip, video, decoded)
             if absent[1]:
@@ -114,7 +114,7 @@ class ClipWriter:
             if decoded is None:
                 self._take(clip.recording.path, temporary)
             else:
-                _encode(temporary, decoded)
+                encode(temporary, decoded)
 
     def _write_sound(self, clip: ExportClip, path: Path, decoded: Clip | None) -> None:
         with replacing(path) as temporary:
@@ -143,7 +143,7 @@ def _is_wave(clip: ExportClip) -> bool:
     return sound is not None and sound.suffix.lower() == ".wav"
 
 
-def _decoded(clip: ExportClip) -> Clip:
+def decode(clip: ExportClip) -> Clip:
     """Return a clip of a constant frame rate, whose sound is as long as its picture or longer."""
     if clip.spec is not None:
         stored = media.read_lossless(clip.recording.path, clip.spec)
@@ -168,7 +168,7 @@ def _even_rate(clip: Clip, seconds: float | None) -> Clip:
     return Clip(video, clip.audio[:stop], spec, wanted)
 
 
-def _encode(path: Path, clip: Clip) -> None:
+def encode(path: Path, clip: Clip) -> None:
     """Write a clip as MP4; equal clips give equal bytes."""
     height, width = (side // 2 * 2 for side in clip.spec.size)
     rate = next((r for r in AAC_RATES if r >= clip.spec.sample_rate), AAC_RATES[-1])

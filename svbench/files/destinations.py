@@ -14,8 +14,12 @@ from typing import Final
 from svbench.errors import ConfigError, DataError
 from svbench.files.text import read_object
 
-# What a run keeps in its folder and other commands never write; `report` is for pages.
-OWN_FILES: Final = ("run.json", "results.json", "scores.csv", "requests.jsonl", ".lock")
+# What a run folder holds of a run, and of a study of its clips (people.json), and other commands
+# never write; `report` is for pages.
+OWN_FILES: Final = (
+    *("run.json", "results.json", "scores.csv", "requests.jsonl", ".lock"),
+    "people.json",
+)
 NAME_MAX: Final = 255  # bytes of a name, in usual file systems
 PATH_MAX: Final = 4095  # bytes of a path, as Linux takes it
 OWN_FOLDERS: Final = ("data", "samples", "features")

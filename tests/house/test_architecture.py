@@ -54,8 +54,10 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "doctor": {"api", "baselines", "catalog", "config", "engines", "files", "protocols"}
     | {"training", "walk"},
     "exports": {"catalog", "datasets", "engines", "files", "walk"},
+    # reads the clips of a run as exports do, and writes beside it what people said of them
+    "study": {"engines", "exports", "files"},
     "cli": {"api", "audit", "captioning", "catalog", "config", "doctor", "engines", "exports"}
-    | {"files", "reports", "training", "walk"},
+    | {"files", "reports", "study", "training", "walk"},
     "__main__": {"cli"},
     # itself: the public names, each loaded when it is used
     "svbench": {"api", "catalog", "config", "metrics", "protocols", "walk"},

@@ -28,6 +28,7 @@ DATA: ModuleType = importlib.import_module("make_data")
 DISTORTIONS: ModuleType = importlib.import_module("make_distortions")
 SYSTEMS: ModuleType = importlib.import_module("make_systems")
 PLANNING: ModuleType = importlib.import_module("make_planning")
+HUMAN_STUDY: ModuleType = importlib.import_module("make_human_study")
 
 
 def made(path: str) -> dict[str, Any]:
@@ -74,6 +75,10 @@ def test_the_page_on_distortions_lists_what_svbench_knows() -> None:
     assert page_blocks.block(DISTORTIONS.PAGE, DISTORTIONS.BLOCK) == DISTORTIONS.rendered()
 
 
+def test_the_page_on_human_studies_shows_what_was_simulated() -> None:
+    assert page_blocks.block(HUMAN_STUDY.PAGE, HUMAN_STUDY.BLOCK) == HUMAN_STUDY.rendered()
+
+
 def test_the_page_shows_what_was_measured_of_impacts() -> None:
     assert page_blocks.block(IMPACTS.PAGE, IMPACTS.BLOCK) == IMPACTS.rendered()
 
@@ -96,8 +101,8 @@ def test_every_block_of_these_pages_has_data() -> None:
 
 def test_kept_data_name_what_measured_them() -> None:
     files = sorted(page_blocks.DATA.glob("*.json"))
-    names = {"av-align", "clusters", "impacts", "intervals", "performance", "planning"}
-    names |= {"synchrony"}
+    names = {"av-align", "clusters", "human-study", "impacts", "intervals", "performance"}
+    names |= {"planning", "synchrony"}
     assert {file.stem for file in files} - {"validity"} == names  # see tests/docs
     for file in files:
         command = f"python docs/make_{file.stem.replace('-', '_')}"

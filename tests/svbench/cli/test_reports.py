@@ -274,4 +274,4 @@ def test_other_places_in_a_run_folder_or_with_such_names_may_be_written(
 
 
 def test_all_that_a_run_writes_is_kept_apart() -> None:
-    assert {*OWN_FILES, *OWN_FOLDERS} == {*WRITTEN, ".lock"} - {"report"}
+    assert {*OWN_FILES, *OWN_FOLDERS} == {*WRITTEN, ".lock", "people.json"} - {"report"}

@@ -196,7 +196,7 @@ def test_every_sample_rate_has_an_mp4(tmp_path: Path) -> None:
     for rate in (10000, 16000, 100000):
         spec = type(SPEC)(8, 8.0, (32, 32), rate)
         path = tmp_path / f"{rate}.mp4"
-        writing._encode(path, make_clip(spec=spec))
+        writing.encode(path, make_clip(spec=spec))
         assert abs(media.duration(path) - 1) < 0.01
 
 

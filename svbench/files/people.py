@@ -1,0 +1,163 @@
+"""What people prefer, beside a run: people.json, and the columns that tables get of it.
+
+results.json holds what a run computed, and the same run writes the same bytes. Answers of people
+are not of it: `svbench study --collect` writes them into people.json beside it, and whoever loads
+results to show them joins both. There is one study for each question. The row of a system whose
+clips changed since people saw them has no score, and says so.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import TypeAdapter, ValidationError
+
+from svbench.errors import DataError
+from svbench.files.text import REASON, read_object, shown
+from svbench.types import Column, ResultTable, Row, Score
+
+PEOPLE_FILE: Final = "people.json"
+METRIC: Final = "people"  # of columns: people@sync
+VERSION: Final = 1
+EXPECTED: Final = "what svbench study --collect wrote"
+CHANGED: Final = "its clips changed since people compared them"
+NOT_COMPARED: Final = "not compared by people"
+
+
+@dataclass(frozen=True, slots=True)
+class Preferred:
+    """How often people preferred one system."""
+
+    system: str
+    set: str  # digest of its set when the study was made
+    share: float  # of wins against the other systems of the study, 0..1
+    interval: tuple[float, float] | None  # 95 %, over raters and requests
+    count: int  # examples whose clips were compared
+    wins: int
+    ties: int
+    losses: int
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """What came out of one study."""
+
+    question: str  # "sync"
+    text: str  # as raters read it
+    study: str  # identity
+    raters: int  # that count
+    excluded: tuple[str, ...]  # codes of raters who do not
+    rule: str  # by which they do not
+    answers: int  # that count, without attention checks
+    separated: bool  # a system won or lost against all others
+    alpha: float | None  # Krippendorff's, of raters
+    circular: int  # triples of systems that beat each other in a circle
+    triples: int
+    systems: tuple[Preferred, ...]
+
+    @property
+    def metric(self) -> str:
+        """Return the name of its column."""
+        return f"{METRIC}@{self.question}"
+
+    @property
+    def title(self) -> str:
+        """Return the title of its column."""
+        return f"People ({self.question}, Bradley-Terry, {self._counted})"
+
+    @property
+    def _counted(self) -> str:
+        return "1 rater" if self.raters == 1 else f"{self.raters} raters"
+
+    @property
+    def caveat(self) -> str:
+        """Return how the numbers are to be read."""
+        alpha = "not known" if self.alpha is None else f"{self.alpha:.2f}"
+        parts = [
+            f"“{self.text}”, share of wins against the other systems (ties half) by the "
+            f"Bradley-Terry model; {self.answers} answers of {self._counted}, "
+            f"{len(self.excluded)} more excluded; intervals over raters and requests",
+            f"Krippendorff's alpha {alpha}",
+        ]
+        if self.separated:
+            parts.append("a system won or lost all: one tie added to every pair")
+        if self.circular:
+            parts.append(f"{self.circular} of {self.triples} triples beat each other in a circle")
+        return "; ".join(parts)
+
+    def column(self) -> Column:
+        """Return its column."""
+        kept = ("systems", "separated", "triples")
+        settings = {name: value for name, value in asdict(self).items() if name not in kept}
+        model = {"model": "Bradley-Terry, ties half a win", "bounds": [0.0, 1.0]}
+        return Column(
+            self.metric, self.title, "higher", {**settings, **model, "caveat": self.caveat}
+        )
+
+
+_ADAPTER: Final = TypeAdapter(People)
+
+
+def dump_people(studies: Sequence[People]) -> str:
+    """Return the text of people.json."""
+    record = {"version": VERSION, "studies": [asdict(one) for one in studies]}
+    return json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+
+
+def load_people(folder: Path) -> tuple[People, ...]:
+    """Load the studies beside a run; none where there is no people.json.
+
+    Raises
+    ------
+    DataError
+        if the file holds something else
+    """
+    file = folder / PEOPLE_FILE
+    if not file.exists():
+        return ()
+    record = read_object(file, EXPECTED)
+    studies = record.get("studies")
+    if record.get("version") != VERSION or not isinstance(studies, list):
+        found = shown(record.get("version"))
+        raise DataError(f"{file}: found version {found}, expected {VERSION}: {EXPECTED}")
+    return tuple(_validated(one, file) for one in studies)
+
+
+def _validated(record: Any, file: Path) -> People:
+    try:
+        return _ADAPTER.validate_python(record)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = shown(".".join(map(str, first["loc"])))
+        raise DataError(
+            f"{file}: {place}: {shown(first['msg'], REASON)}, expected {EXPECTED}"
+        ) from error
+
+
+def with_study(studies: Sequence[People], new: People) -> tuple[People, ...]:
+    """Return studies with one more; one of the same question is replaced."""
+    others = (one for one in studies if one.question != new.question)
+    return tuple(sorted((*others, new), key=lambda one: one.question))
+
+
+def with_people(table: ResultTable, studies: Sequence[People]) -> ResultTable:
+    """Return a table with a column for each study."""
+    for people in studies:
+        found = {one.system: one for one in people.systems}
+        rows = tuple(_joined(row, people, found) for row in table.rows)
+        table = replace(table, columns=(*table.columns, people.column()), rows=rows)
+    return table
+
+
+def _joined(row: Row, people: People, found: Mapping[str, Preferred]) -> Row:
+    """Return a row with its cell of a study."""
+    name, one = people.metric, found.get(row.system)
+    if one is None or one.set != row.settings.get("set"):
+        why = NOT_COMPARED if one is None else CHANGED
+        return replace(row, absent={**row.absent, name: why})
+    score = Score(name, one.share, "higher", one.count, one.interval)
+    return replace(row, scores={**row.scores, name: score})

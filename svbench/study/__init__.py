@@ -1,0 +1,1 @@
+"""Studies with people: blinded pairs of clips for raters, and what their answers say of systems."""
