@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from svbench.files.validity import Arm, Response, Validity
-from svbench.reports.tables.sheet import number
+from svbench.reports.tables.numbers import number
 
 MINIATURE = "+miniature"  # of a metric's name: by the small networks that come with svbench
 

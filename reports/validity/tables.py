@@ -17,7 +17,8 @@ from svbench.files.validity import Arm, Correlation, Measured, Response, Validit
 from svbench.reports.analysis.following import verdict
 from svbench.reports.tables.latex import latex
 from svbench.reports.tables.markdown import markdown
-from svbench.reports.tables.sheet import ABSENT, ARROWS, Cell, Line, Sheet, bounds, number
+from svbench.reports.tables.numbers import bounds, number
+from svbench.reports.tables.sheet import ABSENT, ARROWS, Cell, Line, Sheet
 from svbench.reports.tables.text import text
 from svbench.reports.validity.notes import (
     BRACKETS,

@@ -85,9 +85,7 @@ def test_what_differs_at_five_per_cent_alone_may_not_differ_among_eight() -> Non
     lift = 2.5 * np.std(gaps, ddof=1) / 40**0.5 - (mean["a"] - mean["b"])
     lifted = {r: float(v + lift) for r, v in values["a"].items()}
     assert ranks({"a": lifted, "b": values["b"]}) == {"a": (1, 1), "b": (2, 2)}
-    found = standing(
-        table_of({**values, "a": lifted}), BOUNDED, scores_of({**values, "a": lifted})
-    )
+    found = standing(table_of({**values, "a": lifted}), BOUNDED, scores_of({**values, "a": lifted}))
     assert not found.better.any()
 
 
