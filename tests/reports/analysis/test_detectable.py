@@ -73,9 +73,7 @@ def test_sets_need_the_distance_that_tells_them_apart_and_its_error() -> None:
     eight = of_sets(Column("d", "D", "lower"), sets(*range(8)))
     assert eight is not None
     told = stretch(1 - 0.05 / 28) * 2**0.5
-    assert eight.pair == pytest.approx(
-        told + stats.norm.ppf(0.8) * 2**0.5 / stats.norm.ppf(0.975)
-    )
+    assert eight.pair == pytest.approx(told + stats.norm.ppf(0.8) * 2**0.5 / stats.norm.ppf(0.975))
     assert of_sets(Column("d", "D", "lower"), sets(3.0, 4.0, count=LEAST - 1)) is None
 
 

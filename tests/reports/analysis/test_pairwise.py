@@ -63,7 +63,7 @@ def test_models_far_apart_have_one_rank_each() -> None:
 
 def test_models_that_are_alike_share_their_ranks() -> None:
     values = clips(0.3, 0.3, 0.0)
-    assert ranks(values) == {name: (1, 2) for name in ("b", "a")} | {"c": (3, 3)}
+    assert ranks(values) == dict.fromkeys(("b", "a"), (1, 2)) | {"c": (3, 3)}
     assert marked_places(standings(table_of(values), scores_of(values))) == {}
 
 
@@ -85,9 +85,7 @@ def test_what_differs_at_five_per_cent_alone_may_not_differ_among_eight() -> Non
     lift = 2.5 * np.std(gaps, ddof=1) / 40**0.5 - (mean["a"] - mean["b"])
     lifted = {r: float(v + lift) for r, v in values["a"].items()}
     assert ranks({"a": lifted, "b": values["b"]}) == {"a": (1, 1), "b": (2, 2)}
-    found = standing(
-        table_of({**values, "a": lifted}), BOUNDED, scores_of({**values, "a": lifted})
-    )
+    found = standing(table_of({**values, "a": lifted}), BOUNDED, scores_of({**values, "a": lifted}))
     assert not found.better.any()
 
 
