@@ -111,10 +111,9 @@ def _two_sided(effect: float, root: float, freedom: int, alpha: float, wider: fl
     if noncentrality > _CERTAIN:
         return 1.0
     quantile = wider * float(stdtrit(freedom, 1 - alpha / 2))
-    beyond = 1 - float(nctdtr(freedom, noncentrality, quantile))
-    wrong_side = float(nctdtr(freedom, noncentrality, -quantile))
-    # scipy's series of this tail underflows to NaN, but only where the tail is below 1e-11
-    return beyond if math.isnan(wrong_side) else beyond + wrong_side
+    # scipy's values are NaN for some tails, all of them below 1e-14
+    below, beyond = np.nan_to_num(nctdtr(freedom, noncentrality, [quantile, -quantile]))
+    return float(1 - below + beyond)
 
 
 def detectable_effect(

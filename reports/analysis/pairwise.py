@@ -80,7 +80,7 @@ def standing(table: ResultTable, column: Column, scores: ClipValues) -> Standing
     if any(metric == column.metric for _, metric in scores):
         pairs, apart = _by_clips(rows, column, scores)
     else:
-        pairs, apart = _by_sets([row.scores[column.metric] for row in rows])
+        pairs, apart = sets_apart([row.scores[column.metric] for row in rows])
     better = np.zeros((len(rows), len(rows)), np.bool_)
     for (one, other), stands in zip(pairs, apart, strict=True):
         better[one, other] = stands
@@ -143,7 +143,7 @@ def _by_clips(
     return pairs, [bool(s and a) for s, a in zip(stands, agrees, strict=True)]
 
 
-def _by_sets(scores: Sequence[Score]) -> tuple[list[Pair], list[bool]]:
+def sets_apart(scores: Sequence[Score]) -> tuple[list[Pair], list[bool]]:
     """Return the pairs of sets that were compared, and whether they stand apart."""
     pairs = [
         (i, j)
