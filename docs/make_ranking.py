@@ -5,7 +5,7 @@
 Tables of eight models are drawn (seeded) and judged as `svbench report` judges them: tables without
 any difference, with two leaders that are alike, and with a difference of the size that the table
 itself states as detectable. What is measured goes into docs/data/ranking.json, and from there into
-the blocks of the page (see `page_blocks`). Some ten minutes.
+the blocks of the page (see `page_blocks`). Some six minutes of one core.
 
 `tests/reports/analysis/test_ranking_holds.py` runs the same simulations in short.
 """

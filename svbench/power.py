@@ -111,7 +111,7 @@ def _two_sided(effect: float, root: float, freedom: int, alpha: float, wider: fl
     if noncentrality > _CERTAIN:
         return 1.0
     quantile = wider * float(stdtrit(freedom, 1 - alpha / 2))
-    # scipy's values are NaN for some tails, all of them below 1e-11
+    # scipy's values are NaN for some tails, all of them below 1e-14
     below, beyond = np.nan_to_num(nctdtr(freedom, noncentrality, [quantile, -quantile]))
     return float(1 - below + beyond)
 

@@ -82,6 +82,17 @@ def detectable(table: ResultTable, column: Column, scores: ClipValues) -> Detect
 
 
 def of_clips(column: Column, gaps: Sequence[Array], models: int) -> Detectable:
+    """Return what the paired differences of all pairs of models can tell.
+
+    Parameters
+    ----------
+    column : Column
+        the metric, with the range of a value if it is known
+    gaps : sequence of np.ndarray, shape=(N,)
+        the differences of each pair of models that can be compared, one or more
+    models : int
+        of the column
+    """
     deviations = np.array([gap.std(ddof=1) for gap in gaps])
     chosen = int(np.argsort(deviations, kind="stable")[_upper(len(gaps))])
     gap, count = gaps[chosen], len(gaps[chosen])
@@ -139,6 +150,7 @@ def _unbounded_end(centred: Array, level: float) -> float:
 
 
 def of_sets(column: Column, scores: Sequence[Score]) -> Detectable | None:
+    """Return what the distances of whole sets can tell; None if no two can be compared."""
     pairs = [(a, b) for a, b in combinations(scores, 2) if sets_comparable(a, b)]
     halves = [
         (score.interval[1] - score.interval[0]) / 2

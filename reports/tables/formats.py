@@ -14,6 +14,7 @@ from svbench.reports.tables.exports import clips_csv, model_index, table_csv, ta
 from svbench.reports.tables.latex import latex
 from svbench.reports.tables.markdown import markdown
 from svbench.reports.tables.published_rows import published_sheet
+from svbench.reports.tables.rank_sheet import rank_sheet
 from svbench.reports.tables.sheet import Sheet, arrange
 from svbench.reports.tables.text import text
 from svbench.types import ResultTable
@@ -57,6 +58,23 @@ def compacted(name: str, table: ResultTable, scores: Scores, *, intervals: bool 
     """Return compact tables for a paper, in one of the formats of `COMPACT`."""
     short = [compact(sheet, intervals=intervals) for sheet in sheets(table, scores)]
     return COMPACT[name](short, f"svbench-{table.dataset}")
+
+
+RANKED: Final[Mapping[str, Callable[[list[Sheet], str], str]]] = {
+    "text": lambda sheets, _label: text(sheets),
+    **COMPACT,
+}
+
+
+def with_ranks(table: ResultTable, scores: Scores) -> list[Sheet]:
+    """Return the sheets of a table, the ranks of its models below it."""
+    first, *rest = sheets(table, scores)
+    return [first, rank_sheet(table, scores), *rest]
+
+
+def ranked(name: str, table: ResultTable, scores: Scores) -> str:
+    """Return a table and the ranks of its models, in one of the formats of `RANKED`."""
+    return RANKED[name](with_ranks(table, scores), f"svbench-{table.dataset}")
 
 
 def select_columns(table: ResultTable, metrics: tuple[str, ...]) -> ResultTable:

@@ -47,17 +47,23 @@ def report(
     min_clips: Annotated[
         int | None, number("min_clips", "Beside --by: put smaller categories together.")
     ] = None,
+    ranks: Annotated[
+        bool, typer.Option("--ranks", help="text, markdown, latex: the ranks of models, below.")
+    ] = False,
 ) -> None:
     """Print the table of a run again, as text or for papers, web pages and programs.
 
     With --by, there is a table for each metric that scores single clips: categories below each
-    other, systems side by side. With html, a folder with one page, figures and clips is written:
-    RUN/report, or --out.
+    other, systems side by side. With --ranks, a second table has for each model the ranks that the
+    comparisons leave open; html, csv and json always hold them. With html, a folder with one page,
+    figures and clips is written: RUN/report, or --out.
 
     Example: svbench report runs/greatesthits-mini --format latex --out table.tex
     """
     _check_compact(format, compact=compact, intervals=intervals)
     options.check_together("--min-clips", min_clips is not None and by is None, "beside --by")
+    if ranks:
+        _check_ranks(format, alone=not compact and by is None and svg is None)
     if by is not None:
         _check_by(format)
         options.check_together("--svg", svg is not None, "without --by")
@@ -72,7 +78,9 @@ def report(
     check_file(out, "--out", [run_folder])
     check_file(svg, "--svg", [run_folder])
     compact_intervals = intervals if compact else None
-    if by is None:
+    if ranks:
+        _print_ranks(run_folder, format, out, metrics)
+    elif by is None:
         _print_table(run_folder, format, out, metrics, svg, compact_intervals)
     else:
         _print_categories(run_folder, format, out, metrics, compact_intervals, by, min_clips or 1)
@@ -83,6 +91,14 @@ def _check_by(format: str) -> None:  # noqa: A002
 
     wanted = f"beside --format {', '.join(FORMATS)}; html shows every kind of categories"
     options.check_together("--by", format not in FORMATS, wanted)
+
+
+def _check_ranks(format: str, *, alone: bool) -> None:  # noqa: A002
+    from svbench.reports.tables.formats import RANKED
+
+    named = ", ".join(RANKED)
+    options.check_together("--ranks", format not in RANKED, f"beside --format {named}")
+    options.check_together("--ranks", not alone, "without --by, --compact and --svg")
 
 
 def _check_compact(format: str, *, compact: bool, intervals: bool) -> None:  # noqa: A002
@@ -133,6 +149,25 @@ def _print_table(
         print_or_write(FORMATS[format](table, scores), out)
     if svg is not None:
         save_svg(sheets(table, scores)[:1], svg)
+
+
+def _print_ranks(
+    run: Path,
+    format: str,  # noqa: A002
+    out: Path | None,
+    metrics: tuple[str, ...],
+) -> None:
+    """Print or write a table, and the ranks of its models below it."""
+    from svbench.api.results import load_results
+    from svbench.reports.tables.formats import ranked, select_columns, with_ranks
+    from svbench.reports.tables.text import show
+
+    results = load_results(run)
+    table = select_columns(results.table, metrics)
+    if format == "text" and out is None:
+        show(with_ranks(table, results.scores))
+    else:
+        print_or_write(ranked(format, table, results.scores), out)
 
 
 def _print_categories(

@@ -29,6 +29,7 @@ DISTORTIONS: ModuleType = importlib.import_module("make_distortions")
 SYSTEMS: ModuleType = importlib.import_module("make_systems")
 PLANNING: ModuleType = importlib.import_module("make_planning")
 HUMAN_STUDY: ModuleType = importlib.import_module("make_human_study")
+RANKING: ModuleType = importlib.import_module("make_ranking")
 
 
 def made(path: str) -> dict[str, Any]:
@@ -51,6 +52,11 @@ def test_the_page_on_intervals_shows_what_was_measured(name: str) -> None:
 @pytest.mark.parametrize("name", PLANNING.BLOCKS)
 def test_the_page_on_intervals_shows_what_was_planned(name: str) -> None:
     assert page_blocks.block(PLANNING.PAGE, name) == PLANNING.rendered(name)
+
+
+@pytest.mark.parametrize("name", RANKING.BLOCKS)
+def test_the_page_on_ranking_shows_what_was_measured(name: str) -> None:
+    assert page_blocks.block(RANKING.PAGE, name) == RANKING.rendered(name)
 
 
 def test_the_page_on_av_align_shows_what_was_measured() -> None:
@@ -102,7 +108,7 @@ def test_every_block_of_these_pages_has_data() -> None:
 def test_kept_data_name_what_measured_them() -> None:
     files = sorted(page_blocks.DATA.glob("*.json"))
     names = {"av-align", "clusters", "human-study", "impacts", "intervals", "performance"}
-    names |= {"planning", "synchrony"}
+    names |= {"planning", "ranking", "synchrony"}
     assert {file.stem for file in files} - {"validity"} == names  # see tests/docs
     for file in files:
         command = f"python docs/make_{file.stem.replace('-', '_')}"

@@ -63,7 +63,7 @@ def test_models_far_apart_have_one_rank_each() -> None:
 
 def test_models_that_are_alike_share_their_ranks() -> None:
     values = clips(0.3, 0.3, 0.0)
-    assert ranks(values) == {name: (1, 2) for name in ("b", "a")} | {"c": (3, 3)}
+    assert ranks(values) == dict.fromkeys(("b", "a"), (1, 2)) | {"c": (3, 3)}
     assert marked_places(standings(table_of(values), scores_of(values))) == {}
 
 

@@ -134,7 +134,7 @@ def test_title_protocol_and_notes_are_the_caption_in_sentences() -> None:
     for sentence in (
         "Greatest Hits, miniature (32 frames at 8 frames/s, 64 x 64 px, 16000 Hz). Scale: mini;",
         "Miniature: drawn clips, not comparable with published figures.",
-        "at 5 \\% for all pairs of models of a column together (Holm), not for all columns together.",
+        "at 5 \\% for all pairs of models of a column together (Holm), not for all columns ",
     ):
         assert sentence in caption[1]
 

@@ -275,3 +275,20 @@ def test_other_places_in_a_run_folder_or_with_such_names_may_be_written(
 
 def test_all_that_a_run_writes_is_kept_apart() -> None:
     assert {*OWN_FILES, *OWN_FOLDERS} == {*WRITTEN, ".lock", "people.json"} - {"report"}
+
+
+def test_report_prints_ranks_below_the_table(svbench: Command, run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "ranks.md"
+    assert "Ranks: " in svbench("report", run, "--ranks").out
+    assert svbench("report", run, "--ranks", "--format", "markdown", "--out", out).code == 0
+    assert "**Ranks: " in out.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "beside", [("--format", "csv"), ("--format", "html"), ("--by", "class"), ("--svg", "t.svg")]
+)
+def test_report_refuses_ranks_where_they_have_no_table(
+    svbench: Command, run: Path, beside: tuple[str, ...]
+) -> None:
+    problem = svbench("report", run, "--ranks", *beside).problem(2)
+    assert problem.startswith("--ranks: found it where it has no effect")
