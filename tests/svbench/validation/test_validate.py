@@ -76,8 +76,9 @@ def test_another_seed_draws_other_distortions_alone(
     svbench: Command, clips: Path, tmp_path: Path
 ) -> None:
     zero, one = tmp_path / "zero", tmp_path / "one"
-    validate(svbench, clips, zero, "--workers", 1)
-    validate(svbench, clips, one, "--workers", 1, "--seed", 1)
+    words = ("--metrics", "synchrony", "--distortions", DISTORTIONS, *FORMAT, "--workers", 1)
+    svbench("validate", clips, *words, "--out", zero)
+    svbench("validate", clips, *words, "--out", one, "--seed", 1)
     first, second = (load_validity(out).responses for out in (zero, one))
     assert first[0].values == second[0].values  # a shift
     assert first[1].values != second[1].values  # a shuffle
@@ -137,8 +138,8 @@ def test_too_few_clips_for_a_distance_leave_its_column_empty(
         (("--distortions", "echo"), "--distortions: found 'echo', expected some of audio_shift", 2),
         (("--metrics", "beauty"), "--metrics: found 'beauty'", 2),
         (("--metrics", "ib-ta@+miniature"), "have no caption, expected one for each", 3),
-        (("--power", "1.5"), "--power: found 1.5", 2),
-        (("--planned", "1"), "--planned: found 1", 2),
+        (("--power", "1.5"), "--power: found '1.5'", 2),
+        (("--planned", "1"), "--planned: found '1'", 2),
         (("--frames", "40", "--metrics", "synchrony"), "expected 5.000 s", 3),
     ],
 )
