@@ -22,8 +22,10 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
-from svbench.errors import ConfigError
+from svbench.errors import ConfigError, ScoreError
 from svbench.metrics.validity import distortions_peavs as peavs
+from svbench.metrics.validity import distortions_picture as pictures
+from svbench.metrics.validity import distortions_sound as sounds
 from svbench.types import Clip
 
 Modality = Literal["picture", "sound"]
@@ -98,6 +100,8 @@ class Distortion:
             raise ConfigError(
                 f"{self.name}: found level {level:g}, expected {least:g} to {most:g} {self.unit}"
             )
+        if "sound" in self.changes and not clip.audio.size:
+            raise ScoreError(f"{self.name}: found a clip without sound, expected some to distort")
         return self.apply(clip, level, seed)
 
 
@@ -121,7 +125,16 @@ def _intended(published: Distortion, does: str, **more: Any) -> Distortion:
     """Return the form that a published distortion was meant to have; nobody rated it."""
     name = f"{published.name}+intended"
     apply = peavs.Edited(name, peavs.EDITS[name])
-    return replace(published, name=name, does=does, apply=apply, rated=False, remark="", **more)
+    return replace(
+        published,
+        name=name,
+        does=does,
+        apply=apply,
+        rated=False,
+        source="PEAVS, as intended",
+        remark="",
+        **more,
+    )
 
 
 _SHIFT: Final = _rated(
@@ -164,7 +177,7 @@ _SHUFFLE: Final = _rated(
     remark="what fills no segment is dropped",
 )
 
-_ALL: Final = (
+_PEAVS: Final = (
     _SHIFT,
     _rated(
         "audio_speed_up",
@@ -214,4 +227,114 @@ _ALL: Final = (
     _intended(_SHUFFLE, "the same segments shuffled, what fills none of them stays behind"),
 )
 
-DISTORTIONS: Final[Mapping[str, Distortion]] = MappingProxyType({one.name: one for one in _ALL})
+_PICTURE: Final = (
+    Distortion(
+        "video_blur",
+        "Gaussian blur; sigma",
+        "of the height",
+        (0.001, 0.002, 0.003, 0.004, 0.006, 0.008, 0.012, 0.02, 0.03, 0.05),
+        RISING,
+        PICTURE,
+        pictures.blur,
+        accepts=(1e-6, 1),
+    ),
+    Distortion(
+        "video_noise",
+        "white Gaussian noise on every pixel and colour; standard deviation",
+        "of 255",
+        (1, 2, 3, 5, 8, 12, 18, 27, 40, 60),
+        RISING,
+        PICTURE,
+        pictures.noise,
+        accepts=(0, 255),
+        draws=True,
+    ),
+    Distortion(
+        "video_drops",
+        "frames lost at random, the one before held",
+        "share of the frames",
+        (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9),
+        RISING,
+        PICTURE,
+        pictures.drop,
+        accepts=(0, 1),
+        draws=True,
+    ),
+    Distortion(
+        "video_frame_rate",
+        "frames held for a multiple of their time",
+        "times as long",
+        (1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 12),
+        RISING,
+        PICTURE,
+        pictures.lower_rate,
+        accepts=(1, math.inf),
+    ),
+    Distortion(
+        "video_resolution",
+        "reduced in height and width, and enlarged again",
+        "times smaller",
+        (1.25, 1.5, 2, 3, 4, 6, 8, 12, 16, 24),
+        RISING,
+        PICTURE,
+        pictures.lower_resolution,
+        accepts=(1, math.inf),
+    ),
+    Distortion(
+        "video_codec",
+        "every frame through JPEG (4:2:0)",
+        "quality of 100",
+        (90, 80, 70, 60, 50, 40, 30, 20, 10, 5),
+        RISING,
+        PICTURE,
+        pictures.encode,
+        accepts=(1, 100),
+    ),
+)
+_SOUND: Final = (
+    Distortion(
+        "audio_noise",
+        "white Gaussian noise; signal-to-noise ratio",
+        "dB",
+        (40, 35, 30, 25, 20, 15, 10, 5, 0, -5),
+        RISING,
+        SOUND,
+        sounds.noise,
+        accepts=(-100, math.inf),
+        draws=True,
+    ),
+    Distortion(
+        "audio_pitch",
+        "higher or, where the level is negative, lower; as long as before",
+        "semitones",
+        (-12, -6, -3, -1, -0.25, 0.25, 1, 3, 6, 12),
+        {"higher": (5, 6, 7, 8, 9), "lower": (4, 3, 2, 1, 0)},
+        SOUND,
+        sounds.shift_pitch,
+        accepts=(-36, 36),
+    ),
+    Distortion(
+        "audio_gain",
+        "louder, clipped at full scale, or, where the level is negative, quieter",
+        "dB",
+        (-60, -40, -24, -12, -3, 3, 12, 20, 30, 40),
+        {"quieter": (4, 3, 2, 1, 0), "louder": (5, 6, 7, 8, 9)},
+        SOUND,
+        sounds.change_gain,
+        accepts=(-200, 200),
+    ),
+    Distortion(
+        "audio_codec",
+        "through Opus",
+        "kbit/s",
+        (128, 96, 64, 48, 32, 24, 16, 12, 8, 6),
+        RISING,
+        SOUND,
+        sounds.encode,
+        accepts=(sounds.OPUS_LEAST, sounds.OPUS_MOST),
+    ),
+)
+
+DISTORTIONS: Final[Mapping[str, Distortion]] = MappingProxyType(
+    {one.name: one for one in (*_PEAVS, *_PICTURE, *_SOUND)}
+)

@@ -244,18 +244,11 @@ class Edited:
         return maps(self._edit(clip, level, seed), clip)
 
     def __call__(self, clip: Clip, level: float, seed: int) -> Clip:
-        """Return the clip as it is played."""
-        edit = self._edit(clip, level, seed)
-        for modality, pieces, per_s in (
-            ("picture", edit.picture, clip.spec.fps),
-            ("sound", edit.sound, clip.spec.sample_rate),
-        ):
-            if pieces is not None and length(pieces) * per_s < 1:
-                raise ScoreError(
-                    f"{self.name} of {level:g} s leaves no {modality} of a clip of "
-                    f"{clip.duration:.3f} s, expected a longer clip"
-                )
-        return played(edit, clip)
+        """Return the clip as it is played; raise ScoreError if nothing is left of it."""
+        try:
+            return played(self._edit(clip, level, seed), clip)
+        except ScoreError as error:
+            raise ScoreError(f"{self.name} at level {level:g}: {error}") from None
 
     def _edit(self, clip: Clip, level: float, seed: int) -> Edit:
         lengths = picture_length(clip), sound_length(clip)

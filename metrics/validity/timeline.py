@@ -26,6 +26,7 @@ from typing import Final, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from svbench.errors import ScoreError
 from svbench.types import Clip
 
 NOTHING: Final = -1  # in a map: black or silent
@@ -108,7 +109,7 @@ def _sought(found: Map, source: Floats, times: Floats, fps: float, before: int) 
     near = (times[after] - source) * fps < 0.5 - EARLY
     first = found == found[begins]  # as often as it is asked for
     ahead = (begins >= 0) & between[begins] & (first | near[begins])
-    return np.minimum(found + ahead, times.size - 1)
+    return np.where(ahead, after, found)
 
 
 def sample_map(pieces: Sequence[Piece], samples: int, rate: int, *, exact: bool = False) -> Map:
@@ -143,8 +144,20 @@ def maps(edit: Edit, clip: Clip) -> tuple[Map | None, Map | None]:
 
 
 def played(edit: Edit, clip: Clip) -> Clip:
-    """Return a clip as the edit plays it, native; an edited picture has a constant rate."""
+    """Return a clip as the edit plays it, native; an edited picture has a constant rate.
+
+    Raises
+    ------
+    ScoreError
+        if no frame or no sample is left
+    """
     picture, sound = maps(edit, clip)
+    for modality, found in (("picture", picture), ("sound", sound)):
+        if found is not None and not found.size:
+            raise ScoreError(
+                f"no {modality} is left of a clip whose picture lasts {picture_length(clip):g} s "
+                f"and sound {sound_length(clip):g} s"
+            )
     video, times = clip.video, clip.frame_times
     if picture is not None:
         video, times = _taken(video, picture), np.arange(picture.size) / clip.spec.fps
@@ -184,5 +197,5 @@ def _source_times(
     at = np.minimum(at, len(pieces) - 1)
     starts = np.array([0.0 if piece.start is None else piece.start for piece in pieces])
     speeds = np.array([piece.speed for piece in pieces], np.float64)
-    there = np.array([piece.start is not None for piece in pieces])
+    there = np.array([piece.start is not None for piece in pieces], bool)
     return speeds[at] * (times - seams[at]) + starts[at], there[at]

@@ -25,6 +25,7 @@ IMPACTS: ModuleType = importlib.import_module("make_impacts")
 SYNCHRONY: ModuleType = importlib.import_module("make_synchrony")
 CLUSTERS: ModuleType = importlib.import_module("make_clusters")
 DATA: ModuleType = importlib.import_module("make_data")
+DISTORTIONS: ModuleType = importlib.import_module("make_distortions")
 SYSTEMS: ModuleType = importlib.import_module("make_systems")
 
 
@@ -61,6 +62,10 @@ def test_the_page_on_data_lists_the_kinds_of_findings() -> None:
 @pytest.mark.parametrize("name", SYSTEMS.BLOCKS)
 def test_the_page_on_systems_lists_what_svbench_knows(name: str) -> None:
     assert page_blocks.block(SYSTEMS.PAGE, name) == SYSTEMS.rendered(name)
+
+
+def test_the_page_on_distortions_lists_what_svbench_knows() -> None:
+    assert page_blocks.block(DISTORTIONS.PAGE, DISTORTIONS.BLOCK) == DISTORTIONS.rendered()
 
 
 def test_the_page_shows_what_was_measured_of_impacts() -> None:
