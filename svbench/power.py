@@ -52,7 +52,6 @@ ALPHA: Final = 0.05  # of a two-sided test
 POWER: Final = 0.8  # that a comparison is planned for
 _MOST_PAIRS: Final = 10**9
 _CERTAIN: Final = 1e6  # noncentrality beyond which the series of scipy need not converge
-_ONE_SIDED: Final = 8.0  # beyond it less than Phi(-8) = 6e-16 lies on the wrong side of 0
 
 
 def paired_power(effect: float, n: int, alpha: float = ALPHA) -> float:
@@ -109,10 +108,9 @@ def _two_sided(effect: float, root: float, freedom: int, alpha: float) -> float:
     if noncentrality > _CERTAIN:
         return 1.0
     quantile = float(stdtrit(freedom, 1 - alpha / 2))
-    found = 1 - float(nctdtr(freedom, noncentrality, quantile))
-    if noncentrality < _ONE_SIDED:  # scipy's value of this tail is NaN for some larger ones
-        found += float(nctdtr(freedom, noncentrality, -quantile))
-    return found
+    # scipy's values are NaN for some tails, all of them below 1e-15
+    below, beyond = np.nan_to_num(nctdtr(freedom, noncentrality, [quantile, -quantile]))
+    return float(1 - below + beyond)
 
 
 def detectable_effect(n: int, power: float = POWER, alpha: float = ALPHA) -> float:

@@ -255,7 +255,9 @@ def _by_ranks(first: Array, second: Array) -> Array:
 def _of_whole_rows(first: Array, second: Array) -> Array:
     a, b = _centred_ranks(first), _centred_ranks(second)
     norm = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
-    return np.divide((a * b).sum(axis=1), norm, out=np.full(len(a), np.nan), where=norm > 0)
+    found = np.full(len(a), np.nan)
+    np.divide((a * b).sum(axis=1), norm, out=found, where=norm > 0)
+    return found
 
 
 def _centred_ranks(rows: Array) -> Array:
@@ -296,8 +298,8 @@ def _interval(
 
 def _steadiness(draws: Array, means: Array) -> float:
     """Return a: how the draws of one side correlate with its means, on Pearson's scale."""
-    found = float(_pearson(np.nanmean(_by_ranks(draws, means))))
-    return max(found, (2 - _LEAST_RELIABILITY) ** -0.5)
+    found = float(np.nanmean(_by_ranks(draws, means)))
+    return max(float(_pearson(found)), float(np.sqrt(1 / (2 - _LEAST_RELIABILITY))))
 
 
 def _pearson(ranks: Array | float) -> Array:

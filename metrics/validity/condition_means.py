@@ -6,7 +6,8 @@ A condition is one distortion at one level. Scores are (C, n): C conditions of t
 where clip j is the source of every entry of column j, so a draw of clips takes whole columns: all
 conditions of a clip together (a cluster bootstrap). NaN marks a clip that has no score in a
 condition. The mean of a condition is over the clips that do have one, in the draws too; a condition
-without any has none (NaN), which is never replaced by a number.
+without any has none (NaN), which is never replaced by a number. Where clips differ much from each
+other, conditions that lack different clips are hard to compare: a table should say how many lack.
 
 Means are formed by sums that no thread count changes, so the same clips and seed give the same
 bits. The order of the clips matters to the draws; callers sort them.
@@ -47,7 +48,7 @@ def condition_means(scores: Array) -> Array:
         if there is no clip, or a score is infinite
     """
     _check(scores)
-    return _weighted(scores, np.ones((1, scores.shape[1])))[0]
+    return np.asarray(_weighted(scores, np.ones((1, scores.shape[1])))[0])
 
 
 def mean_draws(scores: Array, draws: int = RESAMPLES, seed: int = 0) -> Array:
@@ -91,7 +92,8 @@ def _times_drawn(drawn: NDArray[np.int64]) -> Array:
     """Return how often each clip is in each draw: indices (rows, n) to counts (rows, n)."""
     rows, clips = drawn.shape
     places = drawn + clips * np.arange(rows)[:, None]
-    return np.bincount(places.ravel(), minlength=drawn.size).reshape(rows, clips).astype(float)
+    times = np.bincount(places.ravel(), minlength=drawn.size).reshape(rows, clips)
+    return times.astype(np.float64)
 
 
 def _weighted(scores: Array, times: Array) -> Array:
@@ -100,4 +102,6 @@ def _weighted(scores: Array, times: Array) -> Array:
     # einsum, not matmul: BLAS may order its sums by the number of threads
     sums = np.einsum("dn,cn->dc", times, np.where(known, scores, 0.0))
     counts = np.einsum("dn,cn->dc", times, known.astype(float))
-    return np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+    means = np.full(sums.shape, np.nan)
+    np.divide(sums, counts, out=means, where=counts > 0)
+    return means

@@ -77,6 +77,15 @@ def test_an_effect_without_scatter_is_always_found(effect: float) -> None:
     assert needed_pairs(effect) in (2, 3)
 
 
+@pytest.mark.parametrize("n", [2, 5, 19, 40, 100, 1000])
+def test_power_is_a_number_for_every_effect(n: int) -> None:
+    """Scipy's tails are NaN here and there: with 5 pairs at effects of 26 to 28."""
+    for alpha in (0.05, 1e-4):
+        powers = np.array([paired_power(float(e), n, alpha) for e in np.logspace(0, 5, 300)])
+        assert (np.diff(powers) >= -1e-12).all()
+        assert powers[-1] == pytest.approx(1.0)
+
+
 def test_power_grows_with_pairs_and_effect() -> None:
     by_n = [paired_power(0.3, n) for n in range(2, 200)]
     by_effect = [paired_power(e, 40) for e in np.linspace(0, 2, 50)]
