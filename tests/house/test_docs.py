@@ -89,8 +89,8 @@ def test_every_block_of_these_pages_has_data() -> None:
 
 def test_kept_data_name_what_measured_them() -> None:
     files = sorted(page_blocks.DATA.glob("*.json"))
-    names = ["av-align", "clusters", "impacts", "intervals", "performance", "synchrony"]
-    assert [file.stem for file in files] == names
+    names = {"av-align", "clusters", "impacts", "intervals", "performance", "synchrony"}
+    assert {file.stem for file in files} - {"validity"} == names  # see tests/docs
     for file in files:
         command = f"python docs/make_{file.stem.replace('-', '_')}"
         if file.stem == "performance":
