@@ -28,7 +28,7 @@ from svbench.reports.analysis.following import following
 from svbench.reports.tables.markdown import escape, markdown
 from svbench.reports.validity import overview_figure, response_curves
 from svbench.reports.validity.notes import absences, subject
-from svbench.reports.validity.tables import sheets
+from svbench.reports.validity.tables import comparisons, levels_noticed
 from svbench.reports.validity.write import figure_names
 from svbench.types import HumanAgreement
 
@@ -38,7 +38,6 @@ COMMAND: Final = "python docs/make_validity.py OUT, of svbench validate"
 PAGE: Final = DOCS / "validity.md"
 FOLDER: Final = DOCS.parent / "metrics" / "validity"
 BLOCKS: Final = ("clips", "findings", "overview", "noticed", "curves", "absent")
-WHOLE: Final = 3  # sheets that compare all distortions; the others are of one each
 NOT_YET: Final = "Not measured yet."
 SHOWN: Final = (
     "av-align-corrected@published",
@@ -97,12 +96,11 @@ def rendered(name: str) -> str:
         return NOT_YET
     found = TypeAdapter(Validity).validate_python(load(NAME)[BLOCK]["measured"])
     shown = load(NAME)["shown"]["measured"]
-    first, *others = sheets(found)
     blocks = {
         "clips": f"{escape(subject(found))}; svbench {load(NAME)[BLOCK]['svbench']}.",
         "findings": "\n".join(f"- {escape(line)}" for line in _findings(found)),
-        "overview": markdown([first, *others[: WHOLE - 1]]),
-        "noticed": markdown(others[WHOLE - 1 :]),
+        "overview": markdown(comparisons(found)),
+        "noticed": markdown(levels_noticed(found)),
         "curves": "\n\n".join(_pictures(found, shown)),
         "absent": "\n".join(f"- {escape(line)}" for line in absences(found)),
     }

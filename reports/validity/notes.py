@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from svbench.files.validity import Measured, Response, Validity
 from svbench.reports.analysis.following import HALF, counted
+from svbench.reports.tables.footnotes import FEW, SPARSE
 from svbench.reports.validity.selection import MINIATURE, figure_text, level_text, words_of
 
 INTERVALS = "intervals cover the choice of clips alone, neither other distortions nor other raters"
@@ -19,7 +20,7 @@ WORDS = (
     "lies below 0; where it holds 0, a metric is not shown to follow people, and one at or below "
     "0 does not follow people"
 )
-MONOTONE = "monotone: no better at any level than at the milder one before it"
+MONOTONE = "monotone: no level scores better than a milder one"
 SMALL = "small networks that come with svbench, not the published ones"
 UNRATED = "people rated none of these conditions"
 
@@ -33,6 +34,8 @@ def general_notes(found: Validity) -> Iterator[str]:
     """Yield what holds for all tables and figures of a validation."""
     yield from _of_people(found)
     yield from _of_weights(found)
+    if found.count < FEW:
+        yield SPARSE
     yield from found.notes
 
 
@@ -52,9 +55,9 @@ def _of_weights(found: Validity) -> Iterator[str]:
 def noticing(found: Validity) -> str:
     """Return what it means that a level is noticed."""
     return (
-        f"noticed: the mildest level from which on a mean of {counted(found.planned, 'clip')} is "
-        f"told from that of undistorted ones with power {found.power:g}; by people: the same of "
-        "their ratings"
+        f"noticed: the mildest level from which on a paired t-test at 5 % over "
+        f"{counted(found.planned, 'clip')} finds them worse than undistorted, with power "
+        f"{found.power:g}; by people: the same of their mean ratings of clips"
     )
 
 

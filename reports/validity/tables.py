@@ -49,14 +49,18 @@ DASH: Final = Cell(ABSENT)
 
 def sheets(found: Validity) -> list[Sheet]:
     """Return all tables of a validation, the overview first."""
-    distortions = by_distortion(found)
-    rated = {name: of for name, of in distortions.items() if _is_rated(of)}
-    return [
-        overview(found),
-        *([correlations(found, rated)] if rated else []),
-        *([monotone(found, distortions)] if distortions else []),
-        *(noticed(found, name, of) for name, of in distortions.items()),
-    ]
+    return [*comparisons(found), *levels_noticed(found)]
+
+
+def comparisons(found: Validity) -> list[Sheet]:
+    """Return the tables that hold all distortions: the overview, and correlations with people."""
+    rated = {name: of for name, of in by_distortion(found).items() if _is_rated(of)}
+    return [overview(found), *([correlations(found, rated)] if rated else [])]
+
+
+def levels_noticed(found: Validity) -> list[Sheet]:
+    """Return a table for each distortion: the levels noticed, and whether metrics are monotone."""
+    return [noticed(found, name, of) for name, of in by_distortion(found).items()]
 
 
 def overview(found: Validity) -> Sheet:
@@ -90,49 +94,26 @@ def correlations(found: Validity, rated: Mapping[str, Mapping[str, Response]]) -
     )
 
 
-def monotone(found: Validity, distortions: Mapping[str, Mapping[str, Response]]) -> Sheet:
-    """Return the table of the series of levels on which metrics are monotone."""
-    series = [(name, arm) for name, of in distortions.items() for arm in arms_of(of)]
-
-    def cell(one: Measured, name: str, arm: str) -> Cell:
-        found_arm = _arm(distortions[name], one, arm)
-        return DASH if found_arm is None else Cell("yes" if found_arm.monotone else "no")
-
-    return Sheet(
-        title=f"Monotone from mild to severe? ({subject(found)})",
-        name="Monotone from mild to severe?",
-        headings=tuple(named(name, arm) for name, arm in series),
-        lines=_lines(found, [partial(cell, name=name, arm=arm) for name, arm in series]),
-        footnotes=(MONOTONE,),
-    )
-
-
 def noticed(found: Validity, name: str, responses: Mapping[str, Response]) -> Sheet:
     """Return the table of the mildest level of a distortion that metrics and people notice."""
-    arms = arms_of(responses)
     columns = [
-        partial(_noticed, responses, arm=arm, people=people)
-        for arm in arms
-        for people in (False, True)
+        (named(heading, arm), partial(cell, responses, arm=arm))
+        for arm in arms_of(responses)
+        for heading, cell in _OF_AN_ARM.items()
     ]
     unit = next(iter(responses.values())).unit
+    of_levels = (
+        note
+        for one in found.metrics
+        if one.metric in responses
+        for note in absences_at_levels(one, responses[one.metric])
+    )
     return Sheet(
-        title=f"Smallest {words_of(name)} noticed, in {unit}" if unit else
-        f"Smallest {words_of(name)} noticed",
-        headings=tuple(
-            named(who, arm) for arm in arms for who in ("by the metric", "by people")
-        ),
-        lines=_lines(found, columns),
-        footnotes=(
-            noticing(found),
-            *(
-                note
-                for one in found.metrics
-                if one.metric in responses
-                for note in absences_at_levels(one, responses[one.metric])
-            ),
-        ),
-    )  # fmt: skip
+        title=f"Smallest {words_of(name)} noticed{f', in {unit}' if unit else ''}",
+        headings=tuple(heading for heading, _ in columns),
+        lines=_lines(found, [column for _, column in columns]),
+        footnotes=(noticing(found), MONOTONE, *of_levels),
+    )
 
 
 def _overview_of(found: Validity, one: Measured) -> tuple[Cell, ...]:
@@ -162,16 +143,29 @@ def _correlation(found: Correlation | None) -> Cell:
     return Cell(f"{found.value:z.2f}", ends)
 
 
-def _noticed(responses: Mapping[str, Response], one: Measured, *, arm: str, people: bool) -> Cell:
+def _noticed(responses: Mapping[str, Response], one: Measured, *, arm: str) -> Cell:
     found = _arm(responses, one, arm)
-    if people:  # the same for every metric: of any response that has ratings
-        rated = [of for of in responses.values() if of.people is not None]
-        if not rated:
-            return Cell(UNRATED)
-        found = next(filter(None, (arm_of(of, arm) for of in rated)), None)
+    return DASH if found is None else _level(found.noticed)
+
+
+def _people(responses: Mapping[str, Response], _one: Measured, *, arm: str) -> Cell:
+    """Return what people notice, the same for every metric: of any response that has ratings."""
+    rated = [of for of in responses.values() if of.people is not None]
+    found = next(filter(None, (arm_of(of, arm) for of in rated)), None)
     if found is None:
-        return DASH
-    level = found.people_notice if people else found.noticed
+        return Cell(UNRATED)
+    return _level(found.people_notice)
+
+
+def _monotone(responses: Mapping[str, Response], one: Measured, *, arm: str) -> Cell:
+    found = _arm(responses, one, arm)
+    return DASH if found is None else Cell("yes" if found.monotone else "no")
+
+
+_OF_AN_ARM: Final = {"by the metric": _noticed, "by people": _people, "monotone": _monotone}
+
+
+def _level(level: float | None) -> Cell:
     return Cell(NOTHING if level is None else level_text(level))
 
 

@@ -231,6 +231,8 @@ def validate(
 ) -> Validity:
     """Distort real clips in known ways, and find whether metrics follow people's ratings of that.
 
+    Tables, figures and a page are written into the folder; the same call resumes.
+
     Parameters
     ----------
     *clips : str or Path
@@ -253,6 +255,7 @@ def validate(
     ConfigError, DataError
         As of `run`.
     """
+    from svbench.reports.validity.write import write_validity
     from svbench.validation.validate import validate as walk_through
 
     choice = EngineChoice(
@@ -267,7 +270,9 @@ def validate(
     _announce(plan.columns, notify)
     proof = folder.absolute() / LOCK
     with closing(choice.start(device=plan.config.device, proof=proof)) as started:
-        return walk_through(plan, folder, started, progress)
+        found = walk_through(plan, folder, started, progress)
+    write_validity(found, folder)
+    return found
 
 
 def compare(

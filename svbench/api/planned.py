@@ -111,15 +111,22 @@ def planned_validation(
     Raises DataError for clips that are absent.
     """
     from svbench.config import ValidateConfig
-    from svbench.validation.plan import DRAWN, plan_validation
+    from svbench.validation.plan import plan_validation
 
     _check_keywords(keywords, ValidateKeywords)
     real = tuple(read_path(folder, "CLIPS") for folder in clips)
     config = ValidateConfig.of(clips=real, **keywords)
-    name = Path(os.path.realpath(real[0])).stem if real else DRAWN
-    folder = RUNS / f"validate-{name}" if out is None else read_path(out, "--out")
+    folder = validation_folder(real, out)
     check_folder(folder)
     return plan_validation(config, folder), folder
+
+
+def validation_folder(clips: Sequence[Path], out: Folder | None) -> Path:
+    """Return the folder of a validation: as given, or called after the first of its clips."""
+    from svbench.validation.plan import DRAWN
+
+    name = Path(os.path.realpath(clips[0])).stem if clips else DRAWN
+    return RUNS / f"validate-{name}" if out is None else read_path(out, "--out")
 
 
 def _on_dataset(config: RunConfig, out: Folder | None, suffix: str) -> Planned:

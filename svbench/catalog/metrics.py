@@ -289,22 +289,6 @@ DEFAULT_METRICS: Final[Mapping[str, Sequence[str]]] = {
         "synchrony@impacts+native",
     ),
     "score with captions": ("ib-ta", "ib-tv"),
-    # Every form of agreement that can be computed within minutes; native AV-Align takes hours.
-    "validate": (
-        "av-align-corrected@published",
-        "av-align-tempotokens-2023@published",
-        "av-align-tempotokens-2025@published",
-        "av-align-adjusted-corrected@published",
-        "av-align-adjusted-tempotokens-2023@published",
-        "av-align-adjusted-tempotokens-2025@published",
-        "av-align-corrected@tuned-2",
-        "av-align-adjusted-corrected@tuned-2",
-        "synchrony@impacts",
-        "synchrony@impacts+native",
-        "ib-av",
-        "fvd",
-        "fad",
-    ),
 }
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from svbench import api
+from svbench.api.planned import validation_folder
 from svbench.cli import common as options
 from svbench.cli.output import print_note
 from svbench.cli.parsing import names, number, path_argument, path_option
@@ -59,6 +60,7 @@ def validate(
     from svbench.reports.tables.text import show
     from svbench.reports.validity.tables import sheets
 
+    folder = validation_folder(clips or (), out)
     with progress_bars() as progress:
         found = api.validate(
             *(clips or ()),
@@ -81,7 +83,7 @@ def validate(
             dtype=dtype,
             batch=batch,
             plugins=plugin or (),
-            out=out,
+            out=folder,
             **asdict(engine),
             progress=progress,
             notify=print_note,
@@ -90,3 +92,4 @@ def validate(
         typer.echo(dump_validity(found), nl=False)
     else:
         show(sheets(found))
+        typer.echo(f"page: {folder / 'validity.html'}   per clip: {folder / 'scores.csv'}")

@@ -44,7 +44,8 @@ from svbench.walk.recorded import raise_problems, recorded
 
 SCORES_FILE: Final = "scores.csv"
 KNOWN: Final = Path("features") / "known-files.json"
-WRITTEN: Final = (VALIDITY_FILE, SCORES_FILE, "features", "data")
+REPORTS: Final = ("validity.md", "validity.csv", "validity.html", "figures")
+WRITTEN: Final = (VALIDITY_FILE, SCORES_FILE, *REPORTS, "features", "data")
 SCORING: Final = "scoring"
 
 

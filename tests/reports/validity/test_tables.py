@@ -11,9 +11,10 @@ import pytest
 
 from svbench.files.validity import Response, Validity
 from svbench.reports.analysis.following import FOLLOWS, NOT
+from svbench.reports.tables.footnotes import SPARSE
 from svbench.reports.tables.sheet import Sheet
 from svbench.reports.validity.notes import SMALL, UNRATED, absences
-from svbench.reports.validity.tables import FORMATS, NOTHING, overview, sheets
+from svbench.reports.validity.tables import FORMATS, NOTHING, levels_noticed, overview, sheets
 from svbench.reports.validity.tables import UNRATED as NOT_RATED
 from tests.factories.validity import ALIGN, FVD, WEAK, make_validity, many_metrics
 
@@ -41,24 +42,27 @@ def test_the_overview_has_a_line_per_metric() -> None:
     assert "FVD: no weights of i3d" in sheet.footnotes
 
 
-def test_correlations_and_monotony_have_a_column_per_distortion() -> None:
-    _, correlations, monotone, *_ = sheets(FOUND)
+def test_correlations_have_a_column_per_rated_distortion() -> None:
+    _, correlations, *_ = sheets(FOUND)
     assert correlations.headings == ("audio shift",)  # nobody rated blur
     assert cells(correlations) == [["0.90"], ["-0.20"], ["–"]]
-    assert monotone.headings == ("audio shift, late", "audio shift, early", "blur")
-    assert cells(monotone) == [["yes"] * 3, ["no", "yes", "yes"], ["–"] * 3]
 
 
 def test_what_a_metric_notices_stands_beside_what_people_do() -> None:
-    shift, blur = sheets(FOUND)[3:]
+    shift, blur = levels_noticed(FOUND)
     assert shift.title == "Smallest audio shift noticed, in s"
     assert shift.headings == (
-        *("by the metric, late", "by people, late"),
-        *("by the metric, early", "by people, early"),
+        *("by the metric, late", "by people, late", "monotone, late"),
+        *("by the metric, early", "by people, early", "monotone, early"),
     )
-    assert cells(shift)[0] == ["-0.5", "-0.5", "0.5", "0.5"]
-    assert cells(shift)[2] == ["–", "-0.5", "–", "0.5"]  # people, whatever the metric
-    assert cells(blur) == [[NOTHING, NOT_RATED], [NOTHING, NOT_RATED], ["–", NOT_RATED]]
+    assert cells(shift) == [
+        ["-0.5", "-0.5", "yes", "0.5", "0.5", "yes"],
+        ["-0.5", "-0.5", "no", "0.5", "0.5", "yes"],
+        ["–", "-0.5", "–", "–", "0.5", "–"],  # people, whatever the metric
+    ]
+    assert cells(blur) == [
+        *([NOTHING, NOT_RATED, "yes"], [NOTHING, NOT_RATED, "yes"], ["–", NOT_RATED, "–"]),
+    ]
 
 
 def test_rated_distortions_come_first() -> None:
@@ -78,6 +82,11 @@ def test_notes_name_small_networks_and_people_who_rated_other_clips() -> None:
     )
 
 
+def test_few_clips_are_said_to_be_few() -> None:
+    assert SPARSE in overview(replace(FOUND, count=9)).footnotes
+    assert SPARSE not in overview(FOUND).footnotes
+
+
 def test_why_a_level_has_no_score_is_a_note_of_its_distortion() -> None:
     def changed(one: Response) -> Response:
         if one.metric == WEAK and one.distortion == "blur":
@@ -85,7 +94,7 @@ def test_why_a_level_has_no_score_is_a_note_of_its_distortion() -> None:
         return one
 
     found = replace(FOUND, responses=tuple(map(changed, FOUND.responses)))
-    assert sheets(found)[-1].footnotes[1:] == (
+    assert sheets(found)[-1].footnotes[2:] == (
         f"title of {WEAK}, blur of 1 px, 2 px: no clip moves",
     )
     (line,) = [of for of in lines(found) if of["metric"] == WEAK and of["level"] == "1.0"][1:]
@@ -161,5 +170,5 @@ def test_every_format_writes_whatever_was_found(name: str, form: str) -> None:
 
 def test_without_ratings_the_notes_say_so() -> None:
     assert UNRATED in overview(ODD["without people"]).footnotes
-    assert len(sheets(ODD["without people"])) == 4  # no table of correlations
+    assert len(sheets(ODD["without people"])) == 3  # no table of correlations
     assert FVD not in FORMATS["text"](ODD["nothing"])
