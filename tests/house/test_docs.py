@@ -26,6 +26,7 @@ SYNCHRONY: ModuleType = importlib.import_module("make_synchrony")
 CLUSTERS: ModuleType = importlib.import_module("make_clusters")
 DATA: ModuleType = importlib.import_module("make_data")
 DISTORTIONS: ModuleType = importlib.import_module("make_distortions")
+DISTANCES: ModuleType = importlib.import_module("make_distances")
 SYSTEMS: ModuleType = importlib.import_module("make_systems")
 PLANNING: ModuleType = importlib.import_module("make_planning")
 HUMAN_STUDY: ModuleType = importlib.import_module("make_human_study")
@@ -57,6 +58,23 @@ def test_the_page_on_intervals_shows_what_was_planned(name: str) -> None:
 @pytest.mark.parametrize("name", RANKING.BLOCKS)
 def test_the_page_on_ranking_shows_what_was_measured(name: str) -> None:
     assert page_blocks.block(RANKING.PAGE, name) == RANKING.rendered(name)
+
+
+@pytest.mark.parametrize("name", DISTANCES.BLOCKS)
+def test_the_page_on_distances_shows_what_was_measured(name: str) -> None:
+    assert page_blocks.block(DISTANCES.PAGE, name) == DISTANCES.rendered(name)
+
+
+def test_kernel_distances_of_halves_are_0_where_a_frechet_distance_is_not() -> None:
+    found = page_blocks.load("distances")["halves"]["measured"]
+    assert [int(n) for n in found] == [32, 64, 128, 256, 512, 1024, 2048]
+    for of in found.values():
+        for mean, deviation in (of["kvd"], of["kad"]):
+            # of 10,000 halves: the mean's own standard error is 0.01 deviations
+            assert abs(mean) <= 0.03 * deviation
+            assert deviation < 0.02
+    shares = [found[n]["frechet"][0] for n in ("256", "512", "1024", "2048")]
+    assert shares == pytest.approx([0.376, 0.189, 0.095, 0.047], abs=0.01)
 
 
 def test_the_page_on_av_align_shows_what_was_measured() -> None:
@@ -107,8 +125,8 @@ def test_every_block_of_these_pages_has_data() -> None:
 
 def test_kept_data_name_what_measured_them() -> None:
     files = sorted(page_blocks.DATA.glob("*.json"))
-    names = {"av-align", "clusters", "human-study", "impacts", "intervals", "performance"}
-    names |= {"planning", "ranking", "synchrony"}
+    names = {"av-align", "clusters", "distances", "human-study", "impacts", "intervals"}
+    names |= {"performance", "planning", "ranking", "synchrony"}
     assert {file.stem for file in files} - {"validity"} == names  # see tests/docs
     for file in files:
         command = f"python docs/make_{file.stem.replace('-', '_')}"
