@@ -1,11 +1,11 @@
 """Measure how often intervals hold a planted agreement with people, and write docs/agreement.md.
 
-    python docs/make_agreement.py [--samples 400]
+    python docs/make_agreement.py [--samples 100]
 
 Condition means are planted so that they have a known rank correlation with those of people. Clips
 are drawn about them, and videos of the people from those that were rated; an interval is formed
 from each sample, and it is counted how often it holds the planted correlation. What is measured
-goes into docs/data/agreement.json, and from there into the page (see `page_blocks`). Some 10
+goes into docs/data/agreement.json, and from there into the page (see `page_blocks`). A few
 minutes.
 
 `tests/metrics/validity/test_agreement_covers.py` runs the same simulation in short.
@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any, Final
@@ -37,6 +38,7 @@ NAME: Final = "agreement"  # of the data
 BLOCK: Final = "coverage"
 CLIPS: Final = (19, 40)
 DRAWS: Final = 300
+STUDIES: Final = 40  # of people, over and over: their part in the noise is small
 SLOPE: Final = 0.5  # deviation of how strongly a clip responds, for a mean response of 1
 OFFSET: Final = 2.0  # deviation of what a clip's scores have in common
 NOISES: Final = {"little": 1.0, "much": 4.0, "much, skewed": 4.0}
@@ -47,7 +49,7 @@ class Planted:
     """Condition means of a metric, and of people, with a known correlation."""
 
     means: Array  # (C,), of deviation 1
-    people: Array  # (C, V), ratings; NaN where there is none
+    conditions: slice  # of people's
     truth: float
 
 
@@ -78,8 +80,7 @@ def by_ranks(first: Array, second: Array) -> Array:
 
 def planted(target: float, conditions: slice, rng: np.random.Generator) -> Planted:
     """Plant condition means whose rank correlation with people's is about `target`."""
-    ratings = load_human_scores().conditions[conditions]
-    people = condition_means(ratings)
+    people = condition_means(load_human_scores().conditions[conditions])
     standard = (people - people.mean()) / people.std()
     noise = rng.standard_normal(len(people))
     noise -= standard * (noise @ standard) / len(people)  # so that 0 is near 0, too
@@ -88,20 +89,33 @@ def planted(target: float, conditions: slice, rng: np.random.Generator) -> Plant
     truths = by_ranks(np.array(mixed), people[None])
     best = int(np.abs(truths - target).argmin())
     means = mixed[best]
-    return Planted((means - means.mean()) / means.std(), ratings, float(truths[best]))
+    return Planted((means - means.mean()) / means.std(), conditions, float(truths[best]))
+
+
+@cache
+def people_study(seed: int) -> tuple[Array, Array]:
+    """Draw a study of as many videos: people's condition means (C,), and draws of them (B, C)."""
+    ratings = load_human_scores().conditions
+    videos = np.random.default_rng(seed).integers(ratings.shape[1], size=ratings.shape[1])
+    return condition_means(ratings[:, videos]), mean_draws(ratings[:, videos], DRAWS, seed)
 
 
 def sample(of: Planted, clips: int, noise: str, rng: np.random.Generator, seed: int) -> Sample:
-    """Draw clips about the planted means, and videos of the people."""
+    """Draw clips about the planted means, and take one of the studies of people."""
     shape = (len(of.means), clips)
     scatter = rng.exponential(size=shape) - 1 if "skewed" in noise else rng.standard_normal(shape)
     response = 1 + SLOPE * rng.standard_normal(clips)
     common = OFFSET * rng.standard_normal(clips)
     scores = of.means[:, None] * response + common + NOISES[noise] * scatter
-    people = of.people[:, rng.integers(of.people.shape[1], size=of.people.shape[1])]
-    means, people_means = condition_means(scores), condition_means(people)
-    draws = (mean_draws(scores, DRAWS, 2 * seed), mean_draws(people, DRAWS, 2 * seed + 1))
-    return Sample(scores, means, people_means, *draws)
+    people, people_draws = people_study(seed % STUDIES)
+    drawn = mean_draws(scores, DRAWS, seed)
+    return Sample(
+        scores,
+        condition_means(scores),
+        people[of.conditions],
+        drawn,
+        people_draws[:, of.conditions],
+    )
 
 
 # --- methods -----------------------------------------------------------------------------------
@@ -202,7 +216,7 @@ def rendered() -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, keep the data, and rewrite the page's table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--samples", type=int, default=400)
+    parser.add_argument("--samples", type=int, default=100)
     asked = parser.parse_args(arguments)
     command = f"python docs/make_agreement.py --samples {asked.samples}"
     save(NAME, command, {BLOCK: measure(asked.samples)})

@@ -25,8 +25,9 @@ the same noise once more, so bootstrap values lie too low twice over: at 19 clip
 spread four times as far as the condition means, a planted .90 gives .66, and its percentile
 interval never holds .90. So values are corrected for attenuation. On the scale of Pearson, p = 2
 sin(pi r / 6) (two normal variables), let t^2 be the variance of the true means and s^2 that of
-their noise. Then the draws of one side correlate with its means by a, a^2 = (t^2 + s^2) / (t^2 +
-2 s^2), hence its reliability is R = t^2 / (t^2 + s^2) = 2 - 1 / a^2, and
+their noise. A draw of n clips adds noise of variance f s^2, f = (n - 1) / n. Then the draws of one
+side correlate with its means by a, a^2 = (t^2 + s^2) / (t^2 + (1 + f) s^2), hence its reliability
+is R = t^2 / (t^2 + s^2) = 1 - (1 / a^2 - 1) / f, and
 
     corrected value = p / sqrt(R_metric R_people)
     corrected draw  = p_draw / (sqrt(R_metric R_people) a_metric a_people)
@@ -34,8 +35,8 @@ their noise. Then the draws of one side correlate with its means by a, a^2 = (t^
 The interval holds the corrected value, and reaches below and above it as far as the middle 95 % of
 the corrected draws reach from their median, times Student's t over the normal quantile and
 sqrt(n / (n - 1)), for n clips. It is extended to hold the uncorrected value, too, and ends at -1
-and 1. `docs/agreement.md` shows how often it holds a planted correlation, beside the percentile,
-basic and BCa bootstrap.
+and 1. Fewer than 4 clips do not show their noise, so they have none. `docs/agreement.md` shows how
+often it holds a planted correlation, beside the percentile, basic and BCa bootstrap.
 
 For metrics of whole sets (FVD) draws are made by whoever computes the metric: one value for each
 condition from the same drawn clips, n with replacement or n / 2 without, whose noise is equal.
@@ -68,6 +69,7 @@ from svbench.types import Better
 Array = NDArray[np.float64]
 
 FEWEST_CONDITIONS: Final = 3  # two always correlate by 1 or -1
+FEWEST_CLIPS: Final = 4  # of an interval
 _EQUAL: Final = 12  # decimals of the largest value, beyond which values are equal
 _NORMAL: Final = 1.959964  # quantile of a 95 % interval
 _LEAST_RELIABILITY: Final = 0.05  # of means; with less the interval is nearly all of -1 to 1
@@ -174,7 +176,7 @@ def rank_correlation(
     people_draws : np.ndarray, shape=(B, C), optional
         `people` of drawn videos (Default value = None, people are taken as they are)
     clips : int
-        behind `values`; of fewer than 2 there is no interval (Default value = 0)
+        behind `values`; of fewer than 4 there is no interval (Default value = 0)
 
     Returns
     -------
@@ -205,7 +207,7 @@ def rank_correlation(
         side = "the metric" if np.isnan(_by_ranks(own, own)[0]) else "people"
         raise ScoreError(f"{side} gave {conditions} conditions the same score")
     interval = None
-    if draws is not None and clips > 1:
+    if draws is not None and clips >= FEWEST_CLIPS:
         theirs_drawn = None if people_draws is None else people_draws[:, both]
         interval = _interval(value, own, theirs, sign * draws[:, both], theirs_drawn, clips)
     return Correlation(value, interval, conditions)
@@ -284,11 +286,13 @@ def _interval(
     defined = np.isfinite(drawn)
     if defined.mean() < _LEAST_DEFINED:
         return None
-    kept = _steadiness(own_drawn, own)
-    kept_theirs = 1.0 if theirs_drawn is None else _steadiness(theirs_drawn, theirs)
-    reliable = np.sqrt((2 - 1 / kept**2) * (2 - 1 / kept_theirs**2))
-    corrected = float(_pearson(value) / reliable)
-    draws = _pearson(drawn[defined]) / (reliable * kept * kept_theirs)
+    added = (clips - 1) / clips
+    kept, reliability = _reliability(own_drawn, own, added)
+    if theirs_drawn is not None:  # of so many videos that f is 1
+        of_people = _reliability(theirs_drawn, theirs, 1.0)
+        kept, reliability = kept * of_people[0], reliability * of_people[1]
+    corrected = float(_pearson(value) / np.sqrt(reliability))
+    draws = _pearson(drawn[defined]) / (np.sqrt(reliability) * kept)
     low, high = percentile_interval(draws)
     middle = float(np.median(draws))
     wider = student_quantile((1 + LEVEL) / 2, clips - 1) / _NORMAL * np.sqrt(clips / (clips - 1))
@@ -296,10 +300,11 @@ def _interval(
     return min(float(ends[0]), value), max(float(ends[1]), value)
 
 
-def _steadiness(draws: Array, means: Array) -> float:
-    """Return a: how the draws of one side correlate with its means, on Pearson's scale."""
-    found = float(np.nanmean(_by_ranks(draws, means)))
-    return max(float(_pearson(found)), float(np.sqrt(1 / (2 - _LEAST_RELIABILITY))))
+def _reliability(draws: Array, means: Array, added: float) -> tuple[float, float]:
+    """Return a and R of one side; `added` is f."""
+    found = float(_pearson(float(np.nanmean(_by_ranks(draws, means)))))
+    kept = max(found, float((1 + added * (1 - _LEAST_RELIABILITY)) ** -0.5))
+    return kept, 1 - (1 / kept**2 - 1) / added
 
 
 def _pearson(ranks: Array | float) -> Array:

@@ -123,10 +123,11 @@ def test_the_same_clips_and_seed_give_the_same_bits() -> None:
     assert agreement_of_clips(noisy(1.0), HUMAN, "higher", draws=100, seed=5) != first
 
 
-def test_one_clip_has_no_interval() -> None:
-    found = agreement_of_clips(noisy(0.1, clips=1), HUMAN, "higher", draws=50).overall
+@pytest.mark.parametrize("clips", [1, 3, 4])
+def test_three_clips_have_no_interval(clips: int) -> None:
+    found = agreement_of_clips(noisy(0.1, clips), HUMAN, "higher", draws=50).overall
     assert found is not None
-    assert found.interval is None
+    assert (found.interval is None) == (clips < 4)
 
 
 def test_mostly_equal_draws_have_no_interval() -> None:
