@@ -54,7 +54,7 @@ _MOST_PAIRS: Final = 10**9
 _CERTAIN: Final = 1e6  # noncentrality beyond which the series of scipy need not converge
 
 
-def paired_power(effect: float, n: int, alpha: float = ALPHA) -> float:
+def paired_power(effect: float, n: int, alpha: float = ALPHA, wider: float = 1.0) -> float:
     """Compute the power of a two-sided paired t-test.
 
     Parameters
@@ -65,6 +65,9 @@ def paired_power(effect: float, n: int, alpha: float = ALPHA) -> float:
         pairs, at least 2
     alpha : float
         how often a difference of 0 is found (Default value = 0.05)
+    wider : float
+        how many times wider than Student's t the interval is that must exclude 0, of few pairs
+        (`svbench.intervals.widening`; Default value = 1.0: as wide)
 
     Raises
     ------
@@ -72,7 +75,7 @@ def paired_power(effect: float, n: int, alpha: float = ALPHA) -> float:
         if there are fewer than 2 pairs, or a number is out of its range
     """
     _check(n, alpha)
-    return _two_sided(effect, math.sqrt(n), n - 1, alpha)
+    return _two_sided(effect, math.sqrt(n), n - 1, alpha, wider)
 
 
 def unpaired_power(effect: float, first: int, second: int, alpha: float = ALPHA) -> float:
@@ -97,7 +100,7 @@ def unpaired_power(effect: float, first: int, second: int, alpha: float = ALPHA)
     return _two_sided(effect, root, first + second - 2, alpha)
 
 
-def _two_sided(effect: float, root: float, freedom: int, alpha: float) -> float:
+def _two_sided(effect: float, root: float, freedom: int, alpha: float, wider: float = 1.0) -> float:
     """Return P(|T| > quantile) for noncentral T with noncentrality |effect| times `root`."""
     if math.isnan(effect):
         raise ScoreError("power: found an effect of NaN, expected a number")
@@ -107,13 +110,15 @@ def _two_sided(effect: float, root: float, freedom: int, alpha: float) -> float:
     noncentrality = abs(effect) * root
     if noncentrality > _CERTAIN:
         return 1.0
-    quantile = float(stdtrit(freedom, 1 - alpha / 2))
-    # scipy's values are NaN for some tails, all of them below 1e-15
+    quantile = wider * float(stdtrit(freedom, 1 - alpha / 2))
+    # scipy's values are NaN for some tails, all of them below 1e-14
     below, beyond = np.nan_to_num(nctdtr(freedom, noncentrality, [quantile, -quantile]))
     return float(1 - below + beyond)
 
 
-def detectable_effect(n: int, power: float = POWER, alpha: float = ALPHA) -> float:
+def detectable_effect(
+    n: int, power: float = POWER, alpha: float = ALPHA, wider: float = 1.0
+) -> float:
     """Compute the smallest effect that n pairs find with the given power.
 
     Parameters
@@ -124,6 +129,8 @@ def detectable_effect(n: int, power: float = POWER, alpha: float = ALPHA) -> flo
         between alpha and 1 (Default value = 0.8)
     alpha : float
         level of the two-sided test (Default value = 0.05)
+    wider : float
+        as of `paired_power`
 
     Raises
     ------
@@ -134,9 +141,9 @@ def detectable_effect(n: int, power: float = POWER, alpha: float = ALPHA) -> flo
     from scipy.optimize import brentq
 
     high = 1.0
-    while paired_power(high, n, alpha) < power:
+    while paired_power(high, n, alpha, wider) < power:
         high *= 2
-    return float(brentq(lambda effect: paired_power(effect, n, alpha) - power, 0.0, high))
+    return float(brentq(lambda effect: paired_power(effect, n, alpha, wider) - power, 0.0, high))
 
 
 def needed_pairs(effect: float, power: float = POWER, alpha: float = ALPHA) -> int:
@@ -157,7 +164,8 @@ def needed_pairs(effect: float, power: float = POWER, alpha: float = ALPHA) -> i
         if the effect is 0 or so small that no number of pairs is enough, or a number is out of
         its range
     """
-    return _smallest(lambda n: paired_power(effect, n, alpha), power, alpha)
+    _check(2, alpha, power)
+    return smallest_count(lambda n: paired_power(effect, n, alpha), power)
 
 
 def needed_clips(effect: float, power: float = POWER, alpha: float = ALPHA) -> int:
@@ -165,12 +173,25 @@ def needed_clips(effect: float, power: float = POWER, alpha: float = ALPHA) -> i
 
     Parameters and errors are those of `needed_pairs`, with the effect of `unpaired_power`.
     """
-    return _smallest(lambda n: unpaired_power(effect, n, n, alpha), power, alpha)
-
-
-def _smallest(power_at: Callable[[int], float], power: float, alpha: float) -> int:
-    """Return the smallest n from 2 on with enough power, which grows with n."""
     _check(2, alpha, power)
+    return smallest_count(lambda n: unpaired_power(effect, n, n, alpha), power)
+
+
+def smallest_count(power_at: Callable[[int], float], power: float = POWER) -> int:
+    """Return the smallest count from 2 on with enough power.
+
+    Parameters
+    ----------
+    power_at : callable
+        the power at a count, which grows with it
+    power : float
+        between 0 and 1 (Default value = 0.8)
+
+    Raises
+    ------
+    ScoreError
+        if a thousand million are not enough
+    """
     low, high = 1, 2  # `low` is too few, `high` will be enough
     while power_at(high) < power:
         low, high = high, 2 * high
@@ -205,7 +226,11 @@ def holm_level(comparisons: int, alpha: float = ALPHA) -> float:
 
 
 def detectable_distance(
-    first: float, second: float, power: float = POWER, alpha: float = ALPHA
+    first: float,
+    second: float,
+    power: float = POWER,
+    alpha: float = ALPHA,
+    least: float = 0.0,
 ) -> float:
     """Compute the smallest difference of two distances that is found with the given power.
 
@@ -215,11 +240,15 @@ def detectable_distance(
         standard deviations of the two distances, of their bootstraps; at least 0
     power, alpha : float
         as of `detectable_effect`
+    least : float
+        difference from which on two distances may be told apart, if more than the test asks for
+        (Default value = 0: the test alone)
 
     Returns
     -------
     difference : float
-        (z_(1 - alpha / 2) + z_power) sqrt(first^2 + second^2), in the unit of the distance
+        max(z_(1 - alpha / 2) s, least) + z_power s, s = sqrt(first^2 + second^2), in the unit of
+        the distance
 
     Raises
     ------
@@ -227,12 +256,38 @@ def detectable_distance(
         if a standard deviation is negative or NaN, or a number is out of its range
     """
     _check(2, alpha, power)
+    scatter = _scatter(first, second)
+    return _told(scatter, alpha, least) + NormalDist().inv_cdf(power) * scatter
+
+
+def distance_power(
+    difference: float, first: float, second: float, alpha: float = ALPHA, least: float = 0.0
+) -> float:
+    """Compute the power to find a difference of two distances, of these standard deviations.
+
+    The inverse of `detectable_distance`, whose parameters and errors it has.
+    """
+    _check(2, alpha)
+    scatter = _scatter(first, second)
+    told = _told(scatter, alpha, least)
+    if scatter == 0:
+        return float(abs(difference) > told)
+    normal = NormalDist()
+    return sum(
+        normal.cdf((shift - told) / scatter) for shift in (abs(difference), -abs(difference))
+    )
+
+
+def _told(scatter: float, alpha: float, least: float) -> float:
+    return max(NormalDist().inv_cdf(1 - alpha / 2) * scatter, least)
+
+
+def _scatter(first: float, second: float) -> float:
     if not (first >= 0 and second >= 0):
         raise ScoreError(
             f"power: found standard deviations {first:g} and {second:g}, expected 0 or more"
         )
-    normal = NormalDist()
-    return (normal.inv_cdf(1 - alpha / 2) + normal.inv_cdf(power)) * math.hypot(first, second)
+    return math.hypot(first, second)
 
 
 # --- several samples per caption ---------------------------------------------------------------
