@@ -20,6 +20,7 @@ from tests.goldens.places import REPOSITORY
 
 DOCS = REPOSITORY / "docs"
 INTERVALS: ModuleType = importlib.import_module("make_intervals")
+AGREEMENT: ModuleType = importlib.import_module("make_agreement")
 AV_ALIGN: ModuleType = importlib.import_module("make_av_align")
 IMPACTS: ModuleType = importlib.import_module("make_impacts")
 SYNCHRONY: ModuleType = importlib.import_module("make_synchrony")
@@ -43,6 +44,10 @@ def text(page: str) -> str:
 @pytest.mark.parametrize("name", INTERVALS.BLOCKS)
 def test_the_page_on_intervals_shows_what_was_measured(name: str) -> None:
     assert page_blocks.block(INTERVALS.PAGE, name) == INTERVALS.rendered(name)
+
+
+def test_the_page_on_agreement_shows_what_was_measured() -> None:
+    assert page_blocks.block(AGREEMENT.PAGE, AGREEMENT.BLOCK) == AGREEMENT.rendered()
 
 
 def test_the_page_on_av_align_shows_what_was_measured() -> None:
@@ -77,15 +82,16 @@ def test_the_shipped_impacts_meet_what_is_promised_of_them() -> None:
 
 def test_every_block_of_these_pages_has_data() -> None:
     blocks = {AV_ALIGN.BLOCK, IMPACTS.BLOCK, *SYNCHRONY.BLOCKS}
-    for module, names in ((INTERVALS, set(INTERVALS.BLOCKS)), (AV_ALIGN, blocks)):
+    every = ((INTERVALS, set(INTERVALS.BLOCKS)), (AV_ALIGN, blocks), (AGREEMENT, {AGREEMENT.BLOCK}))
+    for module, names in every:
         page = module.PAGE.read_text(encoding="utf-8")
         assert set(re.findall(r"<!-- begin (\w+) -->", page)) == names
 
 
 def test_kept_data_name_what_measured_them() -> None:
     files = sorted(page_blocks.DATA.glob("*.json"))
-    names = ["av-align", "clusters", "impacts", "intervals", "performance", "synchrony"]
-    assert [file.stem for file in files] == names
+    names = {"av-align", "clusters", "impacts", "intervals", "performance", "synchrony"}
+    assert {file.stem for file in files} == names | {"agreement"}
     for file in files:
         command = f"python docs/make_{file.stem.replace('-', '_')}"
         if file.stem == "performance":
