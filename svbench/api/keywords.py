@@ -71,7 +71,7 @@ class ValidateKeywords(TypedDict, total=False):
 
     metrics: Sequence[str]  # METRIC or METRIC@PRESET; none: every one that runs here within minutes
     distortions: Sequence[str]  # none: all in their published form
-    levels: int  # of each distortion that nobody rated
+    unrated_levels: int  # of each distortion that nobody rated
     seed: int  # decides distortions, halves and intervals
     limit: int | None  # the first so many clips; None: all
     captions: Folder | None  # by id; of metrics that read captions

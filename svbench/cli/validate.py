@@ -27,7 +27,9 @@ def validate(
         tuple[str, ...],
         names("distortions", "Comma-separated; default: all, in their published form."),
     ] = (),
-    levels: Annotated[int, number("levels", "Of each distortion that nobody rated.")] = 5,
+    unrated_levels: Annotated[
+        int, number("unrated_levels", "Levels of each distortion that nobody rated.")
+    ] = 5,
     seed: options.Seed = 0,
     limit: options.Limit = None,
     captions: Annotated[
@@ -68,7 +70,7 @@ def validate(
             *(clips or ()),
             metrics=metrics,
             distortions=distortions,
-            levels=levels,
+            unrated_levels=unrated_levels,
             seed=seed,
             limit=limit,
             captions=captions,
