@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from svbench.files.validity import Measured, Response, Validity
 from svbench.reports.analysis.following import HALF, counted
@@ -22,6 +22,7 @@ WORDS = (
 )
 MONOTONE = "monotone: no level scores better than a milder one"
 SMALL = "small networks that come with svbench, not the published ones"
+INCOMPARABLE = "what it notices is not known where fewer than two clips have both scores"
 UNRATED = "people rated none of these conditions"
 
 
@@ -61,6 +62,17 @@ def noticing(found: Validity) -> str:
     )
 
 
+def incomparable(found: Validity, responses: Mapping[str, Response]) -> Iterator[str]:
+    """Yield of which metrics it is not known what they notice, and why."""
+    titles = [
+        one.title
+        for one in found.metrics
+        if one.metric in responses and not all(arm.comparable for arm in responses[one.metric].arms)
+    ]
+    if titles:
+        yield f"{'; '.join(titles)}: {INCOMPARABLE}"
+
+
 def absences(found: Validity) -> Iterator[str]:
     """Yield why metrics have no score, each reason once for all metrics that it applies to."""
     of: dict[str, list[str]] = {}
@@ -79,6 +91,21 @@ def absences_at_levels(one: Measured, response: Response) -> Iterator[str]:
     for reason, levels in of.items():
         where = f"{words_of(response.distortion)} of {', '.join(levels)}"
         yield f"{one.title}, {where}: {reason}"
+    yield from _of_fewer_clips(one, response)
+
+
+def _of_fewer_clips(one: Measured, response: Response) -> Iterator[str]:
+    """Yield at which levels a score is of fewer clips than the undistorted score, each count once.
+
+    Such a score may differ from others by its clips alone.
+    """
+    of: dict[int, list[str]] = {}
+    for level, count in zip(response.levels, response.counts, strict=False):
+        if 0 < count < one.count:
+            of.setdefault(count, []).append(level_text(level, response.unit))
+    for count, levels in of.items():
+        where = f"{words_of(response.distortion)} of {', '.join(levels)}"
+        yield f"{one.title}, {where}: {count} of {counted(one.count, 'clip')} have a score"
 
 
 def _shown(level: str, response: Response) -> str:

@@ -28,6 +28,7 @@ from svbench.reports.validity.notes import (
     absences,
     absences_at_levels,
     general_notes,
+    incomparable,
     noticing,
     subject,
 )
@@ -109,10 +110,10 @@ def noticed(found: Validity, name: str, responses: Mapping[str, Response]) -> Sh
         for note in absences_at_levels(one, responses[one.metric])
     )
     return Sheet(
-        title=f"Smallest {words_of(name)} noticed{f', in {unit}' if unit else ''}",
+        title=f"Mildest {words_of(name)} noticed{f' ({unit})' if unit else ''}",
         headings=tuple(heading for heading, _ in columns),
         lines=_lines(found, [column for _, column in columns]),
-        footnotes=(noticing(found), MONOTONE, *of_levels),
+        footnotes=(noticing(found), MONOTONE, *incomparable(found, responses), *of_levels),
     )
 
 
@@ -145,7 +146,7 @@ def _correlation(found: Correlation | None) -> Cell:
 
 def _noticed(responses: Mapping[str, Response], one: Measured, *, arm: str) -> Cell:
     found = _arm(responses, one, arm)
-    return DASH if found is None else _level(found.noticed)
+    return DASH if found is None or not found.comparable else _level(found.noticed)
 
 
 def _people(responses: Mapping[str, Response], _one: Measured, *, arm: str) -> Cell:
