@@ -9,11 +9,16 @@ from svbench.reports.analysis.following import HALF, counted
 from svbench.reports.tables.footnotes import FEW, SPARSE
 from svbench.reports.validity.selection import MINIATURE, figure_text, level_text, words_of
 
-INTERVALS = "intervals cover the choice of clips alone, neither other distortions nor other raters"
+INTERVALS = (
+    "intervals cover the choice of clips (those of correlations also that of the videos that "
+    "people rated), neither other distortions nor other raters"
+)
 BRACKETS = f"brackets: 95 % {INTERVALS}"
 ORIENTED = (
     "Spearman: rank correlation of a metric's scores with people's mean ratings, +1 is a metric "
-    "that follows people whichever of its directions is better"
+    "that follows people whichever of its directions is better; it is that of the means at hand, "
+    "its interval that of endless clips: corrected for the noise of few, which draws correlations "
+    "towards 0, and so not centred on it"
 )
 WORDS = (
     f"follows people: the interval lies above 0 (weakly: below {HALF:g}); runs against people: it "
@@ -51,6 +56,20 @@ def _of_people(found: Validity) -> Iterator[str]:
 def _of_weights(found: Validity) -> Iterator[str]:
     if small := [one.title for one in found.metrics if MINIATURE in one.metric]:
         yield f"{'; '.join(small)}: {SMALL}"
+
+
+def compared(found: Validity) -> Iterator[str]:
+    """Yield over how many conditions metrics were correlated with people, each count once.
+
+    Of some distortions, or where levels have no score, these are not all that people rated.
+    """
+    of: dict[int, list[str]] = {}
+    for one in found.metrics:
+        if one.agreement is not None:
+            of.setdefault(one.agreement.conditions, []).append(one.title)
+    for count, titles in of.items():
+        whose = f"{'; '.join(titles)}: " if len(of) > 1 else ""
+        yield f"{whose}correlated over {counted(count, 'rated condition')}"
 
 
 def noticing(found: Validity) -> str:

@@ -3,7 +3,7 @@
 | kind        | value                        | level             | people                       |
 |-------------|------------------------------|-------------------|------------------------------|
 | undistorted | score of the clips           |                   |                              |
-| agreement   | Spearman over all conditions |                   |                              |
+| agreement   | Spearman, rated conditions   |                   |                              |
 | correlation | Spearman over a distortion   |                   |                              |
 | response    | score at a level             | the level         | mean rating there            |
 | series      | 1: no better, mild to severe | noticed from here | level that people notice     |

@@ -27,6 +27,7 @@ from svbench.reports.validity.notes import (
     WORDS,
     absences,
     absences_at_levels,
+    compared,
     general_notes,
     incomparable,
     noticing,
@@ -65,15 +66,18 @@ def levels_noticed(found: Validity) -> list[Sheet]:
 
 
 def overview(found: Validity) -> Sheet:
-    """Return the table of all metrics: whether they follow people over all rated conditions."""
+    """Return the table of all metrics: whether they follow people over the rated conditions."""
     return Sheet(
         title=f"Do metrics follow people? ({subject(found)})",
-        headings=("undistorted", "Spearman, all conditions", "verdict", "monotone series"),
+        headings=("undistorted", "Spearman, rated conditions", "verdict", "monotone series"),
         lines=tuple(
             Line(one.title, reference=False, cells=_overview_of(found, one))
             for one in found.metrics
         ),
-        footnotes=(BRACKETS, ORIENTED, WORDS, MONOTONE, *general_notes(found), *absences(found)),
+        footnotes=(
+            *(BRACKETS, ORIENTED, *compared(found), WORDS, MONOTONE),
+            *(*general_notes(found), *absences(found)),
+        ),
         protocol=_protocol(found),
         name="Do metrics follow people?",
     )

@@ -190,3 +190,12 @@ def test_a_score_of_fewer_clips_is_named() -> None:
     assert f"{title}, blur of 1 px, 2 px: 17 of 19 clips have a score" in blur.footnotes
     counts = [line["count"] for line in lines(found) if line["kind"] == "response"]
     assert counts == ["19", "17", "17"]
+
+
+def test_the_overview_says_over_how_many_conditions() -> None:
+    assert "correlated over 6 rated conditions" in overview(FOUND).footnotes
+    first, second, *others = FOUND.metrics
+    assert second.agreement is not None
+    fewer = replace(second, agreement=replace(second.agreement, conditions=4))
+    notes = overview(replace(FOUND, metrics=(first, fewer, *others))).footnotes
+    assert f"{fewer.title}: correlated over 4 rated conditions" in notes
