@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from svbench.files.validity import Measured, Response, Validity
 from svbench.reports.analysis.following import HALF, counted
 from svbench.reports.tables.footnotes import FEW, SPARSE
 from svbench.reports.validity.selection import MINIATURE, figure_text, level_text, words_of
 
-INTERVALS = "intervals cover the choice of clips alone, neither other distortions nor other raters"
+INTERVALS = (
+    "intervals cover the choice of clips (those of correlations also that of the videos that "
+    "people rated), neither other distortions nor other raters"
+)
 BRACKETS = f"brackets: 95 % {INTERVALS}"
 ORIENTED = (
     "Spearman: rank correlation of a metric's scores with people's mean ratings, +1 is a metric "
-    "that follows people whichever of its directions is better"
+    "that follows people whichever of its directions is better; it is that of the means at hand, "
+    "its interval that of endless clips: corrected for the noise of few, which draws correlations "
+    "towards 0, and so not centred on it"
 )
 WORDS = (
     f"follows people: the interval lies above 0 (weakly: below {HALF:g}); runs against people: it "
@@ -22,6 +27,7 @@ WORDS = (
 )
 MONOTONE = "monotone: no level scores better than a milder one"
 SMALL = "small networks that come with svbench, not the published ones"
+INCOMPARABLE = "what it notices is not known where fewer than two clips have both scores"
 UNRATED = "people rated none of these conditions"
 
 
@@ -52,6 +58,20 @@ def _of_weights(found: Validity) -> Iterator[str]:
         yield f"{'; '.join(small)}: {SMALL}"
 
 
+def compared(found: Validity) -> Iterator[str]:
+    """Yield over how many conditions metrics were correlated with people, each count once.
+
+    Of some distortions, or where levels have no score, these are not all that people rated.
+    """
+    of: dict[int, list[str]] = {}
+    for one in found.metrics:
+        if one.agreement is not None:
+            of.setdefault(one.agreement.conditions, []).append(one.title)
+    for count, titles in of.items():
+        whose = f"{'; '.join(titles)}: " if len(of) > 1 else ""
+        yield f"{whose}correlated over {counted(count, 'rated condition')}"
+
+
 def noticing(found: Validity) -> str:
     """Return what it means that a level is noticed."""
     return (
@@ -59,6 +79,17 @@ def noticing(found: Validity) -> str:
         f"{counted(found.planned, 'clip')} finds them worse than undistorted, with power "
         f"{found.power:g}; by people: the same of their mean ratings of clips"
     )
+
+
+def incomparable(found: Validity, responses: Mapping[str, Response]) -> Iterator[str]:
+    """Yield of which metrics it is not known what they notice, and why."""
+    titles = [
+        one.title
+        for one in found.metrics
+        if one.metric in responses and not all(arm.comparable for arm in responses[one.metric].arms)
+    ]
+    if titles:
+        yield f"{'; '.join(titles)}: {INCOMPARABLE}"
 
 
 def absences(found: Validity) -> Iterator[str]:
@@ -79,6 +110,21 @@ def absences_at_levels(one: Measured, response: Response) -> Iterator[str]:
     for reason, levels in of.items():
         where = f"{words_of(response.distortion)} of {', '.join(levels)}"
         yield f"{one.title}, {where}: {reason}"
+    yield from _of_fewer_clips(one, response)
+
+
+def _of_fewer_clips(one: Measured, response: Response) -> Iterator[str]:
+    """Yield at which levels a score is of fewer clips than the undistorted score, each count once.
+
+    Such a score may differ from others by its clips alone.
+    """
+    of: dict[int, list[str]] = {}
+    for level, count in zip(response.levels, response.counts, strict=False):
+        if 0 < count < one.count:
+            of.setdefault(count, []).append(level_text(level, response.unit))
+    for count, levels in of.items():
+        where = f"{words_of(response.distortion)} of {', '.join(levels)}"
+        yield f"{one.title}, {where}: {count} of {counted(one.count, 'clip')} have a score"
 
 
 def _shown(level: str, response: Response) -> str:

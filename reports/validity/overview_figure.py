@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 HEIGHT: Final = 0.36  # inches for a metric
 NAME: Final = 46  # characters of a line of its title
 CAPTION: Final = (
-    "Spearman's rank correlation of each metric with people's mean ratings, over all conditions "
-    "that people rated, with its 95 % interval over clips. Filled: the interval lies above 0. +1 "
+    "Spearman's rank correlation of each metric with people's mean ratings, over the rated "
+    "conditions, with its 95 % interval over clips. Filled: the interval lies above 0. +1 "
     "is a metric that follows people, whichever of its directions is better."
 )
 

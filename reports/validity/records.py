@@ -3,7 +3,7 @@
 | kind        | value                        | level             | people                       |
 |-------------|------------------------------|-------------------|------------------------------|
 | undistorted | score of the clips           |                   |                              |
-| agreement   | Spearman over all conditions |                   |                              |
+| agreement   | Spearman, rated conditions   |                   |                              |
 | correlation | Spearman over a distortion   |                   |                              |
 | response    | score at a level             | the level         | mean rating there            |
 | series      | 1: no better, mild to severe | noticed from here | level that people notice     |
@@ -51,11 +51,12 @@ def _of_response(one: Measured, response: Response) -> Iterator[Record]:
         correlated = _correlated(response.correlation)
         yield "correlation", *head, "", response.unit, None, *correlated, one.count, ""
     people = response.people or (None,) * len(response.levels)
-    rows = zip(response.levels, response.values, response.intervals, people, strict=True)
-    for level, value, interval, rated in rows:
+    counts = response.counts or (None,) * len(response.levels)
+    rows = zip(response.levels, response.values, response.intervals, people, counts, strict=True)
+    for level, value, interval, rated, count in rows:
         note = "" if value is not None else _reason(response, level)
         ends = _ends(interval)
-        yield "response", *head, "", response.unit, level, value, *ends, rated, None, None, note
+        yield "response", *head, "", response.unit, level, value, *ends, rated, None, count, note
     for arm in response.arms:
         values = (arm.noticed, int(arm.monotone), None, None, arm.people_notice)
         yield "series", *head, arm.name, response.unit, *values, None, None, ""

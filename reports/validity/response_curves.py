@@ -31,6 +31,8 @@ SCORES: Final = 1.7  # inches of its upper part,
 RATINGS: Final = 0.85  # and of its lower part
 LEVELS: Final = 0.75  # inches for the levels below it
 TITLE: Final = 0.55
+LEGEND: Final = 0.3  # inches of each of its lines: a narrow figure has one for each entry
+TITLED: Final = 45  # characters of a title above each panel, 90 at most
 RATED: Final = (1.0, 5.0)  # the scale of ratings
 MARGIN: Final = 0.06  # of the range of scores, above and below
 CAPTION: Final = (
@@ -81,7 +83,7 @@ def draw(found: Validity, metric: str, path: Path, *, dark: bool = False) -> Non
     span = span_of(one, known)
 
     def fill(figure: Figure) -> None:
-        figure.suptitle(_title(one), fontsize=9, x=0.01, ha="left")
+        figure.suptitle(_title(one, across), fontsize=9, x=0.01, ha="left")
         grid = figure.add_gridspec(len(heights), across, height_ratios=heights)
         line = 0
         for row in rows:
@@ -95,9 +97,9 @@ def draw(found: Validity, metric: str, path: Path, *, dark: bool = False) -> Non
             for axis in figure.axes
             for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)
         }
-        figure.legend(handles.values(), handles.keys(), loc="outside lower left", ncols=3)
+        figure.legend(handles.values(), handles.keys(), loc="outside lower left", ncols=across)
 
-    height = sum(heights) + TITLE + LEVELS * len(rows) + 0.3
+    height = sum(heights) + TITLE + LEVELS * len(rows) + LEGEND * (ACROSS - across + 1)
     write(path, (WIDTH * across + 0.3, height), fill, dark=dark)
 
 
@@ -131,8 +133,8 @@ def _scored(response: Response) -> bool:
     return any(value is not None for value in response.values)
 
 
-def _title(one: Measured) -> str:
-    title = wrapped(f"{one.title} {ARROWS[one.better]}", 90)
+def _title(one: Measured, across: int) -> str:
+    title = wrapped(f"{one.title} {ARROWS[one.better]}", min(90, TITLED * across))
     agreement = one.agreement
     if agreement is None:
         return title

@@ -27,7 +27,9 @@ from svbench.reports.validity.notes import (
     WORDS,
     absences,
     absences_at_levels,
+    compared,
     general_notes,
+    incomparable,
     noticing,
     subject,
 )
@@ -64,15 +66,18 @@ def levels_noticed(found: Validity) -> list[Sheet]:
 
 
 def overview(found: Validity) -> Sheet:
-    """Return the table of all metrics: whether they follow people over all rated conditions."""
+    """Return the table of all metrics: whether they follow people over the rated conditions."""
     return Sheet(
         title=f"Do metrics follow people? ({subject(found)})",
-        headings=("undistorted", "Spearman, all conditions", "verdict", "monotone series"),
+        headings=("undistorted", "Spearman, rated conditions", "verdict", "monotone series"),
         lines=tuple(
             Line(one.title, reference=False, cells=_overview_of(found, one))
             for one in found.metrics
         ),
-        footnotes=(BRACKETS, ORIENTED, WORDS, MONOTONE, *general_notes(found), *absences(found)),
+        footnotes=(
+            *(BRACKETS, ORIENTED, *compared(found), WORDS, MONOTONE),
+            *(*general_notes(found), *absences(found)),
+        ),
         protocol=_protocol(found),
         name="Do metrics follow people?",
     )
@@ -109,10 +114,10 @@ def noticed(found: Validity, name: str, responses: Mapping[str, Response]) -> Sh
         for note in absences_at_levels(one, responses[one.metric])
     )
     return Sheet(
-        title=f"Smallest {words_of(name)} noticed{f', in {unit}' if unit else ''}",
+        title=f"Mildest {words_of(name)} noticed{f' ({unit})' if unit else ''}",
         headings=tuple(heading for heading, _ in columns),
         lines=_lines(found, [column for _, column in columns]),
-        footnotes=(noticing(found), MONOTONE, *of_levels),
+        footnotes=(noticing(found), MONOTONE, *incomparable(found, responses), *of_levels),
     )
 
 
@@ -145,7 +150,7 @@ def _correlation(found: Correlation | None) -> Cell:
 
 def _noticed(responses: Mapping[str, Response], one: Measured, *, arm: str) -> Cell:
     found = _arm(responses, one, arm)
-    return DASH if found is None else _level(found.noticed)
+    return DASH if found is None or not found.comparable else _level(found.noticed)
 
 
 def _people(responses: Mapping[str, Response], _one: Measured, *, arm: str) -> Cell:

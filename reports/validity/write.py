@@ -12,7 +12,7 @@ Every file is written under a temporary name and renamed; the page comes last.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -48,6 +48,7 @@ def write_validity(found: Validity, out: Path) -> Path:
         if a file cannot be written
     """
     figures = dict(draw_figures(found, out / FIGURES))
+    _remove_others(figures.values(), out / FIGURES)
     write_text(out / "validity.md", FORMATS["markdown"](found))
     write_text(out / "validity.csv", FORMATS["csv"](found))
     write_text(out / "validity.html", page(found, figures))
@@ -66,6 +67,16 @@ def draw_figures(found: Validity, folder: Path) -> Iterator[tuple[str, Path]]:
             path = folder / f"{name}.svg"
             response_curves.draw(found, metric, path, dark=True)
             yield metric, path
+
+
+def _remove_others(drawn: Iterable[Path], folder: Path) -> None:
+    """Remove figures of an earlier command in the same folder: they show other findings."""
+    kept = {path.stem for path in drawn}
+    for pattern in ("overview*", "response-*"):
+        for path in sorted(folder.glob(pattern)):
+            stem = path.stem.removesuffix("-dark")
+            if path.suffix in (".svg", ".pdf") and kept.isdisjoint((stem, path.stem)):
+                path.unlink(missing_ok=True)
 
 
 def figure_names(found: Validity) -> Mapping[str, str]:

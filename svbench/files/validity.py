@@ -49,6 +49,7 @@ class Arm:
     monotone: bool  # whether the metric gets no better from mild to severe
     noticed: float | None  # the mildest level from which on the metric notices
     people_notice: float | None  # the mildest level from which on people notice
+    comparable: bool = True  # False: too few clips have scores to say what the metric notices
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ class Response:
     arms: tuple[Arm, ...]
     correlation: Correlation | None  # with the ratings over the levels
     absent: Mapping[str, str] = field(default_factory=dict)  # level as text -> why it has no score
+    counts: tuple[int, ...] = ()  # clips behind each value
 
 
 @dataclass(frozen=True, slots=True)

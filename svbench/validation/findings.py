@@ -137,6 +137,7 @@ def responses(
             levels=distortion.levels,
             values=tuple(None if one is None else one.value for one in found),
             intervals=tuple(None if one is None else one.interval for one in found),
+            counts=tuple(0 if one is None else one.count for one in found),
             people=people.ratings(distortion),
             arms=tuple(_arms(scores, distortion, people)),
             correlation=agreement.by_distortion.get(name),
@@ -165,6 +166,7 @@ def _arms(scores: MetricScores, distortion: Distortion, people: People) -> Itera
             monotone=falls.falls,
             noticed=None if noticed is None else _level(noticed, distortion, places),
             people_notice=people.notice(distortion, places),
+            comparable=noticed is not None and any(noticed.effects),
         )
 
 

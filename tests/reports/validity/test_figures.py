@@ -6,9 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 
 from svbench.errors import DataError
 from svbench.files.validity import Arm
+from svbench.reports.figures import style
 from svbench.reports.figures.style import DARK, INK
 from svbench.reports.validity import overview_figure, response_curves
 from svbench.reports.validity.response_curves import MARGIN, places_of, responses_of, span_of
@@ -86,3 +88,22 @@ def test_many_metrics_have_a_line_each(tmp_path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert text.count("number 39") == 1
     assert "…" not in text  # no title cut off
+
+
+def test_nothing_of_one_panel_lies_outside_the_figure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outside: list[str] = []
+
+    def settled(figure: Figure) -> None:
+        figure.draw_without_rendering()
+        for text in [*figure.legends[0].get_texts(), *figure.texts]:
+            box = text.get_window_extent()
+            if box.x0 < 0 or box.x1 > figure.bbox.x1 or box.y0 < 0 or box.y1 > figure.bbox.y1:
+                outside.append(text.get_text())
+
+    monkeypatch.setattr(style, "_settle", settled)
+    long = replace(FOUND.metrics[0], title="AV-Align, adjusted for chance (corrected, published)")
+    found = replace(FOUND, metrics=(long,), responses=FOUND.responses[:1])
+    response_curves.draw(found, ALIGN, tmp_path / "r.svg")
+    assert outside == []

@@ -50,7 +50,7 @@ def test_correlations_have_a_column_per_rated_distortion() -> None:
 
 def test_what_a_metric_notices_stands_beside_what_people_do() -> None:
     shift, blur = levels_noticed(FOUND)
-    assert shift.title == "Smallest audio shift noticed, in s"
+    assert shift.title == "Mildest audio shift noticed (s)"
     assert shift.headings == (
         *("by the metric, late", "by people, late", "monotone, late"),
         *("by the metric, early", "by people, early", "monotone, early"),
@@ -172,3 +172,30 @@ def test_without_ratings_the_notes_say_so() -> None:
     assert UNRATED in overview(ODD["without people"]).footnotes
     assert len(sheets(ODD["without people"])) == 3  # no table of correlations
     assert FVD not in FORMATS["text"](ODD["nothing"])
+
+
+def test_what_too_few_clips_say_is_no_finding() -> None:
+    one = FOUND.responses[1]
+    few = replace(one, arms=tuple(replace(arm, comparable=False) for arm in one.arms))
+    (blur,) = levels_noticed(replace(FOUND, responses=(few,)))
+    assert cells(blur)[0] == ["–", NOT_RATED, "yes"]
+    assert any("fewer than two clips" in note for note in blur.footnotes)
+
+
+def test_a_score_of_fewer_clips_is_named() -> None:
+    few = replace(FOUND.responses[1], counts=(19, 17, 17))
+    found = replace(FOUND, responses=(few,))
+    (blur,) = levels_noticed(found)
+    title = FOUND.metrics[0].title
+    assert f"{title}, blur of 1 px, 2 px: 17 of 19 clips have a score" in blur.footnotes
+    counts = [line["count"] for line in lines(found) if line["kind"] == "response"]
+    assert counts == ["19", "17", "17"]
+
+
+def test_the_overview_says_over_how_many_conditions() -> None:
+    assert "correlated over 6 rated conditions" in overview(FOUND).footnotes
+    first, second, *others = FOUND.metrics
+    assert second.agreement is not None
+    fewer = replace(second, agreement=replace(second.agreement, conditions=4))
+    notes = overview(replace(FOUND, metrics=(first, fewer, *others))).footnotes
+    assert f"{fewer.title}: correlated over 4 rated conditions" in notes

@@ -82,8 +82,8 @@ def test_the_page_holds_the_tables_and_what_a_reader_must_know(out: Path) -> Non
     words = " ".join(" ".join(read(out / "validity.html").words).split())
     for part in (
         *("clips of Greatest Hits: 19 clips", "People rated the same distortions of other clips"),
-        *("Intervals cover the choice of clips alone", "[0.70, 0.95]", FOLLOWS, NOT),
-        *("FVD: no weights of i3d", "Smallest audio shift noticed, in s", "split-half"),
+        *("Intervals cover the choice of clips", "[0.70, 0.95]", FOLLOWS, NOT),
+        *("FVD: no weights of i3d", "Mildest audio shift noticed (s)", "split-half"),
     ):
         assert part in words, part
 
@@ -136,3 +136,18 @@ def test_a_folder_that_cannot_be_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(ConfigError, match=r"cannot be written \(Not a directory\)"):
         write_validity(FOUND, tmp_path / "file")
+
+
+def test_figures_of_an_earlier_command_do_not_stay(tmp_path: Path) -> None:
+    write_validity(FOUND, tmp_path)
+    (tmp_path / "figures" / "my-own.svg").write_text("kept", encoding="utf-8")
+    first = replace(FOUND, metrics=FOUND.metrics[:1], responses=FOUND.responses[:2])
+    write_validity(first, tmp_path)
+    names = {path.name for path in (tmp_path / "figures").iterdir()}
+    assert names == {path.name for path in draw_names(first, tmp_path / "again")} | {"my-own.svg"}
+
+
+def draw_names(found: Validity, out: Path) -> list[Path]:
+    """Return what a command writes into a folder of its own."""
+    write_validity(found, out)
+    return list((out / "figures").iterdir())

@@ -175,3 +175,14 @@ def test_the_miniature_has_a_format_of_its_own(svbench: Command, tmp_path: Path)
     words = ("--metrics", "synchrony", "--distortions", "audio_shift", "--limit", 4)
     assert svbench("validate", *words, "--out", tmp_path / "out", "--workers", 1).code == 0
     assert load_validity(tmp_path / "out").spec.size == (64, 64)
+
+
+def test_of_one_clip_it_is_not_known_what_is_noticed(
+    svbench: Command, clips: Path, tmp_path: Path
+) -> None:
+    words = ("--metrics", "synchrony@impacts", "--distortions", "video_blur", *FORMAT)
+    assert svbench("validate", clips, *words, "--limit", 1, "--out", tmp_path / "out").code == 0
+    (response,) = load_validity(tmp_path / "out").responses
+    assert [arm.comparable for arm in response.arms] == [False]
+    assert response.counts == (1, 1, 1, 1, 1)
+    assert "not noticed" not in (tmp_path / "out" / "validity.md").read_text()
