@@ -15,6 +15,10 @@ ORIENTED = (
     "Spearman: rank correlation of a metric's scores with people's mean ratings, +1 is a metric "
     "that follows people whichever of its directions is better"
 )
+CORRECTED = (
+    "the interval of a Spearman is that of endless clips: it is corrected for the noise of few, "
+    "which draws the value at hand towards 0, and so mostly reaches further from 0 than towards it"
+)
 WORDS = (
     f"follows people: the interval lies above 0 (weakly: below {HALF:g}); runs against people: it "
     "lies below 0; where it holds 0, a metric is not shown to follow people, and one at or below "

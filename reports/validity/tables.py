@@ -22,6 +22,7 @@ from svbench.reports.tables.sheet import ABSENT, ARROWS, Cell, Line, Sheet
 from svbench.reports.tables.text import text
 from svbench.reports.validity.notes import (
     BRACKETS,
+    CORRECTED,
     MONOTONE,
     ORIENTED,
     WORDS,
@@ -72,7 +73,11 @@ def overview(found: Validity) -> Sheet:
             Line(one.title, reference=False, cells=_overview_of(found, one))
             for one in found.metrics
         ),
-        footnotes=(BRACKETS, ORIENTED, WORDS, MONOTONE, *general_notes(found), *absences(found)),
+        footnotes=(
+            *(BRACKETS, ORIENTED, CORRECTED, WORDS, MONOTONE),
+            *general_notes(found),
+            *absences(found),
+        ),
         protocol=_protocol(found),
         name="Do metrics follow people?",
     )
@@ -90,7 +95,7 @@ def correlations(found: Validity, rated: Mapping[str, Mapping[str, Response]]) -
         name="Spearman with people, by distortion",
         headings=tuple(map(words_of, rated)),
         lines=_lines(found, [partial(cell, name=name) for name in rated]),
-        footnotes=(BRACKETS,),
+        footnotes=(BRACKETS, CORRECTED),
     )
 
 
