@@ -32,7 +32,7 @@ from svbench.files.results import ClipValues, load_scores, load_table
 from svbench.intervals import Interval, example_means, paired_difference
 from svbench.types import Column
 
-LEAST_UNBOUNDED: Final = 40  # pairs that values without a known range need to differ
+LEAST_UNBOUNDED: Final = 40  # captions that values without a known range need to differ
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,7 @@ class Paired:
     second_alone: int = 0
     bounded: bool = True  # whether the range of a clip's value is known
     corrected: bool | None = None  # whether it stands among others; None: judged alone
+    captions: int | None = None  # that the interval rests on; None: as many as requests
 
     @property
     def excludes_zero(self) -> bool:
@@ -69,7 +70,8 @@ class Paired:
     @property
     def reliable(self) -> bool:
         """Return whether the interval can be relied on."""
-        return self.bounded or self.count >= LEAST_UNBOUNDED
+        few = (self.count if self.captions is None else self.captions) < LEAST_UNBOUNDED
+        return self.bounded or not few
 
     def __str__(self) -> str:
         """Return the difference in one line."""
@@ -138,6 +140,7 @@ def paired(
         first_alone=len(left) - len(shared),
         second_alone=len(right) - len(shared),
         bounded=bounds is not None,
+        captions=found.count,
     )
 
 

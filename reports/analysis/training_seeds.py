@@ -25,7 +25,8 @@ interval over captions, and equals it where trainings do not differ. A model tha
 adds no term of seeds: of it the interval covers captions alone.
 
 Metrics of whole sets (FVD, FAD) have a value per training and none per clip: their interval is that
-of the trainings' values alone, which hold the noise of each generated set. It is Welch's.
+of the trainings' values alone, which hold the noise of each generated set. It is Welch's. That of a
+mean ends at 0, unless the metric goes below it, as unbiased distances do (KVD, KAD, FVD-inf).
 
 References
 ----------
@@ -53,7 +54,7 @@ from svbench.files.results import ClipValues
 from svbench.intervals import LEVEL, Interval, example_means, mean_interval, student_quantile
 from svbench.reports.analysis.holm import Flags, Places, holm
 from svbench.reports.analysis.paired import LEAST_UNBOUNDED, bounds_of
-from svbench.types import Column, ResultTable
+from svbench.types import Column, ResultTable, Score
 
 Array = NDArray[np.float64]
 _NOTHING: Final = 1e-12  # relative standard deviation of trainings that are equal but for rounding
@@ -268,28 +269,34 @@ def _by_caption(scores: ClipValues, metric: str, model: Trainings, shared: Seque
 def _of_sets(
     table: ResultTable, column: Column, models: Sequence[Trainings], level: float
 ) -> OverSeeds:
-    values = [_distances(table, column.metric, model) for model in models]
+    scores = [_distances(table, column.metric, model) for model in models]
+    values = [[score.value for score in of] for of in scores]
     means = [float(np.mean(of)) for of in values]
     value = means[0] - means[1] if len(models) == 2 else means[0]
     terms = _terms(values)
     interval = None
     if terms:
         half = _half(terms, level)
-        low = value - half if len(models) == 2 else max(0.0, value - half)
-        interval = low, value + half
+        cut = len(models) == 1 and not any(map(_below_zero, scores[0]))
+        interval = max(0.0, value - half) if cut else value - half, value + half
     counts = tuple(len(of) for of in values)
     return OverSeeds(column.metric, *_names(models), value, interval, counts, None)
 
 
-def _distances(table: ResultTable, metric: str, model: Trainings) -> list[float]:
+def _distances(table: ResultTable, metric: str, model: Trainings) -> list[Score]:
     rows = {row.system: row for row in table.rows}
     found = []
     for system in model.systems:
         score = rows[system].scores.get(metric)
         if score is None:
             raise DataError(f"{metric}: found no score of {system!r}")
-        found.append(score.value)
+        found.append(score)
     return found
+
+
+def _below_zero(score: Score) -> bool:
+    """Return whether a distance, or its interval, shows that the metric may be negative."""
+    return score.value < 0 or (score.interval is not None and score.interval[0] < 0)
 
 
 def _names(models: Sequence[Trainings]) -> tuple[str, str | None]:

@@ -28,8 +28,8 @@ EXPLANATION: Final = (
 )
 NONE_DIFFERS: Final = "nothing is bold: no row differs significantly on these pairs"
 TOO_FEW: Final = (
-    f"never bold below {LEAST_UNBOUNDED} pairs, as its values have no known range and intervals of "
-    "so few pairs cover less often than 95 %"
+    f"never bold below {LEAST_UNBOUNDED} captions, as its values have no known range and intervals "
+    "of so few cover less often than 95 %"
 )
 SAME: Final = 1e-5  # relative tolerance for equal values of two runs
 

@@ -16,9 +16,11 @@ INTERVALS = (
 BRACKETS = f"brackets: 95 % {INTERVALS}"
 ORIENTED = (
     "Spearman: rank correlation of a metric's scores with people's mean ratings, +1 is a metric "
-    "that follows people whichever of its directions is better; it is that of the means at hand, "
-    "its interval that of endless clips: corrected for the noise of few, which draws correlations "
-    "towards 0, and so not centred on it"
+    "that follows people whichever of its directions is better"
+)
+CORRECTED = (
+    "the interval of a Spearman is that of endless clips: it is corrected for the noise of few, "
+    "which draws the value at hand towards 0, and so mostly reaches further from 0 than towards it"
 )
 WORDS = (
     f"follows people: the interval lies above 0 (weakly: below {HALF:g}); runs against people: it "

@@ -22,6 +22,7 @@ from svbench.reports.tables.sheet import ABSENT, ARROWS, Cell, Line, Sheet
 from svbench.reports.tables.text import text
 from svbench.reports.validity.notes import (
     BRACKETS,
+    CORRECTED,
     MONOTONE,
     ORIENTED,
     WORDS,
@@ -75,7 +76,7 @@ def overview(found: Validity) -> Sheet:
             for one in found.metrics
         ),
         footnotes=(
-            *(BRACKETS, ORIENTED, *compared(found), WORDS, MONOTONE),
+            *(BRACKETS, ORIENTED, CORRECTED, *compared(found), WORDS, MONOTONE),
             *(*general_notes(found), *absences(found)),
         ),
         protocol=_protocol(found),
@@ -95,7 +96,7 @@ def correlations(found: Validity, rated: Mapping[str, Mapping[str, Response]]) -
         name="Spearman with people, by distortion",
         headings=tuple(map(words_of, rated)),
         lines=_lines(found, [partial(cell, name=name) for name in rated]),
-        footnotes=(BRACKETS,),
+        footnotes=(BRACKETS, CORRECTED),
     )
 
 

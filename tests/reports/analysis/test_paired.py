@@ -68,6 +68,20 @@ def test_an_interval_that_touches_zero_does_not_exclude_it() -> None:
     assert Paired("m", "a", "b", -0.1, (-0.2, -0.01), 9).excludes_zero
 
 
+def test_several_samples_of_a_caption_are_no_pairs_of_their_own() -> None:
+    """Of values without a known range 40 pairs are relied on: 40 captions, not 20 twice."""
+
+    def gains(captions: int, samples: int) -> Paired:
+        better = {f"{i}/{k}": 1.0 + i % 2 for i in range(captions) for k in range(samples)}
+        return paired({("a", "m"): better, ("b", "m"): dict.fromkeys(better, 0.0)}, "m", "a", "b")
+
+    assert gains(40, 1).stands
+    assert gains(40, 2).stands
+    assert (gains(20, 2).count, gains(20, 2).captions) == (40, 20)
+    assert gains(20, 2).excludes_zero
+    assert not gains(20, 2).stands
+
+
 def test_two_run_folders_are_paired_as_one(tmp_path: Path) -> None:
     for name, system, values in (("one", "a", A), ("two", "b", B)):
         (tmp_path / name).mkdir()

@@ -188,3 +188,17 @@ def test_one_training_of_a_distance_has_no_interval_and_none_is_below_zero() -> 
     assert both.interval[0] == 0.0
     with pytest.raises(DataError, match="no score of 'b0'"):
         over_seeds(table, {}, column, Trainings("b", ("b0",)))
+
+
+def test_the_mean_of_unbiased_distances_may_lie_below_zero() -> None:
+    values = [-0.020, -0.021, -0.0205]
+    column = Column("kvd@y", "KVD", "lower")
+    rows = tuple(
+        Row(f"a{k}", "a", 9, scores={"kvd@y": Score("kvd@y", v, "lower", 9, (v - 0.1, v + 0.1))})
+        for k, v in enumerate(values)
+    )
+    table = ResultTable("runs", "some", "mini", SPEC, (column,), rows)
+    found = over_seeds(table, {}, column, Trainings("a", ("a0", "a1", "a2")))
+    assert found.interval == pytest.approx(
+        scipy.stats.t.interval(0.95, 2, np.mean(values), scipy.stats.sem(values)), rel=1e-6
+    )

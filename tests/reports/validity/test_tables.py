@@ -48,6 +48,11 @@ def test_correlations_have_a_column_per_rated_distortion() -> None:
     assert cells(correlations) == [["0.90"], ["-0.20"], ["–"]]
 
 
+def test_tables_of_correlations_say_that_intervals_are_corrected() -> None:
+    for sheet in sheets(FOUND)[:2]:
+        assert any("corrected for the noise" in note for note in sheet.footnotes)
+
+
 def test_what_a_metric_notices_stands_beside_what_people_do() -> None:
     shift, blur = levels_noticed(FOUND)
     assert shift.title == "Mildest audio shift noticed (s)"
