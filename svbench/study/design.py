@@ -1,14 +1,16 @@
 """Which pairs of clips each rater compares, in which order and on which side: a balanced design.
 
-Every pair of systems meets on the same requests. Over the whole study
+Over the whole study
 
 - each pair of systems is compared equally often, plus or minus one, by each rater and in all;
-- of one pair, each request is used equally often, plus or minus one;
+- of one pair, each of its requests is used equally often, plus or minus one;
 - either system of a pair stands on the left equally often, plus or minus one, by each pair in all;
 - no rater sees the same comparison twice.
 
-So that raters can be compared with each other, as many requests are used as give every comparison
-`overlap` raters. The order of a rater's trials is drawn anew for each. All is decided by the seed.
+So that raters can be compared with each other, each pair of systems meets on as many requests as
+give every comparison `overlap` raters. The next pair meets on others, so that a study of many
+systems rests on all requests and not on two, which intervals count. The order of a rater's trials
+is drawn anew for each. All is decided by the seed.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ def pairs_of(systems: int) -> int:
 
 
 def requests_used(systems: int, requests: int, raters: int, trials: int, overlap: int) -> int:
-    """Return how many requests a study uses, so that comparisons have `overlap` raters."""
+    """Return on how many requests a pair of systems meets, for `overlap` raters of each."""
     pairs = pairs_of(systems)
     wanted = raters * trials // (pairs * overlap)
     return min(requests, max(-(-trials // pairs), wanted))
@@ -75,8 +77,8 @@ def design(
         )
     used = requests_used(systems, requests, raters, trials, overlap)
     rng = np.random.default_rng(seed)
-    chosen = rng.permutation(requests)[:used]
-    orders = [rng.permutation(chosen) for _ in pairs]
+    dealt = np.resize(rng.permutation(requests), (len(pairs), used))
+    orders = [rng.permutation(chosen) for chosen in dealt]
     turned = rng.integers(2, size=len(pairs))
     places = _turns(len(pairs), raters * trials, rng)
     uses = [0] * len(pairs)

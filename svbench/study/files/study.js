@@ -121,6 +121,7 @@
     videos[1 - side].pause();
     trial.current = side;
     videos[side].play().catch((error) => {
+      if (error.name === "NotAllowedError") return waiting(side);
       if (error.name !== "AbortError") broken(); // AbortError: paused before it began
     });
   }
@@ -128,6 +129,12 @@
   function broken() {
     trial.broken = true;
     at("hint").textContent = "A clip cannot be played here. Please try another browser.";
+  }
+
+  // Some browsers let no clip begin by itself, not even the second of two.
+  function waiting(side) {
+    refresh();
+    at("hint").textContent = `Press “Play ${SIDES[side]}”.`;
   }
 
   function playBoth() {
@@ -247,5 +254,7 @@
   });
 
   window.addEventListener("hashchange", () => location.reload());
+  // Answers that another tab gave would be written over by those that this one knows.
+  window.addEventListener("storage", (event) => { if (event.key === place) location.reload(); });
   next();
 })();

@@ -18,6 +18,8 @@ NUMBERS = [  # systems, requests, raters, trials
     (5, 40, 20, 30),
     (3, 1, 4, 3),
     (2, 2, 1, 1),
+    (7, 40, 10, 30),
+    (12, 40, 10, 30),
 ]
 
 
@@ -61,6 +63,14 @@ def test_every_comparison_has_the_raters_that_were_asked_for() -> None:
         sheets = design(3, 100, 20, 30, overlap, 0)
         seen = Counter((*pair(c), c.request) for sheet in sheets for c in sheet)
         assert min(seen.values()) >= overlap
+
+
+@pytest.mark.parametrize("systems", [2, 7, 12])
+def test_all_requests_are_used_however_many_the_systems(systems: int) -> None:
+    shown = [c for sheet in design(systems, 40, 10, 30, 2, 0) for c in sheet]
+    of = Counter(request for _, request in {(pair(c), c.request) for c in shown})
+    assert len(of) == 40
+    assert spread(of.values()) <= 1
 
 
 def test_the_seed_decides_and_orders_differ_between_raters() -> None:

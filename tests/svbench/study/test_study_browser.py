@@ -188,3 +188,32 @@ def test_clips_in_the_page_play_on_a_narrow_screen(page: Any, folder: Path, tmp_
     page.on("dialog", lambda dialog: dialog.accept())
     page.click("#next-rater")
     page.wait_for_selector("#intro:not([hidden])")
+
+
+def test_a_second_tab_goes_on_and_neither_loses_answers(page: Any, folder: Path) -> None:
+    begin(page, folder / "beside")
+    other = page.context.new_page()
+    other.goto(page.url)
+    hear(other)
+    other.keyboard.press("1")
+    page.wait_for_function("document.getElementById('progress-text').textContent[5] === '2'")
+    assert number(other) == 2
+
+
+def test_where_no_clip_begins_by_itself_the_rater_is_asked_to_begin_it(
+    page: Any, folder: Path
+) -> None:
+    begin(page, folder / "beside")
+    refuse = "() => Promise.reject(new DOMException('', 'NotAllowedError'))"
+    page.evaluate(f"document.querySelector('#right video').play = {refuse}; 0")
+    page.keyboard.press("r")
+    page.wait_for_function("document.querySelector('#left .heard').textContent === 'played'")
+    page.wait_for_function("document.getElementById('hint').textContent.includes('Play right')")
+    page.evaluate("delete document.querySelector('#right video').play")
+    page.click("#right .play")
+    page.wait_for_selector("[data-choice=left]:enabled", timeout=15_000)
+
+
+def test_the_file_is_a_link_and_says_so(page: Any, folder: Path) -> None:
+    page.goto((folder / "beside" / "hand-out" / "index.html").as_uri())
+    assert page.get_attribute("#download", "role") is None  # a button would need the space key
