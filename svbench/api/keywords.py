@@ -73,7 +73,7 @@ class ValidateKeywords(TypedDict, total=False):
     distortions: Sequence[str]  # none: all in their published form
     unrated_levels: int  # of each distortion that nobody rated
     seed: int  # decides distortions, halves and intervals
-    limit: int | None  # the first so many clips; None: all
+    limit: int | None  # the first so many clips; None: all, of the miniature 16
     captions: Folder | None  # by id; of metrics that read captions
     frames: int
     fps: float

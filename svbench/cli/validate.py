@@ -20,7 +20,7 @@ def validate(
     engine: options.EngineOptions,
     clips: Annotated[
         list[Path] | None,
-        path_argument("Folders or lists of real clips; default: those of a miniature."),
+        path_argument("Folders or lists of real clips; default: 16 of a miniature."),
     ] = None,
     metrics: options.Metrics = (),
     distortions: Annotated[
