@@ -220,9 +220,16 @@ def spectrograms(
 ) -> Tensor:
     """Compute the normalised log-mel spectrogram of each window: (windows, 1, bins, frames)."""
     import torch
-    from torch.nn import functional as F  # noqa: N812
 
     sound = resample(torch.from_numpy(np.array(audio, np.float32)), rate, SAMPLE_RATE)
+    return window_spectrograms(sound, protocol, config)
+
+
+def window_spectrograms(sound: Tensor, protocol: InputProtocol, config: ImageBindConfig) -> Tensor:
+    """Compute the same of a sound (samples,) at 16 kHz; a leaky protocol changes it in place."""
+    import torch
+    from torch.nn import functional as F  # noqa: N812
+
     if len(sound) < WINDOW:
         raise ScoreError(
             f"ImageBind: the clip has {len(sound)} samples at {SAMPLE_RATE} Hz, "
