@@ -40,6 +40,7 @@ FRONT_END: Final = (
     "spectrogram_extractor.stft.conv_imag.weight",
     "logmel_extractor.melW",
 )
+MAY_LACK: Final = ("*.num_batches_tracked",)
 _CHANNELS: Final = (64, 128, 256, 512, 1024, 2048)
 _ROUND: Final = 4  # channels are a multiple of this at any width
 
@@ -101,4 +102,4 @@ def load(
     with torch.device("meta"):  # no time for random weights that are not kept
         network: Cnn14 = Cnn14(width).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     own = {name: tensor for name, tensor in state.items() if name not in FRONT_END}
-    return load_weights(network, own, source, machine=machine)
+    return load_weights(network, own, source, may_lack=MAY_LACK, machine=machine)

@@ -10,9 +10,8 @@ Spectrograms are float32 (n, 128, 1000) (`passt_inputs`); outputs are (n, 768 + 
 the two class tokens, which is the embedding, and then the logits that a layer norm and a linear
 layer make of it, before any sigmoid. hear21passt's mode "all" returns the same in the other order.
 
-Parameters have the names of the published file. hear21passt's wrapper puts `net.` before each, and
-adds a tensor that holds its device (`_WRAPPER`); both forms are loaded. The head of the second
-class token, `head_dist`, is in the file and is used in training alone.
+Parameters have the names of the published file, where hear21passt's wrapper puts `net.` before
+each. The head of the second class token, `head_dist`, is in the file and is used in training alone.
 
 References
 ----------
@@ -45,7 +44,6 @@ _DEPTH: Final = 12
 _HEADS: Final = 12
 _HEAD_WIDTH: Final = 64
 _EPSILON: Final = 1e-6  # of the transformer's layer norms
-_WRAPPER: Final = ("net.", "device_proxy")  # of hear21passt: before each name, and one more tensor
 
 
 class Attention(nn.Module):
@@ -162,12 +160,6 @@ class PaSST(nn.Module):
         return torch.cat([classes.expand(len(patches), -1, -1), patches], 1)
 
 
-def bare_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return a state dict by the names of the published file, without hear21passt's wrapper."""
-    before, device = _WRAPPER
-    return {name.removeprefix(before): t for name, t in state.items() if name != device}
-
-
 def load(
     state: Mapping[str, Tensor], source: Path, *, width: float = 1.0, machine: Machine = CPU
 ) -> PaSST:
@@ -177,4 +169,4 @@ def load(
     """
     with torch.device("meta"):  # no time for random weights that are not kept
         network = PaSST(width)
-    return load_weights(network, bare_names(state), source, machine=machine)
+    return load_weights(network, state, source, machine=machine)
