@@ -79,7 +79,7 @@ class JavisProtocol:
     def __post_init__(self) -> None:
         if not 0 <= self.overlap < self.seconds or not 0 < self.share <= 1:
             raise ConfigError(
-                f"JavisScore needs windows that exceed their overlap and a share in 0..1, got {self}"
+                f"JavisScore needs an overlap below the window, and a share in 0..1, got {self}"
             )
 
     @property

@@ -102,7 +102,7 @@ def test_a_rate_at_which_windows_stand_still_is_refused(fps: float) -> None:
 
 def test_protocols_that_make_no_sense_are_refused() -> None:
     for wrong in ({"overlap": 2.0}, {"share": 0.0}, {"share": 1.5}):
-        with pytest.raises(ConfigError, match="JavisScore needs windows"):
+        with pytest.raises(ConfigError, match="JavisScore needs an overlap"):
             replace(CLEAN, **wrong)
 
 
