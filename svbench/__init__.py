@@ -19,6 +19,7 @@ from svbench._version import __version__
 TYPE_CHECKING = False  # as `typing` has it, which takes longer to import than all else here
 if TYPE_CHECKING:
     from svbench.api import compare, run, score, sweep_gamma, validate
+    from svbench.api.imported import import_scores
     from svbench.api.results import Results, load_results
     from svbench.catalog.columns.entry import MetricEntry, MetricSettings
     from svbench.catalog.datasets import Dataset, Miniature
@@ -98,6 +99,7 @@ __all__ = [
     "Unavailable",
     "__version__",
     "compare",
+    "import_scores",
     "load_results",
     "mean_of_clips",
     "run",
@@ -108,7 +110,16 @@ __all__ = [
 
 # that names come from, cheapest first
 _MODULES = (
-    *("errors", "api", "protocols", "types", "config", "walk.plan", "metrics.per_clip"),
+    *(
+        "errors",
+        "api",
+        "api.imported",
+        "protocols",
+        "types",
+        "config",
+        "walk.plan",
+        "metrics.per_clip",
+    ),
     *("catalog.columns.entry", "catalog.systems", "catalog.datasets"),
 )
 
