@@ -110,7 +110,7 @@ def test_a_pure_tone_is_in_its_band() -> None:
 
 
 def test_twice_the_amplitude_is_6_db_more() -> None:
-    sound = torch.from_numpy(clip(3).audio)
+    sound = torch.from_numpy(np.random.default_rng(3).normal(0, 0.1, 16000).astype(np.float32))
     louder = panns_inputs.log_mel(2 * sound) - panns_inputs.log_mel(sound)
     np.testing.assert_allclose(louder, 20 * np.log10(2), atol=1e-4)
 
