@@ -27,7 +27,7 @@ from svbench.metrics.audio_kl import FORMS, AudioKL
 from svbench.metrics.audio_kl import USUAL as USUAL_FORM
 from svbench.metrics.audio_tagging import TAGGERS, TaggerFeatures
 from svbench.metrics.inception_score import InceptionScore
-from svbench.types import Better
+from svbench.types import Better, View
 
 if TYPE_CHECKING:
     from svbench.metrics.audio_kl import Form
@@ -58,7 +58,7 @@ class Preset:
         """Return the same as titles of columns print it."""
         form = "" if self.form == USUAL_FORM else f", {self.form}"
         native = ", native clips" if self.native else ""
-        return f"{TAGGERS[self.tagger].title}{form}{native}"
+        return f"{TAGGERS[self.tagger].title}{native}{form}"
 
 
 def entry(metric: str) -> MetricEntry:
@@ -86,7 +86,7 @@ def _built(
     if isinstance(files, str):
         title = f"{metric.upper()} ({preset.title})"
         return Unavailable(f"{metric}@{preset.name}", title, BETTER[metric], files)
-    view = "native" if preset.native else "conformed"
+    view: View = "native" if preset.native else "conformed"
     extractor = TaggerFeatures(files[0], preset.tagger, settings.machine, view=view)
     return _BUILD[metric](extractor, preset, settings)
 
