@@ -241,7 +241,8 @@ def javis_score(rows: Values, share: float) -> float | None:
 
 def _frames(rows: Values) -> Values:
     """Return the embeddings of all frames, (T, D)."""
-    return rows[rows[:, 0] == Kind.FRAME][:, 3:]
+    found: Values = rows[rows[:, 0] == Kind.FRAME][:, 3:]
+    return found
 
 
 def _cosines(vectors: Values, other: Values) -> NDArray[np.float64]:

@@ -168,6 +168,12 @@ def _javis(metric: JavisKind) -> MetricEntry:
     return entry(metric)
 
 
+def _jedi() -> MetricEntry:
+    from svbench.catalog.columns.jedi import entry
+
+    return entry()
+
+
 def _audio_tagging(metric: str) -> MetricEntry:
     from svbench.catalog.columns.audio_tagging import entry
 
@@ -207,6 +213,7 @@ METRICS: Final[Registry[MetricEntry]] = Registry(
         "ib-tv": partial(_imagebind, "ib-tv", reads_captions=True),
         "javisscore": partial(_javis, "javisscore"),
         "avhscore": partial(_javis, "avhscore"),
+        "jedi": _jedi,
         "fd": partial(_audio_tagging, "fd"),
         "kl": partial(_audio_tagging, "kl"),
         "is": partial(_audio_tagging, "is"),

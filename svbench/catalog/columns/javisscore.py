@@ -31,9 +31,10 @@ if TYPE_CHECKING:
 
 USUAL: Final = "javisbench"
 WEIGHTS: Final = "imagebind"
+VIEWS: Final[Mapping[str, View]] = {"": "conformed", NATIVE: "native"}
 PRESETS: Final[Mapping[str, tuple[JavisProtocol, View]]] = {
     f"{name}{suffix}": (protocol, view)
-    for suffix, view in (("", "conformed"), (NATIVE, "native"))
+    for suffix, view in VIEWS.items()
     for name, protocol in PROTOCOLS.items()
 }
 ALSO: Final = {

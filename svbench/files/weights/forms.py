@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     import torch
 
 MOST_UNPACKED: Final = 64 << 20  # bytes; code, names and vocabularies hold far less
-WRAPPERS: Final = ("state_dict", "model")  # a state may lie under one of these, or one in another
+# A state may lie under one of these, or under one in another; the last two are V-JEPA's, which has
+# the states of its training beside them.
+WRAPPERS: Final = ("state_dict", "model", "target_encoder", "classifier")
 SHOWN: Final = 120  # characters of a message or name that an error quotes
 
 _START: Final = 1024  # bytes that decide the kind
@@ -145,7 +147,7 @@ def read_text(path: Path, shown: str) -> str:
 
 
 def unwrapped(state: Any) -> Any:
-    """Return what lies under `state_dict` or `model`, if anything does."""
+    """Return what lies under one of `WRAPPERS`, if anything does."""
     for wrapper in WRAPPERS:
         if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
             state = state[wrapper]

@@ -60,7 +60,7 @@ def load_state(
 ) -> dict[str, Tensor]:
     """Load a state dict from safetensors, a torch file or a TorchScript archive, onto the CPU.
 
-    A torch file may wrap the state dict as `state_dict` or `model`.
+    A torch file may wrap the state dict: see `forms.WRAPPERS`.
 
     Parameters
     ----------

@@ -110,6 +110,24 @@ PUBLISHED: dict[str, Published] = {
             "PaSST (passt_s_swa_p16_128_ap476), for FD, KL and IS (passt-32k)",
             others="302903fa8c4aee817b11dc982da0b29aaf8d11a3e722420476d0a12c9db70c2c",
         ),
+        # Nobody records the sizes of the next two: so much has what the makers' code saves. That is
+        # two encoders, the predictor, and the moments of their training; the probe and its moments.
+        Published(
+            "vjepa-vith16",
+            "vith16.pth.tar",
+            "https://dl.fbaipublicfiles.com/jepa/vith16/vith16.pth.tar",
+            10_400_000_000,
+            "CC BY-NC 4.0: no commercial use",
+            "V-JEPA ViT-H/16, for JEDi",
+        ),
+        Published(
+            "vjepa-ssv2-probe",
+            "ssv2-probe.pth.tar",
+            "https://dl.fbaipublicfiles.com/jepa/vith16/ssv2-probe.pth.tar",
+            239_000_000,
+            "CC BY-NC 4.0: no commercial use",
+            "V-JEPA's probe of Something-Something v2, whose pooling JEDi uses",
+        ),
     )
 }
 
