@@ -258,7 +258,7 @@ def _unprefixed(state: Mapping[str, Tensor], prefix: str, source: Path) -> dict[
 
 def _split(x: Tensor, heads: int) -> Tensor:
     """Divide tokens into heads: (N, n, D) -> (N, heads, n, D / heads)."""
-    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+    return x.view(*x.shape[:-1], heads, -1).transpose(1, 2)
 
 
 def _joined(x: Tensor) -> Tensor:

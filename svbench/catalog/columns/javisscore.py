@@ -69,6 +69,5 @@ def _built(metric: JavisKind, option: str, settings: MetricSettings) -> Metric |
     files = find_weights(WEIGHTS)
     if isinstance(files, str):
         return Unavailable(f"{metric}@{name}", f"{TITLES[metric]} ({name})", "higher", files)
-    return JavisScore(
-        metric, FrameEmbeddings(*files, protocol, machine=settings.machine, view=view)
-    )
+    extractor = FrameEmbeddings(files[0], protocol, machine=settings.machine, view=view)
+    return JavisScore(metric, extractor)

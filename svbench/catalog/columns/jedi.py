@@ -41,4 +41,5 @@ def _built(option: str, settings: MetricSettings) -> Metric | Unavailable:
     files = NO_MINIATURE if small else short or find_weights(*WEIGHTS)
     if isinstance(files, str):
         return Unavailable(f"jedi@{name}", f"JEDi (V-JEPA, {name})", "lower", files)
-    return JEDi(VJEPAFeatures(*files, protocol=name, config=config, machine=settings.machine))
+    encoder, probe = files
+    return JEDi(VJEPAFeatures(encoder, probe, name, config, settings.machine))
