@@ -19,9 +19,10 @@ from svbench._version import __version__
 TYPE_CHECKING = False  # as `typing` has it, which takes longer to import than all else here
 if TYPE_CHECKING:
     from svbench.api import compare, run, score, sweep_gamma, validate
+    from svbench.api.imported import import_scores
     from svbench.api.results import Results, load_results
+    from svbench.catalog.columns.entry import MetricEntry, MetricSettings
     from svbench.catalog.datasets import Dataset, Miniature
-    from svbench.catalog.metrics import MetricEntry, MetricSettings
     from svbench.catalog.systems import SystemEntry
     from svbench.config import RunConfig
     from svbench.errors import (
@@ -98,6 +99,7 @@ __all__ = [
     "Unavailable",
     "__version__",
     "compare",
+    "import_scores",
     "load_results",
     "mean_of_clips",
     "run",
@@ -108,8 +110,17 @@ __all__ = [
 
 # that names come from, cheapest first
 _MODULES = (
-    *("errors", "api", "protocols", "types", "config", "walk.plan", "metrics.per_clip"),
-    *("catalog.metrics", "catalog.systems", "catalog.datasets"),
+    *(
+        "errors",
+        "api",
+        "api.imported",
+        "protocols",
+        "types",
+        "config",
+        "walk.plan",
+        "metrics.per_clip",
+    ),
+    *("catalog.columns.entry", "catalog.systems", "catalog.datasets"),
 )
 
 

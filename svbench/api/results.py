@@ -30,17 +30,21 @@ class Results:
 
     @cached_property
     def scores(self) -> ClipValues | None:
-        """The score of each clip by (system, metric) and request; None without a scores.csv.
+        """The score of each clip by (system, metric) and request; None if no file holds any.
 
         Raises
         ------
         DataError
             The file is malformed, or another than was written with the table.
         """
+        from svbench.files.imported import imported_scores, load_imported
         from svbench.files.results import load_scores
 
-        file = (self.path if self.path.is_dir() else self.path.parent) / "scores.csv"
-        return load_scores(file) if file.exists() else None
+        folder = self.path if self.path.is_dir() else self.path.parent
+        file = folder / "scores.csv"
+        found = load_scores(file) if file.exists() else None
+        elsewhere = imported_scores(self.table, load_imported(folder))
+        return {**(found or {}), **elsewhere} if elsewhere else found
 
     @cached_property
     def requests(self) -> Mapping[str, RequestIdentity] | None:
@@ -166,7 +170,7 @@ class Results:
 
 
 def load_results(path: str | Path) -> Results:
-    """Load the results of a run, with a column for each study of its clips by people.
+    """Load the results of a run, with the columns of studies by people and of imported scores.
 
     Parameters
     ----------
@@ -186,10 +190,12 @@ def load_results(path: str | Path) -> Results:
         The file is absent or malformed.
     """
     from svbench.files.destinations import check_names, read_path
+    from svbench.files.imported import load_imported, with_imported
     from svbench.files.people import load_people, with_people
     from svbench.files.results import load_table
 
     place = read_path(path, "path")
     check_names(place, "path")
-    studies = load_people(place if place.is_dir() else place.parent)
-    return Results(with_people(load_table(place), studies), place)
+    folder = place if place.is_dir() else place.parent
+    table = with_people(load_table(place), load_people(folder))
+    return Results(with_imported(table, load_imported(folder)), place)

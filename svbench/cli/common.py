@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +17,10 @@ from svbench.cli.parsing import names, number, pair, path_argument, path_option,
 from svbench.engines.choice import EngineChoice
 from svbench.errors import ConfigError
 from svbench.limits import COUNT
+
+if TYPE_CHECKING:
+    from svbench.api.imported import Import
+    from svbench.api.results import Results
 
 # --- options -----------------------------------------------------------------------------------
 
@@ -87,6 +91,22 @@ Plugin = Annotated[
     ),
 ]
 Workers = Annotated[int, number("workers", "Threads; they never change the result.")]
+ImportScores = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="[SYSTEM=]FILE: scores per clip of VBench, DOVER, AVGen-Bench or {id: value}, as "
+        "columns marked as not computed here; may be repeated.",
+        parser=read_word,
+    ),
+]
+ImportBetter = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="COLUMN=higher or lower: of imported scores whose direction is not known; may be "
+        "repeated.",
+        parser=read_word,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print results.json instead of the table.")]
 
 RunFolder = Annotated[Path, path_argument("A run folder, or its results.json.")]
@@ -214,6 +234,33 @@ class SamplingOptions(JudgingOptions, DataOptions):
             scoring_batch=self.scoring_batch,
             compile=self.compile,
         )
+
+
+def read_imports(files: list[str] | None, better: list[str] | None) -> tuple[Import, ...]:
+    """Load the files of `--import-scores`, before any other work."""
+    check_together("--import-better", bool(better) and not files, "beside --import-scores")
+    directions = {}
+    for word in better or ():
+        name, sign, direction = word.rpartition("=")
+        if not sign or not name:
+            raise ConfigError(
+                f"--import-better: found {word!r:.80}, expected COLUMN=higher or COLUMN=lower"
+            )
+        directions[name] = direction
+    if not files:
+        return ()
+    from svbench.api.imported import read_imports as read
+
+    return read(files, directions)
+
+
+def join_imports(results: Results, imports: tuple[Import, ...]) -> Results:
+    """Return results with the columns of imported files, which are kept beside them."""
+    if not imports:
+        return results
+    from svbench.api.imported import join_imports as join
+
+    return join(results.path, imports)
 
 
 def check_together(flag: str, given: bool, wanted: str) -> None:

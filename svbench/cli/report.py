@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,9 @@ from svbench.cli.parsing import number, path_option
 from svbench.engines.choice import EngineChoice
 from svbench.errors import ConfigError
 from svbench.files.destinations import check_apart, check_file, check_folder
+
+if TYPE_CHECKING:
+    from svbench.api.imported import Import
 
 PAGE_FOLDER = "report"  # below the run folder, where `--out` names no other
 
@@ -50,6 +53,8 @@ def report(
     ranks: Annotated[
         bool, typer.Option("--ranks", help="text, markdown, latex: the ranks of models, below.")
     ] = False,
+    import_scores: options.ImportScores = None,
+    import_better: options.ImportBetter = None,
 ) -> None:
     """Print the table of a run again, as text or for papers, web pages and programs.
 
@@ -67,8 +72,10 @@ def report(
     if by is not None:
         _check_by(format)
         options.check_together("--svg", svg is not None, "without --by")
+    imports = options.read_imports(import_scores, import_better)
     if format == "html":  # a folder, not one text
         options.check_together("--svg", svg is not None, "beside other formats than html")
+        _import(run_folder, imports)
         _write_page(run_folder, out, metrics, gallery, engine.choice())
         return
     _check_format(format)
@@ -77,6 +84,7 @@ def report(
     options.check_together("--engine, --workers", chosen, "beside --format html")
     check_file(out, "--out", [run_folder])
     check_file(svg, "--svg", [run_folder])
+    _import(run_folder, imports)
     compact_intervals = intervals if compact else None
     if ranks:
         _print_ranks(run_folder, format, out, metrics)
@@ -84,6 +92,14 @@ def report(
         _print_table(run_folder, format, out, metrics, svg, compact_intervals)
     else:
         _print_categories(run_folder, format, out, metrics, compact_intervals, by, min_clips or 1)
+
+
+def _import(run: Path, imports: tuple[Import, ...]) -> None:
+    """Join imported files to the results of a run, before these are shown."""
+    if imports:
+        from svbench.api.results import load_results
+
+        options.join_imports(load_results(run), imports)
 
 
 def _check_by(format: str) -> None:  # noqa: A002

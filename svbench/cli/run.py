@@ -29,12 +29,15 @@ def run(
         numbers("gamma", "Of Eq. 8; 1,1.5: a row for each; default: the paper's table."),
     ] = (),
     out: Annotated[Path | None, path_option("The run folder; default: runs/DATASET-SCALE.")] = None,
+    import_scores: options.ImportScores = None,
+    import_better: options.ImportBetter = None,
     json: options.Json = False,
 ) -> None:
     """Generate and score the systems of a table on a data set; the same command resumes.
 
     Example: svbench run --dataset greatesthits
     """
+    imports = options.read_imports(import_scores, import_better)
     with progress_bars() as progress:
         results = api.run(
             sampled.dataset,
@@ -46,4 +49,4 @@ def run(
             notify=print_note,
             **sampled.sampling(),
         )
-    print_results(results, as_json=json)
+    print_results(options.join_imports(results, imports), as_json=json)

@@ -32,6 +32,8 @@ def score(
     dtype: options.OnlyDtype = "float32",
     batch: options.OnlyBatch = None,
     out: Annotated[Path | None, path_option("Default: runs/score-NAME.")] = None,
+    import_scores: options.ImportScores = None,
+    import_better: options.ImportBetter = None,
     json: options.Json = False,
 ) -> None:
     """Score clips made elsewhere; each folder (or `system` in a list) becomes a row.
@@ -40,6 +42,7 @@ def score(
 
     Example: svbench score my-model/ --reference test-set/
     """
+    imports = options.read_imports(import_scores, import_better)
     with progress_bars() as progress:
         results = api.score(
             *generated,
@@ -59,4 +62,4 @@ def score(
             notify=print_note,
             **judged.judging(),
         )
-    print_results(results, as_json=json)
+    print_results(options.join_imports(results, imports), as_json=json)

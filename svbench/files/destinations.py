@@ -14,11 +14,12 @@ from typing import Final
 from svbench.errors import ConfigError, DataError
 from svbench.files.text import read_object
 
-# What a run folder holds of a run, and of a study of its clips (people.json), and other commands
-# never write; `report` is for pages.
+# What a run folder holds of a run, of a study of its clips (people.json) and of scores computed
+# elsewhere (imported.json), and other commands never write; `report` is for pages.
 OWN_FILES: Final = (
     *("run.json", "results.json", "scores.csv", "requests.jsonl", ".lock"),
     "people.json",
+    "imported.json",
 )
 NAME_MAX: Final = 255  # bytes of a name, in usual file systems
 PATH_MAX: Final = 4095  # bytes of a path, as Linux takes it

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     import torch
 
 MOST_UNPACKED: Final = 64 << 20  # bytes; code, names and vocabularies hold far less
-WRAPPERS: Final = ("state_dict", "model")  # a state may lie under one of these, or one in another
+# A state may lie under one of these, or under one in another; the last two are V-JEPA's, which has
+# the states of its training beside them.
+WRAPPERS: Final = ("state_dict", "model", "target_encoder", "classifier")
 SHOWN: Final = 120  # characters of a message or name that an error quotes
 
 _START: Final = 1024  # bytes that decide the kind
@@ -103,10 +105,7 @@ def read_arrays(path: Path, shown: str) -> dict[str, Entry]:
     if found not in ("a torch archive", "a pickle"):
         raise DataError(f"{shown}: found {found}, expected a torch file of arrays")
     try:
-        import torch
-
-        with torch.serialization.safe_globals(_numpy_types()):
-            whole = _torch_object(path, found)
+        whole = _torch_object(path, found)
     except Exception as error:  # torch raises many kinds; all mean the same here
         raise DataError(
             f"{shown}: found {found} that cannot be read ({reason(error)}), expected named numbers"
@@ -148,7 +147,7 @@ def read_text(path: Path, shown: str) -> str:
 
 
 def unwrapped(state: Any) -> Any:
-    """Return what lies under `state_dict` or `model`, if anything does."""
+    """Return what lies under one of `WRAPPERS`, if anything does."""
     for wrapper in WRAPPERS:
         if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
             state = state[wrapper]
@@ -233,7 +232,8 @@ def _torch_object(path: Path, found: str) -> Any:
             _check_bounded(archive)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # on old storages and NumPy flags: nothing is kept
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=archived or None)
+        with torch.serialization.safe_globals(numpy_types()):
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=archived or None)
 
 
 def _script_state(path: Path) -> dict[str, torch.Tensor]:
@@ -283,8 +283,11 @@ def _entries(state: Any, shown: str) -> dict[str, Entry]:
     }
 
 
-def _numpy_types() -> list[Any]:
-    """Return what a pickled NumPy array of floats is made of."""
+def numpy_types() -> list[Any]:
+    """Return what a pickled NumPy array of numbers is made of.
+
+    Training states have some beside the weights: PANNs' hold the order of their samples.
+    """
     import numpy as np
 
     rebuild = np.empty(0).__reduce__()[0]

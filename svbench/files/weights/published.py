@@ -80,7 +80,7 @@ PUBLISHED: dict[str, Published] = {
             "https://dl.fbaipublicfiles.com/imagebind/imagebind_huge.pth",
             4_803_584_173,
             "CC BY-NC-SA 4.0: no commercial use",
-            "ImageBind-huge, for IB-AV, IB-TA and IB-TV",
+            "ImageBind-huge, for IB-AV, IB-TA, IB-TV, JavisScore and AVHScore",
             others="d6f6c22bedcc90708448d5d2fbb7b2db9c73f505dc89bd0b2e09b23af1b62157",
         ),
         Published(
@@ -91,6 +91,42 @@ PUBLISHED: dict[str, Published] = {
             "MIT",
             "CLIP's byte pairs, by which ImageBind reads captions, for IB-TA and IB-TV",
             others="924691ac288e54409236115652ad4aa250f48203de50a9e4722a6ecd48d6804a",
+        ),
+        Published(
+            "panns-cnn14-16k",
+            "Cnn14_16k_mAP=0.438.pth",
+            "https://zenodo.org/records/3987831/files/Cnn14_16k_mAP%3D0.438.pth?download=1",
+            358_668_570,
+            "CC BY 4.0",
+            "PANNs' Cnn14 at 16 kHz, for FD, KL and IS (panns-16k)",
+            others="e2ee543a27919542c2ea03eabaa70b24dcd4e6c8e05621de6b67a94e4c5058e6",
+        ),
+        Published(
+            "passt-s-swa",
+            "passt-s-f128-p16-s10-ap.476-swa.pt",
+            "https://github.com/kkoutini/PaSST/releases/download/v0.0.1-audioset/passt-s-f128-p16-s10-ap.476-swa.pt",
+            344_700_000,
+            "Apache-2.0",
+            "PaSST (passt_s_swa_p16_128_ap476), for FD, KL and IS (passt-32k)",
+            others="302903fa8c4aee817b11dc982da0b29aaf8d11a3e722420476d0a12c9db70c2c",
+        ),
+        # Nobody records the sizes of the next two: so much has what the makers' code saves. That is
+        # two encoders, the predictor, and the moments of their training; the probe and its moments.
+        Published(
+            "vjepa-vith16",
+            "vith16.pth.tar",
+            "https://dl.fbaipublicfiles.com/jepa/vith16/vith16.pth.tar",
+            10_400_000_000,
+            "CC BY-NC 4.0: no commercial use",
+            "V-JEPA ViT-H/16, for JEDi",
+        ),
+        Published(
+            "vjepa-ssv2-probe",
+            "ssv2-probe.pth.tar",
+            "https://dl.fbaipublicfiles.com/jepa/vith16/ssv2-probe.pth.tar",
+            239_000_000,
+            "CC BY-NC 4.0: no commercial use",
+            "V-JEPA's probe of Something-Something v2, whose pooling JEDi uses",
         ),
     )
 }

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from svbench.catalog.metrics import METRICS, MetricSettings, build_metrics, reads_captions
+from svbench.catalog.columns import audio_tagging
+from svbench.catalog.columns.entry import MetricSettings
+from svbench.catalog.metrics import METRICS, build_metrics, reads_captions
 from svbench.errors import ConfigError, DataError
+from svbench.files.weights.loading import WeightFile
 from svbench.protocols import Metric
 from svbench.walk.plan import Unavailable
 
@@ -64,6 +67,11 @@ def test_the_miniature_judges_by_the_shipped_networks(name: str, full: str, titl
         ("kad", "kad@audioldm-eval", "vggish"),
         ("fvd-inf@first-16", "fvd-inf@first-16", "i3d-torchscript"),
         ("fad-inf", "fad-inf@audioldm-eval", "vggish"),
+        ("fd", "fd@panns-16k", "panns-cnn14-16k"),
+        ("fd@passt-32k+native", "fd@passt-32k+native", "passt-s-swa"),
+        ("kl", "kl@panns-16k", "panns-cnn14-16k"),
+        ("kl@passt-32k-sigmoid", "kl@passt-32k-sigmoid", "passt-s-swa"),
+        ("is", "is@panns-16k", "panns-cnn14-16k"),
         ("ib-av", "ib-av@published", "imagebind"),
         ("ib-ta", "ib-ta@published", "imagebind clip-bpe"),
         ("ib-tv", "ib-tv@published", "imagebind clip-bpe"),
@@ -78,13 +86,53 @@ def test_absent_weights_leave_a_column_blank_with_the_reason(
     assert column.reason.endswith(f"get them by: svbench weights fetch {fetch}")
 
 
+@pytest.mark.parametrize("metric", ["fd", "kl", "is"])
+def test_an_audio_column_is_called_alike_with_weights_and_without(
+    metric: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    presets = [f"{metric}@{preset}" for preset in METRICS[metric].presets]
+    absent = [build(preset, PAPER) for preset in presets]
+    file = WeightFile("a tagger", Path("file"), "0")
+    monkeypatch.setattr(audio_tagging, "find_weights", lambda *_names: [file])
+    for column, preset in zip(absent, presets, strict=True):
+        assert isinstance(column, Unavailable)
+        for settings in (PAPER, MINI):  # of which no small network comes with svbench
+            there = build(preset, settings)
+            assert not isinstance(there, Unavailable)
+            assert (there.name, there.title) == (preset, column.title) == (column.name, there.title)
+            assert there.better == column.better
+            assert there.extractor.view == ("native" if "+native" in preset else "conformed")
+
+
+def test_the_three_audio_columns_of_a_network_share_its_extractor(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file = WeightFile("a tagger", Path("file"), "0")
+    monkeypatch.setattr(audio_tagging, "find_weights", lambda *_names: [file])
+    names = ["fd@passt-32k", "kl@passt-32k", "kl@passt-32k-sigmoid", "is@passt-32k"]
+    columns = build_metrics(names, PAPER)
+    assert len({c.extractor.key for c in columns if not isinstance(c, Unavailable)}) == 1
+
+
 def test_small_networks_can_be_named_at_any_scale() -> None:
     assert build("fvd@first-16+miniature", PAPER).title == "FVD (miniature I3D, first-16)"
 
 
 @pytest.mark.parametrize("scale", [MINI, PAPER])
 @pytest.mark.parametrize(
-    "name", ["fvd@x", "fad@x", "kvd@x", "kad@x", "fvd-inf@x", "fad-inf@x", "ib-av@x"]
+    "name",
+    [
+        "fd@x",
+        "kl@x",
+        "is@x",
+        "fvd@x",
+        "fad@x",
+        "kvd@x",
+        "kad@x",
+        "fvd-inf@x",
+        "fad-inf@x",
+        "ib-av@x",
+    ],
 )
 def test_an_unknown_protocol_is_refused(name: str, scale: MetricSettings) -> None:
     base = name.partition("@")[0]

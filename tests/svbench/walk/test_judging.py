@@ -55,7 +55,9 @@ def judge(metric: Any, workers: int, folder: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(judging, "extract_sets", extracted)
     strict = replace(plan(Data("Toys", SPEC, ()), (metric,)), strict=True)
     reference = SampleSet("real", SPEC, (), "r")
-    return Judge(strict, (metric,), reference, True, Store(folder), Local(workers), silent)
+    return Judge(
+        strict, (metric,), reference, reference, True, Store(folder), Local(workers), silent
+    )
 
 
 def entrants() -> list[Entrant]:

@@ -325,3 +325,18 @@ def test_a_bomb_is_not_unpacked_to_its_end(tmp_path: Path, monkeypatch: pytest.M
         assert tracemalloc.get_traced_memory()[1] < 1 << 20
     finally:
         tracemalloc.stop()
+
+
+def test_arrays_of_numpy_may_lie_beside_the_weights(tmp_path: Path) -> None:
+    path = tmp_path / PUBLISHED["panns-cnn14-16k"].file
+    shapes = next(iter(structure("panns-cnn14-16k").namings.values()))
+    state = {name: torch.zeros(()).expand(shape) for name, shape in shapes.items()}
+    order = {"indexes": np.arange(5), "pointer": 3}  # as the sampler of its training left it
+    for new in (True, False):
+        whole = {"iteration": 2, "model": state, "sampler": order}
+        torch.save(whole, path, _use_new_zipfile_serialization=new)
+        check_structure("panns-cnn14-16k", path, "file")
+        assert load_state(path).keys() == shapes.keys()
+    bare = {name: t for name, t in state.items() if "_extractor" not in name}
+    torch.save({"model": bare}, path)
+    check_structure("panns-cnn14-16k", path, "file")

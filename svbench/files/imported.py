@@ -1,0 +1,252 @@
+"""Scores that were computed elsewhere, beside a run: imported.json, and the columns of it.
+
+results.json holds what a run computed. Scores per clip of other programs (`score_forms`) are not of
+it: they are kept beside it in imported.json, with the digests of the files that they come from, and
+whoever loads results to show them joins both. Their columns are marked as not computed here, and
+named so that no computed one is called alike. The digests are settings of the column, so `compare`
+puts two runs side by side only where both rest on the same files.
+
+A row whose clips changed since scores were imported for it has none, and says so.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+from pydantic import TypeAdapter, ValidationError
+
+from svbench.errors import ConfigError, DataError
+from svbench.files.results import ClipValues
+from svbench.files.score_forms import ForeignScores
+from svbench.files.text import REASON, read_object, shown
+from svbench.intervals import clip_mean
+from svbench.types import Better, Column, ResultTable, Row, Score
+
+IMPORTED_FILE: Final = "imported.json"
+PREFIX: Final = "imported-"  # of columns: imported-vbench@subject_consistency
+VERSION: Final = 1
+EXPECTED: Final = "what --import-scores wrote"
+CHANGED: Final = "its clips changed since scores were imported for them"
+NONE: Final = "no scores were imported for it"
+UNUSUAL: Final = re.compile(r"[^\w.+-]+")  # signs that the name of a column has not
+NAMED: Final = 5  # clips that an error names
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedRow:
+    """The scores of the clips of one system."""
+
+    system: str
+    set: str  # digest of its set when they were imported
+    file: str  # name of the file that they come from
+    sha256: str  # of that file
+    values: Mapping[str, float]  # request -> score
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedColumn:
+    """One column of scores that another program computed."""
+
+    name: str  # as that program calls it
+    form: str  # of `score_forms`
+    better: Better
+    rows: tuple[ImportedRow, ...]
+
+    @property
+    def metric(self) -> str:
+        """Return the name of its column."""
+        return f"{PREFIX}{self.form}@{UNUSUAL.sub('-', self.name)}"
+
+    def column(self) -> Column:
+        """Return its column."""
+        files = {row.system: {"file": row.file, "sha256": row.sha256} for row in self.rows}
+        named = dict.fromkeys(f"{row.file}, sha256 {row.sha256[:12]}" for row in self.rows)
+        settings = {
+            "computed": "elsewhere",
+            "form": self.form,
+            "files": files,
+            "caveat": f"not computed here but imported ({'; '.join(named)})",
+        }
+        return Column(
+            self.metric, f"{self.name} ({self.form}, not computed here)", self.better, settings
+        )
+
+
+_ADAPTER: Final = TypeAdapter(ImportedColumn)
+
+
+# --- the file ----------------------------------------------------------------------------------
+
+
+def dump_imported(columns: Sequence[ImportedColumn]) -> str:
+    """Return the text of imported.json."""
+    record = {"version": VERSION, "columns": [asdict(one) for one in columns]}
+    return json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+
+
+def load_imported(folder: Path) -> tuple[ImportedColumn, ...]:
+    """Load the columns imported beside a run; none where there is no imported.json.
+
+    Raises
+    ------
+    DataError
+        if the file holds something else
+    """
+    file = folder / IMPORTED_FILE
+    if not file.exists():
+        return ()
+    record = read_object(file, EXPECTED)
+    columns = record.get("columns")
+    if record.get("version") != VERSION or not isinstance(columns, list):
+        found = shown(record.get("version"))
+        raise DataError(f"{file}: found version {found}, expected {VERSION}: {EXPECTED}")
+    return tuple(_validated(one, file) for one in columns)
+
+
+def _validated(record: Any, file: Path) -> ImportedColumn:
+    try:
+        return _ADAPTER.validate_python(record)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = shown(".".join(map(str, first["loc"])))
+        raise DataError(
+            f"{file}: {place}: {shown(first['msg'], REASON)}, expected {EXPECTED}"
+        ) from error
+
+
+# --- importing ---------------------------------------------------------------------------------
+
+
+def imported(
+    before: Sequence[ImportedColumn], foreign: ForeignScores, row: Row, requests: Iterable[str]
+) -> tuple[ImportedColumn, ...]:
+    """Return columns with the scores of a file for one row, in place of former ones of that row.
+
+    Parameters
+    ----------
+    before : sequence of ImportedColumn
+        what was imported already
+    foreign : ForeignScores
+        the file
+    row : Row
+        whose clips are scored
+    requests : iterable of str
+        of these clips
+
+    Raises
+    ------
+    DataError
+        if the file names a clip that the row has not, or one in two ways
+    ConfigError
+        if a column was imported in the other direction
+    """
+    places, found = _places(requests), {one.metric: one for one in before}
+    for column in foreign.columns:
+        values = _by_request(column.values, places, row, foreign.file)
+        new = ImportedRow(
+            row.system, row.settings.get("set", ""), foreign.file.name, foreign.sha256, values
+        )
+        one = ImportedColumn(column.name, column.form, column.better, (new,))
+        old = found.get(one.metric, one)
+        if old.better != one.better:
+            raise ConfigError(
+                f"{foreign.file}: found {column.name} as better {one.better}, expected "
+                f"{old.better} as it was imported for {old.rows[0].system}"
+            )
+        others = (other for other in old.rows if other.system != row.system)
+        found[one.metric] = replace(one, rows=tuple(sorted((*others, new), key=lambda r: r.system)))
+    return tuple(found.values())
+
+
+def _places(requests: Iterable[str]) -> dict[tuple[str, ...], str]:
+    """Return the request of each name: its id, or that of its example where it is the only one."""
+    ids = sorted(requests)
+    examples: dict[str, list[str]] = {}
+    for request in ids:
+        examples.setdefault(request.rpartition("/")[0] or request, []).append(request)
+    single = {name: of[0] for name, of in examples.items() if len(of) == 1}
+    return {_parts(name): of for name, of in (*single.items(), *zip(ids, ids, strict=True))}
+
+
+def _by_request(
+    values: Iterable[tuple[str, float]],
+    places: Mapping[tuple[str, ...], str],
+    row: Row,
+    file: Path,
+) -> dict[str, float]:
+    """Return scores by request; raise DataError for clips that are unknown or there twice."""
+    found: dict[str, float] = {}
+    unknown = []
+    for name, value in values:
+        request = _request(name, places)
+        if request is None:
+            unknown.append(name)
+        elif request in found:
+            raise DataError(f"{file}: found two scores of {shown(request)}, expected one")
+        else:
+            found[request] = value
+    if unknown:
+        more = ", ..." if len(unknown) > NAMED else ""
+        raise DataError(
+            f"{file}: found {len(unknown)} clips that {row.title} has not "
+            f"({', '.join(map(shown, unknown[:NAMED]))}{more}), expected ids or paths of its clips"
+        )
+    return found
+
+
+def _request(name: str, places: Mapping[tuple[str, ...], str]) -> str | None:
+    """Return the request of an id, or of a path that ends with one, with or without a suffix."""
+    whole = name.replace("\\", "/")
+    for text in (whole, str(PurePosixPath(whole).with_suffix("")) if _parts(whole) else ""):
+        parts = _parts(text)
+        for start in range(len(parts)):  # the longest id first
+            if parts[start:] in places:
+                return places[parts[start:]]
+    return None
+
+
+def _parts(name: str) -> tuple[str, ...]:
+    return tuple(part for part in PurePosixPath(name).parts if part not in ("/", ".", ".."))
+
+
+# --- showing -----------------------------------------------------------------------------------
+
+
+def with_imported(table: ResultTable, columns: Sequence[ImportedColumn]) -> ResultTable:
+    """Return a table with the imported columns behind its own."""
+    for one in columns:
+        of = {row.system: row for row in one.rows}
+        rows = tuple(_joined(row, one, of) for row in table.rows)
+        table = replace(table, columns=(*table.columns, one.column()), rows=rows)
+    return table
+
+
+def _joined(row: Row, column: ImportedColumn, of: Mapping[str, ImportedRow]) -> Row:
+    """Return a row with its cell of an imported column."""
+    metric, one = column.metric, of.get(row.system)
+    if one is None or not _fits(one, row):
+        why = NONE if one is None else CHANGED
+        return replace(row, absent={**row.absent, metric: why})
+    value, interval = clip_mean(list(one.values), list(one.values.values()))
+    score = Score(metric, value, column.better, len(one.values), interval)
+    return replace(row, scores={**row.scores, metric: score})
+
+
+def _fits(one: ImportedRow, row: Row) -> bool:
+    return one.set == row.settings.get("set", "")
+
+
+def imported_scores(table: ResultTable, columns: Sequence[ImportedColumn]) -> ClipValues:
+    """Return the imported scores per clip, of rows whose clips did not change."""
+    rows = {row.system: row for row in table.rows}
+    return {
+        (one.system, column.metric): one.values
+        for column in columns
+        for one in column.rows
+        if one.system in rows and _fits(one, rows[one.system])
+    }

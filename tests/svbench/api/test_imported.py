@@ -1,0 +1,172 @@
+"""Imported scores: rows and ids, columns in every format, what is refused, what changed since."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import svbench as sv
+from svbench.errors import ConfigError, DataError
+from svbench.files.imported import CHANGED, IMPORTED_FILE, NONE, load_imported
+from svbench.files.results import load_table
+from tests.factories.commands import Command
+from tests.factories.results import ALIGN, FVD, REQUESTS, make_table, write_run
+
+ONE, OTHER = "cmc-pe-gamma1", "cmc-pe-gamma1.5"
+METRIC = "imported-vbench@color"
+TITLE = "color (vbench, not computed here)"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    return write_run(tmp_path / "run", make_table())
+
+
+def vbench(file: Path, values: Mapping[str, float]) -> Path:
+    clips = [{"video_path": name, "video_results": value} for name, value in values.items()]
+    file.write_text(json.dumps({"color": [0.0, clips]}), encoding="utf-8")
+    return file
+
+
+def every(tmp_path: Path, name: str = "v.json", offset: float = 0.0) -> Path:
+    """Write a score for every clip, by its path."""
+    values = {f"out/{r.partition('/')[0]}.mp4": n / 32 + offset for n, r in enumerate(REQUESTS)}
+    return vbench(tmp_path / name, values)
+
+
+def test_imported_scores_are_a_column_of_the_rows_that_have_them(run: Path, tmp_path: Path) -> None:
+    before = {f.name: f.read_bytes() for f in run.iterdir()}
+    found = sv.import_scores(run, [f"{ONE}={every(tmp_path)}"])
+    assert {name: (run / name).read_bytes() for name in before} == before  # of the run itself
+    column = found.table.columns[-1]
+    assert (column.metric, column.title, column.better) == (METRIC, TITLE, "higher")
+    assert column.settings["computed"] == "elsewhere"
+    (digest,) = [row.sha256 for row in load_imported(run)[0].rows]
+    assert column.settings["files"] == {ONE: {"file": "v.json", "sha256": digest}}
+    rows = {row.system: row for row in found.table.rows}
+    score = rows[ONE].scores[METRIC]
+    assert (score.value, score.count) == (pytest.approx(15 / 64), 16)
+    assert score.interval is not None
+    assert rows[OTHER].absent[METRIC] == NONE
+    assert found.scores is not None
+    assert found.scores[ONE, METRIC][REQUESTS[3]] == 3 / 32
+    assert found.scores[ONE, ALIGN]  # those of the run are still there
+    assert str(sv.load_results(run)) == str(found)
+
+
+def test_several_rows_share_a_column_and_a_second_import_replaces_the_first(
+    run: Path, tmp_path: Path
+) -> None:
+    sv.import_scores(run, [f"{ONE}={every(tmp_path)}"])
+    files = [f"{OTHER}={every(tmp_path, 'w.json', 0.5)}", f"{ONE}={every(tmp_path, 'x.json', 1)}"]
+    found = sv.import_scores(run, files)
+    assert [column.metric for column in found.table.columns] == [FVD, ALIGN, METRIC]
+    values = {r.system: r.scores[METRIC].value for r in found.table.rows if METRIC in r.scores}
+    assert values == {ONE: pytest.approx(1 + 15 / 64), OTHER: pytest.approx(0.5 + 15 / 64)}
+
+
+def test_clips_are_named_by_request_example_or_path(run: Path, tmp_path: Path) -> None:
+    names = ["clip-00/0", "clip-01", "/a/clip-02.mp4", "b\\clip-03.mkv"]
+    file = vbench(tmp_path / "v.json", dict.fromkeys(names, 0.5))
+    found = sv.import_scores(run, [f"{ONE}={file}"])
+    assert found.scores is not None
+    assert list(found.scores[ONE, METRIC]) == REQUESTS[:4]
+    (row,) = [row for row in found.table.rows if row.system == ONE]
+    assert row.scores[METRIC].count == 4
+
+
+def test_the_only_model_needs_no_name(tmp_path: Path) -> None:
+    table = make_table()
+    rows = tuple(row for row in table.rows if row.made_of_real_clips or row.system == ONE)
+    run = write_run(tmp_path / "run", replace(table, rows=rows))
+    found = sv.import_scores(run, [every(tmp_path)])
+    assert [row.system for row in found.table.rows if METRIC in row.scores] == [ONE]
+
+
+def test_what_does_not_belong_to_the_row_is_refused_and_nothing_is_kept(
+    run: Path, tmp_path: Path
+) -> None:
+    strange = vbench(tmp_path / "s.json", {"clip-00": 1, "who": 2, "clip-1": 3})
+    with pytest.raises(DataError, match=r"found 2 clips that .* has not \(who, clip-1\), expected"):
+        sv.import_scores(run, [f"{ONE}={strange}"])
+    twice = vbench(tmp_path / "t.json", {"clip-00": 1, "x/clip-00.mp4": 2})
+    with pytest.raises(DataError, match="found two scores of clip-00/0, expected one"):
+        sv.import_scores(run, [f"{ONE}={twice}"])
+    with pytest.raises(ConfigError, match="found 3 models, expected SYSTEM=FILE with one of"):
+        sv.import_scores(run, [every(tmp_path)])
+    with pytest.raises(ConfigError, match="found the row 'who', expected SYSTEM=FILE with one of"):
+        sv.import_scores(run, [f"who={every(tmp_path)}"])
+    assert not (run / IMPORTED_FILE).exists()
+
+
+def test_directions_are_checked(run: Path, tmp_path: Path) -> None:
+    word = f"{ONE}={every(tmp_path)}"
+    with pytest.raises(ConfigError, match="found color='up', expected higher or lower"):
+        sv.import_scores(run, [word], {"color": "up"})
+    with pytest.raises(ConfigError, match=r"found 'colour', expected a column of .*: color"):
+        sv.import_scores(run, [word], {"colour": "higher"})
+    sv.import_scores(run, [word])
+    with pytest.raises(ConfigError, match="found color as better lower, expected higher as it was"):
+        sv.import_scores(run, [f"{OTHER}={every(tmp_path)}"], {"color": "lower"})
+
+
+def test_a_row_whose_clips_changed_loses_its_scores(run: Path, tmp_path: Path) -> None:
+    sv.import_scores(run, [f"{ONE}={every(tmp_path)}"])
+    table = load_table(run)
+    rows = (replace(r, settings={**r.settings, "set": "new"}) for r in table.rows)
+    found = sv.load_results(write_run(run, replace(table, rows=tuple(rows))))
+    (row,) = [row for row in found.table.rows if row.system == ONE]
+    assert row.absent[METRIC] == CHANGED
+    assert found.scores is not None
+    assert (ONE, METRIC) not in found.scores
+
+
+def test_a_damaged_file_is_refused(run: Path) -> None:
+    for text, expected in (
+        ('{"version": 2, "columns": []}', "found version 2, expected 1"),
+        ('{"version": 1, "columns": [{"name": "x"}]}', "form: Field required"),
+    ):
+        (run / IMPORTED_FILE).write_text(text, encoding="utf-8")
+        with pytest.raises(DataError, match=expected):
+            sv.load_results(run)
+
+
+def test_runs_with_scores_of_different_files_are_not_compared_in_that_column(
+    run: Path, tmp_path: Path
+) -> None:
+    other = write_run(tmp_path / "other", make_table())
+    sv.import_scores(run, [f"{ONE}={every(tmp_path)}"])
+    sv.import_scores(other, [f"{ONE}={every(tmp_path, 'w.json', 0.5)}"])
+    merged = sv.compare(run, other)
+    shown = [row for row in merged.table.rows if METRIC in row.scores]
+    assert [row.scores[METRIC].value for row in shown] == [pytest.approx(15 / 64)]
+    assert any("files." in reason for row in merged.table.rows for reason in row.absent.values())
+
+
+@pytest.mark.parametrize("name", ["text", "markdown", "latex", "csv", "json", "clips"])
+def test_every_format_shows_the_column_and_where_it_comes_from(
+    svbench: Command, run: Path, tmp_path: Path, name: str
+) -> None:
+    word = f"{ONE}={every(tmp_path)}"
+    printed = svbench("report", run, "--format", name, "--import-scores", word)
+    assert printed.code == 0, printed.err
+    plain = printed.out.replace("\\_", "_").replace("\n", " ")
+    assert (METRIC if name == "clips" else "not computed here") in plain
+    again = svbench("report", run, "--format", name)
+    assert again.out == printed.out
+
+
+def test_what_cannot_be_imported_is_one_line(svbench: Command, run: Path, tmp_path: Path) -> None:
+    word = f"{ONE}={every(tmp_path)}"
+    wrong = svbench("report", run, "--import-better", "color=lower")
+    assert "expected it only beside --import-scores" in wrong.problem(2)
+    wrong = svbench("report", run, "--import-scores", word, "--import-better", "color")
+    assert wrong.problem(2) == (
+        "--import-better: found 'color', expected COLUMN=higher or COLUMN=lower"
+    )
+    wrong = svbench("report", run, "--import-scores", f"{ONE}={tmp_path / 'no.json'}")
+    assert "found nothing there, expected scores per clip" in wrong.problem(3)
