@@ -30,7 +30,11 @@ def rows_by_clip(features: Features) -> list[Values]:
 
 
 def mean_of_clips(
-    metric: Metric, clips: Sequence[ClipScore], extractor: str, bounds: Interval, note: str = ""
+    metric: Metric,
+    clips: Sequence[ClipScore],
+    extractor: str,
+    bounds: Interval | None,
+    note: str = "",
 ) -> Judgement:
     """Compute the mean of the scores of clips and its interval.
 
@@ -42,8 +46,8 @@ def mean_of_clips(
         one per clip
     extractor : str
         key of the features behind them
-    bounds : (float, float)
-        lowest and highest score that a clip can have
+    bounds : (float, float) or None
+        lowest and highest score that a clip can have; None: there are no such
     note : str
         what a reader must know beside the number (Default value = "")
 

@@ -251,27 +251,41 @@ def fbank(sound: Tensor, bins: int) -> Tensor:
     before = F.pad(frames.unsqueeze(0), (1, 0), mode="replicate").squeeze(0)[:, :-1]
     frames = (frames - PREEMPHASIS * before) * torch.hann_window(WINDOW, periodic=False)
     power = torch.fft.rfft(F.pad(frames, (0, FFT - WINDOW))).abs().pow(2.0)
-    energies: Tensor = power @ _filters(bins).T
+    energies: Tensor = power @ kaldi_filters(bins, FFT, SAMPLE_RATE, LOWEST, SAMPLE_RATE / 2).T
     return energies.clamp(min=FLOOR).log()
 
 
 @cache
-def _filters(bins: int) -> Tensor:
-    """Compute Kaldi's triangles, linear in mel: (bins, frequencies); 0 at the highest one."""
+def kaldi_filters(bins: int, fft: int, rate: int, lowest: float, highest: float) -> Tensor:
+    """Compute Kaldi's triangles, linear in mel: (bins, fft / 2 + 1), 0 at half the rate.
+
+    Parameters
+    ----------
+    bins, fft : int
+        triangles, and samples of the Fourier transform
+    rate : int
+        samples per second
+    lowest, highest : float
+        Hz, where the first triangle begins and the last one ends
+    """
     import torch
     from torch.nn import functional as F  # noqa: N812
 
-    low, high = (1127.0 * math.log(1.0 + f / 700.0) for f in (LOWEST, SAMPLE_RATE / 2))
+    low, high = (1127.0 * math.log(1.0 + f / 700.0) for f in (lowest, highest))
     step = (high - low) / (bins + 1)
     number = torch.arange(bins).unsqueeze(1)
     left, centre, right = (low + (number + i) * step for i in (0.0, 1.0, 2.0))
-    mel = 1127.0 * (1.0 + SAMPLE_RATE / FFT * torch.arange(FFT // 2) / 700.0).log().unsqueeze(0)
+    mel = 1127.0 * (1.0 + rate / fft * torch.arange(fft // 2) / 700.0).log().unsqueeze(0)
     rising, falling = (mel - left) / (centre - left), (right - mel) / (right - centre)
     return F.pad(torch.minimum(rising, falling).clamp(min=0.0), (0, 1))
 
 
-def resample(sound: Tensor, rate: int, target: int) -> Tensor:
-    """Resample (samples,) by a Hann-windowed sinc; equal rates return the sound unchanged."""
+def resample(sound: Tensor, rate: int, target: int, *, precise: bool = False) -> Tensor:
+    """Resample (samples,) by a Hann-windowed sinc; equal rates return the sound unchanged.
+
+    The kernel is computed in float32, as by torchaudio's function, or where `precise` in float64
+    but for the phases of the outputs, as by its class `Resample`: 1e-5 apart on loud sound.
+    """
     import torch
     from torch.nn import functional as F  # noqa: N812
 
@@ -281,11 +295,12 @@ def resample(sound: Tensor, rate: int, target: int) -> Tensor:
     old, new = rate // common, target // common
     cutoff = min(old, new) * SINC_ROLLOFF
     width = math.ceil(SINC_WIDTH * old / cutoff)
-    places = torch.arange(-width, width + old, dtype=torch.float32) / old
+    dtype = torch.float64 if precise else torch.float32
+    places = torch.arange(-width, width + old, dtype=dtype) / old
     times = torch.arange(0, -new, -1, dtype=torch.float32)[:, None] / new + places
     times = (times * cutoff).clamp(-SINC_WIDTH, SINC_WIDTH)
     taper = torch.cos(times * math.pi / SINC_WIDTH / 2) ** 2
-    kernels = torch.sinc(times) * taper * (cutoff / old)
+    kernels = (torch.sinc(times) * taper * (cutoff / old)).to(sound.dtype)
     padded = F.pad(sound, (width, width + old))
     found = F.conv1d(padded[None, None], kernels[:, None], stride=old)[0]
     return found.T.flatten()[: math.ceil(new * len(sound) / old)]
