@@ -6,7 +6,8 @@ weights), averaged over time and layers, brought to unit length, and given to a 
 Conventions
 -----------
 A window is float32 (160000,), mono at 16 kHz, -1..1, zero-padded behind its `length` samples.
-Scores are float32 (N, 4), of the axes CE, CU, PC, PQ (`audiobox_config.AXES`), on the listeners' scale.
+Scores are float32 (N, 4), of the axes CE, CU, PC, PQ (`audiobox_config.AXES`), on the listeners'
+scale.
 
 Parameters have transformers' names; `published_names` gives them to those of a checkpoint.
 

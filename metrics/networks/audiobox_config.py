@@ -28,9 +28,7 @@ BATCH: Final = BatchSize(cpu=1, gpu=1)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Mean and standard deviation of the listeners' scores of an axis, which the network predicts
-    in units of them.
-    """
+    """Mean and standard deviation of the listeners' scores of an axis, the unit of predictions."""
 
     mean: float
     spread: float
