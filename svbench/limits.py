@@ -83,6 +83,7 @@ RANGES: Final[Mapping[str, Range]] = {
     "n": Range(2, 1_000_000_000),  # captions of a planned comparison
     "difference": Range(0.0, 1e12, above=True),
     "rows": Range(2, 100_000),
+    "unrated_levels": Range(2, 10),
     "power": Range(0.5, 0.999),
     "planned": Range(2, 1_000_000),
     "raters": Range(1, 10_000),

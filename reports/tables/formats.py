@@ -60,10 +60,11 @@ def compacted(name: str, table: ResultTable, scores: Scores, *, intervals: bool 
     return COMPACT[name](short, f"svbench-{table.dataset}")
 
 
-RANKED: Final[Mapping[str, Callable[[list[Sheet], str], str]]] = {
-    "text": lambda sheets, _label: text(sheets),
-    **COMPACT,
-}
+def _plain(sheets: list[Sheet], _label: str) -> str:
+    return text(sheets)
+
+
+RANKED: Final[Mapping[str, Callable[[list[Sheet], str], str]]] = {"text": _plain, **COMPACT}
 
 
 def with_ranks(table: ResultTable, scores: Scores) -> list[Sheet]:

@@ -70,7 +70,8 @@ class ValidateKeywords(TypedDict, total=False):
     """Keywords of `validate`."""
 
     metrics: Sequence[str]  # METRIC or METRIC@PRESET; none: every one that runs here within minutes
-    distortions: Sequence[str]  # none: all
+    distortions: Sequence[str]  # none: all in their published form
+    unrated_levels: int  # of each distortion that nobody rated
     seed: int  # decides distortions, halves and intervals
     limit: int | None  # the first so many clips; None: all
     captions: Folder | None  # by id; of metrics that read captions

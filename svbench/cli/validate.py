@@ -24,8 +24,12 @@ def validate(
     ] = None,
     metrics: options.Metrics = (),
     distortions: Annotated[
-        tuple[str, ...], names("distortions", "Only these, comma-separated; default: all.")
+        tuple[str, ...],
+        names("distortions", "Comma-separated; default: all, in their published form."),
     ] = (),
+    unrated_levels: Annotated[
+        int, number("unrated_levels", "Levels of each distortion that nobody rated.")
+    ] = 5,
     seed: options.Seed = 0,
     limit: options.Limit = None,
     captions: Annotated[
@@ -66,6 +70,7 @@ def validate(
             *(clips or ()),
             metrics=metrics,
             distortions=distortions,
+            unrated_levels=unrated_levels,
             seed=seed,
             limit=limit,
             captions=captions,

@@ -14,12 +14,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+import numpy as np
+
 from svbench.errors import ConfigError
 from svbench.metrics.validity import distortions
 from svbench.metrics.validity.distortions import DISTORTIONS, Distortion
 from svbench.types import Sample
 from svbench.walk.requests import seed_for
 
+INTENDED: Final = "+intended"  # behind the name of a distortion of PEAVS
 VERSION: Final = 1  # of digests: raise it whenever the arrays of a distorted clip could change
 
 
@@ -51,14 +54,45 @@ class Condition:
 UNDISTORTED: Final = Condition()
 
 
-def chosen(names: Sequence[str]) -> Mapping[str, Distortion]:
-    """Return distortions by name, all without names; raise ConfigError for an unknown one."""
+def chosen(names: Sequence[str], levels: int) -> Mapping[str, Distortion]:
+    """Return distortions by name; without names, the published forms of all.
+
+    Parameters
+    ----------
+    names : sequence of str
+        of distortions
+    levels : int
+        of each distortion that nobody rated, spread over those of its table; the rated ones keep
+        all of theirs, which is what the ratings are of
+
+    Raises
+    ------
+    ConfigError
+        if a name is unknown
+    """
     for name in names:
         if name not in DISTORTIONS:
             raise ConfigError(
                 f"--distortions: found {name!r:.60}, expected some of {', '.join(DISTORTIONS)}"
             )
-    return {name: DISTORTIONS[name] for name in names or DISTORTIONS}
+    usual = [name for name in DISTORTIONS if not name.endswith(INTENDED)]
+    found = (DISTORTIONS[name] for name in names or usual)
+    return {one.name: one if one.rated else _thinned(one, levels) for one in found}
+
+
+def _thinned(distortion: Distortion, count: int) -> Distortion:
+    """Return a distortion with some of its levels, the first and the last among them."""
+    last = len(distortion.levels) - 1
+    kept = np.unique(np.linspace(0, last, min(count, last + 1)).round().astype(int)).tolist()
+    arms = {
+        name: tuple(kept.index(place) for place in places if place in kept)
+        for name, places in distortion.arms.items()
+    }
+    return replace(
+        distortion,
+        levels=tuple(distortion.levels[place] for place in kept),
+        arms={name: places for name, places in arms.items() if places},
+    )
 
 
 def conditions_of(named: Mapping[str, Distortion]) -> Iterator[Condition]:

@@ -77,7 +77,7 @@ def plan_validation(config: ValidateConfig, out: Path) -> ValidationPlan:
 
     Raises ConfigError for wrong settings, DataError for clips or captions that are absent.
     """
-    distortions = chosen(config.distortions)
+    distortions = chosen(config.distortions, config.unrated_levels)
     check_captions(config.captions)
     settings = MetricSettings(
         seed=config.seed,

@@ -47,6 +47,10 @@ KNOWN: Final = Path("features") / "known-files.json"
 REPORTS: Final = ("validity.md", "validity.csv", "validity.html", "figures")
 WRITTEN: Final = (VALIDITY_FILE, SCORES_FILE, *REPORTS, "features", "data")
 SCORING: Final = "scoring"
+HALVES_NOTE: Final = (
+    "distances compare one half of the clips, distorted, with the other half, undistorted: also "
+    "without distortion, so what stands there is what two halves of real clips differ by"
+)
 
 
 def validate(
@@ -184,6 +188,8 @@ def _write(
 
 def _notes(plan: ValidationPlan, clips: Clips, left_out: Mapping[str, str]) -> tuple[str, ...]:
     lines = [*plan.notes, *clips.notes]
+    if any(metric.needs_reference for metric in metrics_of(plan.columns)):
+        lines.append(HALVES_NOTE)
     if left_out:
         first = next(iter(left_out.values()))
         lines.append(f"{len(left_out)} of {len(clips.examples)} clips left out; {first}")

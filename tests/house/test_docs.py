@@ -20,6 +20,7 @@ from tests.goldens.places import REPOSITORY
 
 DOCS = REPOSITORY / "docs"
 INTERVALS: ModuleType = importlib.import_module("make_intervals")
+AGREEMENT: ModuleType = importlib.import_module("make_agreement")
 AV_ALIGN: ModuleType = importlib.import_module("make_av_align")
 IMPACTS: ModuleType = importlib.import_module("make_impacts")
 SYNCHRONY: ModuleType = importlib.import_module("make_synchrony")
@@ -77,6 +78,10 @@ def test_kernel_distances_of_halves_are_0_where_a_frechet_distance_is_not() -> N
     assert shares == pytest.approx([0.376, 0.189, 0.095, 0.047], abs=0.01)
 
 
+def test_the_page_on_agreement_shows_what_was_measured() -> None:
+    assert page_blocks.block(AGREEMENT.PAGE, AGREEMENT.BLOCK) == AGREEMENT.rendered()
+
+
 def test_the_page_on_av_align_shows_what_was_measured() -> None:
     assert page_blocks.block(AV_ALIGN.PAGE, AV_ALIGN.BLOCK) == AV_ALIGN.rendered()
 
@@ -118,15 +123,16 @@ def test_the_shipped_impacts_meet_what_is_promised_of_them() -> None:
 def test_every_block_of_these_pages_has_data() -> None:
     blocks = {AV_ALIGN.BLOCK, IMPACTS.BLOCK, *SYNCHRONY.BLOCKS}
     intervals = {*INTERVALS.BLOCKS, *PLANNING.BLOCKS}
-    for module, names in ((INTERVALS, intervals), (AV_ALIGN, blocks)):
+    every = ((INTERVALS, intervals), (AV_ALIGN, blocks), (AGREEMENT, {AGREEMENT.BLOCK}))
+    for module, names in every:
         page = module.PAGE.read_text(encoding="utf-8")
         assert set(re.findall(r"<!-- begin (\w+) -->", page)) == names
 
 
 def test_kept_data_name_what_measured_them() -> None:
     files = sorted(page_blocks.DATA.glob("*.json"))
-    names = {"av-align", "clusters", "distances", "human-study", "impacts", "intervals"}
-    names |= {"performance", "planning", "ranking", "synchrony"}
+    names = {"agreement", "av-align", "clusters", "distances", "human-study", "impacts"}
+    names |= {"intervals", "performance", "planning", "ranking", "synchrony"}
     assert {file.stem for file in files} - {"validity"} == names  # see tests/docs
     for file in files:
         command = f"python docs/make_{file.stem.replace('-', '_')}"

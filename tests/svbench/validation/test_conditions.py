@@ -26,10 +26,14 @@ def test_all_levels_of_all_distortions_stand_behind_the_undistorted_clips() -> N
 
 
 def test_distortions_are_chosen_by_name() -> None:
-    assert list(chosen([])) == list(DISTORTIONS)
-    assert list(chosen(["av_flicker"])) == ["av_flicker"]
+    published = [name for name in DISTORTIONS if not name.endswith("+intended")]
+    assert list(chosen([], 10)) == published
+    assert list(chosen(["av_flicker", "audio_shift+intended"], 10)) == [
+        "av_flicker",
+        "audio_shift+intended",
+    ]
     with pytest.raises(ConfigError, match="--distortions: found 'echo', expected some of audio_sh"):
-        chosen(["echo"])
+        chosen(["echo"], 10)
 
 
 def test_a_seed_depends_on_run_clip_distortion_and_level_alone() -> None:
@@ -62,3 +66,19 @@ def test_a_digest_names_all_that_decides_a_clip(monkeypatch: pytest.MonkeyPatch)
 def test_what_draws_nothing_is_found_again_whatever_the_seed() -> None:
     assert FIXED.of(SAMPLE, 0) == FIXED.of(SAMPLE, 5)
     assert UNDISTORTED.of(SAMPLE, 0) == UNDISTORTED.of(SAMPLE, 5)
+
+
+def test_rated_distortions_keep_all_levels_and_the_others_some_from_mild_to_severe() -> None:
+    found = chosen([], 5)
+    for name, one in found.items():
+        whole = DISTORTIONS[name]
+        if one.rated:
+            assert one is whole
+            continue
+        assert len(one.levels) == 5
+        assert (one.levels[0], one.levels[-1]) == (whole.levels[0], whole.levels[-1])
+        for arm, places in one.arms.items():
+            mild_to_severe = [whole.levels[place] for place in whole.arms[arm]]
+            kept = [one.levels[place] for place in places]
+            assert kept == [level for level in mild_to_severe if level in kept]
+    assert chosen(["video_blur"], 10)["video_blur"].levels == DISTORTIONS["video_blur"].levels
