@@ -251,6 +251,21 @@ class Metric(Protocol):
 
 
 @runtime_checkable
+class PairedMetric(Metric, Protocol):
+    """Compares each clip with the real clip of its own example, and not a set with a set.
+
+    Optional: where it is `paired`, its reference are the real clips that are asked for again, also
+    where others are kept apart to be compared with; rows that are made of real clips are scored
+    like any other, and no halves are.
+    """
+
+    @property
+    def paired(self) -> bool:
+        """Return whether it compares clip by clip; it needs the reference then."""
+        ...
+
+
+@runtime_checkable
 class EventMetric(Metric, Protocol):
     """Scores detected events, of which some data sets annotate the true ones.
 

@@ -105,6 +105,11 @@ class GuardedMetric:
     needs_reference: bool
     settings: Mapping[str, Any]
 
+    @property
+    def paired(self) -> bool:
+        """Return whether it compares clip by clip; False where it does not say."""
+        return bool(getattr(self.inner, "paired", False))
+
     def score(self, generated: Features, reference: Features | None) -> Judgement:
         """Return the score of a set; raise ScoreError where there is none."""
         with blaming(self.origin, ScoreError):

@@ -7,29 +7,31 @@ To add a metric, write its module and one entry here. On the command line an ent
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from svbench.catalog.columns.entry import (
+    FRECHET_RESAMPLES,
+    MINIATURE,
+    NATIVE,
+    MetricEntry,
+    MetricSettings,
+    find_weights,
+)
 from svbench.catalog.derived_metrics import fad_inf, fvd_inf, kad, kvd, shown_name
 from svbench.catalog.guards import guard_metric
 from svbench.catalog.plugins import Offer, guarded
 from svbench.catalog.registry import Joining, Registry, known
-from svbench.compute import CPU, Machine
 from svbench.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from svbench.files.weights.loading import WeightFile
     from svbench.metrics.avalign.formulas import Variant
     from svbench.metrics.frechet import Frechet
     from svbench.metrics.imagebind_scores import IBKind
     from svbench.protocols import Metric
     from svbench.types import View
     from svbench.walk.plan import Unavailable
-
-NATIVE: Final = "+native"  # behind detectors: clips as they were made
-MINIATURE: Final = "+miniature"  # behind a protocol: by the small networks that svbench ships
-FRECHET_RESAMPLES: Final = 200  # each costs a distance
 
 DETECTORS_ALSO: Final = {
     "@FILE.json": "detectors of your own, as svbench tune-avalign writes them",
@@ -41,61 +43,8 @@ NETWORKS_ALSO: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class MetricSettings:
-    """What metrics read of a command's settings.
-
-    Parameters
-    ----------
-    seed, resamples : int
-        of the bootstrap
-    frames : int, optional
-        of a judged clip, where that is known before any data are read
-    small : bool
-        whether the small networks that svbench ships judge, as they do at `--scale mini`
-    imagebind_weights : str
-        folder of the small ImageBind, in that of `svbench.metrics.miniature`
-    machine : Machine
-        device and dtype of their networks, and inputs in a forward pass
-    """
-
-    seed: int = 0
-    resamples: int = 1000
-    frames: int | None = None
-    small: bool = False
-    imagebind_weights: str = "."
-    machine: Machine = CPU
-
-
-# preset ("" for the usual one), settings -> the column
-Build = Callable[[str, MetricSettings], "Metric | Unavailable"]
 # name, a Fréchet distance -> another metric of the same features
 Derive = Callable[[str, "Frechet"], "Metric"]
-
-
-@dataclass(frozen=True, slots=True)
-class MetricEntry:
-    """A metric that `--metrics` takes.
-
-    Parameters
-    ----------
-    build : callable
-        builds the metric by a preset, or what stands in its place while weights are absent
-    presets : mapping of str to sequence of str
-        what may stand behind the @ -> names of the files of weights that it needs
-    usual : str
-        the preset where none is named
-    reads_captions : bool
-        whether its scores depend on captions, so that every clip must have one
-    also : mapping of str to str
-        what else may stand behind the metric or a preset -> what it means, for the list
-    """
-
-    build: Build
-    presets: Mapping[str, Sequence[str]]
-    usual: str
-    reads_captions: bool = False
-    also: Mapping[str, str] = field(default_factory=dict)
 
 
 # --- entries -----------------------------------------------------------------------------------
@@ -145,7 +94,7 @@ def _fvd(
         protocol = known(protocols, name, f"metrics {metric}")
         draws, machine = min(settings.resamples, FRECHET_RESAMPLES), settings.machine
         frames = protocol.frames if settings.frames is None else settings.frames
-        files = _weights(protocol.weights) if not small else []
+        files = find_weights(protocol.weights) if not small else []
         short = f"{frames} frames are judged, I3D needs {protocol.frames}"
         reason = short if frames < protocol.frames else files
         if isinstance(reason, str):
@@ -170,7 +119,7 @@ def _fad(metric: str = "fad", derive: Derive | None = None) -> MetricEntry:
         name, small = _protocol(option, miniature.FAD_USUAL, settings)
         known(fad.PROTOCOLS, name, f"metrics {metric}")
         draws, machine = min(settings.resamples, FRECHET_RESAMPLES), settings.machine
-        files = _weights("vggish") if not small else []
+        files = find_weights("vggish") if not small else []
         if isinstance(files, str):
             return Unavailable(f"{metric}@{name}", f"{shown_name(metric)} ({name})", "lower", files)
         if small:
@@ -195,9 +144,9 @@ def _imagebind(kind: IBKind, *, reads_captions: bool = False) -> MetricEntry:
         if small:
             folder = miniature.FOLDER / settings.imagebind_weights
             return miniature.ib(kind, name, machine=settings.machine, folder=folder)
-        files = _weights("imagebind", "clip-bpe")
+        files = find_weights("imagebind", "clip-bpe")
         if isinstance(files, str) and not reads_captions:
-            files = _weights("imagebind")
+            files = find_weights("imagebind")
         if isinstance(files, str):
             return Unavailable(f"{kind}@{name}", f"{kind.upper()} ({name})", "higher", files)
         network, *vocabulary = files
@@ -212,21 +161,16 @@ def _imagebind(kind: IBKind, *, reads_captions: bool = False) -> MetricEntry:
     return MetricEntry(build, presets, miniature.IB_USUAL, reads_captions, NETWORKS_ALSO)
 
 
+def _audio_tagging(metric: str) -> MetricEntry:
+    from svbench.catalog.columns.audio_tagging import entry
+
+    return entry(metric)
+
+
 def _protocol(option: str, usual: str, settings: MetricSettings) -> tuple[str, bool]:
     """Return the protocol of a preset, and whether the small networks judge by it."""
     small = settings.small or option.endswith(MINIATURE)
     return option.removesuffix(MINIATURE) or usual, small
-
-
-def _weights(*names: str) -> list[WeightFile] | str:
-    """Return files of weights, or the reason why a cell stays empty."""
-    from svbench.files.weights.folder import find, weights_folder
-
-    found = {name: find(name) for name in names}
-    absent = " ".join(name for name, file in found.items() if file is None)
-    if absent:
-        return f"no weights in {weights_folder()}; get them by: svbench weights fetch {absent}"
-    return [file for file in found.values() if file is not None]
 
 
 def _guard(entry: MetricEntry, offer: Offer) -> MetricEntry:
@@ -254,6 +198,9 @@ METRICS: Final[Registry[MetricEntry]] = Registry(
         "ib-av": partial(_imagebind, "ib-av"),
         "ib-ta": partial(_imagebind, "ib-ta", reads_captions=True),
         "ib-tv": partial(_imagebind, "ib-tv", reads_captions=True),
+        "fd": partial(_audio_tagging, "fd"),
+        "kl": partial(_audio_tagging, "kl"),
+        "is": partial(_audio_tagging, "is"),
     },
     Joining(MetricEntry, _guard),
 )

@@ -15,13 +15,13 @@ from svbench.catalog.checks import (
     check_scoring,
     usual_of_captions,
 )
+from svbench.catalog.columns.entry import MetricSettings
 from svbench.catalog.datasets import DATASETS, drawn, load_dataset
 from svbench.catalog.findings import known_validity
 from svbench.catalog.joined import plan_joined
 from svbench.catalog.metrics import (
     DEFAULT_METRICS,
     METRICS,
-    MetricSettings,
     build_metrics,
     reads_captions,
     split_name,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from svbench.catalog.metrics import METRICS, MINIATURE, split_name
+from svbench.catalog.columns.entry import MINIATURE
+from svbench.catalog.metrics import METRICS, split_name
 from svbench.types import RANDOM_WEIGHTS
 
 if TYPE_CHECKING:
@@ -35,28 +36,29 @@ def notes_on_metrics(
 ) -> Iterator[str]:
     """Yield a note on the columns whose networks are of random weights.
 
-    `names` are those of the columns as on the command line; `small` is as in `MetricSettings`.
+    `names` are those of the columns as on the command line; `small` is as in `MetricSettings`, and
+    means nothing to metrics of which no small network comes with svbench.
     """
     from svbench.walk.plan import Unavailable
 
     titles = [
         column.title
         for name, column in zip(names, columns, strict=True)
-        if not small and not isinstance(column, Unavailable) and _random(name, plugins)
+        if not isinstance(column, Unavailable) and _random(name, plugins, small=small)
     ]
     if titles:
         yield f"{RANDOM_WEIGHTS}: {' and '.join(titles)}: {OF_METRICS}"
 
 
-def _random(name: str, plugins: Sequence[str]) -> bool:
+def _random(name: str, plugins: Sequence[str], *, small: bool) -> bool:
     """Return whether a file of weights that a metric reads is random."""
     from svbench.files.weights.folder import find
     from svbench.files.weights.published import PUBLISHED
 
     base, option = split_name(name)
-    if option.endswith(MINIATURE):
-        return False
     entry = METRICS.known(base, plugins)
+    if option.endswith(MINIATURE) or (small and entry.has_miniature):
+        return False
     needed = entry.presets.get(option or entry.usual, ())
     files = [find(weights) for weights in needed if weights in PUBLISHED]
     return any(file.random for file in files if file is not None)

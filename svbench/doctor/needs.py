@@ -13,8 +13,9 @@ from typing import Any, Final
 
 from svbench.api.planned import Planned
 from svbench.catalog.checks import check_data, check_scoring
+from svbench.catalog.columns.entry import MetricSettings
 from svbench.catalog.datasets import DATASETS, load_dataset
-from svbench.catalog.metrics import DEFAULT_METRICS, MetricSettings, build_metrics
+from svbench.catalog.metrics import DEFAULT_METRICS, build_metrics
 from svbench.catalog.paper_rows import rows_of_the_paper
 from svbench.catalog.systems import build_systems
 from svbench.config import RunConfig

@@ -12,14 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from svbench.catalog.checks import check_captioned, check_captions, check_scoring
+from svbench.catalog.columns.entry import MINIATURE, MetricSettings
 from svbench.catalog.datasets import load_dataset
-from svbench.catalog.metrics import (
-    METRICS,
-    MINIATURE,
-    MetricSettings,
-    build_metrics,
-    split_name,
-)
+from svbench.catalog.metrics import METRICS, build_metrics, split_name
 from svbench.catalog.random_notes import notes_on_metrics
 from svbench.config import RunConfig, ValidateConfig
 from svbench.datasets.manifest import find
@@ -102,8 +97,7 @@ def _columns(config: ValidateConfig, settings: MetricSettings) -> tuple[Columns,
     names = []
     for name in USUAL:
         (column,) = build_metrics([name], settings)
-        also = METRICS.known(split_name(name)[0]).also
-        shipped = any(option.startswith(MINIATURE) for option in also)
+        shipped = METRICS.known(split_name(name)[0]).has_miniature
         lacking = isinstance(column, Unavailable) and shipped
         names.append(f"{name}@{MINIATURE}" if lacking else name)
     return build_metrics(names, settings, strict=config.strict), names

@@ -17,7 +17,7 @@ import numpy as np
 from svbench.errors import ScoreError
 from svbench.protocols import Extractor, Metric
 from svbench.types import Better, Features, Judgement
-from svbench.walk.plan import Columns, Unavailable
+from svbench.walk.plan import Columns, Unavailable, is_paired
 
 LEAST_COMPARED: Final = 2  # clips of a set that is compared with another
 LEAST_HALVED: Final = 4  # real clips, if a half of them is compared with the other half
@@ -74,7 +74,7 @@ def with_halves(columns: Columns, controls: Sequence[bool], seed: int) -> Column
     Parameters
     ----------
     columns : tuple of Metric or Unavailable
-        as planned
+        as planned; of those that compare clip by clip there are no halves
     controls : sequence of bool
         whether each row is made of real clips; without such a row no halves are needed, and where
         all rows are such they take the place of the whole
@@ -85,7 +85,7 @@ def with_halves(columns: Columns, controls: Sequence[bool], seed: int) -> Column
         return columns
     found: list[Metric | Unavailable] = []
     for column in columns:
-        if isinstance(column, Unavailable) or not column.needs_reference:
+        if isinstance(column, Unavailable) or not column.needs_reference or is_paired(column):
             found.append(column)
         else:
             found += [Halves(column, seed)] if all(controls) else [column, Halves(column, seed)]

@@ -3,7 +3,7 @@
 Metrics that score each clip by itself score all rows alike. A distance between sets depends on how
 many clips both have, so rows may be compared at equal counts only: where real clips are kept apart
 for reference, as in the miniatures, every row is compared with all of these; else see
-`svbench.walk.halves`.
+`svbench.walk.halves`. Paired metrics compare each clip with the real clip of its own example.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from svbench.types import (
 )
 from svbench.walk.extract import Extraction, Wanted, extract_sets
 from svbench.walk.halves import HALVES, LEAST_COMPARED, TOO_FEW, Halves, score_halves
-from svbench.walk.plan import AbsentRow, Columns, Plan, metrics_of, reasons_of
+from svbench.walk.plan import AbsentRow, Columns, Plan, is_paired, metrics_of, reasons_of
 from svbench.walk.recorded import raise_problems
 from svbench.walk.shuffled_floor import ClipLine, floor_row, floor_steps
 
@@ -64,6 +64,8 @@ class Judge:
         those of the plan, and of halves where they are needed
     reference : SampleSet
         the real clips with which sets are compared
+    real : SampleSet
+        the real clips that the requests are of, with which paired metrics compare clip by clip
     kept_apart : bool
         whether no row is made of the reference
     store, engine, progress
@@ -73,6 +75,7 @@ class Judge:
     plan: Plan
     columns: Columns
     reference: SampleSet
+    real: SampleSet
     kept_apart: bool
     store: Store
     engine: Engine
@@ -85,10 +88,17 @@ class Judge:
         """Return the columns that can be filled."""
         return metrics_of(self.columns)
 
-    @property
-    def comparing(self) -> tuple[Metric, ...]:
-        """Return the metrics that compare with the reference."""
-        return tuple(metric for metric in self.metrics if metric.needs_reference)
+    def comparing(self, reference: SampleSet) -> tuple[Metric, ...]:
+        """Return the metrics that compare with a set of real clips."""
+        return tuple(
+            metric
+            for metric in self.metrics
+            if metric.needs_reference and self._compared_with(metric) is reference
+        )
+
+    def _compared_with(self, metric: Metric) -> SampleSet:
+        """Return the real clips that a metric compares with."""
+        return self.real if is_paired(metric) else self.reference
 
     def extract(self, entrants: Sequence[Entrant]) -> None:
         """Extract all features that will be scored.
@@ -97,8 +107,9 @@ class Judge:
         DataError.
         """
         wanted = [self._wanted(entrant.samples, self.metrics) for entrant in entrants]
-        if self.comparing:
-            wanted.append(self._wanted(self.reference, self.comparing))
+        for real in (self.reference, *([self.real] if self.real is not self.reference else [])):
+            if comparing := self.comparing(real):
+                wanted.append(self._wanted(real, comparing))
         extractions = extract_sets(wanted, self.store, self.engine, self.progress)
         found: dict[str, tuple[SampleSet, dict[str, str]]] = {}
         for one, extraction in zip(wanted, extractions, strict=True):
@@ -181,10 +192,13 @@ class Judge:
             return UNCONDITIONAL
         if not metric.needs_reference:
             return metric.score(features, None)
-        key = metric.extractor.key
-        reference = self._extracted(self.reference, self.comparing).features.get(key)
+        real = self._compared_with(metric)
+        extracted = self._extracted(real, self.comparing(real))
+        reference = extracted.features.get(metric.extractor.key)
         if reference is None:
             raise ScoreError(NO_REFERENCE.format(metric.title))
+        if is_paired(metric):
+            return metric.score(features, reference)
         if isinstance(metric, Halves):
             return score_halves(
                 metric, features, reference, made_of_real_clips=entrant.made_of_real_clips

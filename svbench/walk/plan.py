@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from svbench.protocols import Metric, RealClips, System
+from svbench.protocols import Metric, PairedMetric, RealClips, System
 from svbench.types import Better, ClipSpec, Example, HumanAgreement, Setting
 
 
@@ -123,6 +123,11 @@ class Plan:
 def metrics_of(columns: Sequence[Metric | Unavailable]) -> tuple[Metric, ...]:
     """Return the columns that can be filled."""
     return tuple(column for column in columns if not isinstance(column, Unavailable))
+
+
+def is_paired(metric: Metric) -> bool:
+    """Return whether a metric compares each clip with the real clip of its own example."""
+    return isinstance(metric, PairedMetric) and metric.paired
 
 
 def reasons_of(columns: Sequence[Metric | Unavailable]) -> dict[str, str]:

@@ -100,6 +100,7 @@ def walk(plan: Plan, out: Path, engine: Engine, progress: Progress = silent) -> 
             plan=plan,
             columns=columns,
             reference=clips.reference,
+            real=clips.real,
             kept_apart=bool(data.reference),
             store=store,
             engine=engine,

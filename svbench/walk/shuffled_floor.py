@@ -42,6 +42,7 @@ from svbench.intervals import Interval, mean_interval
 from svbench.pace import Advance
 from svbench.protocols import Metric, PairedExtractor
 from svbench.types import FLOOR_OF, ClipScore, Features, Judgement, Row, Score
+from svbench.walk.plan import is_paired
 
 RE_PAIRINGS: Final = 20  # their noise is then 1/20 of the variance of a single pairing
 NOTE: Final = (
@@ -49,6 +50,7 @@ NOTE: Final = (
     f"same set, a mean over up to {RE_PAIRINGS} re-pairings; a score is worth what it gains on it"
 )
 WHOLE: Final = "has the pictures and sounds of the set itself, so it would be the same distance"
+CLIP_BY_CLIP: Final = "compares each clip with the real clip of its own example"
 ALONE: Final = "one clip alone cannot be shuffled"
 NATIVE: Final = "native clips differ in length, so sounds cannot change places"
 UNPAIRED: Final = "its extractor does not measure picture and sound apart"
@@ -142,6 +144,8 @@ def shuffled(
     Raises ScoreError where the metric has no such floor, e.g. since it compares no sound.
     """
     extractor = metric.extractor
+    if is_paired(metric):
+        raise ScoreError(CLIP_BY_CLIP)
     if metric.needs_reference:
         raise ScoreError(WHOLE)
     if "audio" not in metric.settings.get("compares", ("audio",)):

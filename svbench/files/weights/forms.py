@@ -103,10 +103,7 @@ def read_arrays(path: Path, shown: str) -> dict[str, Entry]:
     if found not in ("a torch archive", "a pickle"):
         raise DataError(f"{shown}: found {found}, expected a torch file of arrays")
     try:
-        import torch
-
-        with torch.serialization.safe_globals(_numpy_types()):
-            whole = _torch_object(path, found)
+        whole = _torch_object(path, found)
     except Exception as error:  # torch raises many kinds; all mean the same here
         raise DataError(
             f"{shown}: found {found} that cannot be read ({reason(error)}), expected named numbers"
@@ -233,7 +230,8 @@ def _torch_object(path: Path, found: str) -> Any:
             _check_bounded(archive)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # on old storages and NumPy flags: nothing is kept
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=archived or None)
+        with torch.serialization.safe_globals(numpy_types()):
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=archived or None)
 
 
 def _script_state(path: Path) -> dict[str, torch.Tensor]:
@@ -283,8 +281,11 @@ def _entries(state: Any, shown: str) -> dict[str, Entry]:
     }
 
 
-def _numpy_types() -> list[Any]:
-    """Return what a pickled NumPy array of floats is made of."""
+def numpy_types() -> list[Any]:
+    """Return what a pickled NumPy array of numbers is made of.
+
+    Training states have some beside the weights: PANNs' hold the order of their samples.
+    """
     import numpy as np
 
     rebuild = np.empty(0).__reduce__()[0]

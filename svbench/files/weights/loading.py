@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from svbench.compute import digest_file
 from svbench.errors import ConfigError, DataError
 from svbench.files.weights import published
-from svbench.files.weights.forms import kind, short, unwrapped
+from svbench.files.weights.forms import kind, numpy_types, short, unwrapped
 
 if TYPE_CHECKING:
     import torch
@@ -106,7 +106,8 @@ def _tensors(path: Path) -> Iterator[tuple[str, Tensor]]:
         state: Any = dict(_script(path).state_dict())
     else:
         mapped = form == "a torch archive"  # older files are one pickle
-        state = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped or None)
+        with torch.serialization.safe_globals(numpy_types()):
+            state = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped or None)
     state = unwrapped(state)
     if not isinstance(state, dict) or not all(torch.is_tensor(v) for v in state.values()):
         raise DataError(f"{path}: found {type(state).__name__}, expected a dict of tensors")

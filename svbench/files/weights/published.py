@@ -92,6 +92,24 @@ PUBLISHED: dict[str, Published] = {
             "CLIP's byte pairs, by which ImageBind reads captions, for IB-TA and IB-TV",
             others="924691ac288e54409236115652ad4aa250f48203de50a9e4722a6ecd48d6804a",
         ),
+        Published(
+            "panns-cnn14-16k",
+            "Cnn14_16k_mAP=0.438.pth",
+            "https://zenodo.org/records/3987831/files/Cnn14_16k_mAP%3D0.438.pth?download=1",
+            358_668_570,
+            "CC BY 4.0",
+            "PANNs' Cnn14 at 16 kHz, for FD, KL and IS (panns-16k)",
+            others="e2ee543a27919542c2ea03eabaa70b24dcd4e6c8e05621de6b67a94e4c5058e6",
+        ),
+        Published(
+            "passt-s-swa",
+            "passt-s-f128-p16-s10-ap.476-swa.pt",
+            "https://github.com/kkoutini/PaSST/releases/download/v0.0.1-audioset/passt-s-f128-p16-s10-ap.476-swa.pt",
+            344_700_000,
+            "Apache-2.0",
+            "PaSST (passt_s_swa_p16_128_ap476), for FD, KL and IS (passt-32k)",
+            others="302903fa8c4aee817b11dc982da0b29aaf8d11a3e722420476d0a12c9db70c2c",
+        ),
     )
 }
 

@@ -45,6 +45,8 @@ NETWORKS: Final[Mapping[str, float]] = {
     "vggish": RELU,
     "imagebind": 1.0,
     "clip-bpe": 1.0,
+    "panns-cnn14-16k": RELU,
+    "passt-s-swa": 1.0,
 }
 
 _COUNTERS: Final = ("*.num_batches_tracked",)

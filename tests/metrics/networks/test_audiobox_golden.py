@@ -17,7 +17,8 @@ from svbench.metrics.audiobox import windows
 from svbench.metrics.networks import audiobox
 from svbench.metrics.networks.audiobox import AudioBox, sounding
 from svbench.metrics.networks.audiobox_config import AXES, AudioBoxSize, Target
-from tests.goldens.clip_sounds import channels, mono
+from svbench.metrics.networks.imagebind_inputs import resample
+from tests.goldens.clip_sounds import channels
 from tests.goldens.named_numbers import filled
 from tests.goldens.places import golden
 
@@ -46,8 +47,10 @@ def wave(index: int) -> NDArray[np.float32]:
     entry = record()["inputs"][index]
     sound, rate = channels(entry["file"])
     assert (rate, len(sound)) == (entry["sr"], entry["channels"])
-    whole = mono(entry["file"], 16000, precise=False)
-    return whole[: entry["samples_16k"]]
+    whole = torch.from_numpy(sound[:, : entry["samples"]].mean(axis=0))
+    found: NDArray[np.float32] = resample(whole, rate, 16000).numpy()
+    assert len(found) == entry["samples_16k"]
+    return found
 
 
 def targets() -> tuple[Target, ...]:
