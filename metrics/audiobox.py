@@ -86,10 +86,11 @@ COMPLEXITY: Final = (
     "@published higher, @verse-bench lower"
 )
 
-Score = Axis | Literal["mean"]
+Judged = Axis | Literal["mean"]
 Preset = Literal["published", "verse-bench"]
+USUAL: Final[Preset] = "published"
 # better, of a preset other than the usual one
-DIRECTIONS: Final[Mapping[tuple[Score, Preset], Better]] = {("PC", "verse-bench"): "lower"}
+DIRECTIONS: Final[Mapping[tuple[Judged, Preset], Better]] = {("PC", "verse-bench"): "lower"}
 
 
 def windows(sound: NDArray[np.float32]) -> list[tuple[int, Tensor]]:
@@ -178,9 +179,9 @@ def clip_scores(rows: Values) -> NDArray[np.float64]:
 class AudioBoxScore:
     """Mean over clips of the score of an axis, or of the mean of all four, with an interval."""
 
-    axis: Score
+    axis: Judged
     extractor: AudioBoxFeatures
-    preset: Preset = "published"
+    preset: Preset = USUAL
 
     @property
     def name(self) -> str:
@@ -242,13 +243,18 @@ class AudioBoxScore:
         return ClipScore(request, value, detail)
 
 
-def title(axis: Score, preset: Preset, *, native: bool) -> str:
+def presets(axis: Judged) -> list[Preset]:
+    """Return the presets of an axis: the usual one, and those of another direction."""
+    return [USUAL, *(preset for of, preset in DIRECTIONS if of == axis)]
+
+
+def title(axis: Judged, preset: Preset, *, native: bool) -> str:
     """Return the title of a column."""
-    about = [preset] if preset != "published" else []
+    about = [preset] if preset != USUAL else []
     about += ["native clips"] if native else []
     return f"AudioBox {axis} ({', '.join(about)})" if about else f"AudioBox {axis}"
 
 
-def direction(axis: Score, preset: Preset) -> Better:
+def direction(axis: Judged, preset: Preset) -> Better:
     """Return which direction of an axis is better by a preset."""
     return DIRECTIONS.get((axis, preset), "higher")

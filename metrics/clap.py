@@ -240,8 +240,7 @@ class ClapScore:
     @property
     def title(self) -> str:
         """Return the title of its column."""
-        native = ", native clips" if self.extractor.view == "native" else ""
-        return f"CLAP ({self.extractor.checkpoint.title}{native})"
+        return title(self.extractor.checkpoint, native=self.extractor.view == "native")
 
     @property
     def better(self) -> Better:
@@ -291,3 +290,8 @@ class ClapScore:
             for request, rows in zip(generated.requests, found, strict=True)
         )
         return mean_of_clips(self, clips, generated.extractor, BOUNDS)
+
+
+def title(checkpoint: Checkpoint, *, native: bool) -> str:
+    """Return the title of a column."""
+    return f"CLAP ({checkpoint.title}{', native clips' if native else ''})"

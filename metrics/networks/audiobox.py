@@ -15,9 +15,10 @@ Padding
 -------
 The published code makes the mask of frames from that of samples in groups of 320, so that a frame
 is padding if all of its group is; transformers derives its own from the strides of the
-convolutions, which counts one frame less. So the layers of WavLM are called one by one, with the
-published mask. The first norm is taken over the whole window, so scores of a short clip depend on
-the padding, as in the published code.
+convolutions, which counts one frame less. So the layers of WavLM are called one by one. Frames of
+padding are zero where positions are embedded, and masked in the transformer, where they change no
+other frame; they are left out of it, which is the same and costs less. The first norm is taken over
+the whole window, so scores of a short clip depend on the padding, as in the published code.
 
 References
 ----------
@@ -88,31 +89,27 @@ class AudioBox(nn.Module):
 
     def predictions(self, length: int, windows: Tensor) -> Tensor:
         """Compute what the heads predict (N, 4), in units of the listeners' scores."""
-        layers = self.layers(length, windows)
-        heard = layers[:, :, : sounding(length, layers.shape[2])].mean(dim=2)
-        found = [self._prediction(axis, heard) for axis in AXES]
-        return torch.cat(found, dim=1)
+        means = self.layers(length, windows).mean(dim=2)
+        return torch.cat([self._prediction(axis, means) for axis in AXES], dim=1)
 
-    def _prediction(self, axis: str, heard: Tensor) -> Tensor:
+    def _prediction(self, axis: str, means: Tensor) -> Tensor:
         """Compute the prediction (N, 1) of an axis from the mean of each layer, (L, N, width)."""
         weights = self.layer_weights[axis].softmax(dim=0)
-        found: Tensor = self.proj_layer[axis](
-            F.normalize(torch.einsum("l,lnd->nd", weights, heard), dim=-1)
-        )
+        embedding = F.normalize(torch.einsum("l,lnd->nd", weights, means), dim=-1)
+        found: Tensor = self.proj_layer[axis](embedding)
         return found
 
     def layers(self, length: int, windows: Tensor) -> Tensor:
-        """Compute the input and the output of each layer of WavLM: (L, N, frames, width)."""
+        """Compute the input and the output of each layer: (L, N, frames, width), without padding."""
         features = self.wavlm.feature_extractor(windows).transpose(1, 2)
         hidden, _ = self.wavlm.feature_projection(features)
-        heard = torch.arange(hidden.shape[1], device=hidden.device)
-        mask = (heard < sounding(length, hidden.shape[1])).expand(len(hidden), -1)
-        hidden = hidden * mask.unsqueeze(-1)
+        count = sounding(length, hidden.shape[1])
+        hidden = torch.cat([hidden[:, :count], torch.zeros_like(hidden[:, count:])], dim=1)
         encoder = self.wavlm.encoder
-        hidden = encoder.layer_norm(hidden + encoder.pos_conv_embed(hidden))
+        hidden = encoder.layer_norm(hidden + encoder.pos_conv_embed(hidden))[:, :count]
         found, bias = [hidden], None
         for layer in encoder.layers:
-            hidden, bias = layer(hidden, attention_mask=mask, position_bias=bias)[:2]
+            hidden, bias = layer(hidden, position_bias=bias)[:2]
             found.append(hidden)
         return torch.stack(found)
 

@@ -121,7 +121,7 @@ def test_layers() -> None:
         for (length, window), expected in zip(windows(wave(index)), theirs, strict=True):
             with torch.inference_mode():
                 found = network().layers(length, window[None])[:, 0, ::25]
-            close(found.permute(1, 2, 0).numpy(), expected)
+            close(found.permute(1, 2, 0).numpy(), expected[: found.shape[1]])
 
 
 def test_predictions() -> None:
