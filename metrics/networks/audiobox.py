@@ -100,7 +100,7 @@ class AudioBox(nn.Module):
         return found
 
     def layers(self, length: int, windows: Tensor) -> Tensor:
-        """Compute the input and the output of each layer: (L, N, frames, width), without padding."""
+        """Compute the input and the output of each layer, without padding: (L, N, frames, D)."""
         features = self.wavlm.feature_extractor(windows).transpose(1, 2)
         hidden, _ = self.wavlm.feature_projection(features)
         count = sounding(length, hidden.shape[1])

@@ -16,7 +16,7 @@ from svbench.catalog.columns.entry import (
     MetricSettings,
     find_weights,
 )
-from svbench.catalog.registry import known
+from svbench.errors import ConfigError
 from svbench.metrics.audiobox import (
     USUAL,
     AudioBoxFeatures,
@@ -28,7 +28,9 @@ from svbench.metrics.audiobox import (
 )
 
 if TYPE_CHECKING:
+    from svbench.metrics.audiobox import Preset
     from svbench.protocols import Metric
+    from svbench.types import View
     from svbench.walk.plan import Unavailable
 
 WEIGHTS: Final = "audiobox-aesthetics"  # of svbench weights
@@ -37,8 +39,13 @@ NO_MINIATURE: Final = "no small network of it comes with svbench"
 
 def entry(axis: Judged) -> MetricEntry:
     """Return the entry of an axis, or of the mean of all."""
-    needed = {f"{name}{view}": (WEIGHTS,) for name in presets(axis) for view in ("", NATIVE)}
+    needed = dict.fromkeys(_presets(axis), (WEIGHTS,))
     return MetricEntry(partial(_built, axis), needed, USUAL)
+
+
+def _presets(axis: Judged) -> dict[str, Preset]:
+    """Return the presets of an axis, each with its view behind it -> without."""
+    return {f"{name}{view}": name for name in presets(axis) for view in ("", NATIVE)}
 
 
 def _built(axis: Judged, option: str, settings: MetricSettings) -> Metric | Unavailable:
@@ -47,12 +54,16 @@ def _built(axis: Judged, option: str, settings: MetricSettings) -> Metric | Unav
 
     small, name = option.endswith(MINIATURE), option.removesuffix(MINIATURE) or USUAL
     metric, native = f"audiobox-{axis.lower()}", name.endswith(NATIVE)
-    offered = {preset: preset for preset in presets(axis)}
-    preset = known(offered, name.removesuffix(NATIVE), f"metrics {metric}")
+    offered = _presets(axis)
+    if name not in offered:
+        raise ConfigError(
+            f"--metrics {metric}: found {name!r}, expected one of {', '.join(offered)}"
+        )
+    preset = offered[name]
     files = NO_MINIATURE if small else find_weights(WEIGHTS)
     if isinstance(files, str):
         shown = title(axis, preset, native=native)
         return Unavailable(f"{metric}@{name}", shown, direction(axis, preset), files)
-    view = "native" if native else "conformed"
+    view: View = "native" if native else "conformed"
     features = AudioBoxFeatures(files[0], machine=settings.machine, view=view)
     return AudioBoxScore(axis, features, preset)

@@ -15,11 +15,12 @@ from svbench.catalog.columns.entry import (
     MetricSettings,
     find_weights,
 )
-from svbench.catalog.registry import known
+from svbench.errors import ConfigError
 from svbench.metrics.clap import CHECKPOINTS, USUAL, ClapEmbeddings, ClapScore, title
 
 if TYPE_CHECKING:
     from svbench.protocols import Metric
+    from svbench.types import View
     from svbench.walk.plan import Unavailable
 
 VOCABULARY: Final = "roberta-tokenizer"  # of svbench weights
@@ -28,12 +29,16 @@ NO_MINIATURE: Final = "no small network of it comes with svbench"
 
 def entry() -> MetricEntry:
     """Return the entry of CLAP."""
-    presets = {
+    return MetricEntry(_built, _presets(), USUAL, reads_captions=True)
+
+
+def _presets() -> dict[str, tuple[str, str]]:
+    """Return the weights that each preset needs."""
+    return {
         f"{name}{view}": (checkpoint.weights, VOCABULARY)
         for name, checkpoint in CHECKPOINTS.items()
         for view in ("", NATIVE)
     }
-    return MetricEntry(_built, presets, USUAL, reads_captions=True)
 
 
 def _built(option: str, settings: MetricSettings) -> Metric | Unavailable:
@@ -41,10 +46,13 @@ def _built(option: str, settings: MetricSettings) -> Metric | Unavailable:
     from svbench.walk.plan import Unavailable
 
     small, preset = option.endswith(MINIATURE), option.removesuffix(MINIATURE) or USUAL
-    checkpoint = known(CHECKPOINTS, preset.removesuffix(NATIVE), "metrics clap")
-    native = preset.endswith(NATIVE)
+    if preset not in _presets():
+        raise ConfigError(
+            f"--metrics clap: found {preset!r}, expected one of {', '.join(_presets())}"
+        )
+    checkpoint, native = CHECKPOINTS[preset.removesuffix(NATIVE)], preset.endswith(NATIVE)
     files = NO_MINIATURE if small else find_weights(checkpoint.weights, VOCABULARY)
     if isinstance(files, str):
         return Unavailable(f"clap@{preset}", title(checkpoint, native=native), "higher", files)
-    view = "native" if native else "conformed"
+    view: View = "native" if native else "conformed"
     return ClapScore(ClapEmbeddings(files[0], checkpoint, files[1], settings.machine, view))
