@@ -238,7 +238,9 @@ class AudioBoxScore:
         return mean_of_clips(self, clips, generated.extractor, None)
 
     def _clip(self, request: str, scores: NDArray[np.float64]) -> ClipScore:
-        detail = {axis: float(score) for axis, score in zip(AXES, scores, strict=True)}
+        detail: dict[str, float] = {
+            axis: float(score) for axis, score in zip(AXES, scores, strict=True)
+        }
         value = float(scores.mean()) if self.axis == "mean" else detail[self.axis]
         return ClipScore(request, value, detail)
 
@@ -250,7 +252,7 @@ def presets(axis: Judged) -> list[Preset]:
 
 def title(axis: Judged, preset: Preset, *, native: bool) -> str:
     """Return the title of a column."""
-    about = [preset] if preset != USUAL else []
+    about: list[str] = [preset] if preset != USUAL else []
     about += ["native clips"] if native else []
     return f"AudioBox {axis} ({', '.join(about)})" if about else f"AudioBox {axis}"
 
