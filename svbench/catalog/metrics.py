@@ -26,6 +26,7 @@ from svbench.catalog.registry import Joining, Registry, known
 from svbench.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
+    from svbench.metrics.audiobox import Judged
     from svbench.metrics.avalign.formulas import Variant
     from svbench.metrics.frechet import Frechet
     from svbench.metrics.imagebind_scores import IBKind
@@ -180,6 +181,18 @@ def _audio_tagging(metric: str) -> MetricEntry:
     return entry(metric)
 
 
+def _clap() -> MetricEntry:
+    from svbench.catalog.columns.clap import entry
+
+    return entry()
+
+
+def _audiobox(axis: Judged) -> MetricEntry:
+    from svbench.catalog.columns.audiobox import entry
+
+    return entry(axis)
+
+
 def _protocol(option: str, usual: str, settings: MetricSettings) -> tuple[str, bool]:
     """Return the protocol of a preset, and whether the small networks judge by it."""
     small = settings.small or option.endswith(MINIATURE)
@@ -217,6 +230,12 @@ METRICS: Final[Registry[MetricEntry]] = Registry(
         "fd": partial(_audio_tagging, "fd"),
         "kl": partial(_audio_tagging, "kl"),
         "is": partial(_audio_tagging, "is"),
+        "clap": _clap,
+        "audiobox-ce": partial(_audiobox, "CE"),
+        "audiobox-cu": partial(_audiobox, "CU"),
+        "audiobox-pc": partial(_audiobox, "PC"),
+        "audiobox-pq": partial(_audiobox, "PQ"),
+        "audiobox-mean": partial(_audiobox, "mean"),
     },
     Joining(MetricEntry, _guard),
 )

@@ -25,6 +25,7 @@ from svbench.files.weights.random_files import (
     NETWORKS,
     RandomFile,
     RandomMerges,
+    RandomTokenizer,
     is_random,
     network_file,
 )
@@ -45,7 +46,7 @@ SPARE: Final = 1 << 26  # bytes of free disk beside the weights, for configurati
 
 _NAMES: Final = ("audio", "video", "motion", "joint", "bases.json", FOLDER)
 
-Weights = RandomFile | RandomMerges
+Weights = RandomFile | RandomMerges | RandomTokenizer
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain, islice, product
 from string import ascii_lowercase
-from typing import Final
+from typing import Any, Final
 
 Pair = tuple[str, str]
 
@@ -32,6 +32,7 @@ CLIP_SPECIAL: Final = ("<|startoftext|>", "<|endoftext|>")
 ROBERTA_MERGES: Final = 50_000
 ROBERTA_FIRST: Final = ("<s>", "<pad>", "</s>", "<unk>")
 ROBERTA_LAST: Final = ("<|endoftext|>", *(f"madeupword{i:04}" for i in range(3)), "<mask>")
+_SPARE: Final = ROBERTA_LAST[-2]  # a token that no text has
 
 
 def clip_merges() -> list[Pair]:
@@ -57,6 +58,47 @@ def roberta_vocabulary() -> dict[str, int]:
     """Return RoBERTa's 50,265 tokens: special tokens, bytes, merges, and the mask at the end."""
     merged = map("".join, roberta_merges())
     return _numbered([*ROBERTA_FIRST, *byte_signs(), *merged, *ROBERTA_LAST])
+
+
+def roberta_tokenizer(mark: str) -> dict[str, Any]:
+    """Return RoBERTa's tokenizer in the form of tokenizers' JSON files.
+
+    `mark` stands in the place of a token that no text has.
+    """
+    tokens = [mark if token == _SPARE else token for token in roberta_vocabulary()]
+    begin, pad, end, unknown = ROBERTA_FIRST
+    places = {"single_word": False, "rstrip": False, "normalized": False, "special": True}
+    special = (begin, pad, end, unknown, ROBERTA_LAST[-1])
+    splitting = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True}
+    return {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": [
+            {"id": tokens.index(one), "content": one, "lstrip": one == special[-1], **places}
+            for one in special
+        ],
+        "normalizer": None,
+        "pre_tokenizer": splitting,
+        "post_processor": {
+            "type": "RobertaProcessing",
+            "cls": [begin, tokens.index(begin)],
+            "sep": [end, tokens.index(end)],
+            "trim_offsets": True,
+            "add_prefix_space": False,
+        },
+        "decoder": splitting,
+        "model": {
+            "type": "BPE",
+            "dropout": None,
+            "unk_token": None,
+            "continuing_subword_prefix": "",
+            "end_of_word_suffix": "",
+            "fuse_unk": False,
+            "vocab": _numbered(tokens),
+            "merges": [" ".join(pair) for pair in roberta_merges()],
+        },
+    }
 
 
 def byte_signs() -> list[str]:

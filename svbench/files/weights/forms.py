@@ -284,14 +284,17 @@ def _entries(state: Any, shown: str) -> dict[str, Entry]:
 
 
 def numpy_types() -> list[Any]:
-    """Return what a pickled NumPy array of numbers is made of.
+    """Return what pickled NumPy arrays of numbers, and single numbers, are made of.
 
-    Training states have some beside the weights: PANNs' hold the order of their samples.
+    Training states have some beside the weights: PANNs' hold the order of their samples, laion's
+    may hold the state of their optimiser.
     """
     import numpy as np
 
-    rebuild = np.empty(0).__reduce__()[0]
+    made_by = {"_reconstruct": np.empty(0).__reduce__()[0], "scalar": np.float64(0).__reduce__()[0]}
     homes = ("numpy.core", "numpy._core")  # where old and new NumPy say that an array comes from
-    types: list[Any] = [(rebuild, f"{home}.multiarray._reconstruct") for home in homes]
+    types: list[Any] = [
+        (make, f"{home}.multiarray.{name}") for home in homes for name, make in made_by.items()
+    ]
     dtypes = (type(np.dtype(code)) for code in (np.float16, np.float32, np.float64, np.int64))
     return [*types, np.ndarray, np.dtype, *dtypes]

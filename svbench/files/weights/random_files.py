@@ -1,8 +1,9 @@
 """Weight files of random numbers, in the forms of the published ones: for load tests and timing.
 
-Each file carries a mark in its own head, where copying and renaming cannot lose it and no reader of
-its form minds it: in safetensors the metadata, in a torch archive the comment of the zip file, in
-CLIP's merges the first line. Whoever loads weights asks `is_random`, and tables say so.
+Each file carries a mark in itself, where copying and renaming cannot lose it and no reader of its
+form minds it: in safetensors the metadata, in a torch archive the comment of the zip file, in
+CLIP's merges the first line, in RoBERTa's tokenizer a token that no text has. Whoever loads weights
+asks `is_random`, and tables say so.
 
 Numbers are float16 and depend on the seed, the file and the tensor's name alone. Matrices and
 kernels are normal with variance gain / fan-in, so that activations keep their size through any
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import json
 import math
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
@@ -23,8 +25,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
-from svbench.files.weights.byte_pairs import clip_merges
-from svbench.files.weights.forms import kind
+from svbench.files.weights.byte_pairs import clip_merges, roberta_tokenizer
+from svbench.files.weights.forms import kind, read_text
 from svbench.files.weights.published import entry
 from svbench.files.weights.saving import save_safetensors
 from svbench.files.weights.structure import structure
@@ -49,6 +51,12 @@ NETWORKS: Final[Mapping[str, float]] = {
     "passt-s-swa": 1.0,
     "vjepa-vith16": 1.0,
     "vjepa-ssv2-probe": 1.0,
+    "clap-htsat-unfused": 1.0,
+    "clap-htsat-fused": 1.0,
+    "clap-music-speech-audioset": 1.0,
+    "clap-630k-audioset-fusion": 1.0,
+    "roberta-tokenizer": 1.0,
+    "audiobox-aesthetics": 1.0,
 }
 
 _COUNTERS: Final = ("*.num_batches_tracked",)
@@ -56,6 +64,7 @@ _ONES: Final = ("*weight", "*running_var", "*gain", "*scale")  # of one dimensio
 _MASKS: Final = ("*text.mask",)  # of causal attention
 
 Shape = tuple[int, ...]
+Form = Literal["safetensors", "torch"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +84,7 @@ class RandomFile:
     """
 
     path: Path
-    form: Literal["safetensors", "torch"]
+    form: Form
     shapes: Mapping[str, Shape]
     gain: float = 1.0
 
@@ -120,13 +129,45 @@ class RandomMerges:
         write_bytes(root / self.path, self._content)
 
 
-def network_file(name: str, folder: Path) -> RandomFile | RandomMerges:
-    """Return the file of a name of `NETWORKS`, with the tensors that are published."""
-    path = folder / entry(name).file
-    if structure(name).form == "merges":
+@dataclass(frozen=True)
+class RandomTokenizer:
+    """RoBERTa's tokenizer as JSON, with byte pairs of which none was counted in any text."""
+
+    path: Path
+    parameters: int = 0
+
+    @property
+    def size(self) -> int:
+        """Return its bytes."""
+        return len(self._content)
+
+    @cached_property
+    def _content(self) -> bytes:
+        return json.dumps(roberta_tokenizer(MARK)).encode()
+
+    def write(self, root: Path, seed: int) -> None:
+        """Write the file below `root`, atomically; the pairs do not depend on the seed."""
+        del seed
+        write_bytes(root / self.path, self._content)
+
+
+def network_file(name: str, folder: Path) -> RandomFile | RandomMerges | RandomTokenizer:
+    """Return the file of a name of `NETWORKS`, with the tensors that are published.
+
+    Whole numbers that nobody reads and that a file may lack are left out.
+    """
+    path, known = folder / entry(name).file, structure(name)
+    if known.form == "merges":
         return RandomMerges(path)
-    shapes = next(iter(structure(name).namings.values()))
-    return RandomFile(path, "torch", shapes, NETWORKS[name])
+    if known.form == "tokenizer":
+        return RandomTokenizer(path)
+    shapes = {
+        tensor: shape
+        for tensor, shape in next(iter(known.namings.values())).items()
+        if not (_matches(tensor, known.counters) and _matches(tensor, known.may_lack))
+    }
+    form: Form = "safetensors" if path.suffix == ".safetensors" else "torch"
+    return RandomFile(path, form, shapes, NETWORKS[name])
 
 
 def is_random(path: Path) -> bool:
@@ -164,11 +205,16 @@ def _first_line(path: Path) -> str:
         return file.readline(200).decode(errors="replace")
 
 
+def _tokens(path: Path) -> str:
+    return read_text(path, str(path))
+
+
 _MARKS: Final[Mapping[str, Callable[[Path], str]]] = {
     "a safetensors file": _metadata,
     "a torch archive": _comment,
     "a gzip file": _first_line,
     "a text": _first_line,
+    "a JSON text": _tokens,
 }
 
 

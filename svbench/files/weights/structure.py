@@ -5,7 +5,8 @@ the published checkpoints' own lists of parameters (a test compares them with ou
 
 - `bytes`: least and most; a file of tensors from half to double precision, and a tenth more
 - `form`: "tensors", "arrays" (torchvggish's PCA), "kernels" (TorchScript of which no list of names
-  is known: its blocks of numbers must be those of the network's convolutions) or "merges" (CLIP's)
+  is known: its blocks of numbers must be those of the network's convolutions), "merges" (CLIP's) or
+  "tokenizer" (RoBERTa's, as JSON)
 - `namings`: by whose names, what is called how and has which shape. `{a,b}` and `{0-31}` in a name
   stand for several names.
 - `may_lack`: patterns of names that may be absent; `counters`: of integers that nobody reads
@@ -27,6 +28,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from svbench.errors import DataError
+from svbench.files.weights.byte_pairs import ROBERTA_FIRST, ROBERTA_LAST
 from svbench.files.weights.forms import (
     Entry,
     kind,
@@ -41,6 +43,7 @@ FOLDER: Final = Path(__file__).parent / "structures"
 VERSION: Final = 1  # of these checks; a file on record under another is checked anew
 
 Shapes = Mapping[str, tuple[int, ...]]
+_TEXTS: Final = {"merges": "a text", "tokenizer": "a JSON text"}  # forms that are texts
 _PAGES: Final = ("an empty file", "an HTML page", "an XML text", "a JSON text", "a Git LFS pointer")
 
 
@@ -109,7 +112,7 @@ def check_kind(name: str, path: Path, shown: str, usual: int) -> None:
         found, size = kind(path), path.stat().st_size
     except OSError as error:
         raise DataError(f"{shown}: cannot be read ({error.strerror}), expected {name}") from error
-    if found in _PAGES or (found == "a text" and structure(name).form != "merges"):
+    if found in (*_PAGES, "a text") and found != _TEXTS.get(structure(name).form):
         raise DataError(
             f"{shown}: found {found} of {size:,} bytes, expected {name} ({usual:,} bytes)"
         )
@@ -124,6 +127,7 @@ def check_structure(name: str, path: Path, shown: str) -> None:
         "arrays": lambda: _check_arrays(wanted, read_arrays(path, shown), shown),
         "kernels": lambda: _check_kernels(wanted, path, shown),
         "merges": lambda: _check_merges(wanted, path, shown),
+        "tokenizer": lambda: _check_tokenizer(wanted, path, shown),
     }
     try:
         checks[wanted.form]()
@@ -202,6 +206,30 @@ def _check_merges(wanted: Structure, path: Path, shown: str) -> None:
         )
     if len(set(pairs)) < count or not any(second.endswith("</w>") for _, second in pairs):
         raise DataError(f"{shown}: found the pairs of another tokenizer, expected CLIP's")
+
+
+def _check_tokenizer(wanted: Structure, path: Path, shown: str) -> None:
+    """Check that there are as many tokens and pairs as RoBERTa has, special ones first and last."""
+    try:
+        model = json.loads(read_text(path, shown))["model"]
+        tokens, merges = dict(model["vocab"]), list(model["merges"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{shown}: found no tokenizer ({short(error)}), expected RoBERTa's tokenizer.json"
+        ) from error
+    count: int = wanted.numbers["tokens"]
+    special = dict(zip(ROBERTA_FIRST, range(len(ROBERTA_FIRST)), strict=True))
+    special[ROBERTA_LAST[-1]] = count - 1
+    if sorted(tokens.values()) != list(range(count)) or len(merges) != wanted.numbers["merges"]:
+        raise DataError(
+            f"{shown}: found {len(tokens):,} tokens and {len(merges):,} pairs, expected "
+            f"{count:,} and {wanted.numbers['merges']:,} as RoBERTa's tokenizer has"
+        )
+    if any(tokens.get(token) != number for token, number in special.items()):
+        raise DataError(
+            f"{shown}: found the tokens of another tokenizer, expected "
+            f"{', '.join(f'{token} = {number}' for token, number in special.items())}"
+        )
 
 
 def _matches(name: str, patterns: tuple[str, ...]) -> bool:

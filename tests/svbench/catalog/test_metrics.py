@@ -75,6 +75,9 @@ def test_the_miniature_judges_by_the_shipped_networks(name: str, full: str, titl
         ("ib-av", "ib-av@published", "imagebind"),
         ("ib-ta", "ib-ta@published", "imagebind clip-bpe"),
         ("ib-tv", "ib-tv@published", "imagebind clip-bpe"),
+        ("clap", "clap@htsat-unfused", "clap-htsat-unfused roberta-tokenizer"),
+        ("audiobox-pq", "audiobox-pq@published", "audiobox-aesthetics"),
+        ("audiobox-pc@verse-bench", "audiobox-pc@verse-bench", "audiobox-aesthetics"),
     ],
 )
 def test_absent_weights_leave_a_column_blank_with_the_reason(
@@ -162,7 +165,7 @@ def test_strict_makes_an_absent_weight_an_error() -> None:
 
 
 def test_columns_that_read_captions_are_those_of_the_entries() -> None:
-    assert [name for name in METRICS if METRICS[name].reads_captions] == ["ib-ta", "ib-tv"]
+    assert [name for name in METRICS if METRICS[name].reads_captions] == ["ib-ta", "ib-tv", "clap"]
     assert reads_captions("ib-ta@published+miniature")
     assert not reads_captions("ib-av@published")
     assert not reads_captions("elsewhere@published")  # a column of a run by another program
