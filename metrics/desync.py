@@ -59,7 +59,7 @@ from svbench.compute import CPU, Machine, installed
 from svbench.errors import ScoreError
 from svbench.files.weights.loading import WeightFile, load_checked
 from svbench.intervals import METHOD, Interval
-from svbench.metrics.desync_protocols import USUAL, Inputs, Protocol
+from svbench.metrics.desync_protocols import Inputs, Protocol
 from svbench.metrics.networks.batches import Forward
 from svbench.metrics.networks.loading import digest
 from svbench.metrics.networks.synchformer_config import (
@@ -181,6 +181,12 @@ def expected(logits: NDArray[np.float64], offsets: NDArray[np.float64]) -> NDArr
     return np.asarray(softmax(logits, axis=1) @ offsets, np.float64)
 
 
+def title(protocol: Protocol, network: str = "") -> str:
+    """Return the title of the column of a protocol, by a network of a name or the published one."""
+    by = f"{network} Synchformer" if network else ""
+    return f"DeSync ({', '.join(filter(None, (by, protocol.name)))})"
+
+
 @dataclass(frozen=True, slots=True)
 class DeSync:
     """Mean absolute offset of a set of clips, s, with an interval over clips."""
@@ -197,10 +203,7 @@ class DeSync:
     @property
     def title(self) -> str:
         """Return the title of its column."""
-        network = f"{self.network} Synchformer" if self.network else ""
-        usual = bool(self.network) and self.protocol.name == USUAL
-        parts = (network, "" if usual else self.protocol.name)
-        return f"DeSync ({', '.join(filter(None, parts))})"
+        return title(self.protocol, self.network)
 
     @property
     def better(self) -> Better:

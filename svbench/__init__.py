@@ -20,8 +20,8 @@ TYPE_CHECKING = False  # as `typing` has it, which takes longer to import than a
 if TYPE_CHECKING:
     from svbench.api import compare, run, score, sweep_gamma, validate
     from svbench.api.results import Results, load_results
+    from svbench.catalog.columns.entries import MetricEntry, MetricSettings
     from svbench.catalog.datasets import Dataset, Miniature
-    from svbench.catalog.metrics import MetricEntry, MetricSettings
     from svbench.catalog.systems import SystemEntry
     from svbench.config import RunConfig
     from svbench.errors import (
@@ -109,7 +109,7 @@ __all__ = [
 # that names come from, cheapest first
 _MODULES = (
     *("errors", "api", "protocols", "types", "config", "walk.plan", "metrics.per_clip"),
-    *("catalog.metrics", "catalog.systems", "catalog.datasets"),
+    *("catalog.columns.entries", "catalog.metrics", "catalog.systems", "catalog.datasets"),
 )
 
 

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from svbench.catalog.metrics import MetricSettings, build_metrics
+from svbench.catalog.columns.entries import MetricSettings
+from svbench.catalog.metrics import build_metrics
 from svbench.catalog.systems import joint_models, joint_system
 from svbench.compute import import_torch
 from svbench.config import RunConfig

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from svbench.catalog.metrics import DEFAULT_METRICS, METRICS, MetricSettings, build_metrics
+from svbench.catalog.columns.entries import MetricSettings
+from svbench.catalog.metrics import DEFAULT_METRICS, METRICS, build_metrics
 from svbench.datasets import greatesthits
 from svbench.engines.local import Local
 from svbench.files.store import Store

@@ -8,14 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from svbench.catalog.columns.entries import MINIATURE, MetricEntry, MetricSettings
 from svbench.catalog.datasets import DATASETS, Dataset
-from svbench.catalog.metrics import (
-    DEFAULT_METRICS,
-    METRICS,
-    MINIATURE,
-    MetricEntry,
-    MetricSettings,
-)
+from svbench.catalog.metrics import DEFAULT_METRICS, METRICS
 from svbench.catalog.registry import Found
 from svbench.catalog.systems import SYSTEMS
 from svbench.errors import DataError

@@ -7,19 +7,26 @@ To add a metric, write its module and one entry here. On the command line an ent
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from svbench.catalog.columns.desync import desync
+from svbench.catalog.columns.entries import (
+    NETWORKS_ALSO,
+    MetricEntry,
+    MetricSettings,
+    find_weights,
+    split_option,
+)
 from svbench.catalog.derived_metrics import fad_inf, fvd_inf, kad, kvd, shown_name
 from svbench.catalog.guards import guard_metric
 from svbench.catalog.plugins import Offer, guarded
-from svbench.catalog.registry import Joining, Registry, known
-from svbench.compute import CPU, Machine
+from svbench.catalog.registry import Joining, Registry
 from svbench.errors import ConfigError, DataError
+from svbench.limits import known
 
 if TYPE_CHECKING:
-    from svbench.files.weights.loading import WeightFile
     from svbench.metrics.avalign.formulas import Variant
     from svbench.metrics.frechet import Frechet
     from svbench.metrics.imagebind_scores import IBKind
@@ -28,74 +35,14 @@ if TYPE_CHECKING:
     from svbench.walk.plan import Unavailable
 
 NATIVE: Final = "+native"  # behind detectors: clips as they were made
-MINIATURE: Final = "+miniature"  # behind a protocol: by the small networks that svbench ships
 FRECHET_RESAMPLES: Final = 200  # each costs a distance
 
 DETECTORS_ALSO: Final = {
     "@FILE.json": "detectors of your own, as svbench tune-avalign writes them",
     f"{NATIVE} behind any": "every clip at its own size and frame rate",
 }
-NETWORKS_ALSO: Final = {
-    f"{MINIATURE} behind any": "by the small network that comes with svbench, as always at "
-    "--scale mini"
-}
-
-
-@dataclass(frozen=True, slots=True)
-class MetricSettings:
-    """What metrics read of a command's settings.
-
-    Parameters
-    ----------
-    seed, resamples : int
-        of the bootstrap
-    frames : int, optional
-        of a judged clip, where that is known before any data are read
-    small : bool
-        whether the small networks that svbench ships judge, as they do at `--scale mini`
-    imagebind_weights : str
-        folder of the small ImageBind, in that of `svbench.metrics.miniature`
-    machine : Machine
-        device and dtype of their networks, and inputs in a forward pass
-    """
-
-    seed: int = 0
-    resamples: int = 1000
-    frames: int | None = None
-    small: bool = False
-    imagebind_weights: str = "."
-    machine: Machine = CPU
-
-
-# preset ("" for the usual one), settings -> the column
-Build = Callable[[str, MetricSettings], "Metric | Unavailable"]
 # name, a Fréchet distance -> another metric of the same features
 Derive = Callable[[str, "Frechet"], "Metric"]
-
-
-@dataclass(frozen=True, slots=True)
-class MetricEntry:
-    """A metric that `--metrics` takes.
-
-    Parameters
-    ----------
-    build : callable
-        builds the metric by a preset, or what stands in its place while weights are absent
-    presets : mapping of str to sequence of str
-        what may stand behind the @ -> names of the files of weights that it needs
-    usual : str
-        the preset where none is named
-    reads_captions : bool
-        whether its scores depend on captions, so that every clip must have one
-    also : mapping of str to str
-        what else may stand behind the metric or a preset -> what it means, for the list
-    """
-
-    build: Build
-    presets: Mapping[str, Sequence[str]]
-    usual: str
-    reads_captions: bool = False
-    also: Mapping[str, str] = field(default_factory=dict)
 
 
 # --- entries -----------------------------------------------------------------------------------
@@ -141,11 +88,11 @@ def _fvd(
     }
 
     def build(option: str, settings: MetricSettings) -> Metric | Unavailable:
-        name, small = _protocol(option, miniature.FVD_USUAL, settings)
+        name, small = split_option(option, miniature.FVD_USUAL, settings)
         protocol = known(protocols, name, f"metrics {metric}")
         draws, machine = min(settings.resamples, FRECHET_RESAMPLES), settings.machine
         frames = protocol.frames if settings.frames is None else settings.frames
-        files = _weights(protocol.weights) if not small else []
+        files = find_weights(protocol.weights) if not small else []
         short = f"{frames} frames are judged, I3D needs {protocol.frames}"
         reason = short if frames < protocol.frames else files
         if isinstance(reason, str):
@@ -167,10 +114,10 @@ def _fad(metric: str = "fad", derive: Derive | None = None) -> MetricEntry:
     from svbench.walk.plan import Unavailable
 
     def build(option: str, settings: MetricSettings) -> Metric | Unavailable:
-        name, small = _protocol(option, miniature.FAD_USUAL, settings)
+        name, small = split_option(option, miniature.FAD_USUAL, settings)
         known(fad.PROTOCOLS, name, f"metrics {metric}")
         draws, machine = min(settings.resamples, FRECHET_RESAMPLES), settings.machine
-        files = _weights("vggish") if not small else []
+        files = find_weights("vggish") if not small else []
         if isinstance(files, str):
             return Unavailable(f"{metric}@{name}", f"{shown_name(metric)} ({name})", "lower", files)
         if small:
@@ -190,14 +137,14 @@ def _imagebind(kind: IBKind, *, reads_captions: bool = False) -> MetricEntry:
     from svbench.walk.plan import Unavailable
 
     def build(option: str, settings: MetricSettings) -> Metric | Unavailable:
-        name, small = _protocol(option, miniature.IB_USUAL, settings)
+        name, small = split_option(option, miniature.IB_USUAL, settings)
         protocol = known(imagebind_inputs.PROTOCOLS, name, f"metrics {kind}")
         if small:
             folder = miniature.FOLDER / settings.imagebind_weights
             return miniature.ib(kind, name, machine=settings.machine, folder=folder)
-        files = _weights("imagebind", "clip-bpe")
+        files = find_weights("imagebind", "clip-bpe")
         if isinstance(files, str) and not reads_captions:
-            files = _weights("imagebind")
+            files = find_weights("imagebind")
         if isinstance(files, str):
             return Unavailable(f"{kind}@{name}", f"{kind.upper()} ({name})", "higher", files)
         network, *vocabulary = files
@@ -210,23 +157,6 @@ def _imagebind(kind: IBKind, *, reads_captions: bool = False) -> MetricEntry:
     needed = ("imagebind", "clip-bpe") if reads_captions else ("imagebind",)
     presets = dict.fromkeys(imagebind_inputs.PROTOCOLS, needed)
     return MetricEntry(build, presets, miniature.IB_USUAL, reads_captions, NETWORKS_ALSO)
-
-
-def _protocol(option: str, usual: str, settings: MetricSettings) -> tuple[str, bool]:
-    """Return the protocol of a preset, and whether the small networks judge by it."""
-    small = settings.small or option.endswith(MINIATURE)
-    return option.removesuffix(MINIATURE) or usual, small
-
-
-def _weights(*names: str) -> list[WeightFile] | str:
-    """Return files of weights, or the reason why a cell stays empty."""
-    from svbench.files.weights.folder import find, weights_folder
-
-    found = {name: find(name) for name in names}
-    absent = " ".join(name for name, file in found.items() if file is None)
-    if absent:
-        return f"no weights in {weights_folder()}; get them by: svbench weights fetch {absent}"
-    return [file for file in found.values() if file is not None]
 
 
 def _guard(entry: MetricEntry, offer: Offer) -> MetricEntry:
@@ -251,6 +181,7 @@ METRICS: Final[Registry[MetricEntry]] = Registry(
         "av-align-adjusted-tempotokens-2023": partial(_av_align, "tempotokens-2023", adjusted=True),
         "av-align-adjusted-tempotokens-2025": partial(_av_align, "tempotokens-2025", adjusted=True),
         "synchrony": _synchrony,
+        "desync": desync,
         "ib-av": partial(_imagebind, "ib-av"),
         "ib-ta": partial(_imagebind, "ib-ta", reads_captions=True),
         "ib-tv": partial(_imagebind, "ib-tv", reads_captions=True),

@@ -4,9 +4,9 @@ A plug-in is a package with entry points, or a module that is named by `--plugin
 
 | table    | group of entry points | attribute of a module | entry                                 |
 |----------|-----------------------|-----------------------|---------------------------------------|
-| metrics  | `svbench.metrics`     | `METRICS`             | `svbench.catalog.metrics.MetricEntry` |
-| systems  | `svbench.systems`     | `SYSTEMS`             | `svbench.catalog.systems.SystemEntry` |
-| datasets | `svbench.datasets`    | `DATASETS`            | `svbench.catalog.datasets.Dataset`    |
+| metrics  | `svbench.metrics`     | `METRICS`             | `svbench.MetricEntry`                 |
+| systems  | `svbench.systems`     | `SYSTEMS`             | `svbench.SystemEntry`                 |
+| datasets | `svbench.datasets`    | `DATASETS`            | `svbench.Dataset`                     |
 
 An entry point's name is the name on the command line; its value is the entry, or a function without
 parameters that returns it. The attribute of a module is a mapping from names to the same. Packages

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from svbench.catalog.metrics import METRICS, MINIATURE, split_name
+from svbench.catalog.columns.entries import MINIATURE
+from svbench.catalog.metrics import METRICS, split_name
 from svbench.types import RANDOM_WEIGHTS
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from svbench.catalog.metrics import METRICS, MINIATURE, split_name
+from svbench.catalog.columns.entries import MINIATURE
+from svbench.catalog.metrics import METRICS, split_name
 from svbench.catalog.systems import joint_models
 from svbench.compute import Machine
 from svbench.config import RunConfig

@@ -12,15 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from svbench.catalog.checks import check_captioned, check_captions, check_scoring
+from svbench.catalog.columns.entries import MINIATURE, MetricSettings
 from svbench.catalog.datasets import load_dataset
-from svbench.catalog.metrics import (
-    DEFAULT_METRICS,
-    METRICS,
-    MINIATURE,
-    MetricSettings,
-    build_metrics,
-    split_name,
-)
+from svbench.catalog.metrics import DEFAULT_METRICS, METRICS, build_metrics, split_name
 from svbench.catalog.random_notes import notes_on_metrics
 from svbench.config import RunConfig, ValidateConfig
 from svbench.datasets.manifest import find

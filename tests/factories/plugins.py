@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from svbench.catalog.columns.entries import MetricEntry, MetricSettings
 from svbench.catalog.datasets import Dataset
-from svbench.catalog.metrics import MetricEntry, MetricSettings
 from svbench.catalog.systems import SystemEntry
 from svbench.types import Clip, ClipScore, Features, Judgement, Score
 from tests.factories.clips import SPEC

@@ -18,8 +18,9 @@ import pytest
 
 from svbench.baselines import controls
 from svbench.catalog import systems
+from svbench.catalog.columns.entries import MetricSettings
 from svbench.catalog.datasets import DATASETS, Miniature
-from svbench.catalog.metrics import MetricSettings, build_metrics
+from svbench.catalog.metrics import build_metrics
 from svbench.catalog.plans import plan_score, settings_of
 from svbench.config import RunConfig, ScoreConfig
 from svbench.datasets import manifest

@@ -44,6 +44,7 @@ NETWORKS: Final[Mapping[str, float]] = {
     "i3d-pretrained-400": RELU,
     "vggish": RELU,
     "imagebind": 1.0,
+    "synchformer": 1.0,
     "clip-bpe": 1.0,
 }
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from svbench.catalog.columns.entries import MetricSettings
 from svbench.catalog.findings import known_validity
-from svbench.catalog.metrics import MetricSettings, build_metrics
+from svbench.catalog.metrics import build_metrics
 from svbench.catalog.plans import plan_score
 from svbench.config import ScoreConfig
 from svbench.files.validity import Correlation, Measured, Validity

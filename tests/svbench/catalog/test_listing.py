@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from svbench.catalog import listing
+from svbench.catalog.columns.entries import MetricSettings
 from svbench.catalog.datasets import DATASETS
-from svbench.catalog.metrics import DEFAULT_METRICS, METRICS, MetricSettings, build_metrics
+from svbench.catalog.metrics import DEFAULT_METRICS, METRICS, build_metrics
 from svbench.errors import ConfigError
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from svbench.catalog.metrics import METRICS, MetricSettings, build_metrics, reads_captions
+from svbench.catalog.columns.entries import MetricSettings
+from svbench.catalog.metrics import METRICS, build_metrics, reads_captions
 from svbench.errors import ConfigError, DataError
 from svbench.protocols import Metric
 from svbench.walk.plan import Unavailable

@@ -12,8 +12,9 @@ import pytest
 
 from svbench.baselines import controls
 from svbench.catalog import listing
+from svbench.catalog.columns.entries import MetricEntry, MetricSettings
 from svbench.catalog.datasets import Dataset
-from svbench.catalog.metrics import MetricEntry, MetricSettings, build_metrics
+from svbench.catalog.metrics import build_metrics
 from svbench.catalog.plans import plan_run, plan_score
 from svbench.catalog.systems import SystemEntry
 from svbench.config import RunConfig, ScoreConfig

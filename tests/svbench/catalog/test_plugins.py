@@ -15,8 +15,9 @@ import pytest
 import torch
 
 from svbench.api.results import load_results
+from svbench.catalog.columns.entries import MetricSettings
 from svbench.catalog.datasets import DATASETS
-from svbench.catalog.metrics import METRICS, MetricSettings, build_metrics
+from svbench.catalog.metrics import METRICS, build_metrics
 from svbench.catalog.plugins import blaming, installed, of_modules
 from svbench.errors import ConfigError, DataError, ScoreError, StoppedError, SvbenchError
 from svbench.protocols import EventMetric, PairedExtractor

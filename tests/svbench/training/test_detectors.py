@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from svbench.catalog.metrics import MetricSettings, build_metrics
+from svbench.catalog.columns.entries import MetricSettings
+from svbench.catalog.metrics import build_metrics
 from svbench.config import RunConfig
 from svbench.datasets import greatesthits
 from svbench.metrics.avalign import tuning

@@ -1,0 +1,1 @@
+"""Builders of columns, a file for each kind of network."""
