@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from svbench.catalog.columns.entries import MetricEntry, MetricSettings, find_weights
+from svbench.catalog.columns.entries import (
+    MetricEntry,
+    MetricSettings,
+    find_weights,
+    split_option,
+)
 from svbench.limits import known
 
 if TYPE_CHECKING:
@@ -13,6 +18,7 @@ if TYPE_CHECKING:
     from svbench.walk.plan import Unavailable
 
 WEIGHTS: Final = "synchformer"
+NO_MINIATURE: Final = "svbench comes with no small Synchformer, which drawn clips would need"
 POLICIES: Final = {
     "+repeat, +pad behind a protocol": "what becomes of clips of less than 4.8 s, which are "
     "refused without one"
@@ -26,8 +32,10 @@ def desync() -> MetricEntry:
     from svbench.walk.plan import Unavailable
 
     def build(option: str, settings: MetricSettings) -> Metric | Unavailable:
-        protocol = known(PROTOCOLS, option or USUAL, "metrics desync")
-        files = _too_short(protocol, settings.seconds) or find_weights(WEIGHTS)
+        name, small = split_option(option, USUAL, settings)
+        protocol = known(PROTOCOLS, name, "metrics desync")
+        reason = NO_MINIATURE if small else _too_short(protocol, settings.seconds)
+        files = reason or find_weights(WEIGHTS)
         if isinstance(files, str):
             return Unavailable(f"desync@{protocol.name}", metric.title(protocol), "lower", files)
         return metric.desync(protocol, *files, machine=settings.machine)

@@ -35,6 +35,12 @@ def test_a_policy_takes_short_clips(name: str) -> None:
     assert "weights fetch synchformer" in reason(f"desync@{name}", 4.0)
 
 
+def test_drawn_clips_are_not_judged_by_the_published_network() -> None:
+    for name, small in (("desync", True), ("desync@expected+miniature", False)):
+        (column,) = build_metrics([name], MetricSettings(small=small))
+        assert "no small Synchformer" in getattr(column, "reason", "")
+
+
 def test_clips_are_read_as_they_were_made() -> None:
     from svbench.files.weights.loading import WeightFile
     from svbench.metrics.desync import desync
