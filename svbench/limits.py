@@ -1,4 +1,4 @@
-"""The ranges of the numbers of the command line, stated once.
+"""The ranges of the numbers of the command line, stated once, and the check of names.
 
 Conventions
 -----------
@@ -13,10 +13,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
-from typing import Final, cast
+from typing import Final, TypeVar, cast
 
 from svbench.errors import ConfigError
 
+T = TypeVar("T")
 GIB: Final = 2**30
 MOST_BYTES: Final = 4 * GIB  # of the frames, and of the samples, of one clip in memory
 # Threads that this process may use, and usually does.
@@ -24,6 +25,8 @@ CORES: Final = (
     len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 )
 GAMMAS: Final = (1.0, 1.25, 1.5, 1.75, 2.0)  # of Eq. 8, in the paper's Table 1
+# By flag: what `svbench list` calls the names that it takes.
+LISTS: Final = {"metrics": "metrics", "systems": "systems", "dataset": "datasets"}
 LEAST_SECONDS: Final = 0.05  # of a clip: ImageBind's spectrogram needs 0.025
 
 
@@ -126,6 +129,22 @@ def check(setting: str, number: object, allowed: Range | None = None) -> None:
 
 def _fits(number: float, allowed: Range) -> bool:
     return number in allowed and (not allowed.whole or number == int(number))
+
+
+def known(table: Mapping[str, T], name: str, flag: str) -> T:
+    """Return the value of a name in a table.
+
+    Raises
+    ------
+    ConfigError
+        if there is no such name; the message lists those of the table, with `flag` the option
+        that was given (without dashes; what follows its first word names the value's owner)
+    """
+    if name not in table:
+        see = LISTS.get(flag.split()[0])
+        listed = f" (see svbench list {see})" if see else ""
+        raise ConfigError(f"--{flag}: found {name!r}, expected one of {', '.join(table)}{listed}")
+    return table[name]
 
 
 def check_distinct(name: str, items: Sequence[object]) -> None:

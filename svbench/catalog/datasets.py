@@ -312,6 +312,13 @@ DATASETS: Final[Registry[Dataset]] = Registry(
 # --- reading -----------------------------------------------------------------------------------
 
 
+def spec_of(config: RunConfig) -> ClipSpec:
+    """Return the format of the clips that systems make, at the scale of a run."""
+    entry = DATASETS.known(config.dataset, config.plugins)
+    small = entry.miniature if config.scale == "mini" else None
+    return entry.spec if small is None else small.spec
+
+
 def load_dataset(config: RunConfig, out: Path, *, compared: bool = False) -> LoadedDataset:
     """Return the clips that a run judges; a miniature is drawn into the run folder `out` first.
 

@@ -11,19 +11,22 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from svbench.catalog.columns.desync import desync
 from svbench.catalog.columns.entry import (
     FRECHET_RESAMPLES,
-    MINIATURE,
     NATIVE,
+    NETWORKS_ALSO,
     MetricEntry,
     MetricSettings,
     find_weights,
+    split_option,
 )
 from svbench.catalog.derived_metrics import fad_inf, fvd_inf, kad, kvd, shown_name
 from svbench.catalog.guards import guard_metric
 from svbench.catalog.plugins import Offer, guarded
-from svbench.catalog.registry import Joining, Registry, known
+from svbench.catalog.registry import Joining, Registry
 from svbench.errors import ConfigError, DataError
+from svbench.limits import known
 
 if TYPE_CHECKING:
     from svbench.metrics.audiobox import Judged
@@ -39,12 +42,6 @@ DETECTORS_ALSO: Final = {
     "@FILE.json": "detectors of your own, as svbench tune-avalign writes them",
     f"{NATIVE} behind any": "every clip at its own size and frame rate",
 }
-NETWORKS_ALSO: Final = {
-    f"{MINIATURE} behind any": "by the small network that comes with svbench, as always at "
-    "--scale mini"
-}
-
-
 # name, a Fréchet distance -> another metric of the same features
 Derive = Callable[[str, "Frechet"], "Metric"]
 
@@ -92,7 +89,7 @@ def _fvd(
     }
 
     def build(option: str, settings: MetricSettings) -> Metric | Unavailable:
-        name, small = _protocol(option, miniature.FVD_USUAL, settings)
+        name, small = split_option(option, miniature.FVD_USUAL, settings)
         protocol = known(protocols, name, f"metrics {metric}")
         draws, machine = min(settings.resamples, FRECHET_RESAMPLES), settings.machine
         frames = protocol.frames if settings.frames is None else settings.frames
@@ -118,7 +115,7 @@ def _fad(metric: str = "fad", derive: Derive | None = None) -> MetricEntry:
     from svbench.walk.plan import Unavailable
 
     def build(option: str, settings: MetricSettings) -> Metric | Unavailable:
-        name, small = _protocol(option, miniature.FAD_USUAL, settings)
+        name, small = split_option(option, miniature.FAD_USUAL, settings)
         known(fad.PROTOCOLS, name, f"metrics {metric}")
         draws, machine = min(settings.resamples, FRECHET_RESAMPLES), settings.machine
         files = find_weights("vggish") if not small else []
@@ -141,7 +138,7 @@ def _imagebind(kind: IBKind, *, reads_captions: bool = False) -> MetricEntry:
     from svbench.walk.plan import Unavailable
 
     def build(option: str, settings: MetricSettings) -> Metric | Unavailable:
-        name, small = _protocol(option, miniature.IB_USUAL, settings)
+        name, small = split_option(option, miniature.IB_USUAL, settings)
         protocol = known(imagebind_inputs.PROTOCOLS, name, f"metrics {kind}")
         if small:
             folder = miniature.FOLDER / settings.imagebind_weights
@@ -193,12 +190,6 @@ def _audiobox(axis: Judged) -> MetricEntry:
     return entry(axis)
 
 
-def _protocol(option: str, usual: str, settings: MetricSettings) -> tuple[str, bool]:
-    """Return the protocol of a preset, and whether the small networks judge by it."""
-    small = settings.small or option.endswith(MINIATURE)
-    return option.removesuffix(MINIATURE) or usual, small
-
-
 def _guard(entry: MetricEntry, offer: Offer) -> MetricEntry:
     """Return the entry of a plug-in, whose exceptions name the plug-in."""
     build = guarded(entry.build, offer.origin, ConfigError)
@@ -221,6 +212,7 @@ METRICS: Final[Registry[MetricEntry]] = Registry(
         "av-align-adjusted-tempotokens-2023": partial(_av_align, "tempotokens-2023", adjusted=True),
         "av-align-adjusted-tempotokens-2025": partial(_av_align, "tempotokens-2025", adjusted=True),
         "synchrony": _synchrony,
+        "desync": desync,
         "ib-av": partial(_imagebind, "ib-av"),
         "ib-ta": partial(_imagebind, "ib-ta", reads_captions=True),
         "ib-tv": partial(_imagebind, "ib-tv", reads_captions=True),

@@ -16,7 +16,7 @@ from svbench.catalog.checks import (
     usual_of_captions,
 )
 from svbench.catalog.columns.entry import MetricSettings
-from svbench.catalog.datasets import DATASETS, drawn, load_dataset
+from svbench.catalog.datasets import DATASETS, drawn, load_dataset, spec_of
 from svbench.catalog.findings import known_validity
 from svbench.catalog.joined import plan_joined
 from svbench.catalog.metrics import (
@@ -51,6 +51,7 @@ def plan_run(config: RunConfig, out: Path) -> Plan:
     settings = MetricSettings(
         seed=config.seed,
         resamples=config.resamples,
+        seconds=spec_of(config).duration,
         small=config.scale == "mini",
         imagebind_weights=dataset.imagebind_weights,
         machine=config.scoring,

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from svbench.baselines.joint.mixers import MixerKind, mixer_kind
-from svbench.catalog.registry import known
 from svbench.catalog.systems import ADJUSTED
 from svbench.errors import ConfigError, DataError, StoppedError
 from svbench.files.locking import locked, remove_partial_files
@@ -30,7 +29,7 @@ from svbench.files.weights.random_files import (
     network_file,
 )
 from svbench.files.writing import write_text
-from svbench.limits import check_distinct
+from svbench.limits import check_distinct, known
 from svbench.pace import Progress, silent
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from typing import Generic, TypeVar
 
 from svbench.catalog.plugins import Offer, blaming, installed, of_modules
 from svbench.errors import ConfigError
+from svbench.limits import LISTS, known
 
 T = TypeVar("T")
-LISTS = {"metrics": "metrics", "systems": "systems", "dataset": "datasets"}  # by flag
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,19 +168,3 @@ class Registry(Mapping[str, T]):
                     f"{kind.__name__}, or a function that returns one"
                 )
         return Found(self.joining.guard(entry, offer), offer.origin)
-
-
-def known(table: Mapping[str, T], name: str, flag: str) -> T:
-    """Return the value of a name in a table.
-
-    Raises
-    ------
-    ConfigError
-        if there is no such name; the message lists those of the table, with `flag` the option
-        that was given (without dashes; what follows its first word names the value's owner)
-    """
-    if name not in table:
-        see = LISTS.get(flag.split()[0])
-        listed = f" (see svbench list {see})" if see else ""
-        raise ConfigError(f"--{flag}: found {name!r}, expected one of {', '.join(table)}{listed}")
-    return table[name]

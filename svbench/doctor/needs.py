@@ -14,7 +14,7 @@ from typing import Any, Final
 from svbench.api.planned import Planned
 from svbench.catalog.checks import check_data, check_scoring
 from svbench.catalog.columns.entry import MetricSettings
-from svbench.catalog.datasets import DATASETS, load_dataset
+from svbench.catalog.datasets import DATASETS, load_dataset, spec_of
 from svbench.catalog.metrics import DEFAULT_METRICS, build_metrics
 from svbench.catalog.paper_rows import rows_of_the_paper
 from svbench.catalog.systems import build_systems
@@ -72,6 +72,7 @@ def _metrics(config: RunConfig) -> None:
     entry = DATASETS.known(config.dataset, config.plugins)
     names = config.metrics or entry.metrics or DEFAULT_METRICS[config.scale]
     settings = MetricSettings(
+        seconds=spec_of(config).duration,
         small=config.scale == "mini",
         imagebind_weights=entry.imagebind_weights,
         machine=config.scoring,

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 NATIVE: Final = "+native"  # behind a preset: clips as they were made
 MINIATURE: Final = "+miniature"  # behind a protocol: by the small networks that svbench ships
+NETWORKS_ALSO: Final = {
+    f"{MINIATURE} behind any": "by the small network that comes with svbench, as always at "
+    "--scale mini"
+}
 FRECHET_RESAMPLES: Final = 200  # each costs a distance
 
 
@@ -32,6 +36,8 @@ class MetricSettings:
         of the bootstrap
     frames : int, optional
         of a judged clip, where that is known before any data are read
+    seconds : float, optional
+        of the clips that systems make, where there are systems
     small : bool
         whether the small networks that svbench ships judge, as they do at `--scale mini`
     imagebind_weights : str
@@ -43,6 +49,7 @@ class MetricSettings:
     seed: int = 0
     resamples: int = 1000
     frames: int | None = None
+    seconds: float | None = None
     small: bool = False
     imagebind_weights: str = "."
     machine: Machine = CPU
@@ -91,3 +98,9 @@ def find_weights(*names: str) -> list[WeightFile] | str:
     if absent:
         return f"no weights in {weights_folder()}; get them by: svbench weights fetch {absent}"
     return [file for file in found.values() if file is not None]
+
+
+def split_option(option: str, usual: str, settings: MetricSettings) -> tuple[str, bool]:
+    """Return the protocol of a preset, and whether the small networks judge by it."""
+    small = settings.small or option.endswith(MINIATURE)
+    return option.removesuffix(MINIATURE) or usual, small

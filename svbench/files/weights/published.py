@@ -84,6 +84,14 @@ PUBLISHED: dict[str, Published] = {
             others="d6f6c22bedcc90708448d5d2fbb7b2db9c73f505dc89bd0b2e09b23af1b62157",
         ),
         Published(
+            "synchformer",
+            "synchformer_state_dict.pth",
+            "https://github.com/hkchengrex/MMAudio/releases/download/v0.1/synchformer_state_dict.pth",
+            950_000_000,
+            "not stated (its code: MIT)",
+            "Synchformer as MMAudio and av-benchmark load it, for DeSync",
+        ),
+        Published(
             "clip-bpe",
             "bpe_simple_vocab_16e6.txt.gz",
             "https://github.com/openai/CLIP/raw/main/clip/bpe_simple_vocab_16e6.txt.gz",

@@ -46,6 +46,7 @@ NETWORKS: Final[Mapping[str, float]] = {
     "i3d-pretrained-400": RELU,
     "vggish": RELU,
     "imagebind": 1.0,
+    "synchformer": 1.0,
     "clip-bpe": 1.0,
     "panns-cnn14-16k": RELU,
     "passt-s-swa": 1.0,

@@ -8,8 +8,9 @@ from collections.abc import Callable
 
 import pytest
 
-from svbench.catalog.registry import Found, Joining, Registry, known
+from svbench.catalog.registry import Found, Joining, Registry
 from svbench.errors import ConfigError
+from svbench.limits import known
 from tests.factories.plugins import add_module
 
 

@@ -24,18 +24,20 @@ from svbench.files.weights import forms
 from svbench.files.weights.loading import load_state
 from svbench.files.weights.published import PUBLISHED
 from svbench.files.weights.structure import FOLDER, check_size, check_structure, expanded, structure
-from svbench.metrics.networks import i3d, imagebind, imagebind_text, vggish
+from svbench.metrics.networks import i3d, imagebind, imagebind_text, synchformer, vggish
 from svbench.metrics.networks.i3d import I3D
 from svbench.metrics.networks.imagebind import ImageBind
 from svbench.metrics.networks.imagebind_config import UNUSED
+from svbench.metrics.networks.synchformer import Synchformer
 from svbench.metrics.networks.vggish import VGGish, read_post_processing
 
 NETWORKS: Mapping[str, Callable[[], nn.Module]] = {
     "i3d": I3D,
     "vggish": VGGish,
     "imagebind": ImageBind,
+    "synchformer": Synchformer,
 }
-COUNTS = {"i3d": 344, "vggish": 18, "imagebind": 1311}
+COUNTS = {"i3d": 344, "vggish": 18, "imagebind": 1311, "synchformer": 513}
 BRANCHES = {"b0": "branch_0", "b1a": "branch_1.0", "b1b": "branch_1.1"}
 BRANCHES |= {"b2a": "branch_2.0", "b2b": "branch_2.1", "b3b": "branch_3.1"}
 HASSONY = BRANCHES | {"bn": "batch3d", "logits": "conv3d_0c_1x1"}
@@ -43,6 +45,8 @@ HASSONY = BRANCHES | {"bn": "batch3d", "logits": "conv3d_0c_1x1"}
 
 @cache
 def shapes_of(name: str) -> dict[str, tuple[int, ...]]:
+    if name == "synchformer":  # transformers has other names in each of its major versions
+        return synchformer.shapes()
     with torch.device("meta"):
         return {n: tuple(t.shape) for n, t in NETWORKS[name]().state_dict().items()}
 
@@ -150,12 +154,17 @@ BUILD: Mapping[str, Callable[[State, Path], object]] = {
     "vggish": vggish.load,
     # Without memory for all of its numbers.
     "imagebind": lambda state, path: imagebind.load(state, path, machine=Machine("meta")),
+    "synchformer": lambda state, path: synchformer.load(state, path, machine=Machine("meta")),
 }
 
 
 @pytest.mark.parametrize(
     ("name", "form"),
-    [*((name, form) for name in ("i3d", "vggish") for form in FORMS), ("imagebind", "state_dict")],
+    [
+        *((name, form) for name in ("i3d", "vggish") for form in FORMS),
+        ("imagebind", "state_dict"),
+        ("synchformer", "torch"),
+    ],
 )
 def test_every_form_that_a_network_loads_passes(name: str, form: str, tmp_path: Path) -> None:
     path = tmp_path / PUBLISHED[name].file

@@ -1,0 +1,101 @@
+"""The protocols of DeSync: which windows of a clip are judged, and how logits become seconds.
+
+Conventions
+-----------
+A window is a run of segments (see `networks.synchformer_config`), named by their indices in the
+clip. The table of `svbench.metrics.desync` says what the protocols are and where they come from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+from svbench.errors import ScoreError
+from svbench.metrics.networks.synchformer_config import FPS, SynchformerConfig
+from svbench.metrics.networks.synchformer_inputs import Material, prepare, window_starts
+from svbench.types import Clip
+
+JAVIS_SECONDS: Final = 8.0  # to which JavisBench cuts or fills
+
+Short = Literal["refuse", "repeat", "pad"]
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What of a clip the network gets.
+
+    Parameters
+    ----------
+    windows : "ends" or "all"
+        the first and the last window, or one behind the other
+    cut : float, optional
+        s, what lies behind is left out (Default value = None, nothing)
+    fill : float
+        s, shorter clips are filled with black and silence (Default value = 0)
+    short : "refuse", "repeat" or "pad"
+        what becomes of clips of less than a window, behind that
+    """
+
+    windows: Literal["ends", "all"] = "ends"
+    cut: float | None = None
+    fill: float = 0.0
+    short: Short = "refuse"
+
+    def material(self, clip: Clip, config: SynchformerConfig) -> Material:
+        """Return the frames and the sound of a clip, cut and filled."""
+        most = None if self.cut is None else round(self.cut * FPS)
+        least = config.least_frames if self.short == "pad" else 0
+        return prepare(clip, config, most).filled(max(round(self.fill * FPS), least))
+
+    def places(self, segments: int, config: SynchformerConfig) -> list[list[int]]:
+        """Return the segments of each window of a clip that has so many.
+
+        Raises ScoreError where it has less than a window and nothing is to become of it.
+        """
+        length = config.segments
+        if segments < length:
+            if self.short != "repeat" or not segments:
+                raise ScoreError(_too_short(segments, config))
+            return [[place % segments for place in range(length)]]
+        starts = list(window_starts(segments, length))
+        chosen = starts if self.windows == "all" else dict.fromkeys((starts[0], starts[-1]))
+        return [list(range(first, first + length)) for first in chosen]
+
+
+def _too_short(segments: int, config: SynchformerConfig) -> str:
+    return (
+        f"DeSync: the clip holds {segments} segments, expected the {config.segments} of a window "
+        f"({config.least_seconds:g} s); a preset with +repeat or +pad takes shorter clips"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """A published way from a clip to a number of seconds."""
+
+    name: str
+    inputs: Inputs
+    decision: Literal["argmax", "expected"] = "argmax"
+
+    def with_short(self, short: Short) -> Protocol:
+        """Return the protocol with a policy for short clips, which are filled no further."""
+        inputs = replace(self.inputs, fill=0.0, short=short)
+        return replace(self, name=f"{self.name}+{short}", inputs=inputs)
+
+
+_USUAL: Final = Protocol("av-benchmark", Inputs())
+_JAVIS: Final = Protocol("javisbench", Inputs("all", JAVIS_SECONDS, JAVIS_SECONDS))
+_EXPECTED: Final = Protocol("expected", Inputs(), "expected")
+PROTOCOLS: Final[Mapping[str, Protocol]] = {
+    protocol.name: protocol
+    for protocol in (
+        _USUAL,
+        _JAVIS,
+        _EXPECTED,
+        *(of.with_short("repeat") for of in (_USUAL, _JAVIS, _EXPECTED)),
+        *(of.with_short("pad") for of in (_USUAL, _EXPECTED)),
+    )
+}
+USUAL: Final = _USUAL.name

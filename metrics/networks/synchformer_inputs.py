@@ -1,0 +1,213 @@
+"""Input of Synchformer: frames at 25 per second, their pixels, and log-mel spectrograms.
+
+Nothing here waits for torch until pixels or sound are prepared.
+
+Conventions
+-----------
+frames      at 25 frames/s as ffmpeg's filter `fps` chooses them: output i is the last source frame
+            with floor(25 t + 1/2) <= i, and there are floor(25 end + 1/2) of them. Neither the
+            nearest frame nor the latest that is not after i / 25.
+pixels      short side to that of the network, bicubic with antialiasing, in whole levels between
+            the two passes as after them (torch's uint8 kernels, which published code uses); the
+            long side rounded down, the crop's corner rounded to even; then -1..1
+sound       (S,) at 16 kHz, resampled by a Hann-windowed sinc, as long as the frames: cut, or filled
+            with silence where the last frame lasts longer
+spectrum    of each segment alone: 25 ms Hann in an FFT of 1024, 10 ms hop, centred with reflected
+            edges; power, 128 triangles of HTK's scale up to 8 kHz without norm, log(x + 1e-6).
+            The 65 frames are filled to 66 with zeros *before* (x - mean) / (2 std).
+
+References
+----------
+- V. Iashin, W. Xie, E. Rahtu, A. Zisserman: Synchformer: Efficient synchronization from sparse
+  cues. ICASSP 2024, arXiv:2401.16423; inputs as in https://github.com/hkchengrex/av-benchmark
+- ffmpeg's filter: https://ffmpeg.org/ffmpeg-filters.html#fps-1
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from svbench.first_import import import_librosa
+from svbench.metrics.networks.imagebind_inputs import resample
+from svbench.metrics.networks.synchformer_config import (
+    FPS,
+    FRAMES,
+    MEL_FRAMES,
+    STEP,
+    SynchformerConfig,
+)
+from svbench.types import Clip
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SAMPLE_RATE: Final = 16000  # Hz
+PER_FRAME: Final = SAMPLE_RATE // FPS  # samples
+WINDOW: Final = 400  # samples, 25 ms
+HOP: Final = 160  # samples, 10 ms
+FFT: Final = 1024
+OFFSET: Final = 1e-6  # keeps the logarithm of silence finite
+MEL_MEAN, MEL_SPREAD = -4.2677393, 4.5689974  # of AudioSet, as AST has them
+# Time stamps are floats; those of containers are fractions of at most this denominator.
+FINEST: Final = 1_000_000
+HALF: Final = Fraction(1, 2)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Material:
+    """A clip as the network takes it, before it is cut into segments."""
+
+    frames: NDArray[np.uint8]  # (F, side, side, 3), at 25 frames/s
+    sound: NDArray[np.float32]  # (F * 640,), at 16 kHz
+
+    @property
+    def segments(self) -> int:
+        """Return how many segments it holds."""
+        return max(0, (len(self.frames) - FRAMES) // STEP + 1)
+
+    def cut(self, frames: int) -> Material:
+        """Return its first frames, and the sound of these."""
+        return Material(self.frames[:frames], self.sound[: frames * PER_FRAME])
+
+    def filled(self, frames: int) -> Material:
+        """Return it with black frames and silence behind, up to a number of frames."""
+        missing = max(0, frames - len(self.frames))
+        black = np.zeros((missing, *self.frames.shape[1:]), np.uint8)
+        silence = np.zeros(missing * PER_FRAME, np.float32)
+        return Material(np.concatenate([self.frames, black]), np.append(self.sound, silence))
+
+    def pictures(self, segment: int) -> Tensor:
+        """Return the frames of a segment as the network takes them: (3, 16, side, side), -1..1."""
+        import torch
+
+        levels = torch.from_numpy(self.frames[segment * STEP : segment * STEP + FRAMES])
+        return (levels.permute(3, 0, 1, 2).float() / 255.0 - 0.5) / 0.5
+
+    def mel(self, segment: int, bins: int) -> Tensor:
+        """Return the log-mel spectrogram of a segment: (bins, 66)."""
+        first = segment * STEP * PER_FRAME
+        return log_mel(self.sound[first : first + FRAMES * PER_FRAME], bins)
+
+
+def prepare(clip: Clip, config: SynchformerConfig, most: int | None = None) -> Material:
+    """Bring a clip to 25 frames/s, the size of the network and 16 kHz.
+
+    Parameters
+    ----------
+    clip : Clip
+        in any view
+    config : SynchformerConfig
+        of the network
+    most : int, optional
+        frames at 25 frames/s, of which those behind are left out (Default value = None, all)
+    """
+    chosen = frame_choice(clip.frame_times, clip.spec.fps)[:most]
+    kept, places = np.unique(chosen, return_inverse=True)
+    small = np.stack([square(clip.video[i], config.image) for i in kept])
+    return Material(small[places], _sound(clip, len(chosen) * PER_FRAME))
+
+
+def _sound(clip: Clip, count: int) -> NDArray[np.float32]:
+    import torch
+
+    heard = torch.from_numpy(np.array(clip.audio, np.float32))
+    sound = resample(heard, clip.spec.sample_rate, SAMPLE_RATE)[:count].numpy()
+    return np.pad(sound, (0, count - len(sound)))
+
+
+# --- pictures ----------------------------------------------------------------------------------
+
+
+def frame_choice(times: NDArray[np.float64], fps: float) -> NDArray[np.int64]:
+    """Return which source frame each frame at 25 frames/s is, by the rule of ffmpeg's `fps`.
+
+    Parameters
+    ----------
+    times : np.ndarray, shape=(T,)
+        when each source frame is shown, s, rising from 0
+    fps : float
+        of the source; its last frame is shown for 1 / fps
+
+    Returns
+    -------
+    chosen : np.ndarray of int, shape=(F,)
+        F = floor(25 end + 1/2), with the end of the last frame
+    """
+    ends = *map(float, times), float(times[-1]) + 1 / fps
+    ticks = [_tick(time) for time in ends]
+    return np.searchsorted(ticks[:-1], np.arange(ticks[-1]), side="right") - 1
+
+
+def _tick(time: float) -> int:
+    """Return the frame at 25 frames/s whose time is nearest; of two the later, exactly."""
+    return math.floor(FPS * Fraction(time).limit_denominator(FINEST) + HALF)
+
+
+def square(frame: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Resize the short side of a frame and crop its centre: (H, W, 3) -> (side, side, 3)."""
+    import torch
+    from torch.nn import functional as F  # noqa: N812
+
+    height, width = frame.shape[:2]
+    short = min(height, width)
+    target = int(side * height / short), int(side * width / short)
+    if target != (height, width):
+        # The kernel of whole levels takes pictures whose channels lie together, as ours do.
+        levels = torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1)[None]
+        resized = F.interpolate(levels, target, mode="bicubic", antialias=True)
+        frame = resized[0].permute(1, 2, 0).numpy()
+    top, left = (round((length - side) / 2) for length in target)
+    return np.ascontiguousarray(frame[top : top + side, left : left + side])
+
+
+# --- sound -------------------------------------------------------------------------------------
+
+
+def log_mel(sound: NDArray[np.float32], bins: int) -> Tensor:
+    """Compute the normalised log-mel spectrogram of a segment: (10240,) -> (bins, 66)."""
+    import torch
+    from torch.nn import functional as F  # noqa: N812
+
+    spectrum = torch.stft(
+        torch.from_numpy(sound),
+        FFT,
+        HOP,
+        WINDOW,
+        torch.hann_window(WINDOW),
+        center=True,
+        pad_mode="reflect",
+        return_complex=True,
+    )
+    mel = (torch.from_numpy(_filters(bins)) @ spectrum.abs().square() + OFFSET).log()
+    filled = F.pad(mel, (0, MEL_FRAMES - mel.shape[1]))
+    return (filled - MEL_MEAN) / (2 * MEL_SPREAD)
+
+
+@cache
+def _filters(bins: int) -> NDArray[np.float32]:
+    """Compute HTK's triangles without norm, linear in Hz: (bins, 513)."""
+    found: NDArray[np.float32] = import_librosa().filters.mel(
+        sr=SAMPLE_RATE, n_fft=FFT, n_mels=bins, htk=True, norm=None
+    )
+    return found
+
+
+# --- windows -----------------------------------------------------------------------------------
+
+
+def window_starts(segments: int, length: int) -> Iterator[int]:
+    """Yield the first segment of each window: one behind the other, the last one at the end.
+
+    `segments` are those of the clip, at least `length`, which are those of a window.
+    """
+    yield from range(0, segments - length + 1, length)
+    if segments % length:
+        yield segments - length
