@@ -1,20 +1,23 @@
 """`svbench compare`: the table of several runs, and paired differences from a baseline row.
 
-Where rows are trainings of one model with several seeds, also its mean over them, and differences
-of models whose intervals hold the scatter of trainings.
+Where rows were judged unlike, the settings that may explain their gap are named. Where rows are
+trainings of one model with several seeds, also its mean over them, and differences of models whose
+intervals hold the scatter of trainings.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
+from svbench.errors import DataError
 from svbench.files.results import ClipValues
 from svbench.reports.analysis.paired import Paired
 from svbench.reports.compare.differences import all_differences, baseline_row, differences
-from svbench.reports.compare.merge import alone, merge
+from svbench.reports.compare.gaps import gap_sheet, gaps, note
+from svbench.reports.compare.merge import Merged, alone, merge
 from svbench.reports.compare.seed_sheets import (
     SeedComparison,
     baseline_of,
@@ -78,7 +81,7 @@ def compare(
         name of a model -> the rows that are trainings of it; no rows: all of that name
         (Default value = None: every row is a model of its own)
     """
-    merged = merge(runs) if len(runs) > 1 else alone(runs[0])
+    merged = _merged(runs) if len(runs) > 1 else alone(runs[0])
     table, scores = select_columns(merged.table, metrics), merged.scores
     models = trainings_of(training_seeds or {}, table, merged.run_names)
     named = {model.name: model.systems[0] for model in models}
@@ -89,9 +92,27 @@ def compare(
     sheets = (
         arrange(table, scores),
         *(() if below is None else (below,)),
+        *_gap_sheets(runs),
         *(() if seeds is None else seeds.sheets),
     )
     return Comparison(table, scores, sheets, all_differences(table, scores, row), seeds)
+
+
+def _merged(runs: Sequence[Run]) -> Merged:
+    """Merge runs; an error also says which settings may explain the gaps between them."""
+    try:
+        return merge(runs)
+    except DataError as error:
+        explained = [note(gap) for run in runs[1:] for gap in gaps(runs[0], run)]
+        raise DataError.of([*str(error).split("\n"), *dict.fromkeys(explained)]) from error
+
+
+def _gap_sheets(runs: Sequence[Run]) -> Iterator[Sheet]:
+    """Yield a table of gaps for each run that was judged unlike the first, in part or whole."""
+    for run in runs[1:]:
+        sheet = gap_sheet(runs[0], run)
+        if sheet is not None:
+            yield sheet
 
 
 def _json(found: Comparison) -> str:
