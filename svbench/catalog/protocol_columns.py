@@ -136,15 +136,15 @@ def exceptions(
     """
     usual, fields = protocol.settings, type(config).model_fields
     found = [
-        _typed(name, getattr(config, name))
+        as_typed(name, getattr(config, name))
         for name, value in usual.items()
         if name in fields and getattr(config, name) != value
     ]
     return [*found, *_of_metrics(protocol, config), *_of_data_set(protocol, config, spec)]
 
 
-def _typed(name: str, value: object) -> str:
-    """Return a setting as it is typed."""
+def as_typed(name: str, value: object) -> str:
+    """Return a setting of a command as it is typed."""
     if isinstance(value, bool):
         return flag(name) if value else flag(f"no_{name}")
     if isinstance(value, tuple):

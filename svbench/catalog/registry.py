@@ -17,7 +17,12 @@ from svbench.catalog.plugins import Offer, blaming, installed, of_modules
 from svbench.errors import ConfigError
 
 T = TypeVar("T")
-LISTS = {"metrics": "metrics", "systems": "systems", "dataset": "datasets"}  # by flag
+LISTS = {  # by flag
+    "metrics": "metrics",
+    "systems": "systems",
+    "dataset": "datasets",
+    "protocol": "protocols",
+}
 
 
 @dataclass(frozen=True, slots=True)

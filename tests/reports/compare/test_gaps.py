@@ -23,11 +23,7 @@ def second(table: ResultTable) -> Run:
 
 def renamed(metric: str, name: str, **settings: object) -> ResultTable:
     """Return the table with one column of another preset and settings."""
-    table = make_table()
-
-    def moved[T](of: dict[str, T]) -> dict[str, T]:
-        return {name if key == metric else key: value for key, value in of.items()}
-
+    table, names = make_table(), {metric: name}
     columns = tuple(
         Column(name, c.title, c.better, {**c.settings, **settings}) if c.metric == metric else c
         for c in table.columns
@@ -35,7 +31,10 @@ def renamed(metric: str, name: str, **settings: object) -> ResultTable:
     rows = tuple(
         replace(
             row,
-            scores={k: replace(s, metric=k) for k, s in moved(dict(row.scores)).items()},
+            scores={
+                names.get(key, key): replace(score, metric=names.get(key, key))
+                for key, score in row.scores.items()
+            },
         )
         for row in table.rows
     )
@@ -105,7 +104,7 @@ def test_a_gap_between_two_presets_names_what_differs() -> None:
         f"{FVD} and {other}: (decoder) decoder was absent, is decord; (definition) ddof was 0, is 1"
     )
     assert {line.cells[3].value for line in sheet.lines} == {"decoder, definition"}
-    assert {line.cells[2].value for line in sheet.lines} == {"+0.000"}
+    assert {line.cells[2].value for line in sheet.lines} == {"0.000"}
 
 
 def test_a_metric_depends_on_its_own_modalities_alone() -> None:
