@@ -2,9 +2,9 @@
 
 Columns of one metric are set side by side, whichever presets and protocols they have, and rows of
 one name (else the first models of both runs). The settings that differ are ranked by kind, in the
-order in which they are known to move scores: the decoder and what is cut from a clip before how it
-is padded, resampled and which checkpoint judges. A gap has no interval: it is no difference between
-models, as nothing says how much of it comes from which setting.
+order in which a clip meets them: what decodes it, what is cut from it in space and time, how it is
+padded and resampled, and which checkpoint judges it. A gap has no interval: it is no difference
+between models, and nothing says how much of it comes from which setting.
 
 A setting counts only where a column depends on it: a metric of sound not on crop and frame rate, a
 metric of clips as they were made (`+native`) not on the clip format.
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from svbench.files.results import PADDING
@@ -49,11 +49,13 @@ OTHER: Final = "definition"  # of the metric: all other settings
 WHOLE: Final = re.compile(r"(network|weights)\..*")  # paths whose last word says nothing
 ONLY_OF_PICTURES: Final = ("size", "frames/s", "frame choice")
 ONLY_OF_SOUND: Final = ("sample rate", "channels")
+VARIED: Final = ("av-align-adjusted", "av-align")  # metrics whose variant is part of their name
+AS_MADE: Final = "as made"  # of native clips
 MOST: Final = 6  # settings that a note names
 REFUSED: Final = "clips that are too short are refused"
 EXPLANATION: Final = (
-    "rows judged unlike: no difference between models, and how much of a gap comes from which "
-    "setting is not known; settings that differ, those first that are known to move scores most"
+    "rows judged unlike, so a gap is no difference between models; the settings that differ are "
+    "ranked by their kind, as how much of a gap comes from which one is not known"
 )
 
 
@@ -107,9 +109,8 @@ def gaps(one: Run, other: Run) -> Iterator[Gap]:
                 yield Gap(rows, columns, found)
 
 
-def gap_sheet(one: Run, other: Run) -> Sheet | None:
-    """Return the gaps between two runs as a table; None where both were judged alike."""
-    found = list(gaps(one, other))
+def gap_sheet(one: Run, other: Run, found: Sequence[Gap]) -> Sheet | None:
+    """Return the gaps between two runs as a table; None without any."""
     if not found:
         return None
     return Sheet(
@@ -118,6 +119,16 @@ def gap_sheet(one: Run, other: Run) -> Sheet | None:
         lines=tuple(_line(gap) for gap in found),
         footnotes=(EXPLANATION, *dict.fromkeys(map(note, found))),
     )
+
+
+def gap_record(gap: Gap) -> dict[str, Any]:
+    """Return a gap as plain JSON: rows, columns, values, and the settings that differ, ranked."""
+    return {
+        "rows": [row.system for row in gap.rows],
+        "metrics": [column.metric for column in gap.columns],
+        "values": list(gap.values),
+        "settings": [{"kind": kind, **asdict(one)} for kind, one in gap.explained_by],
+    }
 
 
 def note(gap: Gap) -> str:
@@ -151,7 +162,10 @@ def _filled(table: ResultTable) -> Mapping[str, Column]:
 
 
 def _family(column: Column) -> tuple[str, bool]:
-    return column.metric.partition("@")[0], column.metric.endswith(HALVES)
+    """Return what columns of one metric share: its name without variants, whole or of halves."""
+    base = column.metric.partition("@")[0]
+    name = next((of for of in VARIED if base.startswith(f"{of}-")), base)
+    return name, column.metric.endswith(HALVES)
 
 
 def _rows(
@@ -176,15 +190,16 @@ def _settings(table: ResultTable, column: Column, row: Row) -> dict[str, Any]:
     score = row.scores[column.metric]
     counts = score_settings(score) if score.reference_count is not None else {}
     counts.pop("extractor", None)  # named by the column
-    native = {} if is_native(column) else {"clip": _clip(table, column)}
     data = {"data set": table.dataset, "scale": table.scale}
-    return {**data, **native, **value_settings(column), **counts}
+    return {**data, "clip": _clip(table, column), **value_settings(column), **counts}
 
 
 def _clip(table: ResultTable, column: Column) -> dict[str, str]:
     """Return how clips were brought to the table's format, as far as the column depends on it."""
     modalities = compared_by(column)
     known = {**_format(table.spec), "padding": str(table.record.get(PADDING, REFUSED))}
+    if is_native(column):
+        known = dict.fromkeys(known, AS_MADE)
     unused = [
         *(() if "vision" in modalities else ONLY_OF_PICTURES),
         *(() if "audio" in modalities else ONLY_OF_SOUND),

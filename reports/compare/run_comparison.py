@@ -8,15 +8,15 @@ intervals hold the scatter of trainings.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from svbench.errors import DataError
 from svbench.files.results import ClipValues
 from svbench.reports.analysis.paired import Paired
 from svbench.reports.compare.differences import all_differences, baseline_row, differences
-from svbench.reports.compare.gaps import gap_sheet, gaps, note
+from svbench.reports.compare.gaps import Gap, gap_record, gap_sheet, gaps, note
 from svbench.reports.compare.merge import Merged, alone, merge
 from svbench.reports.compare.seed_sheets import (
     SeedComparison,
@@ -47,6 +47,8 @@ class Comparison:
     sheets: tuple[Sheet, ...]
     pairs: tuple[Paired, ...]
     seeds: SeedComparison | None = None  # of models that have several trainings
+    # Of runs that were judged unlike the first: name of the run -> gaps, and what may explain them.
+    gaps: Mapping[str, tuple[Gap, ...]] = field(default_factory=dict)
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the merged table, a row per system and metric (see `frames.table_frame`)."""
@@ -89,13 +91,17 @@ def compare(
     below = differences(table, scores, row)
     baseline = baseline_of(models, against, row) if models else None
     seeds = compare_seeds(table, scores, models, baseline) if baseline else None
+    unlike = {run.name: tuple(gaps(runs[0], run)) for run in runs[1:]}
+    between = [gap_sheet(runs[0], run, unlike[run.name]) for run in runs[1:]]
     sheets = (
         arrange(table, scores),
         *(() if below is None else (below,)),
-        *_gap_sheets(runs),
+        *(sheet for sheet in between if sheet is not None),
         *(() if seeds is None else seeds.sheets),
     )
-    return Comparison(table, scores, sheets, all_differences(table, scores, row), seeds)
+    pairs = all_differences(table, scores, row)
+    found = {name: of for name, of in unlike.items() if of}
+    return Comparison(table, scores, sheets, pairs, seeds, found)
 
 
 def _merged(runs: Sequence[Run]) -> Merged:
@@ -107,17 +113,11 @@ def _merged(runs: Sequence[Run]) -> Merged:
         raise DataError.of([*str(error).split("\n"), *dict.fromkeys(explained)]) from error
 
 
-def _gap_sheets(runs: Sequence[Run]) -> Iterator[Sheet]:
-    """Yield a table of gaps for each run that was judged unlike the first, in part or whole."""
-    for run in runs[1:]:
-        sheet = gap_sheet(runs[0], run)
-        if sheet is not None:
-            yield sheet
-
-
 def _json(found: Comparison) -> str:
     record = json.loads(table_json(found.table, found.scores))
     record["differences"] = [asdict(pair) for pair in found.pairs]
+    if found.gaps:
+        record["gaps"] = {run: [gap_record(gap) for gap in of] for run, of in found.gaps.items()}
     if found.seeds is not None:
         of = {"means": found.seeds.means, "differences": found.seeds.differences}
         record["training_seeds"] = {

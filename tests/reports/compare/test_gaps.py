@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from svbench.errors import DataError
 from svbench.reports.compare.comparability import Difference
 from svbench.reports.compare.gaps import EXPLANATION, gap_sheet, gaps, kind_of, ranked
-from svbench.reports.compare.run_comparison import compare
+from svbench.reports.compare.run_comparison import FORMATS, compare
 from svbench.reports.compare.shared_requests import Run
 from svbench.types import ClipSpec, Column, ResultTable
 from tests.factories.results import ALIGN, FVD, SPEC, clip_values, make_table
@@ -79,12 +80,13 @@ def test_settings_are_ranked_by_kind() -> None:
 
 
 def test_runs_that_were_judged_alike_have_no_gap() -> None:
-    assert gap_sheet(FIRST, second(make_table())) is None
+    assert not list(gaps(FIRST, second(make_table())))
     seeds = replace(
         make_table(),
         columns=tuple(replace(c, settings={**c.settings, "seed": 3}) for c in make_table().columns),
     )
-    assert gap_sheet(FIRST, second(seeds)) is None
+    assert not list(gaps(FIRST, second(seeds)))
+    assert gap_sheet(FIRST, second(seeds), []) is None
 
 
 def test_a_gap_between_two_presets_names_what_differs() -> None:
@@ -97,7 +99,7 @@ def test_a_gap_between_two_presets_names_what_differs() -> None:
     kinds = [kind for kind, _ in found[0].explained_by]
     assert kinds == ["decoder", "definition"]
     assert str(found[0].explained_by[0][1]) == "decoder was absent, is decord"
-    sheet = gap_sheet(FIRST, second(table))
+    sheet = gap_sheet(FIRST, second(table), found)
     assert sheet is not None
     assert sheet.footnotes[0] == EXPLANATION
     assert sheet.footnotes[1].startswith(
@@ -115,6 +117,20 @@ def test_a_metric_depends_on_its_own_modalities_alone() -> None:
     native = [replace(c, settings={**c.settings, "view": "native"}) for c in make_table().columns]
     whole = Run("first", make_table(columns=tuple(native)), clip_values())
     assert not list(gaps(whole, second(make_table(columns=tuple(native), spec=spec))))
+
+
+def test_variants_of_av_align_are_one_metric_and_native_clips_have_no_format() -> None:
+    other = "av-align-tempotokens-2025@published+native"
+    table = renamed(ALIGN, other, variant="tempotokens-2025", view="native")
+    found = [gap for gap in gaps(FIRST, second(table)) if gap.columns[1].metric == other]
+    assert found[0].columns[0].metric == ALIGN
+    assert found[0].kinds == (
+        *("crop", "seconds", "frames/s", "frame choice", "padding", "resampling", "definition"),
+    )
+    assert "clip.seconds was 4, is as made" in [str(one) for _, one in found[0].explained_by]
+    adjusted = renamed(ALIGN, "av-align-adjusted-corrected@published")
+    names = [gap.columns[1].metric for gap in gaps(FIRST, second(adjusted))]
+    assert "av-align-adjusted-corrected@published" not in names
 
 
 def test_padding_is_told_from_refusal() -> None:
@@ -137,8 +153,12 @@ def test_rows_of_other_names_are_the_first_models() -> None:
 
 def test_a_comparison_shows_gaps_below_and_an_error_names_them() -> None:
     table = renamed(FVD, "fvd@first-16+miniature", ddof=1)
-    titles = [sheet.title for sheet in compare([FIRST, second(table)]).sheets]
+    compared = compare([FIRST, second(table)])
+    titles = [sheet.title for sheet in compared.sheets]
     assert "Gaps between first and second, and the settings that may explain them" in titles
+    gap = json.loads(FORMATS["json"](compared))["gaps"]["second"][0]
+    assert gap["metrics"] == [FVD, "fvd@first-16+miniature"]
+    assert gap["settings"] == [{"kind": "definition", "path": "ddof", "was": "0", "now": "1"}]
     with pytest.raises(DataError) as caught:
         compare([FIRST, second(make_table(spec=replace(SPEC, fps=4.0)))])
     first, *others = str(caught.value).split("\n")
