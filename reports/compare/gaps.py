@@ -32,9 +32,10 @@ from svbench.reports.tables.numbers import number, signed
 from svbench.reports.tables.sheet import Cell, Line, Sheet
 from svbench.types import ClipSpec, Column, ResultTable, Row
 
+DATA_KIND: Final = "data"
 # Kind -> the last word of a setting's path; in the order of the ranking.
 KINDS: Final[Mapping[str, str]] = {
-    "data": r"data set|scale",
+    DATA_KIND: r"data set|scale",
     "decoder": r".*(decod|demux).*",
     "crop": r".*(crop|size|square).*|resize|view",
     "seconds": r"seconds|duration|.*length|cut|frames|windows?",

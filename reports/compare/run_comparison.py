@@ -16,7 +16,7 @@ from svbench.errors import DataError
 from svbench.files.results import ClipValues
 from svbench.reports.analysis.paired import Paired
 from svbench.reports.compare.differences import all_differences, baseline_row, differences
-from svbench.reports.compare.gaps import Gap, gap_record, gap_sheet, gaps, note
+from svbench.reports.compare.gaps import DATA_KIND, Gap, gap_record, gap_sheet, gaps, note
 from svbench.reports.compare.merge import Merged, alone, merge
 from svbench.reports.compare.seed_sheets import (
     SeedComparison,
@@ -109,7 +109,8 @@ def _merged(runs: Sequence[Run]) -> Merged:
     try:
         return merge(runs)
     except DataError as error:
-        explained = [note(gap) for run in runs[1:] for gap in gaps(runs[0], run)]
+        found = [gap for run in runs[1:] for gap in gaps(runs[0], run)]
+        explained = [note(gap) for gap in found if gap.kinds != (DATA_KIND,)]  # else said already
         raise DataError.of([*str(error).split("\n"), *dict.fromkeys(explained)]) from error
 
 
