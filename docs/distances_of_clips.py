@@ -12,7 +12,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from svbench.catalog.metrics import MetricSettings, build_metrics
+from svbench.catalog.columns.entry import MetricSettings
+from svbench.catalog.metrics import build_metrics
 from svbench.errors import ScoreError
 from svbench.files.feature_store import clip_key
 from svbench.files.store import Store

@@ -133,7 +133,7 @@ class RunConfig(Config):
     command: ClassVar[str] = "run"
     # Captions are compared clip by clip.
     growing: ClassVar[frozenset[str]] = Config.growing | {
-        *("limit", "repeats", "systems", "gamma", "captions")
+        *("limit", "repeats", "systems", "gamma", "captions", "protocol")
     }
     # Beside gamma, which is part of a system's name.
     sampling: ClassVar[tuple[str, ...]] = (
@@ -146,6 +146,7 @@ class RunConfig(Config):
     scale: Scale = "mini"
     systems: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
+    protocol: str | None = None  # of another benchmark: a bundle of the other settings
     limit: Annotated[int, _limited("limit")] | None = None
     repeats: Annotated[int, _limited("repeats")] = 1
     split: Literal["train", "test"] = "test"
@@ -246,10 +247,11 @@ class ScoreConfig(FormatConfig):
     """The settings of `svbench score`: clips made elsewhere against real ones."""
 
     command: ClassVar[str] = "score"
-    growing: ClassVar[frozenset[str]] = Config.growing | {"generated"}
+    growing: ClassVar[frozenset[str]] = Config.growing | {"generated", "protocol"}
 
     generated: tuple[Path, ...]
     reference: Path
+    protocol: str | None = None  # of another benchmark: a bundle of the other settings
     reference_clips: Path | None = None  # of a list; None: beside it
     captions: Path | None = None
 

@@ -26,7 +26,12 @@ CORES: Final = (
 )
 GAMMAS: Final = (1.0, 1.25, 1.5, 1.75, 2.0)  # of Eq. 8, in the paper's Table 1
 # By flag: what `svbench list` calls the names that it takes.
-LISTS: Final = {"metrics": "metrics", "systems": "systems", "dataset": "datasets"}
+LISTS: Final = {
+    "metrics": "metrics",
+    "systems": "systems",
+    "dataset": "datasets",
+    "protocol": "protocols",
+}
 LEAST_SECONDS: Final = 0.05  # of a clip: ImageBind's spectrogram needs 0.025
 
 

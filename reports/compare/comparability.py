@@ -9,7 +9,7 @@ dotted path of a setting and both values: "detectors.onsets.delta was 0.07, is 0
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from svbench.files.results import DATA
@@ -27,9 +27,27 @@ NATIVE: Final = "+native"
 LONGEST: Final = 60  # characters of a value that a message shows
 
 
-def settings_differ(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return every setting that is not the same in both, by its dotted path."""
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A setting that is not the same in both, as it is shown."""
+
+    path: str  # dotted
+    was: str
+    now: str
+
+    def __str__(self) -> str:
+        """Return one line."""
+        return f"{self.path} was {self.was}, is {self.now}"
+
+
+def differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[Difference, ...]:
+    """Return every setting that is not the same in both."""
     return tuple(_differences(before, now, ""))
+
+
+def settings_differ(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return every setting that is not the same in both, a line for each."""
+    return tuple(map(str, differing(before, now)))
 
 
 def columns_differ(before: Column, now: Column) -> tuple[str, ...]:
@@ -37,11 +55,12 @@ def columns_differ(before: Column, now: Column) -> tuple[str, ...]:
 
     Settings of the intervals alone are left out (`INTERVAL_ONLY`).
     """
-    one, other = (
-        {"better": c.better, **{k: v for k, v in c.settings.items() if k not in INTERVAL_ONLY}}
-        for c in (before, now)
-    )
-    return settings_differ(one, other)
+    return settings_differ(*({"better": c.better, **value_settings(c)} for c in (before, now)))
+
+
+def value_settings(column: Column) -> dict[str, Any]:
+    """Return the settings of a column that its values depend on, without those of intervals."""
+    return {name: of for name, of in column.settings.items() if name not in INTERVAL_ONLY}
 
 
 def tables_differ(before: ResultTable, now: ResultTable) -> tuple[str, ...]:
@@ -78,16 +97,26 @@ def decoding_differs(before: ClipSpec, now: ClipSpec, column: Column) -> tuple[s
     The choice of frames does not affect a metric of audio alone, nor one of every frame at its own
     time (`+native`); the choice of channels does not affect a metric of video alone.
     """
-    name, _, option = column.metric.partition("@")
-    known: Sequence[str] = MODALITIES.get(name, ("audio", "vision"))
-    modalities = column.settings.get("compares", known)
-    frames = "vision" in modalities and not option.endswith(NATIVE)
+    modalities = compared_by(column)
+    frames = "vision" in modalities and not is_native(column)
     used = {"frame choice": frames, "channels": "audio" in modalities}
     one, other = (
         {key: value for key, value in _decoding(spec).items() if used[key]}
         for spec in (before, now)
     )
     return settings_differ(one, other)
+
+
+def compared_by(column: Column) -> Sequence[str]:
+    """Return what a column's values are made of: audio, vision, perhaps text."""
+    known: Sequence[str] = MODALITIES.get(column.metric.partition("@")[0], ("audio", "vision"))
+    modalities: Sequence[str] = column.settings.get("compares", known)
+    return modalities
+
+
+def is_native(column: Column) -> bool:
+    """Return whether a column judges clips as they were made, not in the table's format."""
+    return column.metric.endswith(NATIVE) or column.settings.get("view") == "native"
 
 
 def score_settings(score: Score) -> dict[str, Any]:
@@ -118,14 +147,16 @@ def shortened(reasons: tuple[str, ...], most: int = 3) -> str:
     return "; ".join(reasons[:most]) + (f"; and {more} more" if more > 0 else "")
 
 
-def _differences(before: Mapping[str, Any], now: Mapping[str, Any], path: str) -> Iterator[str]:
+def _differences(
+    before: Mapping[str, Any], now: Mapping[str, Any], path: str
+) -> Iterator[Difference]:
     for name in dict.fromkeys([*before, *now]):
         one, other = before.get(name), now.get(name)
         if isinstance(one, Mapping) and isinstance(other, Mapping):
             yield from _differences(one, other, f"{path}{name}.")
         elif one != other or (name in before) != (name in now):
             was = _shown(one) if name in before else ABSENT
-            yield f"{path}{name} was {was}, is {_shown(other) if name in now else ABSENT}"
+            yield Difference(f"{path}{name}", was, _shown(other) if name in now else ABSENT)
 
 
 def _shown(value: Any) -> str:

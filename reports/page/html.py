@@ -31,6 +31,7 @@ from svbench.reports.page.categories import long_kinds, page_tables
 from svbench.reports.page.clip_choice import Choice, choose
 from svbench.reports.page.data import event_groups, in_order, write_data
 from svbench.reports.page.summary import summarise
+from svbench.reports.tables.benchmark_rows import benchmark_sheet
 from svbench.reports.tables.published_rows import published_sheet
 from svbench.reports.tables.sheet import ARROWS, Cell, Sheet, arrange, scale_of
 from svbench.types import Column, ResultTable, Row
@@ -164,6 +165,7 @@ def _html(
         lines=_lines(table, sheet),
         footnotes=sheet.footnotes,
         paper=published_sheet(table),
+        benchmark=benchmark_sheet(table),
         figures=figures,
         by_category=page_tables(table, scores.by_request(), requests),
         long_kinds=long_kinds(requests),

@@ -9,6 +9,7 @@ from typing import Final
 from svbench.errors import ConfigError, DataError
 from svbench.files.results import ClipValues
 from svbench.reports.analysis.categories import Requests
+from svbench.reports.tables.benchmark_rows import benchmark_sheet
 from svbench.reports.tables.compact import compact
 from svbench.reports.tables.exports import clips_csv, model_index, table_csv, table_json
 from svbench.reports.tables.latex import latex
@@ -23,9 +24,14 @@ Scores = ClipValues | None  # None: there is no scores.csv
 
 
 def sheets(table: ResultTable, scores: Scores) -> list[Sheet]:
-    """Return the table, followed by the paper's table of this data set if there is one."""
-    paper = published_sheet(table)
-    return [arrange(table, scores), *([] if paper is None else [paper])]
+    """Return the table, followed by what is published of its data set and of its protocol."""
+    return [arrange(table, scores), *published_sheets(table)]
+
+
+def published_sheets(table: ResultTable) -> list[Sheet]:
+    """Return the paper's table of a data set, and others' figures by the protocol of a run."""
+    found = (published_sheet(table), benchmark_sheet(table))
+    return [sheet for sheet in found if sheet is not None]
 
 
 def _clips(table: ResultTable, scores: Scores, requests: Requests) -> str:

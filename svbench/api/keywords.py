@@ -15,6 +15,8 @@ Folder = str | Path
 class JudgingKeywords(TypedDict, total=False):
     """Keywords of how clips are judged, of `run`, `sweep_gamma` and `score` alike."""
 
+    # Of another benchmark: settings that are not given, and columns; see docs/protocols.md.
+    protocol: str | None
     metrics: Sequence[str]  # METRIC or METRIC@PRESET; none: those of the data set and scale
     seed: int  # decides draws, pairs, noise and intervals
     resamples: int  # draws of the bootstrap

@@ -53,10 +53,12 @@ def planned_run(
     dataset: str, *, out: Folder | None = None, **keywords: Unpack[RunKeywords]
 ) -> Planned:
     """Return a run of `svbench.run`; raise ConfigError for wrong settings."""
+    from svbench.catalog.protocol_columns import with_protocol
     from svbench.config import RunConfig
 
     _check_keywords(keywords, RunKeywords)
-    return _on_dataset(RunConfig.of(dataset=dataset, **keywords), out, "")
+    settings = with_protocol(keywords, RunConfig)
+    return _on_dataset(RunConfig.of(dataset=dataset, **settings), out, "")
 
 
 def planned_sweep(
@@ -68,6 +70,7 @@ def planned_sweep(
     **keywords: Unpack[SamplingKeywords],
 ) -> Planned:
     """Return a run of `svbench.sweep_gamma`; raise ConfigError for wrong settings."""
+    from svbench.catalog.protocol_columns import with_protocol
     from svbench.catalog.systems import ADJUSTED, JOINT
     from svbench.config import RunConfig
 
@@ -79,7 +82,8 @@ def planned_sweep(
     if not gamma:
         raise ConfigError("--gammas: found none, expected a list of numbers")
     rows = ("real", "shuffled", *joint)
-    config = RunConfig.of(dataset=dataset, systems=rows, gamma=gamma, **keywords)
+    settings = with_protocol(keywords, RunConfig)
+    config = RunConfig.of(dataset=dataset, systems=rows, gamma=gamma, **settings)
     return _on_dataset(config, out, "-gamma")
 
 
@@ -91,13 +95,15 @@ def planned_score(
 ) -> Planned:
     """Return a run of `svbench.score`; raise ConfigError for wrong settings."""
     from svbench.catalog.plans import plan_score
+    from svbench.catalog.protocol_columns import with_protocol
     from svbench.config import ScoreConfig
 
     if not generated:
         raise ConfigError("generated: found no clips to score, expected a folder or list of them")
     _check_keywords(keywords, ScoreKeywords)
     made = tuple(read_path(folder, "generated") for folder in generated)
-    config = ScoreConfig.of(generated=made, reference=reference, **keywords)
+    settings = with_protocol(keywords, ScoreConfig)
+    config = ScoreConfig.of(generated=made, reference=reference, **settings)
     name = Path(os.path.realpath(made[0])).stem
     folder = RUNS / f"score-{name}" if out is None else read_path(out, "--out")
     return Planned(config, folder, lambda: plan_score(config, folder))

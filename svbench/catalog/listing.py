@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from svbench.catalog.columns.entry import MINIATURE, MetricEntry, MetricSettings
 from svbench.catalog.datasets import DATASETS, Dataset
 from svbench.catalog.metrics import DEFAULT_METRICS, METRICS
+from svbench.catalog.protocol_columns import as_typed, lacking
+from svbench.catalog.protocols import PROTOCOLS
 from svbench.catalog.registry import Found
 from svbench.catalog.systems import SYSTEMS
 from svbench.errors import DataError
@@ -63,6 +65,17 @@ class ListedDataset:
     origin: str  # the plug-in that it comes from, or empty
 
 
+@dataclass(frozen=True, slots=True)
+class ListedProtocol:
+    """A bundle of settings and columns that `--protocol` takes."""
+
+    name: str
+    title: str
+    source: str
+    settings: Sequence[str]  # as they are typed
+    columns: Mapping[str, str]  # as --metrics takes them -> why one is empty, or ""
+
+
 def metrics(plugins: Sequence[str] = ()) -> list[ListedMetric]:
     """Return the metrics in the order of the table, then those of plug-ins.
 
@@ -100,6 +113,20 @@ def systems(plugins: Sequence[str] = ()) -> list[ListedSystem]:
 def datasets(plugins: Sequence[str] = ()) -> list[ListedDataset]:
     """Return the data sets in the order of the table, then those of plug-ins."""
     return [_dataset(name, found) for name, found in DATASETS.every(plugins).items()]
+
+
+def protocols() -> list[ListedProtocol]:
+    """Return the protocols of other benchmarks in the order of the table."""
+    return [
+        ListedProtocol(
+            name=name,
+            title=protocol.title,
+            source=protocol.source,
+            settings=[as_typed(key, value) for key, value in protocol.settings.items()],
+            columns={column.metric: lacking(column.metric) for column in protocol.columns},
+        )
+        for name, protocol in PROTOCOLS.items()
+    ]
 
 
 def _dataset(name: str, found: Found[Dataset]) -> ListedDataset:

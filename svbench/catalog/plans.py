@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +26,19 @@ from svbench.catalog.metrics import (
     split_name,
 )
 from svbench.catalog.paper_rows import rows_of_the_paper
+from svbench.catalog.protocol_columns import (
+    Followed,
+    NamedColumns,
+    find_protocol,
+    in_order,
+    protocol_columns,
+)
 from svbench.catalog.random_notes import notes_on_metrics, notes_on_models
 from svbench.catalog.registry import Registry
 from svbench.catalog.systems import SYSTEMS, build_systems
 from svbench.compute import Machine
 from svbench.config import Config, RunConfig, ScoreConfig
-from svbench.datasets.scored import load_scored
+from svbench.datasets.scored import Scored, load_scored
 from svbench.walk.plan import Data, Plan, RunSettings, metrics_of
 from svbench.walk.shuffled_floor import NOTE, check_floor_names
 
@@ -47,7 +53,6 @@ def plan_run(config: RunConfig, out: Path) -> Plan:
     check_data(config)
     if config.scale == "mini":
         drawn(config.dataset, config.plugins)  # refuses a data set that has none
-    names = config.metrics or dataset.metrics or DEFAULT_METRICS[config.scale]
     settings = MetricSettings(
         seed=config.seed,
         resamples=config.resamples,
@@ -56,7 +61,8 @@ def plan_run(config: RunConfig, out: Path) -> Plan:
         imagebind_weights=dataset.imagebind_weights,
         machine=config.scoring,
     )
-    columns = build_metrics(names, settings, strict=config.strict, plugins=config.plugins)
+    built = _columns(config, settings, dataset.metrics or DEFAULT_METRICS[config.scale])
+    names, columns = built.names, built.columns
     check_scoring(config.scoring, columns, "scoring_")
     paper = rows_of_the_paper(config)
     join = plan_joined(config, out)
@@ -66,6 +72,8 @@ def plan_run(config: RunConfig, out: Path) -> Plan:
         random = [*notes_on_models(config.weights), *random]
     compared = any(metric.needs_reference for metric in metrics_of(columns))
     plugins = _origins(config, names, config.generated, [config.dataset])
+    spec = dataset.spec if config.scale == "paper" else drawn(config.dataset, config.plugins).spec
+    protocol = Followed.of(config, spec)
 
     def read() -> Data:
         data = load_dataset(config, out, compared=compared)
@@ -77,7 +85,7 @@ def plan_run(config: RunConfig, out: Path) -> Plan:
             real=data.examples,
             reference=data.reference,
             selection=data.selection,
-            notes=(*random, *data.notes, *_notes(config.scoring, plugins)),
+            notes=(*random, *protocol.notes, *data.notes, *_notes(config.scoring, plugins)),
         )
 
     found = read() if config.scale != "mini" else None
@@ -99,6 +107,7 @@ def plan_run(config: RunConfig, out: Path) -> Plan:
         allow_missing=config.allow_missing,
         strict=config.strict,
         plugins=plugins,
+        protocol=protocol.record,
         validity=known_validity(),
     )
 
@@ -117,17 +126,10 @@ def plan_score(config: ScoreConfig, out: Path | None = None) -> Plan:
     settings = MetricSettings(
         config.seed, config.resamples, frames=config.frames, machine=config.scoring
     )
-    build = partial(build_metrics, settings=settings, strict=config.strict, plugins=config.plugins)
-    plugins = _origins(config, config.metrics)
-    names = config.metrics or DEFAULT_METRICS["score"]
-    columns, notes = build(names), found.notes
-    if config.metrics:
-        check_captioned(columns, found.folders, config.plugins)
-    else:
-        more = build(DEFAULT_METRICS["score with captions"])
-        captioned, reasons = usual_of_captions(more, found, config.strict)
-        columns, notes = (*columns, *captioned), (*notes, *reasons)
-        names = (*names, *DEFAULT_METRICS["score with captions"][: len(captioned)])
+    built, reasons = _scored_columns(config, settings, found)
+    names, columns = built.names, built.columns
+    plugins = _origins(config, names)
+    protocol = Followed.of(config, config.spec)
     check_scoring(config.scoring, columns)
     name = config.reference.resolve().name
     data = Data(
@@ -138,7 +140,9 @@ def plan_score(config: ScoreConfig, out: Path | None = None) -> Plan:
         notes=(
             *notes_on_metrics(names, columns, config.plugins, small=settings.small),
             f"every clip brought to {config.spec}, from its start",
-            *notes,
+            *protocol.notes,
+            *found.notes,
+            *reasons,
             NOTE,
             *_notes(config.scoring, plugins),
         ),
@@ -154,8 +158,37 @@ def plan_score(config: ScoreConfig, out: Path | None = None) -> Plan:
         allow_missing=config.allow_missing,
         strict=config.strict,
         plugins=plugins,
+        protocol=protocol.record,
         validity=known_validity(),
     )
+
+
+def _columns(
+    config: RunConfig | ScoreConfig, settings: MetricSettings, usual: Sequence[str]
+) -> NamedColumns:
+    """Build the columns that are named, or those of the protocol, or the usual ones."""
+    strict, plugins = config.strict, config.plugins
+    if config.protocol is not None and not config.metrics:
+        protocol = find_protocol(config.protocol)
+        return protocol_columns(protocol, settings, strict=strict, plugins=plugins)
+    names = config.metrics or tuple(usual)
+    return NamedColumns(names, build_metrics(names, settings, strict=strict, plugins=plugins))
+
+
+def _scored_columns(
+    config: ScoreConfig, settings: MetricSettings, found: Scored
+) -> tuple[NamedColumns, Sequence[str]]:
+    """Build the columns of clips made elsewhere, and say why some of captions are left out."""
+    built = _columns(config, settings, DEFAULT_METRICS["score"])
+    if config.metrics:
+        check_captioned(built.columns, found.folders, config.plugins)
+        return built, ()
+    if config.protocol is None:
+        more = _columns(config, settings, DEFAULT_METRICS["score with captions"])
+        built = NamedColumns(built.names + more.names, built.columns + more.columns)
+    reading = [c for c in built.columns if reads_captions(c.name, config.plugins)]
+    captioned, reasons = usual_of_captions(reading, found, config.strict) if reading else ((), ())
+    return in_order(built, captioned, config.plugins), reasons
 
 
 def _origins(
@@ -165,15 +198,18 @@ def _origins(
     datasets: Sequence[str] = (),
 ) -> dict[str, str]:
     """Return the origin of each name that a plug-in gave; a metric's is that before its preset."""
+    modules = config.plugins
+    bases = [split_name(name)[0] for name in metrics]
+    known = frozenset(METRICS.names(modules))  # a protocol also names what is not there yet
     names: Sequence[tuple[Registry[Any], Iterable[str]]] = (
-        (METRICS, dict.fromkeys(split_name(name)[0] for name in metrics)),
+        (METRICS, dict.fromkeys(base for base in bases if base in known)),
         (SYSTEMS, systems),
         (DATASETS, datasets),
     )
     origins: dict[str, dict[str, None]] = {}
     for table, of in names:
         for name in of:
-            if origin := table.find(name, config.plugins).origin:
+            if origin := table.find(name, modules).origin:
                 origins.setdefault(name, {})[origin] = None  # once, in order
     return {name: " and ".join(of) for name, of in origins.items()}
 

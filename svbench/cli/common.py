@@ -14,6 +14,7 @@ import typer
 
 from svbench.api.keywords import JudgingKeywords, SamplingKeywords
 from svbench.cli.parsing import names, number, pair, path_argument, path_option, read_word, size
+from svbench.cli.protocol_defaults import read_protocol
 from svbench.engines.choice import EngineChoice
 from svbench.errors import ConfigError
 from svbench.limits import COUNT
@@ -44,6 +45,15 @@ Metrics = Annotated[
 ]
 Columns = Annotated[
     tuple[str, ...], names("metrics", "Only these columns, comma-separated, in this order.")
+]
+Protocol = Annotated[
+    str | None,
+    typer.Option(
+        help="Of another benchmark: its clip format and columns, unless others are given; see "
+        "svbench list protocols.",
+        callback=read_protocol,
+        is_eager=True,
+    ),
 ]
 Size = Annotated[
     tuple[int, int], size("Pixels judged: 256, or HEIGHTxWIDTH [8 to 8192 each].", default="256")
@@ -154,10 +164,12 @@ class JudgingOptions:
     strict: Strict = False
     device: Device = "auto"
     plugin: Plugin = None
+    protocol: Protocol = None
 
     def judging(self) -> JudgingKeywords:
         """Return the keywords of `svbench.score`, and of every run, that these options make."""
         return JudgingKeywords(
+            protocol=self.protocol,
             metrics=self.metrics,
             seed=self.seed,
             frame_choice=self.frame_choice,

@@ -51,7 +51,8 @@ def read_config(context: typer.Context, file: Path | None) -> None:
             raise ConfigError(f"--config {file}: found {key!r} twice, expected each option once")
         where, repeated = f"--config {file}: {key}", known[name].multiple
         found[name] = None if value is None else _typed(value, where, repeated=repeated)
-    context.default_map = {name: value for name, value in found.items() if value is not None}
+    given = {name: value for name, value in found.items() if value is not None}
+    context.default_map = {**(context.default_map or {}), **given}  # win over a protocol's
 
 
 ConfigFile = Annotated[

@@ -1,4 +1,4 @@
-"""The commands `svbench list metrics, systems, datasets`: what other commands take by name."""
+"""The commands `svbench list …`: what other commands take by name."""
 
 from __future__ import annotations
 
@@ -12,10 +12,16 @@ import typer
 from svbench.cli.common import Plugin
 
 if TYPE_CHECKING:
-    from svbench.catalog.listing import ListedDataset, ListedMetric, ListedPreset, ListedSystem
+    from svbench.catalog.listing import (
+        ListedDataset,
+        ListedMetric,
+        ListedPreset,
+        ListedProtocol,
+        ListedSystem,
+    )
 
 app = typer.Typer(
-    help="List the metrics, systems and data sets that other commands take by name.",
+    help="List the metrics, systems, data sets and protocols that other commands take by name.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -61,6 +67,18 @@ def datasets(plugin: Plugin = None, json: Json = False) -> None:
 
     found = listing.datasets(plugin or ())
     _print(found, json, [line for entry in found for line in _dataset(entry)])
+
+
+@app.command("protocols")
+def protocols(json: Json = False) -> None:
+    """List what --protocol takes: how other benchmarks judge clips.
+
+    Example: svbench list protocols
+    """
+    from svbench.catalog import listing
+
+    found = listing.protocols()
+    _print(found, json, [line for entry in found for line in _protocol(entry)])
 
 
 def _print(found: Sequence[Any], as_json: bool, lines: Sequence[Line]) -> None:
@@ -117,6 +135,13 @@ def _system(entry: ListedSystem) -> Iterator[Line]:
     yield 1, "a joint model; default where its weights are at hand"
     ships = ", ".join(entry.miniatures) or "no data set"
     yield 1, f"weights for --scale mini come with svbench for {ships}; else --weights"
+
+
+def _protocol(entry: ListedProtocol) -> Iterator[Line]:
+    yield 0, f"{entry.name}: {entry.title}, {entry.source}"
+    yield 1, f"settings: {', '.join(entry.settings)}"
+    for column, reason in entry.columns.items():
+        yield 1, f"{column}{f' (empty: {reason})' if reason else ''}"
 
 
 def _dataset(entry: ListedDataset) -> Iterator[Line]:

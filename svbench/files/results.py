@@ -36,6 +36,8 @@ ClipValues = Mapping[tuple[str, str], Mapping[str, float]]  # (system, metric) -
 
 SCORES = "scores"  # of a table's record: the digest of the scores.csv written with it
 REQUESTS = "requests"  # and that of the requests of the requests.jsonl written with it
+PROTOCOL = "protocol"  # and the protocol of another benchmark that the run followed
+PADDING = "padding"  # and what became of clips that are too short, where they are not refused
 DATA = "data"  # and the identity of the data set, as `svbench data check` prints it
 REQUESTS_FILE = "requests.jsonl"
 FIXED = ("system", "request", "metric", "value")  # the columns that every scores.csv has

@@ -117,6 +117,9 @@ class Plan:
     strict: bool = False  # an absent cell is an error
     # For the record: a name that a plug-in gave -> name and version of the plug-in.
     plugins: Mapping[str, str] = field(default_factory=dict)
+    # For the record: the protocol of another benchmark that the run follows, its settings and the
+    # exceptions from it; none: none.
+    protocol: Mapping[str, Any] = field(default_factory=dict)
     validity: KnownValidity = _unknown  # a finding for the table: no score depends on it
 
 

@@ -10,6 +10,8 @@ from typing import Any, Final
 from svbench.engines.protocol import Engine
 from svbench.files.results import (
     DATA,
+    PADDING,
+    PROTOCOL,
     REQUESTS,
     REQUESTS_FILE,
     SCORES,
@@ -28,6 +30,7 @@ from svbench.walk.requests import dump_requests, identify_requests, identity_of
 from svbench.walk.shuffled_floor import ClipLine
 
 CUT: Final = "cut"  # of a selection: clips were cut by svbench itself
+PADDED: Final = "the last frame stays, silence"
 
 
 def write_results(
@@ -90,6 +93,8 @@ def _record(
         "real set": clips.real.digest,
         **reference,
         **plugins,
+        **({PROTOCOL: dict(plan.protocol)} if plan.protocol else {}),
+        **({PADDING: PADDED} if plan.pad else {}),
         **({DATA: identity_of(requests, data.selection)} if data.selection else {}),
     }
 

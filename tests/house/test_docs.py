@@ -32,6 +32,7 @@ SYSTEMS: ModuleType = importlib.import_module("make_systems")
 PLANNING: ModuleType = importlib.import_module("make_planning")
 HUMAN_STUDY: ModuleType = importlib.import_module("make_human_study")
 RANKING: ModuleType = importlib.import_module("make_ranking")
+PROTOCOLS: ModuleType = importlib.import_module("make_protocols")
 
 
 def made(path: str) -> dict[str, Any]:
@@ -102,6 +103,11 @@ def test_the_page_on_systems_lists_what_svbench_knows(name: str) -> None:
 
 def test_the_page_on_distortions_lists_what_svbench_knows() -> None:
     assert page_blocks.block(DISTORTIONS.PAGE, DISTORTIONS.BLOCK) == DISTORTIONS.rendered()
+
+
+@pytest.mark.parametrize("name", PROTOCOLS.BLOCKS)
+def test_the_page_on_protocols_lists_what_svbench_knows(name: str) -> None:
+    assert page_blocks.block(PROTOCOLS.PAGE, name) == PROTOCOLS.rendered(name)
 
 
 def test_the_page_on_human_studies_shows_what_was_simulated() -> None:

@@ -215,6 +215,19 @@ def test_a_run_without_versions_is_shown_without(run: Path) -> None:
     assert "Data and seeds" in text
 
 
+def test_figures_that_others_published_stand_beside_a_run_of_their_protocol(run: Path) -> None:
+    table = make_table()
+    assert "Beside the benchmark" not in write_page(run, run / "a").read_text(encoding="utf-8")
+    followed = {"name": "javisbench", "source": "x", "settings": {}, "except": ["--frames 32"]}
+    table = replace(table, record={**table.record, "protocol": followed})
+    (run / "results.json").write_text(dump_table(table), encoding="utf-8")
+    text = write_page(run, run / "b").read_text(encoding="utf-8")
+    assert "Published figures, protocol javisbench" in text
+    assert "<td>520.7</td>" in text
+    assert "OmniForcing/OmniForcing#26" in text
+    assert "rows of this run are judged otherwise: --frames 32" in text
+
+
 def test_the_same_run_gives_the_same_bytes(page: Path, run: Path) -> None:
     def files(folder: Path) -> dict[Path, bytes]:
         found = [path for path in folder.rglob("*") if path.is_file()]

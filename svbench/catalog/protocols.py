@@ -1,0 +1,344 @@
+"""The table of protocols: how other benchmarks judge clips, each as one named bundle.
+
+`--protocol NAME` of `run`, `score` and `sweep-gamma` sets the clip format, the way recorded clips
+are read, and the columns. What is given beside it, on the command line or in `--config`, wins, and
+is on record as an exception from the protocol (`svbench.catalog.protocol_columns`).
+
+Conventions
+-----------
+`settings` are fields of `ScoreConfig`. `columns` are those of svbench that answer the benchmark's,
+in its order; one that this version cannot compute is an empty column with its reason. `handling`
+is what the benchmark itself does with a clip, by kind of setting. Where svbench does otherwise,
+`departures` says so, and `not_computed` names what the benchmark prints beside.
+
+References
+----------
+- javisbench: K. Liu et al., arXiv:2503.23377, https://github.com/JavisVerse/JavisDiT
+- verse-bench: https://github.com/Dorniwang/Verse-Bench
+- mova: arXiv:2602.08794, https://github.com/OpenMOSS/MOVA
+- av-benchmark: https://github.com/hkchengrex/av-benchmark
+- fastvideo: https://github.com/hao-ai-lab/FastVideo
+- paper: M. Ishii et al., arXiv:2409.17550, and its released code
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from svbench.types import Better
+
+# Kinds of settings, in the order in which they are shown.
+DECODER: Final = "decoder"
+CROP: Final = "crop"
+SECONDS: Final = "seconds"
+FPS: Final = "frames/s"
+FRAME_CHOICE: Final = "frame choice"
+PADDING: Final = "padding"
+RESAMPLING: Final = "resampling"
+CHECKPOINTS: Final = "checkpoints"
+KINDS: Final = (DECODER, CROP, SECONDS, FPS, FRAME_CHOICE, PADDING, RESAMPLING, CHECKPOINTS)
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolColumn:
+    """A column of svbench that answers one of a benchmark's."""
+
+    metric: str  # METRIC@PRESET, or METRIC where it has one form
+    printed: str  # as the benchmark calls it
+    better: Better
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkProtocol:
+    """How a benchmark judges clips.
+
+    Parameters
+    ----------
+    title, source : str
+        its name, and where its settings were read: a repository and commit, or a paper
+    columns : tuple of ProtocolColumn
+        those of its columns that svbench has or will have
+    settings : mapping of str to value
+        fields of `ScoreConfig`
+    handling : mapping of str to str
+        what the benchmark does with a clip, by kind (`KINDS`)
+    departures : tuple of str
+        where svbench does otherwise, one line each
+    not_computed : tuple of str
+        what the benchmark prints and svbench has no column for
+    format_of_data_sets : bool
+        whether the clip format of a data set is that of the protocol
+    """
+
+    title: str
+    source: str
+    columns: tuple[ProtocolColumn, ...]
+    settings: Mapping[str, Any]
+    handling: Mapping[str, str]
+    departures: tuple[str, ...] = ()
+    not_computed: tuple[str, ...] = field(default=())
+    format_of_data_sets: bool = False
+
+
+_AUDIOBOX: Final = (
+    ProtocolColumn("audiobox-ce", "CE", "higher"),
+    ProtocolColumn("audiobox-cu", "CU", "higher"),
+    ProtocolColumn("audiobox-pc", "PC", "higher"),
+    ProtocolColumn("audiobox-pq", "PQ", "higher"),
+)
+_SYNCHFORMER_CROP: Final = "Synchformer: short side 224, bicubic, centre 224"
+_IMAGEBIND_CROP: Final = "ImageBind: short side 224, three crops"
+
+PROTOCOLS: Final[Mapping[str, BenchmarkProtocol]] = {
+    "javisbench": BenchmarkProtocol(
+        title="JavisBench",
+        source="JavisVerse/JavisDiT@b505b37",
+        columns=(
+            ProtocolColumn("fvd@videogpt-16f", "FVD", "lower"),
+            ProtocolColumn("kvd@videogpt-16f", "KVD", "lower"),
+            *_AUDIOBOX,
+            ProtocolColumn("ib-tv@published-leaky", "IB-TV", "higher"),
+            ProtocolColumn("ib-ta@published-leaky", "IB-TA", "higher"),
+            ProtocolColumn("clap@htsat-unfused", "CLAP", "higher"),
+            ProtocolColumn("ib-av@published-leaky", "IB-AV", "higher"),
+            ProtocolColumn("avhscore", "AVHScore", "higher"),
+            ProtocolColumn("javisscore", "JavisScore", "higher"),
+            ProtocolColumn("av-align-tempotokens-2023@published+native", "AV-Align", "higher"),
+            ProtocolColumn("desync@javisbench", "DeSync", "lower"),
+        ),
+        settings={
+            "frames": 96,
+            "fps": 24.0,
+            "size": (224, 224),
+            "sample_rate": 16000,
+            "pad": True,
+            "frame_choice": "nearest",
+            "channels": "mean",
+        },
+        handling={
+            DECODER: "OpenCV (frames), torio (DeSync), decord (ImageBind), librosa or torchaudio",
+            CROP: f"{_SYNCHFORMER_CROP}; JavisScore: the same; I3D: short side 224, centre 224",
+            SECONDS: "4.0 (--max_audio_len_s of its README; 8.0 where it is not given)",
+            FPS: "24 (FVD: 24 frames over the whole clip); DeSync 25; JavisScore: the clip's own",
+            FRAME_CHOICE: "evenly spaced from the first to the last frame; DeSync: ffmpeg's fps",
+            PADDING: "black frames and silence up to the length; DeSync then repeats segments",
+            RESAMPLING: "16 kHz, mean of channels; JavisScore: the first channel reaches the mel",
+            CHECKPOINTS: (
+                "I3D of VideoGPT, AudioCLIP, laion/clap-htsat-unfused, ImageBind huge, Synchformer "
+                "24-01-04T16-39-21, AudioBox-aesthetics, VideoReward"
+            ),
+        },
+        departures=(
+            "FVD and KVD: the first 16 frames at 24 frames/s, not 24 frames over the whole clip",
+            "AudioBox: four columns, of which JavisBench prints the mean",
+            "DeSync: filled or cut to the function's 8 s, not to the 4 s of its README",
+            "the reference is what --reference names, not its published features",
+        ),
+        not_computed=("FAD (AudioCLIP)", "VideoAlign", "CLIP", "CAVP"),
+    ),
+    "verse-bench": BenchmarkProtocol(
+        title="Verse-Bench",
+        source="Dorniwang/Verse-Bench@5645a09",
+        columns=(
+            ProtocolColumn("kl@passt", "KL", "lower"),
+            ProtocolColumn("clap@630k-audioset-fusion-best", "CS", "higher"),
+            *_AUDIOBOX,
+            ProtocolColumn("desync@av-benchmark", "AV-A", "lower"),
+        ),
+        settings={
+            "frames": 125,
+            "fps": 25.0,
+            "size": (256, 256),
+            "sample_rate": 16000,
+            "pad": False,
+            "frame_choice": "nearest",
+            "channels": "mean",
+        },
+        handling={
+            DECODER: "ffmpeg, re-encoded (AV-A), then torchvision; moviepy (pictures); librosa",
+            CROP: "AV-A: re-encoded to short side 256, then centre 224",
+            SECONDS: "AV-A: the first 5; all others: whole files",
+            FPS: "25 (AV-A); others: the clip's own",
+            FRAME_CHOICE: "ffmpeg's fps (AV-A); every frame",
+            PADDING: "KL: windows of 10 s, each zero-padded",
+            RESAMPLING: "AV-A 16 kHz, CLAP 48 kHz, PaSST 32 kHz by librosa; peak-normalised, mono",
+            CHECKPOINTS: (
+                "Synchformer 24-01-04T16-39-21, CLAP 630k-audioset-fusion-best, PaSST, "
+                "AudioBox-aesthetics"
+            ),
+        },
+        departures=(
+            "AV-A is the mean of signed offsets of the first window; desync@av-benchmark is the "
+            "mean of absolute ones of the first and the last",
+            "KL: PaSST once on 10 s, KL(reference || generated), no peak normalisation",
+            "PC counts as better when higher; Verse-Bench's total takes lower as better",
+        ),
+        not_computed=(
+            *("MS", "AS (MANIQA, MUSIQ, aesthetic)", "ID (DINOv3)"),
+            *("FD (CLAP, pair by pair)", "WER", "LSE-C"),
+        ),
+    ),
+    "mova": BenchmarkProtocol(
+        title="MOVA evaluation toolkit",
+        source="OpenMOSS/MOVA@2ed107e",
+        columns=(
+            ProtocolColumn("desync@av-benchmark", "DeSync", "lower"),
+            ProtocolColumn("ib-av@av-benchmark", "IB-Score", "higher"),
+            ProtocolColumn("av-align-tempotokens-2025@published+native", "AV-Align", "higher"),
+            ProtocolColumn("is@panns", "IS", "higher"),
+            ProtocolColumn("clap@630k-audioset-fusion-best", "CLAP", "higher"),
+        ),
+        settings={
+            "frames": 197,
+            "fps": 25.0,
+            "size": (224, 224),
+            "sample_rate": 16000,
+            "pad": True,
+            "frame_choice": "nearest",
+            "channels": "mean",
+        },
+        handling={
+            DECODER: "torio (decord, its substitute, gives another DeSync); ffmpeg; OpenCV",
+            CROP: f"{_SYNCHFORMER_CROP}; {_IMAGEBIND_CROP}",
+            SECONDS: "7.9 (of clips of 8 s)",
+            FPS: "25 (DeSync), 0.5 (ImageBind); AV-Align: the clip's own",
+            FRAME_CHOICE: "ffmpeg's fps; every frame (AV-Align)",
+            PADDING: "the last frame again; sound that is too short is an error",
+            RESAMPLING: "16 kHz by torchaudio; AV-Align 44.1 kHz, IS 32 kHz, CLAP 48 kHz by ffmpeg",
+            CHECKPOINTS: (
+                "Synchformer 24-01-04T16-39-21, ImageBind huge, Cnn14 mAP=0.431 (32 kHz), CLAP "
+                "630k-audioset-fusion-best"
+            ),
+        },
+        departures=(
+            "AV-Align: onsets of sound at 22.05 kHz, not 44.1 kHz",
+            "IS: Cnn14 of 16 kHz; the toolkit takes that of 32 kHz, zero-padded to 10 s",
+            "means are over clips, not over its categories' means",
+        ),
+        not_computed=(
+            *("amplitude and LUFS", "DNSMOS", "VideoReward"),
+            *("LSE-D", "LSE-C", "cpCER"),
+        ),
+    ),
+    "av-benchmark": BenchmarkProtocol(
+        title="av-benchmark",
+        source="hkchengrex/av-benchmark@050a5cd",
+        columns=(
+            ProtocolColumn("fad@audioldm-eval", "FD-VGG", "lower"),
+            ProtocolColumn("fd@panns", "FD-PANNs", "lower"),
+            ProtocolColumn("fd@passt", "FD-PaSST", "lower"),
+            ProtocolColumn("kl@panns", "KL-PANNs", "lower"),
+            ProtocolColumn("kl@passt", "KL-PaSST", "lower"),
+            ProtocolColumn("is@panns", "IS-PANNs", "higher"),
+            ProtocolColumn("is@passt", "IS-PaSST", "higher"),
+            ProtocolColumn("ib-av@av-benchmark", "IB-score", "higher"),
+            ProtocolColumn("desync@av-benchmark", "DeSync", "lower"),
+            ProtocolColumn("clap@music_speech_audioset_epoch_15_esc_89.98", "LAION-CLAP", "higher"),
+        ),
+        settings={
+            "frames": 200,
+            "fps": 25.0,
+            "size": (224, 224),
+            "sample_rate": 16000,
+            "pad": False,
+            "frame_choice": "nearest",
+            "channels": "mean",
+        },
+        handling={
+            DECODER: "torio (frames), torchaudio",
+            CROP: f"{_SYNCHFORMER_CROP}; {_IMAGEBIND_CROP}",
+            SECONDS: "8.0 (--audio_length)",
+            FPS: "25 (DeSync), 0.5 (ImageBind)",
+            FRAME_CHOICE: "ffmpeg's fps",
+            PADDING: "none: shorter clips are left out; PaSST zero-padded to 10 s",
+            RESAMPLING: "16, 32 and 48 kHz by torchaudio, mean of channels, minus the file's mean",
+            CHECKPOINTS: (
+                "VGGish without PCA, Cnn14 of 16 kHz, PaSST, ImageBind huge, Synchformer "
+                "24-01-04T16-39-21, CLAP music_speech_audioset_epoch_15_esc_89.98, MS-CLAP 2023"
+            ),
+        },
+        departures=(
+            "FD-VGG: the mean of the judged length is subtracted, not that of the whole file",
+            "sound is resampled to 16 kHz by soxr before VGGish, not by torchaudio",
+        ),
+        not_computed=("MS-CLAP",),
+    ),
+    "fastvideo": BenchmarkProtocol(
+        title="fastvideo.eval",
+        source="hao-ai-lab/FastVideo@2f3d407",
+        columns=(
+            ProtocolColumn("fvd@first-16", "FVD", "lower"),
+            ProtocolColumn("fd@passt", "FAD", "lower"),
+            ProtocolColumn("kl@passt", "KL", "lower"),
+            ProtocolColumn("clap@htsat-fused", "CLAP", "higher"),
+            *_AUDIOBOX,
+            ProtocolColumn("desync@av-benchmark", "DeSync", "lower"),
+            ProtocolColumn("ib-av@published-leaky", "ImageBind", "higher"),
+        ),
+        settings={
+            "frames": 121,
+            "fps": 24.0,
+            "size": (224, 224),
+            "sample_rate": 16000,
+            "pad": False,
+            "frame_choice": "nearest",
+            "channels": "mean",
+        },
+        handling={
+            DECODER: "PyAV or decord, librosa",
+            CROP: "DeSync: short side 224, bicubic, centre 224; I3D: stretched to 224",
+            SECONDS: "whole files; its golden clip has 121 frames at 24 frames/s",
+            FPS: "the clip's own; DeSync 25",
+            FRAME_CHOICE: "DeSync: the frame last shown; every frame",
+            PADDING: "DeSync: mels with their minimum; clips under 14 segments are skipped",
+            RESAMPLING: "DeSync 16 kHz by torchaudio; CLAP 48 kHz by librosa, peak-normalised",
+            CHECKPOINTS: (
+                "I3D TorchScript, PaSST, laion/clap-htsat-fused, AudioBox-aesthetics, Synchformer "
+                "24-01-04T16-39-21, ImageBind huge"
+            ),
+        },
+        departures=(
+            "FVD: the first 16 frames, centre-cropped; it takes the whole clip, stretched",
+            "DeSync: frames and padding of mels as av-benchmark has them",
+        ),
+        not_computed=("WER", "VBench", "Physics-IQ", "VideoScore2", "LPIPS, SSIM, PSNR"),
+    ),
+    "paper": BenchmarkProtocol(
+        title="Ishii et al.",
+        source="arXiv:2409.17550",
+        columns=(
+            ProtocolColumn("fvd@stylegan-v-16f", "FVD", "lower"),
+            ProtocolColumn("fad@audioldm-eval", "FAD", "lower"),
+            ProtocolColumn("av-align-corrected@published", "AV-Align", "higher"),
+            ProtocolColumn("ib-tv@published", "IB-TV", "higher"),
+            ProtocolColumn("ib-ta@published", "IB-TA", "higher"),
+            ProtocolColumn("ib-av@published", "IB-AV", "higher"),
+        ),
+        settings={
+            "frames": 32,
+            "fps": 8.0,
+            "size": (256, 256),
+            "sample_rate": 16000,
+            "pad": False,
+            "frame_choice": "official",
+            "channels": "first",
+        },
+        handling={
+            DECODER: "ffmpeg, re-encoded; decord, torchaudio, librosa",
+            CROP: "the middle 256 columns of frames 256 high",
+            SECONDS: "4.0",
+            FPS: "8 (Greatest Hits), 4 (Landscape, VGGSound)",
+            FRAME_CHOICE: "as ffmpeg -r: some 0.15 s late",
+            PADDING: "none; segments of other lengths are deleted",
+            RESAMPLING: "16 kHz; FAD and ImageBind: first channel; AV-Align: 22.05 kHz, mean",
+            CHECKPOINTS: "I3D TorchScript of StyleGAN-V, VGGish without PCA, ImageBind huge",
+        },
+        departures=(
+            "AV-Align: the paper tuned its detectors and gives no values; these are the published "
+            "defaults, and they hear the first channel, not the mean",
+        ),
+        format_of_data_sets=True,
+    ),
+}
