@@ -7,7 +7,12 @@ from collections.abc import Iterator, Mapping
 from svbench.files.validity import Measured, Response, Validity
 from svbench.reports.analysis.following import HALF, counted
 from svbench.reports.tables.footnotes import FEW, SPARSE
-from svbench.reports.validity.selection import MINIATURE, figure_text, level_text, words_of
+from svbench.reports.validity.selection import (
+    MINIATURE,
+    figure_text,
+    level_text,
+    words_of,
+)
 
 INTERVALS = (
     "intervals cover the choice of clips (those of correlations also that of the videos that "
@@ -27,9 +32,10 @@ WORDS = (
     "lies below 0; where it holds 0, a metric is not shown to follow people, and one at or below "
     "0 does not follow people"
 )
-MONOTONE = "monotone: no level scores better than a milder one"
+MONOTONE = "monotone: no level scores better than a milder one, of series that affect the metric"
 SMALL = "small networks that come with svbench, not the published ones"
 INCOMPARABLE = "what it notices is not known where fewer than two clips have both scores"
+UNAFFECTED = "unaffected, each level of a series has the scores of the undistorted clips"
 UNRATED = "people rated none of these conditions"
 
 
@@ -79,7 +85,8 @@ def noticing(found: Validity) -> str:
     return (
         f"noticed: the mildest level from which on a paired t-test at 5 % over "
         f"{counted(found.planned, 'clip')} finds them worse than undistorted, with power "
-        f"{found.power:g}; by people: the same of their mean ratings of clips"
+        f"{found.power:g} (brackets: the level, were effects as large or as small as their 95 % "
+        "intervals allow); by people: the same of their mean ratings of clips"
     )
 
 
@@ -92,6 +99,17 @@ def incomparable(found: Validity, responses: Mapping[str, Response]) -> Iterator
     ]
     if titles:
         yield f"{'; '.join(titles)}: {INCOMPARABLE}"
+
+
+def unaffected(found: Validity, responses: Mapping[str, Response]) -> Iterator[str]:
+    """Yield which metrics a distortion leaves as they are: they do not read what it changes."""
+    titles = [
+        one.title
+        for one in found.metrics
+        if one.metric in responses and any(arm.unaffected for arm in responses[one.metric].arms)
+    ]
+    if titles:
+        yield f"{'; '.join(titles)}: {UNAFFECTED}"
 
 
 def absences(found: Validity) -> Iterator[str]:

@@ -50,6 +50,10 @@ class Arm:
     noticed: float | None  # the mildest level from which on the metric notices
     people_notice: float | None  # the mildest level from which on people notice
     comparable: bool = True  # False: too few clips have scores to say what the metric notices
+    # `noticed`, were the effects as large or as small as their 95 % intervals allow:
+    earliest: float | None = None
+    latest: float | None = None
+    unaffected: bool = False  # every level has the very scores of the undistorted clips
 
 
 @dataclass(frozen=True, slots=True)
