@@ -34,6 +34,12 @@ WORDS = (
 )
 MONOTONE = "monotone: no level scores better than a milder one, of series that affect the metric"
 SMALL = "small networks that come with svbench, not the published ones"
+MARK = "†"  # of an agreement by construction
+FITTED = (
+    MARK + " {0}: made of people's ratings of {1}, with which it agrees by construction; these do "
+    "not count in its Spearman over all conditions"
+)
+UNBIASED = "unbiased, so it is about 0 for halves of one kind, and may be negative"
 INCOMPARABLE = "what it notices is not known where fewer than two clips have both scores"
 UNAFFECTED = "unaffected, each level of a series has the scores of the undistorted clips"
 UNRATED = "people rated none of these conditions"
@@ -64,6 +70,25 @@ def _of_people(found: Validity) -> Iterator[str]:
 def _of_weights(found: Validity) -> Iterator[str]:
     if small := [one.title for one in found.metrics if MINIATURE in one.metric]:
         yield f"{'; '.join(small)}: {SMALL}"
+
+
+def unbiased(found: Validity) -> Iterator[str]:
+    """Yield which distances may be negative."""
+    of = [
+        o.title for o in found.metrics if str(o.settings.get("caveat", "")).startswith("unbiased")
+    ]
+    if of:
+        yield f"{'; '.join(of)}: {UNBIASED}"
+
+
+def fitted(found: Validity) -> Iterator[str]:
+    """Yield which metrics are made of ratings, and that their agreement there does not count."""
+    of: dict[tuple[str, ...], list[str]] = {}
+    for one in found.metrics:
+        if one.fitted_on:
+            of.setdefault(one.fitted_on, []).append(one.title)
+    for names, titles in of.items():
+        yield FITTED.format("; ".join(titles), ", ".join(map(words_of, names)))
 
 
 def compared(found: Validity) -> Iterator[str]:

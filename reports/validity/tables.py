@@ -25,17 +25,20 @@ from svbench.reports.tables.text import text
 from svbench.reports.validity.notes import (
     BRACKETS,
     CORRECTED,
+    MARK,
     MONOTONE,
     ORIENTED,
     WORDS,
     absences,
     absences_at_levels,
     compared,
+    fitted,
     general_notes,
     incomparable,
     noticing,
     subject,
     unaffected,
+    unbiased,
 )
 from svbench.reports.validity.records import records_csv
 from svbench.reports.validity.selection import (
@@ -74,14 +77,14 @@ def overview(found: Validity) -> Sheet:
     """Return the table of all metrics: whether they follow people over the rated conditions."""
     return Sheet(
         title=f"Do metrics follow people? ({subject(found)})",
-        headings=("undistorted", "Spearman, rated conditions", "verdict", "monotone series"),
+        headings=("undistorted", "Spearman with people", "verdict", "monotone series"),
         lines=tuple(
             Line(one.title, reference=False, cells=_overview_of(found, one))
             for one in found.metrics
         ),
         footnotes=(
             *(BRACKETS, ORIENTED, CORRECTED, *compared(found), WORDS, MONOTONE),
-            *(*general_notes(found), *absences(found)),
+            *(*unbiased(found), *fitted(found), *general_notes(found), *absences(found)),
         ),
         protocol=_protocol(found),
         name="Do metrics follow people?",
@@ -93,14 +96,17 @@ def correlations(found: Validity, rated: Mapping[str, Mapping[str, Response]]) -
 
     def cell(one: Measured, name: str) -> Cell:
         response = rated[name].get(one.metric)
-        return DASH if response is None else _correlation(response.correlation)
+        if response is None or response.correlation is None:
+            return DASH
+        shown = _correlation(response.correlation)
+        return replace(shown, value=shown.value + MARK) if name in one.fitted_on else shown
 
     return Sheet(
         title=f"Spearman with people, by distortion ({subject(found)})",
         name="Spearman with people, by distortion",
         headings=tuple(map(words_of, rated)),
         lines=_lines(found, [partial(cell, name=name) for name in rated]),
-        footnotes=(BRACKETS, CORRECTED),
+        footnotes=(BRACKETS, CORRECTED, *fitted(found)),
     )
 
 

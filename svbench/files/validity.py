@@ -83,9 +83,10 @@ class Measured:
     undistorted: float | None
     interval: Interval | None
     count: int  # clips
-    agreement: Correlation | None  # over all conditions that people rated
+    agreement: Correlation | None  # over all conditions that people rated, but `fitted_on`
     settings: Mapping[str, Any] = field(default_factory=dict)  # how it scores
     absent: str = ""  # why it could not be computed
+    fitted_on: tuple[str, ...] = ()  # distortions whose ratings the metric is made of
     extractor: str = ""  # key of the extractor: with the settings, all that decides its scores
 
 

@@ -26,6 +26,7 @@ from svbench.metrics.validity.noticing import (
     noticed_by_people,
     noticed_by_sets,
 )
+from svbench.protocols import FittedMetric, Metric
 from svbench.types import Better
 from svbench.validation.conditions import UNDISTORTED, Condition
 from svbench.validation.scores import MetricScores
@@ -102,8 +103,14 @@ def measured(scores: MetricScores, agreement: Agreement) -> Measured:
         agreement=agreement.overall,
         settings=dict(metric.settings),
         absent=scores.absent.get(UNDISTORTED, ""),
+        fitted_on=fitted_on(metric),
         extractor=metric.extractor.key,
     )
+
+
+def fitted_on(metric: Metric) -> tuple[str, ...]:
+    """Return the distortions whose ratings a metric is made of."""
+    return tuple(metric.fitted_on) if isinstance(metric, FittedMetric) else ()
 
 
 def agreement_of(scores: MetricScores, people: People, seed: int) -> Agreement:
@@ -115,12 +122,12 @@ def agreement_of(scores: MetricScores, people: People, seed: int) -> Agreement:
             condition = Condition(name, level)
             if condition in scores.values:
                 rows[place, number] = scores.row(condition)
-    better = scores.metric.better
+    better, apart = scores.metric.better, fitted_on(scores.metric)
     if scores.clips is not None:
-        return agreement_of_clips(rows, people.human, better, seed=seed)
+        return agreement_of_clips(rows, people.human, better, seed=seed, apart=apart)
     clips = max((value.count for value in scores.values.values()), default=0)
     values, draws = rows.mean(axis=2), np.moveaxis(rows, 2, 0)
-    return agreement_of_sets(values, draws, people.human, better, clips, seed=seed)
+    return agreement_of_sets(values, draws, people.human, better, clips, seed=seed, apart=apart)
 
 
 def responses(

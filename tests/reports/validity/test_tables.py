@@ -14,7 +14,7 @@ from svbench.files.validity import Response, Validity
 from svbench.reports.analysis.following import FOLLOWS, NOT
 from svbench.reports.tables.footnotes import SPARSE
 from svbench.reports.tables.sheet import Sheet
-from svbench.reports.validity.notes import SMALL, UNAFFECTED, UNRATED, absences
+from svbench.reports.validity.notes import SMALL, UNAFFECTED, UNBIASED, UNRATED, absences
 from svbench.reports.validity.tables import FORMATS, NOTHING, levels_noticed, overview, sheets
 from svbench.reports.validity.tables import UNRATED as NOT_RATED
 from tests.factories.validity import ALIGN, FVD, WEAK, make_validity, many_metrics
@@ -186,6 +186,22 @@ def test_what_too_few_clips_say_is_no_finding() -> None:
     (blur,) = levels_noticed(replace(FOUND, responses=(few,)))
     assert cells(blur)[0] == ["–", NOT_RATED, "yes"]
     assert any("fewer than two clips" in note for note in blur.footnotes)
+
+
+def test_agreement_by_construction_is_marked() -> None:
+    first, *others = FOUND.metrics
+    made = replace(first, fitted_on=("audio_shift",))
+    over, correlations, *_ = sheets(replace(FOUND, metrics=(made, *others)))
+    assert cells(correlations) == [["0.90†"], ["-0.20"], ["–"]]
+    for sheet in (over, correlations):
+        assert any("made of people's ratings of audio shift" in note for note in sheet.footnotes)
+
+
+def test_a_distance_that_may_be_negative_says_so() -> None:
+    first, *others = FOUND.metrics
+    distance = replace(first, title="KVD", settings={"caveat": "unbiased, so it scatters"})
+    assert f"KVD: {UNBIASED}" in overview(replace(FOUND, metrics=(distance, *others))).footnotes
+    assert not [note for note in overview(FOUND).footnotes if UNBIASED in note]
 
 
 def with_arms(one: Response, **changed: Any) -> Response:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from svbench.files.validity import Arm
+from svbench.metrics.avalign.synchrony import Synchrony
 from svbench.metrics.validity.distortions import DISTORTIONS
+from svbench.metrics.validity.human_scores import DISTORTIONS as RATED
 from svbench.validation.conditions import UNDISTORTED, Condition
-from svbench.validation.findings import People, agreement_of, responses
+from svbench.validation.findings import People, agreement_of, fitted_on, responses
 from svbench.validation.scores import MetricScores, Value
 from tests.svbench.validation.test_scores import Mean
 
@@ -33,6 +36,33 @@ def arm_of(rows: Sequence[np.ndarray], *, sets: bool = False) -> Arm:
     (response,) = responses(scores, {BLUR.name: BLUR}, agreement, people)
     (arm,) = response.arms
     return arm
+
+
+@dataclass(frozen=True)
+class Made(Mean):
+    """A metric that is made of the ratings of shifted sound."""
+
+    fitted_on: tuple[str, ...] = ("audio_shift",)
+
+
+def test_ratings_that_a_metric_is_made_of_do_not_count() -> None:
+    conditions = (UNDISTORTED, *conditions_of_rated())
+    table = np.random.default_rng(1).normal(size=(len(conditions), 19))
+    values = {one: Value(0.0, None, 19) for one in conditions}
+    people = People.loaded(0.8, 40)
+    plain, made = (
+        agreement_of(MetricScores(of, conditions, table, None, values, {}), people, 0)
+        for of in (Mean(), Made())
+    )
+    assert plain.overall
+    assert made.overall
+    assert (plain.overall.conditions, made.overall.conditions) == (90, 80)
+    assert plain.by_distortion == made.by_distortion
+    assert fitted_on(Synchrony()) == ("audio_shift",)
+
+
+def conditions_of_rated() -> list[Condition]:
+    return [Condition(name, level) for name in RATED for level in DISTORTIONS[name].levels]
 
 
 def test_what_is_noticed_is_known_within_a_range_of_levels() -> None:
