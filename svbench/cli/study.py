@@ -144,7 +144,8 @@ def _print_plan(planned: Planned, page: Path) -> None:
         f"{counted(checks, 'attention check')} each"
     )
     typer.echo(
-        f"hand out: {page.parent} (rater 3 opens index.html#3; without a number one is drawn)"
+        f"hand out: {page.parent} (rater 1 opens index.html#1, and so on; without a number a "
+        "sheet is drawn)"
     )
     typer.echo(f"keep: {page.parent.parent / 'key.json'}")
 

@@ -83,7 +83,12 @@ def collect(places: Sequence[Path], study: Path, run: Path | None = None) -> Col
 
 
 def _check_run(run: Path, key: Key) -> None:
-    """Raise DataError where a run has not the clips that a study shows."""
+    """Raise DataError where a run is not there, or has not the clips that a study shows."""
+    if not run.is_dir():
+        raise DataError(
+            f"{run}: found nothing there, expected the run of the study; where it was moved, name "
+            "its folder by --run"
+        )
     rows = {row.system: row.settings.get("set") for row in load_table(run).rows}
     for system, digest in key.systems.items():
         if rows.get(system) != digest:

@@ -293,6 +293,13 @@ def test_a_run_with_other_clips_is_refused(here: Path) -> None:
         collected(here)
 
 
+def test_a_run_that_was_moved_is_to_be_named(here: Path) -> None:
+    make_study(here / "run", here / "new")
+    (here / "run").rename(here / "moved")
+    with pytest.raises(DataError, match="run: found nothing there, expected the run .* --run"):
+        collect([here / "answers"], here / "new")
+
+
 @pytest.mark.parametrize("content", ["{}", '{"version": 1, "studies": [{"question": 3}]}', "[]"])
 def test_another_people_json_is_refused_in_one_line(here: Path, content: str) -> None:
     (here / "run/people.json").write_text(content, encoding="utf-8")
