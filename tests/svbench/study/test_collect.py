@@ -296,7 +296,7 @@ def test_a_run_with_other_clips_is_refused(here: Path) -> None:
 def test_a_run_that_was_moved_is_to_be_named(here: Path) -> None:
     make_study(here / "run", here / "new")
     (here / "run").rename(here / "moved")
-    with pytest.raises(DataError, match="run: found nothing there, expected the run .* --run"):
+    with pytest.raises(DataError, match=r"run: found nothing there, expected the run .* --run"):
         collect([here / "answers"], here / "new")
 
 
