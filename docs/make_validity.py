@@ -113,7 +113,9 @@ def _findings(found: Validity) -> Iterator[str]:
         agreement = one.agreement
         if agreement is not None:
             known = HumanAgreement(
-                agreement.value, agreement.interval, agreement.conditions, one.count, found.clips
+                *(agreement.value, agreement.interval, agreement.conditions),
+                *(one.count, found.clips),
+                fitted_on=one.fitted_on,
             )
             yield f"{one.title}: {following(known)}"
 

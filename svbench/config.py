@@ -265,9 +265,8 @@ class ValidateConfig(FormatConfig):
     clips: tuple[Path, ...] = ()  # none: the miniature's
     captions: Path | None = None
     distortions: tuple[str, ...] = ()  # none: all in their published form
-    unrated_levels: Annotated[int, _limited("unrated_levels")] = (
-        5  # of each distortion that nobody rated
-    )
+    # of each distortion that nobody rated
+    unrated_levels: Annotated[int, _limited("unrated_levels")] = 3
     limit: Annotated[int, _limited("limit")] | None = None
     power: Annotated[float, _limited("power")] = 0.8  # with which a difference is noticed
     planned: Annotated[int, _limited("planned")] = 40  # clips of such a comparison

@@ -283,6 +283,20 @@ class EventMetric(Metric, Protocol):
         ...
 
 
+@runtime_checkable
+class FittedMetric(Metric, Protocol):
+    """Scores by a formula that is made of people's ratings.
+
+    Optional: its agreement with these ratings is by construction, so `svbench validate` leaves them
+    out of its agreement with people.
+    """
+
+    @property
+    def fitted_on(self) -> tuple[str, ...]:
+        """Return the distortions, by their names in `svbench validate`, whose ratings it uses."""
+        ...
+
+
 class MotionReader(Protocol):
     """Reads how much each frame of a clip moves from features that are stored, to be drawn."""
 

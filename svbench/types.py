@@ -360,6 +360,7 @@ class HumanAgreement:
     material: str = ""  # what these clips were
     svbench: str = ""  # version that measured it
     reason: str = ""  # why it is not known
+    fitted_on: tuple[str, ...] = ()  # distortions that do not count: it is made of their ratings
     settings: str = ""  # digest of extractor, settings and clip format that were measured
 
 

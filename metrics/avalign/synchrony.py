@@ -211,6 +211,11 @@ class Synchrony:
             "interval": METHOD,
         }
 
+    @property
+    def fitted_on(self) -> tuple[str, ...]:
+        """Return the distortion whose ratings `TOLERANCE` is made of."""
+        return ("audio_shift",)
+
     def score(self, generated: Features, reference: Features | None = None) -> Judgement:
         """Compute the score of a set of clips from their trajectories.
 

@@ -51,9 +51,9 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,7 +86,13 @@ class Agreement:
 
 
 def agreement_of_clips(
-    scores: Array, human: HumanScores, better: Better, *, draws: int = RESAMPLES, seed: int = 0
+    scores: Array,
+    human: HumanScores,
+    better: Better,
+    *,
+    draws: int = RESAMPLES,
+    seed: int = 0,
+    apart: Collection[str] = (),
 ) -> Agreement:
     """Compute the agreement of a metric that scores clips.
 
@@ -101,6 +107,8 @@ def agreement_of_clips(
         which scores of the metric are better
     draws, seed : int
         of the interval (Default value = 1000, 0)
+    apart : collection of str
+        distortions that do not count in the overall agreement (Default value = none)
 
     Raises
     ------
@@ -114,12 +122,25 @@ def agreement_of_clips(
         )
     rows = scores.reshape(-1, scores.shape[2])
     return _agreement(
-        condition_means(rows), mean_draws(rows, draws, seed), human, better, rows.shape[1], seed
+        condition_means(rows),
+        mean_draws(rows, draws, seed),
+        human,
+        better,
+        rows.shape[1],
+        seed,
+        apart,
     )
 
 
 def agreement_of_sets(
-    values: Array, draws: Array, human: HumanScores, better: Better, clips: int, *, seed: int = 0
+    values: Array,
+    draws: Array,
+    human: HumanScores,
+    better: Better,
+    clips: int,
+    *,
+    seed: int = 0,
+    apart: Collection[str] = (),
 ) -> Agreement:
     """Compute the agreement of a metric that scores whole sets of clips.
 
@@ -137,6 +158,8 @@ def agreement_of_sets(
         in a set
     seed : int
         of the draws of people's videos (Default value = 0)
+    apart : collection of str
+        distortions that do not count in the overall agreement (Default value = none)
 
     Raises
     ------
@@ -150,7 +173,7 @@ def agreement_of_sets(
             f"(distortions, levels) of {expected} and as many of each draw"
         )
     flat = draws.reshape(len(draws), -1)
-    return _agreement(values.ravel(), flat, human, better, clips, seed)
+    return _agreement(values.ravel(), flat, human, better, clips, seed, apart)
 
 
 def rank_correlation(
@@ -217,13 +240,21 @@ def rank_correlation(
 
 
 def _agreement(
-    values: Array, draws: Array, human: HumanScores, better: Better, clips: int, seed: int
+    values: Array,
+    draws: Array,
+    human: HumanScores,
+    better: Better,
+    clips: int,
+    seed: int,
+    apart: Collection[str],
 ) -> Agreement:
-    """Compute what all conditions give, and the levels of each distortion."""
+    """Compute what all conditions give but those `apart`, and the levels of each distortion."""
     people = condition_means(human.conditions)
     people_draws = mean_draws(human.conditions, len(draws), seed + 1)  # apart from the clips'
     levels = human.scores.shape[1]
-    parts = {"overall": slice(None)} | {
+    parts: dict[str, Any] = {
+        "overall": np.repeat([name not in apart for name in DISTORTIONS], levels)
+    } | {
         name: slice(first * levels, (first + 1) * levels) for first, name in enumerate(DISTORTIONS)
     }
     found: dict[str, Correlation | None] = dict.fromkeys(parts)

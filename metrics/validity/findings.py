@@ -82,6 +82,7 @@ def _findings(found: Validity) -> Iterator[tuple[str, HumanAgreement]]:
                 clips=measured.count,
                 material=found.clips,
                 svbench=str(found.record.get("svbench", __version__)),
+                fitted_on=measured.fitted_on,
                 settings=_key_of(measured, found.spec),
             ),
         )

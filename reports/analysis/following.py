@@ -15,6 +15,7 @@ choice of clips alone: neither other distortions than those rated, nor other rat
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from svbench.types import HumanAgreement
@@ -56,8 +57,15 @@ def following(found: HumanAgreement) -> str:
         f"{verdict(found.spearman, found.interval)}: Spearman "
         f"{correlation(found.spearman, found.interval)}{_why(found.interval)} over "
         f"{counted(found.conditions, 'rated condition')} of {counted(found.clips, 'clip')} "
-        f"({found.material})"
+        f"({found.material}){_without(found.fitted_on)}"
     )
+
+
+def _without(distortions: Sequence[str]) -> str:
+    if not distortions:
+        return ""
+    named = ", ".join(name.replace("_", " ") for name in distortions)
+    return f", without {named}, of whose ratings it is made"
 
 
 def counted(count: int, what: str) -> str:

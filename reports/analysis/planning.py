@@ -37,6 +37,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svbench.errors import DataError, ScoreError
+from svbench.files.people import METRIC as PEOPLE
 from svbench.files.results import ClipValues
 from svbench.intervals import Interval, example_means, example_places, widening
 from svbench.power import (
@@ -160,6 +161,8 @@ def _column(
     )
     if len(scored) < 2:
         raise ScoreError(f"found {len(scored)} rows with a score, expected two or more")
+    if column.metric.partition("@")[0] == PEOPLE:
+        raise ScoreError("how many raters a study needs stands in docs/human-study.md")
     if any((row.system, column.metric) in scores for row in scored):
         return _paired(column, [row.system for row in scored], scores, question, level)
     return _distance(column, [row.scores[column.metric] for row in scored], question, level)

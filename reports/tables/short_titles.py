@@ -23,6 +23,7 @@ USUAL: Final[Mapping[str, str]] = {
     "tempotokens-2023": "TT-23",
     "tempotokens-2025": "TT-25",
 }
+WHOLE: Final = frozenset({"Spearman", "monotone", "undistorted"})  # words of tables of validity
 LONGEST: Final = 7  # characters of a word that is not abbreviated; the width of an interval's end
 KEPT: Final = 4  # characters of a longer one
 _TITLE: Final = re.compile(r"(?P<name>.+?)(?: \((?P<parts>[^()]+)\))?(?P<tail> [↑↓].*)?", re.DOTALL)
@@ -65,7 +66,7 @@ def _short(title: _Title, titles: Sequence[_Title]) -> str:
 
 
 def _abbreviated(word: str) -> str:
-    if len(word) <= LONGEST and word not in USUAL:
+    if word in WHOLE or (len(word) <= LONGEST and word not in USUAL):
         return word
     return USUAL.get(word, word[:KEPT])
 

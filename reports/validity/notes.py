@@ -7,7 +7,12 @@ from collections.abc import Iterator, Mapping
 from svbench.files.validity import Measured, Response, Validity
 from svbench.reports.analysis.following import HALF, counted
 from svbench.reports.tables.footnotes import FEW, SPARSE
-from svbench.reports.validity.selection import MINIATURE, figure_text, level_text, words_of
+from svbench.reports.validity.selection import (
+    MINIATURE,
+    figure_text,
+    level_text,
+    words_of,
+)
 
 INTERVALS = (
     "intervals cover the choice of clips (those of correlations also that of the videos that "
@@ -27,9 +32,16 @@ WORDS = (
     "lies below 0; where it holds 0, a metric is not shown to follow people, and one at or below "
     "0 does not follow people"
 )
-MONOTONE = "monotone: no level scores better than a milder one"
+MONOTONE = "monotone: no level scores better than a milder one, of series that affect the metric"
 SMALL = "small networks that come with svbench, not the published ones"
+MARK = "†"  # of an agreement by construction
+FITTED = (
+    MARK + " {0}: made of people's ratings of {1}, with which it agrees by construction; these do "
+    "not count in its Spearman over all conditions"
+)
+UNBIASED = "unbiased, so it is about 0 for halves of one kind, and may be negative"
 INCOMPARABLE = "what it notices is not known where fewer than two clips have both scores"
+UNAFFECTED = "unaffected, each level of a series has the scores of the undistorted clips"
 UNRATED = "people rated none of these conditions"
 
 
@@ -60,6 +72,25 @@ def _of_weights(found: Validity) -> Iterator[str]:
         yield f"{'; '.join(small)}: {SMALL}"
 
 
+def unbiased(found: Validity) -> Iterator[str]:
+    """Yield which distances may be negative."""
+    of = [
+        o.title for o in found.metrics if str(o.settings.get("caveat", "")).startswith("unbiased")
+    ]
+    if of:
+        yield f"{'; '.join(of)}: {UNBIASED}"
+
+
+def fitted(found: Validity) -> Iterator[str]:
+    """Yield which metrics are made of ratings, and that their agreement there does not count."""
+    of: dict[tuple[str, ...], list[str]] = {}
+    for one in found.metrics:
+        if one.fitted_on:
+            of.setdefault(one.fitted_on, []).append(one.title)
+    for names, titles in of.items():
+        yield FITTED.format("; ".join(titles), ", ".join(map(words_of, names)))
+
+
 def compared(found: Validity) -> Iterator[str]:
     """Yield over how many conditions metrics were correlated with people, each count once.
 
@@ -79,7 +110,8 @@ def noticing(found: Validity) -> str:
     return (
         f"noticed: the mildest level from which on a paired t-test at 5 % over "
         f"{counted(found.planned, 'clip')} finds them worse than undistorted, with power "
-        f"{found.power:g}; by people: the same of their mean ratings of clips"
+        f"{found.power:g} (brackets: the level, were effects as large or as small as their 95 % "
+        "intervals allow); by people: the same of their mean ratings of clips"
     )
 
 
@@ -92,6 +124,17 @@ def incomparable(found: Validity, responses: Mapping[str, Response]) -> Iterator
     ]
     if titles:
         yield f"{'; '.join(titles)}: {INCOMPARABLE}"
+
+
+def unaffected(found: Validity, responses: Mapping[str, Response]) -> Iterator[str]:
+    """Yield which metrics a distortion leaves as they are: they do not read what it changes."""
+    titles = [
+        one.title
+        for one in found.metrics
+        if one.metric in responses and any(arm.unaffected for arm in responses[one.metric].arms)
+    ]
+    if titles:
+        yield f"{'; '.join(titles)}: {UNAFFECTED}"
 
 
 def absences(found: Validity) -> Iterator[str]:

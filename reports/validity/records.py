@@ -8,7 +8,9 @@
 | response    | score at a level             | the level         | mean rating there            |
 | series      | 1: no better, mild to severe | noticed from here | level that people notice     |
 
-`note` holds the verdict of an agreement, and why a value is absent.
+`low` and `high` are the ends of the interval of a value; of a series, the mildest level noticed
+were effects as large, or as small, as their intervals allow. `note` holds the verdict of an
+agreement, and why a value is absent; "unaffected": each level has the scores of undistorted clips.
 """
 
 from __future__ import annotations
@@ -58,8 +60,11 @@ def _of_response(one: Measured, response: Response) -> Iterator[Record]:
         ends = _ends(interval)
         yield "response", *head, "", response.unit, level, value, *ends, rated, None, count, note
     for arm in response.arms:
-        values = (arm.noticed, int(arm.monotone), None, None, arm.people_notice)
-        yield "series", *head, arm.name, response.unit, *values, None, None, ""
+        span = (arm.earliest, arm.latest)
+        values = (arm.noticed, None if arm.unaffected else int(arm.monotone), *span)
+        note = "unaffected" if arm.unaffected else ""
+        behind = (arm.people_notice, None, None, note)
+        yield "series", *head, arm.name, response.unit, *values, *behind
 
 
 def _correlated(found: Correlation) -> Record:

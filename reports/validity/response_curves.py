@@ -19,7 +19,7 @@ from svbench.files.validity import Arm, Measured, Response, Validity
 from svbench.reports.analysis.following import correlation
 from svbench.reports.figures.style import FLOW, QUIET, SOUND, tidy, wrapped, write
 from svbench.reports.tables.sheet import ARROWS
-from svbench.reports.validity.selection import by_distortion, words_of
+from svbench.reports.validity.selection import by_distortion, is_unaffected, words_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -171,6 +171,8 @@ def _panel(
 
 def _heading(response: Response) -> str:
     title = words_of(response.distortion)
+    if is_unaffected(response):
+        return f"{title}: unaffected"
     if response.correlation is None:
         return title
     return f"{title}: Spearman {response.correlation.value:z.2f}"

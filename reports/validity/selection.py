@@ -31,6 +31,11 @@ def arm_of(response: Response | None, name: str) -> Arm | None:
     return next((arm for arm in arms if arm.name == name), None)
 
 
+def is_unaffected(response: Response) -> bool:
+    """Return whether a distortion leaves a metric as it is."""
+    return bool(response.arms) and all(arm.unaffected for arm in response.arms)
+
+
 def words_of(name: str) -> str:
     """Return the name of a distortion or arm as printed."""
     return name.replace("_", " ")

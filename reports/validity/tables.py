@@ -4,12 +4,14 @@ Conventions
 -----------
 A line is a metric, in the order of the command. Correlations have two decimals. A dash is what does
 not exist: a correlation with ratings where people rated nothing, a score that could not be
-computed; the notes give the reason. "not noticed" is a finding: no level is.
+computed, a finding on a distortion that leaves a metric as it is; the notes give the
+reason. "not noticed" is a finding: no level is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -23,16 +25,20 @@ from svbench.reports.tables.text import text
 from svbench.reports.validity.notes import (
     BRACKETS,
     CORRECTED,
+    MARK,
     MONOTONE,
     ORIENTED,
     WORDS,
     absences,
     absences_at_levels,
     compared,
+    fitted,
     general_notes,
     incomparable,
     noticing,
     subject,
+    unaffected,
+    unbiased,
 )
 from svbench.reports.validity.records import records_csv
 from svbench.reports.validity.selection import (
@@ -46,6 +52,7 @@ from svbench.reports.validity.selection import (
 
 LABEL: Final = "svbench-validity"
 NOTHING: Final = "not noticed"
+NEVER: Final = "none"  # as an end of the range of a level
 UNRATED: Final = "not rated"
 DASH: Final = Cell(ABSENT)
 
@@ -70,14 +77,14 @@ def overview(found: Validity) -> Sheet:
     """Return the table of all metrics: whether they follow people over the rated conditions."""
     return Sheet(
         title=f"Do metrics follow people? ({subject(found)})",
-        headings=("undistorted", "Spearman, rated conditions", "verdict", "monotone series"),
+        headings=("undistorted", "Spearman with people", "verdict", "monotone series"),
         lines=tuple(
             Line(one.title, reference=False, cells=_overview_of(found, one))
             for one in found.metrics
         ),
         footnotes=(
             *(BRACKETS, ORIENTED, CORRECTED, *compared(found), WORDS, MONOTONE),
-            *(*general_notes(found), *absences(found)),
+            *(*unbiased(found), *fitted(found), *general_notes(found), *absences(found)),
         ),
         protocol=_protocol(found),
         name="Do metrics follow people?",
@@ -89,14 +96,17 @@ def correlations(found: Validity, rated: Mapping[str, Mapping[str, Response]]) -
 
     def cell(one: Measured, name: str) -> Cell:
         response = rated[name].get(one.metric)
-        return DASH if response is None else _correlation(response.correlation)
+        if response is None or response.correlation is None:
+            return DASH
+        shown = _correlation(response.correlation)
+        return replace(shown, value=shown.value + MARK) if name in one.fitted_on else shown
 
     return Sheet(
         title=f"Spearman with people, by distortion ({subject(found)})",
         name="Spearman with people, by distortion",
         headings=tuple(map(words_of, rated)),
         lines=_lines(found, [partial(cell, name=name) for name in rated]),
-        footnotes=(BRACKETS, CORRECTED),
+        footnotes=(BRACKETS, CORRECTED, *fitted(found)),
     )
 
 
@@ -118,12 +128,16 @@ def noticed(found: Validity, name: str, responses: Mapping[str, Response]) -> Sh
         title=f"Mildest {words_of(name)} noticed{f' ({unit})' if unit else ''}",
         headings=tuple(heading for heading, _ in columns),
         lines=_lines(found, [column for _, column in columns]),
-        footnotes=(noticing(found), MONOTONE, *incomparable(found, responses), *of_levels),
+        footnotes=(
+            *(noticing(found), MONOTONE, *incomparable(found, responses)),
+            *(*unaffected(found, responses), *of_levels),
+        ),
     )
 
 
 def _overview_of(found: Validity, one: Measured) -> tuple[Cell, ...]:
-    arms = [arm for of in found.responses if of.metric == one.metric for arm in of.arms]
+    of_metric = (arm for of in found.responses if of.metric == one.metric for arm in of.arms)
+    arms = [arm for arm in of_metric if not arm.unaffected]
     monotone = sum(arm.monotone for arm in arms)
     agreement = one.agreement
     return (
@@ -151,7 +165,13 @@ def _correlation(found: Correlation | None) -> Cell:
 
 def _noticed(responses: Mapping[str, Response], one: Measured, *, arm: str) -> Cell:
     found = _arm(responses, one, arm)
-    return DASH if found is None or not found.comparable else _level(found.noticed)
+    if found is None or not found.comparable or found.unaffected:
+        return DASH
+    known = (found.noticed, found.earliest, found.latest)
+    if len(set(known)) == 1 or (found.earliest is None and found.latest is None):
+        return _level(found.noticed)
+    earliest, latest = (NEVER if end is None else level_text(end) for end in known[1:])
+    return replace(_level(found.noticed), interval=f"[{earliest}, {latest}]")
 
 
 def _people(responses: Mapping[str, Response], _one: Measured, *, arm: str) -> Cell:
@@ -165,7 +185,7 @@ def _people(responses: Mapping[str, Response], _one: Measured, *, arm: str) -> C
 
 def _monotone(responses: Mapping[str, Response], one: Measured, *, arm: str) -> Cell:
     found = _arm(responses, one, arm)
-    return DASH if found is None else Cell("yes" if found.monotone else "no")
+    return DASH if found is None or found.unaffected else Cell("yes" if found.monotone else "no")
 
 
 _OF_AN_ARM: Final = {"by the metric": _noticed, "by people": _people, "monotone": _monotone}

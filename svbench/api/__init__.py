@@ -270,9 +270,7 @@ def validate(
     _announce(plan.columns, notify)
     proof = folder.absolute() / LOCK
     with closing(choice.start(device=plan.config.device, proof=proof)) as started:
-        found = walk_through(plan, folder, started, progress)
-    write_validity(found, folder)
-    return found
+        return walk_through(plan, folder, started, progress, write_validity)
 
 
 def compare(

@@ -13,7 +13,7 @@ from svbench.cli.parsing import path_option
 from svbench.cli.progress import progress_bars
 from svbench.errors import ConfigError, DataError
 from svbench.files.destinations import check_folder
-from svbench.files.text import shown
+from svbench.files.text import counted, shown
 
 if TYPE_CHECKING:
     from svbench.audit.audit import Report, SplitReport
@@ -86,7 +86,7 @@ def check(
     typer.echo(f"page: {place / PAGE}   every finding: {place / CSV}")
     if faults := report.count("fault"):
         raise DataError(
-            f"{root}: found {_counted(faults, 'fault')}, expected none; see {place / CSV}"
+            f"{root}: found {counted(faults, 'fault')}, expected none; see {place / CSV}"
         )
 
 
@@ -120,14 +120,10 @@ def _show(report: Report) -> None:
     faults, notes = report.count("fault"), report.count("note")
     how = "decoded" if report.subject.decode else "headers read"
     clips = sum(one.listed for one in report.splits)
-    counts = f"{_counted(faults, 'fault')}, {_counted(notes, 'note')}"
+    counts = f"{counted(faults, 'fault')}, {counted(notes, 'note')}"
     typer.echo(f"{report.subject.title}: {clips} clips, {how}: {counts}")
     for one in report.splits:
         _show_split(one)
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _named(finding: Finding, report: Report) -> str:
@@ -142,7 +138,7 @@ def _show_split(one: SplitReport) -> None:
     first = "" if identity["limit"] is None else f", the first {identity['limit']}"
     typer.echo(
         f"{one.split} ({source}{first}): {one.usable} of {one.listed} clips usable, "
-        f"{_counted(captions.distinct, 'caption')}"
+        f"{counted(captions.distinct, 'caption')}"
     )
     if captions.perhaps_long:
         typer.echo(

@@ -15,11 +15,13 @@ from svbench.cli.parsing import names, number, path_option, read_path
 from svbench.cli.progress import progress_bars
 from svbench.engines.choice import EngineChoice
 from svbench.errors import ConfigError
+from svbench.files.text import counted, shown
 
 if TYPE_CHECKING:
     from svbench.study.collect import Collected
     from svbench.study.plan import Planned, StudySettings
 
+NAMED = 5  # files that are passed over; of more their number
 BESIDE_OUT = "beside RUN --out"
 BESIDE_COLLECT = "beside --collect"
 
@@ -76,7 +78,7 @@ def study(
 
     Example: svbench study runs/greatesthits-mini --out study/
 
-    Example: svbench study --collect answers/*.json --study study/
+    Example: svbench study --collect answers/ --study study/
     """
     chosen = {
         "question": question,
@@ -127,7 +129,8 @@ def _write(
         planned = plan_study(run, settings, computing)
         page = write_study(planned, run, out, computing, embed=embed, progress=progress)
     if planned.left_out:
-        print_note(f"{planned.left_out} requests left out: not every system has a clip for them")
+        left_out = counted(planned.left_out, "request")
+        print_note(f"{left_out} left out, for which not every system has a clip")
     _print_plan(planned, page)
 
 
@@ -136,11 +139,13 @@ def _print_plan(planned: Planned, page: Path) -> None:
     first = key.sheets[0]
     checks = sum(map(key.is_check, first))
     typer.echo(
-        f"{len(key.systems)} systems on {planned.requests} requests; {len(key.sheets)} raters, "
-        f"{len(first) - checks} pairs and {checks} attention checks each"
+        f"{len(key.systems)} systems on {counted(planned.requests, 'request')}; "
+        f"{counted(len(key.sheets), 'rater')}, {counted(len(first) - checks, 'pair')} and "
+        f"{counted(checks, 'attention check')} each"
     )
     typer.echo(
-        f"hand out: {page.parent} (rater 3 opens index.html#3; without a number one is drawn)"
+        f"hand out: {page.parent} (rater 1 opens index.html#1, and so on; without a number a "
+        "sheet is drawn)"
     )
     typer.echo(f"keep: {page.parent.parent / 'key.json'}")
 
@@ -149,6 +154,10 @@ def _collect(places: list[Path], folder: Path | None, run: Path | None) -> None:
     from svbench.study.collect import collect
 
     found = collect(places, _study_of(places) if folder is None else folder, run)
+    if others := found.passed_over:
+        first = ", ".join(shown(file.name) for file in others[:NAMED])
+        more = f" and {len(others) - NAMED} more" if len(others) > NAMED else ""
+        print_note(f"passed over, no results of a study: {first}{more}")
     for line in found.excluded:
         print_note(line)
     _print_people(found)
@@ -177,7 +186,7 @@ def _print_people(found: Collected) -> None:
         )
         typer.echo(
             f"  {one.system:<{width}}  {one.share:.3f}{interval}  {one.wins} won, {one.ties} tied, "
-            f"{one.losses} lost on {one.count} requests"
+            f"{one.losses} lost on {counted(one.count, 'request')}"
         )
     typer.echo(people.caveat)
     typer.echo(f"written: {found.file}; svbench report {found.file.parent} shows it")

@@ -29,7 +29,7 @@ def validate(
     ] = (),
     unrated_levels: Annotated[
         int, number("unrated_levels", "Levels of each distortion that nobody rated.")
-    ] = 5,
+    ] = 3,
     seed: options.Seed = 0,
     limit: options.Limit = None,
     captions: Annotated[

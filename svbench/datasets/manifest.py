@@ -25,7 +25,7 @@ from svbench.datasets.captions import read_captions as read_captions  # of the s
 from svbench.datasets.clip_lists import load_list, recording_of
 from svbench.datasets.ids import check_ids
 from svbench.errors import ConfigError, DataError
-from svbench.files.folders import Stems, Tree, is_run, list_files
+from svbench.files.folders import Stems, Tree, is_written, list_files
 from svbench.files.names import check_name
 from svbench.files.suffixes import VIDEO_SUFFIXES, is_sound, is_video
 from svbench.files.text import is_plain, shown
@@ -191,7 +191,7 @@ def _refuse_run(folder: Path, out: Path | None) -> None:
         raise ConfigError(
             f"--out {out}: found the clips that are judged in it, expected another folder"
         )
-    if is_run(folder):
+    if is_written(folder):
         sets = sorted(p.relative_to(folder) for p in folder.glob("samples/*") if p.is_dir())
         named = (
             f"one of the sets in it: {_some(sets)}"

@@ -19,6 +19,7 @@ from svbench.errors import DataError
 from svbench.files.text import read_object
 
 COMMANDS: Final = ("run", "score")  # that write a run.json
+VALIDITY: Final = "validity.json"  # of svbench validate
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,19 @@ def is_run(folder: Path) -> bool:
     return found.get("command") in COMMANDS and isinstance(found.get("config"), dict)
 
 
+def is_written(folder: Path) -> bool:
+    """Return whether a folder holds a run of ours, or what svbench validate wrote."""
+    return is_run(folder) or ((folder / VALIDITY).is_file() and _is_validity(folder / VALIDITY))
+
+
+def _is_validity(file: Path) -> bool:
+    try:
+        found = read_object(file, "the findings of a validation")
+    except DataError:
+        return False
+    return isinstance(found.get("responses"), list) and isinstance(found.get("record"), dict)
+
+
 @dataclass(slots=True)
 class _Walk:
     root: Path
@@ -80,7 +94,7 @@ class _Walk:
                 self.skipped.append(Path(place))
                 continue
             self.entered.add(real)
-            if Path(place) != self.root and (real == self.out or is_run(Path(place))):
+            if Path(place) != self.root and (real == self.out or is_written(Path(place))):
                 folders.clear()
                 self.runs.append(Path(place))
                 continue

@@ -17,7 +17,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter, ValidationError
 
 from svbench.errors import DataError
-from svbench.files.text import REASON, read_object, shown
+from svbench.files.text import REASON, counted, read_object, shown
 from svbench.types import Column, ResultTable, Row, Score
 
 PEOPLE_FILE: Final = "people.json"
@@ -55,6 +55,7 @@ class People:
     answers: int  # that count, without attention checks
     separated: bool  # a system won or lost against all others
     alpha: float | None  # Krippendorff's, of raters
+    shared: int  # pairs of clips that several of them answered
     circular: int  # triples of systems that beat each other in a circle
     triples: int
     systems: tuple[Preferred, ...]
@@ -67,27 +68,46 @@ class People:
     @property
     def title(self) -> str:
         """Return the title of its column."""
-        return f"People ({self.question}, Bradley-Terry, {self._counted})"
-
-    @property
-    def _counted(self) -> str:
-        return "1 rater" if self.raters == 1 else f"{self.raters} raters"
+        return f"People ({self.question}, Bradley-Terry, {counted(self.raters, 'rater')})"
 
     @property
     def caveat(self) -> str:
         """Return how the numbers are to be read."""
-        alpha = "not known" if self.alpha is None else f"{self.alpha:.2f}"
         parts = [
             f"“{self.text}”, share of wins against the other systems (ties half) by the "
-            f"Bradley-Terry model; {self.answers} answers of {self._counted}, "
-            f"{len(self.excluded)} more excluded; intervals over raters and requests",
-            f"Krippendorff's alpha {alpha}",
+            f"Bradley-Terry model; {counted(self.answers, 'answer')} of "
+            f"{counted(self.raters, 'rater')}, {len(self.excluded)} more excluded",
+            self._intervals,
+            self._agreement,
         ]
         if self.separated:
             parts.append("a system won or lost all: one tie added to every pair")
         if self.circular:
             parts.append(f"{self.circular} of {self.triples} triples beat each other in a circle")
         return "; ".join(parts)
+
+    @property
+    def _intervals(self) -> str:
+        if any(one.interval for one in self.systems):
+            return "intervals over raters and requests"
+        few = "rater" if self.raters == 1 else "request"
+        return f"no intervals: they need more than one {few}"
+
+    @property
+    def _agreement(self) -> str:
+        """Return how far raters agree, or why that is not known."""
+        if self.alpha is not None:
+            pairs = counted(self.shared, "pair")
+            return (
+                f"agreement of raters on {pairs} of clips (Krippendorff's alpha) {self.alpha:.2f}"
+            )
+        if self.shared:
+            why = "all answers to the same pair of clips are ties"
+        elif self.raters == 1:
+            why = "it needs more than one rater"
+        else:
+            why = "no two raters answered the same pair of clips (more answers, or --overlap, help)"
+        return f"agreement of raters (Krippendorff's alpha) not known: {why}"
 
     def column(self) -> Column:
         """Return its column."""

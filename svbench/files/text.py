@@ -57,6 +57,11 @@ def shown(text: object, most: int = SHOWN) -> str:
     return plain if len(plain) <= most else f"{plain[:most]}.."
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: 1 file, 2 files."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def is_plain(text: str) -> bool:
     """Return whether text is one printable line; spaces of any width are allowed."""
     return all(sign.isprintable() or unicodedata.category(sign) == "Zs" for sign in text)

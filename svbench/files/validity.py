@@ -50,6 +50,10 @@ class Arm:
     noticed: float | None  # the mildest level from which on the metric notices
     people_notice: float | None  # the mildest level from which on people notice
     comparable: bool = True  # False: too few clips have scores to say what the metric notices
+    # `noticed`, were the effects as large or as small as their 95 % intervals allow:
+    earliest: float | None = None
+    latest: float | None = None
+    unaffected: bool = False  # every level has the very scores of the undistorted clips
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +83,10 @@ class Measured:
     undistorted: float | None
     interval: Interval | None
     count: int  # clips
-    agreement: Correlation | None  # over all conditions that people rated
+    agreement: Correlation | None  # over all conditions that people rated, but `fitted_on`
     settings: Mapping[str, Any] = field(default_factory=dict)  # how it scores
     absent: str = ""  # why it could not be computed
+    fitted_on: tuple[str, ...] = ()  # distortions whose ratings the metric is made of
     extractor: str = ""  # key of the extractor: with the settings, all that decides its scores
 
 

@@ -28,8 +28,8 @@ from svbench.files.writing import write_text
 from svbench.study.bradley_terry import Answers, Fit, circular_triads, fit, triples
 from svbench.study.key import Key, load_key
 from svbench.study.questions import question_of
-from svbench.study.reliability import agreement
-from svbench.study.results import Found, load_results
+from svbench.study.reliability import agreement, shared
+from svbench.study.results import Found, files_in, load_results
 
 ONE_IN: Final = 5  # attention checks, of which one may be missed
 RULE: Final = f"more than one in {ONE_IN} attention checks missed"
@@ -43,6 +43,7 @@ class Collected:
     people: People
     file: Path  # people.json
     excluded: tuple[str, ...]  # a line for each rater who does not count
+    passed_over: tuple[Path, ...]  # what lies in folders and is no result
 
 
 def collect(places: Sequence[Path], study: Path, run: Path | None = None) -> Collected:
@@ -67,7 +68,8 @@ def collect(places: Sequence[Path], study: Path, run: Path | None = None) -> Col
     run = place if run is None else run
     _check_run(run, key)
     others = load_people(run)
-    found = load_results(places, key)
+    files, rest = files_in(places)
+    found = load_results(files, key)
     counted = [one for one in found if missed(one, key) * ONE_IN <= _checks(one, key)]
     excluded = [one for one in found if one not in counted]
     if not counted:
@@ -77,11 +79,16 @@ def collect(places: Sequence[Path], study: Path, run: Path | None = None) -> Col
     people = people_of(key, counted, [one.result.rater for one in excluded])
     file = run / PEOPLE_FILE
     write_text(file, dump_people(with_study(others, people)))
-    return Collected(people, file, tuple(_excluded(one, key) for one in excluded))
+    return Collected(people, file, tuple(_excluded(one, key) for one in excluded), tuple(rest))
 
 
 def _check_run(run: Path, key: Key) -> None:
-    """Raise DataError where a run has not the clips that a study shows."""
+    """Raise DataError where a run is not there, or has not the clips that a study shows."""
+    if not run.is_dir():
+        raise DataError(
+            f"{run}: found nothing there, expected the run of the study; where it was moved, name "
+            "its folder by --run"
+        )
     rows = {row.system: row.settings.get("set") for row in load_table(run).rows}
     for system, digest in key.systems.items():
         if rows.get(system) != digest:
@@ -125,6 +132,7 @@ def people_of(key: Key, counted: Sequence[Found], excluded: Sequence[str]) -> Pe
         answers=len(answers.outcome),
         separated=fitted.separated,
         alpha=agreement(answers, requests),
+        shared=shared(answers, requests),
         circular=circular_triads(answers.wins(len(systems))),
         triples=triples(len(systems)),
         systems=tuple(_preferred(key, i, answers, fitted) for i in range(len(systems))),

@@ -67,9 +67,20 @@ def agreement(answers: Answers, requests: NDArray[np.int64]) -> float | None:
         whose clips each answer compares; several samples of an example are several requests
     """
     low = np.minimum(answers.first, answers.second)
-    high = np.maximum(answers.first, answers.second)
     value = np.where(answers.first == low, answers.outcome, 1 - answers.outcome)
-    pairs = np.stack([low, high, requests], axis=1)
-    _, unit = np.unique(pairs, axis=0, return_inverse=True)
+    unit = _units(answers, requests)
     both = np.concatenate([unit, unit + unit.max() + 1])
     return alpha(both, np.concatenate([value, 1 - value]))
+
+
+def shared(answers: Answers, requests: NDArray[np.int64]) -> int:
+    """Return how many pairs of clips two or more raters compared."""
+    return int((np.bincount(_units(answers, requests)) > 1).sum())
+
+
+def _units(answers: Answers, requests: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return which pair of clips each answer is on, whichever was called the first."""
+    low = np.minimum(answers.first, answers.second)
+    high = np.maximum(answers.first, answers.second)
+    _, unit = np.unique(np.stack([low, high, requests], axis=1), axis=0, return_inverse=True)
+    return unit

@@ -3,13 +3,16 @@
 A file holds one rater's answers to every trial of one sheet, with a checksum (CRC-32) over all
 else, by which edits by hand and broken copies are noticed; it is no protection against forgery.
 Every file that is not as the page wrote it is named, all at once.
+
+The page also offers its text to be copied, so results come under any name. In a folder every file
+is read that ends in .json or begins like a result; others are passed over, and named.
 """
 
 from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -17,11 +20,13 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from svbench.errors import DataError
-from svbench.files.text import REASON, read_object, shown
+from svbench.files.text import REASON, counted, read_object, shown
 from svbench.study.key import Key
 
 EXPECTED: Final = "the result of a rater, as the page of a study wrote it"
 KIND: Final = "svbench study result"
+JSON: Final = ".json"
+HEAD: Final = 4096  # bytes of a file in which the kind of a result stands
 
 Choice = Literal["left", "tie", "right"]
 
@@ -62,13 +67,62 @@ class Found:
     result: Result
 
 
-def load_results(places: Sequence[Path], key: Key) -> list[Found]:
-    """Load the results of a study, in the order of raters' codes.
+def files_in(places: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Return the files to read, and what is passed over in folders.
 
     Parameters
     ----------
     places : sequence of Path
-        files, or folders of files whose names end in .json
+        files, all of which are to be read, or folders
+
+    Raises
+    ------
+    DataError
+        where there is nothing to read
+    """
+    files, others = list[Path](), list[Path]()
+    for place in places:
+        if not place.is_dir():
+            files.append(place)
+            continue
+        for file in _inside(place):
+            (files if _seems_result(file) else others).append(file)
+    if not files:
+        raise DataError(
+            f"{', '.join(map(str, places))}: found no results among {counted(len(others), 'file')}"
+            f", expected {EXPECTED}"
+        )
+    return files, others
+
+
+def _inside(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        reason = error.strerror or error
+        raise DataError(f"{folder}: cannot be read ({reason}), expected results") from error
+
+
+def _seems_result(file: Path) -> bool:
+    """Return whether a file is to be read; a copy that is damaged or of UTF-16 seems a result."""
+    if not file.is_file() or file.name.startswith("."):
+        return False
+    if file.suffix.lower() == JSON:
+        return True
+    try:
+        with file.open("rb") as opened:
+            return KIND.encode() in opened.read(HEAD).replace(b"\0", b"")
+    except OSError:
+        return False
+
+
+def load_results(files: Sequence[Path], key: Key) -> list[Found]:
+    """Load the results of a study, in the order of raters' codes.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        each of one rater
     key : Key
         of the study
 
@@ -78,7 +132,7 @@ def load_results(places: Sequence[Path], key: Key) -> list[Found]:
         one line for each file that is foreign, edited, incomplete or there twice
     """
     found, problems = list[Found](), list[str]()
-    for file in _files(places):
+    for file in files:
         try:
             found.append(Found(file, _load(file, key)))
         except DataError as error:
@@ -92,17 +146,7 @@ def load_results(places: Sequence[Path], key: Key) -> list[Found]:
             )
     if problems:
         raise DataError.of(problems)
-    if not found:
-        raise DataError(f"{', '.join(map(str, places))}: found no .json, expected results")
     return sorted(found, key=lambda one: one.result.rater)
-
-
-def _files(places: Sequence[Path]) -> Iterable[Path]:
-    for place in places:
-        if place.is_dir():
-            yield from sorted(file for file in place.glob("*.json") if file.is_file())
-        else:
-            yield place
 
 
 def _load(file: Path, key: Key) -> Result:

@@ -7,6 +7,7 @@
 With `embed` the clips are part of the page, there is one file to hand out, and the clips that it
 was made of lie in OUT/clips. A folder holds one study. The same command completes one that was
 stopped; another study needs another folder. Bytes depend neither on the engine nor on its workers.
+All files have one date, as the order in which they were made tells attention checks.
 
 Clips are shown at their own size and frame rate, as far as they were judged; the page brings all
 to one height.
@@ -38,6 +39,7 @@ CLIPS: Final = "clips"
 PAGE: Final = "index.html"
 TEMPLATE: Final = "study.html.j2"
 PLAIN: Final = ("study.css", "study.js")
+WHEN: Final = 946_684_800  # s, 2000-01-01 UTC: of all files, as checks are encoded last
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,8 @@ def write_study(
         folder = out / CLIPS if embed else out / HAND_OUT / CLIPS
         _write_clips(planned, folder, engine, progress)
         write_text(page, _html(planned.key, folder, embed=embed), "--out")
+        for file in (page, *sorted(folder.iterdir())):
+            os.utime(file, (WHEN, WHEN))
     return page
 
 

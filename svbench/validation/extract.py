@@ -302,4 +302,6 @@ def _of_condition(
         lines = found.problems.get((clip_key(sample), sample.recording), {})
         if lines:
             extraction.problems[sample.request_id] = next(iter(lines.values()))
+        for key, line in lines.items():
+            extraction.reasons.setdefault(key, line)
     return extraction

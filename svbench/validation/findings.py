@@ -6,8 +6,9 @@ distance from its draws (see `scores`), in which the same clips stand under ever
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +26,15 @@ from svbench.metrics.validity.noticing import (
     noticed_by_people,
     noticed_by_sets,
 )
+from svbench.protocols import FittedMetric, Metric
 from svbench.types import Better
 from svbench.validation.conditions import UNDISTORTED, Condition
 from svbench.validation.scores import MetricScores
 from svbench.walk.plan import Unavailable
 
 Array = NDArray[np.float64]
+
+_EQUAL: Final = 1e-12  # share of a score, within which scores are equal
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,7 @@ class People:
         found = noticed_by_people(
             self.human, distortion.name, places, n=self.planned, power=self.power
         )
-        return _level(found, distortion, places)
+        return _level(found.first, [distortion.levels[place] for place in places])
 
 
 def unavailable(column: Unavailable) -> Measured:
@@ -99,8 +103,14 @@ def measured(scores: MetricScores, agreement: Agreement) -> Measured:
         agreement=agreement.overall,
         settings=dict(metric.settings),
         absent=scores.absent.get(UNDISTORTED, ""),
+        fitted_on=fitted_on(metric),
         extractor=metric.extractor.key,
     )
+
+
+def fitted_on(metric: Metric) -> tuple[str, ...]:
+    """Return the distortions whose ratings a metric is made of."""
+    return tuple(metric.fitted_on) if isinstance(metric, FittedMetric) else ()
 
 
 def agreement_of(scores: MetricScores, people: People, seed: int) -> Agreement:
@@ -112,12 +122,12 @@ def agreement_of(scores: MetricScores, people: People, seed: int) -> Agreement:
             condition = Condition(name, level)
             if condition in scores.values:
                 rows[place, number] = scores.row(condition)
-    better = scores.metric.better
+    better, apart = scores.metric.better, fitted_on(scores.metric)
     if scores.clips is not None:
-        return agreement_of_clips(rows, people.human, better, seed=seed)
+        return agreement_of_clips(rows, people.human, better, seed=seed, apart=apart)
     clips = max((value.count for value in scores.values.values()), default=0)
     values, draws = rows.mean(axis=2), np.moveaxis(rows, 2, 0)
-    return agreement_of_sets(values, draws, people.human, better, clips, seed=seed)
+    return agreement_of_sets(values, draws, people.human, better, clips, seed=seed, apart=apart)
 
 
 def responses(
@@ -159,14 +169,18 @@ def _arms(scores: MetricScores, distortion: Distortion, people: People) -> Itera
         falls = monotone(values, scores.metric.better)
         if falls is None:
             continue
-        noticed = _noticed(scores, np.stack([scores.row(one) for one in conditions]), people)
+        rows = np.stack([scores.row(one) for one in conditions])
+        noticed = _noticed(scores, rows, people)
         yield Arm(
             name=name,
             levels=levels,
             monotone=falls.falls,
-            noticed=None if noticed is None else _level(noticed, distortion, places),
+            noticed=_level(noticed.first if noticed else None, levels),
             people_notice=people.notice(distortion, places),
             comparable=noticed is not None and any(noticed.effects),
+            earliest=_level(noticed.earliest if noticed else None, levels),
+            latest=_level(noticed.latest if noticed else None, levels),
+            unaffected=_unaffected(scores.row(UNDISTORTED), rows[np.isfinite(values)]),
         )
 
 
@@ -183,9 +197,19 @@ def _noticed(scores: MetricScores, distorted: Array, people: People) -> Noticed 
     return noticed_by_sets(worse.mean(axis=1), worse.T, clips, n=n, power=power)
 
 
+def _unaffected(undistorted: Array, distorted: Array) -> bool:
+    """Return whether every level that has a score has those of the undistorted clips.
+
+    So it is where a metric does not read what a distortion changes. An undistorted score is needed.
+    """
+    if not np.isfinite(undistorted).any():
+        return False
+    return np.allclose(distorted, undistorted, rtol=_EQUAL, atol=0, equal_nan=True)
+
+
 def _worse(gaps: Array, better: Better) -> Array:
     return gaps if better == "higher" else -gaps
 
 
-def _level(noticed: Noticed, distortion: Distortion, places: tuple[int, ...]) -> float | None:
-    return None if noticed.first is None else distortion.levels[places[noticed.first]]
+def _level(place: int | None, levels: Sequence[float]) -> float | None:
+    return None if place is None else levels[place]

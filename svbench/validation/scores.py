@@ -115,7 +115,7 @@ def score_conditions(
     values, absent = dict[Condition, Value](), dict[Condition, str]()
     for row, (condition, of_clips) in zip(rows, features.items(), strict=True):
         if of_clips is None:
-            absent[condition] = _why(extracted[condition])
+            absent[condition] = extracted[condition].reasons.get(key, NO_FEATURES)
             continue
         try:
             judged = metric.score(of_clips, None)
@@ -127,11 +127,6 @@ def score_conditions(
         score = judged.score
         values[condition] = Value(score.value, score.interval, score.count)
     return MetricScores(metric, tuple(features), rows, None, values, absent)
-
-
-def _why(extraction: Extraction) -> str:
-    """Return why nothing was extracted: what the first clip lacks."""
-    return next(iter(extraction.problems.values()), NO_FEATURES)
 
 
 def _distances(

@@ -1,7 +1,7 @@
 """The walk of `svbench validate`: clips -> distorted clips -> features -> scores -> findings.
 
 To resume is to run the same command again: features are kept in the folder as they are computed,
-all else is computed anew from them. validity.json is written last, and whole.
+all else is computed anew from them. validity.json is written whole, before its reports.
 
 | stage    | module                  | leaves in the folder                       |
 |----------|-------------------------|--------------------------------------------|
@@ -9,12 +9,13 @@ all else is computed anew from them. validity.json is written last, and whole.
 | extract  | `conditions`, `extract` | features/                                  |
 | score    | `scores`                | scores.csv                                 |
 | compare  | `findings`              | validity.json                              |
+| report   | of the caller           | tables, figures, page                      |
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -47,6 +48,7 @@ KNOWN: Final = Path("features") / "known-files.json"
 REPORTS: Final = ("validity.md", "validity.csv", "validity.html", "figures")
 WRITTEN: Final = (VALIDITY_FILE, SCORES_FILE, *REPORTS, "features", "data")
 SCORING: Final = "scoring"
+Report = Callable[[Validity, Path], object]
 HALVES_NOTE: Final = (
     "distances compare one half of the clips, distorted, with the other half, undistorted: also "
     "without distortion, so what stands there is what two halves of real clips differ by"
@@ -54,7 +56,11 @@ HALVES_NOTE: Final = (
 
 
 def validate(
-    plan: ValidationPlan, out: Path, engine: Engine, progress: Progress = silent
+    plan: ValidationPlan,
+    out: Path,
+    engine: Engine,
+    progress: Progress = silent,
+    report: Report = lambda _found, _out: None,
 ) -> Validity:
     """Distort, extract, score and compare what a plan asks for.
 
@@ -68,6 +74,8 @@ def validate(
         maps clips over workers; it never changes the result
     progress : Progress
         shows how far each stage is (Default value = silent)
+    report : callable
+        writes tables and figures into the folder while it is held (Default value = none)
 
     Returns
     -------
@@ -97,7 +105,9 @@ def validate(
         if not plan.config.allow_missing:
             raise_problems([(samples, left_out)])
         scored = _scored(plan, samples, extracted, engine, progress)
-        return _write(plan, clips, samples, scored, left_out, out)
+        found = _write(plan, clips, samples, scored, left_out, out)
+        report(found, out)  # here, or those of another process might stand beside these findings
+        return found
 
 
 def _samples(

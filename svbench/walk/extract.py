@@ -55,6 +55,8 @@ class Extraction:
 
     features: dict[str, Features] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
+    # By extractor key, one line of a clip without its features; of svbench validate alone:
+    reasons: dict[str, str] = field(default_factory=dict)
 
 
 def extract(

@@ -182,3 +182,20 @@ def test_tables_state_nearly_the_same_detectable_difference(count: int) -> None:
     of_table = detectable(distances(100.0, 140.0), distances(1.0, 1.0).columns[0], {})
     assert of_table is not None
     assert of_table.pair == pytest.approx(of_sets.detectable, rel=1e-3)
+
+
+def test_what_people_prefer_is_not_planned_like_clips() -> None:
+    people = Column("people@sync", "People", "higher", {})
+    score = Score("people@sync", 0.5, "higher", 40)
+    rows = tuple(
+        Row(name, name, 40, scores={ALIGN: Score(ALIGN, 0.3, "higher", 40), "people@sync": score})
+        for name in ("better", "worse")
+    )
+    table = ResultTable("a run", "some", "mini", SPEC, (COLUMN, people), rows)
+    scores = {
+        (system, ALIGN): {f"c{i}/0": float(v) for i, v in enumerate(values)}
+        for system, values in two_rows(40, 0.1, 0.2).items()
+    }
+    plan = plan_of(table, scores, Question())
+    assert [column.title for column in plan.columns] == ["AV-Align"]
+    assert "docs/human-study.md" in plan.absent["People"]

@@ -37,6 +37,11 @@ def test_words_of_unknown_metrics_are_cut_and_numbered() -> None:
 WORD = st.text("abcdeA-(), ↑", min_size=0, max_size=12)
 
 
+def test_titles_of_a_validation_stay_words() -> None:
+    titles = ("undistorted", "Spearman with people", "verdict", "monotone series")
+    assert short_titles(titles) == titles
+
+
 @given(st.lists(WORD, max_size=8))
 def test_titles_that_differ_stay_different(titles: list[str]) -> None:
     short = short_titles(titles)

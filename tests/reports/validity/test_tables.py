@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from svbench.files.validity import Response, Validity
 from svbench.reports.analysis.following import FOLLOWS, NOT
 from svbench.reports.tables.footnotes import SPARSE
 from svbench.reports.tables.sheet import Sheet
-from svbench.reports.validity.notes import SMALL, UNRATED, absences
+from svbench.reports.validity.notes import SMALL, UNAFFECTED, UNBIASED, UNRATED, absences
 from svbench.reports.validity.tables import FORMATS, NOTHING, levels_noticed, overview, sheets
 from svbench.reports.validity.tables import UNRATED as NOT_RATED
 from tests.factories.validity import ALIGN, FVD, WEAK, make_validity, many_metrics
@@ -185,6 +186,55 @@ def test_what_too_few_clips_say_is_no_finding() -> None:
     (blur,) = levels_noticed(replace(FOUND, responses=(few,)))
     assert cells(blur)[0] == ["–", NOT_RATED, "yes"]
     assert any("fewer than two clips" in note for note in blur.footnotes)
+
+
+def test_agreement_by_construction_is_marked() -> None:
+    first, *others = FOUND.metrics
+    made = replace(first, fitted_on=("audio_shift",))
+    over, correlations, *_ = sheets(replace(FOUND, metrics=(made, *others)))
+    assert cells(correlations) == [["0.90†"], ["-0.20"], ["–"]]
+    for sheet in (over, correlations):
+        assert any("made of people's ratings of audio shift" in note for note in sheet.footnotes)
+
+
+def test_a_distance_that_may_be_negative_says_so() -> None:
+    first, *others = FOUND.metrics
+    distance = replace(first, title="KVD", settings={"caveat": "unbiased, so it scatters"})
+    assert f"KVD: {UNBIASED}" in overview(replace(FOUND, metrics=(distance, *others))).footnotes
+    assert not [note for note in overview(FOUND).footnotes if UNBIASED in note]
+
+
+def with_arms(one: Response, **changed: Any) -> Response:
+    return replace(one, arms=tuple(replace(arm, **changed) for arm in one.arms))
+
+
+def test_what_is_noticed_has_the_range_that_few_clips_allow() -> None:
+    late, early = FOUND.responses[0].arms
+    arms = (replace(late, earliest=-0.125, latest=-1.0), replace(early, earliest=0.5, latest=0.5))
+    ranged = replace(FOUND.responses[0], arms=arms)
+    found = replace(FOUND, responses=(ranged, with_arms(FOUND.responses[1], earliest=1.0)))
+    shift, blur = levels_noticed(found)
+    assert [cell.interval for cell in shift.lines[0].cells] == ["[-0.125, -1]", *[""] * 5]
+    assert (blur.lines[0].cells[0].value, blur.lines[0].cells[0].interval) == (
+        *(NOTHING, "[1, none]"),
+    )
+    assert any("brackets: the level, were effects as large" in note for note in shift.footnotes)
+    series = [line for line in lines(found) if line["kind"] == "series"]
+    assert [(line["low"], line["high"]) for line in series] == [
+        *(("-0.125", "-1.0"), ("0.5", "0.5"), ("1.0", "")),
+    ]
+
+
+def test_a_metric_that_a_distortion_leaves_as_it_is_is_no_finding() -> None:
+    blind = with_arms(FOUND.responses[1], unaffected=True)
+    found = replace(FOUND, responses=(FOUND.responses[0], blind))
+    (blur,) = levels_noticed(found)[1:]
+    assert cells(blur)[0] == ["–", NOT_RATED, "–"]
+    title = FOUND.metrics[0].title
+    assert f"{title}: {UNAFFECTED}" in blur.footnotes
+    assert cells(overview(found))[0][-1] == "2 of 2"  # of blur there is no series
+    series = [line for line in lines(found) if line["kind"] == "series"][-1]
+    assert (series["value"], series["note"]) == ("", "unaffected")
 
 
 def test_a_score_of_fewer_clips_is_named() -> None:

@@ -60,6 +60,7 @@ def test_the_planted_order_is_found(here: Path) -> None:
     assert (people.raters, people.answers, people.excluded) == (3, 18, ())
     assert people.separated  # all of one mind
     assert people.alpha == 1
+    assert f"agreement of raters on {people.shared} pairs of clips" in people.caveat
     assert (people.circular, people.triples) == (0, 1)
     assert [(one.wins, one.losses) for one in people.systems if one.system == REAL] == [(12, 0)]
 
@@ -166,6 +167,72 @@ def test_files_may_be_written_again_with_other_spaces(here: Path) -> None:
     assert collected(here).people.raters == 3
 
 
+def test_results_are_found_under_any_name_and_the_rest_is_passed_over(here: Path) -> None:
+    answers = here / "answers"
+    (answers / "1.json").rename(answers / "one.txt")  # a copy of the page's text
+    (answers / "2.json").rename(answers / "two")
+    (answers / "3.json").rename(answers / "three.JSON")
+    (answers / "._one.json").write_bytes(b"\0\5\26\7")  # what macOS puts into archives
+    (answers / "notes.md").write_text("two raters were late", encoding="utf-8")
+    (answers / "late").mkdir()
+    found = collected(here)
+    assert found.people.raters == 3
+    assert [file.name for file in found.passed_over] == ["._one.json", "late", "notes.md"]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "length", "message"),
+    [("utf-8", 300, "found no JSON"), ("utf-16", None, "found UTF-16")],
+)
+def test_a_damaged_copy_of_the_text_is_refused_not_passed_over(
+    here: Path, encoding: str, length: int | None, message: str
+) -> None:
+    text = (here / "answers/2.json").read_text(encoding="utf-8")[:length]
+    (here / "answers/2.json").unlink()
+    (here / "answers/2.txt").write_text(text, encoding=encoding)
+    with pytest.raises(DataError, match=rf"2\.txt.*: {message}"):
+        collected(here)
+
+
+def test_a_folder_without_results_says_how_much_it_holds(here: Path) -> None:
+    (here / "empty").mkdir()
+    (here / "empty/notes.md").write_text("none came", encoding="utf-8")
+    with pytest.raises(DataError, match="empty: found no results among 1 file, expected"):
+        collect([here / "empty"], here / "study", here / "run")
+
+
+def test_the_note_says_why_there_is_no_interval_and_no_agreement(here: Path) -> None:
+    one = collect([here / "answers/1.json"], here / "study", here / "run").people
+    assert "no intervals: they need more than one rater" in one.caveat
+    assert "not known: it needs more than one rater" in one.caveat
+    assert "intervals over raters and requests" not in one.caveat
+
+
+def test_raters_who_share_no_pair_are_told_how_to_see_agreement(here: Path) -> None:
+    pair = (MODEL, OTHER)
+    make_study(here / "run", here / "apart", systems=pair, trials=2, raters=2, overlap=1)
+    key = load_key(here / "apart")[0]
+    for sheet in (1, 2):
+        record = result_of(key, sheet, prefers(key, pair))
+        write_result(here / f"apart/answers/{sheet}.json", record)
+    people = collect([here / "apart/answers"], here / "apart", here / "run").people
+    assert (people.raters, people.shared, people.alpha) == (2, 0, None)
+    assert "no two raters answered the same pair of clips" in people.caveat
+    assert "--overlap" in people.caveat
+
+
+def test_ties_alone_are_named_as_why_agreement_is_not_known(here: Path) -> None:
+    key = key_of(here)
+    right = prefers(key, ORDER)
+    for sheet in (1, 2, 3):
+        record = result_of(key, sheet, lambda t: right(t) if key.is_check(t) else "tie")
+        write_result(here / f"answers/{sheet}.json", record)
+    people = collected(here).people
+    assert people.alpha is None
+    assert people.shared > 0
+    assert "all answers to the same pair of clips are ties" in people.caveat
+
+
 def test_neither_order_nor_names_of_files_change_what_is_written(here: Path) -> None:
     collected(here)
     before = (here / "run/people.json").read_bytes()
@@ -226,6 +293,13 @@ def test_a_run_with_other_clips_is_refused(here: Path) -> None:
         collected(here)
 
 
+def test_a_run_that_was_moved_is_to_be_named(here: Path) -> None:
+    make_study(here / "run", here / "new")
+    (here / "run").rename(here / "moved")
+    with pytest.raises(DataError, match=r"run: found nothing there, expected the run .* --run"):
+        collect([here / "answers"], here / "new")
+
+
 @pytest.mark.parametrize("content", ["{}", '{"version": 1, "studies": [{"question": 3}]}', "[]"])
 def test_another_people_json_is_refused_in_one_line(here: Path, content: str) -> None:
     (here / "run/people.json").write_text(content, encoding="utf-8")
@@ -246,8 +320,10 @@ def test_the_command_writes_a_study_and_collects_answers(svbench: Command, here:
     key = load_key(out)[0]
     for sheet in (1, 2):
         write_result(out / f"answers/{sheet}.json", result_of(key, sheet, prefers(key, ORDER)))
+    (out / "answers/notes.md").write_text("two came", encoding="utf-8")
     found = svbench("study", "--collect", out / "answers")
     assert found.code == 0, found.err
+    assert "passed over, no results of a study: notes.md" in found.err
     assert f"{MODEL}         0.944" in found.out
     report = svbench("report", here / "run", "--metrics", "people@sync")
     assert "People (sync, Bradley-Terry, 2 raters)" in " ".join(report.out.split())

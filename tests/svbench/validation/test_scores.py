@@ -65,14 +65,18 @@ def test_each_clip_has_a_value_or_none() -> None:
         UNDISTORTED: extraction(dict.fromkeys(NAMES, 1.0)),
         WORSE: extraction(distorted),
         Condition("audio_shift", 1.0): extraction(dict.fromkeys(NAMES, 300.0)),
-        Condition("audio_shift", 2.0): Extraction({}, {"c0/0": "c0.mp4: no sound is left"}),
+        Condition("audio_shift", 2.0): Extraction(
+            {},
+            {"c0/0": "c0.mp4: what another extractor lacks"},
+            {"others": "c0.mp4: what another extractor lacks", "features": "c0.mp4: no sound left"},
+        ),
     }
     found = score_conditions(Mean(), extracted, NAMES, 0)
     assert found.row(UNDISTORTED).tolist() == [1.0] * 9
     np.testing.assert_array_equal(found.row(WORSE), [2.0] * 7 + [np.nan] * 2)
     assert found.values[WORSE].value == 2.0
     assert found.values[WORSE].count == 7
-    assert list(found.absent.values()) == ["none has events", "c0.mp4: no sound is left"]
+    assert list(found.absent.values()) == ["none has events", "c0.mp4: no sound left"]
 
 
 def test_a_distance_compares_halves_that_share_no_clip() -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 import svbench as package
+from svbench.errors import ConfigError
+from svbench.files.locking import locked
 from svbench.files.validity import load_validity
 from tests.factories.clips import make_clip, write_clip
 from tests.factories.commands import Command, Outcome
@@ -186,3 +188,31 @@ def test_of_one_clip_it_is_not_known_what_is_noticed(
     assert [arm.comparable for arm in response.arms] == [False]
     assert response.counts == (1, 1, 1, 1, 1)
     assert "not noticed" not in (tmp_path / "out" / "validity.md").read_text()
+
+
+def test_what_an_earlier_command_wrote_beside_the_clips_is_not_judged(
+    svbench: Command, clips: Path, tmp_path: Path
+) -> None:
+    words = ("--metrics", "synchrony", "--distortions", "video_blur", *FORMAT, "--workers", 1)
+    one, two = clips / "one", tmp_path / "two"
+    for out in (one, one, two):  # the folder to come, itself again, and another one
+        assert svbench("validate", clips, *words, "--out", out).code == 0
+        assert load_validity(out).notes == ("clips: 1 run folder of svbench is not judged: one",)
+    done = svbench("validate", one, *words, "--out", two)
+    assert done.code == 3
+    assert "one: found a run of svbench, expected a folder of clips" in done.err
+
+
+def test_reports_are_written_while_the_folder_is_held(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(_found: object, out: Path) -> None:
+        with pytest.raises(ConfigError), locked(out):
+            pass
+        (out / "written").touch()
+
+    monkeypatch.setattr("svbench.reports.validity.write.write_validity", write)
+    how = {"metrics": ["synchrony"], "distortions": ["video_blur"], "workers": 1}
+    out = tmp_path / "out"
+    package.validate(clips, frames=16, size=(32, 32), out=out, **how)  # type: ignore[arg-type]
+    assert (out / "written").exists()
