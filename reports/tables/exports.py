@@ -206,7 +206,7 @@ def _validity(table: ResultTable) -> Iterator[Sequence[object]]:
         printed = "" if found.spearman is None else number(found.spearman)
         yield [
             *("validity", "", "Spearman with people", column.metric, column.title, "higher"),
-            *(printed, found.spearman, low, high, found.clips or "", "", "", ""),
+            *(printed, found.spearman, low, high, found.clips or "", *[""] * 5),
             following(found),
         ]
 

@@ -64,7 +64,7 @@ def is_run(folder: Path) -> bool:
 
 def is_written(folder: Path) -> bool:
     """Return whether a folder holds a run of ours, or what svbench validate wrote."""
-    return is_run(folder) or ((folder / VALIDITY).is_file() and _is_validity(folder / VALIDITY))
+    return is_run(folder) or _is_validity(folder / VALIDITY)
 
 
 def _is_validity(file: Path) -> bool:
