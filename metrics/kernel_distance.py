@@ -66,7 +66,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from svbench.errors import ScoreError
-from svbench.intervals import LEVEL, Interval, student_quantile
+from svbench.intervals import LEVEL, Interval, example_of, student_quantile
 from svbench.metrics.frechet import Frechet
 from svbench.metrics.kernels import TILE, Kernel
 from svbench.protocols import Extractor
@@ -329,19 +329,14 @@ class KernelDistance:
     def _interval(self, found: Estimate, one: Features, other: Features) -> Interval | None:
         if found.variance is None:
             return None
-        freedom = min(len(set(map(_example, side.requests))) for side in (one, other)) - 1
+        freedom = min(len(set(map(example_of, side.requests))) for side in (one, other)) - 1
         reach = student_quantile((1 + LEVEL) / 2, freedom) * math.sqrt(found.variance)
         return self.scale * (found.value - reach), self.scale * (found.value + reach)
 
 
 def examples_of(*sides: Features) -> tuple[Labels, Labels]:
     """Return the number of the example that each row of either side belongs to."""
-    names = [np.array([_example(request) for request in side.requests]) for side in sides]
+    names = [np.array([example_of(request) for request in side.requests]) for side in sides]
     _, places = np.unique(np.concatenate(names), return_inverse=True)
     first, second = np.split(places.astype(np.int64), [len(names[0])])
     return first[sides[0].owner], second[sides[1].owner]
-
-
-def _example(request: str) -> str:
-    """Return the example of a request "<example>/<repeat>"."""
-    return request.rpartition("/")[0] or request
