@@ -67,10 +67,9 @@ from threadpoolctl import threadpool_limits
 
 from svbench.errors import ScoreError
 from svbench.intervals import LEVEL, Interval, example_of, student_quantile
-from svbench.metrics.frechet import Frechet
+from svbench.metrics.frechet_features import OfFrechetFeatures
 from svbench.metrics.kernels import TILE, Kernel
-from svbench.protocols import Extractor
-from svbench.types import Better, Features, Judgement, Score, Values
+from svbench.types import Features, Judgement, Values
 
 # Of the record: raise it whenever the code computes other numbers for equal settings.
 CODE_VERSION: Final = 1
@@ -264,30 +263,12 @@ def _combined(means: Matrix) -> NDArray[np.float64]:
 
 
 @dataclass(frozen=True, slots=True)
-class KernelDistance:
+class KernelDistance(OfFrechetFeatures):
     """The kernel distance as a metric of clips, of the features of a Fréchet distance."""
 
-    name: str
-    title: str
-    frechet: Frechet  # whose extractor, protocol and choice of rows it shares
     kernel: Kernel
     scale: float = 1.0  # of printed values: 100 in kadtk
     compares: Sequence[str] = ("vision", "audio")
-
-    @property
-    def better(self) -> Better:
-        """Return "lower": nearer to the real clips is better."""
-        return "lower"
-
-    @property
-    def extractor(self) -> Extractor:
-        """Return the extractor of the Fréchet distance."""
-        return self.frechet.extractor
-
-    @property
-    def needs_reference(self) -> bool:
-        """Return True: it is a distance to real clips."""
-        return True
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -315,16 +296,8 @@ class KernelDistance:
         one, other = self.frechet.compared(generated, reference, self.name)
         with threadpool_limits(1):  # sums are then rounded alike however many cores there are
             found = squared_mmd(one.values, other.values, self.kernel, examples_of(one, other))
-        score = Score(
-            metric=self.name,
-            value=self.scale * found.value,
-            better=self.better,
-            count=one.count,
-            interval=self._interval(found, one, other),
-            extractor=one.extractor,
-            reference_count=other.count,
-        )
-        return Judgement(score)
+        interval = self._interval(found, one, other)
+        return self.judged(self.scale * found.value, interval, one, other)
 
     def _interval(self, found: Estimate, one: Features, other: Features) -> Interval | None:
         if found.variance is None:
