@@ -59,10 +59,10 @@ from threadpoolctl import threadpool_limits
 
 from svbench.errors import ScoreError
 from svbench.intervals import LEVEL, Interval, student_quantile
-from svbench.metrics.frechet import TOLERANCE, Frechet, distance, stats
+from svbench.metrics.frechet import TOLERANCE, distance, stats
+from svbench.metrics.frechet_features import OfFrechetFeatures
 from svbench.metrics.kernel_distance import examples_of
-from svbench.protocols import Extractor
-from svbench.types import Better, Features, Judgement, Score, Values
+from svbench.types import Features, Judgement, Values
 
 # Of the record: raise it whenever the code computes other numbers for equal settings.
 CODE_VERSION: Final = 1
@@ -245,28 +245,10 @@ def fadtk_infinity(
 
 
 @dataclass(frozen=True, slots=True)
-class Extrapolated:
+class Extrapolated(OfFrechetFeatures):
     """A Fréchet distance extrapolated to infinitely many clips, as a metric of clips."""
 
-    name: str
-    title: str
-    frechet: Frechet  # whose extractor, protocol and choice of rows it shares
     compares: Sequence[str] = ("vision", "audio")
-
-    @property
-    def better(self) -> Better:
-        """Return "lower": nearer to the real clips is better."""
-        return "lower"
-
-    @property
-    def extractor(self) -> Extractor:
-        """Return the extractor of the Fréchet distance."""
-        return self.frechet.extractor
-
-    @property
-    def needs_reference(self) -> bool:
-        """Return True: it is a distance to real clips."""
-        return True
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -300,17 +282,9 @@ class Extrapolated:
         sides = (one.values, labels[0]), (other.values, labels[1])
         with threadpool_limits(1):  # as of the Fréchet distance
             line, deviation = extrapolated(*sides, ddof=self.frechet.ddof, seed=self.frechet.seed)
-        score = Score(
-            metric=self.name,
-            value=line.intercept,
-            better=self.better,
-            count=one.count,
-            interval=_interval(line.intercept, deviation),
-            extractor=one.extractor,
-            reference_count=other.count,
-            note=f"line over 1 / N: R² = {line.r2:.3f}",
-        )
-        return Judgement(score)
+        interval = _interval(line.intercept, deviation)
+        note = f"line over 1 / N: R² = {line.r2:.3f}"
+        return self.judged(line.intercept, interval, one, other, note)
 
 
 def _interval(value: float, deviation: float) -> Interval:

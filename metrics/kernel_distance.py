@@ -66,11 +66,10 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from svbench.errors import ScoreError
-from svbench.intervals import LEVEL, Interval, student_quantile
-from svbench.metrics.frechet import Frechet
+from svbench.intervals import LEVEL, Interval, example_of, student_quantile
+from svbench.metrics.frechet_features import OfFrechetFeatures
 from svbench.metrics.kernels import TILE, Kernel
-from svbench.protocols import Extractor
-from svbench.types import Better, Features, Judgement, Score, Values
+from svbench.types import Features, Judgement, Values
 
 # Of the record: raise it whenever the code computes other numbers for equal settings.
 CODE_VERSION: Final = 1
@@ -264,30 +263,12 @@ def _combined(means: Matrix) -> NDArray[np.float64]:
 
 
 @dataclass(frozen=True, slots=True)
-class KernelDistance:
+class KernelDistance(OfFrechetFeatures):
     """The kernel distance as a metric of clips, of the features of a Fréchet distance."""
 
-    name: str
-    title: str
-    frechet: Frechet  # whose extractor, protocol and choice of rows it shares
     kernel: Kernel
     scale: float = 1.0  # of printed values: 100 in kadtk
     compares: Sequence[str] = ("vision", "audio")
-
-    @property
-    def better(self) -> Better:
-        """Return "lower": nearer to the real clips is better."""
-        return "lower"
-
-    @property
-    def extractor(self) -> Extractor:
-        """Return the extractor of the Fréchet distance."""
-        return self.frechet.extractor
-
-    @property
-    def needs_reference(self) -> bool:
-        """Return True: it is a distance to real clips."""
-        return True
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -315,33 +296,20 @@ class KernelDistance:
         one, other = self.frechet.compared(generated, reference, self.name)
         with threadpool_limits(1):  # sums are then rounded alike however many cores there are
             found = squared_mmd(one.values, other.values, self.kernel, examples_of(one, other))
-        score = Score(
-            metric=self.name,
-            value=self.scale * found.value,
-            better=self.better,
-            count=one.count,
-            interval=self._interval(found, one, other),
-            extractor=one.extractor,
-            reference_count=other.count,
-        )
-        return Judgement(score)
+        interval = self._interval(found, one, other)
+        return self.judged(self.scale * found.value, interval, one, other)
 
     def _interval(self, found: Estimate, one: Features, other: Features) -> Interval | None:
         if found.variance is None:
             return None
-        freedom = min(len(set(map(_example, side.requests))) for side in (one, other)) - 1
+        freedom = min(len(set(map(example_of, side.requests))) for side in (one, other)) - 1
         reach = student_quantile((1 + LEVEL) / 2, freedom) * math.sqrt(found.variance)
         return self.scale * (found.value - reach), self.scale * (found.value + reach)
 
 
 def examples_of(*sides: Features) -> tuple[Labels, Labels]:
     """Return the number of the example that each row of either side belongs to."""
-    names = [np.array([_example(request) for request in side.requests]) for side in sides]
+    names = [np.array([example_of(request) for request in side.requests]) for side in sides]
     _, places = np.unique(np.concatenate(names), return_inverse=True)
     first, second = np.split(places.astype(np.int64), [len(names[0])])
     return first[sides[0].owner], second[sides[1].owner]
-
-
-def _example(request: str) -> str:
-    """Return the example of a request "<example>/<repeat>"."""
-    return request.rpartition("/")[0] or request

@@ -132,7 +132,7 @@ def example_means(requests: Sequence[str], values: Sequence[float] | Array) -> A
         one per example; the values themselves where no example has two
     """
     array = np.asarray(values, np.float64)
-    examples = _examples(requests)
+    examples = list(map(example_of, requests))
     _, place, counts = np.unique(examples, return_inverse=True, return_counts=True)
     if len(counts) == len(examples):
         return array
@@ -153,13 +153,13 @@ def example_places(requests: Sequence[str]) -> NDArray[np.int64]:
         0 to M - 1 in the order of first occurrence; 0 to N - 1 where no example has two requests
     """
     places: dict[str, int] = {}
-    found = [places.setdefault(example, len(places)) for example in _examples(requests)]
+    found = [places.setdefault(example, len(places)) for example in map(example_of, requests)]
     return np.array(found, dtype=np.int64)
 
 
-def _examples(requests: Sequence[str]) -> list[str]:
-    """Return the id of each request's example; a request without repeat is one of its own."""
-    return [request.rpartition("/")[0] or request for request in requests]
+def example_of(request: str) -> str:
+    """Return the id of a request's example; a request without repeat is one of its own."""
+    return request.rpartition("/")[0] or request
 
 
 def clip_mean(

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from svbench.files.results import ClipValues, RequestIdentity
+from svbench.intervals import example_of
 from svbench.reports.compare.comparability import REAL
 from svbench.types import ResultTable
 
@@ -109,15 +110,11 @@ def _same(one: RequestIdentity, other: RequestIdentity | None) -> bool:
 def _examples(run: Run) -> list[str]:
     """Return the examples that a run was scored on, or those requested if it has no scores."""
     scored = (request for values in (run.scores or {}).values() for request in values)
-    return list(dict.fromkeys(map(_example, scored)) or run.requests or {})
-
-
-def _example(request: str) -> str:
-    return request.rpartition("/")[0] or request
+    return list(dict.fromkeys(map(example_of, scored)) or run.requests or {})
 
 
 def _renamed(request: str, names: Mapping[str, str]) -> str:
-    example = _example(request)
+    example = example_of(request)
     return names[example] + request.removeprefix(example)
 
 

@@ -168,20 +168,38 @@ def cells(table: ResultTable, scores: ClipValues | None) -> Iterator[Sequence[ob
     for row in table.rows:
         kind = "control" if row.made_of_real_clips else "model" if row.floor_of is None else "floor"
         for column in table.columns:
-            head = [kind, row.system, row.title, column.metric, column.title, column.better]
+            cell = {"kind": kind, "system": row.system, "title": row.title, "asked": row.asked}
             score = row.scores.get(column.metric)
             if score is None:
-                yield [*head, *[""] * 5, row.asked, *[""] * 4, row.absent.get(column.metric, "")]
+                yield _line(**cell, **_of(column), note=row.absent.get(column.metric, ""))
                 continue
             low, high = score.interval or (None, None)
-            yield [
-                *head,
-                number(score.value),
-                *(score.value, low, high, score.count, row.asked, score.reference_count),
-                marked.get((row.system, column.metric), ""),
-                *ranks.get((row.system, column.metric), ("", "")),
-                "; ".join(filter(None, (*table.random_notes, score.note))),
-            ]
+            rank_low, rank_high = ranks.get((row.system, column.metric), ("", ""))
+            yield _line(
+                **cell,
+                **_of(column),
+                printed=number(score.value),
+                value=score.value,
+                low=low,
+                high=high,
+                count=score.count,
+                reference_count=score.reference_count,
+                place=marked.get((row.system, column.metric), ""),
+                rank_low=rank_low,
+                rank_high=rank_high,
+                note="; ".join(filter(None, (*table.random_notes, score.note))),
+            )
+
+
+def _line(**fields: object) -> Sequence[object]:
+    """Return the fields of a line in the order of `HEADINGS`; what is not given is empty."""
+    line = dict.fromkeys(HEADINGS, "") | fields
+    assert len(line) == len(HEADINGS), sorted(fields)
+    return tuple(line.values())
+
+
+def _of(column: Column) -> dict[str, object]:
+    return {"metric": column.metric, "column": column.title, "better": column.better}
 
 
 def _detections(table: ResultTable) -> Iterator[Sequence[object]]:
@@ -189,12 +207,17 @@ def _detections(table: ResultTable) -> Iterator[Sequence[object]]:
         for kind in column.detection:
             shares = {"F": kind.f, "precision": kind.precision, "recall": kind.recall}
             for name, value in shares.items():
-                printed = "" if value is None else number(value)
-                yield [
-                    *("detection", "", f"{kind.events}, {name}", column.metric, column.title),
-                    *("higher", printed, value, "", "", kind.clips, *[""] * 5),
-                    f"{kind.hits} hits, within {kind.tolerance:.3f} s",
-                ]
+                yield _line(
+                    kind="detection",
+                    title=f"{kind.events}, {name}",
+                    metric=column.metric,
+                    column=column.title,
+                    better="higher",
+                    printed="" if value is None else number(value),
+                    value=value,
+                    count=kind.clips,
+                    note=f"{kind.hits} hits, within {kind.tolerance:.3f} s",
+                )
 
 
 def _validity(table: ResultTable) -> Iterator[Sequence[object]]:
@@ -203,12 +226,19 @@ def _validity(table: ResultTable) -> Iterator[Sequence[object]]:
         if found is None:
             continue
         low, high = found.interval or (None, None)
-        printed = "" if found.spearman is None else number(found.spearman)
-        yield [
-            *("validity", "", "Spearman with people", column.metric, column.title, "higher"),
-            *(printed, found.spearman, low, high, found.clips or "", *[""] * 5),
-            following(found),
-        ]
+        yield _line(
+            kind="validity",
+            title="Spearman with people",
+            metric=column.metric,
+            column=column.title,
+            better="higher",
+            printed="" if found.spearman is None else number(found.spearman),
+            value=found.spearman,
+            low=low,
+            high=high,
+            count=found.clips or "",
+            note=following(found),
+        )
 
 
 def _published_cells(table: ResultTable) -> Iterator[Sequence[object]]:
@@ -218,10 +248,12 @@ def _published_cells(table: ResultTable) -> Iterator[Sequence[object]]:
     for row in known.rows:
         for name in known.columns:
             column = known.column_of(name, table)
-            ours = "" if column is None else column.metric
-            better = "" if column is None else column.better
-            printed = row.cells.get(name, "")
-            yield [
-                *("published", "", row.method, ours, name, better),
-                *(printed, *[""] * 9, known.source),
-            ]
+            ours = {} if column is None else {"metric": column.metric, "better": column.better}
+            yield _line(
+                kind="published",
+                title=row.method,
+                column=name,
+                printed=row.cells.get(name, ""),
+                note=known.source,
+                **ours,
+            )

@@ -35,6 +35,9 @@ RealRoot = Annotated[
     Path | None, path_option("Folder of the data set; default: SVBENCH_DATA, if it is set.")
 ]
 Captions = Annotated[Path | None, path_option("Caption list (CSV: file, text); not at mini.")]
+CaptionsById = Annotated[
+    Path | None, path_option("Captions by id: .jsonl, CSV (file, text), or another list.")
+]
 ReferenceClips = Annotated[
     Path | None, path_option("Folder of the clips of a reference list; default: beside it.")
 ]
@@ -55,6 +58,10 @@ Protocol = Annotated[
         is_eager=True,
     ),
 ]
+Frames = Annotated[int, number("frames", "Frames judged per clip.")]
+Fps = Annotated[float, number("fps", "Frames per second judged.")]
+SampleRate = Annotated[int, number("sample_rate", "Audio samples per second judged.")]
+Pad = Annotated[bool, typer.Option(help="Fill up clips that are too short.")]
 Size = Annotated[
     tuple[int, int], size("Pixels judged: 256, or HEIGHTxWIDTH [8 to 8192 each].", default="256")
 ]

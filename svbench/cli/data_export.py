@@ -23,9 +23,7 @@ def export(
         Path | None, path_option("Folder or list of real clips; default: the row real of a run.")
     ] = None,
     reference_clips: options.ReferenceClips = None,
-    captions: Annotated[
-        Path | None, path_option("Captions by id: .jsonl, CSV (file, text), or another list.")
-    ] = None,
+    captions: options.CaptionsById = None,
     systems: Annotated[tuple[str, ...], names("systems", "Comma-separated; default: all.")] = (),
     link: Annotated[
         bool, typer.Option("--link", help="Link to files in the right form; default: copy them.")

@@ -6,12 +6,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from svbench import api
 from svbench.cli import common as options
 from svbench.cli.output import print_note, print_results
-from svbench.cli.parsing import number, path_argument, path_option
+from svbench.cli.parsing import path_argument, path_option
 from svbench.cli.progress import progress_bars
 
 
@@ -21,14 +19,12 @@ def score(
     judged: options.JudgingOptions,
     engine: options.EngineOptions,
     reference_clips: options.ReferenceClips = None,
-    captions: Annotated[
-        Path | None, path_option("Captions by id: .jsonl, CSV (file, text), or another list.")
-    ] = None,
-    frames: Annotated[int, number("frames", "Frames judged per clip.")] = 32,
-    fps: Annotated[float, number("fps", "Frames per second judged.")] = 8.0,
+    captions: options.CaptionsById = None,
+    frames: options.Frames = 32,
+    fps: options.Fps = 8.0,
     size: options.Size = (256, 256),
-    sample_rate: Annotated[int, number("sample_rate", "Audio samples per second judged.")] = 16000,
-    pad: Annotated[bool, typer.Option(help="Fill up clips that are too short.")] = False,
+    sample_rate: options.SampleRate = 16000,
+    pad: options.Pad = False,
     dtype: options.OnlyDtype = "float32",
     batch: options.OnlyBatch = None,
     out: Annotated[Path | None, path_option("Default: runs/score-NAME.")] = None,

@@ -32,14 +32,12 @@ def validate(
     ] = 3,
     seed: options.Seed = 0,
     limit: options.Limit = None,
-    captions: Annotated[
-        Path | None, path_option("Captions by id: .jsonl, CSV (file, text), or another list.")
-    ] = None,
-    frames: Annotated[int, number("frames", "Frames judged per clip.")] = 32,
-    fps: Annotated[float, number("fps", "Frames per second judged.")] = 8.0,
+    captions: options.CaptionsById = None,
+    frames: options.Frames = 32,
+    fps: options.Fps = 8.0,
     size: options.Size = (256, 256),
-    sample_rate: Annotated[int, number("sample_rate", "Audio samples per second judged.")] = 16000,
-    pad: Annotated[bool, typer.Option(help="Fill up clips that are too short.")] = False,
+    sample_rate: options.SampleRate = 16000,
+    pad: options.Pad = False,
     channels: options.Channels = "mean",
     power: Annotated[
         float, number("power", "With which a metric notices a level, in --planned clips.")
