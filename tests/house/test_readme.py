@@ -25,7 +25,7 @@ def test_every_command_and_flag_in_the_readme_exists() -> None:
     names = (
         "run|score|report|check|compare|clip-figure|train|sweep-gamma|loss-over-time|doctor|"
         "caption|tune-avalign|data (?:check|prepare|export)|systems (?:list|show|check)|"
-        "weights (?:list|fetch|import|random)|list (?:metrics|systems|datasets)"
+        "weights (?:list|fetch|import|random)|list (?:metrics|systems|datasets|protocols)"
     )
     command = rf"svbench ((?:{names})\b[^\n#]*)"
     calls = re.findall(command, "\n".join(blocks))
