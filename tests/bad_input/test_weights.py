@@ -161,7 +161,10 @@ NETWORKS: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: changed(**{"stem.weight": torch.zeros(4, 3).to_sparse()}),
         "found 'stem.weight' stored sparsely",
     ),
-    "arrays": (lambda: saved({"stem.weight": np.zeros((4, 3))}), "it holds more than numbers"),
+    "arrays": (
+        lambda: saved({"stem.weight": np.zeros((4, 3))}),
+        "found ndarray under 'stem.weight', expected tensors by name",
+    ),
     "safetensors, false offsets": (
         lambda: headed({"stem.weight": {**STEM, "data_offsets": [0, 480]}}),
         "found a safetensors file that cannot be read",
