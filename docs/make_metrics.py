@@ -36,7 +36,7 @@ COMMAND: Final = "python docs/make_metrics.py"
 LEFT_OUT: Final = ("Computation", "Pixels")  # sections about the code
 FIRST: Final = ("", "Definition", "Metrics", "Definitions", "Derivation")  # in this order
 LAST: Final = ("Edge cases", "References")
-INPUT: Final = "Input:"  # begins the label of a docstring on what networks get
+DETAILS: Final = "Details:"  # begins the label of a docstring that is folded
 
 
 # --- measuring ---------------------------------------------------------------------------------
@@ -118,8 +118,8 @@ def columns() -> Iterator[str]:
     """Yield the section of each family."""
     listed = _listed()
     for family in FAMILIES:
-        yield f"## {family.title}\n"
         yield " ".join(f'<a id="{name}"></a>' for name in family.columns) + "\n"
+        yield f"## {family.title}\n"
         yield from _facts(family, [listed[name] for name in family.columns])
         for label, text in _parts(family, [listed[name] for name in family.columns]):
             yield f"\n{_labelled(label, text)}"
@@ -127,8 +127,8 @@ def columns() -> Iterator[str]:
 
 
 def _labelled(label: str, text: str) -> str:
-    """Return a part of a section; what networks get is folded, as it is long."""
-    if label.startswith(INPUT):
+    """Return a part of a section; docstrings behind the columns are folded."""
+    if label.startswith(DETAILS):
         return f"<details><summary>{label}</summary>\n\n{text}\n\n</details>"
     if text.startswith(("|", "- ", "    ")):  # a table, a list or a formula begins a line
         return f"**{label}**\n\n{text}"
@@ -147,8 +147,8 @@ def _parts(family: Family, listed: Sequence[ListedMetric]) -> Iterator[tuple[str
     """Yield label and text of each part of a section, in mir_eval's order."""
     yield "Question", family.question or summary(family.modules[0])
     yield from _definitions(family)
-    for module in family.inputs:
-        yield from _input(module)
+    for module in family.details:
+        yield from _details(module)
     yield from _ends(family)
     yield "Presets", "\n".join(_presets(listed))
     yield "Traps", "\n".join(f"- {trap}" for trap in family.traps)
@@ -176,11 +176,11 @@ def _joined(every: Sequence[Mapping[str, str]], titles: Sequence[str]) -> str:
     return "\n\n".join(of[title] for of in every for title in titles if of.get(title))
 
 
-def _input(module: str) -> Iterator[tuple[str, str]]:
-    """Yield what a network or a detector gets."""
+def _details(module: str) -> Iterator[tuple[str, str]]:
+    """Yield a docstring on features or a formula behind the columns."""
     kept = {k: v for k, v in sections(module).items() if k not in (*LAST, *LEFT_OUT) and v}
     parts = [_labelled(title, text) if title else text for title, text in kept.items()]
-    yield f"{INPUT} <code>metrics/{module.replace('.', '/')}.py</code>", "\n\n".join(parts)
+    yield f"{DETAILS} <code>metrics/{module.replace('.', '/')}.py</code>", "\n\n".join(parts)
 
 
 def _ends(family: Family) -> Iterator[tuple[str, str]]:

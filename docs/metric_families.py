@@ -34,8 +34,8 @@ class Family:
         MODULE:NAME of a constant of svbench.metrics, or what there is in its place
     modules : tuple of str
         below svbench.metrics, whose docstrings define the columns, the first of them the question
-    inputs : tuple of str
-        of what networks get
+    details : tuple of str
+        whose docstrings say more: a formula that columns share, what networks and detectors get
     question : str
         in one sentence, where the first docstring does not begin with it (Default value = "")
     cited : tuple of str
@@ -57,7 +57,7 @@ class Family:
     of: str
     bounds: str
     modules: tuple[str, ...]
-    inputs: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
     question: str = ""
     cited: tuple[str, ...] = ()
     unit: str = ""
@@ -270,7 +270,7 @@ FAMILIES: Final = (
         SETS,
         DISTANCE,
         ("audio_fd",),
-        TAGGERS,
+        ("frechet", *TAGGERS),
         parity=FRECHET,
         traps=(
             _SMALL_N.format("KAD"),
@@ -288,7 +288,7 @@ FAMILIES: Final = (
         SETS,
         DISTANCE,
         ("fad",),
-        ("networks.vggish_inputs",),
+        ("frechet", "networks.vggish_inputs"),
         parity=("FAD", "VGGish", *FRECHET),
         traps=(
             _SMALL_N.format("KAD"),
@@ -303,7 +303,7 @@ FAMILIES: Final = (
         SETS,
         DISTANCE,
         ("fvd",),
-        ("networks.i3d_inputs",),
+        ("frechet", "networks.i3d_inputs"),
         parity=("FVD", "I3D", *FRECHET),
         traps=(
             _SMALL_N.format("KVD"),
