@@ -174,8 +174,9 @@ def _scatters(columns: Sequence[str]) -> Iterator[str]:
         cells = number(of["deviation"]), number(of["detectable"])
         yield line(f"`{metric}`", of["n"], *cells)
     yield (
-        f"\nPaired differences of {' and '.join(kept['rows'])}, of the miniature (5 %, power .8). "
-        "Clips of other models scatter otherwise: `svbench plan` plans by a run of yours."
+        f"\nPaired differences of two models of the miniature ({'; '.join(kept['rows'])}), 5 %, "
+        "power .8. Other models scatter otherwise: `svbench doctor --power RUN` plans by a run of "
+        "yours."
     )
 
 

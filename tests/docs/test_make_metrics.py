@@ -20,6 +20,7 @@ from svbench.files.weights.loading import WeightFile
 from svbench.metrics.networks import imagebind_text
 from svbench.protocols import Metric
 from svbench.walk.plan import Unavailable
+from tests.factories.results import ALIGN, clip_values, make_table, write_run
 from tests.goldens import column_parity
 
 PAGES: ModuleType = importlib.import_module("make_metrics")
@@ -140,6 +141,17 @@ def test_what_was_not_measured_is_said_so(tmp_path: Path, monkeypatch: pytest.Mo
     assert FACTS.verdict_of("synchrony", "impacts") == "not measured"
     assert FACTS.parity(OF["desync"]) == "Not measured against another implementation."
     assert FACTS.parity(OF["fad"]).count("| VGGish") == 1  # docs/parity.md is no data file
+
+
+def test_the_scatter_of_a_run_is_that_of_its_models(tmp_path: Path) -> None:
+    found = PAGES.measure_scatter(write_run(tmp_path, make_table(), clip_values()))
+    assert list(found["columns"]) == [ALIGN]  # a distance between sets has no value per clip
+    of = found["columns"][ALIGN]
+    assert of["n"] == 16
+    # of three pairs the widest, which differ by 0.5 on one half of the clips and 0 on the other
+    assert of["deviation"] == pytest.approx(0.25 * (16 / 15) ** 0.5)
+    assert of["detectable"] > of["deviation"] * 2.8 / FACTS.PLANNED**0.5
+    assert len(found["rows"]) == 3
 
 
 def test_published_values_stand_at_the_column_that_answers_them() -> None:
