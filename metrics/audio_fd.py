@@ -5,6 +5,11 @@ tag sounds (`audio_tagging`), one row a clip. With 2048 or 768 features the cova
 hundred clips is singular and the distance mostly a matter of their number: compare at equal
 counts only, as the note of a column says.
 
+Conventions
+-----------
+Generated first, real second; rows are the embeddings, (N, D), of clips as `audio_tagging` reads
+them. Arithmetic is float64.
+
 Metrics
 -------
 - :class:`AudioFD`: the distance as a metric of clips; :func:`audio_fd` builds it.

@@ -137,7 +137,7 @@ def test_every_block_of_these_pages_has_data() -> None:
 
 def test_kept_data_name_what_measured_them() -> None:
     files = sorted(page_blocks.DATA.glob("*.json"))
-    names = {"agreement", "av-align", "clusters", "distances", "human-study", "impacts"}
+    names = {"agreement", "av-align", "clusters", "distances", "human-study", "impacts", "metrics"}
     names |= {"intervals", "performance", "planning", "ranking", "synchrony"}
     assert {file.stem for file in files} - {"validity"} == names  # see tests/docs
     for file in files:
