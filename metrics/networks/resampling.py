@@ -74,7 +74,9 @@ def by_reach(sound: Tensor, old: int, new: int) -> Tensor:
     around = F.pad(sound, (width, width + 1)).unfold(0, 2 * width + 1, 1)
     reach = torch.arange(-width, width + 1)
     found = sound.new_empty(length)
-    for places in torch.arange(length).split(max(1, BLOCK // len(reach))):
+    step = max(1, BLOCK // len(reach))
+    for start in range(0, length, step):
+        places = torch.arange(start, min(start + step, length))
         first = places * old // new  # whole numbers, so that no time of a long sound is rounded
         behind = (places * old % new).double() / new
         kernels = _kernel((reach - behind[:, None]) / old, old, new)
