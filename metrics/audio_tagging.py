@@ -50,8 +50,8 @@ from svbench.errors import ScoreError
 from svbench.files.weights.loading import WeightFile, load_checked
 from svbench.metrics.networks import panns_inputs, passt_inputs
 from svbench.metrics.networks.batches import BatchSize, Forward
-from svbench.metrics.networks.imagebind_inputs import resample
 from svbench.metrics.networks.loading import digest
+from svbench.metrics.networks.resampling import resample
 from svbench.types import Clip, Features, Values, View
 
 if TYPE_CHECKING:

@@ -68,8 +68,8 @@ from svbench.metrics.networks.audiobox_config import (
     Axis,
 )
 from svbench.metrics.networks.batches import Forward
-from svbench.metrics.networks.imagebind_inputs import resample
 from svbench.metrics.networks.loading import digest
+from svbench.metrics.networks.resampling import resample
 from svbench.metrics.per_clip import mean_of_clips, rows_by_clip
 from svbench.types import Better, Clip, ClipScore, Features, Judgement, Values, View
 

@@ -8,13 +8,19 @@ clip. The table of `svbench.metrics.desync` says what the protocols are and wher
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Final, Literal
 
 from svbench.errors import ScoreError
-from svbench.metrics.networks.synchformer_config import FPS, SynchformerConfig
-from svbench.metrics.networks.synchformer_inputs import Material, prepare, window_starts
+from svbench.metrics.networks.synchformer_config import FPS, FRAMES, SynchformerConfig
+from svbench.metrics.networks.synchformer_inputs import (
+    Material,
+    prepare,
+    segments_in,
+    window_starts,
+)
 from svbench.types import Clip
 
 JAVIS_SECONDS: Final = 8.0  # to which JavisBench cuts or fills
@@ -44,10 +50,17 @@ class Inputs:
     short: Short = "refuse"
 
     def material(self, clip: Clip, config: SynchformerConfig) -> Material:
-        """Return the frames and the sound of a clip, cut and filled."""
+        """Return the frames and the sound of a clip, cut and filled; frames of windows alone.
+
+        Raises ScoreError as `places`, before a frame is prepared.
+        """
         most = None if self.cut is None else round(self.cut * FPS)
-        least = config.least_frames if self.short == "pad" else 0
-        return prepare(clip, config, most).filled(max(round(self.fill * FPS), least))
+        least = max(round(self.fill * FPS), config.least_frames if self.short == "pad" else 0)
+
+        def wanted(frames: int) -> Iterator[int]:
+            return chain.from_iterable(self.places(segments_in(max(frames, least)), config))
+
+        return prepare(clip, config, most, wanted).filled(least)
 
     def places(self, segments: int, config: SynchformerConfig) -> list[list[int]]:
         """Return the segments of each window of a clip that has so many.
@@ -57,18 +70,20 @@ class Inputs:
         length = config.segments
         if segments < length:
             if self.short != "repeat" or not segments:
-                raise ScoreError(_too_short(segments, config))
+                raise ScoreError(self._too_short(segments, config))
             return [[place % segments for place in range(length)]]
         starts = list(window_starts(segments, length))
         chosen = starts if self.windows == "all" else dict.fromkeys((starts[0], starts[-1]))
         return [list(range(first, first + length)) for first in chosen]
 
-
-def _too_short(segments: int, config: SynchformerConfig) -> str:
-    return (
-        f"DeSync: the clip holds {segments} segments, expected the {config.segments} of a window "
-        f"({config.least_seconds:g} s); a preset with +repeat or +pad takes shorter clips"
-    )
+    def _too_short(self, segments: int, config: SynchformerConfig) -> str:
+        """Return what a clip of too few segments lacks."""
+        if self.short == "repeat":
+            return f"DeSync: the clip holds no segment, expected one to repeat ({FRAMES / FPS:g} s)"
+        return (
+            f"DeSync: the clip holds {segments} segments, expected the {config.segments} of a "
+            f"window ({config.least_seconds:g} s); a preset with +repeat or +pad takes shorter ones"
+        )
 
 
 @dataclass(frozen=True, slots=True)

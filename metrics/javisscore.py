@@ -60,13 +60,10 @@ from svbench.intervals import METHOD
 from svbench.metrics.imagebind_scores import BOUNDS, EPSILON, SHOWN
 from svbench.metrics.networks.batches import BatchSize, Forward
 from svbench.metrics.networks.imagebind_config import HUGE, ImageBindConfig, Modality
-from svbench.metrics.networks.imagebind_inputs import (
-    SAMPLE_RATE,
-    resample,
-    window_spectrograms,
-)
+from svbench.metrics.networks.imagebind_inputs import SAMPLE_RATE, window_spectrograms
 from svbench.metrics.networks.javis_inputs import JavisProtocol, paired_windows, still_inputs
 from svbench.metrics.networks.loading import digest
+from svbench.metrics.networks.resampling import resample
 from svbench.metrics.per_clip import mean_of_clips, rows_by_clip
 from svbench.types import Better, Clip, ClipScore, Features, Judgement, Values, View
 

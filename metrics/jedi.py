@@ -50,8 +50,8 @@ from svbench.files.weights.loading import WeightFile, load_checked
 from svbench.metrics.frechet import Frechet
 from svbench.metrics.kernel_variants import jedi
 from svbench.metrics.networks.batches import BatchSize, Forward
-from svbench.metrics.networks.javis_inputs import square
 from svbench.metrics.networks.loading import digest
+from svbench.metrics.networks.pictures import square
 from svbench.metrics.networks.vjepa_config import HUGE, VJEPAConfig
 from svbench.types import Better, Clip, Features, Judgement, Score, Values, View
 
@@ -141,7 +141,8 @@ def video_input(video: NDArray[np.uint8], config: VJEPAConfig = HUGE) -> Tensor:
         raise ScoreError(
             f"JEDi: the clip has {len(video)} frames, expected at least {config.frames}"
         )
-    levels = torch.stack([square(f, config.image) for f in video[: config.frames]], dim=1)
+    squares = np.stack([square(frame, config.image) for frame in video[: config.frames]])
+    levels = torch.from_numpy(squares).permute(3, 0, 1, 2)
     mean, spread = (torch.tensor(v).view(-1, 1, 1, 1) for v in (PIXEL_MEAN, PIXEL_SPREAD))
     return (levels.float() / 255.0 - mean) / spread
 

@@ -49,7 +49,7 @@ from svbench.metrics.networks.clap_config import (
     SAMPLE_RATE,
     ClapInputs,
 )
-from svbench.metrics.networks.imagebind_inputs import resample
+from svbench.metrics.networks.resampling import resample
 
 if TYPE_CHECKING:
     from torch import Tensor

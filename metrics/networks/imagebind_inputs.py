@@ -41,8 +41,7 @@ References
   https://arxiv.org/abs/2305.05665, appendix B, states it; no code of it is used).
 - Kaldi's filter bank: https://kaldi-asr.org/doc/feat.html; computed in the order of
   torchaudio.compliance.kaldi in float32, because the narrow lowest filters amplify rounding.
-- Resampling by a windowed sinc: J. O. Smith, https://ccrma.stanford.edu/~jos/resample/, with
-  the width and roll-off that torchaudio.functional.resample has by default.
+- Resampling: `resampling`.
 """
 
 from __future__ import annotations
@@ -59,6 +58,7 @@ from numpy.typing import NDArray
 
 from svbench.errors import ConfigError, ScoreError
 from svbench.metrics.networks.imagebind_config import ImageBindConfig
+from svbench.metrics.networks.resampling import resample
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -79,9 +79,6 @@ FFT: Final = 512  # samples: the next power of two
 PREEMPHASIS: Final = 0.97
 LOWEST: Final = 20.0  # Hz; the highest is half the sample rate
 FLOOR: Final = float(np.finfo(np.float32).eps)  # of mel energies
-# torchaudio's defaults for resampling.
-SINC_WIDTH: Final = 6  # zero crossings on either side
-SINC_ROLLOFF: Final = 0.99  # of half the lower sample rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,29 +282,3 @@ def kaldi_filters(bins: int, fft: int, rate: int, lowest: float, highest: float)
     mel = 1127.0 * (1.0 + rate / fft * torch.arange(fft // 2) / 700.0).log().unsqueeze(0)
     rising, falling = (mel - left) / (centre - left), (right - mel) / (right - centre)
     return F.pad(torch.minimum(rising, falling).clamp(min=0.0), (0, 1))
-
-
-def resample(sound: Tensor, rate: int, target: int, *, precise: bool = False) -> Tensor:
-    """Resample (samples,) by a Hann-windowed sinc; equal rates return the sound unchanged.
-
-    The kernel is computed in float32, as by torchaudio's function, or where `precise` in float64
-    but for the phases of the outputs, as by its class `Resample`: 1e-5 apart on loud sound.
-    """
-    import torch
-    from torch.nn import functional as F  # noqa: N812
-
-    if rate == target:
-        return sound
-    common = math.gcd(rate, target)
-    old, new = rate // common, target // common
-    cutoff = min(old, new) * SINC_ROLLOFF
-    width = math.ceil(SINC_WIDTH * old / cutoff)
-    dtype = torch.float64 if precise else torch.float32
-    places = torch.arange(-width, width + old, dtype=dtype) / old
-    times = torch.arange(0, -new, -1, dtype=torch.float32)[:, None] / new + places
-    times = (times * cutoff).clamp(-SINC_WIDTH, SINC_WIDTH)
-    taper = torch.cos(times * math.pi / SINC_WIDTH / 2) ** 2
-    kernels = (torch.sinc(times) * taper * (cutoff / old)).to(sound.dtype)
-    padded = F.pad(sound, (width, width + old))
-    found = F.conv1d(padded[None, None], kernels[:, None], stride=old)[0]
-    return found.T.flatten()[: math.ceil(new * len(sound) / old)]

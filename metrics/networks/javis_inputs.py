@@ -18,10 +18,7 @@ samples, is one window of all its frames and all its sound.
 
 Pixels
 ------
-The short side is resized to that of the network, bicubic with antialiasing, in whole levels between
-the two passes and after them, the long side rounded down; the crop's corner is rounded to even. The
-published code resizes by Pillow, from whose pixels torch's kernel for whole levels differs by at
-most one level.
+Those of `pictures.square`. The published code resizes by Pillow, whose differ by at most one level.
 
 References
 ----------
@@ -47,6 +44,7 @@ from svbench.metrics.networks.imagebind_inputs import (
     SAMPLE_RATE,
     InputProtocol,
 )
+from svbench.metrics.networks.pictures import square
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -149,20 +147,5 @@ def still_inputs(video: NDArray[np.uint8], side: int) -> Iterator[Tensor]:
 
     mean, spread = (torch.tensor(v).view(-1, 1, 1) for v in (PIXEL_MEAN, PIXEL_SPREAD))
     for frame in video:
-        yield (square(frame, side).float() / 255.0 - mean) / spread
-
-
-def square(frame: NDArray[np.uint8], side: int) -> Tensor:
-    """Resize the short side of a frame and crop its centre: uint8 (H, W, 3) -> (3, side, side)."""
-    import torch
-    from torch.nn import functional as F  # noqa: N812
-
-    height, width = frame.shape[:2]
-    short = min(height, width)
-    target = int(side * height / short), int(side * width / short)
-    # The kernel of whole levels takes pictures whose channels lie together, as ours do.
-    levels = torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1)
-    if target != (height, width):
-        levels = F.interpolate(levels[None], target, mode="bicubic", antialias=True)[0]
-    top, left = (round((length - side) / 2) for length in target)
-    return levels[:, top : top + side, left : left + side]
+        levels = torch.from_numpy(square(frame, side)).permute(2, 0, 1)
+        yield (levels.float() / 255.0 - mean) / spread

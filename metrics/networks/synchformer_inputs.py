@@ -7,9 +7,7 @@ Conventions
 frames      at 25 frames/s as ffmpeg's filter `fps` chooses them: output i is the last source frame
             with floor(25 t + 1/2) <= i, and there are floor(25 end + 1/2) of them. Neither the
             nearest frame nor the latest that is not after i / 25.
-pixels      short side to that of the network, bicubic with antialiasing, in whole levels between
-            the two passes as after them (torch's uint8 kernels, which published code uses); the
-            long side rounded down, the crop's corner rounded to even; then -1..1
+pixels      those of `pictures.square`, which published code uses; then -1..1
 sound       (S,) at 16 kHz, resampled by a Hann-windowed sinc, as long as the frames: cut, or filled
             with silence where the last frame lasts longer
 spectrum    of each segment alone: 25 ms Hann in an FFT of 1024, 10 ms hop, centred with reflected
@@ -26,7 +24,7 @@ References
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -36,7 +34,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svbench.first_import import import_librosa
-from svbench.metrics.networks.imagebind_inputs import resample
+from svbench.metrics.networks.pictures import square
+from svbench.metrics.networks.resampling import resample
 from svbench.metrics.networks.synchformer_config import (
     FPS,
     FRAMES,
@@ -60,6 +59,8 @@ MEL_MEAN, MEL_SPREAD = -4.2677393, 4.5689974  # of AudioSet, as AST has them
 FINEST: Final = 1_000_000
 HALF: Final = Fraction(1, 2)
 
+Wanted = Callable[[int], Iterable[int]]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Material:
@@ -71,7 +72,7 @@ class Material:
     @property
     def segments(self) -> int:
         """Return how many segments it holds."""
-        return max(0, (len(self.frames) - FRAMES) // STEP + 1)
+        return segments_in(len(self.frames))
 
     def cut(self, frames: int) -> Material:
         """Return its first frames, and the sound of these."""
@@ -79,7 +80,9 @@ class Material:
 
     def filled(self, frames: int) -> Material:
         """Return it with black frames and silence behind, up to a number of frames."""
-        missing = max(0, frames - len(self.frames))
+        missing = frames - len(self.frames)
+        if missing <= 0:
+            return self
         black = np.zeros((missing, *self.frames.shape[1:]), np.uint8)
         silence = np.zeros(missing * PER_FRAME, np.float32)
         return Material(np.concatenate([self.frames, black]), np.append(self.sound, silence))
@@ -97,7 +100,14 @@ class Material:
         return log_mel(self.sound[first : first + FRAMES * PER_FRAME], bins)
 
 
-def prepare(clip: Clip, config: SynchformerConfig, most: int | None = None) -> Material:
+def segments_in(frames: int) -> int:
+    """Return how many segments so many frames hold."""
+    return max(0, (frames - FRAMES) // STEP + 1)
+
+
+def prepare(
+    clip: Clip, config: SynchformerConfig, most: int | None = None, wanted: Wanted | None = None
+) -> Material:
     """Bring a clip to 25 frames/s, the size of the network and 16 kHz.
 
     Parameters
@@ -108,11 +118,35 @@ def prepare(clip: Clip, config: SynchformerConfig, most: int | None = None) -> M
         of the network
     most : int, optional
         frames at 25 frames/s, of which those behind are left out (Default value = None, all)
+    wanted : callable, optional
+        number of frames -> the segments that are read; frames of no other are resized, and stay
+        black (Default value = None, all)
     """
     chosen = frame_choice(clip.frame_times, clip.spec.fps)[:most]
-    kept, places = np.unique(chosen, return_inverse=True)
-    small = np.stack([square(clip.video[i], config.image) for i in kept])
-    return Material(small[places], _sound(clip, len(chosen) * PER_FRAME))
+    count = len(chosen)
+    places = range(count) if wanted is None else _frames_of(wanted(count), count)
+    # Of frames that stay black no memory is touched: of ten minutes, 20 MB in place of 2 GB.
+    frames = np.zeros((count, config.image, config.image, 3), np.uint8)
+    before = -1  # a source frame that lies in place `last`
+    last = 0
+    for place in places:
+        if chosen[place] != before:
+            frames[place] = square(clip.video[chosen[place]], config.image)
+        else:
+            frames[place] = frames[last]
+        before, last = chosen[place], place
+    return Material(frames, _sound(clip, count * PER_FRAME))
+
+
+def _frames_of(segments: Iterable[int], count: int) -> list[int]:
+    """Return the frames of segments, in order, of so many that there are."""
+    places = {place for first in set(segments) for place in _span(first)}
+    return sorted(place for place in places if place < count)
+
+
+def _span(segment: int) -> range:
+    """Return the frames of a segment."""
+    return range(segment * STEP, segment * STEP + FRAMES)
 
 
 def _sound(clip: Clip, count: int) -> NDArray[np.float32]:
@@ -149,23 +183,6 @@ def frame_choice(times: NDArray[np.float64], fps: float) -> NDArray[np.int64]:
 def _tick(time: float) -> int:
     """Return the frame at 25 frames/s whose time is nearest; of two the later, exactly."""
     return math.floor(FPS * Fraction(time).limit_denominator(FINEST) + HALF)
-
-
-def square(frame: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """Resize the short side of a frame and crop its centre: (H, W, 3) -> (side, side, 3)."""
-    import torch
-    from torch.nn import functional as F  # noqa: N812
-
-    height, width = frame.shape[:2]
-    short = min(height, width)
-    target = int(side * height / short), int(side * width / short)
-    if target != (height, width):
-        # The kernel of whole levels takes pictures whose channels lie together, as ours do.
-        levels = torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1)[None]
-        resized = F.interpolate(levels, target, mode="bicubic", antialias=True)
-        frame = resized[0].permute(1, 2, 0).numpy()
-    top, left = (round((length - side) / 2) for length in target)
-    return np.ascontiguousarray(frame[top : top + side, left : left + side])
 
 
 # --- sound -------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from svbench.metrics.networks.imagebind_inputs import resample
+from svbench.metrics.networks.resampling import resample
 from tests.goldens.places import golden_root
 
 

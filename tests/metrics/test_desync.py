@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from svbench.errors import ScoreError
 from svbench.metrics.desync import DeSync, OffsetLogits, decided, desync, expected
 from svbench.metrics.desync_protocols import PROTOCOLS, Inputs
+from svbench.metrics.networks import synchformer_inputs
 from svbench.metrics.networks.synchformer_config import PUBLISHED
+from svbench.metrics.networks.synchformer_inputs import prepare
 from svbench.types import Clip, ClipSpec, Features
 from tests.factories.small_synchformer import CONFIG, small_synchformer
 
@@ -51,8 +54,30 @@ def test_short_clips_are_refused_or_repeated_from_the_first_segment_on() -> None
         Inputs().places(11, PUBLISHED)
     assert Inputs(short="repeat").places(11, PUBLISHED) == [[*range(11), 0, 1, 2]]
     assert Inputs(short="repeat").places(1, PUBLISHED) == [[0] * 14]
-    with pytest.raises(ScoreError, match="0 segments"):
+    with pytest.raises(ScoreError, match=r"no segment, expected one to repeat \(0.64 s\)"):
         Inputs(short="repeat").places(0, PUBLISHED)
+
+
+@pytest.mark.parametrize("policy", [*PROTOCOLS.values()], ids=lambda policy: policy.name)
+@pytest.mark.parametrize("seconds", [1.5, 2.0, 9.0])
+def test_frames_of_windows_alone_are_prepared(policy: Any, seconds: float) -> None:
+    """Of ten minutes two windows are read: frames between them take neither memory nor time."""
+    given, inputs = noise(seconds), policy.inputs
+    found = inputs.material(given, CONFIG)
+    most = None if inputs.cut is None else round(inputs.cut * 25)
+    whole = prepare(given, CONFIG, most).filled(len(found.frames))
+    windows = inputs.places(found.segments, CONFIG)
+    for place in {place for window in windows for place in window}:
+        assert torch.equal(found.pictures(place), whole.pictures(place))
+    assert np.array_equal(found.sound, whole.sound)
+    shown = {8 * place + i for window in windows for place in window for i in range(16)}
+    assert not found.frames[sorted(set(range(len(found.frames))) - shown)].any()
+
+
+def test_of_a_clip_that_is_refused_no_frame_is_prepared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(synchformer_inputs, "square", lambda *_: pytest.fail("prepared"))
+    with pytest.raises(ScoreError, match="expected the 3 of a window"):
+        Inputs().material(noise(1.0), CONFIG)
 
 
 def test_a_clip_of_a_window_is_the_same_by_every_policy(weights: Any) -> None:

@@ -17,7 +17,6 @@ from svbench.metrics.networks.javis_inputs import (
     PROTOCOLS,
     JavisProtocol,
     paired_windows,
-    square,
 )
 from svbench.types import Clip, ClipSpec, Features, Values
 from tests.factories.clips import make_clip
@@ -104,16 +103,6 @@ def test_protocols_that_make_no_sense_are_refused() -> None:
     for wrong in ({"overlap": 2.0}, {"share": 0.0}, {"share": 1.5}):
         with pytest.raises(ConfigError, match="JavisScore needs an overlap"):
             replace(CLEAN, **wrong)
-
-
-@pytest.mark.parametrize("size", [(224, 224), (480, 270), (100, 333)])
-def test_frames_are_square_and_a_plain_one_stays_plain(size: tuple[int, int]) -> None:
-    plain = np.full((*size, 3), (10, 200, 60), np.uint8)
-    found = square(plain, 224).numpy()
-    assert found.shape == (3, 224, 224)
-    assert (found == np.array([10, 200, 60])[:, None, None]).all()
-    noise = np.random.default_rng(0).integers(0, 256, (224, 224, 3), dtype=np.uint8)
-    assert np.array_equal(square(noise, 224), noise.transpose(2, 0, 1))
 
 
 def test_features_do_not_depend_on_the_clips_beside(tmp_path: Path) -> None:

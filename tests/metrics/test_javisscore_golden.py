@@ -19,17 +19,14 @@ from svbench.compute import digest_file
 from svbench.files.weights.loading import WeightFile
 from svbench.metrics.javisscore import FrameEmbeddings, JavisScore, Kind, avh_score, javis_score
 from svbench.metrics.networks.imagebind_config import HUGE, ImageBindConfig
-from svbench.metrics.networks.imagebind_inputs import (
-    SAMPLE_RATE,
-    resample,
-    window_spectrograms,
-)
+from svbench.metrics.networks.imagebind_inputs import SAMPLE_RATE, window_spectrograms
 from svbench.metrics.networks.javis_inputs import (
     PROTOCOLS,
     JavisProtocol,
     paired_windows,
     still_inputs,
 )
+from svbench.metrics.networks.resampling import resample
 from svbench.types import Clip, ClipSpec, Features
 from tests.goldens.places import golden, golden_root
 

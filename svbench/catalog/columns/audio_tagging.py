@@ -17,11 +17,12 @@ from svbench.catalog.columns.entry import (
     FRECHET_RESAMPLES,
     MINIATURE,
     NATIVE,
+    NO_MINIATURE,
     MetricEntry,
     MetricSettings,
     find_weights,
 )
-from svbench.errors import ConfigError
+from svbench.limits import known
 from svbench.metrics.audio_fd import audio_fd
 from svbench.metrics.audio_kl import FORMS, AudioKL
 from svbench.metrics.audio_kl import USUAL as USUAL_FORM
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from svbench.walk.plan import Unavailable
 
 USUAL: Final = "panns-16k"
-NO_MINIATURE: Final = "no small network of it comes with svbench"
 BETTER: Final[Mapping[str, Better]] = {"fd": "lower", "kl": "lower", "is": "higher"}
 
 
@@ -77,11 +77,7 @@ def _built(
     from svbench.walk.plan import Unavailable
 
     small, name = option.endswith(MINIATURE), option.removesuffix(MINIATURE) or USUAL
-    if name not in presets:
-        raise ConfigError(
-            f"--metrics {metric}: found {name!r}, expected one of {', '.join(presets)}"
-        )
-    preset = presets[name]
+    preset = known(presets, name, f"metrics {metric}")
     files = NO_MINIATURE if small else find_weights(TAGGERS[preset.tagger].weights)
     if isinstance(files, str):
         title = f"{metric.upper()} ({preset.title})"

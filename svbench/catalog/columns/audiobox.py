@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Final
 from svbench.catalog.columns.entry import (
     MINIATURE,
     NATIVE,
+    NO_MINIATURE,
     MetricEntry,
     MetricSettings,
     find_weights,
 )
-from svbench.errors import ConfigError
+from svbench.limits import known
 from svbench.metrics.audiobox import (
     USUAL,
     AudioBoxFeatures,
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from svbench.walk.plan import Unavailable
 
 WEIGHTS: Final = "audiobox-aesthetics"  # of svbench weights
-NO_MINIATURE: Final = "no small network of it comes with svbench"
 
 
 def entry(axis: Judged) -> MetricEntry:
@@ -54,12 +54,7 @@ def _built(axis: Judged, option: str, settings: MetricSettings) -> Metric | Unav
 
     small, name = option.endswith(MINIATURE), option.removesuffix(MINIATURE) or USUAL
     metric, native = f"audiobox-{axis.lower()}", name.endswith(NATIVE)
-    offered = _presets(axis)
-    if name not in offered:
-        raise ConfigError(
-            f"--metrics {metric}: found {name!r}, expected one of {', '.join(offered)}"
-        )
-    preset = offered[name]
+    preset = known(_presets(axis), name, f"metrics {metric}")
     files = NO_MINIATURE if small else find_weights(WEIGHTS)
     if isinstance(files, str):
         shown = title(axis, preset, native=native)

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Final
 from svbench.catalog.columns.entry import (
     MINIATURE,
     NATIVE,
+    NO_MINIATURE,
     MetricEntry,
     MetricSettings,
     find_weights,
 )
-from svbench.errors import ConfigError
+from svbench.limits import known
 from svbench.metrics.clap import CHECKPOINTS, USUAL, ClapEmbeddings, ClapScore, title
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from svbench.walk.plan import Unavailable
 
 VOCABULARY: Final = "roberta-tokenizer"  # of svbench weights
-NO_MINIATURE: Final = "no small network of it comes with svbench"
 
 
 def entry() -> MetricEntry:
@@ -46,10 +46,7 @@ def _built(option: str, settings: MetricSettings) -> Metric | Unavailable:
     from svbench.walk.plan import Unavailable
 
     small, preset = option.endswith(MINIATURE), option.removesuffix(MINIATURE) or USUAL
-    if preset not in _presets():
-        raise ConfigError(
-            f"--metrics clap: found {preset!r}, expected one of {', '.join(_presets())}"
-        )
+    known(_presets(), preset, "metrics clap")
     checkpoint, native = CHECKPOINTS[preset.removesuffix(NATIVE)], preset.endswith(NATIVE)
     files = NO_MINIATURE if small else find_weights(checkpoint.weights, VOCABULARY)
     if isinstance(files, str):

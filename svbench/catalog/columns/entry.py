@@ -23,6 +23,7 @@ NETWORKS_ALSO: Final = {
     f"{MINIATURE} behind any": "by the small network that comes with svbench, as always at "
     "--scale mini"
 }
+NO_MINIATURE: Final = "no small network of it comes with svbench"
 FRECHET_RESAMPLES: Final = 200  # each costs a distance
 
 

@@ -16,8 +16,9 @@ from svbench.catalog.columns.entry import (
     MetricEntry,
     MetricSettings,
     find_weights,
+    split_option,
 )
-from svbench.errors import ConfigError
+from svbench.limits import known
 from svbench.metrics import miniature
 from svbench.metrics.imagebind_scores import read_small
 from svbench.metrics.javisscore import TITLES, FrameEmbeddings, JavisKind, JavisScore
@@ -54,17 +55,13 @@ def _built(metric: JavisKind, option: str, settings: MetricSettings) -> Metric |
     """Return the column of a preset, or what stands in its place while weights are absent."""
     from svbench.walk.plan import Unavailable
 
-    name = option.removesuffix(MINIATURE) or USUAL
-    if name not in PRESETS:
-        raise ConfigError(
-            f"--metrics {metric}: found {name!r}, expected one of {', '.join(PRESETS)}"
-        )
-    protocol, view = PRESETS[name]
-    if settings.small or option.endswith(MINIATURE):
+    name, small = split_option(option, USUAL, settings)
+    protocol, view = known(PRESETS, name, f"metrics {metric}")
+    if small:
         folder = miniature.FOLDER / settings.imagebind_weights
         config, _ = read_small(miniature.weight_file("imagebind-sizes", folder).path)
-        small = miniature.weight_file(WEIGHTS, folder)
-        extractor = FrameEmbeddings(small, protocol, config, settings.machine, view)
+        network = miniature.weight_file(WEIGHTS, folder)
+        extractor = FrameEmbeddings(network, protocol, config, settings.machine, view)
         return JavisScore(metric, extractor, network="miniature")
     files = find_weights(WEIGHTS)
     if isinstance(files, str):

@@ -7,8 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from svbench.catalog.columns.entry import MINIATURE, MetricEntry, MetricSettings, find_weights
-from svbench.errors import ConfigError
+from svbench.catalog.columns.entry import (
+    MINIATURE,
+    NO_MINIATURE,
+    MetricEntry,
+    MetricSettings,
+    find_weights,
+)
+from svbench.limits import known
 from svbench.metrics.jedi import PROTOCOLS, JEDi, VJEPAFeatures
 
 if TYPE_CHECKING:
@@ -17,7 +23,6 @@ if TYPE_CHECKING:
 
 USUAL: Final = "videojedi"
 WEIGHTS: Final = ("vjepa-vith16", "vjepa-ssv2-probe")
-NO_MINIATURE: Final = "no small network of it comes with svbench"
 
 
 def entry() -> MetricEntry:
@@ -30,9 +35,7 @@ def _built(option: str, settings: MetricSettings) -> Metric | Unavailable:
     from svbench.walk.plan import Unavailable
 
     small, name = option.endswith(MINIATURE), option.removesuffix(MINIATURE) or USUAL
-    if name not in PROTOCOLS:
-        raise ConfigError(f"--metrics jedi: found {name!r}, expected one of {', '.join(PROTOCOLS)}")
-    config = PROTOCOLS[name]
+    config = known(PROTOCOLS, name, "metrics jedi")
     short = (
         f"{settings.frames} frames are judged, V-JEPA needs {config.frames}"
         if settings.frames is not None and settings.frames < config.frames

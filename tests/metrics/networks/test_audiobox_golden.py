@@ -17,7 +17,7 @@ from svbench.metrics.audiobox import windows
 from svbench.metrics.networks import audiobox
 from svbench.metrics.networks.audiobox import AudioBox, sounding
 from svbench.metrics.networks.audiobox_config import AXES, AudioBoxSize, Target
-from svbench.metrics.networks.imagebind_inputs import resample
+from svbench.metrics.networks.resampling import resample
 from tests.goldens.clip_sounds import channels
 from tests.goldens.named_numbers import filled
 from tests.goldens.places import golden

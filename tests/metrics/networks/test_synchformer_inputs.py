@@ -1,4 +1,4 @@
-"""What Synchformer gets: frames by the rule of ffmpeg, squares, sound, spectrograms."""
+"""What Synchformer gets: frames by the rule of ffmpeg, sound, spectrograms."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from svbench.metrics.networks.synchformer_inputs import (
     frame_choice,
     log_mel,
     prepare,
-    square,
     window_starts,
 )
 from svbench.types import Clip, ClipSpec
@@ -48,17 +47,6 @@ def test_of_equally_near_frames_the_later_is_taken() -> None:
 def test_a_late_frame_is_not_shown_early() -> None:
     chosen = frame_choice(np.array([0.0, 0.5]), 10.0)
     assert chosen.tolist() == [0] * 13 + [1, 1]  # 12.5 rounds up; the last lasts 0.1 s
-
-
-def test_squares_keep_what_is_square_and_cut_the_middle() -> None:
-    rng = np.random.default_rng(0)
-    frame = rng.integers(0, 256, (32, 32, 3), np.uint8)
-    assert np.array_equal(square(frame, 32), frame)
-    wide = np.zeros((32, 65, 3), np.uint8)
-    wide[:, 16:48] = 200  # (65 - 32) / 2 = 16.5, rounded to even
-    assert (square(wide, 32) == 200).all()
-    tall = np.full((90, 45, 3), 7, np.uint8)
-    assert (square(tall, 32) == 7).all()
 
 
 def clip(frames: int, fps: float, seconds_of_sound: float) -> Clip:
