@@ -126,8 +126,8 @@ def _sound(clip: Clip, count: int) -> NDArray[np.float32]:
 # --- pictures ----------------------------------------------------------------------------------
 
 
-def frame_choice(times: NDArray[np.float64], fps: float) -> NDArray[np.int64]:
-    """Return which source frame each frame at 25 frames/s is, by the rule of ffmpeg's `fps`.
+def frame_choice(times: NDArray[np.float64], fps: float, rate: float = FPS) -> NDArray[np.int64]:
+    """Return which source frame each frame at another rate is, by the rule of ffmpeg's `fps`.
 
     Parameters
     ----------
@@ -135,37 +135,46 @@ def frame_choice(times: NDArray[np.float64], fps: float) -> NDArray[np.int64]:
         when each source frame is shown, s, rising from 0
     fps : float
         of the source; its last frame is shown for 1 / fps
+    rate : float
+        frames/s of the output (Default value = 25)
 
     Returns
     -------
     chosen : np.ndarray of int, shape=(F,)
-        F = floor(25 end + 1/2), with the end of the last frame
+        F = floor(rate * end + 1/2), with the end of the last frame
     """
     ends = *map(float, times), float(times[-1]) + 1 / fps
-    ticks = [_tick(time) for time in ends]
+    ticks = [_tick(time, Fraction(rate)) for time in ends]
     return np.searchsorted(ticks[:-1], np.arange(ticks[-1]), side="right") - 1
 
 
-def _tick(time: float) -> int:
-    """Return the frame at 25 frames/s whose time is nearest; of two the later, exactly."""
-    return math.floor(FPS * Fraction(time).limit_denominator(FINEST) + HALF)
+def _tick(time: float, rate: Fraction) -> int:
+    """Return the frame at a rate whose time is nearest; of two the later, exactly."""
+    return math.floor(rate * Fraction(time).limit_denominator(FINEST) + HALF)
 
 
 def square(frame: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     """Resize the short side of a frame and crop its centre: (H, W, 3) -> (side, side, 3)."""
+    resized = short_side(frame, side)
+    top, left = (round((length - side) / 2) for length in resized.shape[:2])
+    return np.ascontiguousarray(resized[top : top + side, left : left + side])
+
+
+def short_side(frame: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Resize a frame (H, W, 3) until its short side is `side`, as the pixels above."""
     import torch
     from torch.nn import functional as F  # noqa: N812
 
     height, width = frame.shape[:2]
     short = min(height, width)
     target = int(side * height / short), int(side * width / short)
-    if target != (height, width):
-        # The kernel of whole levels takes pictures whose channels lie together, as ours do.
-        levels = torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1)[None]
-        resized = F.interpolate(levels, target, mode="bicubic", antialias=True)
-        frame = resized[0].permute(1, 2, 0).numpy()
-    top, left = (round((length - side) / 2) for length in target)
-    return np.ascontiguousarray(frame[top : top + side, left : left + side])
+    if target == (height, width):
+        return frame
+    # The kernel of whole levels takes pictures whose channels lie together, as ours do.
+    levels = torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1)[None]
+    resized = F.interpolate(levels, target, mode="bicubic", antialias=True)
+    found: NDArray[np.uint8] = resized[0].permute(1, 2, 0).numpy()
+    return found
 
 
 # --- sound -------------------------------------------------------------------------------------
