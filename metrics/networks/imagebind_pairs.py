@@ -94,7 +94,8 @@ def pair_crops(
     kept, numbers = np.unique(chosen, return_inverse=True)
     pixels = _normalised(clip.video[kept], config.image)
     side = config.image
-    places = corners(*pixels.shape[2:], side, crops)
+    height, width = pixels.shape[2:]
+    places = corners(height, width, side, crops)
     runs = np.lib.stride_tricks.sliding_window_view(numbers, config.frames)
     wanted = [(tuple(map(int, run)), corner) for run in runs for corner in places]
     distinct = list(dict.fromkeys(wanted))
