@@ -7,7 +7,7 @@ Nothing is measured: see `svbench/catalog/protocols.py` and `reports/published/b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +15,7 @@ from page_blocks import head, line, put
 
 from svbench.catalog.protocol_columns import as_typed
 from svbench.catalog.protocols import KINDS, PROTOCOLS
-from svbench.reports.published.benchmarks import MARKS, figures_of
+from svbench.reports.published.benchmarks import MARKS, PublishedFigure, figures_of
 
 PAGE: Final = Path(__file__).with_name("protocols.md")
 
@@ -49,11 +49,23 @@ def handling() -> Iterator[str]:
 
 
 def published() -> Iterator[str]:
-    """Yield the table of published figures."""
-    yield from head("protocol", "system", "column", "figure", "source", "how it was read")
-    for one in figures_of():
-        mark = MARKS[one.mark]
-        yield line(f"`{one.protocol}`", one.system, one.column, one.value, one.source, mark)
+    """Yield the tables of published figures, one a protocol."""
+    for name in PROTOCOLS:
+        if figures := figures_of(name):
+            yield f"### {name}\n"
+            yield from _systems(figures)
+            yield ""
+
+
+def _systems(figures: Sequence[PublishedFigure]) -> Iterator[str]:
+    """Yield a table of systems by columns, each with its source."""
+    columns = dict.fromkeys(one.column for one in figures)
+    yield from head("system", *columns, "source")
+    for system in dict.fromkeys(one.system for one in figures):
+        own = {one.column: one for one in figures if one.system == system}
+        sources = dict.fromkeys(f"{one.source}, {MARKS[one.mark]}" for one in own.values())
+        cells = (own[column].value if column in own else "–" for column in columns)
+        yield line(system, *cells, "; ".join(sources))
 
 
 BLOCKS: Final[Mapping[str, Callable[[], Iterator[str]]]] = {

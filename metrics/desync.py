@@ -19,6 +19,7 @@ Metrics
 |--------------|--------------------------------------|-------------------------------|-------|
 | av-benchmark | the first and the last               | whole                         | argmax |
 | javisbench   | one after another, the last at the end | cut or filled to 8 s        | argmax |
+| javisbench-4s | one, its segments repeated          | cut or filled to 4 s          | argmax |
 | expected     | the first                            | whole                         | mean |
 
 The value of a clip is the mean over its windows of the absolute offset of the likeliest class
@@ -34,7 +35,8 @@ is named behind the protocol.
 | repeat | its segments are repeated from the first on, as by JavisBench if told its length |
 | pad    | black frames and silence are appended, up to 4.8 s                              |
 
-With a policy, `javisbench` fills nothing to 8 s.
+With a policy, `javisbench` fills nothing to 8 s. JavisBench's function takes 8 s unless told
+otherwise; the command line of its README tells it 4 s, which is less than a window.
 
 References
 ----------
@@ -80,6 +82,7 @@ if TYPE_CHECKING:
 
 # Part of the cache key: raise it whenever the code computes other numbers for equal settings.
 CODE_VERSION: Final = 1
+BLACK: Final = "filled with black and silence"
 BOUNDS: Final[Interval] = (0.0, REACH)
 
 # --- features ----------------------------------------------------------------------------------
@@ -239,11 +242,10 @@ class DeSync:
     def _caveat(self) -> str:
         """Return what becomes of short clips, for below the table."""
         inputs, least = self.extractor.inputs, self.extractor.config.least_seconds
-        if inputs.fill:
-            return f"clips of less than {inputs.fill:g} s are filled with black and silence"
-        done = {"repeat": "repeated from their start", "pad": "filled with black and silence"}
-        how = done.get(inputs.short)
-        return f"clips of less than {least:g} s are {how}" if how else ""
+        done = {"repeat": "repeated from their start", "pad": BLACK}
+        stages = ((inputs.fill, BLACK), (least, done.get(inputs.short, "")))
+        said = [f"clips of less than {s:g} s are {how}" for s, how in stages if s and how]
+        return ", then ".join(said)
 
     def score(self, generated: Features, reference: Features | None = None) -> Judgement:
         """Compute the score of a set of clips from the logits of their windows.

@@ -60,6 +60,7 @@ from svbench.metrics.networks.imagebind_config import (
     Modality,
 )
 from svbench.metrics.networks.imagebind_inputs import InputProtocol, spectrograms, video_crops
+from svbench.metrics.networks.imagebind_pairs import pair_crops
 from svbench.metrics.networks.imagebind_text import Tokenizer, WordTokenizer
 from svbench.metrics.networks.loading import digest
 from svbench.metrics.per_clip import mean_of_clips, rows_by_clip
@@ -149,8 +150,8 @@ class ImageBindEmbeddings:
 
     @property
     def joins_any_length(self) -> bool:
-        """Return False: picture and sound of a clip have to be equally long."""
-        return False
+        """Return True: picture and sound of a clip are embedded apart."""
+        return True
 
     def joined(self, picture: Values, sound: Values) -> Values:
         """Return the rows of a clip that has one clip's video and caption, and another's sound."""
@@ -159,7 +160,7 @@ class ImageBindEmbeddings:
 
     def _extract(self, clip: Clip, caption: str) -> Values:
         """Extract the rows of one clip."""
-        crops, which = video_crops(clip.video, clip.spec.fps, self.protocol, self.config)
+        crops, which = self._crops(clip)
         mels = spectrograms(clip.audio, clip.spec.sample_rate, self.protocol, self.config)
         rows = {
             Kind.VIDEO: self._embed("vision", crops)[which].mean(axis=0),
@@ -170,6 +171,12 @@ class ImageBindEmbeddings:
         return np.stack([np.concatenate([[kind], row]) for kind, row in rows.items()]).astype(
             np.float32
         )
+
+    def _crops(self, clip: Clip) -> tuple[Tensor, NDArray[np.int64]]:
+        """Return the distinct inputs of the pictures of a clip, and which of them is each input."""
+        if (rate := self.protocol.pairs) is not None:
+            return pair_crops(clip, rate, self.protocol.crops, self.config)
+        return video_crops(clip.video, clip.spec.fps, self.protocol, self.config)
 
     def _embed_caption(self, tokenizer: Tokenizer, caption: str) -> NDArray[np.float32]:
         """Embed a caption, once for all clips that have it."""
@@ -267,7 +274,7 @@ class IB:
     @property
     def name(self) -> str:
         """Return the name; score, protocol, view and network each make another metric."""
-        view = "" if self.extractor.view == "conformed" else self.extractor.view
+        view = self.extractor.view if self._view_is_named else ""
         return "+".join(filter(None, (f"{self.kind}@{self._protocol}", view, self.network)))
 
     @property
@@ -275,12 +282,17 @@ class IB:
         """Return the title of its column."""
         network = f"{self.network} ImageBind" if self.network else ""
         protocol = "" if self.network and self._protocol == "published" else self._protocol
-        view = "" if self.extractor.view == "conformed" else f"{self.extractor.view} clips"
+        view = f"{self.extractor.view} clips" if self._view_is_named else ""
         return f"{self.kind.upper()} ({', '.join(filter(None, (network, protocol, view)))})"
 
     @property
     def _protocol(self) -> str:
         return self.extractor.protocol.name
+
+    @property
+    def _view_is_named(self) -> bool:
+        """Return whether the view is another than the usual one of the protocol."""
+        return self.extractor.view != self.extractor.protocol.view
 
     @property
     def better(self) -> Better:
@@ -300,6 +312,7 @@ class IB:
             "formula": "mean over clips of a b / (max(|a|, epsilon) max(|b|, epsilon))",
             "epsilon": EPSILON,
             "extractor": self.extractor.settings,
+            **({"view": "native"} if self.extractor.view == "native" else {}),
             "bounds": list(BOUNDS),
             "interval": METHOD,
         }

@@ -35,6 +35,7 @@ from svbench.metrics.frechet import Frechet
 from svbench.metrics.fvd import FVD
 from svbench.metrics.imagebind_scores import IB, IBKind, ImageBindEmbeddings, read_small
 from svbench.metrics.networks.imagebind_inputs import PROTOCOLS as IB_PROTOCOLS
+from svbench.types import View
 
 FOLDER: Final = Path(__file__).parent
 RECORD: Final = "MADE.json"
@@ -142,16 +143,21 @@ def ib(
     *,
     machine: Machine = CPU,
     folder: Path = FOLDER,
+    view: View | None = None,
 ) -> IB:
-    """Build IB-AV, IB-TA or IB-TV on the small ImageBind; the three share their embeddings."""
+    """Build IB-AV, IB-TA or IB-TV on the small ImageBind; the three share their embeddings.
+
+    The view is that of the protocol where none is given.
+    """
     if protocol not in IB_PROTOCOLS:
         raise ConfigError(
             f"{kind}: found protocol {protocol!r}, expected one of {', '.join(IB_PROTOCOLS)}"
         )
     config, words = read_small(weight_file("imagebind-sizes", folder).path)
-    extractor = ImageBindEmbeddings(
-        weight_file("imagebind", folder), IB_PROTOCOLS[protocol], words, config, machine
-    )
+    inputs = IB_PROTOCOLS[protocol]
+    weights = weight_file("imagebind", folder)
+    seen = view or inputs.view
+    extractor = ImageBindEmbeddings(weights, inputs, words, config, machine, seen)
     return IB(kind, extractor, network="miniature")
 
 

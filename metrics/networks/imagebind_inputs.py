@@ -2,7 +2,8 @@
 
 Video: five windows of 2 s, the first and the last frame of each, the short side resized to 224 px,
 three square crops along the long side. Sound: three windows of 2 s at 16 kHz, each a log-mel
-spectrogram as Kaldi computes it. Texts are tokenized by `imagebind_text`.
+spectrogram as Kaldi computes it. Texts are tokenized by `imagebind_text`. A protocol of `pairs`
+takes its frames otherwise: see `imagebind_pairs`.
 
 Conventions
 -----------
@@ -59,6 +60,7 @@ from numpy.typing import NDArray
 from svbench.errors import ConfigError, ScoreError
 from svbench.metrics.networks.imagebind_config import ImageBindConfig
 from svbench.metrics.networks.resampling import resample
+from svbench.types import View
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -92,6 +94,7 @@ class InputProtocol:
     audio_windows: int = 3
     seconds: float = 2.0  # length of a window
     crops: int = 3  # squares along a frame's long side; 1 is the middle one
+    pairs: float | None = None  # frames/s whose neighbours are an input; None: windows of video
 
     def __post_init__(self) -> None:
         if min(self.video_windows, self.audio_windows) < 1 or self.seconds <= 0:
@@ -100,9 +103,14 @@ class InputProtocol:
             raise ConfigError(f"ImageBind takes 1 crop or 3 of a frame, got {self.crops}")
 
     @property
+    def view(self) -> View:
+        """Return in which form clips are usually read: in their own where pairs are taken."""
+        return "conformed" if self.pairs is None else "native"
+
+    @property
     def settings(self) -> Mapping[str, Any]:
-        """Return every setting as JSON values."""
-        return asdict(self)
+        """Return every setting as JSON values, `pairs` only where it is used."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 PROTOCOLS: Final[Mapping[str, InputProtocol]] = {
@@ -112,6 +120,7 @@ PROTOCOLS: Final[Mapping[str, InputProtocol]] = {
         InputProtocol("published-leaky", leaky=True),  # the published code, bit for bit
         InputProtocol("pytorchvideo-0.1.5", "first-to-before-last"),
         InputProtocol("pytorchvideo-0.1.5-leaky", "first-to-before-last", leaky=True),
+        InputProtocol("av-benchmark", leaky=True, pairs=0.5),
         InputProtocol("miniature"),  # the same windows, for the small network
     )
 }
@@ -166,8 +175,8 @@ def video_crops(
     import torch
 
     sampled = frame_indices(len(video), fps, protocol, config.frames)
-    corners = _corners(*_resized(video.shape[1:3], config.image), config.image, protocol.crops)
-    crops_of_protocol = [(frames, corner) for frames in sampled for corner in corners]
+    places = corners(*_resized(video.shape[1:3], config.image), config.image, protocol.crops)
+    crops_of_protocol = [(frames, corner) for frames in sampled for corner in places]
     distinct = list(dict.fromkeys(crops_of_protocol))
     number = {frame: i for i, frame in enumerate(sorted({f for frames in sampled for f in frames}))}
     pixels = _normalised(video[list(number)], config.image)
@@ -199,7 +208,7 @@ def _resized(size: Sequence[int], side: int) -> tuple[int, int]:
     return side, math.floor(width / height * side)
 
 
-def _corners(height: int, width: int, side: int, crops: int) -> list[tuple[int, int]]:
+def corners(height: int, width: int, side: int, crops: int) -> list[tuple[int, int]]:
     """Return (y, x) of each square crop: left, middle, right, or top, middle, bottom."""
     middle = math.ceil((height - side) / 2), math.ceil((width - side) / 2)
     if crops == 1:

@@ -16,16 +16,23 @@ from numpy.typing import NDArray
 
 def square(frame: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     """Resize the short side of a frame and crop its centre: (H, W, 3) -> (side, side, 3)."""
+    resized = short_side(frame, side)
+    top, left = (round((length - side) / 2) for length in resized.shape[:2])
+    return np.ascontiguousarray(resized[top : top + side, left : left + side])
+
+
+def short_side(frame: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Resize a frame (H, W, 3) until its short side is `side`."""
     import torch
     from torch.nn import functional as F  # noqa: N812
 
     height, width = frame.shape[:2]
     short = min(height, width)
     target = int(side * height / short), int(side * width / short)
-    if target != (height, width):
-        # The kernel of whole levels takes pictures whose channels lie together, as ours do.
-        levels = torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1)[None]
-        resized = F.interpolate(levels, target, mode="bicubic", antialias=True)
-        frame = resized[0].permute(1, 2, 0).numpy()
-    top, left = (round((length - side) / 2) for length in target)
-    return np.ascontiguousarray(frame[top : top + side, left : left + side])
+    if target == (height, width):
+        return frame
+    # The kernel of whole levels takes pictures whose channels lie together, as ours do.
+    levels = torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1)[None]
+    resized = F.interpolate(levels, target, mode="bicubic", antialias=True)
+    found: NDArray[np.uint8] = resized[0].permute(1, 2, 0).numpy()
+    return found

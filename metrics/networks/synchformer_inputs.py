@@ -160,8 +160,8 @@ def _sound(clip: Clip, count: int) -> NDArray[np.float32]:
 # --- pictures ----------------------------------------------------------------------------------
 
 
-def frame_choice(times: NDArray[np.float64], fps: float) -> NDArray[np.int64]:
-    """Return which source frame each frame at 25 frames/s is, by the rule of ffmpeg's `fps`.
+def frame_choice(times: NDArray[np.float64], fps: float, rate: float = FPS) -> NDArray[np.int64]:
+    """Return which source frame each frame at another rate is, by the rule of ffmpeg's `fps`.
 
     Parameters
     ----------
@@ -169,20 +169,22 @@ def frame_choice(times: NDArray[np.float64], fps: float) -> NDArray[np.int64]:
         when each source frame is shown, s, rising from 0
     fps : float
         of the source; its last frame is shown for 1 / fps
+    rate : float
+        frames/s of the output (Default value = 25)
 
     Returns
     -------
     chosen : np.ndarray of int, shape=(F,)
-        F = floor(25 end + 1/2), with the end of the last frame
+        F = floor(rate * end + 1/2), with the end of the last frame
     """
     ends = *map(float, times), float(times[-1]) + 1 / fps
-    ticks = [_tick(time) for time in ends]
+    ticks = [_tick(time, Fraction(rate)) for time in ends]
     return np.searchsorted(ticks[:-1], np.arange(ticks[-1]), side="right") - 1
 
 
-def _tick(time: float) -> int:
-    """Return the frame at 25 frames/s whose time is nearest; of two the later, exactly."""
-    return math.floor(FPS * Fraction(time).limit_denominator(FINEST) + HALF)
+def _tick(time: float, rate: Fraction) -> int:
+    """Return the frame at a rate whose time is nearest; of two the later, exactly."""
+    return math.floor(rate * Fraction(time).limit_denominator(FINEST) + HALF)
 
 
 # --- sound -------------------------------------------------------------------------------------

@@ -4,9 +4,11 @@ Conventions
 -----------
 `benchmarks.csv` has a line per figure: the protocol (a name of `svbench --protocol`), whose clips
 were judged and by whom, the column as it is printed, which direction is better, the beginning of
-the name of our column ("" where svbench has none), the figure as it is printed, and where it stands
-(a repository and commit, or an issue). `mark` says how it was read: R, in the repository at that
-commit; E, in an excerpt of a page or thread. Nothing is copied from memory.
+the name of our column ("" where svbench has none), the figure as it is printed (to four decimals at
+most), and where it stands (a repository and commit, an issue, or a paper). `mark` says how it was
+read: R, in the repository at that commit; P, in the main table of that paper; E, in an excerpt of a
+thread. Nothing is copied from memory. A column in another unit than ours says so in its name:
+"100 IB-score" is a cosine times 100.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ FILE: Final = FOLDER / "benchmarks.csv"
 COLUMNS: Final = (*("protocol", "system", "column", "better", "metric", "value", "source", "mark"),)
 MARKS: Final[Mapping[str, str]] = {
     "R": "read in the repository at that commit",
+    "P": "read in the main table of that paper",
     "E": "read in an excerpt of the thread",
 }
 

@@ -2,9 +2,10 @@
 
 A title is a name and, in brackets, its qualifiers: `AV-Align (adjusted, corrected, published
 detectors)`. Only qualifiers that the columns of one name do not share are kept, each as its first
-word, abbreviated: `AV-A adj`, where another column is `AV-A`. The rule applies to any metric, also
-of a plug-in; established abbreviations are in `USUAL`. Different titles have different short
-titles.
+word, abbreviated: `AV-A adj`, where another column is `AV-A`. What stands behind the brackets is
+kept whole: `FAD, halves`. A number is kept only where nothing else tells columns apart: `FD PANNs`,
+not `FD PANNs 16`. The rule applies to any metric, also of a plug-in; established abbreviations are
+in `USUAL`. Different titles have different short titles.
 """
 
 from __future__ import annotations
@@ -26,14 +27,17 @@ USUAL: Final[Mapping[str, str]] = {
 WHOLE: Final = frozenset({"Spearman", "monotone", "undistorted"})  # words of tables of validity
 LONGEST: Final = 7  # characters of a word that is not abbreviated; the width of an interval's end
 KEPT: Final = 4  # characters of a longer one
-_TITLE: Final = re.compile(r"(?P<name>.+?)(?: \((?P<parts>[^()]+)\))?(?P<tail> [↑↓].*)?", re.DOTALL)
+_TITLE: Final = re.compile(
+    r"(?P<name>.+?)(?: \((?P<parts>[^()]+)\))?(?P<tail>(?:(?<=\)), [^()↑↓]+?)?(?: [↑↓].*)?)",
+    re.DOTALL,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class _Title:
     name: str
     parts: tuple[str, ...] = ()
-    tail: str = ""  # an arrow, mostly
+    tail: str = ""  # what stands behind the brackets: an arrow, mostly
 
 
 def short_titles(titles: Sequence[str]) -> tuple[str, ...]:
@@ -58,11 +62,20 @@ def _read(title: str) -> _Title:
 
 
 def _short(title: _Title, titles: Sequence[_Title]) -> str:
-    alike = [set(other.parts) for other in titles if other.name == title.name]
-    shared = set.intersection(*alike) if len(alike) > 1 else set(title.parts)
-    kept = [_abbreviated(part.split(" ")[0]) for part in title.parts if part not in shared]
+    alike = [other for other in titles if other.name == title.name]
+    parts = _without_numbers(alike) or {other: other.parts for other in alike}
+    own = [set(of) for of in parts.values()]
+    shared = set.intersection(*own) if len(own) > 1 else set(title.parts)
+    kept = [_abbreviated(part.split(" ")[0]) for part in parts[title] if part not in shared]
     name = " ".join(map(_abbreviated, title.name.split(" ")))
     return " ".join([name, *kept]) + title.tail
+
+
+def _without_numbers(titles: Sequence[_Title]) -> dict[_Title, tuple[str, ...]]:
+    """Return the qualifiers of titles but for numbers; empty if these alone tell some apart."""
+    words = {t: tuple(part for part in t.parts if not part[:1].isdigit()) for t in titles}
+    distinct = {(of, title.tail) for title, of in words.items()}
+    return words if len(distinct) == len(words) else {}
 
 
 def _abbreviated(word: str) -> str:

@@ -38,9 +38,10 @@ if TYPE_CHECKING:
     from svbench.types import View
     from svbench.walk.plan import Unavailable
 
+NATIVE_ALSO: Final = {f"{NATIVE} behind any": "every clip at its own size and frame rate"}
 DETECTORS_ALSO: Final = {
     "@FILE.json": "detectors of your own, as svbench tune-avalign writes them",
-    f"{NATIVE} behind any": "every clip at its own size and frame rate",
+    **NATIVE_ALSO,
 }
 # name, a Fréchet distance -> another metric of the same features
 Derive = Callable[[str, "Frechet"], "Metric"]
@@ -139,10 +140,12 @@ def _imagebind(kind: IBKind, *, reads_captions: bool = False) -> MetricEntry:
 
     def build(option: str, settings: MetricSettings) -> Metric | Unavailable:
         name, small = split_option(option, miniature.IB_USUAL, settings)
-        protocol = known(imagebind_inputs.PROTOCOLS, name, f"metrics {kind}")
+        base, machine = name.removesuffix(NATIVE), settings.machine
+        protocol = known(imagebind_inputs.PROTOCOLS, base, f"metrics {kind}")
+        view: View = "native" if name.endswith(NATIVE) else protocol.view
         if small:
             folder = miniature.FOLDER / settings.imagebind_weights
-            return miniature.ib(kind, name, machine=settings.machine, folder=folder)
+            return miniature.ib(kind, base, machine=machine, folder=folder, view=view)
         files = find_weights("imagebind", "clip-bpe")
         if isinstance(files, str) and not reads_captions:
             files = find_weights("imagebind")
@@ -151,13 +154,14 @@ def _imagebind(kind: IBKind, *, reads_captions: bool = False) -> MetricEntry:
         network, *vocabulary = files
         words = ClipTokenizer(vocabulary[0]) if vocabulary else None
         extractor = imagebind_scores.ImageBindEmbeddings(
-            network, protocol, words, machine=settings.machine
+            network, protocol, words, machine=machine, view=view
         )
         return imagebind_scores.IB(kind, extractor)
 
     needed = ("imagebind", "clip-bpe") if reads_captions else ("imagebind",)
     presets = dict.fromkeys(imagebind_inputs.PROTOCOLS, needed)
-    return MetricEntry(build, presets, miniature.IB_USUAL, reads_captions, NETWORKS_ALSO)
+    also = {**NETWORKS_ALSO, **NATIVE_ALSO}
+    return MetricEntry(build, presets, miniature.IB_USUAL, reads_captions, also)
 
 
 def _javis(metric: JavisKind) -> MetricEntry:

@@ -18,6 +18,7 @@ References
 - mova: arXiv:2602.08794, https://github.com/OpenMOSS/MOVA
 - av-benchmark: https://github.com/hkchengrex/av-benchmark
 - fastvideo: https://github.com/hao-ai-lab/FastVideo
+- avgen-bench: arXiv:2604.08540, https://github.com/microsoft/AVGen-Bench
 - paper: M. Ishii et al., arXiv:2409.17550, and its released code
 """
 
@@ -82,12 +83,9 @@ class BenchmarkProtocol:
     format_of_data_sets: bool = False
 
 
-_AUDIOBOX: Final = (
-    ProtocolColumn("audiobox-ce", "CE", "higher"),
-    ProtocolColumn("audiobox-cu", "CU", "higher"),
-    ProtocolColumn("audiobox-pc", "PC", "higher"),
-    ProtocolColumn("audiobox-pq", "PQ", "higher"),
-)
+_CE: Final = ProtocolColumn("audiobox-ce@published+native", "CE", "higher")
+_CU: Final = ProtocolColumn("audiobox-cu@published+native", "CU", "higher")
+_PQ: Final = ProtocolColumn("audiobox-pq@published+native", "PQ", "higher")
 _SYNCHFORMER_CROP: Final = "Synchformer: short side 224, bicubic, centre 224"
 _IMAGEBIND_CROP: Final = "ImageBind: short side 224, three crops"
 
@@ -98,15 +96,15 @@ PROTOCOLS: Final[Mapping[str, BenchmarkProtocol]] = {
         columns=(
             ProtocolColumn("fvd@videogpt-16f", "FVD", "lower"),
             ProtocolColumn("kvd@videogpt-16f", "KVD", "lower"),
-            *_AUDIOBOX,
-            ProtocolColumn("ib-tv@published-leaky", "IB-TV", "higher"),
-            ProtocolColumn("ib-ta@published-leaky", "IB-TA", "higher"),
+            ProtocolColumn("audiobox-mean", "AQ", "higher"),
+            ProtocolColumn("ib-tv@published-leaky+native", "IB-TV", "higher"),
+            ProtocolColumn("ib-ta@published-leaky+native", "IB-TA", "higher"),
             ProtocolColumn("clap@htsat-unfused+native", "CLAP", "higher"),
-            ProtocolColumn("ib-av@published-leaky", "IB-AV", "higher"),
-            ProtocolColumn("avhscore", "AVHScore", "higher"),
-            ProtocolColumn("javisscore", "JavisScore", "higher"),
+            ProtocolColumn("ib-av@published-leaky+native", "IB-AV", "higher"),
+            ProtocolColumn("avhscore@javisbench-leaky+native", "AVHScore", "higher"),
+            ProtocolColumn("javisscore@javisbench-leaky+native", "JavisScore", "higher"),
             ProtocolColumn("av-align-tempotokens-2023@published+native", "AV-Align", "higher"),
-            ProtocolColumn("desync@javisbench", "DeSync", "lower"),
+            ProtocolColumn("desync@javisbench-4s", "DeSync", "lower"),
         ),
         settings={
             "frames": 96,
@@ -120,7 +118,10 @@ PROTOCOLS: Final[Mapping[str, BenchmarkProtocol]] = {
         handling={
             DECODER: "OpenCV (frames), torio (DeSync), decord (ImageBind), librosa or torchaudio",
             CROP: f"{_SYNCHFORMER_CROP}; JavisScore: the same; I3D: short side 224, centre 224",
-            SECONDS: "4.0 (--max_audio_len_s of its README; 8.0 where it is not given)",
+            SECONDS: (
+                "4.0 of DeSync and AQ (--max_audio_len_s of its README; 8.0 where it is not "
+                "given); ImageBind and JavisScore: whole files"
+            ),
             FPS: "24 (FVD: 24 frames over the whole clip); DeSync 25; JavisScore: the clip's own",
             FRAME_CHOICE: "evenly spaced from the first to the last frame; DeSync: ffmpeg's fps",
             PADDING: "black frames and silence up to the length; DeSync then repeats segments",
@@ -132,8 +133,6 @@ PROTOCOLS: Final[Mapping[str, BenchmarkProtocol]] = {
         },
         departures=(
             "FVD and KVD: the first 16 frames at 24 frames/s, not 24 frames over the whole clip",
-            "AudioBox: four columns, of which JavisBench prints the mean",
-            "DeSync: filled or cut to the function's 8 s, not to the 4 s of its README",
             "the reference is what --reference names, not its published features",
         ),
         not_computed=("FAD (AudioCLIP)", "VideoAlign", "CLIP", "CAVP"),
@@ -144,7 +143,7 @@ PROTOCOLS: Final[Mapping[str, BenchmarkProtocol]] = {
         columns=(
             ProtocolColumn("kl@passt-32k+native", "KL", "lower"),
             ProtocolColumn("clap@630k-audioset-fusion+native", "CS", "higher"),
-            *_AUDIOBOX,
+            *(_CE, _CU, ProtocolColumn("audiobox-pc@verse-bench+native", "PC", "lower"), _PQ),
             ProtocolColumn("desync@av-benchmark", "AV-A", "lower"),
         ),
         settings={
@@ -173,7 +172,6 @@ PROTOCOLS: Final[Mapping[str, BenchmarkProtocol]] = {
             "AV-A is the mean of signed offsets of the first window; desync@av-benchmark is the "
             "mean of absolute ones of the first and the last",
             "KL: PaSST once on 10 s, KL(reference || generated), no peak normalisation",
-            "PC counts as better when higher; Verse-Bench's total takes lower as better",
         ),
         not_computed=(
             *("MS", "AS (MANIQA, MUSIQ, aesthetic)", "ID (DINOv3)"),
@@ -215,6 +213,7 @@ PROTOCOLS: Final[Mapping[str, BenchmarkProtocol]] = {
         departures=(
             "AV-Align: onsets of sound at 22.05 kHz, not 44.1 kHz",
             "IS: Cnn14 of 16 kHz; the toolkit takes that of 32 kHz, zero-padded to 10 s",
+            "IB-Score and DeSync: of whole clips, without frames repeated behind",
             "means are over clips, not over its categories' means",
         ),
         not_computed=(
@@ -262,6 +261,8 @@ PROTOCOLS: Final[Mapping[str, BenchmarkProtocol]] = {
         departures=(
             "FD-VGG: the mean of the judged length is subtracted, not that of the whole file",
             "sound is resampled to 16 kHz by soxr before VGGish, not by torchaudio",
+            "IB-score and DeSync: the pictures of whole clips, not of their first 8 s",
+            "IB-score: the sound is the mean of channels; its code hears the first",
         ),
         not_computed=("MS-CLAP",),
     ),
@@ -273,9 +274,9 @@ PROTOCOLS: Final[Mapping[str, BenchmarkProtocol]] = {
             ProtocolColumn("fd@passt-32k+native", "FAD", "lower"),
             ProtocolColumn("kl@passt-32k+native", "KL", "lower"),
             ProtocolColumn("clap@htsat-fused-always+native", "CLAP", "higher"),
-            *_AUDIOBOX,
+            *(_CE, _CU, ProtocolColumn("audiobox-pc@published+native", "PC", "higher"), _PQ),
             ProtocolColumn("desync@av-benchmark", "DeSync", "lower"),
-            ProtocolColumn("ib-av@published-leaky", "ImageBind", "higher"),
+            ProtocolColumn("ib-av@published-leaky+native", "ImageBind", "higher"),
         ),
         settings={
             "frames": 121,
@@ -304,6 +305,38 @@ PROTOCOLS: Final[Mapping[str, BenchmarkProtocol]] = {
             "DeSync: frames and padding of mels as av-benchmark has them",
         ),
         not_computed=("WER", "VBench", "Physics-IQ", "VideoScore2", "LPIPS, SSIM, PSNR"),
+    ),
+    "avgen-bench": BenchmarkProtocol(
+        title="AVGen-Bench",
+        source="microsoft/AVGen-Bench@1049eab",
+        columns=(
+            ProtocolColumn("audiobox-pq@published+native", "Aud (PQ)", "higher"),
+            ProtocolColumn("desync@expected", "AV", "lower"),
+        ),
+        settings={
+            "frames": 120,
+            "fps": 25.0,
+            "size": (256, 256),
+            "sample_rate": 16000,
+            "pad": False,
+            "frame_choice": "nearest",
+            "channels": "mean",
+        },
+        handling={
+            DECODER: "ffmpeg, re-encoded (AV), then torchvision",
+            CROP: "AV: re-encoded to short side 256, then centre 224",
+            SECONDS: "AV: the first 4.8; PQ: whole files",
+            FPS: "25 (AV)",
+            FRAME_CHOICE: "ffmpeg's fps",
+            PADDING: "none; PQ: the last window of 10 s zero-padded",
+            RESAMPLING: "16 kHz; AV by ffmpeg",
+            CHECKPOINTS: "Synchformer 24-01-04T16-39-21, AudioBox-aesthetics",
+        },
+        departures=("AV: clips are not encoded again",),
+        not_computed=(
+            *("Vis (Q-Align)", "Lip", "Text", "Face", "Music", "Speech", "Lo-Phy", "Hi-Phy"),
+            *("Holistic", "Total"),
+        ),
     ),
     "paper": BenchmarkProtocol(
         title="Ishii et al.",

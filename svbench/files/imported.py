@@ -229,8 +229,8 @@ def with_imported(table: ResultTable, columns: Sequence[ImportedColumn]) -> Resu
 def _joined(row: Row, column: ImportedColumn, of: Mapping[str, ImportedRow]) -> Row:
     """Return a row with its cell of an imported column."""
     metric, one = column.metric, of.get(row.system)
-    if one is None or not _fits(one, row):
-        why = NONE if one is None else CHANGED
+    if one is None or not one.values or not _fits(one, row):
+        why = CHANGED if one and one.values else NONE
         return replace(row, absent={**row.absent, metric: why})
     value, interval = clip_mean(list(one.values), list(one.values.values()))
     score = Score(metric, value, column.better, len(one.values), interval)

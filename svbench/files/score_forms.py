@@ -26,7 +26,7 @@ References
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -93,12 +93,14 @@ def read_foreign_scores(file: Path, better: Mapping[str, Better]) -> ForeignScor
     Raises
     ------
     DataError
-        if the file has another form, a score is no finite number, or a clip is named twice
+        if the file has another form or no scores, a score is no finite number, or a clip is named
+        twice
     ConfigError
         if no column has a known direction
     """
     is_csv = file.suffix.lower() == ".csv"
     form, fields = _csv_fields(file) if is_csv else _json_fields(file)
+    _check_scored(file, fields)
     known = {**BETTER, **better}
     columns = tuple(
         ForeignColumn(name, form, known[name], _numbers(name, entries))
@@ -114,13 +116,21 @@ def read_foreign_scores(file: Path, better: Mapping[str, Better]) -> ForeignScor
     return ForeignScores(file, digest_file(file, EXPECTED), columns)
 
 
+def _check_scored(file: Path, fields: Mapping[str, Sized]) -> None:
+    """Raise DataError if a file, or a column of it, has no clip at all."""
+    bare = [f" in {shown(name)}" for name, entries in fields.items() if not entries]
+    if bare or not fields:
+        where = bare[0] if bare else ""
+        raise DataError(f"{file}: found no scored clip{where}, expected {EXPECTED}")
+
+
 # --- forms -------------------------------------------------------------------------------------
 
 
 def _json_fields(file: Path) -> tuple[str, dict[str, list[tuple[str, str, Any]]]]:
     """Return the form of a JSON file, and its entries by column."""
     content = read_json(file, EXPECTED)
-    if not isinstance(content, dict) or not content:
+    if not isinstance(content, dict):
         raise DataError(f"{file}: found {type(content).__name__}, expected {EXPECTED}")
     if isinstance(content.get("results"), list):
         done = [one for one in content["results"] if not _failed(one)]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -22,16 +25,29 @@ def clip_file(name: str) -> Path:
     return path
 
 
-def channels(name: str) -> tuple[NDArray[np.float32], int]:
-    """Decode the sound of a clip: (channels, S) of 16-bit samples, and its rate."""
+def pcm(name: str) -> tuple[NDArray[np.int16], int]:
+    """Decode the sound of a clip: interleaved 16-bit samples (S, channels), and their rate."""
     with av.open(str(clip_file(name))) as file:
         stream = file.streams.audio[0]
         rate, count = stream.rate, stream.channels
         s16 = av.AudioResampler("s16", stream.layout, rate)
         parts = [part.to_ndarray() for frame in file.decode(stream) for part in s16.resample(frame)]
         parts += [part.to_ndarray() for part in s16.resample(None)]
-    samples = np.concatenate(parts, axis=1).reshape(-1, count).T
-    return (samples / 32768).astype(np.float32), rate
+    return np.concatenate(parts, axis=1).reshape(-1, count), rate
+
+
+def channels(name: str) -> tuple[NDArray[np.float32], int]:
+    """Decode the sound of a clip: (channels, S), -1..1, and its rate."""
+    samples, rate = pcm(name)
+    return (samples.T / 32768).astype(np.float32), rate
+
+
+def golden_sound(entry: Mapping[str, Any]) -> NDArray[np.float32]:
+    """Return the mono sound (S,) of an input of golden data, of the samples that it records."""
+    samples, _ = pcm(entry["file"])
+    assert hashlib.sha256(samples.tobytes()).hexdigest() == entry["s16_sha256"]
+    waves = (samples / 32768).astype(np.float32)
+    return waves.sum(axis=1) / np.float32(entry["channels"])
 
 
 def mono(names: str | list[str], rate: int, *, precise: bool) -> NDArray[np.float32]:

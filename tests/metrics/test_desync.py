@@ -197,6 +197,10 @@ def test_policies_and_decoder_are_on_record(weights: Any) -> None:
     assert caveats["av-benchmark"] == caveats["expected"] == ""
     assert caveats["javisbench"] == "clips of less than 8 s are filled with black and silence"
     assert "4.8 s are repeated" in caveats["javisbench+repeat"]
+    assert caveats["javisbench-4s"] == (
+        "clips of less than 4 s are filled with black and silence, then clips of less than 4.8 s "
+        "are repeated from their start"
+    )
     assert "4.8 s are filled" in caveats["av-benchmark+pad"]
     assert "PyAV" in metric("expected", weights).settings["decoder"]
 
@@ -205,7 +209,7 @@ def test_protocols_that_read_alike_share_features_and_no_others(weights: Any) ->
     keys = {name: metric(name, weights).extractor.key for name in PROTOCOLS}
     assert keys["av-benchmark"] == keys["expected"]
     assert keys["av-benchmark+pad"] == keys["expected+pad"]
-    assert len(set(keys.values())) == 5
+    assert len(set(keys.values())) == 6
     other = [
         OffsetLogits(replace(weights, sha256="0"), AV.inputs),
         OffsetLogits(weights, AV.inputs, CONFIG),

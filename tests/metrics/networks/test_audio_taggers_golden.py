@@ -18,7 +18,7 @@ from torch.nn import functional
 from svbench.files.weights.structure import structure
 from svbench.metrics.audio_tagging import prepared
 from svbench.metrics.networks import panns, panns_inputs, passt, passt_inputs
-from tests.factories.golden_sounds import golden_sound
+from tests.goldens.clip_sounds import golden_sound
 from tests.goldens.named_numbers import filled
 from tests.goldens.places import golden
 

@@ -29,6 +29,25 @@ def test_a_column_that_is_alone_of_its_name_needs_no_more_than_that() -> None:
     assert short_titles(["AV-Align (tempotokens-2023, published detectors)"]) == ("AV-A",)
 
 
+def test_numbers_are_left_out_where_words_tell_columns_apart() -> None:
+    titles = [
+        "FD (PANNs, 16 kHz) ↓",
+        "FD (PaSST, 32 kHz) ↓",
+        "IS (Cnn14, 16 kHz)",
+        "IS (Cnn14, 32 kHz)",
+    ]
+    assert short_titles(titles) == ("FD PANNs ↓", "FD PaSST ↓", "IS 16", "IS 32")
+
+
+def test_what_stands_behind_the_brackets_is_kept() -> None:
+    titles = [
+        "FAD (audioldm-eval) ↓",
+        "FAD (audioldm-eval), halves ↓",
+        "FD (PANNs, 16 kHz), halves ↓",
+    ]
+    assert short_titles(titles) == ("FAD ↓", "FAD, halves ↓", "FD, halves ↓")
+
+
 def test_words_of_unknown_metrics_are_cut_and_numbered() -> None:
     titles = ["Synchrony (learnedness 1)", "Synchrony (learnedness 2)", "Lip score (wide)"]
     assert short_titles(titles) == ("Sync-1 lear", "Sync-2 lear", "Lip score")

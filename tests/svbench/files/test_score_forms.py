@@ -91,7 +91,10 @@ def test_a_file_without_known_direction_is_refused_and_says_how_to_state_it(tmp_
     ("content", "expected"),
     [
         ([1, 2], "found list, expected scores per clip"),
-        ({}, "found dict, expected"),
+        ({}, "found no scored clip, expected"),
+        ({"results": []}, "found no scored clip, expected"),
+        ({"results": [{"video_path": "a", "score": 1, "status": "error"}]}, "found no scored clip"),
+        ({"color": [0.5, []]}, "found no scored clip in color, expected"),
         ({"color": [0.5]}, r"color: found no \[mean, clips\]"),
         ({"color": [0.5, [{"video": "a"}]]}, "entry 1: found no video_path and video_results"),
         ({"color": [0.5, [{"video_path": "a", "video_results": None}]]}, "found color None, exp"),
@@ -112,6 +115,8 @@ def test_what_is_no_score_is_refused(tmp_path: Path, content: Any, expected: str
         ("id,score,score\na,1,2\n", "found a column twice"),
         ("id,score\na,1,2\n", "line 2: found 3 fields, expected 2"),
         ("score\n1\n", "entry 1: found no clip"),
+        ("", "found no scored clip, expected"),
+        ("id,score\n", "found no scored clip, expected"),
         ("id,score\na,1\na,2\n", "found a twice, expected each clip once"),
     ],
 )
