@@ -283,7 +283,9 @@ def _verified(sample: Sample, samples: SampleSet) -> Stamp:
     return now
 
 
-def read_sample(sample: Sample, samples: SampleSet, view: str) -> Clip:
+def read_sample(
+    sample: Sample, samples: SampleSet, view: str, streams: media.Streams | None = None
+) -> Clip:
     """Decode a sample in the view that an extractor needs.
 
     Parameters
@@ -294,6 +296,8 @@ def read_sample(sample: Sample, samples: SampleSet, view: str) -> Clip:
         its set
     view : str
         "conformed" (to the format of the set) or "native" (see `svbench.files.media.native`)
+    streams : Streams or None
+        of the clip, where several views of it are read (Default value = None)
 
     Raises
     ------
@@ -315,8 +319,10 @@ def read_sample(sample: Sample, samples: SampleSet, view: str) -> Clip:
     try:
         if view == "native":
             channels = samples.spec.channels
-            return media.read_native(sample.recording, pad=samples.pad, channels=channels)
-        return media.read(sample.recording, samples.spec, pad=samples.pad)
+            return media.read_native(
+                sample.recording, pad=samples.pad, channels=channels, streams=streams
+            )
+        return media.read(sample.recording, samples.spec, pad=samples.pad, streams=streams)
     finally:  # also if decoding failed
         _confirm(sample.recording, stamp)
 

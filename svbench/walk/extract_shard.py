@@ -8,13 +8,14 @@ from __future__ import annotations
 import platform
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import numpy as np
 
 from svbench.errors import DataError, ScoreError, StoppedError, SvbenchError
+from svbench.files import media
 from svbench.files.feature_store import clip_key
 from svbench.files.store import Store, read_sample
 from svbench.protocols import Extractor
@@ -42,6 +43,9 @@ class Source:
     def place(self) -> Place:
         """Return what its problems are known by: equal clips at two places may differ in them."""
         return self.clip, self.sample.recording
+
+
+Decoded = tuple[Source, Clip]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +86,45 @@ class Work:
     def __call__(self, shard: Sequence[Source]) -> Found:
         """Return what is extracted from some clips, none of which the store holds."""
         found = Found()
-        for view in dict.fromkeys(extractor.view for extractor in self.extractors.values()):
-            viewing = {key: e for key, e in self.extractors.items() if e.view == view}
-            for batch in [shard] if view == "conformed" else [(source,) for source in shard]:
-                fresh = [s for s in batch if any(found.lacks(s, key) for key in viewing)]
-                _extract_batch(viewing, view, fresh, found, self.store)
+        conformed = [clip for source in shard for clip in self._read(source, found)]
+        self._extract("conformed", conformed, found)
         return found
+
+    def _read(self, source: Source, found: Found) -> list[Decoded]:
+        """Decode a clip once for all views that are wanted of it.
+
+        What is wanted of its native view is extracted at once, as it may be large; the conformed
+        clip, if it is wanted and can be read, is returned.
+        """
+        conformed = []
+        for view, clip in _views(source, self._lacking_views(source, found)):
+            if isinstance(clip, str):
+                lacking = [k for k in self._viewing(view) if found.lacks(source, k)]
+                found.problems[source.place].update(dict.fromkeys(lacking, clip))
+            elif view == "conformed":
+                conformed.append((source, clip))
+            else:
+                self._extract(view, [(source, clip)], found)
+        return conformed
+
+    def _viewing(self, view: View) -> dict[str, Extractor]:
+        return {key: e for key, e in self.extractors.items() if e.view == view}
+
+    def _lacking_views(self, source: Source, found: Found) -> list[View]:
+        """Return the views that extractors lack a clip in, that which needs least of it first."""
+        lacking = {e.view for key, e in self.extractors.items() if found.lacks(source, key)}
+        return sorted(lacking, key=("conformed", "native").index)
+
+    def _extract(self, view: View, clips: Sequence[Decoded], found: Found) -> None:
+        """Extract, keep and add the features that are lacking of clips in a view."""
+        for key, extractor in self._viewing(view).items():
+            new = [(source, clip) for source, clip in clips if found.lacks(source, key)]
+            for source, result in apply_extractor(extractor, new):
+                if isinstance(result, str):
+                    found.problems[source.place][key] = result
+                else:
+                    found.blocks[key][source.clip] = result
+                    self.store.save_features(key, source.clip, result)
 
 
 @dataclass(slots=True)
@@ -128,31 +165,24 @@ def load_features(shard: Sequence[Source], store: Store) -> Found:
     return found
 
 
-def _extract_batch(
-    viewing: Mapping[str, Extractor],
-    view: View,
-    fresh: Sequence[Source],
-    found: Found,
-    store: Store,
-) -> None:
-    """Decode clips in the view of some extractors; extract, keep and add what is lacking."""
-    clips: list[tuple[Source, Clip]] = []
-    for source in fresh:
-        try:
-            clips.append((source, read_sample(source.sample, source.samples, view)))
-        except Exception as error:
-            named = isinstance(error, DataError)  # the file
-            line = str(error) if named else problem_of(source.sample, error)
-            lacking = [key for key in viewing if found.lacks(source, key)]
-            found.problems[source.place].update(dict.fromkeys(lacking, line))
-    for key, extractor in viewing.items():
-        new = [(source, clip) for source, clip in clips if found.lacks(source, key)]
-        for source, result in apply_extractor(extractor, new):
-            if isinstance(result, str):
-                found.problems[source.place][key] = result
+def _views(source: Source, views: Sequence[View]) -> Iterator[tuple[View, Clip | str]]:
+    """Yield a clip in some views, all of one decoding, or one line where it cannot be read.
+
+    A clip of the store is in every view as it was made.
+    """
+    clip: Clip | None = None
+    with media.Streams() as streams:
+        for number, view in enumerate(views, 1):
+            streams.keep = number < len(views)
+            try:
+                if clip is None or not source.samples.stored:
+                    clip = read_sample(source.sample, source.samples, view, streams)
+            except Exception as error:
+                streams.close()  # a stream that failed is at its end
+                named = isinstance(error, DataError)  # the file
+                yield view, str(error) if named else problem_of(source.sample, error)
             else:
-                found.blocks[key][source.clip] = result
-                store.save_features(key, source.clip, result)
+                yield view, clip
 
 
 def apply_extractor(

@@ -53,12 +53,21 @@ from svbench.files.media.encoding import (
 from svbench.files.media.lengths import TOLERANCE, begins_late, check_sound, too_short
 from svbench.files.media.native import read_native
 from svbench.files.media.official import as_segmented
-from svbench.files.media.picture import TimedFrame, Upright, cover, decode_frames
+from svbench.files.media.picture import (
+    SEEK_FROM,
+    TimedFrame,
+    Upright,
+    cover,
+    decode_frames,
+    shared_frames,
+)
 from svbench.files.media.segments import read_segments
 from svbench.files.media.sound import read_time_line
+from svbench.files.media.streams import Streams
 from svbench.types import Clip, ClipSpec, Recording
 
 __all__ = [
+    "Streams",
     "check",
     "cover",
     "duration",
@@ -85,7 +94,9 @@ Video = NDArray[np.uint8]
 Audio = NDArray[np.float32]
 
 
-def read(recording: Recording, spec: ClipSpec, *, pad: bool = False) -> Clip:
+def read(
+    recording: Recording, spec: ClipSpec, *, pad: bool = False, streams: Streams | None = None
+) -> Clip:
     """Decode a clip and conform it to a format.
 
     Parameters
@@ -96,15 +107,18 @@ def read(recording: Recording, spec: ClipSpec, *, pad: bool = False) -> Clip:
         the format
     pad : bool
         repeat the last frame and append silence to a short clip (Default value = False)
+    streams : Streams or None
+        of the clip, where several views of it are read (Default value = None)
 
     Raises
     ------
     DataError
         if the files cannot be decoded, or are too short
     """
-    video = read_frames(recording, spec, pad=pad)
+    streams = streams or Streams()
+    video = _read_picture(recording, spec, pad, streams)
     with boundary(recording.sound or recording.path):
-        return Clip(video, _read_audio(recording, spec, pad), spec)
+        return Clip(video, _read_audio(recording, spec, pad, streams), spec)
 
 
 def read_frames(recording: Recording, spec: ClipSpec, *, pad: bool = False) -> Video:
@@ -112,9 +126,7 @@ def read_frames(recording: Recording, spec: ClipSpec, *, pad: bool = False) -> V
 
     Raises DataError as `read` does.
     """
-    choose = _read_official if spec.frame_choice == "official" else _read_video
-    with boundary(recording.path):
-        return choose(recording, spec, pad)
+    return _read_picture(recording, spec, pad, Streams())
 
 
 def read_sound(recording: Recording) -> tuple[Audio, int]:
@@ -175,14 +187,20 @@ def fingerprint(recording: Recording, view: str, *, pad: bool = False) -> str:
     return whole.hexdigest()
 
 
-def _read_video(recording: Recording, spec: ClipSpec, pad: bool) -> Video:
+def _read_picture(recording: Recording, spec: ClipSpec, pad: bool, streams: Streams) -> Video:
+    choose = _read_official if spec.frame_choice == "official" else _read_video
+    with boundary(recording.path):
+        return choose(recording, spec, pad, streams)
+
+
+def _read_video(recording: Recording, spec: ClipSpec, pad: bool, streams: Streams) -> Video:
     video = np.empty((spec.frames, *spec.size, 3), np.uint8)
     step = 1 / Fraction(spec.fps)
     times = [Fraction(recording.start) + i * step for i in range(spec.frames)]
     path, upright = recording.path, Upright(recording.path)
     chosen, end = 0, Fraction(0)
     previous: TimedFrame | None = None
-    with closing(decode_frames(path, recording.start)) as pictures:
+    with closing(shared_frames(streams, path, recording.start)) as pictures:
         for one in pictures:
             if previous is None and one.time >= times[-1] + step:
                 raise DataError(begins_late(path, "video", one.time, recording, spec))
@@ -203,7 +221,7 @@ def _read_video(recording: Recording, spec: ClipSpec, pad: bool) -> Video:
     return video
 
 
-def _read_official(recording: Recording, spec: ClipSpec, pad: bool) -> Video:
+def _read_official(recording: Recording, spec: ClipSpec, pad: bool, streams: Streams) -> Video:
     video = np.empty((spec.frames, *spec.size, 3), np.uint8)
     path, upright, fps = recording.path, Upright(recording.path), Fraction(spec.fps)
     first = round(recording.start * fps)
@@ -213,7 +231,9 @@ def _read_official(recording: Recording, spec: ClipSpec, pad: bool) -> Video:
             f"{spec.fps:g} frames/s, where official segments are cut"
         )
     chosen, last = 0, None
-    with closing(decode_frames(path)) as pictures:  # from the start: the number of frames matters
+    # From the start, as the number of frames matters; all those before a late clip are not kept.
+    begun = decode_frames(path) if recording.start >= SEEK_FROM else shared_frames(streams, path)
+    with closing(begun) as pictures:
         for number, one in enumerate(as_segmented(pictures, fps)):
             last = one
             if number >= first:
@@ -231,10 +251,10 @@ def _read_official(recording: Recording, spec: ClipSpec, pad: bool) -> Video:
     return video
 
 
-def _read_audio(recording: Recording, spec: ClipSpec, pad: bool) -> Audio:
+def _read_audio(recording: Recording, spec: ClipSpec, pad: bool, streams: Streams) -> Audio:
     path, begin = recording.sound or recording.path, Fraction(recording.start)
     end = begin + spec.frames / Fraction(spec.fps)
-    line = read_time_line(path, begin, end, channels=spec.channels)
+    line = read_time_line(path, begin, end, channels=spec.channels, streams=streams)
     if not pad:
         check_sound(line, path, recording, spec)
     first = round(recording.start * spec.sample_rate)

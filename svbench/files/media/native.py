@@ -33,8 +33,9 @@ from svbench.files.media.containers import (
     origin,
     picture_stream,
 )
-from svbench.files.media.picture import TimedFrame, Upright, Video, decode_frames
+from svbench.files.media.picture import TimedFrame, Upright, Video, shared_frames
 from svbench.files.media.sound import Audio, TimeLine, read_time_line
+from svbench.files.media.streams import Streams
 from svbench.types import Channels, Clip, ClipSpec, Recording
 
 TOLERANCE = Fraction(1, 5)  # s that a header's duration may exceed the streams: muxers round up
@@ -45,7 +46,13 @@ MOST_FILLED = 2  # times as many grid points as frames; beyond that the grid is 
 MOST_BYTES = 4 << 30  # 23 s of 1920 x 1080 px at 30 frames/s
 
 
-def read_native(recording: Recording, *, pad: bool = False, channels: Channels = "mean") -> Clip:
+def read_native(
+    recording: Recording,
+    *,
+    pad: bool = False,
+    channels: Channels = "mean",
+    streams: Streams | None = None,
+) -> Clip:
     """Decode a clip from `recording.start` to its end, in the native view.
 
     Parameters
@@ -56,6 +63,8 @@ def read_native(recording: Recording, *, pad: bool = False, channels: Channels =
         append silence to short audio (Default value = False)
     channels : "mean" or "first"
         how channels are mixed down (Default value = "mean")
+    streams : Streams or None
+        of the clip, where several views of it are read (Default value = None)
 
     Raises
     ------
@@ -63,13 +72,15 @@ def read_native(recording: Recording, *, pad: bool = False, channels: Channels =
         if the files cannot be decoded, or do not fulfil the conditions of the view
     """
     with boundary(recording.path):
-        pictures = _read_pictures(recording)
+        pictures = _read_pictures(recording, streams or Streams())
         times, rate = _placed(pictures)
         video = pictures.laid_out(times, rate)
     sound_path = recording.sound or recording.path
     with boundary(sound_path):
         latest = pictures.end + LONGER
-        line = read_time_line(sound_path, pictures.times[0], latest, MOST_BYTES // 4, channels)
+        line = read_time_line(
+            sound_path, pictures.times[0], latest, MOST_BYTES // 4, channels, streams
+        )
         _check_length(recording, pictures.end, line.end)
         audio = _sound_of(line, sound_path, pictures.times[0], pictures.end, pad)
     with boundary(recording.path):
@@ -144,11 +155,11 @@ def _spread(video: Video, places: list[int]) -> None:
         following = places[number]
 
 
-def _read_pictures(recording: Recording) -> _Pictures:
+def _read_pictures(recording: Recording, streams: Streams) -> _Pictures:
     path, upright = recording.path, Upright(recording.path)
     found: _Pictures | None = None
     last: TimedFrame | None = None
-    with closing(decode_frames(path, recording.start)) as pictures:
+    with closing(shared_frames(streams, path, recording.start)) as pictures:
         for one in pictures:
             last = one
             if one.time < Fraction(recording.start) - one.track.step / 2:

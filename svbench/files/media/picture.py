@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from itertools import dropwhile
 from pathlib import Path
 
@@ -40,6 +41,7 @@ from svbench.files.media.containers import (
     origin,
     picture_stream,
 )
+from svbench.files.media.streams import Streams
 
 Video = NDArray[np.uint8]
 
@@ -91,6 +93,14 @@ def decode_frames(path: Path, start: float = 0.0) -> Generator[TimedFrame, None,
                 yield first
             yield from pictures
             return
+
+
+def shared_frames(
+    streams: Streams, path: Path, start: float = 0.0
+) -> Generator[TimedFrame, None, None]:
+    """Yield the same as `decode_frames`, of which other readers of the clip may have taken some."""
+    begin = start if start >= SEEK_FROM else 0.0
+    return streams.read(("picture", path, begin), partial(decode_frames, path, begin))
 
 
 def _attempts(start: float) -> Iterator[int | None]:

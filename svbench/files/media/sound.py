@@ -18,8 +18,9 @@ from __future__ import annotations
 import math
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import av
@@ -29,6 +30,7 @@ from numpy.typing import NDArray
 
 from svbench.errors import DataError
 from svbench.files.media.containers import BARE_SOUND, form, opened, origin, sound_stream
+from svbench.files.media.streams import Streams
 from svbench.types import Channels
 
 Audio = NDArray[np.float32]
@@ -121,6 +123,7 @@ def read_time_line(
     end: Fraction | None = None,
     most: int | None = None,
     channels: Channels = "mean",
+    streams: Streams | None = None,
 ) -> TimeLine:
     """Decode the audio of a file between two times, in seconds from its time zero.
 
@@ -134,6 +137,8 @@ def read_time_line(
         the largest number of samples to keep (Default value = None: no bound)
     channels : "mean" or "first"
         how channels are mixed down (Default value = "mean")
+    streams : Streams or None
+        of the clip, where several views of it are read (Default value = None)
 
     Raises
     ------
@@ -143,10 +148,12 @@ def read_time_line(
     blocks: list[Block] = []
     kept = 0
     first, last = begin - LEAD, None if end is None else end + LEAD
-    with closing(_decoded(path, begin, channels)) as decoded:
+    begun = begin if begin > SEEK_FROM else Fraction(0)
+    decode = partial(_decoded, path, begun, channels)
+    with closing((streams or Streams()).read(("sound", path, begun, channels), decode)) as decoded:
         for block in decoded:
             if block.end < first:
-                block.samples = None
+                block = replace(block, samples=None)
             else:
                 kept += block.count
             if most is not None and kept > most:
