@@ -8,6 +8,7 @@ clip. The table of `svbench.metrics.desync` says what the protocols are and wher
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Literal
@@ -48,6 +49,16 @@ class Inputs:
         most = None if self.cut is None else round(self.cut * FPS)
         least = config.least_frames if self.short == "pad" else 0
         return prepare(clip, config, most).filled(max(round(self.fill * FPS), least))
+
+    def too_short(self, seconds: float, config: SynchformerConfig) -> str:
+        """Return why a clip of this length in s has no window; "" where it has one."""
+        frames = math.floor(FPS * max(seconds, self.fill) + 0.5)
+        if self.short != "refuse" or frames >= config.least_frames:
+            return ""
+        return (
+            f"{seconds:.2f} s long, Synchformer needs {config.least_seconds:g} s; a preset with "
+            "+repeat or +pad takes shorter clips, and is another measure"
+        )
 
     def places(self, segments: int, config: SynchformerConfig) -> list[list[int]]:
         """Return the segments of each window of a clip that has so many.
