@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from svbench.doctor.clips import Survey
 from svbench.doctor.estimate import SUBJECT
-from svbench.doctor.findings import Finding
+from svbench.doctor.findings import Finding, State
 from svbench.engines.local import Local
 from svbench.files.known_files import KnownFiles
 from svbench.types import Sample, SampleSet
@@ -32,5 +32,5 @@ def short_clips(found: Survey, workers: int) -> Iterator[Finding]:
             refused = not (short.every or found.plan.allow_missing)
             facts = {"set": name, "clips": len(short.clips), "of": short.of}
             mend = "choose other --metrics, or add --allow-missing" if refused else ""
-            state = "missing" if refused else "note"
+            state: State = "missing" if refused else "note"
             yield Finding(SUBJECT, metric.name, state, f"{name}: {short.reason}", mend, facts)
