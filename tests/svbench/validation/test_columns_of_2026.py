@@ -65,7 +65,10 @@ def test_every_column_is_validated_or_named_with_its_reason(
     assert measured["kl"].undistorted == pytest.approx(0, abs=1e-12)
     assert measured["kl"].agreement is not None
     responses = {one.metric.partition("@")[0]: one for one in found.responses}
-    assert all(value is not None and value > 0 for value in responses["kl"].values)
+    # of 1.5 s, nothing is left of sound that is 1 s early
+    heard = [value for value in responses["kl"].values if value is not None]
+    assert len(heard) == len(responses["kl"].values) - len(responses["kl"].absent)
+    assert min(heard) > 0
     assert all(arm.unaffected for arm in responses["jedi"].arms)  # the picture is as it was
     assert not any(arm.unaffected for name in ("kl", "fd") for arm in responses[name].arms)
     assert HALVES_NOTE in found.notes
