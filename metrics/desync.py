@@ -130,6 +130,10 @@ class OffsetLogits:
         """Return whether each process may have one of its own: a small network on a CPU."""
         return self.config.width < PUBLISHED.width and self.machine.kind == "cpu"
 
+    def too_short(self, seconds: float) -> str:
+        """Return why a clip of this length in s has no window; "" where it has one."""
+        return self.inputs.too_short(seconds, self.config)
+
     def __call__(self, clips: Sequence[Clip], captions: Sequence[str]) -> list[Values]:
         """Extract one block of rows per clip, shape (windows, 1 + classes); no captions are read.
 

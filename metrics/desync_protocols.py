@@ -8,6 +8,7 @@ clip. The table of `svbench.metrics.desync` says what the protocols are and wher
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -62,6 +63,16 @@ class Inputs:
             return chain.from_iterable(self.places(segments_in(max(frames, least)), config))
 
         return prepare(clip, config, most, wanted).filled(least)
+
+    def too_short(self, seconds: float, config: SynchformerConfig) -> str:
+        """Return why a clip of this length in s has no window; "" where it has one."""
+        frames = math.floor(FPS * max(seconds, self.fill) + 0.5)
+        if self.short != "refuse" or frames >= config.least_frames:
+            return ""
+        return (
+            f"{seconds:.2f} s long, Synchformer needs {config.least_seconds:g} s; a preset with "
+            "+repeat or +pad takes shorter clips, and is another measure"
+        )
 
     def places(self, segments: int, config: SynchformerConfig) -> list[list[int]]:
         """Return the segments of each window of a clip that has so many.

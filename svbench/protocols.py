@@ -208,6 +208,21 @@ class PairedExtractor(Extractor, Protocol):
         ...
 
 
+@runtime_checkable
+class LongClipExtractor(Extractor, Protocol):
+    """Extracts features of clips of some length alone.
+
+    Optional: what it refuses is then known from the headers of files, before hours of work.
+    """
+
+    def too_short(self, seconds: float) -> str:
+        """Return why a clip of this length in s has no features; "" where it has some.
+
+        The call raises ScoreError for the same clips.
+        """
+        ...
+
+
 class Metric(Protocol):
     """Scores features; a pure function of them, without files or devices."""
 

@@ -27,7 +27,7 @@ from svbench.protocols import System
 from svbench.types import Clip, ClipSpec, Example, Sample, Setting
 from svbench.walk.extract import SHARD
 from svbench.walk.make_shard import made_by
-from svbench.walk.plan import Data, Plan, metrics_of
+from svbench.walk.plan import Data, Plan, is_paired, metrics_of
 from svbench.walk.record import open_record
 from svbench.walk.requests import requests_for
 
@@ -164,10 +164,23 @@ class Survey:
                 yield from [(None, self.keys)] * row.to_make
         for example in chain.from_iterable(self.folders.values()):
             yield self._recorded(example, hashed=hashed), self.keys
-        comparing = [m.extractor.key for m in metrics_of(self.plan.columns) if m.needs_reference]
-        for example in self.reference:
-            yield self._recorded(example, hashed=hashed), comparing
-        yield from [(None, comparing)] * self.reference_to_draw
+        for examples, to_draw, keys in self._compared:
+            if keys:
+                yield from ((self._recorded(one, hashed=hashed), keys) for one in examples)
+                yield from [(None, keys)] * to_draw
+
+    @property
+    def _compared(self) -> Iterator[tuple[Sequence[Example], int, Sequence[str]]]:
+        """Yield real clips with which clips are compared, more to draw, and their extractors.
+
+        Sets are compared with those that are kept apart, if there are any; paired metrics compare
+        each clip with the real one that it was asked for.
+        """
+        comparing = [m for m in metrics_of(self.plan.columns) if m.needs_reference]
+        sets = [m.extractor.key for m in comparing if not is_paired(m)]
+        yield self.reference, self.reference_to_draw, sets
+        pairs = [m.extractor.key for m in comparing if is_paired(m)]
+        yield self.originals.known, self.to_draw, pairs
 
     def _recorded(self, example: Example, *, hashed: bool) -> str:
         """Return the key of a clip's features; its place where none can be there."""

@@ -23,6 +23,7 @@ from svbench.doctor.processor import memory as of_machine
 from svbench.files.weights.folder import weights_folder
 from svbench.files.weights.forms import read_entries
 from svbench.files.weights.published import PUBLISHED
+from svbench.files.weights.structure import structure
 from svbench.types import ClipSpec
 from svbench.walk.extract import SHARD
 from svbench.walk.plan import metrics_of
@@ -88,7 +89,7 @@ def _parameters(path: Path) -> int:
 
 
 def _networks(found: Survey) -> Iterator[int]:
-    """Yield the bytes of each file of weights that the columns of a run rest on."""
+    """Yield the bytes of each network, or other file of weights, that the columns rest on."""
     names: dict[str, None] = {}
     for metric in metrics_of(found.plan.columns):
         base, preset = split_name(metric.name.partition("+")[0])
@@ -97,7 +98,17 @@ def _networks(found: Survey) -> Iterator[int]:
     for name in names:
         path = weights_folder() / PUBLISHED[name].file
         if path.is_file():
-            yield path.stat().st_size
+            yield network_bytes(name) or path.stat().st_size
+
+
+def network_bytes(name: str) -> int:
+    """Return the bytes of a published network in float32; 0 for files that hold none by name.
+
+    Its file may hold more: V-JEPA's is four times as large, with the moments of its training.
+    """
+    namings = structure(name).namings
+    shapes = next(iter(namings.values()), {})
+    return sum(math.prod(shape) for shape in shapes.values()) * FLOAT32
 
 
 def _device_memory(found: Survey) -> tuple[str, int | None]:

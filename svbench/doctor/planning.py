@@ -12,6 +12,7 @@ from svbench.config import RunConfig
 from svbench.doctor.clips import Survey, survey
 from svbench.doctor.estimate import SUBJECT, Measured, estimate
 from svbench.doctor.findings import Finding, gigabytes
+from svbench.doctor.lengths import short_clips
 from svbench.doctor.measure import measure
 from svbench.doctor.memory import memory
 from svbench.doctor.needs import absent_columns, as_findings, lacking
@@ -50,6 +51,7 @@ def report_run(
         *_without_models(found),
         *_absent_rows(found),
         *absent,
+        *short_clips(found, workers),
     ]
     return Report(findings, _exit_code(findings))
 

@@ -1,9 +1,11 @@
 """The scores of a metric under every condition.
 
-A metric of clips gives each clip a value under each condition. A distance between sets gives none:
+A metric of clips gives each clip a value under each condition; a paired one, as KL, compares the
+distorted clip with itself undistorted. A distance between sets gives none:
 it compares the distorted clips with undistorted ones, and to be no comparison of a clip with itself
 it takes a half of either kind. All conditions are compared at equal counts, the undistorted one
-with what two halves of real clips differ by, which is not 0.
+with what two halves of real clips differ by, which is not 0. What scores a set alone, as IS, is
+scored on the same halves, of the distorted clips: so it has draws, too.
 
 Draws
 -----
@@ -22,7 +24,8 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -37,6 +40,7 @@ from svbench.validation.conditions import UNDISTORTED, Condition
 from svbench.walk.extract import Extraction
 from svbench.walk.halves import LEAST_HALVED, TOO_FEW
 from svbench.walk.judging import NO_FEATURES
+from svbench.walk.plan import is_paired
 
 SPLITS: Final = 25  # two distances each, under every condition
 
@@ -61,9 +65,9 @@ class MetricScores:
     conditions : tuple of Condition
         in the order of the rows of the arrays
     clips : np.ndarray, shape=(conditions, clips), optional
-        the value of each clip, NaN where it has none; None for distances
+        the value of each clip, NaN where it has none; None for draws
     draws : np.ndarray, shape=(conditions, draws), optional
-        of distances, NaN where there are none
+        of distances and scores of sets, NaN where there are none
     values : dict
         the score under each condition that has one
     absent : dict
@@ -104,21 +108,47 @@ def score_conditions(
     requests : sequence of str
         of all clips, in the order of the columns of `MetricScores.clips`
     seed : int
-        draws the halves of distances
+        draws the halves of sets
     """
     key = metric.extractor.key
     features = {condition: one.features.get(key) for condition, one in extracted.items()}
+    reasons = {condition: one.reasons.get(key, NO_FEATURES) for condition, one in extracted.items()}
+    if _scores_sets(metric, features.values()):
+        return _of_sets(metric, features, reasons, seed)
+    return _of_clips(metric, features, reasons, requests)
+
+
+def _scores_sets(metric: Metric, found: Iterable[Features | None]) -> bool:
+    """Return whether clips have no values of their own: a distance, or the score of a set."""
     if metric.needs_reference:
-        return _distances(metric, features, seed)
+        return not is_paired(metric)
+    for features in found:
+        with suppress(ScoreError):
+            if features is not None:
+                return not metric.score(features, None).clips
+    return False
+
+
+def _of_clips(
+    metric: Metric,
+    features: Mapping[Condition, Features | None],
+    reasons: Mapping[Condition, str],
+    requests: Sequence[str],
+) -> MetricScores:
+    """Score all conditions by the values of clips."""
     rows = np.full((len(features), len(requests)), np.nan)
     place = {request: number for number, request in enumerate(requests)}
+    real = features[UNDISTORTED] if is_paired(metric) else None
     values, absent = dict[Condition, Value](), dict[Condition, str]()
     for row, (condition, of_clips) in zip(rows, features.items(), strict=True):
         if of_clips is None:
-            absent[condition] = extracted[condition].reasons.get(key, NO_FEATURES)
+            absent[condition] = reasons[condition]
+            continue
+        if is_paired(metric) and real is None:
+            absent[condition] = reasons[UNDISTORTED]
             continue
         try:
-            judged = metric.score(of_clips, None)
+            judged = metric.score(of_clips, real)
         except ScoreError as error:
             absent[condition] = str(error)
             continue
@@ -129,23 +159,25 @@ def score_conditions(
     return MetricScores(metric, tuple(features), rows, None, values, absent)
 
 
-def _distances(
-    metric: Metric, features: Mapping[Condition, Features | None], seed: int
+def _of_sets(
+    metric: Metric,
+    features: Mapping[Condition, Features | None],
+    reasons: Mapping[Condition, str],
+    seed: int,
 ) -> MetricScores:
-    """Score all conditions by a distance between halves."""
+    """Score all conditions by halves of the clips."""
     conditions = tuple(features)
     rows = np.full((len(features), 2 * SPLITS), np.nan)
     values, absent = dict[Condition, Value](), dict[Condition, str]()
-    real = features[UNDISTORTED]
-    # What a distortion leaves alone has the features of the undistorted clips, and their distances.
+    # What a distortion leaves alone has the features of the undistorted clips, and their scores.
     known: dict[tuple[object, ...], tuple[NDArray[np.float64], int] | str] = {}
     for row, (condition, distorted) in zip(rows, features.items(), strict=True):
         content = _content(distorted)
         if content not in known:
-            known[content] = _drawn(metric, distorted, real, seed)
+            known[content] = _drawn(metric, distorted, features[UNDISTORTED], seed)
         found = known[content]
         if isinstance(found, str):
-            absent[condition] = found
+            absent[condition] = reasons[condition] if distorted is None else found
             continue
         row[:], count = found
         values[condition] = Value(float(row.mean()), percentile_interval(row), count)
@@ -161,7 +193,7 @@ def _content(features: Features | None) -> tuple[object, ...]:
 def _drawn(
     metric: Metric, distorted: Features | None, real: Features | None, seed: int
 ) -> tuple[NDArray[np.float64], int] | str:
-    """Return the draws of a distance and the number of clips, or why there are none."""
+    """Return the draws of a set's score and the number of clips, or why there are none."""
     if distorted is None or real is None:
         return NO_FEATURES
     shared = [request for request in real.requests if request in set(distorted.requests)]
@@ -169,11 +201,13 @@ def _drawn(
         return f"{TOO_FEW.format(LEAST_HALVED)}, found {len(shared)}"
     try:
         draws = [
-            metric.score(distorted.only(one), real.only(other)).score.value
+            metric.score(
+                distorted.only(one), real.only(other) if metric.needs_reference else None
+            ).score.value
             for one, other in splits(shared, seed)
         ]
     except ScoreError as error:
-        return str(error)
+        return f"halves of {len(shared)} clips: {error}"
     return np.array(draws), len(shared)
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -42,6 +43,7 @@ from svbench.validation.writing import dump_clip_scores
 from svbench.walk.extract import Extraction
 from svbench.walk.plan import Unavailable, metrics_of
 from svbench.walk.recorded import raise_problems, recorded
+from svbench.walk.short_clips import raise_short, too_short
 
 SCORES_FILE: Final = "scores.csv"
 KNOWN: Final = Path("features") / "known-files.json"
@@ -49,6 +51,10 @@ REPORTS: Final = ("validity.md", "validity.csv", "validity.html", "figures")
 WRITTEN: Final = (VALIDITY_FILE, SCORES_FILE, *REPORTS, "features", "data")
 SCORING: Final = "scoring"
 Report = Callable[[Validity, Path], object]
+ALONE_NOTE: Final = (
+    "what scores a set without real ones is the mean over halves of the clips: where it grows with "
+    "the number of clips, as IS does, it is not the score of all of them"
+)
 HALVES_NOTE: Final = (
     "distances compare one half of the clips, distorted, with the other half, undistorted: also "
     "without distortion, so what stands there is what two halves of real clips differ by"
@@ -98,12 +104,15 @@ def validate(
         known = KnownFiles.load(out / KNOWN)
         clips = plan.read()
         samples, problems = _samples(plan, clips, engine, known)
+        plan = _long_enough(plan, samples, engine, known)
         store = Store(out, cache, known)
         extracted = _extracted(plan, samples, store, engine, progress)
         known.save(out / KNOWN)
-        left_out = {**problems, **extracted[UNDISTORTED].problems}
+        lacking = extracted[UNDISTORTED].problems
         if not plan.config.allow_missing:
-            raise_problems([(samples, left_out)])
+            raise_problems([(samples, {**problems, **lacking})])
+        measured = _measured(extracted[UNDISTORTED])
+        left_out = {**problems, **{r: line for r, line in lacking.items() if r not in measured}}
         scored = _scored(plan, samples, extracted, engine, progress)
         found = _write(plan, clips, samples, scored, left_out, out)
         report(found, out)  # here, or those of another process might stand beside these findings
@@ -124,6 +133,34 @@ def _samples(
     if not usable:
         raise DataError(f"{clips.title}: found no clip that can be judged, expected some")
     return SampleSet(every.name, every.spec, usable, every.digest, pad=every.pad), problems
+
+
+def _long_enough(
+    plan: ValidationPlan, samples: SampleSet, engine: Engine, known: KnownFiles
+) -> ValidationPlan:
+    """Return a plan whose columns are absent, with the reason, if no clip is long enough for them.
+
+    Raises DataError where some clips are and others are not, unless the plan allows that.
+    """
+    metrics = metrics_of(plan.columns)
+    if not plan.config.allow_missing:
+        raise_short([samples], metrics, engine, known)
+    found = too_short(samples, [metric.extractor for metric in metrics], engine, known)
+    reasons = {key: short.reason for key, short in found.items() if short.every}
+    if reasons and plan.config.strict:
+        raise DataError.of([f"{samples.name}: {reason}" for reason in reasons.values()])
+    columns = tuple(
+        one
+        if isinstance(one, Unavailable) or one.extractor.key not in reasons
+        else Unavailable(one.name, one.title, one.better, reasons[one.extractor.key])
+        for one in plan.columns
+    )
+    return replace(plan, columns=columns)
+
+
+def _measured(extraction: Extraction) -> set[str]:
+    """Return the clips of which some extractor has features."""
+    return {request for one in extraction.features.values() for request in one.requests}
 
 
 def _extracted(
@@ -188,7 +225,7 @@ def _write(
         metrics=tuple(metrics),
         responses=tuple(answers),
         people=people.facts,
-        notes=_notes(plan, clips, left_out),
+        notes=_notes(plan, clips, scored, left_out),
         record=_record(plan, samples, per_clip),
     )
     write_text(out / SCORES_FILE, per_clip)
@@ -196,10 +233,18 @@ def _write(
     return found
 
 
-def _notes(plan: ValidationPlan, clips: Clips, left_out: Mapping[str, str]) -> tuple[str, ...]:
+def _notes(
+    plan: ValidationPlan,
+    clips: Clips,
+    scored: Sequence[MetricScores],
+    left_out: Mapping[str, str],
+) -> tuple[str, ...]:
     lines = [*plan.notes, *clips.notes]
-    if any(metric.needs_reference for metric in metrics_of(plan.columns)):
+    of_sets = [one.metric for one in scored if one.draws is not None]
+    if any(metric.needs_reference for metric in of_sets):
         lines.append(HALVES_NOTE)
+    if any(not metric.needs_reference for metric in of_sets):
+        lines.append(ALONE_NOTE)
     if left_out:
         first = next(iter(left_out.values()))
         lines.append(f"{len(left_out)} of {len(clips.examples)} clips left out; {first}")

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from svbench.engines.protocol import Engine
-from svbench.errors import ScoreError
+from svbench.errors import DataError, ScoreError
 from svbench.files.store import Store
 from svbench.pace import Progress
 from svbench.protocols import EventMetric, Metric
@@ -29,6 +29,7 @@ from svbench.walk.extract import Extraction, Wanted, extract_sets
 from svbench.walk.halves import HALVES, LEAST_COMPARED, TOO_FEW, Halves, score_halves
 from svbench.walk.plan import AbsentRow, Columns, Plan, is_paired, metrics_of, reasons_of
 from svbench.walk.recorded import raise_problems
+from svbench.walk.short_clips import raise_short, too_short
 from svbench.walk.shuffled_floor import ClipLine, floor_row, floor_steps
 
 NO_FEATURES = "no features could be extracted from any of its clips"
@@ -80,6 +81,8 @@ class Judge:
     store: Store
     engine: Engine
     progress: Progress
+    # By name and digest of the set: why no clip of it is long enough, by key of the extractor.
+    _short: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
     # By name and digest of the set, and keys of the extractors:
     _extractions: dict[tuple[str, str, frozenset[str]], Extraction] = field(default_factory=dict)
 
@@ -104,8 +107,9 @@ class Judge:
         """Extract all features that will be scored.
 
         Unless the plan allows missing clips, all clips without features are raised as one
-        DataError.
+        DataError. What no clip of a set is long enough for is left out, and its cell absent.
         """
+        self._find_short([entrant.samples for entrant in entrants])
         wanted = [self._wanted(entrant.samples, self.metrics) for entrant in entrants]
         for real in (self.reference, *([self.real] if self.real is not self.reference else [])):
             if comparing := self.comparing(real):
@@ -118,6 +122,18 @@ class Judge:
             self._extractions[one.samples.name, one.samples.digest, one.keys] = extraction
         if not self.plan.allow_missing:
             raise_problems(list(found.values()))
+
+    def _find_short(self, sets: Sequence[SampleSet]) -> None:
+        """Note which extractors no clip of a set is long enough for; see `short_clips`."""
+        known, metrics = self.store.known, self.metrics
+        if not self.plan.allow_missing:
+            raise_short(sets, metrics, self.engine, known)
+        for samples in sets:
+            found = too_short(samples, [m.extractor for m in metrics], self.engine, known)
+            reasons = {key: short.reason for key, short in found.items() if short.every}
+            if reasons and self.plan.strict:
+                raise DataError.of([f"{samples.name}: {reason}" for reason in reasons.values()])
+            self._short[samples.name, samples.digest] = reasons
 
     def rows(self, entrants: Sequence[Entrant]) -> Iterator[tuple[Row, list[ClipLine]]]:
         """Yield the row of each entrant, and for clips made elsewhere the floor made from them."""
@@ -138,10 +154,11 @@ class Judge:
         """Return the row, and a line per clip and metric."""
         extracted = self._extracted(entrant.samples, self.metrics)
         scores, absent, lines = {}, reasons_of(self.columns), list[ClipLine]()
+        short = self._short.get((entrant.samples.name, entrant.samples.digest), {})
         for metric in self.metrics:
             features = extracted.features.get(metric.extractor.key)
             if features is None:
-                absent[metric.name] = NO_FEATURES
+                absent[metric.name] = short.get(metric.extractor.key, NO_FEATURES)
                 continue
             try:
                 judgement = self._judgement(metric, entrant, features)
@@ -214,6 +231,7 @@ class Judge:
         keys = self._wanted(samples, metrics).keys
         return self._extractions[samples.name, samples.digest, keys]
 
-    @staticmethod
-    def _wanted(samples: SampleSet, metrics: Sequence[Metric]) -> Wanted:
-        return Wanted(samples, [metric.extractor for metric in metrics])
+    def _wanted(self, samples: SampleSet, metrics: Sequence[Metric]) -> Wanted:
+        short = self._short.get((samples.name, samples.digest), {})
+        extractors = [metric.extractor for metric in metrics]
+        return Wanted(samples, [one for one in extractors if one.key not in short])

@@ -32,11 +32,12 @@ from svbench.types import Request, ResultTable, SampleSet
 from svbench.walk.generate import generate
 from svbench.walk.halves import with_halves
 from svbench.walk.judging import Entrant, Judge
-from svbench.walk.plan import Data, Plan
+from svbench.walk.plan import Data, Plan, metrics_of
 from svbench.walk.record import open_record
 from svbench.walk.recorded import Recorded, raise_not_made, read_recorded
 from svbench.walk.relays import parent_of, requests_on, waves, with_parents
 from svbench.walk.requests import requests_for
+from svbench.walk.short_clips import raise_short
 from svbench.walk.tabulate import write_results
 
 OUR_FOLDERS = ("samples", "features", "report")  # of a run; `data` is written in one go
@@ -82,6 +83,9 @@ def walk(plan: Plan, out: Path, engine: Engine, progress: Progress = silent) -> 
         store = Store(out, cache, known)
         data = plan.read()
         clips = read_recorded(plan, data, engine, known)
+        if not plan.allow_missing:
+            made = [*clips.folders, *(samples for _, samples in clips.joined)]
+            raise_short(made, metrics_of(plan.columns), engine, known)
         systems = [build(clips.originals) for build in plan.systems]
         rows = [*(system.name for system in systems), *(one.name for one, _ in clips.joined)]
         check_distinct("--systems: rows", rows)

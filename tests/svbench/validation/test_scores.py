@@ -124,3 +124,59 @@ def test_halves_are_equally_large_and_follow_from_the_seed() -> None:
     assert found == list(splits(NAMES, 4))
     assert found != list(splits(NAMES, 5))
     assert found[1] == found[0][::-1]
+
+
+@dataclass(frozen=True)
+class Paired(Mean):
+    """The difference of each clip from its own real one."""
+
+    needs_reference: bool = True
+    paired: bool = True
+
+    def score(self, generated: Features, reference: Features | None) -> Judgement:
+        assert reference is not None
+        real = dict(zip(reference.requests, reference.values[:, 0], strict=True))
+        pairs = zip(generated.requests, generated.values[:, 0], strict=True)
+        clips = tuple(ClipScore(name, float(value - real[name])) for name, value in pairs)
+        mean = float(np.mean([clip.value for clip in clips]))
+        return Judgement(Score("paired", mean, "lower", len(clips)), clips)
+
+
+def test_a_paired_metric_compares_each_clip_with_itself_undistorted() -> None:
+    levels = {name: float(number) for number, name in enumerate(NAMES)}
+    worse = {name: 2 * level for name, level in levels.items() if name != NAMES[3]}
+    found = score_conditions(
+        Paired(), {UNDISTORTED: extraction(levels), WORSE: extraction(worse)}, NAMES, 0
+    )
+    assert found.row(UNDISTORTED).tolist() == [0.0] * 9
+    np.testing.assert_array_equal(found.row(WORSE), [0, 1, 2, np.nan, 4, 5, 6, 7, 8])
+    assert found.values[WORSE].count == 8
+    nothing = Extraction({}, {}, {"features": "c0.mp4: no sound"})
+    found = score_conditions(Paired(), {UNDISTORTED: nothing, WORSE: extraction(worse)}, NAMES, 0)
+    assert set(found.absent.values()) == {"c0.mp4: no sound"}
+
+
+@dataclass(frozen=True)
+class Spread(Mean):
+    """The spread of a set, without reference; clips have no values."""
+
+    def score(self, generated: Features, reference: Features | None) -> Judgement:
+        assert reference is None
+        if generated.count < 4:
+            raise ScoreError(f"needs 4 clips, got {generated.count}")
+        return Judgement(Score("spread", float(np.ptp(generated.values)), "lower", generated.count))
+
+
+def test_the_score_of_a_set_without_reference_is_that_of_equal_halves() -> None:
+    levels = {name: float(number) for number, name in enumerate(NAMES)}
+    wider = {name: 3 * level for name, level in levels.items()}
+    found = score_conditions(
+        Spread(), {UNDISTORTED: extraction(levels), WORSE: extraction(wider)}, NAMES, 0
+    )
+    assert found.clips is None
+    np.testing.assert_allclose(found.row(WORSE), 3 * found.row(UNDISTORTED))  # the same halves
+    by_hand = [np.ptp([levels[name] for name in half]) for half, _ in splits(NAMES, 0)]
+    assert found.values[UNDISTORTED].value == pytest.approx(np.mean(by_hand))
+    few = {UNDISTORTED: extraction(dict.fromkeys(NAMES[:5], 1.0))}
+    absent = score_conditions(Spread(), few, NAMES, 0).absent[UNDISTORTED]
+    assert absent == "halves of 5 clips: needs 4 clips, got 2"
