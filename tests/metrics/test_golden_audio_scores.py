@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from svbench.files.weights.loading import WeightFile
 from svbench.metrics.audio_kl import divergences
+from svbench.metrics.desync import DeSync, OffsetLogits
+from svbench.metrics.desync_protocols import PROTOCOLS
 from svbench.metrics.frechet import distance, stats
+from svbench.metrics.imagebind_scores import cosine
 from svbench.metrics.inception_score import PERMUTATION_SEED, inception_score
-from svbench.types import Values
+from svbench.metrics.networks.synchformer_config import PUBLISHED
+from svbench.types import Features, Values
 from tests.goldens.places import golden
 
 SINGLE, DOUBLE, SINGULAR = 1e-4, 1e-9, 1e-3  # relative, what their README calls fair
@@ -34,8 +40,9 @@ def test_frechet_distances(numbers: dict[str, Any], arrays: dict[str, Values]) -
         generated, reference = arrays[f"{case}_gen"], arrays[f"{case}_ref"]
         singular = min(len(generated), len(reference)) <= generated.shape[1]
         found = distance(stats(generated), stats(reference))
-        for name in ("compute_fd_gen_ref", "compute_fd_float64"):
-            assert found == pytest.approx(expected[name], rel=SINGULAR if singular else SINGLE)
+        javisbench = numbers["mmd"][case]["javis_frechet"]
+        for theirs in (expected["compute_fd_gen_ref"], expected["compute_fd_float64"], javisbench):
+            assert found == pytest.approx(theirs, rel=SINGULAR if singular else SINGLE), case
 
 
 def test_divergences_in_both_forms_and_directions(
@@ -82,3 +89,54 @@ def test_the_whole_evaluation(numbers: dict[str, Any], arrays: dict[str, Values]
         mean, deviation = inception_score(made)
         assert mean == pytest.approx(expected[f"ISC-{network}-mean"], rel=SINGLE)
         assert deviation == pytest.approx(expected[f"ISC-{network}-std"], rel=SINGLE)
+
+
+def test_the_frechet_distance_of_several_rows_a_clip(
+    numbers: dict[str, Any], arrays: dict[str, Values]
+) -> None:
+    made, real = (
+        rows.reshape(-1, rows.shape[-1])
+        for rows in (arrays["eval_pred_vggish"], arrays["eval_gt_vggish"])
+    )
+    dims = numbers["evaluate_dims"]
+    assert len(made) == len(real) == dims["n"] * dims["vggish_examples_per_clip"]
+    expected = numbers["evaluate"]["FD-VGG"]
+    assert distance(stats(made), stats(real)) == pytest.approx(expected, rel=SINGLE)
+
+
+@pytest.mark.parametrize(
+    ("score", "first", "second"),
+    [
+        ("IB-Score", "ib_video", "ib_audio"),
+        ("LAION-CLAP-Score", "clap_text", "clap_audio"),
+        ("MS-CLAP-Score", "clap_text", "clap_audio"),
+    ],
+)
+def test_cosines_of_the_whole_evaluation(
+    score: str, first: str, second: str, numbers: dict[str, Any], arrays: dict[str, Values]
+) -> None:
+    pairs = zip(arrays[f"eval_{first}"], arrays[f"eval_{second}"], strict=True)
+    found = float(np.mean([cosine(a, b) for a, b in pairs]))
+    assert found == pytest.approx(numbers["evaluate"][score], rel=SINGLE, abs=1e-7)
+
+
+def test_desync_of_the_whole_evaluation(numbers: dict[str, Any], arrays: dict[str, Values]) -> None:
+    """The reference averages windows of all clips, which is the mean over clips: each has two."""
+    inputs = PROTOCOLS["av-benchmark"].inputs
+    windows = inputs.places(numbers["evaluate_dims"]["segments"], PUBLISHED)
+    assert len(windows) == 2
+    sides = arrays["eval_sync_video"], arrays["eval_sync_audio"]
+    rows = np.stack(
+        [
+            np.hstack([side[:, window].mean(axis=1) for side in sides]) @ arrays["eval_head"]
+            for window in windows
+        ],
+        axis=1,
+    )
+    starts = np.broadcast_to([[[window[0]] for window in windows]], (*rows.shape[:2], 1))
+    values = np.concatenate([starts, rows], axis=2).reshape(-1, 1 + rows.shape[2])
+    owners = np.arange(len(rows)).repeat(len(windows))
+    names = tuple(f"{i}/0" for i in range(len(rows)))
+    metric = DeSync(PROTOCOLS["av-benchmark"], OffsetLogits(WeightFile("", Path(), ""), inputs))
+    found = metric.score(Features("logits", values.astype(np.float32), owners, names))
+    assert found.score.value == pytest.approx(numbers["evaluate"]["DeSync"], rel=SINGLE)

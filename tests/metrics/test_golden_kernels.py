@@ -11,7 +11,7 @@ import pytest
 
 from svbench.errors import ScoreError
 from svbench.metrics.kernel_variants import javisbench_kvd, jedi, kadtk, kid
-from svbench.metrics.kernels import Radial, median_distance
+from svbench.metrics.kernels import Polynomial, Radial, median_distance
 from svbench.types import Values
 from tests.goldens.places import golden
 
@@ -76,6 +76,16 @@ def test_polynomials(
         assert theirs(reference, reference) == pytest.approx(same, rel=SINGLE, abs=1e-9), case
 
 
+def test_other_polynomials_of_jedis_form(
+    numbers: dict[str, Any], sets: dict[str, tuple[Values, Values]]
+) -> None:
+    kernel = Polynomial(degree=3, coef0=1.0)
+    for case, expected in numbers["mmd"].items():
+        a, b = (side.astype(np.float64) for side in sets[case])
+        found = kernel(a, a).mean() + kernel(b, b).mean() - 2 * kernel(a, b).mean()
+        assert found == pytest.approx(expected["mmd_poly_degree3_coef1"], rel=SINGLE), case
+
+
 def test_kid_of_av_benchmark_and_torch_fidelity(
     numbers: dict[str, Any], sets: dict[str, tuple[Values, Values]]
 ) -> None:
@@ -88,6 +98,10 @@ def test_kid_of_av_benchmark_and_torch_fidelity(
                 for value, key in zip(found, ("mean", "std"), strict=True):
                     number = theirs[f"kernel_inception_distance_{key}"]
                     assert value == pytest.approx(number, rel=SINGLE), (case, name)
+                    if size <= min(map(len, sets[case])):  # torch-fidelity refuses larger ones
+                        fidelity = expected["torch_fidelity_kid"]
+                        number = fidelity[f"kernel_inception_distance_{key}"]
+                        assert value == pytest.approx(number, rel=SINGLE), (case, name)
                 compared += 1
     assert compared >= len(sets)
 

@@ -121,6 +121,8 @@ def test_activations_of_each_block_of_pictures() -> None:
     video = numbers("input.video", (1, 2, 16, 3, 224, 224), seed())[0].transpose(1, 2)
     with torch.inference_mode():
         tokens = encoder.embedded(video)
+        patches = encoder.patch_embed_3d.proj(video).flatten(2).mT
+        small(patches[:, ::97].numpy(), found["v_patch_tok"])
         for i, block in enumerate(encoder.blocks):
             tokens = block(tokens, encoder.steps)
             small(tokens[:, ::97].numpy(), found[f"v_block{i}_tok"])
@@ -137,6 +139,19 @@ def test_activations_of_each_block_of_the_last_transformer() -> None:
         for i, block in enumerate(head.blocks):
             tokens = block(tokens)
             small(tokens[:, ::11].numpy(), found[f"g_block{i}"])
+        small(head.ln_f(tokens)[:, ::11].numpy(), found["g_ln_f"])
+
+
+def test_activations_of_each_layer_of_sound() -> None:
+    found, encoder = arrays("synthetic"), network().afeat_extractor.ast
+    mels = numbers("input.mel", (1, 2, 1, 128, 66), seed(), 0.5)[0, :, 0]
+    with torch.inference_mode():
+        output = encoder(mels.transpose(1, 2), output_hidden_states=True)
+    embedded, *layers = output.hidden_states
+    small(embedded.numpy(), found["a_embed"])
+    for i, layer in enumerate(layers[:-1]):  # the last one is given behind the norm
+        small(layer.numpy(), found[f"a_layer{i}"])
+    small(output.last_hidden_state.numpy(), found["a_norm"])
 
 
 def test_the_network_of_full_size() -> None:
