@@ -87,7 +87,7 @@ __all__ = [
     "write_wav",
 ]
 
-VERSION = "2"  # part of every digest: increased when a decoded array could change
+VERSION = "3"  # part of every digest: increased when a decoded array could change
 MICROSECOND = Fraction(1, MICROSECONDS)  # s
 
 Video = NDArray[np.uint8]

@@ -7,7 +7,8 @@ times       Each frame has its time stamp. Stamps of a constant rate, up to the 
             container, are replaced by i / fps. If they lie on such a grid with gaps (an encoder
             that drops repeated frames), the gaps are filled with the previous frame. Otherwise the
             rate is the mean.
-size        Constant over the clip; a change of size is an error.
+size        Constant over the clip; a change of size is an error. Pixels are made square, but for
+            those that are nearly so (a 100th), which stay as they are stored.
 length      Video that ends before the duration in its header, and audio that ends before the video,
             are errors, as for conformed clips; with `pad`, silence is appended.
 memory      At most `MOST_BYTES` of video and audio; more is an error.

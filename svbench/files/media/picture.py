@@ -49,6 +49,7 @@ SEEK_FROM = 2.0  # s; for earlier starts, decoding from the start of the file co
 SEEK_BACK = (1, 10, 60)  # s before the start, positions of a seek in order of trial
 SEEKABLE = ("mov", "matroska", "mpegts", "flv", "asf")
 MOST_PIXELS = 1 << 26  # of one frame, before and after scaling (8192 x 8192)
+NEARLY_SQUARE = Fraction(1, 100)  # deviation of an aspect from 1, as encoders round even sizes
 LONGEST_PIXEL = 16  # a sample aspect ratio beyond 16:1 is taken for damage
 OBLIQUE = 0.05  # relative deviation of a display matrix from 90 degrees, for rounding
 
@@ -234,9 +235,13 @@ class Upright:
         return cover(array, size, pixel)
 
     def square(self, one: TimedFrame) -> Video:
-        """Return a frame with square pixels, (H, W, 3), scaled up along one axis if need be."""
+        """Return a frame with square pixels, (H, W, 3), scaled up along one axis if need be.
+
+        Pixels that are nearly square stay as they are: to interpolate all of them for a column or
+        two of width costs more than it mends, and published code takes them as they are.
+        """
         array, pixel = self.upright(one)
-        if pixel == 1:
+        if abs(pixel - 1) <= NEARLY_SQUARE:
             return array
         height, width = array.shape[:2]
         wide = max(width, round(width * pixel))

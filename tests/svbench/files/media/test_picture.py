@@ -262,6 +262,19 @@ def test_a_circle_stays_a_circle(pixel: Fraction, tmp_path: Path) -> None:
         assert lit.any(0).sum() / lit.any(1).sum() == pytest.approx(1, abs=0.03)
 
 
+@pytest.mark.parametrize("pixel", [Fraction(448, 447), Fraction(447, 448), Fraction(101, 100)])
+def test_the_native_view_does_not_interpolate_pixels_that_are_nearly_square(
+    pixel: Fraction, tmp_path: Path
+) -> None:
+    sound = movies.write_sound(tmp_path / "s.wav", movies.sound(1))
+    noise = np.random.default_rng(0).integers(0, 256, (8, 224, 298, 3), np.uint8)
+    found = []
+    for name, aspect in (("plain", Fraction(1)), ("nearly", pixel)):
+        path = movies.write(tmp_path / f"{name}.mkv", list(noise), pixel=aspect, fps=8)
+        found.append(media.read_native(Recording(path, 0.0, sound)).video)
+    np.testing.assert_array_equal(*found)
+
+
 def test_a_picture_too_long_to_be_scaled_is_refused(tmp_path: Path) -> None:
     ribbon = [np.zeros((2, 4096, 3), np.uint8)] * 8
     path = movies.write(tmp_path / "a.mkv", ribbon, fps=8)
