@@ -156,7 +156,7 @@ def test_the_scatter_of_a_run_is_that_of_its_models(tmp_path: Path) -> None:
 
 def test_published_values_stand_at_the_column_that_answers_them() -> None:
     text = FACTS.published(("ib-av",))
-    assert "`ib-av@published-leaky` | ImageBind | 0.33292" in text
+    assert "`ib-av@published-leaky+native` | ImageBind | 0.33292" in text
     assert "not run here" in text
     assert not FACTS.published(("jedi",))
 
