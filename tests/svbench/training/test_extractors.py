@@ -37,6 +37,7 @@ TINY = ExtractorRecipe(
     imagebind_steps=3,
     imagebind_batch=4,
     synchformer_strokes_steps=2,
+    synchformer_recordings=4,
     synchformer_strokes_batch=3,
     synchformer_steps=3,
     synchformer_batch=4,
