@@ -25,7 +25,7 @@ def train_extractors(
         bool, typer.Option("--scenes", help="The ImageBind of Landscape and VGGSound instead.")
     ] = False,
 ) -> None:
-    """Train the miniature networks that svbench ships: some 25 minutes on one core.
+    """Train the miniature networks that svbench ships: some 30 minutes on one core.
 
     I3D, VGGish, ImageBind and Synchformer are trained on drawn Greatest Hits; with --scenes,
     ImageBind on drawn Landscape and VGGSound. What OUT holds of networks that are not named stays.
