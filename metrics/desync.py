@@ -61,7 +61,7 @@ from svbench.compute import CPU, Machine, installed
 from svbench.errors import ScoreError
 from svbench.files.weights.loading import WeightFile, load_checked
 from svbench.intervals import METHOD, Interval
-from svbench.metrics.desync_protocols import Inputs, Protocol
+from svbench.metrics.desync_protocols import USUAL, Inputs, Protocol
 from svbench.metrics.networks.batches import Forward
 from svbench.metrics.networks.loading import digest
 from svbench.metrics.networks.synchformer_config import (
@@ -69,6 +69,7 @@ from svbench.metrics.networks.synchformer_config import (
     FPS,
     PUBLISHED,
     REACH,
+    SMALL_BATCH,
     STEP,
     SynchformerConfig,
 )
@@ -104,7 +105,8 @@ class OffsetLogits:
 
     def __post_init__(self) -> None:
         make = partial(_loaded, self.weights, self.config, self.machine)
-        object.__setattr__(self, "_forward", Forward("Synchformer", make, self.machine, BATCH))
+        size = SMALL_BATCH if self._small else BATCH
+        object.__setattr__(self, "_forward", Forward("Synchformer", make, self.machine, size))
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -128,7 +130,11 @@ class OffsetLogits:
     @property
     def light(self) -> bool:
         """Return whether each process may have one of its own: a small network on a CPU."""
-        return self.config.width < PUBLISHED.width and self.machine.kind == "cpu"
+        return self._small and self.machine.kind == "cpu"
+
+    @property
+    def _small(self) -> bool:
+        return self.config.width < PUBLISHED.width
 
     def too_short(self, seconds: float) -> str:
         """Return why a clip of this length in s has no window; "" where it has one."""
@@ -189,9 +195,14 @@ def expected(logits: NDArray[np.float64], offsets: NDArray[np.float64]) -> NDArr
 
 
 def title(protocol: Protocol, network: str = "") -> str:
-    """Return the title of the column of a protocol, by a network of a name or the published one."""
-    by = f"{network} Synchformer" if network else ""
-    return f"DeSync ({', '.join(filter(None, (by, protocol.name)))})"
+    """Return the title of the column of a protocol, by a network of a name or the published one.
+
+    Behind the name of a network, the usual protocol is left out, as by the other small networks.
+    """
+    if not network:
+        return f"DeSync ({protocol.name})"
+    shown = f", {protocol.name}" if protocol.name != USUAL else ""
+    return f"DeSync ({network} Synchformer{shown})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The miniature networks: I3D, VGGish and ImageBind at small widths, with pretrained weights.
+"""The miniature networks: I3D, VGGish, ImageBind and Synchformer, small and pretrained.
 
 They are instances of the classes of `networks`, trained by `svbench train-extractors` on drawn
 clips of the miniature Greatest Hits, so that every column of a miniature table can be computed
@@ -9,14 +9,15 @@ miniature Landscape and VGGSound.
 Conventions
 -----------
 The package holds `i3d.safetensors`, `vggish.safetensors`, `imagebind.safetensors`, `imagebind.json`
-(configuration and vocabulary) and `MADE.json`: command, version of svbench, training figures, and
-the sha256 of each file, which is verified before a file is used. Protocols (windows, frames, sound)
-are those of the published networks; a name has `+miniature` after its protocol.
+(configuration and vocabulary), `synchformer.safetensors` and `MADE.json`: of each network the
+command, version of svbench and training figures, and the sha256 of each file, which is verified
+before a file is used. Protocols (windows, frames, sound) are those of the published networks; a
+name has `+miniature` after its protocol.
 
 Metrics
 -------
-- :func:`fvd`, :func:`fad`, :func:`ib`: the metrics of `fvd`, `fad` and `imagebind_scores` by these
-  networks.
+- :func:`fvd`, :func:`fad`, :func:`ib`, :func:`desync`: the metrics of `fvd`, `fad`,
+  `imagebind_scores` and `desync` by these networks.
 """
 
 from __future__ import annotations
@@ -29,12 +30,16 @@ from svbench.compute import CPU, Machine, digest_file
 from svbench.errors import ConfigError, DataError
 from svbench.files.text import REASON, read_object, shown
 from svbench.files.weights.loading import WeightFile
+from svbench.metrics import desync as desyncs
 from svbench.metrics import fad as fads
 from svbench.metrics import fvd as fvds
+from svbench.metrics.desync import DeSync
+from svbench.metrics.desync_protocols import PROTOCOLS as DESYNC_PROTOCOLS
 from svbench.metrics.frechet import Frechet
 from svbench.metrics.fvd import FVD
 from svbench.metrics.imagebind_scores import IB, IBKind, ImageBindEmbeddings, read_small
 from svbench.metrics.networks.imagebind_inputs import PROTOCOLS as IB_PROTOCOLS
+from svbench.metrics.networks.synchformer_config import Size, SynchformerConfig
 from svbench.types import View
 
 FOLDER: Final = Path(__file__).parent
@@ -44,14 +49,26 @@ FILES: Final = {
     "vggish": "vggish.safetensors",
     "imagebind": "imagebind.safetensors",
     "imagebind-sizes": "imagebind.json",
+    "synchformer": "synchformer.safetensors",
 }
 SUFFIX: Final = "+miniature"
 
-# So that all three together take less than 3 MB, and a clip a tenth of a second.
+# So that all together take less than 3.5 MB, and each network a tenth of a second of a clip.
 I3D_WIDTH: Final = 1 / 8
 I3D_CLASSES: Final = 24  # fewer than the 32 clips of half a miniature run: a full-rank covariance
 I3D_SIZE: Final = 64  # px, the side of a miniature clip
 VGGISH_WIDTH: Final = 1 / 20
+# A window of 11 segments, 3.84 s, fits into the 4 s of a miniature clip.
+SYNCHFORMER: Final = SynchformerConfig(
+    width=32,
+    video=Size(2, 4),
+    audio=Size(2, 4),
+    head=Size(3, 4),
+    hidden=128,
+    segments=11,
+    image=64,
+    bins=64,
+)
 
 # The protocols of the paper, which titles leave out.
 FVD_USUAL: Final = "stylegan-v-16f"
@@ -159,6 +176,29 @@ def ib(
     seen = view or inputs.view
     extractor = ImageBindEmbeddings(weights, inputs, words, config, machine, seen)
     return IB(kind, extractor, network="miniature")
+
+
+def desync(
+    protocol: str,
+    *,
+    machine: Machine = CPU,
+    folder: Path = FOLDER,
+) -> DeSync:
+    """Build DeSync on the small Synchformer; see `svbench.metrics.desync.desync`.
+
+    Its window is 3.84 s, so that a miniature clip of 4 s holds one.
+    """
+    if protocol not in DESYNC_PROTOCOLS:
+        raise ConfigError(
+            f"desync: found protocol {protocol!r}, expected one of {', '.join(DESYNC_PROTOCOLS)}"
+        )
+    return desyncs.desync(
+        DESYNC_PROTOCOLS[protocol],
+        weight_file("synchformer", folder),
+        config=SYNCHFORMER,
+        machine=machine,
+        network="miniature",
+    )
 
 
 def _title(score: str, network: str, protocol: str, usual: str) -> str:

@@ -34,6 +34,7 @@ MEL_STRIDE: Final = 10  # bins and frames from one patch of sound to the next
 REACH: Final = 2.0  # s, the largest offset to either side
 # Segments in a forward pass. One takes seconds on a CPU, so more of them would save nothing.
 BATCH: Final = BatchSize(cpu=1, gpu=14)
+SMALL_BATCH: Final = BatchSize(cpu=14, gpu=56)  # of a narrower network: a pass takes milliseconds
 
 
 @dataclass(frozen=True, slots=True)

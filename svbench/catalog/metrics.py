@@ -245,6 +245,7 @@ DEFAULT_METRICS: Final[Mapping[str, Sequence[str]]] = {
         "ib-av",
         "ib-ta",
         "ib-tv",
+        "desync",
         "av-align-corrected@miniature",
         "av-align-corrected@published",
         "av-align-adjusted-corrected@miniature",

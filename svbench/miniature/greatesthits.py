@@ -52,7 +52,7 @@ from svbench.miniature.drawing import drumstick, painting, percussion, strokes
 from svbench.miniature.drawing.drumstick import Scene, Stroke
 from svbench.miniature.drawing.folders import SPLITS, Split, draw_once
 from svbench.miniature.drawing.percussion import Timbre
-from svbench.types import ClipSpec
+from svbench.types import Clip, ClipSpec
 
 SPEC: Final = ClipSpec(32, 8.0, (64, 64), 16000)
 VERSION: Final = 2  # raise it when the same seed would give other files
@@ -151,6 +151,19 @@ def plan(seed: int, split: Split, number: int, segments: int) -> Trial:
     return Trial(material, place, scene, tuple(made), labelled, segments)
 
 
+def render(trial: Trial, rng: np.random.Generator) -> Clip:
+    """Return a recording with all its segments, drawn and synthesised, before it is encoded."""
+    spec = replace(SPEC, frames=trial.segments * SPEC.frames)
+    video = drumstick.draw(
+        trial.scene, trial.strokes, frames=spec.frames, fps=spec.fps, size=spec.size
+    )
+    timbre = percussion.tuned(trial.material.timbre, PITCH[trial.scene.shape])
+    sound = percussion.synthesise(
+        trial.strokes, timbre, seconds=spec.duration, sample_rate=spec.sample_rate, rng=rng
+    )
+    return Clip(video, sound, spec)
+
+
 def caption(trial: Trial, segment: int) -> str:
     """Return the caption of one segment of a recording."""
     begin, end = segment * SPEC.duration, (segment + 1) * SPEC.duration
@@ -204,20 +217,9 @@ def _id(split: Split, number: int) -> str:
 
 
 def _write(folder: Path, name: str, trial: Trial, rng: np.random.Generator) -> None:
-    seconds = trial.segments * SPEC.duration
-    video = drumstick.draw(
-        trial.scene,
-        trial.strokes,
-        frames=trial.segments * SPEC.frames,
-        fps=SPEC.fps,
-        size=SPEC.size,
-    )
-    timbre = percussion.tuned(trial.material.timbre, PITCH[trial.scene.shape])
-    sound = percussion.synthesise(
-        trial.strokes, timbre, seconds=seconds, sample_rate=SPEC.sample_rate, rng=rng
-    )
-    media.write_mp4(folder / f"{name}_denoised_thumb.mp4", video, SPEC.fps)
-    media.write_wav(folder / f"{name}_denoised.wav", sound, SPEC.sample_rate)
+    whole = render(trial, rng)
+    media.write_mp4(folder / f"{name}_denoised_thumb.mp4", whole.video, SPEC.fps)
+    media.write_wav(folder / f"{name}_denoised.wav", whole.audio, SPEC.sample_rate)
     (folder / f"{name}_times.txt").write_text(_times(trial), encoding="utf-8")
 
 

@@ -72,6 +72,8 @@ BAD_SETTINGS = {
     "train-systems --base-audio-steps 0": "--base-audio-steps: found '0', expected a whole",
     "train-systems --workers 0": "--workers: found '0', expected a whole number",
     "train-extractors --threads 0": "--threads: found '0', expected a whole number",
+    "train-extractors --networks i4d": "--networks: found 'i4d', expected one of i3d, vggish, ima",
+    "train-extractors --networks i3d --scenes": "--networks: found 'i3d' beside --scenes, expected",
     "report {made} --gallery -1 --format html": "--gallery: found '-1', expected a whole number",
     # --- lists: empty items, and what is named twice
     f"{SCORE} --metrics ,": "--metrics: found ',', expected names between commas, none empty",

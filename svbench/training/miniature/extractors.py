@@ -1,8 +1,9 @@
-"""Train the miniature networks that ship with svbench: I3D, VGGish and ImageBind at small widths.
+"""Train the miniature networks that ship with svbench: I3D, VGGish, ImageBind and Synchformer.
 
 `svbench train-extractors` draws a miniature Greatest Hits, trains each network on it, and writes
-the folder that `svbench.metrics.miniature` reads: three files of weights, the sizes and the
-vocabulary of ImageBind, and `MADE.json`, the record of the training.
+the folder that `svbench.metrics.miniature` reads: four files of weights, the sizes and the
+vocabulary of ImageBind, and `MADE.json`, the record of the trainings. No network depends on the
+others, so one can be trained anew; what the folder holds of the others stays as it is.
 
 Objectives
 ----------
@@ -12,8 +13,7 @@ I3D        classifies 16 frames: material, shape, place, whether there is a hit 
 VGGish     classifies 0.96 s of sound: material, shape, hit, scratch, in which quarters strokes
            fall, and how strongly the sound was corrupted, by a head on the 128 embeddings that is
            dropped after the training.
-ImageBind  aligns pictures, sound and caption of a clip: InfoNCE over the three pairs of
-           modalities, on one window of each clip at a time.
+ImageBind, Synchformer: see `imagebind` and `synchformer` in this folder.
 
 I3D and VGGish also see corrupted clips (`svbench.miniature.corruptions`) and regress the strength
 of blur, noise and loss, so that FVD and FAD respond to them. That they do is therefore by design;
@@ -29,28 +29,25 @@ drawing; a benchmark run draws with other seeds.
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
 
 from svbench._version import __version__
 from svbench.compute import digest_file
+from svbench.errors import DataError
+from svbench.files.text import read_object
 from svbench.files.writing import write_text
+from svbench.limits import known
 from svbench.metrics import fad
 from svbench.metrics import miniature as shipped
 from svbench.metrics.networks.i3d import I3D
 from svbench.metrics.networks.i3d_inputs import network_input
-from svbench.metrics.networks.imagebind import ImageBind
-from svbench.metrics.networks.imagebind_config import ImageBindConfig, Size
-from svbench.metrics.networks.imagebind_inputs import PROTOCOLS, spectrograms, video_crops
-from svbench.metrics.networks.imagebind_text import WordTokenizer
 from svbench.metrics.networks.vggish import VGGish
 from svbench.metrics.networks.vggish_inputs import EMBEDDING
 from svbench.miniature import corruptions
@@ -63,12 +60,11 @@ from svbench.training.miniature.fitting import (
     accuracies,
     batches,
     classification_loss,
-    cosine_similarities,
     fit,
-    info_nce,
     save,
     torch_threads,
 )
+from svbench.training.miniature.imagebind import train_imagebind
 from svbench.training.miniature.recipes import ExtractorRecipe
 from svbench.training.miniature.samples import (
     ACTIONS,
@@ -77,41 +73,73 @@ from svbench.training.miniature.samples import (
     I3D_WINDOW,
     SLOTS,
     STROKES,
-    CaptionedClip,
     LabelledClip,
     draw,
 )
+from svbench.training.miniature.synchformer import train_synchformer
 
 # Chance that a clip is corrupted in each of three ways; that of pictures is learned far more slowly
 CORRUPTED_VIDEO: Final = 0.5
 CORRUPTED_SOUND: Final = 0.25
 STRENGTH_WEIGHT: Final = 4.0  # of the loss of a picture corruption's strength
 NORM_WEIGHT: Final = 0.01  # of the embeddings' mean square, which keeps them near 1
-CONTEXT: Final = 16  # token ids in a caption; the longest has 13
+ABOUT: Final = (
+    "Miniature networks of svbench: trained on drawn and synthesised clips, not comparable with "
+    "the published networks."
+)
 
 
-def train(out: Path, recipe: ExtractorRecipe, log: Log = print) -> None:
-    """Draw clips into `out/data`, train the three networks, and write the folder `out`."""
+def train(
+    out: Path, recipe: ExtractorRecipe, log: Log = print, networks: Sequence[str] = ()
+) -> None:
+    """Draw clips into `out/data`, train networks, and write the folder `out`.
+
+    Parameters
+    ----------
+    out : Path
+        what it holds of other networks, and of these in its record, stays
+    recipe : ExtractorRecipe
+        clips and steps
+    log : callable
+        takes one line of progress
+    networks : sequence of str
+        of `TRAININGS` (Default value = (), all)
+
+    Raises ConfigError for an unknown network, DataError where `out` holds a malformed record.
+    """
+    chosen = {name: known(TRAININGS, name, "networks") for name in networks or TRAININGS}
+    record = _record_so_far(out)
     with torch_threads(recipe.threads), torch.random.fork_rng(devices=[]):
         samples = draw(out / "data", "train", recipe)
         held_out = draw(out / "data", "test", recipe)
         log(f"{len(samples)} clips for training, {len(held_out)} held out")
-        reports = {
-            "i3d": train_i3d(out, samples, held_out, recipe, log),
-            "vggish": train_vggish(out, samples, held_out, recipe, log),
-            "imagebind": train_imagebind(out, samples, held_out, recipe, log),
-        }
-    made = {
-        "about": "Miniature networks of svbench: trained on drawn and synthesised clips, not "
-        "comparable with the published networks.",
-        "command": "svbench train-extractors --out DIR",
+        for name, training in chosen.items():
+            made = _made_by(name, recipe)
+            record["networks"][name] = made | training.fit(out, samples, held_out, recipe, log)
+            files = (shipped.FILES[file] for file in training.files)
+            record["sha256"] |= {file: digest_file(out / file) for file in files}
+    record["networks"] = {n: record["networks"][n] for n in TRAININGS if n in record["networks"]}
+    write_text(out / shipped.RECORD, json.dumps(record, indent=2) + "\n")
+
+
+def _record_so_far(out: Path) -> dict[str, Any]:
+    """Return the record of a folder, to which what is trained is added."""
+    path = out / shipped.RECORD
+    found = read_object(path, "the record of its networks") if path.exists() else {}
+    record = {"about": ABOUT, **{name: found.get(name, {}) for name in ("networks", "sha256")}}
+    if any(not isinstance(record[name], dict) for name in ("networks", "sha256")):
+        raise DataError(f"{path}: found no networks with their sha256, expected another folder")
+    return record
+
+
+def _made_by(name: str, recipe: ExtractorRecipe) -> dict[str, Any]:
+    """Return what a network is trained by."""
+    return {
+        "command": f"svbench train-extractors --networks {name} --out DIR",
         "versions": {"svbench": __version__, "torch": torch.__version__.split("+")[0]},
         "miniature": miniature.VERSION,
-        "course": asdict(recipe),
-        "networks": reports,
-        "sha256": {file: digest_file(out / file) for file in shipped.FILES.values()},
+        "course": recipe.of_network(name),
     }
-    write_text(out / shipped.RECORD, json.dumps(made, indent=2) + "\n")
 
 
 # --- I3D ---------------------------------------------------------------------------------------
@@ -143,7 +171,7 @@ def train_i3d(
     losses = fit("i3d", network, optimizer, recipe.i3d_steps, order, loss, log)
     network.eval()
     scores = accuracies(predict, held_out, recipe.seed, ATTRIBUTES, events)
-    save(network, out / shipped.FILES["i3d"])
+    save(network.state_dict(), out / shipped.FILES["i3d"])
     return {"loss": losses, "held out": scores}
 
 
@@ -218,7 +246,7 @@ def train_vggish(
     losses = fit("vggish", both, optimizer, recipe.vggish_steps, order, loss, log)
     both.eval()
     scores = accuracies(predict, held_out, recipe.seed, AUDIBLE, events)
-    save(network, out / shipped.FILES["vggish"])
+    save(network.state_dict(), out / shipped.FILES["vggish"])
     return {"loss": losses, "held out": scores}
 
 
@@ -241,80 +269,29 @@ def _vggish_batch(
     return torch.from_numpy(np.concatenate(mels)), torch.tensor(classes), torch.tensor(events)
 
 
-# --- ImageBind ---------------------------------------------------------------------------------
+# --- all of them -------------------------------------------------------------------------------
 
 
-def train_imagebind(
-    out: Path,
-    samples: Sequence[CaptionedClip],
-    held_out: Sequence[CaptionedClip],
-    recipe: ExtractorRecipe,
-    log: Log,
-    *,
-    half: bool = False,
-) -> dict[str, Any]:
-    """Train ImageBind on pictures, sound and captions; return losses and held-out cosines."""
-    torch.manual_seed(recipe.seed)
-    words = {word for sample in samples for word in re.findall(r"\w+", sample.caption.lower())}
-    tokenizer = WordTokenizer(tuple(sorted(words)), CONTEXT)
-    config = small_imagebind(tokenizer.vocabulary)
-    network = ImageBind(config)
-    protocol = PROTOCOLS["published"]
+@dataclass(frozen=True, slots=True)
+class Training:
+    """How a network is trained.
 
-    def mels(part: Sequence[CaptionedClip]) -> Tensor:
-        clips = [sample.clip for sample in part]
-        found = [spectrograms(c.audio, c.spec.sample_rate, protocol, config) for c in clips]
-        return torch.stack(found)  # (N, windows, 1, bins, frames)
+    Parameters
+    ----------
+    fit : callable
+        folder, samples, held-out samples, recipe, log -> losses and held-out scores; it writes the
+        files into the folder
+    files : sequence of str
+        what it writes, by their names in `svbench.metrics.miniature.FILES`
+    """
 
-    def pictures(sample: CaptionedClip, window: int) -> Tensor:
-        crops, which = video_crops(sample.clip.video, sample.clip.spec.fps, protocol, config)
-        return crops[which[window * protocol.crops]]
-
-    def embed(sounds: Tensor, videos: Sequence[Tensor], texts: Sequence[str]) -> list[Tensor]:
-        embeddings = (
-            network("vision", torch.stack(list(videos))),
-            network("audio", sounds),
-            network("text", torch.from_numpy(tokenizer(texts))),
-        )
-        return [F.normalize(e, dim=-1) for e in embeddings]
-
-    sounds = mels(samples)
-
-    def loss(rng: np.random.Generator, batch: Batch) -> Tensor:
-        windows = rng.integers(
-            [protocol.audio_windows, protocol.video_windows], size=(len(batch), 2)
-        )
-        videos = [pictures(samples[i], w) for i, w in zip(batch, windows[:, 1], strict=True)]
-        captions = [samples[i].caption for i in batch]
-        return info_nce(embed(sounds[batch, windows[:, 0]], videos, captions))
-
-    order = batches(len(samples), recipe.imagebind_batch, recipe.imagebind_steps, recipe.seed)
-    optimizer = torch.optim.AdamW(network.parameters(), 1e-3, weight_decay=0.01)
-    losses = fit("imagebind", network, optimizer, recipe.imagebind_steps, order, loss, log)
-
-    network.eval()
-    middle = protocol.audio_windows // 2, protocol.video_windows // 2
-    with torch.inference_mode():
-        videos = [pictures(sample, middle[1]) for sample in held_out]
-        captions = [sample.caption for sample in held_out]
-        embeddings = embed(mels(held_out)[:, middle[0]], videos, captions)
-    save(network, out / shipped.FILES["imagebind"], half=half)
-    sizes = {"network": asdict(config), "words": list(tokenizer.words)}
-    write_text(out / shipped.FILES["imagebind-sizes"], json.dumps(sizes) + "\n")
-    return {"loss": losses, "held out": cosine_similarities(embeddings)}
+    fit: Callable[..., dict[str, Any]]
+    files: Sequence[str]
 
 
-def small_imagebind(vocabulary: int) -> ImageBindConfig:
-    """Return the sizes of the small ImageBind, which takes an 80th of a large one's time."""
-    return ImageBindConfig(
-        embedding=48,
-        vision=Size(48, 3, 4),
-        text=Size(48, 2, 4),
-        audio=Size(48, 3, 4),
-        image=miniature.SPEC.size[0],
-        image_patch=8,
-        bins=64,
-        audio_stride=12,
-        context=CONTEXT,
-        vocabulary=vocabulary,
-    )
+TRAININGS: Final[Mapping[str, Training]] = {
+    "i3d": Training(train_i3d, ("i3d",)),
+    "vggish": Training(train_vggish, ("vggish",)),
+    "imagebind": Training(train_imagebind, ("imagebind", "imagebind-sizes")),
+    "synchformer": Training(train_synchformer, ("synchformer",)),
+}

@@ -19,7 +19,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from copy import deepcopy
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -211,11 +210,10 @@ def batches(
 # --- files and threads -------------------------------------------------------------------------
 
 
-def save(network: nn.Module, path: Path, *, half: bool = False) -> None:
+def save(state: Mapping[str, Tensor], path: Path, *, half: bool = False) -> None:
     """Write the weights of a network as safetensors, in float16 with `half`."""
-    network = deepcopy(network).half() if half else network
-    state = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
-    save_file(state, path)
+    rounded = {k: t.half() if half and t.is_floating_point() else t for k, t in state.items()}
+    save_file({name: tensor.contiguous() for name, tensor in rounded.items()}, path)
     path.chmod(0o644)  # safetensors makes files that their owner alone may read
 
 

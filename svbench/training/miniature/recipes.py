@@ -18,12 +18,13 @@ from svbench.limits import COUNT, check
 from svbench.training.recipes import SHIPPED
 
 TRAININGS: Final = ("base_audio", "base_video", "joint")
+NETWORKS: Final = ("i3d", "vggish", "imagebind", "synchformer")  # first words of their settings
 CODECS: Final = ("video_steps", "head_steps", "audio_steps", "caption_steps")
 
 
 @dataclass(frozen=True, slots=True)
 class ExtractorRecipe:
-    """Clips and steps of the feature extractors: I3D, VGGish and ImageBind.
+    """Clips and steps of the feature extractors: I3D, VGGish, ImageBind and Synchformer.
 
     Raises ConfigError where clips or steps are too few.
     """
@@ -38,6 +39,11 @@ class ExtractorRecipe:
     vggish_batch: int = 16  # clips, of four examples each
     imagebind_steps: int = 500
     imagebind_batch: int = 64
+    synchformer_strokes_steps: int = 800  # of its encoders
+    synchformer_strokes_batch: int = 12  # clips, of four segments each
+    synchformer_recordings: int = 600  # of 12 s, for its head
+    synchformer_steps: int = 4000  # of its head
+    synchformer_batch: int = 32
 
     def __post_init__(self) -> None:
         for name in ("clips", "seed", "threads"):
@@ -46,6 +52,11 @@ class ExtractorRecipe:
             raise ConfigError(
                 f"recipe: found {self}, expected 2 clips of each split and some steps"
             )
+
+    def of_network(self, name: str) -> dict[str, int]:
+        """Return the settings that the training of one network reads."""
+        others = tuple(f"{network}_" for network in NETWORKS if network != name)
+        return {k: v for k, v in asdict(self).items() if not k.startswith(others)}
 
 
 @dataclass(frozen=True, slots=True)

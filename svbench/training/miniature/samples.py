@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from svbench.datasets import greatesthits
 from svbench.files import media
 from svbench.miniature import greatesthits as miniature
@@ -47,6 +50,11 @@ class LabelledClip(CaptionedClip):
 
     classes: tuple[int, int, int]  # of the material, the shape and the place
     strokes: tuple[Stroke, ...]
+
+    @property
+    def times(self) -> NDArray[np.float64]:
+        """Return the times of its strokes, s: (S,)."""
+        return np.array([stroke.time for stroke in self.strokes])
 
     def frame_labels(self, first: int) -> list[float]:
         """Return the labels of 16 frames: hit, scratch, at least 1, 2, .. strokes."""

@@ -17,7 +17,6 @@ As in `svbench.training.miniature.extractors`.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Final, Literal
 
@@ -29,13 +28,12 @@ from svbench.compute import digest_file
 from svbench.files import media
 from svbench.files.writing import write_text
 from svbench.metrics import miniature as shipped
-from svbench.training.miniature.extractors import train_imagebind
 from svbench.training.miniature.fitting import Log, torch_threads
+from svbench.training.miniature.imagebind import train_imagebind
 from svbench.training.miniature.recipes import ExtractorRecipe
 from svbench.training.miniature.samples import CaptionedClip
 
 FOLDER: Final = "scenes"  # of the weights, in that of `svbench.metrics.miniature`
-OTHERS: Final = ("i3d", "vggish")  # networks of a recipe that are not trained here
 
 
 def datasets() -> list[str]:
@@ -56,7 +54,7 @@ def train(out: Path, recipe: ExtractorRecipe, log: Log = print) -> None:
         "command": "svbench train-extractors --scenes --out DIR",
         "versions": {"svbench": __version__, "torch": torch.__version__.split("+")[0]},
         "miniatures": {name: drawn(name).version for name in datasets()},
-        "course": {k: v for k, v in asdict(recipe).items() if not k.startswith(OTHERS)},
+        "course": recipe.of_network("imagebind"),
         "networks": {"imagebind": report},
         "sha256": {file: digest_file(out / file) for file in files},
     }

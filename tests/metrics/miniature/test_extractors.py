@@ -18,6 +18,7 @@ from svbench.intervals import paired_difference
 from svbench.metrics import miniature
 from svbench.metrics.imagebind_scores import PAIRS, IBKind, cosine, read_embeddings
 from svbench.miniature import corruptions
+from svbench.training.miniature.extractors import TRAININGS
 from svbench.types import Clip, Example, Features
 from tests.factories.miniature_ladders import climb, drawn
 
@@ -50,10 +51,13 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Drawn:
 
 def test_files_are_those_on_record_and_small() -> None:
     sizes = [miniature.weight_file(name).path.stat().st_size for name in miniature.FILES]
-    assert sum(sizes) < 3_000_000
+    assert sum(sizes) < 3_500_000
     record = json.loads((miniature.FOLDER / miniature.RECORD).read_text(encoding="utf-8"))
-    assert record["command"] == "svbench train-extractors --out DIR"
     assert set(record["sha256"]) == set(miniature.FILES.values())
+    assert list(record["networks"]) == list(TRAININGS)
+    for made in record["networks"].values():
+        assert made["command"].startswith("svbench train-extractors")
+        assert made["course"]["clips"] == 1600
 
 
 def test_a_changed_file_is_refused(tmp_path: Path) -> None:
@@ -75,6 +79,8 @@ def test_an_unknown_name_is_told() -> None:
         miniature.weight_file("resnet")
     with pytest.raises(ConfigError, match="ib-av: found protocol 'x'"):
         miniature.ib("ib-av", "x")
+    with pytest.raises(ConfigError, match="desync: found protocol 'x', expected one of av-bench"):
+        miniature.desync("x")
 
 
 def test_names_and_titles_say_what_judges() -> None:
@@ -84,6 +90,8 @@ def test_names_and_titles_say_what_judges() -> None:
     assert miniature.fad("audioldm-eval").title == "FAD (miniature VGGish)"
     assert miniature.ib("ib-av", "published").name == "ib-av@published+miniature"
     assert miniature.ib("ib-av", "published").title == "IB-AV (miniature ImageBind)"
+    assert miniature.desync("javisbench").name == "desync@javisbench+miniature"
+    assert miniature.desync("javisbench").title == "DeSync (miniature Synchformer, javisbench)"
 
 
 def test_the_three_scores_share_their_embeddings() -> None:

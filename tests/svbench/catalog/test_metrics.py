@@ -46,6 +46,12 @@ def build(name: str, settings: MetricSettings = MINI) -> Metric | Unavailable:
         ("ib-av", "ib-av@published+miniature", "IB-AV (miniature ImageBind)"),
         ("ib-ta", "ib-ta@published+miniature", "IB-TA (miniature ImageBind)"),
         ("ib-tv@published", "ib-tv@published+miniature", "IB-TV (miniature ImageBind)"),
+        ("desync", "desync@av-benchmark+miniature", "DeSync (miniature Synchformer)"),
+        (
+            "desync@expected",
+            "desync@expected+miniature",
+            "DeSync (miniature Synchformer, expected)",
+        ),
     ],
 )
 def test_the_miniature_judges_by_the_shipped_networks(name: str, full: str, title: str) -> None:

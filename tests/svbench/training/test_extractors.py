@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from svbench.errors import ConfigError
+from svbench.errors import ConfigError, DataError
 from svbench.metrics import miniature as shipped
 from svbench.miniature.drawing.drumstick import Stroke
 from svbench.training.miniature.extractors import train
@@ -20,7 +22,7 @@ from svbench.training.miniature.fitting import (
     cosine_similarities,
     info_nce,
 )
-from svbench.training.miniature.recipes import ExtractorRecipe
+from svbench.training.miniature.recipes import NETWORKS, ExtractorRecipe
 from svbench.training.miniature.samples import LabelledClip, draw
 from tests.factories.clips import make_clip
 
@@ -34,6 +36,11 @@ TINY = ExtractorRecipe(
     vggish_batch=4,
     imagebind_steps=3,
     imagebind_batch=4,
+    synchformer_strokes_steps=2,
+    synchformer_recordings=4,
+    synchformer_strokes_batch=3,
+    synchformer_steps=3,
+    synchformer_batch=4,
 )
 
 
@@ -52,6 +59,30 @@ def test_the_same_recipe_gives_the_same_files(made: Path, tmp_path: Path) -> Non
     assert any("i3d: step 2 of 2, loss" in line for line in lines)
 
 
+def test_one_network_is_trained_alone_and_the_record_keeps_the_others(
+    made: Path, tmp_path: Path
+) -> None:
+    other = replace(TINY, synchformer_steps=1)
+    train(tmp_path, other, lambda _line: None, ["synchformer"])
+    assert list(load(tmp_path)["networks"]) == ["synchformer"]
+    train(tmp_path, TINY, lambda _line: None, ["i3d"])
+    record, whole = load(tmp_path), load(made)
+    assert list(record["networks"]) == ["i3d", "synchformer"]
+    assert record["networks"]["i3d"] == whole["networks"]["i3d"]
+    assert record["networks"]["synchformer"]["course"]["synchformer_steps"] == 1
+    file = shipped.weight_file("synchformer", tmp_path)
+    assert file.sha256 != whole["sha256"][file.path.name]
+    with pytest.raises(DataError, match=r"vggish\.safetensors: cannot be verified"):
+        shipped.weight_file("vggish", tmp_path)
+    with pytest.raises(ConfigError, match="--networks: found 'i4d', expected one of i3d, vggish"):
+        train(tmp_path, TINY, lambda _line: None, ["i4d"])
+
+
+def load(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / shipped.RECORD).read_text(encoding="utf-8"))
+    return found
+
+
 def test_what_it_writes_is_what_the_metrics_read(made: Path) -> None:
     samples = draw(made / "data", "test", TINY)
     clips, captions = [s.clip for s in samples], [s.caption for s in samples]
@@ -59,16 +90,25 @@ def test_what_it_writes_is_what_the_metrics_read(made: Path) -> None:
         shipped.I3D_CLASSES: shipped.fvd("first-16", folder=made),
         128: shipped.fad("audioldm-eval", folder=made),
         49: shipped.ib("ib-ta", "published", folder=made),
+        22: shipped.desync("av-benchmark", folder=made),
     }
     for width, metric in widths.items():
         assert metric.extractor(clips, captions)[0].shape[1] == width
 
 
 def test_the_record_holds_the_recipe_and_the_scores(made: Path) -> None:
-    record = json.loads((made / shipped.RECORD).read_text(encoding="utf-8"))
-    assert record["course"]["seed"] == 3
-    assert set(record["networks"]) == {"i3d", "vggish", "imagebind"}
-    assert set(record["networks"]["i3d"]["held out"]) >= {"material", "shape", "place", "hit"}
+    networks = load(made)["networks"]
+    assert list(networks) == ["i3d", "vggish", "imagebind", "synchformer"]
+    assert set(networks["i3d"]["held out"]) >= {"material", "shape", "place", "hit"}
+    for name, trained in networks.items():
+        of_it = {"clips", "held_out", "seed", "threads", f"{name}_steps", f"{name}_batch"}
+        assert set(trained["course"]) >= of_it
+        assert trained["course"]["seed"] == 3
+        assert not [key for key in trained["course"] if key.startswith(others(name))]
+
+
+def others(name: str) -> tuple[str, ...]:
+    return tuple(f"{other}_" for other in NETWORKS if other != name)
 
 
 def test_labels_agree_with_captions(made: Path) -> None:

@@ -35,10 +35,15 @@ def test_a_policy_takes_short_clips(name: str) -> None:
     assert "weights fetch synchformer" in reason(f"desync@{name}", 4.0)
 
 
-def test_drawn_clips_are_not_judged_by_the_published_network() -> None:
-    for name, small in (("desync", True), ("desync@expected+miniature", False)):
-        (column,) = build_metrics([name], MetricSettings(small=small))
-        assert "no small Synchformer" in getattr(column, "reason", "")
+def test_drawn_clips_are_judged_by_the_small_network_whose_window_they_hold() -> None:
+    for name, small in (("desync", True), ("desync@av-benchmark+miniature", False)):
+        (column,) = build_metrics([name], MetricSettings(small=small, seconds=4.0))
+        assert isinstance(column, DeSync)
+        assert column.name == "desync@av-benchmark+miniature"
+        assert column.extractor.config.least_seconds == 3.84
+    (column,) = build_metrics(["desync"], MetricSettings(small=True, seconds=3.0))
+    assert isinstance(column, Unavailable)
+    assert "clips of 3 s are made, Synchformer needs 3.84 s" in column.reason
 
 
 def test_clips_are_read_as_they_were_made() -> None:
