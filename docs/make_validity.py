@@ -2,11 +2,13 @@
 
     svbench validate CLIPS --out OUT
     python docs/make_validity.py OUT [--show METRIC ...]
+    python docs/make_validity.py OUT --miniature
 
 OUT holds validity.json. Tables of the page are rendered from docs/data/validity.json, which keeps
 all of it but the scores at single levels; these are in the figures. --show names the metrics whose
 response curves stand on the page. metrics/validity/findings.json is written from the same file: it
-is what tables of results state below their columns.
+is what tables of results state below their columns. --miniature writes the section on drawn clips
+alone, from docs/data/validity-miniature.json.
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ COMMAND: Final = "python docs/make_validity.py OUT, of svbench validate"
 PAGE: Final = DOCS / "validity.md"
 FOLDER: Final = DOCS.parent / "metrics" / "validity"
 BLOCKS: Final = ("clips", "findings", "overview", "noticed", "curves", "absent")
+MINIATURE: Final = "miniature"  # block of the page, on drawn clips
 NOT_YET: Final = "Not measured yet."
 SHOWN: Final = (
     "av-align-corrected@published",
@@ -52,9 +55,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path, help="folder of svbench validate")
     parser.add_argument("--show", nargs="*", default=SHOWN, metavar="METRIC")
+    parser.add_argument("--miniature", action="store_true", help="of drawn clips")
     options = parser.parse_args()
     try:
-        make(load_validity(options.out), options.show)
+        found = load_validity(options.out)
+        make_miniature(found) if options.miniature else make(found, options.show)
     except DataError as error:
         raise SystemExit(str(error)) from None
 
@@ -72,6 +77,20 @@ def make(found: Validity, show: Sequence[str]) -> None:
             response_curves.draw(found, metric, picture(figure_names(found)[metric]))
     for name in BLOCKS:
         put(PAGE, name, rendered(name))
+
+
+def make_miniature(found: Validity) -> None:
+    """Write the section on drawn clips; tables of results state nothing of it."""
+    save(f"{NAME}-{MINIATURE}", f"{COMMAND}, --miniature", {BLOCK: asdict(kept(found))})
+    put(PAGE, MINIATURE, rendered_miniature())
+
+
+def rendered_miniature() -> str:
+    """Return the block on drawn clips, from the kept data; `NOT_YET` if there are none."""
+    if not (DATA / f"{NAME}-{MINIATURE}.json").exists():
+        return NOT_YET
+    found = _read(f"{NAME}-{MINIATURE}")
+    return f"{markdown(comparisons(found))}\n\n{markdown(levels_noticed(found))}".strip("\n")
 
 
 def kept(found: Validity) -> Validity:
@@ -94,7 +113,7 @@ def rendered(name: str) -> str:
     """Return a block of the page, from the kept data; `NOT_YET` if there are none."""
     if not (DATA / f"{NAME}.json").exists():
         return NOT_YET
-    found = TypeAdapter(Validity).validate_python(load(NAME)[BLOCK]["measured"])
+    found = _read(NAME)
     shown = load(NAME)["shown"]["measured"]
     blocks = {
         "clips": f"{escape(subject(found))}; svbench {load(NAME)[BLOCK]['svbench']}.",
@@ -105,6 +124,10 @@ def rendered(name: str) -> str:
         "absent": "\n".join(f"- {escape(line)}" for line in absences(found)),
     }
     return blocks[name].strip("\n") or "None."
+
+
+def _read(name: str) -> Validity:
+    return TypeAdapter(Validity).validate_python(load(name)[BLOCK]["measured"])
 
 
 def _findings(found: Validity) -> Iterator[str]:

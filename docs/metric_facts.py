@@ -26,6 +26,7 @@ from svbench.reports.tables.numbers import number
 NAME: Final = "metrics"  # of the data
 PLANNED: Final = 40  # clips for which a detectable difference is stated
 NOT_MEASURED: Final = "not measured"
+VALIDATIONS: Final = ("validity", "validity-miniature")  # of real clips, and of drawn ones
 GOLDEN_CLIP: Final = "the golden clip"  # in the name of a system of published figures
 
 
@@ -48,9 +49,9 @@ def bounds(family: Family) -> str:
 # --- whether it follows people -----------------------------------------------------------------
 
 
-def _validated(column: str) -> list[Mapping[str, Any]]:
+def _validated(column: str, name: str = "validity") -> list[Mapping[str, Any]]:
     """Return what `svbench validate` found of the presets of a column."""
-    found = _measured("validity", "validity")
+    found = _measured(name, "validity")
     every = found["metrics"] if found else []
     return [of for of in every if of["metric"].partition("@")[0] == column and of["agreement"]]
 
@@ -69,17 +70,17 @@ def _verdict(of: Mapping[str, Any]) -> str:
 
 def responses(columns: Sequence[str]) -> str:
     """Return how columns respond to distortions that people rated."""
-    found = [of for column in columns for of in _validated(column)]
-    absent = [column for column in columns if not _validated(column)]
-    lines = [*_agreements(found), ""] if found else []
+    found = {n: [of for column in columns for of in _validated(column, n)] for n in VALIDATIONS}
+    lines = [row for name, of in found.items() if of for row in (*_agreements(of, name), "")]
+    absent = [c for c in columns if not any(_validated(c, name) for name in VALIDATIONS)]
     if absent:
-        named = ", ".join(f"`{column}`" for column in absent) if found else "All of it"
+        named = ", ".join(f"`{column}`" for column in absent) if lines else "All of it"
         lines.append(f"{named}: {NOT_MEASURED}.")
     return "\n".join(lines).strip("\n")
 
 
-def _agreements(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    every = _measured("validity", "validity")
+def _agreements(found: Sequence[Mapping[str, Any]], name: str) -> Iterator[str]:
+    every = _measured(name, "validity")
     yield from head(
         "column", "follows people", "Spearman", "conditions", "clips", "notices late sound"
     )

@@ -64,6 +64,24 @@ def test_the_command_writes_page_data_figures_and_findings(
     assert f"response-{ALIGN}" not in page.read_text(encoding="utf-8")
 
 
+def test_the_section_on_drawn_clips_is_written_alone(
+    docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (docs / "validity.json").write_text(dump_validity(make_validity()), encoding="utf-8")
+    before = {path: path.read_bytes() for path in docs.iterdir()}
+    run(docs / "validity.json", monkeypatch, "--miniature")
+    changed = {path.name for path in docs.iterdir() if path.read_bytes() != before.get(path)}
+    assert changed == {"validity.md", "validity-miniature.json"}
+    written = page_blocks.block(docs / "validity.md", VALIDITY.MINIATURE)
+    assert written == VALIDITY.rendered_miniature()
+    assert f"title of {ALIGN}" in written
+
+
+def test_the_page_holds_what_is_kept_of_drawn_clips() -> None:
+    written = page_blocks.block(VALIDITY.PAGE, VALIDITY.MINIATURE)
+    assert written == VALIDITY.rendered_miniature()
+
+
 def test_weights_that_cannot_be_told_apart_change_nothing(docs: Path) -> None:
     found = make_validity()
     nameless = replace(found, metrics=(replace(found.metrics[0], extractor=""),))
