@@ -18,13 +18,16 @@ from typing import Final
 
 USUAL: Final[Mapping[str, str]] = {
     "AV-Align": "AV-A",
+    "AVHScore": "AVH",
+    "JavisScore": "Javis",
     "adjusted": "adj",
     "corrected": "corr",
     "miniature": "mini",
     "tempotokens-2023": "TT-23",
     "tempotokens-2025": "TT-25",
 }
-WHOLE: Final = frozenset({"Spearman", "monotone", "undistorted"})  # words of tables of validity
+# A network whose axes are columns, and words of tables of validity:
+WHOLE: Final = frozenset({"AudioBox", "Spearman", "monotone", "undistorted"})
 LONGEST: Final = 7  # characters of a word that is not abbreviated; the width of an interval's end
 KEPT: Final = 4  # characters of a longer one
 _TITLE: Final = re.compile(

@@ -55,6 +55,7 @@ ALONE: Final = "one clip alone cannot be shuffled"
 NATIVE: Final = "native clips differ in length, so sounds cannot change places"
 UNPAIRED: Final = "its extractor does not measure picture and sound apart"
 SOUNDLESS: Final = "compares no sound, so another clip's sound changes nothing"
+SOUND_ALONE: Final = "judges sound alone, and the floor has the sounds of the set itself"
 
 ClipLine = tuple[str, str, ClipScore]  # system, metric, clip
 
@@ -141,15 +142,19 @@ def shuffled(
 ) -> Judgement:
     """Return the judgement of the clips of a set with each other's sounds.
 
-    Raises ScoreError where the metric has no such floor, e.g. since it compares no sound.
+    Raises ScoreError where the metric has no such floor, e.g. since it compares no sound, or
+    nothing else.
     """
     extractor = metric.extractor
     if is_paired(metric):
         raise ScoreError(CLIP_BY_CLIP)
     if metric.needs_reference:
         raise ScoreError(WHOLE)
-    if "audio" not in metric.settings.get("compares", ("audio",)):
+    compared = frozenset(metric.settings.get("compares", ("audio", "video")))
+    if "audio" not in compared:
         raise ScoreError(SOUNDLESS)
+    if compared == {"audio"}:
+        raise ScoreError(SOUND_ALONE)
     if not isinstance(extractor, PairedExtractor):
         raise ScoreError(UNPAIRED)
     if extractor.view == "native" and not extractor.joins_any_length:

@@ -25,6 +25,19 @@ def test_the_usual_titles_are_shortened_as_people_shorten_them() -> None:
     )
 
 
+def test_columns_of_2026_can_be_told_by_their_short_titles() -> None:
+    titles = [
+        "JavisScore (javisbench) ↑",
+        "AVHScore (javisbench) ↑",
+        "AudioBox CE ↑",
+        "AudioBox mean ↑",
+        "DeSync (av-benchmark) ↓",
+        "JEDi (V-JEPA, videojedi) ↓",
+    ]
+    expected = ("Javis ↑", "AVH ↑", "AudioBox CE ↑", "AudioBox mean ↑", "DeSync ↓", "JEDi ↓")
+    assert short_titles(titles) == expected
+
+
 def test_a_column_that_is_alone_of_its_name_needs_no_more_than_that() -> None:
     assert short_titles(["AV-Align (tempotokens-2023, published detectors)"]) == ("AV-A",)
 

@@ -30,6 +30,7 @@ from svbench.types import (
 from svbench.walk.shuffled_floor import (
     ALONE,
     NATIVE,
+    SOUND_ALONE,
     SOUNDLESS,
     UNPAIRED,
     WHOLE,
@@ -228,6 +229,8 @@ def test_activity_that_all_clips_share_is_in_the_floor_too() -> None:
         (Lookup(np.eye(3), Unpaired()), 3, UNPAIRED),
         (Lookup(np.eye(3), Numbers("native")), 3, NATIVE),
         (Lookup(np.eye(3), settings={"compares": ["text", "video"]}), 3, SOUNDLESS),
+        (Lookup(np.eye(3), Unpaired(), settings={"compares": ["audio"]}), 3, SOUND_ALONE),
+        (Lookup(np.eye(3), Numbers(), settings={"compares": ["audio"]}), 3, SOUND_ALONE),
     ],
 )
 def test_a_cell_without_a_floor_has_its_reason(metric: Lookup, count: int, reason: str) -> None:
