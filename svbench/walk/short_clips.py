@@ -63,7 +63,7 @@ def too_short(
     conformed = [samples.spec.duration] * len(samples.samples)
     found = {}
     for key, extractor in choosy.items():
-        lengths = native if extractor.view == "native" else conformed
+        lengths: Sequence[float | None] = native if extractor.view == "native" else conformed
         pairs = zip(samples.samples, lengths, strict=True)
         clips = {
             sample.request_id: why
