@@ -118,7 +118,11 @@ def _read(rows: Iterator[tuple[int, list[str]]], file: Path) -> ClipScores:
                 f"{file}: found a request of {shown(system)}, {shown(metric)} twice, expected once"
             )
         names = [n for n in heading if n not in FIXED and any(columns[n])]
-        numeric = [VALUE, *(name for name in names if name not in LISTS)]
+        # such as the lags of a clip's windows: checked, but nothing shows them
+        lists = [name for name in names if any(" " in word for word in columns[name])]
+        for name in lists:
+            _times(columns[name], file, name)
+        numeric = [VALUE, *(name for name in names if name not in (*LISTS, *lists))]
         numbers = {name: _numbers(columns[name], file, name) for name in numeric}
         whole = PRECISION in names and set(LISTS) <= columns.keys()
         texts = {name: _times(columns[name], file, name) for name in LISTS if whole}

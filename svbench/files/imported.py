@@ -142,6 +142,7 @@ def imported(
     ------
     DataError
         if the file names a clip that the row has not, or one in two ways
+        or two columns have one name but for unusual signs
     ConfigError
         if a column was imported in the other direction
     """
@@ -153,6 +154,11 @@ def imported(
         )
         one = ImportedColumn(column.name, column.form, column.better, (new,))
         old = found.get(one.metric, one)
+        if old.name != one.name:  # one would take the other's place
+            raise DataError(
+                f"{foreign.file}: found the columns {shown(old.name)} and {shown(one.name)}, both "
+                f"of which would be {one.metric}, expected names that differ in letters or digits"
+            )
         if old.better != one.better:
             raise ConfigError(
                 f"{foreign.file}: found {column.name} as better {one.better}, expected "

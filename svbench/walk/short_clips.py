@@ -23,7 +23,6 @@ from svbench.protocols import Extractor, LongClipExtractor, Metric
 from svbench.types import Sample, SampleSet
 
 SHOWN: Final = 3  # clips that a message names
-ENDLESS: Final = float("inf")  # length of what cannot be opened: it is reported where it is read
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +63,13 @@ def too_short(
     conformed = [samples.spec.duration] * len(samples.samples)
     found = {}
     for key, extractor in choosy.items():
-        lengths = native if extractor.view == "native" else conformed
-        pairs = zip(samples.samples, map(extractor.too_short, lengths), strict=True)
-        clips = {sample.request_id: why for sample, why in pairs if why}
+        lengths: Sequence[float | None] = native if extractor.view == "native" else conformed
+        pairs = zip(samples.samples, lengths, strict=True)
+        clips = {
+            sample.request_id: why
+            for sample, seconds in pairs
+            if seconds is not None and (why := extractor.too_short(seconds))
+        }
         if clips:
             found[key] = Short(clips, len(samples.samples))
     return found
@@ -76,15 +79,18 @@ def _any_native(extractors: Iterable[Extractor]) -> bool:
     return any(extractor.view == "native" for extractor in extractors)
 
 
-def seconds_of(sample: Sample, samples: SampleSet, known: KnownFiles) -> float:
-    """Return the length of a clip's picture by its header, in s, and a frame more."""
+def seconds_of(sample: Sample, samples: SampleSet, known: KnownFiles) -> float | None:
+    """Return the length of a clip's picture by its header, in s, and a frame more.
+
+    None of what cannot be opened: it is reported where it is read.
+    """
     if samples.stored:
         return samples.spec.duration
     path, start = sample.recording.path, sample.recording.start
     try:
         end = known.read(f"end of picture {path}", (path,), lambda: _end(sample))
     except DataError:
-        return ENDLESS
+        return None
     return end - start
 
 

@@ -48,6 +48,17 @@ def test_a_row_that_lacks_a_request_has_nan_there_and_keeps_the_order(tmp_path: 
     assert len(scores.known("b", "other")) == 0
 
 
+def test_a_field_of_several_numbers_in_some_clip_is_no_number(tmp_path: Path) -> None:
+    lines = [
+        ("a", "m", ClipScore("x", 1.0, {"lag": -0.5, "lags": (-1.0, 0.0)})),
+        ("a", "m", ClipScore("y", 2.0, {"lag": 0.5, "lags": (0.5,)})),
+    ]
+    (tmp_path / "scores.csv").write_text(dump_scores(lines))
+    scores = read_clip_scores(tmp_path)
+    assert scores.numbers["a", "m"].keys() == {"value", "lag"}
+    np.testing.assert_array_equal(scores.known("a", "m", "lag"), [-0.5, 0.5])
+
+
 def test_values_by_request_are_those_of_the_other_reader(tmp_path: Path) -> None:
     run = write_page_run(tmp_path)
     found = read_clip_scores(run).by_request()
@@ -63,6 +74,7 @@ def test_values_by_request_are_those_of_the_other_reader(tmp_path: Path) -> None
         (f"{HEADING}a,x,m,high,\n", "column value: could not convert string to float"),
         (f"{HEADING}a,x,m,1,\na,x,m,2,\n", "found a request of a, m twice"),
         (f"{HEADING}a,x,m,1,\nb,x,m,1,\na,y,m,1,\n", "found lines of m of a in two places"),
+        (f"{HEADING}a,x,m,1,1 high\n", "column .*: found '1 high', expected"),
         (f"{HEADING}a,x,m,1\n", "line 2: found 4 fields, expected 5"),
     ],
 )

@@ -103,6 +103,17 @@ def test_what_does_not_belong_to_the_row_is_refused_and_nothing_is_kept(
     assert not (run / IMPORTED_FILE).exists()
 
 
+@pytest.mark.parametrize("better", ["higher", "lower"])
+def test_columns_that_would_be_called_alike_are_refused(
+    run: Path, tmp_path: Path, better: str
+) -> None:
+    file = tmp_path / "s.json"
+    file.write_text(json.dumps({"clip-00": {"a b": 1, "a/b": 2}}))
+    with pytest.raises(DataError, match=r"columns a b and a/b, both .* imported-plain@a-b, exp"):
+        sv.import_scores(run, [f"{ONE}={file}"], {"a b": "higher", "a/b": better})
+    assert not (run / IMPORTED_FILE).exists()
+
+
 def test_directions_are_checked(run: Path, tmp_path: Path) -> None:
     word = f"{ONE}={every(tmp_path)}"
     with pytest.raises(ConfigError, match="found color='up', expected higher or lower"):
