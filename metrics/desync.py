@@ -30,13 +30,13 @@ Edge cases
 A clip of less than 4.8 s (120 frames at 25 frames/s) has no window: a ScoreError, unless a policy
 is named behind the protocol.
 
-| policy | what becomes of a clip of less than a window                                    |
-|--------|---------------------------------------------------------------------------------|
-| repeat | its segments are repeated from the first on, as by JavisBench if told its length |
-| pad    | black frames and silence are appended, up to 4.8 s                              |
+| policy | what becomes of a clip of less than a window                                  |
+|--------|-------------------------------------------------------------------------------|
+| repeat | its segments are repeated from the first on, as by JavisBench given its length |
+| pad    | black frames and silence are appended, up to 4.8 s                            |
 
-With a policy, `javisbench` fills nothing to 8 s. JavisBench's function takes 8 s unless told
-otherwise; the command line of its README tells it 4 s, which is less than a window.
+With a policy, `javisbench` fills nothing to 8 s. JavisBench's function takes 8 s by default;
+the command line of its README sets 4 s, which is less than a window.
 
 References
 ----------
@@ -85,6 +85,8 @@ if TYPE_CHECKING:
 CODE_VERSION: Final = 1
 BLACK: Final = "filled with black and silence"
 BOUNDS: Final[Interval] = (0.0, REACH)
+UNIT: Final = f"s by which sound is taken to be early or late, at most {REACH:g}"
+STROKES: Final = "the small Synchformer judges drawn drumstick strokes, and no other clips"
 
 # --- features ----------------------------------------------------------------------------------
 
@@ -250,17 +252,17 @@ class DeSync:
             "extractor": self.extractor.settings,
             "bounds": list(BOUNDS),
             "interval": METHOD,
-            **({"caveat": caveat} if (caveat := self._caveat) else {}),
+            "caveat": self._caveat,
         }
 
     @property
     def _caveat(self) -> str:
-        """Return what becomes of short clips, for below the table."""
+        """Return the unit, which clips a small network knows, and what becomes of short clips."""
         inputs, least = self.extractor.inputs, self.extractor.config.least_seconds
         done = {"repeat": "repeated from their start", "pad": BLACK}
         stages = ((inputs.fill, BLACK), (least, done.get(inputs.short, "")))
-        said = [f"clips of less than {s:g} s are {how}" for s, how in stages if s and how]
-        return ", then ".join(said)
+        short = [f"clips of less than {s:g} s are {how}" for s, how in stages if s and how]
+        return "; ".join(filter(None, (UNIT, STROKES * bool(self.network), ", then ".join(short))))
 
     def score(self, generated: Features, reference: Features | None = None) -> Judgement:
         """Compute the score of a set of clips from the logits of their windows.

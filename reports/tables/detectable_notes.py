@@ -17,7 +17,8 @@ BELOW: Final = (
     f"{POWER:g}, 5 % for {{pairs}} of models{{lead}}): {{columns}}"
 )
 LEAD: Final = "; in brackets: the lead that marks the best of them"
-NONE: Final = "any"  # in place of a size: even the largest difference is missed
+ANY: Final = "any"  # in place of a size: even the largest difference is missed
+NO_LEAD: Final = "none"  # in place of a lead: not even the largest marks a best
 
 
 def detectable_notes(table: ResultTable, scores: ClipValues) -> Iterator[str]:
@@ -36,7 +37,7 @@ def detectable_notes(table: ResultTable, scores: ClipValues) -> Iterator[str]:
 
 def _sizes(found: Detectable) -> str:
     if found.pair is None:
-        return f"{found.column.title} {NONE}"
-    lead = NONE if found.lead is None else number(found.lead)
+        return f"{found.column.title} {ANY}"
+    lead = NO_LEAD if found.lead is None else number(found.lead)
     in_brackets = f" ({lead})" if found.comparisons > 1 else ""
     return f"{found.column.title} {number(found.pair)}{in_brackets}"

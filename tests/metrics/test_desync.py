@@ -193,13 +193,16 @@ def test_names_say_what_decides_the_number(weights: Any) -> None:
 
 
 def test_policies_and_decoder_are_on_record(weights: Any) -> None:
-    caveats = {name: metric(name, weights).settings.get("caveat", "") for name in PROTOCOLS}
-    assert caveats["av-benchmark"] == caveats["expected"] == ""
-    assert caveats["javisbench"] == "clips of less than 8 s are filled with black and silence"
+    caveats = {name: metric(name, weights).settings["caveat"] for name in PROTOCOLS}
+    unit = "s by which sound is taken to be early or late, at most 2"
+    assert caveats["av-benchmark"] == caveats["expected"] == unit
+    assert caveats["javisbench"] == (
+        f"{unit}; clips of less than 8 s are filled with black and silence"
+    )
     assert "4.8 s are repeated" in caveats["javisbench+repeat"]
     assert caveats["javisbench-4s"] == (
-        "clips of less than 4 s are filled with black and silence, then clips of less than 4.8 s "
-        "are repeated from their start"
+        f"{unit}; clips of less than 4 s are filled with black and silence, then clips of less "
+        "than 4.8 s are repeated from their start"
     )
     assert "4.8 s are filled" in caveats["av-benchmark+pad"]
     assert "PyAV" in metric("expected", weights).settings["decoder"]

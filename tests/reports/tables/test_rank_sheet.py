@@ -10,6 +10,8 @@ from dataclasses import replace
 import pytest
 
 from svbench.errors import DataError
+from svbench.reports.analysis.detectable import Detectable
+from svbench.reports.tables import detectable_notes
 from svbench.reports.tables.exports import table_csv, table_json
 from svbench.reports.tables.formats import RANKED, ranked
 from svbench.reports.tables.numbers import rank_range
@@ -82,6 +84,16 @@ def test_a_footnote_states_what_each_column_mostly_misses() -> None:
     (note,) = (n for n in arrange(two, clip_values()).footnotes if "mostly missed" in n)
     assert "5 % for 1 pair of models): FVD (miniature I3D) " in note
     assert not [n for n in arrange(make_table()).footnotes if "mostly missed" in n]
+
+
+def test_a_column_in_which_no_lead_can_be_marked_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = make_table()
+    column = table.columns[0]
+    for pair, shown in ((1.655, "1.655 (none)"), (None, "any")):
+        found = Detectable(column, 12, 3, pair, None)
+        monkeypatch.setattr(detectable_notes, "detectable", lambda *_, found=found: found)
+        (note, *_) = detectable_notes.detectable_notes(table, {})
+        assert f"{column.title} {shown}" in note
 
 
 def test_a_rank_is_a_number_or_a_range() -> None:

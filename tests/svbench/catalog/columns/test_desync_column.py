@@ -41,6 +41,7 @@ def test_drawn_clips_are_judged_by_the_small_network_whose_window_they_hold() ->
         assert isinstance(column, DeSync)
         assert column.name == "desync@av-benchmark+miniature"
         assert column.extractor.config.least_seconds == 3.84
+        assert str(column.settings["caveat"]).endswith("strokes, and no other clips")
     (column,) = build_metrics(["desync"], MetricSettings(small=True, seconds=3.0))
     assert isinstance(column, Unavailable)
     assert "clips of 3 s are made, Synchformer needs 3.84 s" in column.reason
