@@ -89,8 +89,7 @@ def rendered_miniature() -> str:
     """Return the block on drawn clips, from the kept data; `NOT_YET` if there are none."""
     if not (DATA / f"{NAME}-{MINIATURE}.json").exists():
         return NOT_YET
-    found = _read(f"{NAME}-{MINIATURE}")
-    return f"{markdown(comparisons(found))}\n\n{markdown(levels_noticed(found))}".strip("\n")
+    return markdown(comparisons(_read(f"{NAME}-{MINIATURE}"))).strip("\n")
 
 
 def kept(found: Validity) -> Validity:

@@ -96,7 +96,7 @@ FAMILIES: Final = (
         traps=(
             "Papers print one name for different windows: the first and the last (av-benchmark, "
             "MOVA, FastVideo), all of them (JavisBench), the first alone (AVGen-Bench), and "
-            "signed means (Verse-Bench's AV-A). A preset is one of them.",
+            "signed means (Verse-Bench's AV-A). Presets are the unsigned ones.",
             "Clips of less than a window have no value, as the paper's 4-s clips; with `+repeat` "
             "or `+pad` they have one, which is another measure. JavisBench fills to its maximum "
             "length without saying so.",

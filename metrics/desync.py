@@ -291,7 +291,7 @@ class DeSync:
             found = decided(rows[:, 1:], offsets)
         value = min(float(np.abs(found).mean()), REACH)  # a mean may round beyond
         detail: dict[str, float | tuple[float, ...]] = {
-            "lag": float(-found.mean() + 0.0),  # never -0
+            "lag": float(round(-found.mean(), 9) + 0.0),  # never -0, nor 1e-16 of a mean
             "lags": tuple((-found + 0.0).tolist()),
             "starts": tuple(rows[: len(found), 0].tolist()),
         }
