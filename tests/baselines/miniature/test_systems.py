@@ -371,7 +371,7 @@ def test_shipped_words_are_those_of_the_captions(tmp_path: Path) -> None:
 def test_all_that_is_shipped_is_small_and_on_record() -> None:
     homes = (miniature.FOLDER, networks.FOLDER)
     sizes = [path.stat().st_size for home in homes for path in home.rglob("*.safetensors")]
-    assert sum(sizes) < 25_000_000
+    assert sum(sizes) < 25_500_000  # bytes: systems and extractors, DeSync's among them
     for dataset, entry in DATASETS.items():
         assert entry.joint_weights is not None
         folder = miniature.FOLDER / entry.joint_weights

@@ -283,17 +283,20 @@ def test_a_recorded_clip_is_read_in_the_view_that_is_asked_for(
     monkeypatch.setattr(
         store_module.media,
         "read_native",
-        lambda r, pad, channels: calls.append(("native", r, pad, channels)),
+        lambda r, pad, channels, streams: calls.append(("native", r, pad, channels, streams)),
     )
     monkeypatch.setattr(
-        store_module.media, "read", lambda r, s, pad: calls.append(("conformed", r, s, pad))
+        store_module.media,
+        "read",
+        lambda r, s, pad, streams: calls.append(("conformed", r, s, pad, streams)),
     )
+    streams = store_module.media.Streams()
     padded = replace(samples, pad=True)
     read_sample(sample, padded, "native")
-    read_sample(sample, padded, "conformed")
+    read_sample(sample, padded, "conformed", streams)
     assert calls == [
-        ("native", sample.recording, True, "mean"),
-        ("conformed", sample.recording, SPEC, True),
+        ("native", sample.recording, True, "mean", None),
+        ("conformed", sample.recording, SPEC, True, streams),
     ]
 
 
