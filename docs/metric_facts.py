@@ -169,7 +169,7 @@ def _scatters(columns: Sequence[str]) -> Iterator[str]:
         return
     yield from head(
         *("column", "clips measured", "deviation of paired differences"),
-        f"difference told by n = {PLANNED}",
+        f"difference detected at n = {PLANNED}",
     )
     for metric, of in found.items():
         cells = number(of["deviation"]), number(of["detectable"])

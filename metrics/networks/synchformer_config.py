@@ -58,7 +58,7 @@ class SynchformerConfig:
     hidden : int
         units of the MLPs of the sound's transformer; those of the others are 4 widths
     classes : int
-        offsets that are told apart, evenly spaced over -2 .. 2 s
+        classes of offsets, evenly spaced over -2 .. 2 s
     segments : int
         of a window
     image : int
