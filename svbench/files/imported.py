@@ -11,19 +11,19 @@ A row whose clips changed since scores were imported for it has none, and says s
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import Final
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from svbench.errors import ConfigError, DataError
 from svbench.files.results import ClipValues
 from svbench.files.score_forms import ForeignScores
-from svbench.files.text import REASON, read_object, shown
+from svbench.files.text import shown
+from svbench.files.versioned_lists import dump_list, load_list
 from svbench.intervals import clip_mean
 from svbench.types import Better, Column, ResultTable, Row, Score
 
@@ -85,8 +85,7 @@ _ADAPTER: Final = TypeAdapter(ImportedColumn)
 
 def dump_imported(columns: Sequence[ImportedColumn]) -> str:
     """Return the text of imported.json."""
-    record = {"version": VERSION, "columns": [asdict(one) for one in columns]}
-    return json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+    return dump_list("columns", VERSION, columns)
 
 
 def load_imported(folder: Path) -> tuple[ImportedColumn, ...]:
@@ -97,26 +96,7 @@ def load_imported(folder: Path) -> tuple[ImportedColumn, ...]:
     DataError
         if the file holds something else
     """
-    file = folder / IMPORTED_FILE
-    if not file.exists():
-        return ()
-    record = read_object(file, EXPECTED)
-    columns = record.get("columns")
-    if record.get("version") != VERSION or not isinstance(columns, list):
-        found = shown(record.get("version"))
-        raise DataError(f"{file}: found version {found}, expected {VERSION}: {EXPECTED}")
-    return tuple(_validated(one, file) for one in columns)
-
-
-def _validated(record: Any, file: Path) -> ImportedColumn:
-    try:
-        return _ADAPTER.validate_python(record)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = shown(".".join(map(str, first["loc"])))
-        raise DataError(
-            f"{file}: {place}: {shown(first['msg'], REASON)}, expected {EXPECTED}"
-        ) from error
+    return load_list(folder / IMPORTED_FILE, "columns", VERSION, _ADAPTER, EXPECTED)
 
 
 # --- importing ---------------------------------------------------------------------------------

@@ -8,16 +8,15 @@ clips changed since people saw them has no score, and says so.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from svbench.errors import DataError
-from svbench.files.text import REASON, counted, read_object, shown
+from svbench.files.text import counted
+from svbench.files.versioned_lists import dump_list, load_list
 from svbench.types import Column, ResultTable, Row, Score
 
 PEOPLE_FILE: Final = "people.json"
@@ -124,8 +123,7 @@ _ADAPTER: Final = TypeAdapter(People)
 
 def dump_people(studies: Sequence[People]) -> str:
     """Return the text of people.json."""
-    record = {"version": VERSION, "studies": [asdict(one) for one in studies]}
-    return json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+    return dump_list("studies", VERSION, studies)
 
 
 def load_people(folder: Path) -> tuple[People, ...]:
@@ -136,26 +134,7 @@ def load_people(folder: Path) -> tuple[People, ...]:
     DataError
         if the file holds something else
     """
-    file = folder / PEOPLE_FILE
-    if not file.exists():
-        return ()
-    record = read_object(file, EXPECTED)
-    studies = record.get("studies")
-    if record.get("version") != VERSION or not isinstance(studies, list):
-        found = shown(record.get("version"))
-        raise DataError(f"{file}: found version {found}, expected {VERSION}: {EXPECTED}")
-    return tuple(_validated(one, file) for one in studies)
-
-
-def _validated(record: Any, file: Path) -> People:
-    try:
-        return _ADAPTER.validate_python(record)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = shown(".".join(map(str, first["loc"])))
-        raise DataError(
-            f"{file}: {place}: {shown(first['msg'], REASON)}, expected {EXPECTED}"
-        ) from error
+    return load_list(folder / PEOPLE_FILE, "studies", VERSION, _ADAPTER, EXPECTED)
 
 
 def with_study(studies: Sequence[People], new: People) -> tuple[People, ...]:
