@@ -68,7 +68,7 @@ from svbench.metrics.networks.audiobox_config import (
     Axis,
 )
 from svbench.metrics.networks.batches import Forward
-from svbench.metrics.networks.loading import digest
+from svbench.metrics.networks.loading import digest_but_name
 from svbench.metrics.networks.resampling import resample
 from svbench.metrics.per_clip import mean_of_clips, rows_by_clip
 from svbench.types import Better, Clip, ClipScore, Features, Judgement, Values, View
@@ -137,9 +137,8 @@ class AudioBoxFeatures:
     @property
     def key(self) -> str:
         """Return the key of the settings, with the digest of the weights instead of their name."""
-        decides = {name: value for name, value in self.settings.items() if name != "weights"}
         view = "" if self.view == "conformed" else f"-{self.view}"
-        return f"audiobox{view}{self.machine.suffix}-{digest(decides)}"
+        return f"audiobox{view}{self.machine.suffix}-{digest_but_name(self.settings)}"
 
     def __call__(self, clips: Sequence[Clip], captions: Sequence[str]) -> list[Values]:
         """Extract one block of rows per clip, shape (k, 5); captions are not used."""

@@ -71,7 +71,7 @@ from svbench.metrics.networks.clap_config import (
 )
 from svbench.metrics.networks.clap_inputs import prepared, spectrograms
 from svbench.metrics.networks.clap_text import RobertaTokenizer
-from svbench.metrics.networks.loading import digest
+from svbench.metrics.networks.loading import digest_but_name
 from svbench.metrics.per_clip import mean_of_clips
 from svbench.types import Better, Clip, ClipScore, Features, Judgement, Values, View
 
@@ -177,9 +177,9 @@ class ClapEmbeddings:
     @property
     def key(self) -> str:
         """Return the key of the settings, with the digest of the weights instead of their name."""
-        decides = {name: value for name, value in self.settings.items() if name != "weights"}
         view = "" if self.view == "conformed" else f"-{self.view}"
-        return f"clap-{self.checkpoint.name}{view}{self.machine.suffix}-{digest(decides)}"
+        decided_by = digest_but_name(self.settings)
+        return f"clap-{self.checkpoint.name}{view}{self.machine.suffix}-{decided_by}"
 
     def __call__(self, clips: Sequence[Clip], captions: Sequence[str]) -> list[Values]:
         """Extract one block of rows per clip: sound and, if there is one, caption."""

@@ -63,7 +63,7 @@ from svbench.files.weights.loading import WeightFile, load_checked
 from svbench.intervals import METHOD, Interval
 from svbench.metrics.desync_protocols import USUAL, Inputs, Protocol
 from svbench.metrics.networks.batches import Forward
-from svbench.metrics.networks.loading import digest
+from svbench.metrics.networks.loading import digest_but_name
 from svbench.metrics.networks.synchformer_config import (
     BATCH,
     FPS,
@@ -126,8 +126,7 @@ class OffsetLogits:
     @property
     def key(self) -> str:
         """Return the key of the settings, with the digest of the weights instead of their name."""
-        decides = {name: value for name, value in self.settings.items() if name != "weights"}
-        return f"synchformer-{self.view}{self.machine.suffix}-{digest(decides)}"
+        return f"synchformer-{self.view}{self.machine.suffix}-{digest_but_name(self.settings)}"
 
     @property
     def light(self) -> bool:

@@ -62,7 +62,7 @@ from svbench.metrics.networks.imagebind_config import (
 from svbench.metrics.networks.imagebind_inputs import InputProtocol, spectrograms, video_crops
 from svbench.metrics.networks.imagebind_pairs import pair_crops
 from svbench.metrics.networks.imagebind_text import Tokenizer, WordTokenizer
-from svbench.metrics.networks.loading import digest
+from svbench.metrics.networks.loading import digest_but_name
 from svbench.metrics.per_clip import mean_of_clips, rows_by_clip
 from svbench.types import Better, Clip, ClipScore, Features, Judgement, Values, View
 
@@ -135,9 +135,9 @@ class ImageBindEmbeddings:
     @property
     def key(self) -> str:
         """Return the key of the settings, with the digest of the weights instead of their name."""
-        decides = {name: value for name, value in self.settings.items() if name != "weights"}
         view = "" if self.view == "conformed" else f"-{self.view}"
-        return f"imagebind-{self.protocol.name}{view}{self.machine.suffix}-{digest(decides)}"
+        decided_by = digest_but_name(self.settings)
+        return f"imagebind-{self.protocol.name}{view}{self.machine.suffix}-{decided_by}"
 
     @property
     def light(self) -> bool:

@@ -62,7 +62,7 @@ from svbench.metrics.networks.batches import BatchSize, Forward
 from svbench.metrics.networks.imagebind_config import HUGE, ImageBindConfig, Modality
 from svbench.metrics.networks.imagebind_inputs import SAMPLE_RATE, window_spectrograms
 from svbench.metrics.networks.javis_inputs import JavisProtocol, paired_windows, still_inputs
-from svbench.metrics.networks.loading import digest
+from svbench.metrics.networks.loading import digest_but_name
 from svbench.metrics.networks.resampling import resample
 from svbench.metrics.per_clip import mean_of_clips, rows_by_clip
 from svbench.types import Better, Clip, ClipScore, Features, Judgement, Values, View
@@ -130,9 +130,9 @@ class FrameEmbeddings:
     @property
     def key(self) -> str:
         """Return the key of the settings, with the digest of the weights instead of their name."""
-        decides = {name: value for name, value in self.settings.items() if name != "weights"}
         view = "" if self.view == "conformed" else f"-{self.view}"
-        return f"javis-{self.protocol.name}{view}{self.machine.suffix}-{digest(decides)}"
+        decided_by = digest_but_name(self.settings)
+        return f"javis-{self.protocol.name}{view}{self.machine.suffix}-{decided_by}"
 
     @property
     def light(self) -> bool:

@@ -47,6 +47,11 @@ class Once(Generic[T]):
         return type(self), (self._make,)
 
 
+def digest_but_name(settings: Mapping[str, Any]) -> str:
+    """Return `digest` without the name of the weights, whose own digest is among the settings."""
+    return digest({name: value for name, value in settings.items() if name != "weights"})
+
+
 def digest(settings: Mapping[str, Any]) -> str:
     """Return the digest of what decides an extractor's features, torch's minor version included."""
     whole = {**settings, "torch": minor_version(installed("torch"))}
