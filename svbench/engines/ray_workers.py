@@ -89,6 +89,7 @@ class Workers:
         except ray.exceptions.RayError as error:
             self._failed_starts += 1
             if self._failed_starts < TRIALS * self.size.workers:  # a node may be gone, with several
+                log.warning("a worker was lost as it began; another takes its place")
                 return
             raise StoppedError(
                 f"--engine ray: found {self._failed_starts} workers in a row that ended as they "
@@ -119,7 +120,9 @@ class Workers:
             try:
                 ray.get(reference)
             except ray.exceptions.RayError:
-                self.lose(pings[reference])
+                worker = pings[reference]
+                log.warning("an idle worker on %s was lost; another takes its place", worker.node)
+                self.lose(worker)
 
     def lose(self, worker: Worker) -> None:
         """Have a worker replaced that ended."""

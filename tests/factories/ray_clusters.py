@@ -55,13 +55,17 @@ def ray_cluster(*nodes: float, gpus: float = 0) -> Iterator[Any]:
         cluster.shutdown()
 
 
-def actors(mark: str) -> list[int]:
-    """Return the process ids of the marked workers on this machine; Ray gives them that name."""
+def actors(mark: str, method: str = "") -> list[int]:
+    """Return the process ids of the marked workers on this machine; Ray gives them that name.
+
+    With a method, of those that run it now: Ray adds its name while they do.
+    """
+    title = f"ray::RayActor{'.' * bool(method)}{method}".encode()
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             ours = f"{MARK}={mark}".encode() in (folder / "environ").read_bytes()
-            if ours and (folder / "cmdline").read_bytes().startswith(b"ray::RayActor"):
+            if ours and (folder / "cmdline").read_bytes().startswith(title):
                 found.append(int(folder.name))
         except OSError:  # it ended meanwhile
             continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import signal
 import socket
 import time
@@ -170,7 +171,7 @@ def test_a_shard_that_fails_three_times_is_named(engine: RayCluster) -> None:
 
 
 def test_workers_that_are_lost_while_idle_are_no_fault_of_the_next_shard(
-    engine: RayCluster,
+    engine: RayCluster, caplog: pytest.LogCaptureFixture
 ) -> None:
     def process(_shard: int) -> int:
         time.sleep(0.2)
@@ -179,6 +180,7 @@ def test_workers_that_are_lost_while_idle_are_no_fault_of_the_next_shard(
     for pid in set(engine.spread(process, range(9), alone=True)):
         os.kill(pid, signal.SIGKILL)
     assert list(engine.spread(squared, [3])) == [9]
+    assert re.search(r"an idle worker on \S+ was lost; another takes its place", caplog.text)
 
 
 def test_a_lost_node_costs_nothing_but_time(cluster: Any) -> None:
