@@ -220,7 +220,7 @@ PROTOCOLS: Final[Mapping[str, BenchmarkProtocol]] = {
             "FD-VGG: the mean of the judged length is subtracted, not that of the whole file",
             "sound is resampled to 16 kHz by soxr before VGGish, not by torchaudio",
             "IB-score and DeSync: the pictures of whole clips, not of their first 8 s",
-            "IB-score: the sound is the mean of channels; its code hears the first",
+            "IB-score: the sound is the mean of channels; its code reads the first",
         ),
         not_computed=("MS-CLAP",),
     ),
@@ -372,7 +372,7 @@ PROTOCOLS: Final[Mapping[str, BenchmarkProtocol]] = {
         },
         departures=(
             "AV-Align: the paper tuned its detectors and gives no values; these are the published "
-            "defaults, and they hear the first channel, not the mean",
+            "defaults, and they read the first channel, not the mean",
         ),
         format_of_data_sets=True,
     ),
