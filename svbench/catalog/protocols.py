@@ -329,10 +329,11 @@ PROTOCOLS: Final[Mapping[str, BenchmarkProtocol]] = {
             ),
         },
         departures=(
-            "DS is the mean of absolute offsets of the first window (its paper; the script prints "
-            "the signed mean); desync@av-benchmark also judges the last",
-            "T-A: its script for CLAP; eval_text_audio_alignment.sh computes ImageBind's instead",
-            "T-A: it reads the prompt's description of the sound; svbench the whole caption",
+            "DS: its paper has absolute offsets of the first window (its script prints the signed "
+            "mean); desync@av-benchmark judges the first and the last",
+            "T-A: CLAP, as in its paper and run_clap_scoring.py; its eval_text_audio_alignment.sh "
+            "computes ImageBind's instead",
+            "T-A: it reads the prompt's description of the sound, svbench the whole caption",
         ),
         not_computed=(
             *("VT (DOVER++)", "VA (aesthetic predictor 2.5)", "AA (mean of CU and PQ)"),
