@@ -2,12 +2,13 @@
 
     tox -e bench                    all of tests/bench_*.py; about a quarter of an hour on two cores
     tox -e bench -- -k imagebind    some of them; prints the tables, writes nothing
-    docs/make_performance.py --from REPORT   the rows of a GPU, or of true size, measured elsewhere
+    docs/make_performance.py --from REPORT   adds single rows, or replaces them, from a report
 
 The machine that runs all of them may have no GPU, nor 12 GiB of memory for a quarter of an hour.
-Rows of `ELSEWHERE` are taken from the report of `pytest --benchmark-only --benchmark-json=REPORT
-tests/bench_devices.py` (or `bench_true_size.py`, `bench_engines.py`), run there, and kept until
-others are measured.
+What is measured apart is taken from the report of `pytest --benchmark-only --benchmark-json=REPORT
+tests/bench_columns.py` (or another, run anywhere). A row replaces that of the same work (`KEYS`);
+all others stay. Such rows are kept until the same work is measured again, and those of another
+machine or of other packages than the page's say so below their table.
 
 Each file of benchmarks is run by pytest in a process of its own, so that none finds the memory or
 the threads of another. A benchmark notes its rows by `tests.factories.measuring.record`, under
@@ -20,25 +21,23 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 from xml.etree import ElementTree
 
+import page_blocks
 from page_blocks import DOCS, head, line, load, put, save
+from performance_rows import APART, ELSEWHERE, KEYS, described, machine_of, replaced, without
 
 PAGE: Final = DOCS / "performance.md"
 NAME: Final = "performance"  # of the data
 COMMAND: Final = "tox -e bench"
 TESTS: Final = DOCS.parent / "tests"
 QUICK: Final = "SVBENCH_BENCH_QUICK"
-PACKAGES: Final = ("torch", "numpy", "scipy", "opencv-python-headless", "av", "librosa", "numba")
-ELSEWHERE: Final = ("devices", "true_size", "engines")  # tables kept from other runs
 FIRST: Final = ("runs", "avalign", "vggish", "i3d", "networks", "imagebind", "metrics")
 PYTEST: Final = ("-q", "--benchmark-only", "-o", "python_files=bench_*.py", "-o", "filterwarnings=")
 
@@ -108,30 +107,7 @@ def add(found: Measured, report: Mapping[str, Any]) -> None:
         for quantity, value in others.items():
             row = {"benchmark": benchmark["name"], "quantity": quantity, "value": value}
             found["tables"].setdefault("others", []).append(row)
-    found["machine"] = machine(report["machine_info"])
-
-
-def machine(info: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is said of the machine: no name and no address, but what its speed depends on."""
-    cpu = info.get("cpu", {})
-    return {
-        "cpu": cpu.get("brand_raw") or platform.machine(),
-        "cores": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count(),
-        "system": platform.system(),
-        "packages": {"Python": platform.python_version(), **_versions()},
-    }
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+    found["machine"] = machine_of(report["machine_info"])
 
 
 # --- rendering ---------------------------------------------------------------------------------
@@ -147,16 +123,25 @@ def rendered(block: str, measured: Measured | None = None) -> str:
     rows = of["tables"].get(block, [])
     if not rows:
         return "Nothing was measured; the last table has the reason."
-    return "\n".join(BLOCKS[block](rows))
+    return "\n".join([*BLOCKS[block](rows), *_apart(block, rows, of["machine"])])
+
+
+def _apart(block: str, rows: Sequence[Mapping[str, Any]], page: Mapping[str, Any]) -> Iterator[str]:
+    """Yield which rows were measured on another machine than the page's, or by other packages."""
+    if block in ELSEWHERE:
+        return
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        if row.get(APART, page) != page:
+            found.setdefault(described(row[APART]), []).append(_cell(row[KEYS[block][0]]))
+    for named, works in found.items():
+        yield f"\nMeasured apart, on {named}: {'; '.join(dict.fromkeys(works))}."
 
 
 def _machine(of: Mapping[str, Any]) -> str:
     if not of:
         return f"Not measured. To measure: `{COMMAND}`."
-    packages = ", ".join(f"{name} {release}" for name, release in of["packages"].items())
-    return (
-        f"{of['cpu']}, {of['cores']} cores, {of['system']}; {packages}. Measured by: `{COMMAND}`."
-    )
+    return f"{described(of)}. Measured by: `{COMMAND}`."
 
 
 def _missing(found: Sequence[Mapping[str, Any]]) -> str:
@@ -300,29 +285,47 @@ BLOCKS: Final = {
 
 
 def write(measured: Measured) -> None:
-    """Keep what was measured, and rows of `ELSEWHERE` that were measured before; write the page."""
-    if lacking := [name for name in ELSEWHERE if not measured["tables"].get(name)]:
-        before = load(NAME)[NAME]["measured"]["tables"]
-        kept = {name: before.get(name, []) for name in lacking}
-        measured = {**measured, "tables": {**measured["tables"], **kept}}
-    save(NAME, COMMAND, {NAME: measured})
+    """Keep what was measured, and rows measured apart that it does not replace; write the page."""
+    tables = dict(measured["tables"])
+    for name, rows in _kept()["tables"].items():
+        apart = [row for row in rows if APART in row or name in ELSEWHERE]
+        tables[name] = [*tables.get(name, ()), *without(name, apart, tables.get(name, ()))]
+    save(NAME, COMMAND, {NAME: {**measured, "tables": tables}})
     for block in BLOCKS:
         put(PAGE, block, rendered(block))
 
 
-def keep_elsewhere(report: Path) -> None:
-    """Take the rows of `ELSEWHERE` from a report made on another machine, and write the page."""
+def _kept() -> Measured:
+    """Return what was measured before; nothing where nothing was."""
+    if not (page_blocks.DATA / f"{NAME}.json").exists():
+        return {"machine": {}, "tables": {}, "missing": []}
+    kept: Measured = load(NAME)[NAME]["measured"]
+    return kept
+
+
+def bring(report: Mapping[str, Any]) -> None:
+    """Add the rows of a report to the page, each in the place of that of the same work.
+
+    What the report has a benchmark of is no longer missing.
+    """
     found: Measured = {"machine": {}, "tables": {}, "missing": []}
-    add(found, json.loads(report.read_text(encoding="utf-8")))
-    measured = load(NAME)[NAME]["measured"]
-    measured["tables"] |= {n: rows for n, rows in found["tables"].items() if n in ELSEWHERE}
-    write(measured)
+    add(found, report)
+    kept = _kept()
+    for name, rows in found["tables"].items():
+        brought = [{**row, APART: found["machine"]} for row in rows]
+        kept["tables"][name] = replaced(name, kept["tables"].get(name, ()), brought)
+    ran = {
+        f"{Path(of['fullname'].partition('::')[0]).stem}: {of['name']}"  # as `missing` calls it
+        for of in report["benchmarks"]
+    }
+    kept["missing"] = [of for of in kept["missing"] if of["what"] not in ran]
+    write(kept)
 
 
 def main(extra: Sequence[str]) -> int:
     """Measure; write the page if all was measured in full, else print it."""
     if extra[:1] == ["--from"]:
-        keep_elsewhere(Path(extra[1]))
+        bring(json.loads(Path(extra[1]).read_text(encoding="utf-8")))
         return 0
     whole = not extra and not os.environ.get(QUICK)
     measured = measure(extra, write if whole else lambda _found: None)

@@ -14,7 +14,8 @@ from typing import Final
 from page_blocks import head, line, put
 
 from svbench.catalog.protocol_columns import as_typed
-from svbench.catalog.protocols import KINDS, PROTOCOLS
+from svbench.catalog.protocol_types import KINDS
+from svbench.catalog.protocols import PROTOCOLS
 from svbench.reports.published.benchmarks import MARKS, PublishedFigure, figures_of
 
 PAGE: Final = Path(__file__).with_name("protocols.md")

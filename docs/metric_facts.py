@@ -15,6 +15,7 @@ from distances_of_clips import COUNTS, needed
 from metric_families import Family
 from page_blocks import DATA, DOCS, head, line, load
 
+from svbench.catalog.columns.entry import NATIVE
 from svbench.catalog.derived_metrics import shown_name
 from svbench.catalog.metrics import METRICS
 from svbench.catalog.protocols import PROTOCOLS
@@ -234,20 +235,22 @@ def cost(columns: Sequence[str]) -> str:
 
 
 def printed_by(columns: Sequence[str], preset: str) -> Iterator[str]:
-    """Yield the benchmarks that print a preset of one of some columns, and as what."""
+    """Yield the benchmarks that print a preset of one of some columns, and as what.
+
+    A preset with +native stands in the row of its own name, or, where +native goes behind any
+    preset, in that of the name before it.
+    """
+    listed = {name for column in columns for name in METRICS[column].presets}
     for name, protocol in PROTOCOLS.items():
-        shown = [
-            one.printed
-            for one in protocol.columns
-            if _with_preset(one.metric) in {f"{column}@{preset}" for column in columns}
-        ]
-        if shown:
-            yield f"`{name}`: {', '.join(shown)}"
-
-
-def _with_preset(metric: str) -> str:
-    base, at, _ = metric.partition("@")
-    return metric if at else f"{base}@{METRICS[base].usual}"
+        shown: dict[str, list[str]] = {}
+        for one in protocol.columns:
+            column, _, full = one.metric.partition("@")
+            own = full or METRICS[column].usual
+            base = own if own in listed else own.removesuffix(NATIVE)
+            if column in columns and base == preset:
+                shown.setdefault(own.removeprefix(base), []).append(one.printed)
+        for added, printed in shown.items():
+            yield f"`{name}`{f' (`{added}`)' if added else ''}: {', '.join(printed)}"
 
 
 def published(columns: Sequence[str]) -> str:

@@ -95,8 +95,8 @@ FAMILIES: Final = (
         unit="s",
         traps=(
             "Papers print one name for different windows: the first and the last (av-benchmark, "
-            "MOVA, FastVideo), all of them (JavisBench), the first alone (AVGen-Bench), and "
-            "signed means (Verse-Bench's AV-A). Presets are the unsigned ones.",
+            "MOVA, FastVideo), all of them (JavisBench), the first alone (AVGen-Bench, "
+            "T2AV-Compass), and signed means (Verse-Bench's AV-A). Presets are the unsigned ones.",
             "Clips of less than a window have no value, as the paper's 4-s clips; with `+repeat` "
             "or `+pad` they have one, which is another measure. JavisBench fills to its maximum "
             "length without saying so.",
@@ -139,7 +139,7 @@ FAMILIES: Final = (
             "Three formulas are printed under one name, and tempotokens-2023 can exceed 1.",
             "The window of a match is a frame to either side, so scores at different frame rates "
             "are not comparable.",
-            "The detectors decide the number: MOVA hears sound at 44.1 kHz, the paper tuned its "
+            "The detectors decide the number: MOVA reads sound at 44.1 kHz, the paper tuned its "
             "detectors and gives no values.",
         ),
     ),
@@ -171,8 +171,8 @@ FAMILIES: Final = (
         parity=("ImageBind", "CLIP tokens"),
         traps=(
             "Published code subtracts the mean of each window in place, so overlapping windows "
-            "leak into each other: only presets named leaky do so, and those are what JavisBench "
-            "and FastVideo print.",
+            "leak into each other: only presets named leaky do so, and those are what JavisBench, "
+            "FastVideo and T2AV-Compass print.",
             "av-benchmark, which MOVA follows, samples frames and sound otherwise than ImageBind's "
             "own loader: its numbers are not those of `published`.",
             "It averages over the windows of a clip: it tells what sounds, not when.",

@@ -1,4 +1,4 @@
-r"""KL: how far the classes heard in a generated sound are from those heard in the real one.
+r"""KL: how far the classes that a tagger finds in a generated sound are from those of the real one.
 
 A network that tags sounds (`audio_tagging`) gives either clip of a request the logits of 527
 classes; the score of a clip is the Kullback-Leibler divergence of the generated distribution from

@@ -1,4 +1,4 @@
-r"""IS: inception score of sound, how sure and how varied the classes are that a tagger hears.
+r"""IS: inception score of sound, how sure and how varied the classes are that a tagger finds.
 
 With p_i = softmax of the logits of clip i (`audio_tagging`) and m their mean over a part of the
 set, the score of a part is exp(mean_i KL(p_i || m)), and that of the set the mean over its parts.

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,14 @@ from tests.factories.weights import publish, write_state
 def pytest_configure() -> None:
     """Compile librosa's kernels before worker processes do so side by side."""
     import_librosa()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:
+    """Note in reports of benchmarks what docs/make_performance.py says of their machine."""
+    from performance_rows import machine
+
+    machine_info["svbench"] = machine(machine_info)
 
 
 @pytest.fixture

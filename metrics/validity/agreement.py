@@ -15,7 +15,7 @@ largest) are ties.
 
 The interval
 ------------
-It answers: which correlation would endless clips and endless videos of these kinds give? Both are
+It answers: which correlation would infinitely many clips and videos of these kinds give? Both are
 drawn anew in each draw: clips of the metric with all their conditions, and source videos of the
 people with all theirs (`condition_means.mean_draws`). People's share is small: their condition
 means have a reliability of .997.
@@ -312,7 +312,7 @@ def _interval(
     theirs_drawn: Array | None,
     clips: int,
 ) -> Interval | None:
-    """Return the interval of the correlation of endless clips and videos."""
+    """Return the interval of the correlation for infinitely many clips and videos."""
     drawn = _by_ranks(own_drawn, theirs if theirs_drawn is None else theirs_drawn)
     defined = np.isfinite(drawn)
     if defined.mean() < _LEAST_DEFINED:

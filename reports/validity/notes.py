@@ -24,8 +24,9 @@ ORIENTED = (
     "that follows people whichever of its directions is better"
 )
 CORRECTED = (
-    "the interval of a Spearman is that of endless clips: it is corrected for the noise of few, "
-    "which draws the value at hand towards 0, and so mostly reaches further from 0 than towards it"
+    "the interval of a Spearman is that of infinitely many clips: it is corrected for the noise of "
+    "few, which draws the value at hand towards 0, and so mostly reaches further from 0 than "
+    "towards it"
 )
 WORDS = (
     f"follows people: the interval lies above 0 (weakly: below {HALF:g}); runs against people: it "

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from svbench.catalog.columns.entry import NATIVE, MetricSettings
 from svbench.catalog.metrics import METRICS, build_metrics, reads_captions, split_name
-from svbench.catalog.protocols import PROTOCOLS, BenchmarkProtocol, ProtocolColumn
+from svbench.catalog.protocol_types import BenchmarkProtocol, ProtocolColumn
+from svbench.catalog.protocols import PROTOCOLS
 from svbench.config import Config, RunConfig, ScoreConfig
 from svbench.errors import DataError
 from svbench.limits import flag, known

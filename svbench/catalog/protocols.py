@@ -19,69 +19,27 @@ References
 - av-benchmark: https://github.com/hkchengrex/av-benchmark
 - fastvideo: https://github.com/hao-ai-lab/FastVideo
 - avgen-bench: arXiv:2604.08540, https://github.com/microsoft/AVGen-Bench
+- t2av-compass: Z. Cao et al., arXiv:2512.21094, https://github.com/NJU-LINK/T2AV-Compass
 - paper: M. Ishii et al., arXiv:2409.17550, and its released code
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
-from svbench.types import Better
-
-# Kinds of settings, in the order in which they are shown.
-DECODER: Final = "decoder"
-CROP: Final = "crop"
-SECONDS: Final = "seconds"
-FPS: Final = "frames/s"
-FRAME_CHOICE: Final = "frame choice"
-PADDING: Final = "padding"
-RESAMPLING: Final = "resampling"
-CHECKPOINTS: Final = "checkpoints"
-KINDS: Final = (DECODER, CROP, SECONDS, FPS, FRAME_CHOICE, PADDING, RESAMPLING, CHECKPOINTS)
-
-
-@dataclass(frozen=True, slots=True)
-class ProtocolColumn:
-    """A column of svbench that answers one of a benchmark's."""
-
-    metric: str  # METRIC@PRESET, or METRIC where it has one form
-    printed: str  # as the benchmark calls it
-    better: Better
-
-
-@dataclass(frozen=True, slots=True)
-class BenchmarkProtocol:
-    """How a benchmark judges clips.
-
-    Parameters
-    ----------
-    title, source : str
-        its name, and where its settings were read: a repository and commit, or a paper
-    columns : tuple of ProtocolColumn
-        those of its columns that svbench has or will have
-    settings : mapping of str to value
-        fields of `ScoreConfig`
-    handling : mapping of str to str
-        what the benchmark does with a clip, by kind (`KINDS`)
-    departures : tuple of str
-        where svbench does otherwise, one line each
-    not_computed : tuple of str
-        what the benchmark prints and svbench has no column for
-    format_of_data_sets : bool
-        whether the clip format of a data set is that of the protocol
-    """
-
-    title: str
-    source: str
-    columns: tuple[ProtocolColumn, ...]
-    settings: Mapping[str, Any]
-    handling: Mapping[str, str]
-    departures: tuple[str, ...] = ()
-    not_computed: tuple[str, ...] = field(default=())
-    format_of_data_sets: bool = False
-
+from svbench.catalog.protocol_types import (
+    CHECKPOINTS,
+    CROP,
+    DECODER,
+    FPS,
+    FRAME_CHOICE,
+    PADDING,
+    RESAMPLING,
+    SECONDS,
+    BenchmarkProtocol,
+    ProtocolColumn,
+)
 
 _CE: Final = ProtocolColumn("audiobox-ce@published+native", "CE", "higher")
 _CU: Final = ProtocolColumn("audiobox-cu@published+native", "CU", "higher")
@@ -262,7 +220,7 @@ PROTOCOLS: Final[Mapping[str, BenchmarkProtocol]] = {
             "FD-VGG: the mean of the judged length is subtracted, not that of the whole file",
             "sound is resampled to 16 kHz by soxr before VGGish, not by torchaudio",
             "IB-score and DeSync: the pictures of whole clips, not of their first 8 s",
-            "IB-score: the sound is the mean of channels; its code hears the first",
+            "IB-score: the sound is the mean of channels; its code reads the first",
         ),
         not_computed=("MS-CLAP",),
     ),
@@ -338,6 +296,51 @@ PROTOCOLS: Final[Mapping[str, BenchmarkProtocol]] = {
             *("Holistic", "Total"),
         ),
     ),
+    "t2av-compass": BenchmarkProtocol(
+        title="T2AV-Compass",
+        source="NJU-LINK/T2AV-Compass@b726966",
+        columns=(
+            _CU,
+            _PQ,
+            ProtocolColumn("ib-av@published-leaky+native", "A-V", "higher"),
+            ProtocolColumn("clap@music-speech-audioset+native", "T-A", "higher"),
+            ProtocolColumn("desync@av-benchmark", "DS", "lower"),
+        ),
+        settings={
+            "frames": 125,
+            "fps": 25.0,
+            "size": (256, 256),
+            "sample_rate": 16000,
+            "pad": False,
+            "frame_choice": "nearest",
+            "channels": "mean",
+        },
+        handling={
+            DECODER: "ffmpeg, re-encoded, then torchvision (DS); decord (A-V); ffmpeg (sound)",
+            CROP: f"DS: re-encoded to short side 256, then centre 224; {_IMAGEBIND_CROP}",
+            SECONDS: "DS: the first window; all others: whole files",
+            FPS: "25 (DS); others: the clip's own",
+            FRAME_CHOICE: "ffmpeg's fps (DS); A-V: two frames of each of five windows of 2 s",
+            PADDING: "CU and PQ: the last window of 10 s zero-padded",
+            RESAMPLING: "16 kHz by ffmpeg, one channel",
+            CHECKPOINTS: (
+                "Synchformer 24-01-04T16-39-21, ImageBind huge, AudioBox-aesthetics, CLAP "
+                "music_speech_audioset_epoch_15_esc_89.98"
+            ),
+        },
+        departures=(
+            "DS: its paper has absolute offsets of the first window (its script prints the signed "
+            "mean); desync@av-benchmark judges the first and the last",
+            "T-A: CLAP, as in its paper and run_clap_scoring.py; its eval_text_audio_alignment.sh "
+            "computes ImageBind's instead",
+            "T-A: it reads the prompt's description of the sound, svbench the whole caption",
+        ),
+        not_computed=(
+            *("VT (DOVER++)", "VA (aesthetic predictor 2.5)", "AA (mean of CU and PQ)"),
+            *("SQ (NISQA)", "T-V (VideoCLIP-XL)", "LS (LatentSync)", "IF Video", "IF Audio"),
+            *("Video Realism", "Audio Realism", "Average"),
+        ),
+    ),
     "paper": BenchmarkProtocol(
         title="Ishii et al.",
         source="arXiv:2409.17550",
@@ -370,7 +373,7 @@ PROTOCOLS: Final[Mapping[str, BenchmarkProtocol]] = {
         },
         departures=(
             "AV-Align: the paper tuned its detectors and gives no values; these are the published "
-            "defaults, and they hear the first channel, not the mean",
+            "defaults, and they read the first channel, not the mean",
         ),
         format_of_data_sets=True,
     ),

@@ -161,6 +161,16 @@ def test_published_values_stand_at_the_column_that_answers_them() -> None:
     assert not FACTS.published(("jedi",))
 
 
+def test_a_native_preset_stands_in_the_row_that_a_reader_finds_it_in() -> None:
+    imagebind = list(FACTS.printed_by(("ib-av",), "published-leaky"))  # +native behind any
+    assert "`javisbench` (`+native`): IB-AV" in imagebind
+    assert "`av-benchmark`: LAION-CLAP" in FACTS.printed_by(
+        ("clap",),
+        "music-speech-audioset+native",  # a preset of its own
+    )
+    assert not list(FACTS.printed_by(("clap",), "music-speech-audioset"))
+
+
 # --- docstrings --------------------------------------------------------------------------------
 
 

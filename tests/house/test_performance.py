@@ -12,6 +12,7 @@ import page_blocks
 import pytest
 
 MAKER: ModuleType = importlib.import_module("make_performance")
+ROWS: ModuleType = importlib.import_module("performance_rows")
 
 PEER = {
     "table": "peers",
@@ -41,12 +42,25 @@ DEVICE = {
 }
 TRUE = {"table": "true_size", "what": "step", "wall": 100, "cpu": 150, "peak": 2**33, "cores": 2}
 ENGINE = {"table": "engines", "what": "AV-Align", "workers": 2, "faster": 1.816}
+MACHINE = MAKER.machine_of({"svbench": ROWS.machine({"cpu": {"brand_raw": "A CPU"}})})
 REPORT = {
-    "machine_info": {"cpu": {"brand_raw": "A CPU"}, "node": "a-host"},
+    "machine_info": {"node": "a-host", "svbench": MACHINE},
     "benchmarks": [
-        {"name": "test_a", "extra_info": {"rows": [PEER, UNKNOWN], "times": 3.14159, "list": [1]}},
-        {"name": "test_b", "extra_info": {"rows": [RUN, {**GROWTH, "memory": 1.02}, GROWTH]}},
-        {"name": "test_c", "extra_info": {"rows": [DEVICE, TRUE, ENGINE]}},
+        {
+            "name": "test_a",
+            "fullname": "tests/bench_a.py::test_a",
+            "extra_info": {"rows": [PEER, UNKNOWN], "times": 3.14159, "list": [1]},
+        },
+        {
+            "name": "test_b",
+            "fullname": "tests/bench_b.py::test_b",
+            "extra_info": {"rows": [RUN, {**GROWTH, "memory": 1.02}, GROWTH]},
+        },
+        {
+            "name": "test_c",
+            "fullname": "tests/bench_c.py::test_c",
+            "extra_info": {"rows": [DEVICE, TRUE, ENGINE]},
+        },
     ],
 }
 OUTCOME = """<testsuites><testsuite>
@@ -142,6 +156,39 @@ def test_rows_of_another_machine_are_kept(measured: dict[str, Any], page: Path) 
     MAKER.write(measured)  # by a run that has neither
     for name in ("devices", "true_size", "engines", "peers"):
         assert "Nothing was measured" not in page_blocks.block(page, name)
+
+
+def test_a_row_measured_apart_replaces_that_of_the_same_work_alone(
+    measured: dict[str, Any], page: Path
+) -> None:
+    def report(name: str, *rows: dict[str, Any], **machine: Any) -> str:
+        ran = {"name": name, "fullname": f"tests/bench_b.py::{name}", "extra_info": {"rows": rows}}
+        file = page.with_name("report.json")
+        file.write_text(json.dumps({"machine_info": machine, "benchmarks": [ran]}))
+        return str(file)
+
+    def lines(block: str) -> list[str]:
+        return str(page_blocks.block(page, block)).splitlines()[2:]
+
+    MAKER.write(measured)
+    before = lines("peers")
+    again, new = {**PEER, "faster": 3.0}, {**PEER, "threads": 1}
+    assert MAKER.main(["--from", report("test_e[2]", again, new, svbench=MACHINE)]) == 0
+    first = before[0].replace("2.50", "3.00")
+    added = before[0].replace("| 2 | 2.50", "| 1 | 2.50")
+    assert lines("peers") == [first, before[1], added]
+    assert [row.split(" | ")[0] for row in lines("missing")] == ["| bench_a: test_d"]  # e[2] ran
+
+    other = {"cpu": {"brand_raw": "B", "count": 64}, "system": "Linux", "python_version": "3.12.1"}
+    assert MAKER.main(["--from", report("test_f", {**PEER, "what": "d"}, **other)]) == 0
+    apart = "Measured apart, on B, 64 cores, Linux; Python 3.12.1: d."
+    assert lines("peers")[:3] == [first, before[1], added]
+    named = before[0].replace("a \\| b", "d")
+    assert lines("peers")[3:] == [named, "", apart]
+    assert lines("runs") == MAKER.rendered("runs", measured).splitlines()[2:]
+
+    MAKER.write(measured)  # by a run of everything: it has none of the new works, and drops none
+    assert lines("peers") == [*before, added, named, "", apart]
 
 
 @pytest.mark.parametrize("quick", [False, True])

@@ -10,7 +10,8 @@ import pytest
 from svbench.api.planned import planned_run, planned_score
 from svbench.catalog.metrics import METRICS, reads_captions
 from svbench.catalog.protocol_columns import lacking
-from svbench.catalog.protocols import KINDS, PROTOCOLS
+from svbench.catalog.protocol_types import KINDS
+from svbench.catalog.protocols import PROTOCOLS
 from svbench.config import RunConfig, ScoreConfig
 from svbench.errors import ConfigError, DataError
 from svbench.files.results import load_table
