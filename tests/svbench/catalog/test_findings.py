@@ -74,7 +74,9 @@ def test_findings_on_drawn_clips_hold_for_small_networks_on_drawn_clips() -> Non
     names = (*on_drawn, "synchrony@impacts")
     for metric in metrics_of(build_metrics(names, MetricSettings())):
         found = known_validity(drawn=True)(metric, spec)
-        assert found.spearman == (on_drawn[metric.name].spearman if metric.name in on_drawn else None)
+        assert found.spearman == (
+            on_drawn[metric.name].spearman if metric.name in on_drawn else None
+        )
         elsewhere = known_validity()(metric, spec)
         assert "miniature" not in elsewhere.material
     assert {name.partition("@")[0] for name in on_drawn} >= {"desync", "javisscore", "avhscore"}
