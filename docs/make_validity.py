@@ -8,7 +8,8 @@ OUT holds validity.json. Tables of the page are rendered from docs/data/validity
 all of it but the scores at single levels; these are in the figures. --show names the metrics whose
 response curves stand on the page. metrics/validity/findings.json is written from the same file: it
 is what tables of results state below their columns. --miniature writes the section on drawn clips
-alone, from docs/data/validity-miniature.json.
+alone, from docs/data/validity-miniature.json, and metrics/validity/findings-miniature.json, what
+tables of drawn clips state of the small networks.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from pydantic import TypeAdapter
 from svbench.errors import DataError
 from svbench.files.validity import Response, Validity, load_validity
 from svbench.files.writing import write_text
-from svbench.metrics.validity.findings import FINDINGS, dump_findings
+from svbench.metrics.validity.findings import DRAWN, FINDINGS, dump_findings
 from svbench.reports.analysis.following import following
 from svbench.reports.tables.markdown import escape, markdown
 from svbench.reports.validity import overview_figure, response_curves
@@ -80,8 +81,10 @@ def make(found: Validity, show: Sequence[str]) -> None:
 
 
 def make_miniature(found: Validity) -> None:
-    """Write the section on drawn clips; tables of results state nothing of it."""
+    """Write the section on drawn clips, and what tables of such clips state of small networks."""
+    findings = dump_findings(found, drawn=True)
     save(f"{NAME}-{MINIATURE}", f"{COMMAND}, --miniature", {BLOCK: asdict(kept(found))})
+    write_text(FOLDER / DRAWN, findings)
     put(PAGE, MINIATURE, rendered_miniature())
 
 

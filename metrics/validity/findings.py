@@ -1,7 +1,8 @@
 """What is known of each column: whether it follows people's ratings of distorted clips.
 
-`findings.json` holds the results of one `svbench validate` that tables state below their columns.
-docs/make_validity.py writes it; it is never edited by hand.
+`findings.json` holds the results of one `svbench validate` that tables state below their columns,
+`findings-miniature.json` those of one on drawn clips: of the small networks alone, which tables of
+drawn clips state. docs/make_validity.py writes them; they are never edited by hand.
 
 Conventions
 -----------
@@ -35,6 +36,8 @@ from svbench.intervals import INTERVAL_ONLY
 from svbench.types import ClipSpec, HumanAgreement
 
 FINDINGS: Final = "findings.json"
+DRAWN: Final = "findings-miniature.json"
+SMALL: Final = "+miniature"  # of the name of a column: by the small networks that come with svbench
 DIGITS: Final = 4  # decimals of a correlation
 OTHERWISE: Final = "measured with other settings, weights or clip format only"
 
@@ -42,15 +45,23 @@ Findings = Mapping[str, HumanAgreement]  # by the name of the column
 _ADAPTER: Final = TypeAdapter(dict[str, HumanAgreement])
 
 
-def load_findings(path: Path | None = None) -> Findings:
+def load_findings(path: Path | None = None, *, drawn: bool = False) -> Findings:
     """Load the findings that ship with svbench, or those of a file.
+
+    Parameters
+    ----------
+    path : Path or None
+        the file (Default value = None: that which ships)
+    drawn : bool
+        whether those on drawn clips are meant of the two that ship (Default value = False)
 
     Raises
     ------
     DataError
         if the file holds something else
     """
-    file = path or Path(str(files("svbench.metrics.validity"))) / FINDINGS
+    name = DRAWN if drawn else FINDINGS
+    file = path or Path(str(files("svbench.metrics.validity"))) / name
     try:
         return _ADAPTER.validate_python(read_json(file, "findings on validity"))
     except ValidationError as error:
@@ -61,9 +72,15 @@ def load_findings(path: Path | None = None) -> Findings:
         ) from None
 
 
-def dump_findings(found: Validity) -> str:
-    """Return the text of findings.json: one finding for each column that was compared."""
-    findings = {name: asdict(finding) for name, finding in _findings(found)}
+def dump_findings(found: Validity, *, drawn: bool = False) -> str:
+    """Return the text of findings.json: one finding for each column that was compared.
+
+    Of drawn clips (`findings-miniature.json`), only columns of the small networks have one: these
+    were trained on such clips, whereas what other columns make of them tells nothing of real ones.
+    """
+    findings = {
+        name: asdict(finding) for name, finding in _findings(found) if SMALL in name or not drawn
+    }
     return json.dumps(findings, indent=1, ensure_ascii=False) + "\n"
 
 

@@ -59,6 +59,29 @@ class ClipScores:
         """Return the scores in the form of `load_scores`, each row converted on access."""
         return _ByRequest(self)
 
+    def joined(self, others: ClipValues) -> ClipScores:
+        """Return these with scores of other metrics, such as imported ones.
+
+        Requests that are new stand behind those known.
+        """
+        named = dict.fromkeys(request for of in others.values() for request in of)
+        requests = tuple(dict.fromkeys((*self.requests, *named)))
+        more = len(requests) - len(self.requests)
+        numbers = {
+            key: {
+                name: np.pad(of, (0, more), constant_values=np.nan) for name, of in fields.items()
+            }
+            for key, fields in self.numbers.items()
+        }
+        for key, of in others.items():
+            values = np.array([of.get(request, np.nan) for request in requests])
+            numbers[key] = {VALUE: values}
+        times = {
+            key: {name: (*texts, *[""] * more) for name, texts in fields.items()}
+            for key, fields in self.times.items()
+        }
+        return ClipScores(requests, numbers, times)
+
     def metrics(self, name: str = VALUE) -> tuple[str, ...]:
         """Return the metrics that have this field per clip, in the order of the file."""
         return tuple(dict.fromkeys(m for (_, m), fields in self.numbers.items() if name in fields))

@@ -28,7 +28,7 @@ FULL = 0.85  # of a row's height that the highest bar of the panel takes
 
 def draw(table: ResultTable, scores: ClipScores, path: Path, *, dark: bool = False) -> None:
     """Draw a panel for each metric with scores per clip, as SVG or PDF."""
-    columns = [c for c in table.columns if c.metric in scores.metrics()]
+    columns = drawn(table, scores)
     if not columns:
         raise DataError(f"{table.title}: found no scores of single clips, expected some to draw")
     rows = sorted(table.rows, key=lambda row: row.made_of_real_clips)
@@ -50,6 +50,11 @@ def draw(table: ResultTable, scores: ClipScores, path: Path, *, dark: bool = Fal
     write(path, (3.1 * across + 1.2, down * (HEIGHT * (len(rows) + 1) + 0.9)), fill, dark=dark)
 
 
+def drawn(table: ResultTable, scores: ClipScores) -> list[Column]:
+    """Return the columns of a table that have scores per clip."""
+    return [column for column in table.columns if column.metric in scores.metrics()]
+
+
 def histogram(values: np.ndarray, span: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
     """Return the share of clips in each of `BINS` equal bins, (BINS,), and their edges."""
     counts, edges = np.histogram(values, bins=BINS, range=span)
@@ -67,10 +72,10 @@ def span_of(column: Column, rows: list[Row], scores: ClipScores) -> tuple[float,
 def _panel(axis: Axes, column: Column, rows: list[Row], scores: ClipScores) -> None:
     span = span_of(column, rows, scores)
     found = [scores.known(row.system, column.metric) for row in rows]
-    drawn = [histogram(values, span) for values in found]
-    highest = max((shares.max() for shares, _ in drawn), default=0.0)
+    bars = [histogram(values, span) for values in found]
+    highest = max((shares.max() for shares, _ in bars), default=0.0)
     models = 0
-    for place, (row, values, (shares, edges)) in enumerate(zip(rows, found, drawn, strict=True)):
+    for place, (row, values, (shares, edges)) in enumerate(zip(rows, found, bars, strict=True)):
         colour = hue(models) if row.competes else QUIET
         models += row.competes
         axis.axhline(place, color=QUIET, linewidth=0.5)

@@ -44,7 +44,7 @@ def draw(table: ResultTable, path: Path, *, dark: bool = False) -> None:
     """Draw a panel for each column of a sweep as SVG or PDF; equal tables give equal bytes."""
     curves = curves_of(table)
     if not curves:
-        raise DataError(f"{table.title}: found no row with a gamma, expected at least one")
+        raise DataError(f"{table.title}: found no scored row with a gamma, expected at least one")
     columns = [c for c in table.columns if any(c.metric in row.scores for row in table.rows)]
     printed = published(table.dataset)
     theirs = [] if printed is None else _of_paper(printed, table, columns)
@@ -71,10 +71,10 @@ def draw(table: ResultTable, path: Path, *, dark: bool = False) -> None:
 
 
 def curves_of(table: ResultTable) -> dict[str, list[tuple[float, Row]]]:
-    """Return the rows of each model that has gammas, in the order of gamma."""
+    """Return the scored rows of each model that has gammas, in the order of gamma."""
     found = defaultdict(list)
     for row in table.rows:
-        if "gamma" in row.settings:
+        if "gamma" in row.settings and row.scores:
             found[row.settings.get("mixer", "model")].append((float(row.settings["gamma"]), row))
     return {name: sorted(rows, key=lambda pair: pair[0]) for name, rows in found.items()}
 

@@ -227,7 +227,7 @@ def _figures(table: ResultTable, scores: ClipScores, folder: Path) -> list[Figur
 
     if gamma_curve.curves_of(table):
         add("gamma", "Scores over gamma", gamma_curve.CAPTION, partial(gamma_curve.draw, table))
-    if scores.metrics():
+    if distributions.drawn(table, scores):
         caption = (
             "Each row is a histogram of the scores of its clips, all of a panel to one scale; the "
             "black line is the mean. Controls and floors are grey."

@@ -34,6 +34,7 @@ def benchmark_sheet(table: ResultTable) -> Sheet | None:
         lines=tuple(_lines(figures, list(columns))),
         footnotes=tuple(_footnotes(table, followed, figures)),
         brief=(OTHER_CLIPS,),
+        as_printed=True,
     )
 
 

@@ -8,8 +8,9 @@ the second best underlined (where `svbench.reports.analysis.ranking` marks them)
 and notes form the caption.
 
 Texts are escaped: special characters of LaTeX, characters that would form a ligature, brackets that
-`\\` would take for its argument, and characters that pdfTeX's usual fonts lack. A character that
-is neither listed here nor Latin is printed by its code point, as [U+4E2D], rather than dropped.
+`\\` would take for its argument, and characters that pdfTeX's usual fonts lack. The sign of a
+number is a minus, not a hyphen. A character that is neither listed here nor Latin is printed by its
+code point, as [U+4E2D], rather than dropped.
 
 References
 ----------
@@ -18,6 +19,7 @@ References
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
@@ -28,6 +30,8 @@ from svbench.reports.tables.sheet import Cell, Line, Sheet, counts_of
 HEADING_WIDTH: Final = 14  # characters of a line in a heading
 NAME_WIDTH: Final = 34  # and in the name of a row
 FIT: Final = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}"
+# The hyphen that is a sign: -0.5, [-0.5, 0.5], 1e-05; in 2-3, gamma-1 and --seed it is none.
+_SIGN: Final = re.compile(r"(?<![^\s\[(])(\d+(?:\.\d+)?e)?-(?=\.?\d+)")
 _TEXT: Final[Mapping[str, str]] = {
     "\\": r"\textbackslash{}",
     "{": r"\{",
@@ -88,8 +92,8 @@ def latex(sheets: Sequence[Sheet], label: str = "svbench") -> str:
 
 
 def escape(text: str) -> str:
-    """Return a text escaped for LaTeX, in one line."""
-    return "".join(map(_character, " ".join(text.split())))
+    """Return a text escaped for LaTeX, in one line, with a minus as the sign of numbers."""
+    return "".join(map(_character, _SIGN.sub(r"\1−", " ".join(text.split()))))
 
 
 def _character(character: str) -> str:

@@ -43,6 +43,7 @@ def published_sheet(table: ResultTable) -> Sheet | None:
         lines=tuple(_line(line, row, columns, ours=ours) for line, row in lines),
         footnotes=_footnotes(known, table, columns, ours=ours),
         brief=_footnotes(known, table, {}, ours=False),
+        as_printed=True,
     )
 
 

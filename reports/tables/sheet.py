@@ -61,6 +61,7 @@ class Sheet:
     protocol: str = ""  # scale, seed, clips, and the full name of each metric
     name: str = ""  # the short title, of a compact table
     brief: tuple[str, ...] = ()  # the notes of a compact table
+    as_printed: bool = False  # the headings are names that others print: none is shortened
 
 
 def arrange(table: ResultTable, scores: ClipValues | None = None) -> Sheet:

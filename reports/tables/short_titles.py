@@ -2,10 +2,11 @@
 
 A title is a name and, in brackets, its qualifiers: `AV-Align (adjusted, corrected, published
 detectors)`. Only qualifiers that the columns of one name do not share are kept, each as its first
-word, abbreviated: `AV-A adj`, where another column is `AV-A`. What stands behind the brackets is
-kept whole: `FAD, halves`. A number is kept only where nothing else tells columns apart: `FD PANNs`,
-not `FD PANNs 16`. The rule applies to any metric, also of a plug-in; established abbreviations are
-in `USUAL`. Different titles have different short titles.
+word, abbreviated: `Align adj`, where another column is `Align` (not `AV-A`, by which Verse-Bench
+calls an offset of Synchformer). What stands behind the brackets is kept whole: `FAD, halves`. A
+number is kept only where nothing else tells columns apart: `FD PANNs`, not `FD PANNs 16`. The rule
+applies to any metric, also of a plug-in; the abbreviations of names are in `USUAL`. Different
+titles have different short titles.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from typing import Final
 
 USUAL: Final[Mapping[str, str]] = {
-    "AV-Align": "AV-A",
+    "AV-Align": "Align",
     "AVHScore": "AVH",
     "JavisScore": "Javis",
     "adjusted": "adj",

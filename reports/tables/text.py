@@ -53,7 +53,8 @@ class _Layout:
     @cached_property
     def headings(self) -> Sequence[str]:
         """Return the headings of the columns."""
-        return short_titles(self.sheet.headings) if self.short else self.sheet.headings
+        shortened = self.short and not self.sheet.as_printed
+        return short_titles(self.sheet.headings) if shortened else self.sheet.headings
 
     @cached_property
     def counts(self) -> Mapping[int, tuple[str, tuple[str, ...]]]:

@@ -5,7 +5,7 @@ Files are read and checked before a run begins, and joined to its rows when thes
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -109,9 +109,19 @@ def join_imports(run: Path, imports: Sequence[Import]) -> Results:
     for one in imports:
         row = _row(one, table.rows)
         own = {r for (system, _), of in scores.items() if system == row.system for r in of}
-        columns = imported(columns, one.scores, row, own or {f"{name}/0" for name in requests})
+        columns = imported(columns, one.scores, row, _clips_of(row, own, requests))
     write_text(folder / IMPORTED_FILE, dump_imported(columns))
     return load_results(run)
+
+
+def _clips_of(row: Row, own: Set[str], examples: Iterable[str]) -> Set[str]:
+    """Return the requests of a row: every repeat of every example, where these are all it has.
+
+    `own` are those with a score; no metric need have one of a clip without motion and sound.
+    """
+    repeats = {request.rpartition("/")[2] for request in own} or {"0"}
+    every = {f"{name}/{repeat}" for name in examples for repeat in repeats}
+    return every | own if len(every) == row.asked or not own else own
 
 
 def _row(one: Import, rows: Sequence[Row]) -> Row:

@@ -37,14 +37,28 @@ class Results:
         DataError
             The file is malformed, or another than was written with the table.
         """
-        from svbench.files.imported import imported_scores, load_imported
         from svbench.files.results import load_scores
 
-        folder = self.path if self.path.is_dir() else self.path.parent
-        file = folder / "scores.csv"
+        file = self._folder / "scores.csv"
         found = load_scores(file) if file.exists() else None
-        elsewhere = imported_scores(self.table, load_imported(folder))
-        return {**(found or {}), **elsewhere} if elsewhere else found
+        return {**(found or {}), **self.imported_scores} if self.imported_scores else found
+
+    @cached_property
+    def imported_scores(self) -> ClipValues:
+        """The scores per clip that were computed elsewhere; empty if none were imported.
+
+        Raises
+        ------
+        DataError
+            The file of imported scores is malformed.
+        """
+        from svbench.files.imported import imported_scores, load_imported
+
+        return imported_scores(self.table, load_imported(self._folder))
+
+    @property
+    def _folder(self) -> Path:
+        return self.path if self.path.is_dir() else self.path.parent
 
     @cached_property
     def requests(self) -> Mapping[str, RequestIdentity] | None:

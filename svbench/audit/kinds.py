@@ -42,6 +42,7 @@ class Kind:
 KINDS: Final[Mapping[str, Kind]] = {
     "bad-list": Kind("fault", "a list, or a line of it, cannot be read"),
     "listed-twice": Kind("fault", "a list names a clip more than once"),
+    "several-files": Kind("fault", "several files could be a listed clip"),
     "missing": Kind("fault", "a listed clip is not there"),
     "unlisted": Kind("note", "a video or sound in the folder belongs to no listed clip"),
     "unreadable": Kind("fault", "a file cannot be opened"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -93,7 +93,7 @@ def subject_of(wanted: Wanted) -> Subject:
         title=entry.title if small is None else f"{entry.title}, miniature",
         root=wanted.root,
         spec=entry.spec if small is None else small.spec,
-        surveys=tuple(replace(s, examples=s.examples[: wanted.limit]) for s in chosen),
+        surveys=tuple(_limited(s, wanted.limit, entry.surveying.recording_of) for s in chosen),
         others=(*chosen, *(survey for survey in whole.values() if survey is not None)),
         selections={
             s.split: selected(entry.surveying, wanted.root, s.split, wanted.captions, wanted.limit)
@@ -102,6 +102,15 @@ def subject_of(wanted: Wanted) -> Subject:
         recording_of=entry.surveying.recording_of,
         decode=wanted.decode,
     )
+
+
+def _limited(survey: Survey, limit: int | None, recording_of: Callable[[str], str]) -> Survey:
+    """Return the first clips of a survey, without the problems of those behind them alone."""
+    kept, cut = survey.examples[:limit], survey.examples[len(survey.examples[:limit]) :]
+    checked = {name for e in kept for name in (e.id, recording_of(e.id))}
+    others = {name for e in cut for name in (e.id, recording_of(e.id))} - checked
+    problems = tuple(problem for problem in survey.problems if problem.clip not in others)
+    return replace(survey, examples=kept, problems=problems)
 
 
 def _asked(wanted: Wanted, names: Iterable[str]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ either scale the same loader reads it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -76,6 +76,8 @@ class Miniature:
         test clips to draw so that a given number of them is judged
     is_judged : callable
         whether an example of the test split is judged
+    unjudged : str
+        why others are not, for the note that counts them
     notes : tuple of str
         for the table, behind the one that all miniatures have
     design : callable
@@ -88,6 +90,7 @@ class Miniature:
     version: int
     to_draw: Callable[[int], int] = _as_many
     is_judged: Callable[[Example], bool] = _every
+    unjudged: str = ""
     notes: tuple[str, ...] = ()
     design: Callable[[], Design] = _usual_design
 
@@ -218,9 +221,11 @@ def _greatesthits() -> Dataset:
             small.SPEC,
             small.VERSION,
             to_draw=strokes.drawn_for,
-            # AV-Align of a clip in which nothing happens is 0 for every system.
             is_judged=lambda example: bool(example.onsets),
-            notes=("segments without a stroke are left out",),
+            unjudged=(
+                "the drumstick strikes nothing in them, and AV-Align of a clip in which nothing "
+                "happens is 0 for every system"
+            ),
         ),
         published=Published(batch=16, epochs=1000, gammas=GAMMAS, all_mixers=True),
         joint_weights=".",
@@ -349,16 +354,26 @@ def load_miniature(
     if draw:
         small.draw(root, seed=config.seed, **dict.fromkeys(splits, count))
     found = [small.load(root, split=split, limit=count) for split in splits]
-    if judged:
-        found = [tuple(filter(small.is_judged, part)) for part in found]
-    examples, *reference = (part[:clips] for part in found)
+    kept = [tuple(filter(small.is_judged, part)) if judged else part for part in found]
+    examples, *reference = (part[:clips] for part in kept)
+    title = f"{DATASETS.known(config.dataset, config.plugins).title}, miniature"
     return LoadedDataset(
-        title=f"{DATASETS.known(config.dataset, config.plugins).title}, miniature",
+        title=title,
         spec=small.spec,
         examples=examples,
-        notes=(NOTE, *small.notes),
+        notes=(NOTE, *small.notes, *_unjudged(title, found[0], kept[0], small.unjudged)),
         reference=reference[0] if reference else (),
     )
+
+
+def _unjudged(
+    title: str, found: Sequence[Example], kept: Sequence[Example], why: str
+) -> Iterator[str]:
+    """Yield how many of the drawn clips of a test split are not judged, if there are any."""
+    if len(kept) < len(found):
+        reason = f": {why}" if why else ""
+        left_out = f"{len(found) - len(kept)} of {len(found)} drawn test clips are not judged"
+        yield f"{title}: {left_out}{reason}"
 
 
 def usual_mixers(name: str) -> tuple[MixerKind, ...]:

@@ -11,7 +11,7 @@ A system that needs one half and is named alone is given that of the real clips.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from svbench.baselines.external.places import Lack, Place, own_place, shipped, shipped_place
+from svbench.catalog.external_names import EXTERNAL
 from svbench.compute import Machine
 from svbench.errors import ConfigError, DataError
 from svbench.files.known_files import KnownFiles
@@ -63,14 +64,28 @@ class Named:
         return title_of(self.place.description, self.mode, given or real)
 
 
-def find_system(name: str) -> Named:
+def find_system(name: str, taken: Collection[str] = ()) -> Named:
     """Return the external system of a name.
 
-    Raises ConfigError for an unknown name or mode, DataError for a description that is wrong.
+    Parameters
+    ----------
+    name : str
+        as above
+    taken : collection of str
+        rows beside those of shipped systems, by whose names one's own may not be called (Default
+        value = ())
+
+    Raises
+    ------
+    ConfigError
+        for an unknown name or mode, and a description of one's own under a name that is taken
+    DataError
+        for a description that is wrong
     """
     plain, mode = _split(name)
     if plain.startswith(OWN):
         place = own_place(Path(plain.removeprefix(OWN)).expanduser())
+        _check_own(place, {*taken, *(shown.replace("@", "-") for shown in EXTERNAL)})
     elif plain in shipped():
         place = shipped_place(plain)
     else:
@@ -78,6 +93,18 @@ def find_system(name: str) -> Named:
         raise ConfigError(f"{name}: found no such external system, expected one of {names}")
     place.description.check_mode(mode or place.description.usual_mode, name)
     return Named(name, place, mode or place.description.usual_mode)
+
+
+def _check_own(place: Place, taken: Collection[str]) -> None:
+    """Raise ConfigError where a row of one's own would be called as a system of svbench is."""
+    described = place.description
+    for mode in described.modes:
+        row = described.name if mode == described.usual_mode else f"{described.name}-{mode}"
+        if row in taken:
+            raise ConfigError(
+                f"{place.file}: found a row called {row!r:.80}, as one that comes with svbench, "
+                "expected a name of its own"
+            )
 
 
 def _split(name: str) -> tuple[str, str]:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Final
 
+from svbench.baselines.diffusers_av.families import FAMILIES, Makes
 from svbench.baselines.external.description import TASKS
 from svbench.baselines.external.places import shipped, systems_folder
 from svbench.baselines.external.system import native_format
 from svbench.catalog.external import Named, find_system
 
+MADE: Final[Mapping[Makes, str]] = {
+    "both": "picture and sound together",
+    "picture": "the picture alone, one of a pair",
+    "sound": "the sound alone, the other",
+}
+
 
 def lines_of_all() -> Iterator[str]:
-    """Yield the lines that list the systems that come with svbench, and whether they are ready."""
+    """Yield the lines that list systems of others, and which that svbench describes are ready."""
     yield f"systems in {systems_folder()} (or set SVBENCH_SYSTEMS)"
     for name in shipped():
         named = find_system(name)
@@ -23,7 +31,17 @@ def lines_of_all() -> Iterator[str]:
         yield f"  {described.task}: {TASKS[described.task]}; licence: {described.licence}"
         yield f"  modes: {', '.join(described.modes)}; {here}"
     yield ""
-    yield "one of your own: --systems external:PATH, a description in YAML"
+    yield "one of your own: --systems external:PATH, a description in YAML, under a name of its own"
+    yield ""
+    yield from _of_diffusers()
+
+
+def _of_diffusers() -> Iterator[str]:
+    """Yield which pipelines of diffusers are run, by what they make."""
+    yield "pipelines of diffusers: --systems diffusers:CLASS=FOLDER, or CLASS=FOLDER+CLASS=FOLDER"
+    for makes, words in MADE.items():
+        yield f"  {words}"
+        yield from (f"    {name}" for name, of in FAMILIES.items() if of.makes == makes)
 
 
 def lines_of(named: Named) -> Iterator[str]:

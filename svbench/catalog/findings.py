@@ -8,8 +8,14 @@ from svbench.protocols import Metric
 from svbench.types import ClipSpec, HumanAgreement
 
 
-def known_validity() -> Callable[[Metric, ClipSpec], HumanAgreement]:
+def known_validity(*, drawn: bool = False) -> Callable[[Metric, ClipSpec], HumanAgreement]:
     """Return what looks up the validity of a metric on clips of a format.
+
+    Parameters
+    ----------
+    drawn : bool
+        whether the clips are drawn: findings on such come first then, and count for no others
+        (Default value = False)
 
     Raises
     ------
@@ -19,9 +25,11 @@ def known_validity() -> Callable[[Metric, ClipSpec], HumanAgreement]:
     from svbench.metrics.validity.findings import finding_of, load_findings, settings_key
 
     findings = load_findings()
+    on_drawn = load_findings(drawn=True) if drawn else {}
 
     def validity(metric: Metric, spec: ClipSpec) -> HumanAgreement:
         key = settings_key(metric.extractor.key, metric.settings, spec)
-        return finding_of(findings, metric.name, key)
+        first = finding_of(on_drawn, metric.name, key)
+        return first if first.settings == key else finding_of(findings, metric.name, key)
 
     return validity

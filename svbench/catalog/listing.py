@@ -66,6 +66,16 @@ class ListedDataset:
 
 
 @dataclass(frozen=True, slots=True)
+class ListedColumn:
+    """A column of a protocol."""
+
+    metric: str  # as --metrics takes it
+    printed: str  # as the benchmark calls it
+    better: str
+    empty: str  # why this version cannot compute it, or empty
+
+
+@dataclass(frozen=True, slots=True)
 class ListedProtocol:
     """A bundle of settings and columns that `--protocol` takes."""
 
@@ -73,7 +83,7 @@ class ListedProtocol:
     title: str
     source: str
     settings: Sequence[str]  # as they are typed
-    columns: Mapping[str, str]  # as --metrics takes them -> why one is empty, or ""
+    columns: Sequence[ListedColumn]
 
 
 def metrics(plugins: Sequence[str] = ()) -> list[ListedMetric]:
@@ -123,7 +133,10 @@ def protocols() -> list[ListedProtocol]:
             title=protocol.title,
             source=protocol.source,
             settings=[as_typed(key, value) for key, value in protocol.settings.items()],
-            columns={column.metric: lacking(column.metric) for column in protocol.columns},
+            columns=[
+                ListedColumn(one.metric, one.printed, one.better, lacking(one.metric))
+                for one in protocol.columns
+            ],
         )
         for name, protocol in PROTOCOLS.items()
     ]

@@ -108,7 +108,7 @@ def plan_run(config: RunConfig, out: Path) -> Plan:
         strict=config.strict,
         plugins=plugins,
         protocol=protocol.record,
-        validity=known_validity(),
+        validity=known_validity(drawn=config.scale == "mini"),
     )
 
 

@@ -271,7 +271,7 @@ def _on_all_cores(machine: Machine) -> Machine:
 def _external(name: str) -> SystemEntry:
     from svbench.catalog.external import external_rows, find_system
 
-    named = find_system(name)
+    named = find_system(name, SYSTEMS)
     real, rows = named.made_of_real_clips, partial(external_rows, named)
     return SystemEntry(named.title(), rows, made_of_real_clips=real)
 
@@ -290,7 +290,7 @@ def _relay(half: str, argument: str, plugins: Sequence[str]) -> SystemEntry:
         raise ConfigError(
             f"--systems {half}:{argument}: expected {half}:SYSTEM>EXTERNAL, in quotes"
         )
-    named, other = find_system(name), SYSTEMS.known(parent, plugins)
+    named, other = find_system(name, SYSTEMS), SYSTEMS.known(parent, plugins)
 
     def rows(config: RunConfig) -> Sequence[Build]:
         parents = other.rows(config)

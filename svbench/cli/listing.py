@@ -73,6 +73,8 @@ def datasets(plugin: Plugin = None, json: Json = False) -> None:
 def protocols(json: Json = False) -> None:
     """List what --protocol takes: how other benchmarks judge clips.
 
+    Each column is named as --metrics takes it, and as the benchmark itself calls it.
+
     Example: svbench list protocols
     """
     from svbench.catalog import listing
@@ -140,8 +142,11 @@ def _system(entry: ListedSystem) -> Iterator[Line]:
 def _protocol(entry: ListedProtocol) -> Iterator[Line]:
     yield 0, f"{entry.name}: {entry.title}, {entry.source}"
     yield 1, f"settings: {', '.join(entry.settings)}"
-    for column, reason in entry.columns.items():
-        yield 1, f"{column}{f' (empty: {reason})' if reason else ''}"
+    width = max(len(column.metric) for column in entry.columns)
+    yield 1, f"{'column':{width}}  as the benchmark prints it"
+    for column in entry.columns:
+        empty = f" (empty: {column.empty})" if column.empty else ""
+        yield 1, f"{column.metric:{width}}  {column.printed}, {column.better} is better{empty}"
 
 
 def _dataset(entry: ListedDataset) -> Iterator[Line]:

@@ -236,7 +236,8 @@ def _write_page(
     check_folder(out)
     check_apart(out / "data", "--out", [run])  # else the page's would come to the run's
     check_ours(out)
-    results, scores = load_results(run), read_clip_scores(run)
+    results = load_results(run)
+    scores = read_clip_scores(run).joined(results.imported_scores)
     table, requests = select_columns(results.table, metrics), results.requests or {}
     choice = choose(table, scores, gallery)
     typer.echo(f"copying clips of {len(choice.why)} requests", err=True)

@@ -23,7 +23,7 @@ Name = Annotated[
 
 @app.command("list")
 def list_systems() -> None:
-    """Show which external systems there are, what they do, and which are ready.
+    """Show which external systems and pipelines of diffusers there are, and which are ready.
 
     Example: svbench systems list
     """
@@ -41,8 +41,9 @@ def show(name: Name) -> None:
     """
     from svbench.catalog.external import find_system
     from svbench.catalog.external_listing import lines_of
+    from svbench.catalog.systems import SYSTEMS
 
-    for line in lines_of(find_system(name)):
+    for line in lines_of(find_system(name, SYSTEMS)):
         typer.echo(line)
 
 
@@ -53,8 +54,9 @@ def check(name: Name) -> None:
     Example: svbench systems check mm-diffusion
     """
     from svbench.catalog.external import find_system, lacks
+    from svbench.catalog.systems import SYSTEMS
 
-    named = find_system(name)
+    named = find_system(name, SYSTEMS)
     if missing := lacks(named):
         raise DataError.of([f"{name}: {lack}" for lack in missing])
     typer.echo(f"{name}: ready, in {named.place.root}")

@@ -191,6 +191,11 @@ def _segments(
     listed = captions or caption_list(root, split)
     if captions is not None or is_there(listed):
         return iter(_listed_segments(root, split, listed, allow_missing))
+    if prepared_settings(root) is not None:  # it holds segments, which only lists name
+        raise DataError(
+            f"{listed}: found no such list, expected it, or --captions: when the folder was "
+            "prepared, no segment of the split had a caption"
+        )
     return _whole_segments(root, read_ids(root, split), allow_missing)
 
 

@@ -26,6 +26,7 @@ from svbench.datasets.greatesthits import (
 )
 from svbench.datasets.hits import Event, read_events
 from svbench.datasets.lists import check_folder, check_settings, is_there, reached, read_rows
+from svbench.datasets.prepared import prepared_settings
 from svbench.datasets.survey import Problem, Survey, bad_line, bare, listed_once, problem_of
 from svbench.errors import DataError
 from svbench.files import media
@@ -34,8 +35,12 @@ from svbench.types import Recording
 
 
 def list_of(root: Path, split: str) -> Path | None:
-    """Return the list of a split's clips in a folder, of segments or of recordings, or None."""
-    lists = (caption_list(root, split), root / f"{split}.txt")
+    """Return the list of a split's clips in a folder, of segments or of recordings, or None.
+
+    A prepared folder holds segments, not recordings.
+    """
+    of_recordings = () if prepared_settings(root) else (root / f"{split}.txt",)
+    lists = (caption_list(root, split), *of_recordings)
     return next((listed for listed in lists if is_there(listed)), None)
 
 

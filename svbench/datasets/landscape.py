@@ -155,7 +155,7 @@ def _survey_list(
         try:
             example = _listed_example(fields[0], "".join(fields[1:]), places, stems)
         except DataError as error:  # several files fit
-            problems.append(problem_of("bad-list", error, listed))
+            problems.append(problem_of("several-files", error, listed, fields[0]))
             continue
         if len(fields) == 2 and not fields[1]:
             problems.append(bare(listed, example.id))

@@ -43,7 +43,7 @@ from svbench.datasets.lists import (
     read_rows,
 )
 from svbench.datasets.prepared import prepared_settings
-from svbench.datasets.survey import Problem, Survey, bad_line, bare, listed_once
+from svbench.datasets.survey import Problem, Survey, bad_line, bare, listed_once, problem_of
 from svbench.datasets.youtube_ids import (
     HEADING,
     SPELLINGS,
@@ -142,12 +142,18 @@ def survey(root: Path, split: str, listing: Path | None = None) -> Survey | None
     rows = list(_survey_rows(listed, problems))
     whole = listing is not None or split == SPLITS[-1]
     chosen = [row for row in rows if row.split == split or (whole and not row.split)]
+    ambiguous: dict[str, DataError] = {}
     with reached(root):
-        there = clip_files(places(root)).find(row.id for row in chosen)
+        on_disk = clip_files(places(root))
+        there = on_disk.survey((row.id for row in chosen), ambiguous)
+    problems += [problem_of("several-files", e, listed, clip) for clip, e in ambiguous.items()]
+    doubled = frozenset(file.path for clip in ambiguous for file in on_disk.named(clip))
     found = (_example(root, row, there) for row in chosen)
     examples = tuple(listed_once(found, listed, problems))
     problems += [bare(listed, example.id) for example in examples if not example.caption]
-    return Survey(split, listed, examples, tuple(problems)) if examples else None
+    if not examples:
+        return None
+    return Survey(split, listed, examples, tuple(problems), files=doubled)
 
 
 def list_of(root: Path, split: str) -> Path | None:

@@ -113,22 +113,39 @@ class ClipFiles:
         DataError
             where a clip has two files, or a bare name could stand for several of the clips
         """
+        ambiguous: dict[str, DataError] = {}
+        found = self.survey(clips, ambiguous)
+        for error in ambiguous.values():
+            raise error
+        return found
+
+    def survey(self, clips: Iterable[str], ambiguous: dict[str, DataError]) -> dict[str, ClipFile]:
+        """Return the file of each clip that has one, the first of several.
+
+        The errors that `find` raises are put into `ambiguous`, by clip.
+        """
         asked = list(clips)
-        bare = self._bare(asked)
+        bare = self._bare(asked, ambiguous)
         found = {}
         for clip in asked:
             files = [*self.of_clips.get(clip, ()), *bare.get(clip, ())]
             if len(files) > 1:
-                paths = sorted(str(file.path) for file in files)
-                raise DataError(
-                    f"{' and '.join(paths)}: found {len(files)} files of the clip {clip}, "
-                    "expected one"
+                files.sort(key=lambda file: str(file.path))
+                ambiguous[clip] = DataError(
+                    f"{' and '.join(str(file.path) for file in files)}: found {len(files)} files "
+                    f"of the clip {clip}, expected one"
                 )
             if files:
                 found[clip] = files[0]
         return found
 
-    def _bare(self, clips: Iterable[str]) -> dict[str, list[ClipFile]]:
+    def named(self, clip: str) -> list[ClipFile]:
+        """Return the files whose names could stand for a clip."""
+        return [*self.of_clips.get(clip, ()), *self.of_videos.get(video_of(clip), ())]
+
+    def _bare(
+        self, clips: Iterable[str], ambiguous: dict[str, DataError]
+    ) -> dict[str, list[ClipFile]]:
         """Return the files of bare names by the one clip that each of them stands for."""
         if not self.of_videos:
             return {}
@@ -136,13 +153,14 @@ class ClipFiles:
         for clip in clips:
             if (video := video_of(clip)) in self.of_videos:
                 of_video[video].append(clip)
-        for video, (clip, *others) in of_video.items():
-            if others:
-                raise DataError(
+        for video, several in of_video.items():
+            if len(several) > 1:
+                error = DataError(
                     f"{self.of_videos[video][0].path}: found a name without start, and "
-                    f"{names([clip, *others])} in the list, expected <ytid>_<start>"
+                    f"{names(several)} in the list, expected <ytid>_<start>"
                 )
-        return {clip: self.of_videos[video] for video, (clip,) in of_video.items()}
+                ambiguous.update(dict.fromkeys(several, error))
+        return {of[0]: self.of_videos[video] for video, of in of_video.items() if len(of) == 1}
 
 
 def clip_files(folders: Iterable[Path]) -> ClipFiles:

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Final, TypeVar
 
 from pydantic import TypeAdapter
 
@@ -27,6 +27,7 @@ from svbench.files.versioned_lists import dump_list, load_list
 from svbench.intervals import clip_mean
 from svbench.types import Better, Column, ResultTable, Row, Score
 
+T = TypeVar("T")
 IMPORTED_FILE: Final = "imported.json"
 PREFIX: Final = "imported-"  # of columns: imported-vbench@subject_consistency
 VERSION: Final = 1
@@ -34,7 +35,8 @@ EXPECTED: Final = "what --import-scores wrote"
 CHANGED: Final = "its clips changed since scores were imported for them"
 NONE: Final = "no scores were imported for it"
 UNUSUAL: Final = re.compile(r"[^\w.+-]+")  # signs that the name of a column has not
-NAMED: Final = 5  # clips that an error names
+NAMED: Final = 5  # clips that an error or a note names
+NO_ENTRY: Final = "no entry"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,16 @@ class ImportedRow:
     file: str  # name of the file that they come from
     sha256: str  # of that file
     values: Mapping[str, float]  # request -> score
+    missing: Mapping[str, str] = field(default_factory=dict)  # request without a score -> why
+
+    def note(self, clips: int) -> str:
+        """Return which of so many clips have no score; "" if all have one."""
+        if len(self.values) >= clips:
+            return ""
+        named = [f"{shown(name)} ({why})" for name, why in list(self.missing.items())[:NAMED]]
+        more = ["..."] if len(self.missing) > NAMED else []
+        which = f": {', '.join([*named, *more])}" if named else ""
+        return f"{clips - len(self.values)} of {clips} clips have no score in {self.file}{which}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +138,18 @@ def imported(
     ConfigError
         if a column was imported in the other direction
     """
+    requests = sorted(requests)
     places, found = _places(requests), {one.metric: one for one in before}
+    failed = _by_request(foreign.failed.items(), places, row, foreign.file)
     for column in foreign.columns:
         values = _by_request(column.values, places, row, foreign.file)
         new = ImportedRow(
-            row.system, row.settings.get("set", ""), foreign.file.name, foreign.sha256, values
+            row.system,
+            row.settings.get("set", ""),
+            foreign.file.name,
+            foreign.sha256,
+            values,
+            _missing(requests, values, failed, row),
         )
         one = ImportedColumn(column.name, column.form, column.better, (new,))
         old = found.get(one.metric, one)
@@ -149,31 +168,32 @@ def imported(
     return tuple(found.values())
 
 
-def _places(requests: Iterable[str]) -> dict[tuple[str, ...], str]:
+def _places(requests: Sequence[str]) -> dict[tuple[str, ...], str]:
     """Return the request of each name: its id, or that of its example where it is the only one."""
-    ids = sorted(requests)
     examples: dict[str, list[str]] = {}
-    for request in ids:
+    for request in requests:
         examples.setdefault(request.rpartition("/")[0] or request, []).append(request)
     single = {name: of[0] for name, of in examples.items() if len(of) == 1}
-    return {_parts(name): of for name, of in (*single.items(), *zip(ids, ids, strict=True))}
+    return {
+        _parts(name): of for name, of in (*single.items(), *zip(requests, requests, strict=True))
+    }
 
 
 def _by_request(
-    values: Iterable[tuple[str, float]],
+    values: Iterable[tuple[str, T]],
     places: Mapping[tuple[str, ...], str],
     row: Row,
     file: Path,
-) -> dict[str, float]:
-    """Return scores by request; raise DataError for clips that are unknown or there twice."""
-    found: dict[str, float] = {}
+) -> dict[str, T]:
+    """Return values by request; raise DataError for clips that are unknown or there twice."""
+    found: dict[str, T] = {}
     unknown = []
     for name, value in values:
         request = _request(name, places)
         if request is None:
             unknown.append(name)
         elif request in found:
-            raise DataError(f"{file}: found two scores of {shown(request)}, expected one")
+            raise DataError(f"{file}: found two entries of {shown(request)}, expected one")
         else:
             found[request] = value
     if unknown:
@@ -183,6 +203,15 @@ def _by_request(
             f"({', '.join(map(shown, unknown[:NAMED]))}{more}), expected ids or paths of its clips"
         )
     return found
+
+
+def _missing(
+    requests: Iterable[str], values: Mapping[str, float], failed: Mapping[str, str], row: Row
+) -> dict[str, str]:
+    """Return why clips of a row have no score; those that a program failed at come first."""
+    why = {name: f"status {status}" for name, status in failed.items() if name not in values}
+    without = (name for name in requests if name not in values and name not in row.left_out)
+    return {**why, **{name: why.get(name, NO_ENTRY) for name in without}}
 
 
 def _request(name: str, places: Mapping[tuple[str, ...], str]) -> str | None:
@@ -219,7 +248,8 @@ def _joined(row: Row, column: ImportedColumn, of: Mapping[str, ImportedRow]) -> 
         why = CHANGED if one and one.values else NONE
         return replace(row, absent={**row.absent, metric: why})
     value, interval = clip_mean(list(one.values), list(one.values.values()))
-    score = Score(metric, value, column.better, len(one.values), interval)
+    note = one.note(row.asked - len(row.left_out))
+    score = Score(metric, value, column.better, len(one.values), interval, note=note)
     return replace(row, scores={**row.scores, metric: score})
 
 

@@ -12,7 +12,7 @@ Conventions
 A file holds one clip an entry, called by its id or path. Of a file of several fields those are
 columns whose direction is known: by the name under which a program publishes them (`BETTER`), or
 because the caller states it. Fields besides (folders, judges' texts) are no scores and are left.
-An entry of AVGen-Bench whose status is not "ok" has no score.
+An entry of AVGen-Bench whose status is not "ok" has no score: it is kept by its status.
 
 References
 ----------
@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sized
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -58,7 +58,10 @@ BETTER: Final[Mapping[str, Better]] = {
     **_AVGEN,
 }
 
+STATUS, OK = "status", "ok"  # of an entry of AVGen-Bench
+
 Entries = Iterable[tuple[str, str, Any]]  # where in the file, the clip's name, its value
+Fields = dict[str, list[tuple[str, str, Any]]]  # name of a column -> its entries
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,6 +81,7 @@ class ForeignScores:
     file: Path
     sha256: str
     columns: tuple[ForeignColumn, ...]
+    failed: Mapping[str, str] = field(default_factory=dict)  # name of a clip -> its status
 
 
 def read_foreign_scores(file: Path, better: Mapping[str, Better]) -> ForeignScores:
@@ -99,8 +103,8 @@ def read_foreign_scores(file: Path, better: Mapping[str, Better]) -> ForeignScor
         if no column has a known direction
     """
     is_csv = file.suffix.lower() == ".csv"
-    form, fields = _csv_fields(file) if is_csv else _json_fields(file)
-    _check_scored(file, fields)
+    form, fields, failed = _csv_fields(file) if is_csv else _json_fields(file)
+    _check_scored(file, fields, failed)
     known = {**BETTER, **better}
     columns = tuple(
         ForeignColumn(name, form, known[name], _numbers(name, entries))
@@ -113,11 +117,17 @@ def read_foreign_scores(file: Path, better: Mapping[str, Better]) -> ForeignScor
             f"{file}: found the columns {names}, expected one whose better direction is known; "
             "state it by --import-better NAME=higher or NAME=lower"
         )
-    return ForeignScores(file, digest_file(file, EXPECTED), columns)
+    return ForeignScores(file, digest_file(file, EXPECTED), columns, failed)
 
 
-def _check_scored(file: Path, fields: Mapping[str, Sized]) -> None:
+def _check_scored(file: Path, fields: Mapping[str, Sized], failed: Mapping[str, str]) -> None:
     """Raise DataError if a file, or a column of it, has no clip at all."""
+    if failed and not fields:
+        clip, status = next(iter(failed.items()))
+        raise DataError(
+            f"{file}: found {len(failed)} entries, all without a score ({clip}: status {status}), "
+            f'expected some of status "{OK}"'
+        )
     bare = [f" in {shown(name)}" for name, entries in fields.items() if not entries]
     if bare or not fields:
         where = bare[0] if bare else ""
@@ -127,21 +137,20 @@ def _check_scored(file: Path, fields: Mapping[str, Sized]) -> None:
 # --- forms -------------------------------------------------------------------------------------
 
 
-def _json_fields(file: Path) -> tuple[str, dict[str, list[tuple[str, str, Any]]]]:
-    """Return the form of a JSON file, and its entries by column."""
+def _json_fields(file: Path) -> tuple[str, Fields, Mapping[str, str]]:
+    """Return the form of a JSON file, its entries by column, and clips that have none."""
     content = read_json(file, EXPECTED)
     if not isinstance(content, dict):
         raise DataError(f"{file}: found {type(content).__name__}, expected {EXPECTED}")
     if isinstance(content.get("results"), list):
-        done = [one for one in content["results"] if not _failed(one)]
-        return "avgen-bench", _by_field(done, f"{file}: results")
+        return "avgen-bench", *_by_field(content["results"], f"{file}: results")
     if all(isinstance(one, list) for one in content.values()):
-        return "vbench", {name: _dimension(file, name, one) for name, one in content.items()}
-    return "plain", _plain(file, content)
+        return "vbench", {name: _dimension(file, name, one) for name, one in content.items()}, {}
+    return "plain", _plain(file, content), {}
 
 
 def _failed(entry: Any) -> bool:
-    return isinstance(entry, dict) and entry.get("status", "ok") != "ok"
+    return isinstance(entry, dict) and (entry.get(STATUS) or OK) != OK
 
 
 def _dimension(file: Path, name: str, found: list[Any]) -> list[tuple[str, str, Any]]:
@@ -162,17 +171,17 @@ def _dimension(file: Path, name: str, found: list[Any]) -> list[tuple[str, str, 
     return entries
 
 
-def _plain(file: Path, content: Mapping[str, Any]) -> dict[str, list[tuple[str, str, Any]]]:
+def _plain(file: Path, content: Mapping[str, Any]) -> Fields:
     """Return the entries of {id: value}, a column called like the file, or {id: {name: value}}."""
-    fields: dict[str, list[tuple[str, str, Any]]] = {}
+    fields: Fields = {}
     for clip, value in content.items():
         for name, one in (value if isinstance(value, dict) else {file.stem: value}).items():
             fields.setdefault(name, []).append((f"{file}: {shown(clip)}", clip, one))
     return fields
 
 
-def _csv_fields(file: Path) -> tuple[str, dict[str, list[tuple[str, str, Any]]]]:
-    """Return the form of a CSV file, and its entries by column; blanks round fields are dropped."""
+def _csv_fields(file: Path) -> tuple[str, Fields, Mapping[str, str]]:
+    """Return what `_json_fields` does of a CSV file; blanks round fields are dropped."""
     rows = [(number, [f.strip() for f in row]) for number, row in read_csv(file, EXPECTED)]
     heading = rows[0][1] if rows else []
     if len(set(heading)) != len(heading):
@@ -186,24 +195,37 @@ def _csv_fields(file: Path) -> tuple[str, dict[str, list[tuple[str, str, Any]]]]
             )
         records.append(dict(zip(heading, row, strict=True)))
     form = "dover" if set(_DOVER) <= set(heading) else "plain"
-    form = "avgen-bench" if "video_path" in heading else form
-    return form, _by_field(records, f"{file}: rows")
+    if "video_path" in heading:
+        return "avgen-bench", *_by_field(records, f"{file}: rows")
+    return form, *_by_field(records, f"{file}: rows", failing=False)
 
 
-def _by_field(records: list[Any], where: str) -> dict[str, list[tuple[str, str, Any]]]:
-    """Return the entries of records by field, each with the name of its clip."""
-    fields: dict[str, list[tuple[str, str, Any]]] = {}
+def _by_field(
+    records: list[Any], where: str, *, failing: bool = True
+) -> tuple[Fields, Mapping[str, str]]:
+    """Return the entries of records by field, each with the name of its clip, and failed clips.
+
+    With `failing`, a record of a status that is not "ok" has no score; the field itself is none.
+    """
+    fields: Fields = {}
+    failed: dict[str, str] = {}
     for number, record in enumerate(records, 1):
-        keys = [key for key in NAMES if isinstance(record, dict) and key in record]
-        if not keys or not isinstance(record[keys[0]], str) or not record[keys[0]]:
-            raise DataError(
-                f"{where}, entry {number}: found no clip, expected {' or '.join(NAMES)}"
-            )
+        place, clip = f"{where}, entry {number}", _clip(record)
+        if not clip:
+            raise DataError(f"{place}: found no clip, expected {' or '.join(NAMES)}")
+        if failing and _failed(record):
+            failed[clip] = shown(str(record[STATUS]))
+            continue
         for name, value in record.items():
             if name not in NAMES:
-                place = f"{where}, entry {number}"
-                fields.setdefault(name, []).append((place, record[keys[0]], value))
-    return fields
+                fields.setdefault(name, []).append((place, clip, value))
+    return fields, failed
+
+
+def _clip(record: Any) -> str:
+    """Return the name of a record's clip; "" without one."""
+    keys = [key for key in NAMES if isinstance(record, dict) and key in record]
+    return record[keys[0]] if keys and isinstance(record[keys[0]], str) else ""
 
 
 # --- values ------------------------------------------------------------------------------------

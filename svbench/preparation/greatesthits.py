@@ -65,6 +65,7 @@ from svbench.datasets.greatesthits import (
     read_captions,
     read_ids,
 )
+from svbench.datasets.hits import read_events
 from svbench.datasets.lists import SPLITS, is_there, names
 from svbench.engines.protocol import Engine
 from svbench.errors import ConfigError, DataError
@@ -176,9 +177,12 @@ def _keep_only(folder: PreparedFolder, ids: Collection[str]) -> None:
             path.unlink(missing_ok=True)
 
 
-def _remove_former(folder: PreparedFolder, splits: Splits, annotations: Collection[str]) -> None:
-    """Delete lists and annotations of a former preparation that the archive has no longer."""
+def _remove_former(
+    folder: PreparedFolder, splits: Splits, listed: Collection[str], annotations: Collection[str]
+) -> None:
+    """Delete lists and annotations of a former preparation that this one does not write."""
     gone = {f(split) for split in SPLITS if split not in splits for f in LISTS}
+    gone |= {LISTS[1](split) for split in SPLITS if split not in listed}
     for path in folder.root.iterdir():
         times = path.name.endswith("_times.txt") and path.name not in annotations
         if times or path.name in gone:
@@ -212,26 +216,48 @@ def _finish(
             f"--captions: found {len(absent)} segments listed that the recordings do not have: "
             f"{names(absent)}; expected those of the archive, or --allow-missing; all are cut"
         )
+    annotations = [config.data_root / f"{name}_times.txt" for name in folder.items]
+    malformed = _malformed(annotations)
+    if malformed and not config.allow_missing:
+        name, reason = next(iter(malformed.items()))
+        raise DataError(
+            f"{config.data_root}: {len(malformed)} annotations cannot be read: "
+            f"{names(list(malformed))} ({name}: {reason}); mend them and run the same command "
+            "again, or leave them out by --allow-missing; all segments are cut"
+        )
     for split in splits:
         folder.copy(config.data_root / f"{split}.txt")
-        folder.write(f"flist_{split}.csv", csv_text(rows[split], verbatim=True).encode())
-    annotations = [config.data_root / f"{name}_times.txt" for name in folder.items]
-    copied = [path for path in annotations if is_there(path)]
+        if rows[split] or captions is None:
+            folder.write(f"flist_{split}.csv", csv_text(rows[split], verbatim=True).encode())
+    copied = [path for path in annotations if is_there(path) and path.name not in malformed]
     for path in copied:
         folder.copy(path)
-    _remove_former(folder, splits, {path.name for path in copied})
+    listed = [split for split in splits if rows[split] or captions is None]
+    _remove_former(folder, splits, listed, {path.name for path in copied})
     counts = _counts(folder, splits, rows) | {
-        "left_out": [*problems, *absent],
+        "left_out": [*problems, *absent, *malformed],
         "captions": [digest_file(path) for path in config.captions],
     }
     folder.save(counts)
     strangers = len(
         _recordings(config.data_root) - {name for ids in splits.values() for name in ids}
     )
-    reasons = {**problems, **dict.fromkeys(absent, "listed, but the recording ends before it")}
+    ended = dict.fromkeys(absent, "listed, but the recording ends before it")
+    reasons = {**problems, **ended, **malformed}
     return Report(
         tuple(_lines(counts, captions, strangers)), tuple(f"{n}: {r}" for n, r in reasons.items())
     )
+
+
+def _malformed(annotations: Iterable[Path]) -> dict[str, str]:
+    """Return why annotations cannot be read, by the names of their files."""
+    found = {}
+    for path in annotations:
+        try:
+            read_events(path)
+        except DataError as error:
+            found[path.name] = str(error).removeprefix(f"{path}: ")
+    return found
 
 
 def _recordings(root: Path) -> set[str]:
@@ -280,7 +306,13 @@ def _counts(
 def _lines(counts: Mapping[str, Any], captions: object, strangers: int) -> Iterator[str]:
     for split, recordings in counts["recordings"].items():
         segments = counts["segments"][split]
-        yield f"{split}: {segments:,} segments of {recordings:,} recordings, flist_{split}.csv"
+        if segments or captions is None:
+            yield f"{split}: {segments:,} segments of {recordings:,} recordings, flist_{split}.csv"
+        else:
+            yield (
+                f"{split}: no segment is captioned, so there is no flist_{split}.csv; --captions, "
+                "here or of svbench run, names a list of this split"
+            )
     if captions is None:
         yield f'captions: "{CAPTION}" for all, as in the protocol of ASVA (no --captions)'
     if counts["without_caption"]:

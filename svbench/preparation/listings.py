@@ -15,11 +15,14 @@ from svbench.preparation.settings import PrepareConfig
 
 def listed_settings(config: PrepareConfig, lists: Sequence[Path]) -> dict[str, Any]:
     """Return the settings of a preparation by lists, for its record."""
-    expected = "a list of clips"
-    return {
-        "dataset": config.dataset,
-        "listing": {path.name: digest_file(path, expected) for path in lists},
-    }
+    listed: dict[str, str] = {}
+    for path in lists:
+        name, number = path.name, 1
+        while name in listed:  # of another folder
+            number += 1
+            name = f"{path.name} ({number})"
+        listed[name] = digest_file(path, "a list of clips")
+    return {"dataset": config.dataset, "listing": listed}
 
 
 def split_of(path: Path) -> str:

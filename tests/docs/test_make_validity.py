@@ -13,7 +13,7 @@ import pytest
 
 from svbench.errors import DataError
 from svbench.files.validity import dump_validity
-from svbench.metrics.validity.findings import load_findings
+from svbench.metrics.validity.findings import DRAWN, SMALL, load_findings
 from svbench.reports.analysis.following import FOLLOWS
 from tests.factories.validity import ALIGN, WEAK, make_validity
 from tests.goldens.places import REPOSITORY
@@ -67,11 +67,16 @@ def test_the_command_writes_page_data_figures_and_findings(
 def test_the_section_on_drawn_clips_is_written_alone(
     docs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (docs / "validity.json").write_text(dump_validity(make_validity()), encoding="utf-8")
+    found = make_validity()
+    small = replace(found.metrics[0], metric=f"{WEAK}+miniature")
+    found = replace(found, metrics=(*found.metrics, small))
+    (docs / "validity.json").write_text(dump_validity(found), encoding="utf-8")
     before = {path: path.read_bytes() for path in docs.iterdir()}
     run(docs / "validity.json", monkeypatch, "--miniature")
     changed = {path.name for path in docs.iterdir() if path.read_bytes() != before.get(path)}
-    assert changed == {"validity.md", "validity-miniature.json"}
+    assert changed == {"validity.md", "validity-miniature.json", DRAWN}
+    findings = load_findings(docs / DRAWN)  # of the small networks alone
+    assert {name: one.spearman for name, one in findings.items()} == {small.metric: 0.9}
     written = page_blocks.block(docs / "validity.md", VALIDITY.MINIATURE)
     assert written == VALIDITY.rendered_miniature()
     assert f"title of {ALIGN}" in written
@@ -106,14 +111,15 @@ def test_the_page_shows_what_was_measured(name: str) -> None:
     assert page_blocks.block(VALIDITY.PAGE, name) == VALIDITY.rendered(name)
 
 
-def test_the_findings_that_ship_are_those_of_the_page() -> None:
-    data = page_blocks.DATA / "validity.json"
-    measured = page_blocks.load("validity")[VALIDITY.BLOCK]["measured"] if data.exists() else {}
-    shipped = {name: found.spearman for name, found in load_findings().items()}
+@pytest.mark.parametrize(("name", "drawn"), [("validity", False), ("validity-miniature", True)])
+def test_the_findings_that_ship_are_those_of_the_page(name: str, drawn: bool) -> None:
+    data = page_blocks.DATA / f"{name}.json"
+    measured = page_blocks.load(name)[VALIDITY.BLOCK]["measured"] if data.exists() else {}
+    shipped = {column: found.spearman for column, found in load_findings(drawn=drawn).items()}
     kept = {
         one["metric"]: one["agreement"]["value"]
         for one in measured.get("metrics", ())
-        if one["agreement"]
+        if one["agreement"] and (SMALL in one["metric"] or not drawn)
     }
     assert shipped == pytest.approx(kept, abs=1e-4)
 

@@ -53,11 +53,12 @@ def stub_place(name: str, folder: Path, **settings: Any) -> Place:
 def write_own(place: Place) -> Path:
     """Write a stub's description and driver beside its checkout, as one's own; return the former.
 
-    It names no repository: the stand-in is of no commit of it.
+    It names no repository, as the stand-in is of no commit of it, and has a name of its own.
     """
     description = place.root / "system.yaml"
     whole = yaml.safe_load(place.file.read_text())
     del whole["repository"]
+    whole["name"] = f"own-{whole['name']}"
     whole["settings"] = dict(place.description.settings)
     description.write_text(yaml.safe_dump(whole))
     shutil.copyfile(place.driver, place.root / place.driver.name)

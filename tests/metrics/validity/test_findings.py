@@ -84,8 +84,11 @@ def test_a_damaged_file_is_one_clear_line(tmp_path: Path) -> None:
         load_findings(file)
 
 
-def test_the_findings_that_ship_can_be_loaded_and_hold_numbers() -> None:
-    for name, found in load_findings().items():
+@pytest.mark.parametrize("drawn", [False, True])
+def test_the_findings_that_ship_can_be_loaded_and_hold_numbers(drawn: bool) -> None:
+    findings = load_findings(drawn=drawn)
+    assert findings
+    for name, found in findings.items():
         assert found.spearman is not None, name
         assert -1 <= found.spearman <= 1, name
         assert min(found.clips, found.conditions) > 1, name

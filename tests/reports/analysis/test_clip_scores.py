@@ -48,6 +48,16 @@ def test_a_row_that_lacks_a_request_has_nan_there_and_keeps_the_order(tmp_path: 
     assert len(scores.known("b", "other")) == 0
 
 
+def test_scores_of_other_metrics_join_with_their_requests(tmp_path: Path) -> None:
+    own = read_clip_scores(write_page_run(tmp_path))
+    scores = own.joined({(MODEL, "other"): {"c1/0": 7.0, "new/0": 8.0}})
+    assert scores.requests == (*own.requests, "new/0")
+    np.testing.assert_array_equal(scores.known(MODEL, "other"), [7, 8])
+    assert scores.by_request()[MODEL, "other"] == {"c1/0": 7.0, "new/0": 8.0}
+    assert scores.by_request()[MODEL, ALIGN] == own.by_request()[MODEL, ALIGN]
+    assert scores.times[MODEL, ALIGN][ONSETS] == (*own.times[MODEL, ALIGN][ONSETS], "")
+
+
 def test_a_field_of_several_numbers_in_some_clip_is_no_number(tmp_path: Path) -> None:
     lines = [
         ("a", "m", ClipScore("x", 1.0, {"lag": -0.5, "lags": (-1.0, 0.0)})),

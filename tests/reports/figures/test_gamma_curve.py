@@ -74,7 +74,7 @@ def test_the_papers_curve_has_a_panel_of_its_own(tmp_path: Path) -> None:
 
 
 def test_a_table_without_gammas_has_no_curve(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="a sweep: found no row with a gamma"):
+    with pytest.raises(DataError, match="a sweep: found no scored row with a gamma"):
         draw(table(row("real", 0.9)), tmp_path / "curve.svg")
 
 

@@ -23,7 +23,18 @@ from svbench.reports.page.categories import MOST
 from svbench.reports.page.clip_choice import choose
 from svbench.reports.page.data import event_groups
 from svbench.reports.page.html import SCRIPTS, STYLES, TEMPLATE, plain, write_page
-from tests.factories.pages import ALIGN, EVENTS, IB, MOTION, make_table, write_page_run
+from tests.factories.commands import Command
+from tests.factories.pages import (
+    ALIGN,
+    EVENTS,
+    FVD,
+    IB,
+    MODEL,
+    MOTION,
+    REAL,
+    make_table,
+    write_page_run,
+)
 
 ROOT = Path(__file__).parents[3]
 
@@ -206,6 +217,34 @@ def test_a_page_without_clips_shows_what_there_is(run: Path) -> None:
     assert data(folder, "requests")["captions"] == ["", "", "", ""]
     bare = write_page(run, run / "b").parent
     assert data(bare, "requests")["views"] == {}
+
+
+def test_imported_scores_are_shown_clip_by_clip_as_own_ones_are(
+    svbench: Command, run: Path, tmp_path: Path
+) -> None:
+    """As a histogram, and in the table of clips: of the one model that they were imported for."""
+    values = {"c0": 0.5, "c1": 40.0, "c3": 20.0}
+    file = tmp_path / "judge.json"
+    file.write_text(json.dumps({name: {"score": value} for name, value in values.items()}))
+    word = f"{MODEL}={file}"
+    written = svbench("report", run, "--format", "html", "--gallery", 0, "--import-scores", word)
+    assert written.code == 0, written.err
+    page = run / "report"
+    text = (page / "index.html").read_text(encoding="utf-8")
+    meta = json.loads(re.findall(r"svbench\.meta = (.*);</script>", text)[0])
+    place = [column["metric"] for column in meta["columns"]].index("imported-plain@score")
+    assert meta["columns"][place]["fields"] == ["value"]
+    rows = [row["system"] for row in meta["rows"]]
+    assert data(page, f"row-{rows.index(MODEL)}")[str(place)] == [0.5, 40, None, 20]
+    assert str(place) not in data(page, f"row-{rows.index(REAL)}")
+    panels = (page / "figures" / "distributions.svg").read_text(encoding="utf-8")
+    assert "score (plain, not computed here)" in panels
+
+
+def test_columns_without_scores_of_clips_have_no_histogram(svbench: Command, run: Path) -> None:
+    written = svbench("report", run, "--format", "html", "--gallery", 0, "--metrics", FVD)
+    assert written.code == 0, written.err
+    assert not (run / "report" / "figures" / "distributions.svg").exists()
 
 
 def test_a_run_without_versions_is_shown_without(run: Path) -> None:

@@ -10,6 +10,8 @@ from svbench.catalog.protocols import PROTOCOLS
 from svbench.reports.published.benchmarks import MARKS, PublishedFigure, figures_of
 from svbench.reports.tables.benchmark_rows import OTHER_CLIPS, benchmark_sheet
 from svbench.reports.tables.formats import FORMATS, sheets
+from svbench.reports.tables.sheet import arrange
+from svbench.reports.tables.text import text
 from svbench.types import Column, ResultTable
 from tests.factories.results import make_table
 
@@ -70,6 +72,19 @@ def test_figures_stand_below_a_table_of_their_protocol_alone() -> None:
     assert source.endswith("OmniForcing/OmniForcing#26, read in an excerpt of the thread")
     assert "DeSync is desync@javisbench-4s" in here
     assert "125.4" in FORMATS["markdown"](table, None)
+
+
+def test_a_narrow_terminal_keeps_the_names_that_others_print() -> None:
+    """Ours are shortened, and none to AV-A, by which Verse-Bench calls an offset."""
+    table = following("verse-bench")
+    sheet = benchmark_sheet(table)
+    assert sheet is not None
+    printed = text([sheet], width=40)
+    for name in {figure.column for figure in figures_of("verse-bench")}:
+        assert name in printed
+    ours = text([arrange(table)], width=30)
+    assert "· Align: AV-Align" in ours
+    assert "AV-A:" not in ours
 
 
 def test_what_svbench_does_not_compute_is_said() -> None:

@@ -67,6 +67,26 @@ def test_the_syntax_is_sound(kind: str) -> None:
         assert not [line for line in lines if line.startswith(("[", "*"))]
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("-0.250", "$-$0.250"),
+        ("[-0.250, -.1]", "{[}$-$0.250, $-$.1{]}"),
+        ("p below 1e-05 (-3 s)", "p below 1e$-$05 ($-$3 s)"),
+        ("1-3, clip-2, 2e-a, c2e-4b --seed -", "1-{}3, clip-{}2, 2e-{}a, c2e-{}4b -{}-{}seed -{}"),
+    ],
+)
+def test_the_sign_of_a_number_is_a_minus(text: str, expected: str) -> None:
+    assert escape(text) == expected
+
+
+def test_negative_scores_have_a_minus() -> None:
+    cell = Cell("-0.250", "[-0.500, 0.100]")
+    printed = latex([Sheet("t", ("AV ↑",), (Line("a-1", reference=False, cells=(cell,)),), ())])
+    assert r"a-{}1 & $-$0.250 \\" in printed
+    assert r"{\scriptsize {[}$-$0.500, 0.100{]}}" in printed
+
+
 @pytest.mark.parametrize("kind", TABLES)
 def test_pdflatex_takes_it(kind: str, tmp_path: Path) -> None:
     program = shutil.which("pdflatex")

@@ -19,9 +19,9 @@ def test_the_usual_titles_are_shortened_as_people_shorten_them() -> None:
     assert short_titles(titles) == (
         "FVD ↓",
         "IB-AV ↑",
-        "AV-A mini ↑",
-        "AV-A publ ↑",
-        "AV-A adj mini ↑",
+        "Align mini ↑",
+        "Align publ ↑",
+        "Align adj mini ↑",
     )
 
 
@@ -39,7 +39,7 @@ def test_columns_of_2026_can_be_told_by_their_short_titles() -> None:
 
 
 def test_a_column_that_is_alone_of_its_name_needs_no_more_than_that() -> None:
-    assert short_titles(["AV-Align (tempotokens-2023, published detectors)"]) == ("AV-A",)
+    assert short_titles(["AV-Align (tempotokens-2023, published detectors)"]) == ("Align",)
 
 
 def test_numbers_are_left_out_where_words_tell_columns_apart() -> None:

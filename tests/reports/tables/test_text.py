@@ -211,8 +211,8 @@ def test_short_titles_have_a_legend_and_notes_call_columns_as_the_table_does() -
     rows = (replace(table.rows[0], scores=scores),)
     text = printed(80, replace(table, columns=(*table.columns[:6], column), rows=rows))
     lines = text.splitlines()
-    assert "· AV-A adj publ: AV-Align (adjusted, published detectors)" in map(str.rstrip, lines)
-    assert "· AV-A adj publ: odd" in map(str.rstrip, lines)
+    assert "· Align adj publ: AV-Align (adjusted, published detectors)" in map(str.rstrip, lines)
+    assert "· Align adj publ: odd" in map(str.rstrip, lines)
     assert "AV-Align (adjusted, published" not in text.replace("publ: AV-Align (adjusted", "")
     assert "· FVD" not in printed(400, table)  # whole titles need no legend
 

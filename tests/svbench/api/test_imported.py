@@ -14,7 +14,15 @@ from svbench.errors import ConfigError, DataError
 from svbench.files.imported import CHANGED, IMPORTED_FILE, NONE, load_imported
 from svbench.files.results import load_table
 from tests.factories.commands import Command
-from tests.factories.results import ALIGN, FVD, REQUESTS, make_table, write_run
+from tests.factories.results import (
+    ALIGN,
+    FVD,
+    REQUESTS,
+    clip_values,
+    make_table,
+    write_requests,
+    write_run,
+)
 
 ONE, OTHER = "cmc-pe-gamma1", "cmc-pe-gamma1.5"
 METRIC = "imported-vbench@color"
@@ -79,6 +87,51 @@ def test_clips_are_named_by_request_example_or_path(run: Path, tmp_path: Path) -
     assert row.scores[METRIC].count == 4
 
 
+def test_clips_without_a_score_are_counted_and_named_below_the_table(
+    svbench: Command, run: Path, tmp_path: Path
+) -> None:
+    """Entries that their program failed at, and clips that are not in its file; all named."""
+    entries: list[dict[str, object]] = [
+        {"video_path": f"m/clip-{n:02d}.mp4", "status": "ok", "score": n} for n in range(13)
+    ]
+    entries[3] = {"video_path": "m/clip-03.mp4", "status": "timeout"}
+    file = tmp_path / "judge.json"
+    file.write_text(json.dumps({"results": entries}))
+    found = sv.import_scores(run, [f"{ONE}={file}"])
+    metric = found.table.columns[-1].metric
+    (score,) = [row.scores[metric] for row in found.table.rows if metric in row.scores]
+    named = ", ".join(f"clip-{n}/0 (no entry)" for n in (13, 14, 15))
+    assert score.count == 12
+    assert score.note == (
+        f"4 of 16 clips have no score in judge.json: clip-03/0 (status timeout), {named}"
+    )
+    for form in ("markdown", "csv"):
+        assert score.note in svbench("report", run, "--format", form).out
+    assert "n = 12 of 16" in svbench("report", run, "--format", "markdown").out
+    whole = sv.import_scores(run, [f"{ONE}={every(tmp_path)}"]).table
+    assert [row.scores[METRIC].note for row in whole.rows if METRIC in row.scores] == [""]
+
+
+def test_a_failed_entry_of_a_clip_that_the_row_has_not_is_refused(
+    run: Path, tmp_path: Path
+) -> None:
+    entries = [{"video_path": "clip-00", "score": 1}, {"video_path": "who", "status": "error"}]
+    file = tmp_path / "judge.json"
+    file.write_text(json.dumps({"results": entries}))
+    with pytest.raises(DataError, match=r"found 1 clips that .* has not \(who\), expected ids"):
+        sv.import_scores(run, [f"{ONE}={file}"])
+
+
+def test_a_clip_that_no_metric_of_the_run_scored_has_imported_scores(tmp_path: Path) -> None:
+    """AV-Align, say, leaves out a clip without motion and sound: it is of the row all the same."""
+    scored = {key: dict(list(of.items())[1:]) for key, of in clip_values().items()}
+    run = write_run(tmp_path / "run", make_table(), scored)
+    write_requests(run, {request.partition("/")[0]: {} for request in REQUESTS})
+    found = sv.import_scores(run, [f"{ONE}={every(tmp_path)}"])
+    assert found.scores is not None
+    assert found.scores[ONE, METRIC][REQUESTS[0]] == 0
+
+
 def test_the_only_model_needs_no_name(tmp_path: Path) -> None:
     table = make_table()
     rows = tuple(row for row in table.rows if row.made_of_real_clips or row.system == ONE)
@@ -94,7 +147,7 @@ def test_what_does_not_belong_to_the_row_is_refused_and_nothing_is_kept(
     with pytest.raises(DataError, match=r"found 2 clips that .* has not \(who, clip-1\), expected"):
         sv.import_scores(run, [f"{ONE}={strange}"])
     twice = vbench(tmp_path / "t.json", {"clip-00": 1, "x/clip-00.mp4": 2})
-    with pytest.raises(DataError, match="found two scores of clip-00/0, expected one"):
+    with pytest.raises(DataError, match="found two entries of clip-00/0, expected one"):
         sv.import_scores(run, [f"{ONE}={twice}"])
     with pytest.raises(ConfigError, match="found 3 models, expected SYSTEM=FILE with one of"):
         sv.import_scores(run, [every(tmp_path)])

@@ -104,6 +104,9 @@ def planted(folder: Vggsound, root: Path) -> set[tuple[str, str, str]]:
     wanted.add(("long-caption", "test", clip(made.add(caption="loud " * 90))))
     made.lines += [listed(1), "no,clip,at,all,of this form\n"]
     wanted |= {("listed-twice", "test", clip(1)), ("bad-list", "train", "vggsound.csv")}
+    number = made.add()
+    shutil.copy(made.place(number), root / made.place(number).name)
+    wanted.add(("several-files", "test", clip(number)))
     shutil.copy(made.place(4), root / "stranger.mp4")
     wanted.add(("unlisted", "", "stranger.mp4"))
     made.save()
@@ -221,6 +224,41 @@ def test_nothing_has_to_move_or_sound_where_no_hit_is_annotated(
     assert found(checked(copied, tmp_path / "b", "greatesthits", decode=True)) == set()
 
 
+def test_a_limit_leaves_out_what_is_wrong_behind_it(folder: Vggsound, tmp_path: Path) -> None:
+    """Clips behind the limit have no findings; a line that names none is of the list."""
+    root = tmp_path / "data"
+    shutil.copytree(folder.root, root)
+    made = Vggsound(root)
+    made.count, made.lines = folder.count, list(folder.lines)
+    bare, doubled = made.add(caption=""), made.add()
+    shutil.copy(made.place(doubled), root / made.place(doubled).name)
+    made.lines.append("no,clip,at,all,of this form\n")
+    made.save()
+    line = ("bad-list", "test", "vggsound.csv")
+    behind = {("no-caption", "test", clip(bare)), ("several-files", "test", clip(doubled))}
+    settings = {"dataset": "vggsound", "split": "test"}
+    assert found(checked(root, tmp_path / "a", **settings)) == {line, *behind}
+    assert found(checked(root, tmp_path / "b", limit=CLEAN, **settings)) == {line}
+    assert found(checked(root, tmp_path / "c", limit=CLEAN + 1, **settings)) == {
+        line,
+        ("no-caption", "test", clip(bare)),
+    }
+
+
+def test_a_name_without_start_of_two_clips_leaves_the_others(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    for number in range(2):
+        write(root / "video" / f"{clip(number)}.mp4", number)
+    write(root / "video" / f"{ytid(2)}.mp4", 2)
+    lines = [listed(0), listed(1), f"{ytid(2)},0,rain,test\n", f"{ytid(2)},9,hail,test\n"]
+    (root / "vggsound.csv").write_text("".join(lines))
+    report = checked(root, tmp_path / "out")
+    named = (clip(2), f"{ytid(2)}_000009")
+    kinds = ("several-files", "missing")
+    assert found(report) == {(kind, "test", name) for kind in kinds for name in named}
+    assert report.splits[0].usable == 2
+
+
 # --- the form of Landscape -----------------------------------------------------------------------
 
 
@@ -243,6 +281,16 @@ def test_a_file_of_a_listed_name_in_another_folder_is_on_no_list(tmp_path: Path)
     (root / "test.txt").write_text("raining/a.mp4\n")
     strangers = [f.file for f in checked(root, tmp_path / "out", "landscape").findings]
     assert strangers == [root / "videos/test/thunder" / name for name in ("a.mp4", "test.mp4")]
+
+
+def test_a_listed_name_of_two_files_leaves_the_others(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    for number, name in enumerate(("raining/a.mp4", "raining/b.mp4", "raining/b.mkv")):
+        write(root / "videos/test" / name, number)
+    (root / "test.txt").write_text("raining/a\nraining/b\n")
+    report = checked(root, tmp_path / "out", "landscape")
+    assert ("several-files", "test", "raining/b") in found(report)
+    assert report.splits[0].usable == 1
 
 
 # --- real clips ----------------------------------------------------------------------------------

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from svbench.catalog.columns.entry import MetricSettings
+from svbench.catalog.datasets import drawn
 from svbench.catalog.findings import known_validity
 from svbench.catalog.metrics import build_metrics
 from svbench.catalog.plans import plan_score
 from svbench.config import ScoreConfig
 from svbench.files.validity import Correlation, Measured, Validity
 from svbench.metrics.validity import findings
+from svbench.metrics.validity.findings import load_findings
 from svbench.types import ClipSpec, HumanAgreement
 from svbench.walk.plan import metrics_of
 from tests.factories.clips import write_folder
@@ -34,6 +36,7 @@ def found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Validity:
         for m in metrics_of(build_metrics(NAMES, MetricSettings()))
     )  # fmt: skip
     validity = make_validity(metrics=measured, responses=())
+    (tmp_path / findings.DRAWN).write_text("{}", encoding="utf-8")
     (tmp_path / findings.FINDINGS).write_text(findings.dump_findings(validity), encoding="utf-8")
     monkeypatch.setattr(findings, "files", lambda _package: tmp_path)
     return validity
@@ -62,6 +65,21 @@ def test_other_detectors_and_weights_have_none() -> None:
     assert shown(MetricSettings(), SPEC, *names) == [None, None]
     scenes = MetricSettings(imagebind_weights="scenes")
     assert shown(scenes, SPEC, NAMES[2]) == [None]
+
+
+def test_findings_on_drawn_clips_hold_for_small_networks_on_drawn_clips() -> None:
+    """Of those that ship: DeSync, JavisScore and AVHScore of the miniature, not its detectors."""
+    on_drawn = load_findings(drawn=True)
+    spec = drawn("greatesthits").spec
+    names = (*on_drawn, "synchrony@impacts")
+    for metric in metrics_of(build_metrics(names, MetricSettings())):
+        found = known_validity(drawn=True)(metric, spec)
+        assert found.spearman == (
+            on_drawn[metric.name].spearman if metric.name in on_drawn else None
+        )
+        elsewhere = known_validity()(metric, spec)
+        assert "miniature" not in elsewhere.material
+    assert {name.partition("@")[0] for name in on_drawn} >= {"desync", "javisscore", "avhscore"}
 
 
 @pytest.mark.usefixtures("found")

@@ -70,9 +70,9 @@ def test_the_table_at_80_columns_has_the_floor_and_no_winner(
     text = " ".join(printed.split())
     for part in ("mine, shuffled", "(floor)", "AV-Align (adjusted,", "clips made elsewhere"):
         assert part in text
-    assert "floor in AV-A adj: " in text
-    assert "· AV-A adj: AV-Align (adjusted, corrected, published detectors)" in text
-    assert "· AV-A adj: sound and motion that" in text
+    assert "floor in Align adj: " in text
+    assert "· Align adj: AV-Align (adjusted, corrected, published detectors)" in text
+    assert "· Align adj: sound and motion that" in text
     for part in ("scale: paper", "bold", "best", "tempotokens"):
         assert part not in text
 

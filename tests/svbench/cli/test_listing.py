@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from svbench.catalog.datasets import DATASETS
 from svbench.catalog.metrics import METRICS
+from svbench.catalog.protocols import PROTOCOLS
 from svbench.catalog.systems import SYSTEMS
 from tests.factories.commands import Command
 from tests.factories.weights import write_state
@@ -67,6 +69,24 @@ def test_a_narrow_terminal_breaks_no_name(
     names = {"metrics": METRICS, "datasets": DATASETS, "systems": SYSTEMS}
     for name in names[what]:
         assert any(line.startswith(f"{name}: ") for line in lines)
+
+
+@pytest.mark.parametrize("columns", ["80", "200"])
+def test_protocols_name_their_columns_as_the_benchmarks_do(
+    columns: str, svbench: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line each, with the direction in which the benchmark's number is better."""
+    monkeypatch.setenv("COLUMNS", columns)
+    printed = svbench("list", "protocols").out.splitlines()
+    lines = {tuple(line.split(maxsplit=1)) for line in map(str.strip, printed) if line}
+    found = {entry["name"]: entry["columns"] for entry in listed(svbench, "protocols")}
+    assert tuple(found) == tuple(PROTOCOLS)
+    for name, protocol in PROTOCOLS.items():
+        assert len(found[name]) == len(protocol.columns)
+        for column, entry in zip(protocol.columns, found[name], strict=True):
+            assert entry == {**asdict(column), "empty": ""}
+            assert (column.metric, f"{column.printed}, {column.better} is better") in lines
+    assert ("desync@av-benchmark", "AV-A, lower is better") in lines  # of Verse-Bench
 
 
 @pytest.mark.parametrize(

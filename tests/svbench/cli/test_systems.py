@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from svbench.baselines.diffusers_av.families import FAMILIES
 from svbench.miniature import landscape
 from tests.factories.commands import Command, Outcome
 from tests.factories.external_systems import lives, traced, write_system
@@ -31,6 +32,8 @@ def test_systems_are_listed_and_one_is_shown(
     monkeypatch.setenv("SVBENCH_SYSTEMS", str(tmp_path))
     listed = svbench("systems", "list").out
     assert listed.startswith(f"systems in {tmp_path}")
+    lines = [line.strip() for line in listed.splitlines()]
+    assert all(lines.count(family) == 1 for family in FAMILIES)
     path = write_system(tmp_path / "own", traps=["needs 80 GB"], published_in=["toys"])
     shown = svbench("systems", "show", f"external:{path}").out
     parts = ("stub: Stub", "uncond, video and sound", "licence: MIT", "trap: needs 80 GB")
@@ -107,6 +110,18 @@ def test_two_rows_of_one_name_are_refused(svbench: Command, tmp_path: Path) -> N
     assert line == "--systems: rows: found 'stub' twice, expected each once"
 
 
+@pytest.mark.parametrize("name", ["mmaudio", "real", "diff-foley-fixed"])
+def test_an_own_system_has_a_name_of_its_own(svbench: Command, tmp_path: Path, name: str) -> None:
+    """Its row would be taken for that of a system of svbench, or of a mode of one."""
+    path = write_system(tmp_path, name=name)
+    done = run(svbench, tmp_path / "run", f"external:{path}")
+    assert done.problem(2) == (
+        f"{path}: found a row called {name!r}, as one that comes with svbench, expected a name of "
+        "its own"
+    )
+    assert svbench("systems", "check", f"external:{path}").problem(2) == done.problem(2)
+
+
 def test_rows_of_the_papers_table_that_are_not_here_are_announced(
     svbench: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,7 +145,7 @@ def test_relays_of_the_paper_complete_what_the_joint_model_made(
     assert done.code == 0, done.err
     samples = sorted(path.name for path in (tmp_path / "run" / "samples").iterdir())
     joint, foley, tokens = samples
-    assert foley == f"diff-foley-fixed-picture-of-{joint}"
-    assert tokens == f"tempotokens-audio-of-{joint}"
+    assert foley == f"own-diff-foley-fixed-picture-of-{joint}"
+    assert tokens == f"own-tempotokens-audio-of-{joint}"
     clips = [list((tmp_path / "run" / "samples" / row).glob("*/*.mkv")) for row in samples]
     assert list(map(len, clips)) == [3, 3, 3]

@@ -56,11 +56,16 @@ def test_avgen_bench(tmp_path: Path) -> None:
     ]
     file = written(tmp_path, {"model": "judge", "results": results})
     expected = {"plot_alignment_score": ("avgen-bench", "higher", {"m/1.mp4": 80.0})}
-    assert columns(read_foreign_scores(file, {})) == expected
+    found = read_foreign_scores(file, {})
+    assert (columns(found), found.failed) == (expected, {"m/2.mp4": "failed"})
     heading = "folder,video_path,used_path,pred_offset_sec_cont,abs_pred_offset_sec_cont\n"
     sync = written(tmp_path, f"{heading}ads,m/1.mp4,tmp/1.mp4,-0.25,0.25\n", "sync.csv")
     expected = {"abs_pred_offset_sec_cont": ("avgen-bench", "lower", {"m/1.mp4": 0.25})}
     assert columns(read_foreign_scores(sync, {})) == expected
+    stated = "video_path,score,status\nm/1.mp4,0.5,ok\nm/2.mp4,,out of memory\nm/3.mp4,0.25,\n"
+    found = read_foreign_scores(written(tmp_path, stated, "judge.csv"), {})
+    assert found.columns[0].values == (("m/1.mp4", 0.5), ("m/3.mp4", 0.25))
+    assert found.failed == {"m/2.mp4": "out of memory"}
 
 
 def test_plain(tmp_path: Path) -> None:
@@ -93,7 +98,10 @@ def test_a_file_without_known_direction_is_refused_and_says_how_to_state_it(tmp_
         ([1, 2], "found list, expected scores per clip"),
         ({}, "found no scored clip, expected"),
         ({"results": []}, "found no scored clip, expected"),
-        ({"results": [{"video_path": "a", "score": 1, "status": "error"}]}, "found no scored clip"),
+        (
+            {"results": [{"video_path": "a", "score": 1, "status": "error"}]},
+            r"1 entries, .* \(a: status er",
+        ),
         ({"color": [0.5, []]}, "found no scored clip in color, expected"),
         ({"color": [0.5]}, r"color: found no \[mean, clips\]"),
         ({"color": [0.5, [{"video": "a"}]]}, "entry 1: found no video_path and video_results"),

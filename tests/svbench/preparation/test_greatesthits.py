@@ -146,6 +146,45 @@ def test_captions_come_from_lists_of_segments(
     assert "of no recording of train.txt and test.txt, expected each once" in refused
 
 
+def test_captions_of_one_split_leave_no_empty_list_of_the_other(
+    archive: Path, tmp_path: Path, svbench: Command
+) -> None:
+    out, listed = tmp_path / "gh", tmp_path / "flist.csv"
+    listed.write_text(f"{A}_denoised_thumb-000.mp4,wood\n")
+    assert svbench(*words(archive, out)).code == 0
+    done = svbench(*words(archive, out, "--captions", listed))
+    assert "train: no segment is captioned, so there is no flist_train.csv" in done.out, done.err
+    assert not (out / "flist_train.csv").exists()  # of the command before
+    with pytest.raises(DataError, match=r"flist_train.csv: found no such list, .* --captions"):
+        greatesthits.load(out, split="train")
+    listed.write_text(f"{B}_denoised_thumb-000.mp4,metal\n")
+    (example,) = greatesthits.load(out, split="train", captions=listed)
+    assert example.recording.path == out / f"{B}_denoised_thumb-000.mp4"
+    assert svbench("data", "check", *words(out, tmp_path / "check")[2:]).code == 0
+
+
+@pytest.mark.parametrize("text", ["soon wood hit static\n", None])
+def test_annotations_that_cannot_be_read_are_named_and_not_copied(
+    archive: Path, tmp_path: Path, svbench: Command, text: str | None
+) -> None:
+    """A malformed file, and a link to nothing; what a command before copied does not stay."""
+    raw, out = tmp_path / "raw", tmp_path / "out"
+    shutil.copytree(archive, raw)
+    assert svbench(*words(raw, out)).code == 0
+    file = raw / f"{A}_times.txt"
+    file.unlink()
+    file.symlink_to("not-fetched") if text is None else file.write_text(text)
+    refused = svbench(*words(raw, out)).problem(3)
+    assert refused.startswith(f"{raw}: 1 annotations cannot be read: {file.name} ({file.name}: ")
+    done = svbench(*words(raw, out, "--allow-missing"))
+    assert done.code == 0, done.err
+    (note,) = done.notes
+    assert note.startswith(f"left out: {file.name}: ")
+    assert not os.path.lexists(out / file.name)
+    (first, _) = greatesthits.load(out)
+    assert first.onsets is None
+
+
 # --- what does not decide the bytes ------------------------------------------------------------
 
 

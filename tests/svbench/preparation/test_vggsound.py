@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from svbench.catalog.preparing import check_config, prepare_dataset
+from svbench.compute import digest_file
+from svbench.datasets.prepared import read_prepared
 from svbench.datasets.vggsound import load
 from svbench.engines.local import Local
 from svbench.errors import ConfigError, DataError
@@ -127,6 +129,27 @@ def test_lists_of_both_splits_by_name(raw: Path) -> None:
     assert [e.id for e in load(out, split="train")] == TRAIN
     with pytest.raises(DataError, match="found a list without splits, expected"):
         prepared(raw, listing=((raw / "train.csv").rename(raw / "all.csv"),))
+
+
+def test_lists_of_one_name_are_both_on_record(raw: Path) -> None:
+    rows = {split: [row[:4] for row in ROWS if row[3] == split] for split in ("train", "test")}
+    lists = tuple(listed(folder_of(raw, split), rows[split]) for split in rows)
+    out, _ = prepared(raw, listing=lists)
+    kept = (read_prepared(out) or {})["settings"]["listing"]
+    assert kept == {
+        "vggsound.csv": digest_file(lists[0]),
+        "vggsound.csv (2)": digest_file(lists[1]),
+    }
+    with lists[0].open("a") as file:
+        file.write("-aaaaaaaaa9,1,rain,train\n")
+    with pytest.raises(ConfigError, match=r"it was prepared otherwise \(listing was"):
+        prepared(raw, listing=lists, allow_missing=True)
+
+
+def folder_of(raw: Path, name: str) -> Path:
+    folder = raw.parent / name
+    folder.mkdir()
+    return folder
 
 
 def test_contaminated_and_repeated_clips(raw: Path) -> None:
