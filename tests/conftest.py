@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from svbench.cli import app as cli
 from svbench.files.weights import published as catalogue
@@ -16,6 +17,10 @@ from svbench.first_import import import_librosa
 from tests.factories.commands import Command, Outcome
 from tests.factories.weight_server import Server, serving
 from tests.factories.weights import publish, write_state
+
+# No example fails for the time that it takes: the machine may be slow, or busy with others.
+settings.register_profile("svbench", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("svbench")
 
 
 def pytest_configure() -> None:
