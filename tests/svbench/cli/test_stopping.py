@@ -16,6 +16,7 @@ import pytest
 from svbench.cli.stopping import stoppable
 from svbench.early_stops import STOPS
 from tests.factories.clips import write_folder
+from tests.factories.commands import Command
 from tests.factories.processes import ENDLESS, PATIENCE, lives, until
 
 # A shard that never ends: asleep, or in a C call that no Python handler interrupts.
@@ -102,14 +103,12 @@ def test_a_slow_shard_is_not_waited_for(
     assert err.splitlines() == ["extracting features (7)", line]
 
 
-def test_the_same_command_completes(words: list[str], tmp_path: Path) -> None:
+def test_the_same_command_completes(words: list[str], tmp_path: Path, svbench: Command) -> None:
     command = [*words, "--out", str(tmp_path / "run"), "--json"]
     with started(tmp_path / "mark", "-c", SLOW.format(slow=ASLEEP), *command) as process:
         process.terminate()
         assert ended(process)[0] == 75
-    again = [sys.executable, "-m", "svbench", *command]
-    done = subprocess.run(again, capture_output=True, text=True, timeout=PATIENCE, check=True)
-    assert [row["system"] for row in json.loads(done.stdout)["rows"]] == [
+    assert [row["system"] for row in json.loads(svbench(*command).out)["rows"]] == [
         "mine",
         "mine-shuffled",
         "real",
