@@ -20,7 +20,7 @@ from typing import Final
 from tests.goldens.places import REPOSITORY
 
 # Seconds: a last resort, many times what anything takes on a slow and busy machine.
-PATIENCE: Final = 180.0
+PATIENCE: Final = 600.0
 # Seconds that work takes which must be ended before: no test waits for so long.
 ENDLESS: Final = 4 * PATIENCE
 
