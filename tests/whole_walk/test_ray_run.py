@@ -17,6 +17,7 @@ import pytest
 
 from svbench.files.writing import MARK
 from tests.factories.commands import Command
+from tests.factories.processes import kill_before, until
 from tests.factories.ray_clusters import actors, marked, ray_cluster
 
 pytestmark = [
@@ -115,15 +116,11 @@ def test_a_killed_driver_leaves_nothing_behind_and_the_command_resumes(
 ) -> None:
     """Of the cluster that it had started on this machine."""
     out = tmp_path / "run"
-    command = [sys.executable, "-m", "svbench", *RUN, "--out", str(out), "--engine", "ray"]
+    words = (*RUN, "--out", str(out), "--engine", "ray")
     with marked() as mark:
-        driver = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        when(lambda: clips(out) >= 5, driver.kill).join(120)
-        assert driver.wait() == -signal.SIGKILL
-    assert clips(out) < 24
-    deadline = time.monotonic() + 30
-    while actors(mark) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not actors(mark)
+        kill_before("manifest.jsonl", words)  # of the first row, while others are under way
+    assert clips(out) >= 6
+    until(lambda: not actors(mark))
+    command = [sys.executable, "-m", "svbench", *words]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     assert contents(out) == local
