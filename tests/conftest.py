@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
-from svbench.cli import app as cli
 from svbench.files.weights import published as catalogue
 from svbench.files.weights import structure
 from svbench.first_import import import_librosa
-from tests.factories.commands import Command, Outcome
+from tests.factories.commands import Command, Outcome, exit_code
 from tests.factories.weight_server import Server, serving
 from tests.factories.weights import publish, write_state
+
+# No example fails for the time that it takes: the machine may be slow, or busy with others.
+settings.register_profile("svbench", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("svbench")
 
 
 def pytest_configure() -> None:
@@ -40,12 +43,7 @@ def svbench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
     def run(*words: object) -> Outcome:
         capsys.readouterr()
-        monkeypatch.setattr(sys, "argv", ["svbench", *map(str, words)])
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as leaving:
-            code = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+        code = exit_code(*words)
         printed = capsys.readouterr()
         return Outcome(code, printed.out, printed.err)
 

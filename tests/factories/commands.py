@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+
+import pytest
+
+from svbench.cli import app as cli
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,17 @@ class Outcome:
 
 
 Command = Callable[..., Outcome]
+
+
+def exit_code(*words: object) -> int:
+    """Run a command line in this process; return its exit code."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["svbench", *map(str, words)])
+        try:
+            cli.main()
+        except SystemExit as leaving:
+            return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+    return 0
 
 
 def hint(bad: int, of: int) -> str:

@@ -7,7 +7,6 @@ begins with `at`.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -16,6 +15,8 @@ from typing import Any
 
 import yaml
 
+from tests.factories.processes import ENDLESS, PATIENCE
+
 UPSTREAM = '''"""What stands for a model, in the checkout."""
 
 
@@ -23,7 +24,9 @@ def load():
     print("loading the model, 100%")
     return lambda seed, count: [(seed + 7 * i) % 256 for i in range(count)]
 '''
-DRIVER = """import math, os, signal, struct, subprocess, sys, time, wave
+DRIVER = (
+    f"ENDLESS = {ENDLESS}\n"
+    + """import math, os, signal, struct, subprocess, sys, time, wave
 
 from svbench_driver import Job
 
@@ -37,7 +40,7 @@ if fault == "no torch":
 if fault == "no start":
     sys.exit(3)
 if fault == "hang at start":
-    time.sleep(60)
+    time.sleep(ENDLESS)
 with open(settings["trace"], "a") as file:
     file.write("start %d\\n" % os.getpid())
 model = upstream.load()
@@ -90,7 +93,9 @@ def strike(samples):
     if fault == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
     if fault == "hang":
-        time.sleep(60)
+        with open(settings["trace"], "a") as file:
+            file.write("hang %s\\n" % samples[0].id)
+        time.sleep(ENDLESS)
     if fault == "raise":
         raise ValueError("no peaks\\nin this sound")
     if fault == "garbage":
@@ -99,7 +104,8 @@ def strike(samples):
     if fault == "escape":
         job._reply(id=samples[0].id, status="ok", video="../../somewhere.mp4")
     if fault == "children":
-        child = subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(60)"])
+        sleeping = "import time; time.sleep(%f)" % ENDLESS
+        child = subprocess.Popen([sys.executable, "-S", "-c", sleeping])
         with open(settings["trace"], "a") as file:
             file.write("child %d\\n" % child.pid)
         if settings.get("and_crash"):
@@ -133,6 +139,7 @@ def make(samples):
 
 job.run_batches(make)
 """
+)
 
 
 def write_system(folder: Path, **changes: Any) -> Path:
@@ -153,7 +160,7 @@ def write_system(folder: Path, **changes: Any) -> Path:
         "licence": "MIT",
         "native": {"fps": 8, "size": [32, 32], "sample_rate": 16000},
         "duration": {"policy": "trim", "because": "it makes any length"},
-        "limits": {"start": 20.0, "sample": 20.0},
+        "limits": {"start": PATIENCE, "sample": PATIENCE},
         "settings": settings,
         **changes,
     }
@@ -179,17 +186,7 @@ def commit(folder: Path) -> str:
 
 
 def traced(description: Path, word: str) -> list[str]:
-    """Return what the driver noted under a word: "start", "make", "child" or "given"."""
+    """Return what the driver noted under a word, such as "start" or "make"."""
     trace = description.parent / "trace.txt"
     lines = trace.read_text().splitlines() if trace.exists() else []
     return [line.partition(" ")[2] for line in lines if line.startswith(f"{word} ")]
-
-
-def lives(process: int) -> bool:
-    """Return whether a process is there and no zombie."""
-    try:
-        os.kill(process, 0)
-        stat = Path(f"/proc/{process}/stat")
-        return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] != "Z"
-    except (ProcessLookupError, FileNotFoundError):
-        return False

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+from tests.factories.processes import PATIENCE, reserved_port
 from tests.goldens.places import REPOSITORY
 
 # A package of the peers' may install a folder `tests`, which a plain import would find.
@@ -34,42 +34,39 @@ if processes(True).is_main_process:
 """
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
 def start(folder: Path, processes: int, **changes: Any) -> list[subprocess.Popen[str]]:
     """Start the processes of a training, which find each other by their environment."""
-    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     script = SCRIPT.format(folder=str(folder), changes=changes)
     started = []
-    for rank in range(processes):
-        own = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": processes}
-        own |= {"LOCAL_WORLD_SIZE": processes, "OMP_NUM_THREADS": 1, "PYTHONPATH": REPOSITORY}
-        environment = {**os.environ, **place, **{name: str(value) for name, value in own.items()}}
-        started.append(
-            subprocess.Popen(
-                [sys.executable, "-c", script],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                cwd=REPOSITORY,
-                env=environment,
+    # The processes hold the port too, and only the first one listens: the kernel gives it to no
+    # other process before that.
+    with reserved_port() as (port, holding):
+        for rank in range(processes):
+            own = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": processes}
+            own |= {"LOCAL_WORLD_SIZE": processes, "OMP_NUM_THREADS": 1, "PYTHONPATH": REPOSITORY}
+            own |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+            started.append(
+                subprocess.Popen(
+                    [sys.executable, "-c", script],
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                    cwd=REPOSITORY,
+                    env={**os.environ, **{name: str(value) for name, value in own.items()}},
+                    pass_fds=[holding],
+                )
             )
-        )
     return started
 
 
 def finished(
-    started: list[subprocess.Popen[str]], timeout: float = 120
+    started: list[subprocess.Popen[str]],
 ) -> list[tuple[int, str, str]]:
     """Return exit code, output and errors of each process; what is left at the end is killed."""
     try:
         ended = []
         for process in started:
-            out, err = process.communicate(timeout=timeout)
+            out, err = process.communicate(timeout=PATIENCE)
             ended.append((process.returncode, out, err))
         return ended
     finally:

@@ -28,6 +28,7 @@ from svbench.compute import (
 )
 from svbench.engines.local import Local
 from svbench.errors import ConfigError, DataError
+from tests.factories.processes import PATIENCE
 
 SOURCE = Path("folder") / "net.safetensors"
 
@@ -261,7 +262,7 @@ def test_a_gpu_computes_in_true_float32_until_the_last_thread_leaves(gpu: Machin
     def compute() -> None:
         with inference(gpu):
             inside.set()
-            leave.wait(10)
+            leave.wait(PATIENCE)
 
     other = Thread(target=compute)
     try:
@@ -270,7 +271,7 @@ def test_a_gpu_computes_in_true_float32_until_the_last_thread_leaves(gpu: Machin
         with inference(gpu):
             assert precision() == exact
             other.start()
-            assert inside.wait(10)
+            assert inside.wait(PATIENCE)
         assert precision() == exact  # the other thread still computes
         leave.set()
         other.join()

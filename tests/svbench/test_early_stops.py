@@ -16,9 +16,10 @@ from svbench import early_stops
 from svbench.cli.stopping import stoppable
 from svbench.early_stops import EXIT_CODE, STOPS, end_on_signals, handler_without, stopped
 from svbench.errors import StoppedError
+from tests.factories.processes import ENDLESS, PATIENCE
 
 # In place of the library that the command line imports first: it prints a line, and takes its time.
-SLOW_TYPER = "import os, time; os.write(1, b'importing'); time.sleep(30)"
+SLOW_TYPER = f"import os, time; os.write(1, b'importing'); time.sleep({ENDLESS})"
 ENTRIES = {
     "module": ["-m", "svbench"],
     "script": ["-c", "from svbench.__main__ import main; main()"],
@@ -57,7 +58,7 @@ def test_a_stop_during_imports_is_one_line(
 ) -> None:
     with importing(tmp_path, entry, None) as process:
         process.send_signal(number)
-        _, err = process.communicate(timeout=10)
+        _, err = process.communicate(timeout=PATIENCE)
     assert err == f"svbench: stopped by {number.name}; the same command goes on from here\n"
     assert process.returncode == 75
 
@@ -66,7 +67,7 @@ def test_what_is_ignored_stays_ignored_during_imports(tmp_path: Path) -> None:
     with importing(tmp_path, "module", signal.SIGHUP) as process:
         process.send_signal(signal.SIGHUP)
         process.send_signal(signal.SIGTERM)  # the earlier one would have been answered first
-        _, err = process.communicate(timeout=10)
+        _, err = process.communicate(timeout=PATIENCE)
     assert err == f"svbench: {stopped('SIGTERM')}\n"
 
 

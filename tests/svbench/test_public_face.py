@@ -27,7 +27,7 @@ def loaded_by(*lines: str) -> set[str]:
     """Return the top-level modules that Python has loaded after these lines."""
     end = "print(*sorted({name.partition('.')[0] for name in sys.modules}))"
     words = [sys.executable, "-c", "\n".join(["import sys", *lines, end])]
-    done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
     return set(done.stdout.split())
 
 

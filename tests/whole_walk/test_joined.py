@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +27,7 @@ from svbench.walk.gallery import find_sets
 from svbench.walk.plan import Data
 from svbench.walk.run import walk
 from tests.factories.clips import write_clip
-from tests.factories.commands import Command, Outcome
+from tests.factories.commands import Command, Outcome, exit_code
 
 AV_ALIGN = "av-align-corrected@published"
 METRICS = ("--metrics", f"{AV_ALIGN},fvd")
@@ -45,8 +43,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run, exported = str(place / "run"), str(place / "exported")
     words = (*RUN, "--systems", "cmc-pe,shuffled", "--limit", str(CLIPS), "--out", run)
     for command in (words, ("data", "export", run, exported, "--as", "av-benchmark")):
-        whole = [sys.executable, "-m", "svbench", *command]
-        subprocess.run(whole, check=True, stdout=subprocess.DEVNULL)
+        assert exit_code(*command) == 0
     return place
 
 

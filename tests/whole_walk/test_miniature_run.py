@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +9,7 @@ import pytest
 from svbench.engines import protocol
 from svbench.files.results import load_table
 from svbench.reports.analysis.paired import paired_runs
-from tests.factories.commands import Command
+from tests.factories.commands import Command, exit_code
 
 KNOWN = "known-files.json"  # holds when files were written
 AV_ALIGN = "av-align-corrected@miniature"
@@ -45,8 +43,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("judged") / "run"
     systems = "real,shuffled,cross-attention,cmc-pe"
     words = (*RUN, "--systems", systems, "--limit", "24", "--seed", "7", "--workers", "2")
-    command = [sys.executable, "-m", "svbench", *words, "--out", str(out)]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    assert exit_code(*words, "--out", out) == 0
     return out
 
 

@@ -17,6 +17,7 @@ import pytest
 
 from svbench.files.writing import MARK
 from tests.factories.commands import Command
+from tests.factories.processes import PATIENCE, kill_before, until
 from tests.factories.ray_clusters import actors, marked, ray_cluster
 
 T = TypeVar("T")
@@ -106,9 +107,9 @@ def test_killed_workers_and_a_lost_node_change_no_byte(
     second = when(lambda: clips(out) >= 14, lambda _: nodes.remove_node(node, allow_graceful=False))
     cluster = ("--engine", "ray", "--ray-address", nodes.address, "--workers", 6)
     done = svbench(*RUN, "--out", out, *cluster)
-    first.join()
-    second.join()
     assert done.code == 0, done.err
+    first.join(PATIENCE)
+    second.join(PATIENCE)
     assert killed
     assert "was lost; " in caplog.text  # its work, unless that ended as it was killed
     assert "raylet" not in done.out  # what Ray's daemons say
@@ -120,15 +121,11 @@ def test_a_killed_driver_leaves_nothing_behind_and_the_command_resumes(
 ) -> None:
     """Of the cluster that it had started on this machine."""
     out = tmp_path / "run"
-    command = [sys.executable, "-m", "svbench", *RUN, "--out", str(out), "--engine", "ray"]
+    words = (*RUN, "--out", str(out), "--engine", "ray")
     with marked() as mark:
-        driver = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        when(lambda: clips(out) >= 5, lambda _: driver.kill()).join(120)
-        assert driver.wait() == -signal.SIGKILL
-    assert clips(out) < 24
-    deadline = time.monotonic() + 30
-    while actors(mark) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not actors(mark)
+        kill_before("manifest.jsonl", words)  # of the first row, while others are under way
+    assert clips(out) >= 6
+    until(lambda: not actors(mark))
+    command = [sys.executable, "-m", "svbench", *words]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     assert contents(out) == local

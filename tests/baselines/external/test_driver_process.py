@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,18 +15,19 @@ from svbench.baselines.external.driver_process import DriverEndedError, DriverPr
 from svbench.baselines.external.job import Job, Reply, Wanted
 from svbench.baselines.external.places import own_place
 from tests.factories.clips import SPEC
-from tests.factories.external_systems import lives, traced, write_system
+from tests.factories.external_systems import traced, write_system
+from tests.factories.processes import ENDLESS, PATIENCE, lives, until
 from tests.goldens.places import REPOSITORY
 
 SAMPLES = [Wanted(f"c{n}/0", f"c{n}", None, n) for n in range(2)]
-HOLDING = """
+HOLDING = f"""
 import sys, time
 from pathlib import Path
 from tests.baselines.external.test_driver_process import asked, started
 driver = started(Path(sys.argv[1]))
 asked(driver)
 print(driver.out, flush=True)
-time.sleep(60)
+time.sleep({ENDLESS})
 """
 
 
@@ -47,12 +47,8 @@ def asked(driver: DriverProcess) -> list[Reply]:
     return list(driver.ask(SAMPLES, lambda sample, _: sample))
 
 
-def gone(processes: list[str], within: float = 10.0) -> bool:
-    """Wait until processes are gone."""
-    deadline = time.monotonic() + within
-    while any(lives(int(process)) for process in processes) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return not any(lives(int(process)) for process in processes)
+def wait_until_gone(processes: list[str]) -> None:
+    until(lambda: not any(lives(int(process)) for process in processes))
 
 
 def test_a_driver_lives_until_it_is_closed_and_leaves_nothing(tmp_path: Path) -> None:
@@ -78,7 +74,7 @@ def test_children_that_a_driver_leaves_are_ended(tmp_path: Path) -> None:
     assert len(children) == 1
     assert lives(int(children[0]))
     driver.close()
-    assert gone(children)
+    wait_until_gone(children)
 
 
 def test_a_driver_that_is_dropped_is_ended(tmp_path: Path) -> None:
@@ -86,7 +82,7 @@ def test_a_driver_that_is_dropped_is_ended(tmp_path: Path) -> None:
     driver = started(path)
     asked(driver)
     del driver
-    assert gone(traced(path, "start"))
+    wait_until_gone(traced(path, "start"))
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
@@ -107,14 +103,11 @@ def test_a_driver_ends_with_svbench(number: signal.Signals, tmp_path: Path) -> N
     holding.send_signal(number)
     holding.wait()
     holding.stdout.close()
-    assert gone(processes)
-    deadline = time.monotonic() + 10
-    while out.exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not out.exists()  # the files of samples; the log stays
+    wait_until_gone(processes)
+    until(lambda: not out.exists())  # the files of samples; the log stays
 
 
-HANGING = {"start": 20.0, "sample": 0.2}
+HANGING = {"sample": 0.2}
 
 
 @pytest.mark.parametrize(
@@ -135,12 +128,12 @@ def test_what_a_driver_did_is_named(
     fault: str, limits: dict[str, float], ready: bool, what: str, tmp_path: Path
 ) -> None:
     settings = {"fault": fault, "at": "c"}
-    path = write_system(tmp_path, settings=settings, limits={**{"start": 20.0}, **limits})
+    path = write_system(tmp_path, settings=settings, limits={"start": PATIENCE, **limits})
     driver = started(path)
     with pytest.raises(DriverEndedError, match=what) as raised:
         asked(driver)
     assert (raised.value.ready, raised.value.out_of_memory) == (ready, False)
-    assert gone(traced(path, "start"))
+    wait_until_gone(traced(path, "start"))
     assert driver.log.is_file()
     assert not driver.out.exists()
 

@@ -12,6 +12,7 @@ import cloudpickle
 import numpy as np
 import pytest
 
+from svbench.baselines.external import driver_process
 from svbench.baselines.external.given import OfOtherSystem, OfRealClips
 from svbench.baselines.external.places import own_place
 from svbench.baselines.external.system import External
@@ -22,7 +23,8 @@ from svbench.files.store import file_name
 from svbench.protocols import BatchedSystem, CompletingSystem
 from svbench.types import Clip, ClipSpec, NotMade, Recording, Request, Sample
 from tests.factories.clips import SPEC, make_clip
-from tests.factories.external_systems import lives, traced, write_system
+from tests.factories.external_systems import traced, write_system
+from tests.factories.processes import PATIENCE, lives, until
 
 REQUESTS = [Request(f"c{n}/0", f"caption {n}", 5 + 1000 * n) for n in range(6)]
 
@@ -102,15 +104,37 @@ FAULTS = {
 }
 
 
+def wait_for_hangs_alone(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the time of a driver be over as soon as it hangs, and not before, however slow it is."""
+    wait, over = driver_process._wait, list[float]()
+
+    def hangs() -> bool:
+        return len(traced(path, "hang")) > len(over)
+
+    def patient(file: Any, event: int, limit: float) -> bool:
+        until(lambda: wait(file, event, 0.01) or hangs())
+        ready = wait(file, event, 0.0)
+        if not ready:
+            over.append(limit)
+        return ready
+
+    monkeypatch.setattr(driver_process, "_wait", patient)
+
+
 @pytest.mark.parametrize("batch", [1, 4])
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_costs_the_sample_that_has_it_alone(
-    fault: str, batch: int, tmp_path: Path, whole: list[int | None]
+    fault: str,
+    batch: int,
+    tmp_path: Path,
+    whole: list[int | None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    hangs = fault == "hang"  # its limit is for the other samples as well
-    limits, batch = {"start": 20.0, "sample": 1.0 if hangs else 20.0}, min(batch, 2 if hangs else 4)
+    limits = {"start": PATIENCE, "sample": 1.0 if fault == "hang" else PATIENCE}
     settings = {"fault": fault, "at": "c2"}
     path = write_system(tmp_path, batch=batch, limits=limits, settings=settings)
+    if fault == "hang":
+        wait_for_hangs_alone(path, monkeypatch)
     found = made(system(path))
     assert levels(found) == [None if n == 2 else level for n, level in enumerate(whole)]
     (reason,) = reasons(found).values()
@@ -145,7 +169,7 @@ def test_a_sample_for_which_memory_is_short_by_itself_is_named(tmp_path: Path) -
 
 @pytest.mark.parametrize("fault", ["no start", "no torch", "hang at start"])
 def test_a_driver_that_does_not_start_is_tried_twice(fault: str, tmp_path: Path) -> None:
-    limits = {"start": 0.3 if fault == "hang at start" else 20.0}
+    limits = {"start": 0.3 if fault == "hang at start" else PATIENCE}
     path = write_system(tmp_path, limits=limits, settings={"fault": fault})
     one = system(path)
     found = [made_of for request in REQUESTS for made_of in one.generate([request], SPEC)]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +30,7 @@ from svbench.baselines.training.settings import TrainSettings
 from svbench.baselines.training.state import CHECKPOINTS
 from svbench.errors import ConfigError, DataError
 from tests.factories.joint import CAPTION, FRAMES, ROWS, WORDS, tiny_joint
+from tests.factories.processes import until
 from tests.goldens.places import REPOSITORY
 
 SHORT = TrainSettings(
@@ -167,12 +168,10 @@ def test_a_killed_training_resumes_exactly(tmp_path: Path) -> None:
     command = [sys.executable, "-c", KILLED.format(folder=str(folder))]
     with subprocess.Popen(command, cwd=REPOSITORY) as process:
         try:
-            until = time.monotonic() + 60
-            while last_step(folder) < 2 and process.poll() is None:
-                assert time.monotonic() < until
-                time.sleep(0.05)
+            until(lambda: last_step(folder) >= 2 or process.poll() is not None)
         finally:
             process.kill()
+    assert process.returncode == -signal.SIGKILL
     steps = last_step(folder) + 1
     resumed, _ = run(folder, replace(SHORT, steps=steps))
     whole, _ = run(tmp_path / "whole", replace(SHORT, steps=steps, save_every=1000))

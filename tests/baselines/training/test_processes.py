@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from svbench.baselines.training.processes import LOST, _check_launched, ending_t
 from svbench.errors import ConfigError, StoppedError
 from tests.baselines.training.test_loop import SHORT, last_step, replace, run
 from tests.factories.launched_training import finished, launched, start
+from tests.factories.processes import until
 
 
 class Here:
@@ -50,14 +50,11 @@ def test_a_training_that_goes_from_one_process_to_two_and_back_equals_that_of_on
 def test_a_killed_process_ends_the_others_with_one_line_and_the_training_resumes(
     tmp_path: Path,
 ) -> None:
-    folder, until = tmp_path / "killed", time.monotonic() + 60
+    folder = tmp_path / "killed"
     started = start(folder, 2, at_once=1, steps=10**6, save_every=1)
-    while last_step(folder) < 2:
-        assert time.monotonic() < until
-        assert [process.poll() for process in started] == [None, None]
-        time.sleep(0.05)
+    until(lambda: last_step(folder) >= 2 or any(p.poll() is not None for p in started))
     started[1].kill()
-    (code, _, err), killed = finished(started, timeout=30)
+    (code, _, err), killed = finished(started)
     assert (code, killed[0]) == (StoppedError.exit_code, -signal.SIGKILL)
     assert err.splitlines()[-1] == LOST
     assert "Traceback" not in err

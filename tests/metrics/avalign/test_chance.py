@@ -124,7 +124,7 @@ def test_a_common_shift_changes_nothing(
     assert there.p == pytest.approx(here.p, abs=1e-6)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(variants, st.lists(st.floats(0, 3.9), max_size=3), st.lists(st.floats(0, 3.9), max_size=3))
 def test_the_integral_is_what_many_shifts_give(
     variant: Variant, onsets: list[float], peaks: list[float]

@@ -20,8 +20,8 @@ from torch import Tensor
 from svbench.compute import CPU, Machine, is_out_of_memory
 from svbench.errors import StoppedError
 from svbench.metrics.networks.batches import BatchSize, Forward
+from tests.factories.processes import PATIENCE
 
-PATIENCE = 20  # s, until a test that would hang fails
 FULL = (
     torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.\nMore lines"),
     RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to"),

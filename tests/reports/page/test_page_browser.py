@@ -21,6 +21,7 @@ from svbench.reports.analysis.clip_scores import read_clip_scores
 from svbench.reports.page.clip_choice import choose
 from svbench.reports.page.html import write_page
 from tests.factories.pages import ALIGN, make_table, write_page_run
+from tests.factories.processes import PATIENCE
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
@@ -58,6 +59,7 @@ def browser() -> Iterator[Any]:
 def page(browser: Any, page_file: Path) -> Iterator[Any]:
     """Yield the page, opened from disk; after the test, check that it logged nothing."""
     opened = browser.new_page(viewport={"width": 1280, "height": 900})
+    opened.set_default_timeout(1000 * PATIENCE)
     problems: list[str] = []
     opened.on("console", lambda line: problems.append(line.text))
     opened.on("pageerror", lambda error: problems.append(str(error)))
@@ -71,7 +73,8 @@ def page(browser: Any, page_file: Path) -> Iterator[Any]:
 
 def settled(page: Any) -> str:
     """Wait for the list of clips, and return the text above it."""
-    page.wait_for_timeout(300)  # a word is looked for when the typing stops
+    # A word is looked for 200 ms after the typing: of equal timers the earlier one is first.
+    page.evaluate("new Promise(done => setTimeout(done, 200))")
     page.wait_for_selector(".list:not([aria-busy])")
     return str(page.inner_text(".found"))
 
@@ -101,7 +104,7 @@ def test_a_click_into_the_strip_moves_the_clip_there(page: Any) -> None:
 
 def test_clips_play_in_turn(page: Any) -> None:
     page.locator(".card button").first.click()
-    page.wait_for_function("document.querySelectorAll('video')[1].currentTime > 0.1", timeout=15000)
+    page.wait_for_function("document.querySelectorAll('video')[1].currentTime > 0.1")
     assert page.locator("video").first.evaluate("video => video.ended")
 
 

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-import svbench
 from svbench.audit import examine
 from svbench.files.known_files import SETTLED
 from tests.factories.commands import Command
 from tests.factories.plugins import add_toys
+from tests.factories.processes import kill_before
 from tests.svbench.audit.recordings import write
 
 FILES = ("audit.csv", "audit.json", "index.html")
@@ -92,18 +88,13 @@ def test_an_audit_that_was_killed_goes_on(
     assert contents(out) == contents(tmp_path / "whole")
 
 
-def test_an_audit_whose_process_was_killed_goes_on(data: Path, tmp_path: Path) -> None:
+def test_an_audit_whose_process_was_killed_goes_on(
+    svbench: Command, data: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "svbench", *words(data, out, "--workers", "1")]
-    paths = {"PYTHONPATH": str(Path(svbench.__file__).parents[1])}
-    process = subprocess.Popen(command, env=os.environ | paths, stderr=subprocess.PIPE)
-    assert process.stderr is not None
-    process.stderr.readline()  # it begins to decode
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    process.stderr.close()
-    done = subprocess.run(command, env=os.environ | paths, capture_output=True, check=False)
-    assert done.returncode == 3, done.stderr
+    kill_before("known-files.json", words(data, out, "--workers", "1"), times=2)
+    assert (out / "known-files.json").exists()
+    assert svbench(*words(data, out, "--workers", "1")).code == 3
     assert len(list(csv.DictReader((out / "audit.csv").read_text().splitlines()))) == 1
 
 

@@ -9,7 +9,8 @@ import pytest
 from svbench.baselines.diffusers_av.families import FAMILIES
 from svbench.miniature import landscape
 from tests.factories.commands import Command, Outcome
-from tests.factories.external_systems import lives, traced, write_system
+from tests.factories.external_systems import traced, write_system
+from tests.factories.processes import lives
 from tests.factories.stub_checkouts import diff_foley, tempotokens, write_own
 
 METRIC = ("--metrics", "av-align-corrected")

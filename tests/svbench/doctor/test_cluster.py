@@ -7,6 +7,7 @@ import pytest
 from svbench.doctor.cluster import cluster, place_of
 from svbench.errors import ConfigError
 from tests.factories.commands import Command
+from tests.factories.processes import reserved_port
 
 
 def test_an_address_is_read_in_all_its_forms() -> None:
@@ -27,7 +28,8 @@ def test_what_listens_answers_and_what_does_not_is_missing() -> None:
         port = server.getsockname()[1]
         *_, found = cluster(f"127.0.0.1:{port}")
         assert (found.state, found.found) == ("ok", f"127.0.0.1:{port} answers")
-    *_, found = cluster(f"127.0.0.1:{port}")
+    with reserved_port() as (port, _):
+        *_, found = cluster(f"127.0.0.1:{port}")
     assert found.state == "missing"
     assert found.mend == f"on its head node: ray start --head --port={port}"
 
@@ -40,9 +42,8 @@ def test_the_address_of_the_environment_is_looked_at_as_ray_does(
 
 
 def test_an_address_that_must_answer_and_does_not_ends_with_3(svbench: Command) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    done = svbench("doctor", "--ray-address", f"127.0.0.1:{port}")
+    with reserved_port() as (port, _):
+        done = svbench("doctor", "--ray-address", f"127.0.0.1:{port}")
     assert done.code == 3
     assert "cannot be reached" in done.out
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 import torch
@@ -13,6 +12,7 @@ from threadpoolctl import threadpool_info
 
 from svbench.engines.local import Local
 from svbench.engines.protocol import cut, cut_evenly
+from tests.factories.processes import PATIENCE
 
 
 @given(st.lists(st.integers()), st.integers(1, 7))
@@ -25,11 +25,16 @@ def test_shards_are_the_items_in_order(items: list[int], size: int) -> None:
 
 @pytest.mark.parametrize("workers", [1, 2, 5])
 def test_results_come_in_the_order_of_the_shards(workers: int) -> None:
-    def slow_first(number: int) -> int:
-        time.sleep(0.02 if number == 0 else 0)
+    second_is_done = threading.Event()
+
+    def first_last(number: int) -> int:
+        if number == 0 and workers > 1:
+            assert second_is_done.wait(PATIENCE)
+        if number == 1:
+            second_is_done.set()
         return number * number
 
-    assert list(Local(workers).map(slow_first, range(20))) == [n * n for n in range(20)]
+    assert list(Local(workers).map(first_last, range(20))) == [n * n for n in range(20)]
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -50,7 +55,7 @@ def test_shards_are_taken_as_they_are_needed(workers: int) -> None:
 
 
 def test_workers_work_side_by_side() -> None:
-    both = threading.Barrier(2, timeout=10)
+    both = threading.Barrier(2, timeout=PATIENCE)
     assert list(Local(2).map(lambda n: (both.wait(), n)[1], range(2))) == [0, 1]
 
 

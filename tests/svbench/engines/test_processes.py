@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 
 from svbench.engines.local import Local
 from svbench.errors import ConfigError, DataError, StoppedError
+from tests.factories.processes import ENDLESS, lives, meeting, until, waits_for
 
 
 @pytest.fixture
@@ -29,26 +29,34 @@ def engine() -> Iterator[Local]:
 squared: Callable[[int], int] = lambda number: number * number  # noqa: E731
 
 
-def test_results_come_in_the_order_of_the_shards(engine: Local) -> None:
-    def slow_first(number: int) -> tuple[int, int]:  # a closure, as those of controls
-        time.sleep(0.2 if number == 0 else 0)
+def test_results_come_in_the_order_of_the_shards(engine: Local, tmp_path: Path) -> None:
+    second = tmp_path / "second"
+    meet, second_is_done = meeting(tmp_path / "processes", 2), waits_for(second.exists)
+
+    def first_last(number: int) -> tuple[int, int]:  # a closure, as those of controls
+        meet()
+        if number == 0:
+            second_is_done()
+        if number == 1:
+            second.touch()
         return os.getpid(), squared(number)
 
-    found = list(engine.spread(slow_first, range(20)))
+    found = list(engine.spread(first_last, range(20)))
     assert [square for _, square in found] == [n * n for n in range(20)]
     processes = {process for process, _ in found}
     assert len(processes) == 2
     assert os.getpid() not in processes
 
 
-def test_work_is_loaded_once_by_each_process(engine: Local) -> None:
-    class Work:
-        loads = 0
+def test_work_is_loaded_once_by_each_process(engine: Local, tmp_path: Path) -> None:
+    meet = meeting(tmp_path / "processes", 2)
 
+    class Work:
         def __init__(self) -> None:
             self.calls = 0
 
         def __call__(self, _shard: int) -> tuple[int, int]:
+            meet()
             self.calls += 1
             return os.getpid(), self.calls
 
@@ -147,13 +155,14 @@ def test_results_may_be_left_half_way(engine: Local) -> None:
     assert list(engine.spread(squared, [5])) == [25]
 
 
-def test_a_process_that_is_killed_early_hides_no_error(engine: Local) -> None:
+def test_a_process_that_is_killed_early_hides_no_error(engine: Local, tmp_path: Path) -> None:
     """The thread of the dead process takes up further shards, which nobody reads."""
+    meet = meeting(tmp_path / "processes", 2)
 
     def die(number: int) -> int:
+        meet()
         if number == 1:
             os.kill(os.getpid(), signal.SIGKILL)
-        time.sleep(0.5)
         return number
 
     with pytest.raises(StoppedError, match="a worker process was killed"):
@@ -175,13 +184,13 @@ def test_modules_of_the_working_folder_are_not_imported_unless_the_caller_does(
     assert str(tmp_path) not in next(engine.spread(importing, [0]))
 
 
-ORPHANED = """
+ORPHANED = f"""
 import os, sys, time
 from svbench.engines.local import Local
 
 def slow(number):
     print(os.getpid(), file=sys.stderr, flush=True)
-    time.sleep(60)
+    time.sleep({ENDLESS})
 
 list(Local(2).spread(slow, range(2)))
 """
@@ -199,18 +208,5 @@ def test_processes_end_when_their_parent_is_killed() -> None:
     children = [int(parent.stderr.readline()) for _ in range(2)]
     parent.kill()
     parent.wait()
-    deadline = time.monotonic() + 20
-    while any(_lives(child) for child in children) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not any(_lives(child) for child in children)
     parent.stderr.close()
-
-
-def _lives(process: int) -> bool:
-    try:
-        with Path(
-            f"/proc/{process}/stat"
-        ).open() as stat:  # an orphan may stay a zombie for a while
-            return stat.read().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
+    until(lambda: not any(map(lives, children)))

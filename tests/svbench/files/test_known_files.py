@@ -12,6 +12,7 @@ import pytest
 
 from svbench.errors import DataError
 from svbench.files.known_files import SETTLED, KnownFiles
+from tests.factories.processes import until
 
 LONG_AGO = (1_000_000_000, 1_000_000_000)  # s: a time of change of content, not of the inode
 
@@ -79,16 +80,25 @@ def exchange(clip: Path) -> None:
 @pytest.mark.parametrize("change", [overwrite, overwrite_in_secret, exchange, Path.unlink])
 def test_a_file_that_changed_is_read_again(change: Callable[[Path], None], clip: Path) -> None:
     os.utime(clip, LONG_AGO)
-    known = remembered(clip)
-    time.sleep(0.02)  # a clock of files may count in hundredths of a second
+    known, tick = remembered(clip), clip.with_name("tick")
+
+    def clock_moved_on() -> bool:  # that of files may count in hundredths of a second
+        tick.write_bytes(b"")
+        return tick.stat().st_ctime_ns > clip.stat().st_ctime_ns
+
+    until(clock_moved_on)
     change(clip)
     assert asked_again(known, clip)
 
 
-def test_of_a_file_that_has_just_changed_nothing_is_kept(clip: Path) -> None:
-    assert asked_again(remembered(clip), clip)
-    os.utime(clip, LONG_AGO)  # the inode has just changed
-    assert asked_again(remembered(clip), clip)
+def test_of_a_file_that_has_just_changed_nothing_is_kept(
+    clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for age, again in ((SETTLED, True), (SETTLED + 1, False)):
+        monkeypatch.setattr(time, "time_ns", lambda age=age: clip.stat().st_ctime_ns + age)
+        assert asked_again(remembered(clip), clip) == again
+        os.utime(clip, LONG_AGO)  # the inode has just changed
+        assert asked_again(remembered(clip), clip) == again
 
 
 @pytest.mark.usefixtures("later")

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +18,11 @@ from svbench.files import media
 from svbench.types import Recording
 from tests.factories import movies
 from tests.factories.commands import Command
+from tests.factories.processes import kill_before
 from tests.goldens.places import golden_root
 
 A, B, C = "2015-02-16-16-49-06", "2015-09-23-16-13-51-97", "2015-03-12-19-32-39"
 RATE = 96000
-WAIT = 60.0  # s for a command to get going, on a busy machine
 
 
 def write_recording(root: Path, name: str, count: int, fps: float, rate: int = 16000) -> None:
@@ -199,13 +194,8 @@ def test_the_bytes_depend_on_no_number_of_workers(
 
 def test_a_killed_command_goes_on(archive: Path, tmp_path: Path, svbench: Command) -> None:
     killed, whole = tmp_path / "killed", tmp_path / "whole"
-    command = [sys.executable, "-m", "svbench", *map(str, words(archive, killed))]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
-        begun = time.monotonic()
-        while not list(killed.glob("*.mp4")) and time.monotonic() < begun + WAIT:
-            time.sleep(0.01)
-        os.kill(process.pid, signal.SIGKILL)
-    assert list(killed.glob("*.mp4"))
+    kill_before("*.mp4", words(archive, killed), times=2)
+    assert len(list(killed.glob("*.mp4"))) == 1
     assert not list(killed.glob("flist_*"))
     with pytest.raises(DataError, match="found a preparation that was stopped"):
         greatesthits.load(killed)

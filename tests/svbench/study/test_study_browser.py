@@ -18,6 +18,7 @@ import pytest
 from svbench.study.collect import collect
 from svbench.study.key import Key, load_key
 from tests.factories.pages import MODEL, OTHER, REAL, write_page_run
+from tests.factories.processes import PATIENCE
 from tests.factories.raters import prefers
 from tests.factories.studies import make_study
 
@@ -25,6 +26,7 @@ playwright = pytest.importorskip("playwright.sync_api", reason="playwright is no
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 BROWSER = os.environ.get("SVBENCH_BROWSER") or next(filter(None, map(shutil.which, BROWSERS)), None)
+SLOW = 1 / 16  # the slowest that Chromium plays
 KEYS = {"left": "ArrowLeft", "tie": "ArrowDown", "right": "ArrowRight"}
 
 pytestmark = [
@@ -56,6 +58,7 @@ def browser() -> Iterator[Any]:
 def page(browser: Any) -> Iterator[Any]:
     """Yield an empty page; after the test, check that it logged nothing and used no network."""
     context = browser.new_context(viewport={"width": 1100, "height": 800}, accept_downloads=True)
+    context.set_default_timeout(1000 * PATIENCE)
     opened = context.new_page()
     problems: list[str] = []
     opened.on("console", lambda line: problems.append(line.text))
@@ -80,7 +83,12 @@ def begin(page: Any, study: Path, sheet: int = 1) -> Key:
 def hear(page: Any) -> None:
     """Play both clips by key, and wait for their ends."""
     page.keyboard.press("r")
-    page.wait_for_selector("[data-choice=left]:enabled", timeout=15_000)
+    page.wait_for_selector("[data-choice=left]:enabled")
+
+
+def play_at(page: Any, rate: float) -> None:
+    """Set the speed of the left clip: what happens in its midst may come late on a busy machine."""
+    page.evaluate(f"document.querySelector('#left video').playbackRate = {rate}")
 
 
 def number(page: Any) -> int:
@@ -127,25 +135,29 @@ def test_nothing_can_be_answered_before_both_clips_ended(page: Any, folder: Path
 def test_the_space_key_pauses_and_goes_on(page: Any, folder: Path) -> None:
     begin(page, folder / "beside")
     video = "document.querySelector('#left video')"
+    play_at(page, SLOW)
     page.keyboard.press(" ")
-    page.wait_for_function(f"{video}.currentTime > 0.2")
+    page.wait_for_function(f"{video}.currentTime > 0.02")
     page.keyboard.press(" ")
     page.wait_for_function(f"{video}.paused")
     stopped = page.evaluate(f"{video}.currentTime")
     page.keyboard.press(" ")
     page.wait_for_function(f"{video}.currentTime > {stopped}")
-    page.wait_for_selector("[data-choice=left]:enabled", timeout=15_000)  # the right one followed
+    play_at(page, 1)
+    page.wait_for_selector("[data-choice=left]:enabled")  # the right one followed
     assert page.evaluate("document.querySelectorAll('video').length") == 2
 
 
 def test_a_replay_is_counted_and_one_clip_sounds_at_a_time(page: Any, folder: Path) -> None:
     begin(page, folder / "beside")
     hear(page)
+    play_at(page, SLOW)
     page.keyboard.press("r")
     page.wait_for_function("!document.querySelector('#left video').paused")
     assert page.evaluate("document.querySelector('#right video').paused")
+    play_at(page, 1)
     page.wait_for_function(
-        "document.querySelector('#right .heard').textContent === 'played 2 times'", timeout=15_000
+        "document.querySelector('#right .heard').textContent === 'played 2 times'"
     )
     page.keyboard.press("2")
     assert plays(page) == [[2, 2]]
@@ -211,7 +223,7 @@ def test_where_no_clip_begins_by_itself_the_rater_is_asked_to_begin_it(
     page.wait_for_function("document.getElementById('hint').textContent.includes('Play right')")
     page.evaluate("delete document.querySelector('#right video').play")
     page.click("#right .play")
-    page.wait_for_selector("[data-choice=left]:enabled", timeout=15_000)
+    page.wait_for_selector("[data-choice=left]:enabled")
 
 
 def test_the_file_is_a_link_and_says_so(page: Any, folder: Path) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +22,7 @@ from svbench.miniature.drawing import scenes
 from svbench.pace import silent
 from svbench.training.miniature.recipes import SystemsRecipe
 from svbench.training.miniature.systems import loss_curve, train
+from tests.factories.processes import ENDLESS, lives, until
 
 DEFAULT = SystemsRecipe()
 TINY = SystemsRecipe(
@@ -150,7 +149,7 @@ def test_trainings_side_by_side_give_the_same_weights(tmp_path: Path) -> None:
     assert digests[0] == digests[1]
 
 
-PARENT = """
+PARENT = f"""
 import multiprocessing, os, sys, time
 from concurrent.futures import ProcessPoolExecutor
 from svbench.engines.processes import end_with
@@ -158,7 +157,7 @@ if __name__ == "__main__":
     own = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, own, end_with, (os.getpid(),)) as pool:
         print(pool.submit(os.getpid).result(), flush=True)
-        pool.submit(time.sleep, 600).result()
+        pool.submit(time.sleep, {ENDLESS}).result()
 """
 
 
@@ -169,20 +168,9 @@ def test_workers_leave_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         worker = int(parent.stdout.readline())
-        os.kill(worker, 0)  # it is there
+        assert lives(worker)
         parent.kill()
-    until = time.monotonic() + 60
-    while time.monotonic() < until and _runs(worker):
-        time.sleep(0.2)
-    assert not _runs(worker)
-
-
-def _runs(process: int) -> bool:
-    try:
-        # One that has ended but was not waited for, Z, is still listed.
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+    until(lambda: not lives(worker))
 
 
 def test_class_data_sets_are_trained_the_same_way(tmp_path: Path) -> None:

@@ -19,8 +19,7 @@ from svbench.pace import Advance
 from svbench.types import Clip, ClipSpec, Request, SampleSet
 from svbench.walk.generate import generate
 from tests.factories.clips import SPEC, make_clip
-
-PATIENCE = 20.0  # s that a test waits for what has to happen
+from tests.factories.processes import PATIENCE, until
 
 
 @dataclass(frozen=True)
@@ -107,13 +106,7 @@ def test_a_set_is_sealed_while_the_next_one_is_made(tmp_path: Path, workers: int
     store = Store(tmp_path)
     sealed = store.manifest_path("one")
 
-    def wait(_request: str) -> None:
-        for _ in range(int(PATIENCE / 0.01)):
-            if sealed.exists():
-                return
-            threading.Event().wait(0.01)
-
-    second = Row("two", before=wait)
+    second = Row("two", before=lambda _: until(sealed.exists))
     generate(asked([Row("one"), second], 1), SPEC, 0, store, Local(workers))
     assert second.made == ["c0/0"]
     assert [p.parent.name for p in sorted(tmp_path.rglob("manifest.jsonl"))] == ["one", "two"]

@@ -21,6 +21,7 @@ from svbench.walk.extract import Extraction, Wanted
 from svbench.walk.judging import Entrant, Judge
 from svbench.walk.plan import Data
 from tests.factories.clips import SPEC
+from tests.factories.processes import PATIENCE
 from tests.svbench.walk.test_extract_sets import Grey, MeanGrey, plan
 
 NAMES = ("first", "second", "third")
@@ -37,7 +38,7 @@ class Waiting(MeanGrey):
         del reference
         name = generated.requests[0]
         if name == "first":
-            assert self.begun.wait(60)
+            assert self.begun.wait(PATIENCE)
         if name == "second":
             self.begun.set()
         if self.fails:

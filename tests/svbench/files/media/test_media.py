@@ -12,7 +12,7 @@ import av
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from svbench.errors import DataError
@@ -108,7 +108,6 @@ def test_shrinking_averages_pixels_and_cuts_the_centre() -> None:
     np.testing.assert_array_equal(media.cover(frame, (2, 2)), expected)
 
 
-@settings(deadline=None)
 @given(
     st.tuples(st.integers(1, 90), st.integers(1, 90)),
     st.tuples(st.integers(1, 90), st.integers(1, 90)),

@@ -14,6 +14,7 @@ import pytest
 from svbench.errors import DataError, StoppedError
 from svbench.files.weights import download as downloads
 from svbench.files.weights.download import Part, Size, download
+from tests.factories.processes import PATIENCE
 from tests.factories.weight_server import Server, serving
 
 CONTENT = bytes(range(256)) * 20  # 5,120 bytes
@@ -193,7 +194,7 @@ def test_an_error_of_the_server_is_one_line_and_what_is_there_stays(
 )
 def test_what_is_no_http_stops_and_can_go_on(answer: bytes, part: Part) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        listening.settimeout(5)
+        listening.settimeout(PATIENCE)
 
         def serve() -> None:
             connection, _ = listening.accept()

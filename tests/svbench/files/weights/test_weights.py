@@ -23,6 +23,7 @@ from svbench.files.weights import published, structure
 from svbench.files.weights import record as weight_record
 from svbench.files.weights.loading import WeightFile, load_checked, load_state
 from tests.factories.commands import Command
+from tests.factories.processes import PATIENCE
 from tests.factories.weight_server import Server
 from tests.factories.weights import make_state, placed, write_state
 
@@ -181,7 +182,8 @@ def test_processes_keep_each_others_entries(tmp_path: Path) -> None:
     for child in children:
         child.start()
     for child in children:
-        child.join(20)
+        child.join(PATIENCE)
+    assert [child.exitcode for child in children] == [0] * 4
     assert len(weight_record.read(tmp_path)) == 40
     assert not list(tmp_path.glob("*.tmp"))
 
