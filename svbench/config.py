@@ -244,16 +244,24 @@ class FormatConfig(Config):
 
 
 class ScoreConfig(FormatConfig):
-    """The settings of `svbench score`: clips made elsewhere against real ones."""
+    """The settings of `svbench score`: clips made elsewhere, against real ones or by themselves."""
 
     command: ClassVar[str] = "score"
     growing: ClassVar[frozenset[str]] = Config.growing | {"generated", "protocol"}
 
     generated: tuple[Path, ...]
-    reference: Path
+    reference: Path | None = None  # none: only what compares with no real clips is scored
     protocol: str | None = None  # of another benchmark: a bundle of the other settings
     reference_clips: Path | None = None  # of a list; None: beside it
     captions: Path | None = None
+
+    @model_validator(mode="after")
+    def _of_a_reference(self) -> Self:
+        if self.reference is None and self.reference_clips is not None:
+            raise ConfigError(
+                "--reference-clips: found it where it has no effect, expected it beside --reference"
+            )
+        return self
 
 
 class ValidateConfig(FormatConfig):

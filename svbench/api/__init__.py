@@ -170,7 +170,7 @@ def sweep_gamma(
 
 def score(
     *generated: Folder,
-    reference: Folder,
+    reference: Folder | None = None,
     out: Folder | None = None,
     engine: str = "local",
     workers: int | None = None,
@@ -187,8 +187,9 @@ def score(
     ----------
     *generated : str or Path
         Folders or lists of clips, of any form of `svbench.datasets.list_forms`.
-    reference : str or Path
-        Folder or list of real clips.
+    reference : str or Path, optional
+        Folder or list of real clips; without it, columns that compare with real clips are absent
+        and there is no row of real clips (Default value = None).
     out : str or Path, optional
         The run folder (Default value = runs/score-NAME, called after the first of `generated`).
     engine, workers, gpus_per_worker, cpus_per_worker, ray_address, progress, notify

@@ -89,7 +89,7 @@ def planned_sweep(
 
 def planned_score(
     *generated: Folder,
-    reference: Folder,
+    reference: Folder | None = None,
     out: Folder | None = None,
     **keywords: Unpack[ScoreKeywords],
 ) -> Planned:

@@ -62,6 +62,8 @@ def find_elsewhere(run: Path) -> Elsewhere:
     where = config.reference_clips
     found = load_scored(config.generated, config.reference, config.captions, reference_clips=where)
     made = {name: (found.places[name], name, clips) for name, clips in found.folders.items()}
+    if config.reference is None:
+        return Elsewhere(made, config.pad)
     return Elsewhere({REAL: (config.reference, REFERENCE, found.real), **made}, config.pad)
 
 

@@ -108,7 +108,7 @@ def _fvd(
         return derive(metric, built) if derive else built
 
     presets = {name: (protocol.weights,) for name, protocol in protocols.items()}
-    return MetricEntry(build, presets, miniature.FVD_USUAL, also=NETWORKS_ALSO)
+    return MetricEntry(build, presets, miniature.FVD_USUAL, compares=True, also=NETWORKS_ALSO)
 
 
 def _fad(metric: str = "fad", derive: Derive | None = None) -> MetricEntry:
@@ -129,7 +129,7 @@ def _fad(metric: str = "fad", derive: Derive | None = None) -> MetricEntry:
         return derive(metric, built) if derive else built
 
     presets = dict.fromkeys(fad.PROTOCOLS, ("vggish",))
-    return MetricEntry(build, presets, miniature.FAD_USUAL, also=NETWORKS_ALSO)
+    return MetricEntry(build, presets, miniature.FAD_USUAL, compares=True, also=NETWORKS_ALSO)
 
 
 def _imagebind(kind: IBKind, *, reads_captions: bool = False) -> MetricEntry:
@@ -161,7 +161,7 @@ def _imagebind(kind: IBKind, *, reads_captions: bool = False) -> MetricEntry:
     needed = ("imagebind", "clip-bpe") if reads_captions else ("imagebind",)
     presets = dict.fromkeys(imagebind_inputs.PROTOCOLS, needed)
     also = {**NETWORKS_ALSO, **NATIVE_ALSO}
-    return MetricEntry(build, presets, miniature.IB_USUAL, reads_captions, also)
+    return MetricEntry(build, presets, miniature.IB_USUAL, reads_captions, also=also)
 
 
 def _javis(metric: JavisKind) -> MetricEntry:
@@ -339,3 +339,13 @@ def reads_captions(column: str, plugins: Sequence[str] = ()) -> bool:
     """Return whether the column of this name (METRIC@PRESET) depends on captions."""
     base = column.partition("@")[0]
     return base in METRICS.names(plugins) and METRICS.known(base, plugins).reads_captions
+
+
+def compares(column: Metric | Unavailable, plugins: Sequence[str] = ()) -> bool:
+    """Return whether a column compares with real clips."""
+    from svbench.walk.plan import Unavailable
+
+    if not isinstance(column, Unavailable):
+        return column.needs_reference
+    base = column.name.partition("@")[0]
+    return base in METRICS.names(plugins) and METRICS.known(base, plugins).compares

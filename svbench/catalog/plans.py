@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from svbench.catalog.checks import (
     check_captioned,
@@ -22,6 +22,7 @@ from svbench.catalog.metrics import (
     DEFAULT_METRICS,
     METRICS,
     build_metrics,
+    compares,
     reads_captions,
     split_name,
 )
@@ -39,8 +40,11 @@ from svbench.catalog.systems import SYSTEMS, build_systems
 from svbench.compute import Machine
 from svbench.config import Config, RunConfig, ScoreConfig
 from svbench.datasets.scored import Scored, load_scored
-from svbench.walk.plan import Data, Plan, RunSettings, metrics_of
+from svbench.errors import ConfigError
+from svbench.walk.plan import Columns, Data, Plan, RunSettings, Unavailable, metrics_of
 from svbench.walk.shuffled_floor import NOTE, check_floor_names
+
+NO_REFERENCE: Final = "it compares with real clips, and there is no --reference"
 
 
 def plan_run(config: RunConfig, out: Path) -> Plan:
@@ -131,9 +135,14 @@ def plan_score(config: ScoreConfig, out: Path | None = None) -> Plan:
     plugins = _origins(config, names)
     protocol = Followed.of(config, config.spec)
     check_scoring(config.scoring, columns)
-    name = config.reference.resolve().name
+    if config.reference is None:
+        name, title = "no reference", "Clips without a reference"
+        columns = _without_reference(config, columns)
+    else:
+        name = config.reference.resolve().name
+        title = f"Clips against {name}"
     data = Data(
-        title=f"Clips against {name}",
+        title=title,
         spec=config.spec,
         real=found.real,
         folders=found.folders,
@@ -189,6 +198,22 @@ def _scored_columns(
     reading = [c for c in built.columns if reads_captions(c.name, config.plugins)]
     captioned, reasons = usual_of_captions(reading, found, config.strict) if reading else ((), ())
     return in_order(built, captioned, config.plugins), reasons
+
+
+def _without_reference(config: ScoreConfig, columns: Columns) -> Columns:
+    """Return the columns, those absent that compare with real clips; refuse them where named."""
+    comparing = [column.name for column in columns if compares(column, config.plugins)]
+    if comparing and (config.metrics or config.strict):
+        raise ConfigError(
+            f"--metrics: found {', '.join(comparing)} without real clips to compare with, expected "
+            "--reference DIR, or metrics that need none"
+        )
+    return tuple(
+        Unavailable(column.name, column.title, column.better, NO_REFERENCE)
+        if column.name in comparing
+        else column
+        for column in columns
+    )
 
 
 def _origins(

@@ -1,4 +1,4 @@
-"""The command `score`: clips made elsewhere against real ones."""
+"""The command `score`: clips made elsewhere, against real ones or by themselves."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from svbench.cli.progress import progress_bars
 
 def score(
     generated: Annotated[list[Path], path_argument("Folders or lists of clips.")],
-    reference: Annotated[Path, path_option("Folder or list of real clips.")],
     judged: options.JudgingOptions,
     engine: options.EngineOptions,
+    reference: Annotated[
+        Path | None, path_option("Folder or list of real clips; FVD, FAD and others need it.")
+    ] = None,
     reference_clips: options.ReferenceClips = None,
     captions: options.CaptionsById = None,
     frames: options.Frames = 32,

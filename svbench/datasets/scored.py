@@ -1,4 +1,4 @@
-"""The clips of `svbench score`: a reference, sets of generated clips, and their captions.
+"""The clips of `svbench score`: a reference if any, sets of generated clips, and their captions.
 
 Captions
 --------
@@ -41,7 +41,10 @@ Set = tuple[Example, ...]
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """The sets of clips to score, and the path where each generated set was found."""
+    """The sets of clips to score, and the path where each generated set was found.
+
+    Without a reference there are no real clips.
+    """
 
     real: Set
     folders: dict[str, Set]
@@ -51,7 +54,7 @@ class Scored:
 
 def load_scored(
     generated: Sequence[Path],
-    reference: Path,
+    reference: Path | None,
     captions: Path | None,
     out: Path | None = None,
     reference_clips: Path | None = None,
@@ -62,7 +65,7 @@ def load_scored(
     ----------
     generated : sequence of Path
         folders, lists or files of generated clips
-    reference : Path
+    reference : Path or None
         folder, list or file of real clips
     captions : Path or None
         list of captions, of every generated clip
@@ -78,12 +81,15 @@ def load_scored(
     DataError
         where a list or folder cannot be read
     """
-    real_found = find(reference, out=out, clips=reference_clips)
-    _, real = real_found.only(f"--reference {reference}")
+    real, notes = Set(), dict[str, None]()
+    if reference is not None:
+        real_found = find(reference, out=out, clips=reference_clips)
+        _, real = real_found.only(f"--reference {reference}")
+        notes = dict.fromkeys(real_found.notes)
     if captions is not None:  # real clips of the same ids have the same captions
         listed = read_captions(captions)
         real = tuple(replace(e, caption=listed.get(e.id, e.caption)) for e in real)
-    folders, places, notes = dict[str, Set](), dict[str, Path](), dict.fromkeys(real_found.notes)
+    folders, places = dict[str, Set](), dict[str, Path]()
     unnamed = set[str]()
     for path in generated:
         found = find(path, captions, out)

@@ -223,7 +223,7 @@ def survey(planned: Planned) -> Survey:
     joined = {one.name: one.clips for one in plan.join(data.real)}
     folders = {**joined, **data.folders}
     rows += [Row(n, n, len(of), made_elsewhere=True) for n, of in folders.items()]
-    if data.folders:
+    if data.folders and data.real:
         rows.append(Row("real", "real clips", len(data.real), made_elsewhere=True))
     compared = any(metric.needs_reference for metric in metrics_of(plan.columns))
     reference = (data.reference or data.real) if compared else ()

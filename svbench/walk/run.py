@@ -175,7 +175,7 @@ def _made_elsewhere(data: Data, clips: Recorded) -> Iterator[Entrant]:
     """Yield the rows of clips that were made elsewhere, and of the real clips beside them."""
     for samples in clips.folders:
         yield Entrant(samples.name, samples.name, samples, made_elsewhere=True)
-    if data.folders:
+    if data.folders and data.real:
         yield Entrant(
             name="real",
             title="real clips",

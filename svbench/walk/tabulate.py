@@ -85,12 +85,12 @@ def _column(
 def _record(
     plan: Plan, data: Data, clips: Recorded, requests: Mapping[str, RequestIdentity]
 ) -> Mapping[str, Any]:
+    real = {"real clips": len(clips.usable), "real set": clips.real.digest} if data.real else {}
     reference = {"reference set": clips.reference.digest} if data.reference else {}
     plugins = {"plugins": dict(plan.plugins)} if plan.plugins else {}
     return {
         "seed": plan.seed,
-        "real clips": len(clips.usable),
-        "real set": clips.real.digest,
+        **real,
         **reference,
         **plugins,
         **({PROTOCOL: dict(plan.protocol)} if plan.protocol else {}),

@@ -54,6 +54,8 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> Counter[tuple[str, Path]]:
 def test_every_metric_has_a_column_and_both_views_are_read(columns: tuple[Metric, ...]) -> None:
     assert {column.name.partition("@")[0] for column in columns} == set(METRICS.names())
     assert {column.extractor.view for column in columns} == {"conformed", "native"}
+    for column in columns:  # the table says so where weights are absent, and no column is built
+        assert METRICS.known(column.name.partition("@")[0]).compares == column.needs_reference
 
 
 def test_each_file_is_decoded_once_for_all_columns(

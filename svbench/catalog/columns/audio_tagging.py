@@ -67,7 +67,7 @@ def entry(metric: str) -> MetricEntry:
     found = [Preset(*of) for of in product(TAGGERS, forms, (False, True))]
     presets = {preset.name: preset for preset in found}
     needed = {name: (TAGGERS[preset.tagger].weights,) for name, preset in presets.items()}
-    return MetricEntry(partial(_built, metric, presets), needed, USUAL)
+    return MetricEntry(partial(_built, metric, presets), needed, USUAL, compares=metric != "is")
 
 
 def _built(

@@ -74,6 +74,9 @@ class MetricEntry:
         the preset where none is named
     reads_captions : bool
         whether its scores depend on captions, so that every clip must have one
+    compares : bool
+        whether it compares with real clips, as its metric's `needs_reference` says: known here
+        while weights are absent
     also : mapping of str to str
         what else may stand behind the metric or a preset -> what it means, for the list
     """
@@ -82,6 +85,7 @@ class MetricEntry:
     presets: Mapping[str, Sequence[str]]
     usual: str
     reads_captions: bool = False
+    compares: bool = False
     also: Mapping[str, str] = field(default_factory=dict)
 
     @property

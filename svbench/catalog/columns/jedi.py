@@ -27,7 +27,7 @@ WEIGHTS: Final = ("vjepa-vith16", "vjepa-ssv2-probe")
 
 def entry() -> MetricEntry:
     """Return the entry of JEDi."""
-    return MetricEntry(_built, dict.fromkeys(PROTOCOLS, WEIGHTS), USUAL)
+    return MetricEntry(_built, dict.fromkeys(PROTOCOLS, WEIGHTS), USUAL, compares=True)
 
 
 def _built(option: str, settings: MetricSettings) -> Metric | Unavailable:

@@ -91,6 +91,26 @@ def test_the_page_shows_the_floor_and_no_clips_of_it(svbench: Command, scored: P
     assert set(found) == {"mine", "real"}
 
 
+def test_clips_are_judged_without_a_reference(svbench: Command, tmp_path: Path) -> None:
+    """What compares with real clips is absent for that reason, not for want of weights."""
+    write_folder(tmp_path / "mine", 3)
+    words = ("score", tmp_path / "mine", *SMALL, "--out", tmp_path / "run")
+    done = svbench(*words)
+    assert done.code == 0, done.err
+    found = rows(tmp_path / "run")
+    assert list(found) == ["mine", "mine-shuffled"]
+    assert set(found["mine"].scores) == {PLAIN, ADJUSTED, SYNCHRONY}
+    reasons = {n: found["mine"].absent[n] for n in ("fvd@stylegan-v-16f", "ib-av@published")}
+    assert [text.split()[0] for text in reasons.values()] == ["it", "no"]  # compares; no weights
+    assert "real set" not in load_table(tmp_path / "run").record
+    assert svbench("report", tmp_path / "run", "--format", "html").code == 0
+    refused = svbench("score", tmp_path / "mine", "--metrics", "fvd,synchrony@impacts", *SMALL)
+    assert refused.problem(code=2) == (
+        "--metrics: found fvd@stylegan-v-16f without real clips to compare with, expected "
+        "--reference DIR, or metrics that need none"
+    )
+
+
 def test_native_clips_have_no_floor(svbench: Command, scored: Path) -> None:
     folder = scored.parent
     words = (folder / "mine", "--reference", folder / "real", "--out", folder / "native")
