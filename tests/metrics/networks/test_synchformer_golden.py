@@ -28,6 +28,9 @@ from tests.goldens.named_numbers import filled, numbers
 from tests.goldens.places import golden, real_clips
 
 LEVEL = 2 / 127.5  # of pixels: one level of 255 is 1 / 127.5
+# A tenth of what their README calls fair: a kernel in float32, as of torchaudio's function instead
+# of its class Resample, is already 1e-5 off on loud sound at 22.05 kHz.
+WAVE = 1e-6
 FRAMES, SAMPLES = 25, 16000  # per second
 
 
@@ -255,7 +258,7 @@ def test_pixels(name: str) -> None:
 @pytest.mark.parametrize("name", clip_names())
 def test_sound(name: str) -> None:
     expected = arrays("wave16k")[f"{name}_wave16k"]
-    np.testing.assert_allclose(material(name).sound[: len(expected)], expected, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(material(name).sound[: len(expected)], expected, rtol=0, atol=WAVE)
 
 
 @pytest.mark.parametrize("name", clip_names())
