@@ -82,7 +82,7 @@ if TYPE_CHECKING:
     from svbench.metrics.networks.synchformer import Synchformer
 
 # Part of the cache key: raise it whenever the code computes other numbers for equal settings.
-CODE_VERSION: Final = 1
+CODE_VERSION: Final = 2
 BLACK: Final = "filled with black and silence"
 BOUNDS: Final[Interval] = (0.0, REACH)
 UNIT: Final = f"s by which sound is taken to be early or late, at most {REACH:g}"

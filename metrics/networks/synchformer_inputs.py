@@ -8,8 +8,9 @@ frames      at 25 frames/s as ffmpeg's filter `fps` chooses them: output i is th
             with floor(25 t + 1/2) <= i, and there are floor(25 end + 1/2) of them. Neither the
             nearest frame nor the latest that is not after i / 25.
 pixels      those of `pictures.square`, which published code uses; then -1..1
-sound       (S,) at 16 kHz, resampled by a Hann-windowed sinc, as long as the frames: cut, or filled
-            with silence where the last frame lasts longer
+sound       (S,) at 16 kHz, resampled as by torchaudio's class `Resample` (a Hann-windowed sinc, its
+            kernel in float64), as long as the frames: cut, or filled with silence where the last
+            frame lasts longer
 spectrum    of each segment alone: 25 ms Hann in an FFT of 1024, 10 ms hop, centred with reflected
             edges; power, 128 triangles of HTK's scale up to 8 kHz without norm, log(x + 1e-6).
             The 65 frames are filled to 66 with zeros *before* (x - mean) / (2 std).
@@ -153,7 +154,7 @@ def _sound(clip: Clip, count: int) -> NDArray[np.float32]:
     import torch
 
     heard = torch.from_numpy(np.array(clip.audio, np.float32))
-    sound = resample(heard, clip.spec.sample_rate, SAMPLE_RATE)[:count].numpy()
+    sound = resample(heard, clip.spec.sample_rate, SAMPLE_RATE, precise=True)[:count].numpy()
     return np.pad(sound, (0, count - len(sound)))
 
 

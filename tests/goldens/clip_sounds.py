@@ -44,7 +44,8 @@ def channels(name: str) -> tuple[NDArray[np.float32], int]:
 
 def golden_sound(entry: Mapping[str, Any]) -> NDArray[np.float32]:
     """Return the mono sound (S,) of an input of golden data, of the samples that it records."""
-    samples, _ = pcm(entry["file"])
+    samples, rate = pcm(entry["file"])
+    assert (rate, len(samples)) == (entry["sr"], entry["s16_samples"])
     assert hashlib.sha256(samples.tobytes()).hexdigest() == entry["s16_sha256"]
     waves = (samples / 32768).astype(np.float32)
     return waves.sum(axis=1) / np.float32(entry["channels"])

@@ -116,7 +116,7 @@ def of_desync() -> Iterator[Parity]:
     for case, values in sync_goldens.record()["lengths"].items():
         if "error" in values["avbench"] or (key := f"{case}_avbench_logits") not in found:
             continue
-        name, seconds = case.split("_")
+        name, seconds = case.rsplit("_", 1)
         clip = _cut(sync_goldens.clip(name), float(seconds))
         extract = OffsetLogits(weights, PROTOCOLS["av-benchmark"].inputs, sync_goldens.config())
         (rows,) = extract([clip], [""])

@@ -72,6 +72,19 @@ def test_inception_scores(numbers: dict[str, Any], arrays: dict[str, Values]) ->
             assert deviation == pytest.approx(theirs["inception_score_std"], rel=1e-7, abs=1e-12)
 
 
+def test_the_parts_of_inception_scores(numbers: dict[str, Any], arrays: dict[str, Values]) -> None:
+    """The score of a set is the mean over the parts that torch-fidelity cuts it into."""
+    for case, expected in numbers["fd_isc_kid_kl"].items():
+        values, first = 2 * arrays[f"{case}_gen"], expected["isc_permutation_first10"]
+        order = np.random.RandomState(PERMUTATION_SEED).permutation(len(values))
+        assert order[: len(first)].tolist() == first, case
+        parts = np.split(values[order], np.cumsum(expected["isc_split_sizes"]))
+        assert not len(parts.pop()), case
+        scores = [inception_score(part, 1, None)[0] for part in parts]
+        found = inception_score(values, len(parts))
+        assert found == pytest.approx((np.mean(scores), np.std(scores)), rel=DOUBLE), case
+
+
 def test_the_whole_evaluation(numbers: dict[str, Any], arrays: dict[str, Values]) -> None:
     expected = numbers["evaluate"]
     for name, features, logits in (

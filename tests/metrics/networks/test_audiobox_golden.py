@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,14 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from svbench.files.weights.loading import load_state
-from svbench.metrics.audiobox import windows
+from svbench.compute import digest_file
+from svbench.files.weights.loading import WeightFile, load_state
+from svbench.metrics.audiobox import AudioBoxFeatures, AudioBoxScore, windows
 from svbench.metrics.networks import audiobox
 from svbench.metrics.networks.audiobox import AudioBox, sounding
 from svbench.metrics.networks.audiobox_config import AXES, AudioBoxSize, Target
 from svbench.metrics.networks.resampling import resample
+from svbench.types import Clip, ClipSpec, Features
 from tests.goldens.clip_sounds import channels
 from tests.goldens.named_numbers import filled
 from tests.goldens.places import golden
@@ -47,6 +50,7 @@ def wave(index: int) -> NDArray[np.float32]:
     entry = record()["inputs"][index]
     sound, rate = channels(entry["file"])
     assert (rate, len(sound)) == (entry["sr"], entry["channels"])
+    assert entry["samples"] == round(entry["seconds"] * rate)
     whole = torch.from_numpy(sound[:, : entry["samples"]].mean(axis=0))
     found: NDArray[np.float32] = resample(whole, rate, 16000).numpy()
     assert len(found) == entry["samples_16k"]
@@ -80,8 +84,26 @@ def size() -> AudioBoxSize:
 
 @cache
 def network() -> AudioBox:
-    path = golden("columns/audiobox_small_state.safetensors")
-    return audiobox.load(load_state(path), path, size())
+    return audiobox.load(load_state(state_file()), state_file(), size())
+
+
+def state_file() -> Path:
+    return golden("columns/audiobox_small_state.safetensors")
+
+
+@cache
+def extractor() -> AudioBoxFeatures:
+    return AudioBoxFeatures(WeightFile("golden", state_file(), digest_file(state_file())), size())
+
+
+@cache
+def clip(index: int) -> Clip:
+    """Return a clip with the sound of an input at its own rate."""
+    entry = record()["inputs"][index]
+    sound, rate = channels(entry["file"])
+    audio = sound[:, : entry["samples"]].mean(axis=0)
+    frame = np.zeros((1, 1, 1, 3), np.uint8)
+    return Clip(frame, audio, ClipSpec(1, 1.0, (1, 1), rate), np.zeros(1))
 
 
 def close(ours: Any, theirs: Any, relative: float = 1e-4, absolute: float = 2e-5) -> None:
@@ -107,6 +129,7 @@ def test_windows_and_their_weights() -> None:
     for index, entry in entries():
         lengths = [length for length, _ in windows(wave(index))]
         assert lengths == entry["mask_true"]
+        assert len(lengths) == entry["windows"]
         np.testing.assert_allclose([n / 160000 for n in lengths], entry["weights"], rtol=1e-12)
         frames = [sounding(n, entry["frames"]) for n in lengths]
         assert frames == entry["frames_not_padded"]
@@ -139,6 +162,34 @@ def test_scores() -> None:
         close(ours, [entry["scores"][axis] for axis in AXES])
         close(ours.mean(), entry["javis_mean_of_four"])
         close(ours, [record()["batch_of_all"][index][axis] for axis in AXES])
+
+
+def test_scores_of_clips_do_not_depend_on_the_clips_beside() -> None:
+    clips = [clip(index) for index, _ in entries()]
+    together = extractor()(clips, [""] * len(clips))
+    names = tuple(f"{index}/0" for index, _ in entries())
+    owner = np.repeat(np.arange(len(clips)), [len(rows) for rows in together])
+    found = Features(extractor().key, np.concatenate(together), owner, names)
+    for axis in AXES:
+        ours = [one.value for one in AudioBoxScore(axis, extractor()).score(found).clips]
+        close(ours, [entry["scores"][axis] for _, entry in entries()])
+        close(ours, [scores_of[axis] for scores_of in record()["batch_of_all"]])
+    means = [one.value for one in AudioBoxScore("mean", extractor()).score(found).clips]
+    close(means, [entry["javis_mean_of_four"] for _, entry in entries()])
+    alone = [extractor()([one], [""])[0] for one in clips]
+    gaps = [np.abs(a - b)[:, 1:].max() for a, b in zip(together, alone, strict=True)]
+    assert max(gaps) <= record()["batch_vs_alone_max_abs"]
+
+
+def test_the_published_code_computes_in_the_precision_of_its_weights() -> None:
+    assert record()["str_of_precision"] == "torch.bfloat16"  # what its settings name
+    assert not record()["enable_autocast_with_precision_bf16"]
+    assert extractor().machine.dtype == "float32"
+
+
+def test_the_stored_weights_are_those_of_the_recipe() -> None:
+    found = load_state(state_file())
+    assert {name: list(tensor.shape) for name, tensor in found.items()} == record()["small_shapes"]
 
 
 @cache

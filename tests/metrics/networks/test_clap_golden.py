@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -18,7 +19,9 @@ from svbench.metrics.networks import clap
 from svbench.metrics.networks.clap_config import (
     BASE_LAION,
     FUSED_LAION,
+    HOP,
     LONGEST,
+    SAMPLE_RATE,
     ClapInputs,
     ClapSize,
     Kind,
@@ -36,7 +39,10 @@ from tests.goldens.places import golden
 
 INPUTS = {"rand_trunc": ClapInputs(), "fusion": ClapInputs(fused=True)}
 TRUNCATIONS = list(INPUTS)
-NAMES = ("short", "exact", "long", "just")
+NAMES = ("short", "exact", "long", "just")  # in every set
+WAVE = 1e-5
+LOG_MEL = 2e-4  # dB
+LAION_LOG_MEL = 1e-2
 AUDIBLE_DB = 80.0  # below a frame's loudest band
 FLOOR_DB = -99.0  # spectrograms below are log of nothing
 Array = NDArray[Any]
@@ -93,7 +99,14 @@ def close_decibels(ours: Array, theirs: Array, tolerance: float) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_waves(name: str) -> None:
-    close(sound(name)[::19], arrays("clap_inputs")[f"{name}_wave48k_every19"], 0, 1e-5)
+    entry, wave = record()["inputs"][name], sound(name)
+    assert record()["config"][name] == [entry["file"], entry["seconds"]]
+    assert len(wave) == round(entry["seconds"] * SAMPLE_RATE)
+    close(wave[::19], arrays("clap_inputs")[f"{name}_wave48k_every19"], 0, WAVE)
+    close([wave.mean(), wave.std()], [entry["mean"], entry["std"]], 0, WAVE)
+    first = entry["first_over_1e_3"]
+    assert np.abs(wave[:first]).max(initial=0) <= 1e-3 + WAVE
+    assert abs(wave[first]) > 1e-3 - WAVE
 
 
 @pytest.mark.parametrize(("ours", "theirs"), [(True, "htk"), (False, "slaney")])
@@ -108,8 +121,32 @@ def test_spectrograms(truncation: str, name: str) -> None:
     ours, fused = spectrograms(sound(name), INPUTS[truncation], seeded())
     theirs = arrays("clap_hf_features")[f"hf_{truncation}_repeatpad_{name}"]
     assert ours.shape == (4 if fused else 1, 1001, 64)
-    assert fused == (truncation == "fusion" and name == "long")
-    close_decibels(ours.numpy()[..., ::4], theirs, 2e-4)
+    longer = record()["laion"][f"{truncation}_{name}"]["longer"]
+    assert fused == (longer and truncation == "fusion")
+    close_decibels(ours.numpy()[..., ::4], theirs, LOG_MEL)
+
+
+@pytest.mark.parametrize("truncation", TRUNCATIONS)
+@pytest.mark.parametrize("name", NAMES)
+def test_form_of_spectrograms_of_transformers(truncation: str, name: str) -> None:
+    """transformers marks a single short clip as longer, of four equal spectrograms."""
+    entry = record()["hf"][f"{truncation}_repeatpad_{name}"]
+    inputs = replace(INPUTS[truncation], always_fused=truncation == "fusion")
+    ours, fused = spectrograms(sound(name), inputs, seeded())
+    check_form(ours, entry)
+    longer = fused if inputs.fused else len(sound(name)) > LONGEST
+    assert entry["is_longer"] == [[longer]]
+
+
+def check_form(ours: torch.Tensor, entry: Mapping[str, Any]) -> None:
+    assert list(ours.shape) == entry["shape"]
+    assert str(ours.dtype) == f"torch.{entry['dtype']}"
+    assert torch.equal(ours, ours[:1].expand_as(ours)) == entry["four_equal"]
+    assert abs(float(ours.mean()) - entry["mean"]) <= LOG_MEL
+
+
+def test_transformers_marks_one_short_clip_of_a_batch() -> None:
+    assert np.sum(record()["hf"]["batch_of_two_short_fusion_is_longer"]) == 1
 
 
 def test_padding_that_we_do_not_use() -> None:
@@ -118,7 +155,11 @@ def test_padding_that_we_do_not_use() -> None:
     padded = np.pad(sound("short"), (0, LONGEST - len(sound("short"))))
     for name, wave in (("repeat", repeated), ("pad", padded)):
         theirs = arrays("clap_hf_features")[f"hf_rand_trunc_{name}_short"]
-        close_decibels(log_mel(wave, htk=False)[:, ::4], theirs[0], 2e-4)
+        ours = log_mel(wave, htk=False)
+        close_decibels(ours[:, ::4], theirs[0], LOG_MEL)
+        entry = record()["hf"][f"rand_trunc_{name}_short"]
+        check_form(torch.from_numpy(ours)[None], entry)
+        assert entry["is_longer"] == [[False]]
 
 
 def test_crops_by_the_published_generator() -> None:
@@ -194,10 +235,23 @@ def test_embeddings_and_logits_of_transformers(truncation: str, name: str) -> No
     # transformers marks a single short clip as longer
     inputs = ClapInputs(fused=truncation == "fusion", always_fused=truncation == "fusion")
     network, theirs = of_transformers(truncation), arrays(f"clap_hf_small_{truncation}")
+    classes = {"num_classes": network.config.audio_config.num_classes}  # of a head left out
+    check_settings(network.config.to_dict(), record()["hf_small"][truncation]["config"], classes)
     ours = embedded_sound(network, sound(name), inputs)
     close(ours, theirs[f"{name}_audio_embeds"][0])
     logits = network.logit_scale_a.exp().item() * theirs[f"{name}_text_embeds"] @ ours
     close(logits, theirs[f"{name}_logits_per_audio"][0], 1e-4, 1e-4)
+
+
+def check_settings(
+    ours: Mapping[str, Any], theirs: Mapping[str, Any], other: Mapping[str, Any]
+) -> None:
+    """Compare the settings of a network of transformers, but for those that are of no effect."""
+    for name, value in theirs.items():
+        if isinstance(value, dict):
+            check_settings(ours[name], value, other)
+        elif name != "transformers_version" and name not in other:
+            assert ours[name] == value, name
 
 
 # --- networks of laion's names -----------------------------------------------------------------
@@ -207,8 +261,18 @@ def test_embeddings_and_logits_of_transformers(truncation: str, name: str) -> No
 def of_laion(truncation: str) -> ClapModel:
     """Return laion's audio encoder beside a caption encoder that is not looked at."""
     path = golden(f"columns/clap_laion_small_{truncation}_state.safetensors")
-    size = size_of(truncation)
-    audio = clap.laion_names(load_state(path))
+    given = record()["config"]
+    size = replace(
+        size_of(truncation),
+        width=given["embed"],
+        depths=tuple(given["depths"]),
+        heads=tuple(given["heads"]),
+        embedding=given["proj"],
+    )
+    state, known = load_state(path), record()["laion_small_shapes"][truncation]
+    expected = {n: s for n, s in known["shapes"].items() if n not in known["not_filled"]}
+    assert {n: list(t.shape) for n, t in state.items()} == expected
+    audio = clap.laion_names(state)
     shapes = {n: tuple(t.shape) for n, t in clap.empty(size).state_dict().items()}
     others = {n: s for n, s in shapes.items() if not n.startswith("audio_")}
     return clap.load({**filled(others, 0, 1.0), **audio}, path, size)
@@ -228,12 +292,20 @@ def laion_inputs(truncation: str, *, quantised: bool = False) -> ClapInputs:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("truncation", TRUNCATIONS)
 def test_spectrograms_of_laion(truncation: str, name: str) -> None:
-    ours, _ = spectrograms(sound(name), laion_inputs(truncation), seeded())
+    ours, fused = spectrograms(sound(name), laion_inputs(truncation), seeded())
+    entry = record()["laion"][f"{truncation}_{name}"]
+    assert entry["longer"] == (fused if truncation == "fusion" else len(sound(name)) > LONGEST)
+    assert entry["has_mel_fusion"] == (truncation == "fusion")
+    assert entry["waveform_samples"] == LONGEST == (ours.shape[1] - 1) * HOP
+    # both are one computation here; where the shrunk layers differ, they do as by both packages
+    of_transformers, _ = spectrograms(sound(name), INPUTS[truncation], seeded())
+    gaps = (ours - of_transformers)[..., ::4].abs().amax((1, 2)).numpy()
+    np.testing.assert_allclose(gaps, np.ravel(entry["max_abs_vs_hf"]), atol=LAION_LOG_MEL)
     theirs = mels_of_laion(truncation, name)
     # laion's is computed in float32: its own distance to transformers' is 0.01 dB, and more where
     # a band is so far below the loudest one of its frame that rounding errors are all there is
     heard = np.where(theirs > theirs.max(axis=-1, keepdims=True) - AUDIBLE_DB, theirs, -np.inf)
-    close_decibels(ours.numpy()[..., ::4], heard, 1e-2)
+    close_decibels(ours.numpy()[..., ::4], heard, LAION_LOG_MEL)
     assert np.isfinite(heard).mean() > 0.5
 
 
@@ -277,14 +349,19 @@ def test_names_and_shapes_of_transformers() -> None:
     given = full_keys()["transformers_default_unfused"]
     ours = {n: list(t.shape) for n, t in clap.empty(ClapSize()).state_dict().items()}
     assert ours == given["shapes"]
+    assert sum(p.numel() for p in clap.empty(ClapSize()).parameters()) == given["parameters"]
 
 
 @pytest.mark.parametrize(
     ("name", "size"), [("htsat_base_unfused", BASE_LAION), ("htsat_tiny_fused", FUSED_LAION)]
 )
 def test_checkpoints_of_laion_load_strictly(name: str, size: ClapSize) -> None:
-    shapes = full_keys()[name]["shapes"]
-    state = {f"module.{n}": torch.zeros(()).expand(shape) for n, shape in shapes.items()}
+    given = full_keys()[name]
+    types = {n: getattr(torch, t.removeprefix("torch.")) for n, t in given["non_float32"].items()}
+    state = {
+        f"module.{n}": torch.zeros((), dtype=types.get(n, torch.float32)).expand(shape)
+        for n, shape in given["shapes"].items()
+    }
     clap.load(state, golden("columns/clap_full_keys.json"), size)
 
 

@@ -1,9 +1,11 @@
-"""Pairs of sparse frames, as av-benchmark gives them to ImageBind: which frames, which crops."""
+"""ImageBind as av-benchmark runs it: which pairs of sparse frames, which crops, whole clips."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,11 +13,13 @@ import torch
 
 from svbench.errors import ScoreError
 from svbench.metrics.imagebind_scores import IB, ImageBindEmbeddings
+from svbench.metrics.networks.imagebind import load
 from svbench.metrics.networks.imagebind_inputs import PIXEL_MEAN, PIXEL_SPREAD, PROTOCOLS
 from svbench.metrics.networks.imagebind_pairs import pair_crops, sparse_frames
-from svbench.types import Clip, ClipSpec
+from svbench.metrics.networks.resampling import resample
+from svbench.types import Clip, ClipSpec, Features
 from tests.factories.clips import make_clip
-from tests.factories.small_imagebind import SMALL, small_extractor
+from tests.factories.small_imagebind import SMALL, random_state, small_extractor
 
 RATE = 0.5
 
@@ -119,3 +123,96 @@ def _mean(extractor: ImageBindEmbeddings, inputs: torch.Tensor) -> np.ndarray:
 def test_keys_of_other_protocols_do_not_name_pairs() -> None:
     assert "pairs" not in PROTOCOLS["published"].settings
     assert PROTOCOLS["av-benchmark"].settings["pairs"] == RATE
+
+
+# --- whole clips, against a restatement of av-benchmark's code -----------------------------------
+
+
+def restated_pictures(clip: Clip) -> torch.Tensor:
+    """Restate the inputs of pictures whose short side is the network's: (N, 3, 2, S, S).
+
+    Frame i at 0.5 frames/s is the last one with floor(t / 2 + 1/2) <= i; neighbours are paired, and
+    of each pair the left, the middle and the right square are inputs.
+    """
+    ticks = np.floor(clip.frame_times * RATE + 0.5)
+    end = clip.frame_times[-1] + 1 / clip.spec.fps
+    shown = [np.flatnonzero(ticks <= i)[-1] for i in range(int(RATE * end))]
+    mean, spread = (np.array(of) for of in (PIXEL_MEAN, PIXEL_SPREAD))
+    pixels = ((clip.video / 255 - mean) / spread).transpose(3, 0, 1, 2)
+    side, width = clip.spec.size
+    lefts = (0, (width - side + 1) // 2, width - side)
+    pairs = [pixels[:, [a, b]] for a, b in pairwise(shown)]
+    return torch.tensor(
+        np.stack([pair[..., left : left + side] for pair in pairs for left in lefts]),
+        dtype=torch.float32,
+    )
+
+
+def restated_sound(wave: np.ndarray, bins: int, frames: int) -> torch.Tensor:
+    """Restate the inputs of sound (S,) at 16 kHz: Kaldi's energies of three windows of 2 s.
+
+    The mean of each window is subtracted in place, from samples that the next one may hold.
+    """
+    wave, last = wave.astype(np.float64), len(wave) / 16000 - 2
+    found = []
+    for start in (0.0, last / 2, last):
+        part = wave[int(start * 16000) : int((start + 2) * 16000)]
+        part -= part.mean()
+        count = 1 + (len(part) - 400) // 160
+        pieces = np.stack([part[i * 160 : i * 160 + 400] for i in range(count)])
+        pieces -= pieces.mean(axis=1, keepdims=True)
+        pieces -= 0.97 * np.column_stack([pieces[:, 0], pieces[:, :-1]])
+        power = np.abs(np.fft.rfft(pieces * np.hanning(400), 512)) ** 2
+        energies = np.log(
+            np.maximum(power[:, :256] @ kaldi_bands(bins).T, np.finfo(np.float32).eps)
+        )
+        energies = np.pad(energies, ((0, max(0, frames - count)), (0, 0)))[:frames]
+        found.append((energies.T + 4.268) / 9.138)
+    return torch.tensor(np.stack(found)[:, None], dtype=torch.float32)
+
+
+def kaldi_bands(bins: int) -> np.ndarray:
+    """Restate Kaldi's triangles (bins, 256) from 20 Hz to 8 kHz, linear in 1127 ln(1 + f / 700)."""
+    edges = np.linspace(mel(20.0), mel(8000.0), bins + 2)
+    at = mel(np.arange(256) * 16000 / 512)
+    rising = (at - edges[:-2, None]) / np.diff(edges)[:-1, None]
+    falling = (edges[2:, None] - at) / np.diff(edges)[1:, None]
+    return np.asarray(np.maximum(0, np.minimum(rising, falling)))
+
+
+def mel(frequency: Any) -> Any:
+    return 1127 * np.log(1 + frequency / 700)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "fps", "rate"), [(9.0, 30000 / 1001, 16000), (5.0, 12.0, 44100)]
+)
+def test_scores_of_whole_clips(seconds: float, fps: float, rate: int, tmp_path: Path) -> None:
+    """av-benchmark's IB-score: the cosine of the mean embeddings of all inputs, then over clips."""
+    usual = small_extractor(tmp_path)
+    protocol = PROTOCOLS["av-benchmark"]
+    extractor = replace(usual, protocol=protocol, view=protocol.view)
+    network = load(random_state(), Path("random"), SMALL, ("vision", "audio"))
+    spec = ClipSpec(round(seconds * fps), fps, (SMALL.image, 48), rate)
+    expected, clips = [], []
+    for seed in range(2):
+        noise = np.random.default_rng(seed)
+        video = noise.integers(0, 256, (spec.frames, *spec.size, 3), dtype=np.uint8)
+        audio = noise.standard_normal(round(seconds * rate)).astype(np.float32) / 8 + 0.1
+        clips.append(Clip(video, audio, spec, np.arange(spec.frames) / fps))
+        wave = resample(torch.from_numpy(audio), rate, 16000).numpy()
+        inputs = restated_pictures(clips[-1]), restated_sound(wave, SMALL.bins, SMALL.bin_frames)
+        with torch.inference_mode():
+            picture, sound = (
+                network(modality, one).double().mean(dim=0)
+                for modality, one in zip(("vision", "audio"), inputs, strict=True)
+            )
+        expected.append(float(torch.cosine_similarity(picture, sound, dim=0)))
+    blocks = extractor(clips, ["", ""])
+    owner = np.repeat(np.arange(len(clips)), [len(rows) for rows in blocks])
+    names = tuple(f"{i}/0" for i in range(len(clips)))
+    judged = IB("ib-av", extractor).score(
+        Features(extractor.key, np.concatenate(blocks), owner, names)
+    )
+    assert [one.value for one in judged.clips] == pytest.approx(expected, abs=1e-5)
+    assert judged.score.value == pytest.approx(np.mean(expected), abs=1e-5)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,15 @@ from numpy.typing import NDArray
 
 from svbench.metrics.validity.distortions import DISTORTIONS
 from svbench.metrics.validity.distortions_peavs import EDITS, Edited
-from svbench.metrics.validity.timeline import Map
+from svbench.metrics.validity.timeline import (
+    Edit,
+    Map,
+    Piece,
+    length,
+    maps,
+    picture_length,
+    sound_length,
+)
 from svbench.types import Clip, ClipSpec
 from tests.goldens.places import golden
 
@@ -24,15 +33,20 @@ UNKNOWN = -9  # of a sample that no run holds
 STEP = 53  # samples between entries of the stored maps
 # Of stored runs: exact ones, and those whose own indices are rounded up or down by one.
 KINDS = {"audio_runs": 1, "audio_runs_within_1": 2}
+TIMES = 1e-9  # s, of sums in another order
 RATED = [name for name, one in DISTORTIONS.items() if one.rated]
 
 Case = Mapping[str, Any]
 
 
+def _facts() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(golden("columns/peavs.json").read_text(encoding="utf-8"))
+    return found
+
+
 def _cases(name: str) -> list[tuple[Case, Case]]:
     """Return every source with each of its cases of one distortion."""
-    facts = json.loads(golden("columns/peavs.json").read_text(encoding="utf-8"))
-    pairs = ((source, case) for source in facts["sources"] for case in source["cases"])
+    pairs = ((source, case) for source in _facts()["sources"] for case in source["cases"])
     return [(source, case) for source, case in pairs if case["distortion"] == name]
 
 
@@ -53,9 +67,9 @@ def _maps(source: Case, case: Case) -> tuple[Map, Map]:
 
 def _unrolled(runs: list[tuple[int, int, int]], count: int) -> Map:
     found = np.full(count, UNKNOWN)
-    for first, length, source in runs:
-        if length > 1:
-            found[first : first + length] = source + np.arange(length) if source >= 0 else -1
+    for first, size, source in runs:
+        if size > 1:
+            found[first : first + size] = source + np.arange(size) if source >= 0 else -1
     return found
 
 
@@ -74,9 +88,41 @@ def _near(ours: Map, theirs: Map, most: int) -> NDArray[np.bool_]:
 
 @pytest.mark.parametrize("name", RATED)
 def test_levels_stand_as_published(name: str) -> None:
-    facts = json.loads(golden("columns/peavs.json").read_text(encoding="utf-8"))
+    facts = _facts()
     assert facts["order"] == RATED
     assert list(DISTORTIONS[name].levels) == facts["levels"][name]
+    for source, case in _cases(name):
+        assert RATED[case["number"] - 1] == name, source["name"]
+        assert DISTORTIONS[name].levels[case["level"]] == case["value"], source["name"]
+
+
+def test_a_clip_that_is_not_edited_stays_as_it_is() -> None:
+    for source in _facts()["sources"]:
+        clip, where = _clip(source), source["name"]
+        assert picture_length(clip) == pytest.approx(source["seconds"], abs=TIMES), where
+        assert picture_length(clip) == pytest.approx(source["moviepy_duration"], abs=TIMES), where
+        assert sound_length(clip) == pytest.approx(source["moviepy_audio_duration"], abs=TIMES)
+        assert clip.spec.fps == source["moviepy_fps"], where
+        shown, _ = maps(Edit(picture=[Piece(picture_length(clip), 0)]), clip)
+        assert shown is not None
+        first = source["undistorted_frames"]
+        assert shown[: len(first)].tolist() == first, where
+
+
+@pytest.mark.parametrize("name", RATED)
+def test_picture_and_sound_last_as_long(name: str) -> None:
+    for source, case in _cases(name):
+        clip, where = _clip(source), (source["name"], case["value"])
+        edit = EDITS[name](
+            picture_length(clip), sound_length(clip), case["value"], Random(case["seed"])
+        )
+        assert clip.spec.fps == case["fps"], where
+        for pieces, own, key in (
+            (edit.picture, picture_length(clip), "duration"),
+            (edit.sound, sound_length(clip), "audio_duration"),
+        ):
+            seconds = own if pieces is None else length(pieces)
+            assert seconds == pytest.approx(case[key], abs=TIMES), (where, key)
 
 
 @pytest.mark.parametrize("name", RATED)
