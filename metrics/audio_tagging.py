@@ -113,7 +113,8 @@ class TaggerFeatures:
 
     def __post_init__(self) -> None:
         make = partial(_loaded, self.tagger, self.weights, self.width, self.machine)
-        forward = Forward(TAGGERS[self.tagger].title, make, self.machine, BATCH)
+        title = TAGGERS[self.tagger].title
+        forward = Forward(title, make, self.machine, BATCH, reads=self.view)
         object.__setattr__(self, "_forward", forward)
 
     @property

@@ -117,7 +117,7 @@ class AudioBoxFeatures:
 
     def __post_init__(self) -> None:
         make = partial(_loaded, self.weights, self.size, self.machine)
-        forward = Forward("AudioBox-aesthetics", make, self.machine, BATCH)
+        forward = Forward("AudioBox-aesthetics", make, self.machine, BATCH, reads=self.view)
         object.__setattr__(self, "_forward", forward)
 
     @property

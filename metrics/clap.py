@@ -152,7 +152,8 @@ class ClapEmbeddings:
 
     def __post_init__(self) -> None:
         make = partial(_loaded, self.weights, self.checkpoint.size, self.machine)
-        forward = Forward(f"CLAP ({self.checkpoint.title})", make, self.machine, BATCH)
+        name, reads = f"CLAP ({self.checkpoint.title})", (self.checkpoint.inputs, self.view)
+        forward = Forward(name, make, self.machine, BATCH, reads=reads)
         tokenizer = RobertaTokenizer(self.vocabulary, self.checkpoint.longest)
         object.__setattr__(self, "_forward", forward)
         object.__setattr__(self, "_tokenizer", tokenizer)

@@ -108,7 +108,9 @@ class OffsetLogits:
     def __post_init__(self) -> None:
         make = partial(_loaded, self.weights, self.config, self.machine)
         size = SMALL_BATCH if self._small else BATCH
-        object.__setattr__(self, "_forward", Forward("Synchformer", make, self.machine, size))
+        reads = self.inputs, self.view
+        forward = Forward("Synchformer", make, self.machine, size, reads=reads)
+        object.__setattr__(self, "_forward", forward)
 
     @property
     def settings(self) -> Mapping[str, Any]:

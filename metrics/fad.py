@@ -141,7 +141,8 @@ class VGGishEmbeddings:
 
     def __post_init__(self) -> None:
         make = partial(_loaded, self.weights, self.width, self.machine)
-        forward = Forward("VGGish", make, self.machine, BATCH, padded=True)
+        reads = self.protocol, self.view
+        forward = Forward("VGGish", make, self.machine, BATCH, padded=True, reads=reads)
         object.__setattr__(self, "_forward", forward)
         object.__setattr__(self, "_process", Once(partial(_post_processing, self.pca)))
 

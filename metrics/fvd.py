@@ -84,7 +84,7 @@ from svbench.errors import ConfigError, ScoreError
 from svbench.files.weights.loading import WeightFile, check_is, load_checked, load_script
 from svbench.files.weights.published import PUBLISHED
 from svbench.metrics.frechet import Frechet
-from svbench.metrics.networks.batches import Forward
+from svbench.metrics.networks.batches import Forward, Network
 from svbench.metrics.networks.i3d_inputs import (
     BATCH,
     CLASSES,
@@ -181,8 +181,16 @@ class I3DLogits:
                 "holds its own numbers"
             )
         check_is(self.weights, self.protocol.weights, f"FVD ({self.protocol.name})")
-        forward = Forward("I3D", partial(_made, self), self.machine, BATCH, padded=True)
+        reads = replace(self.protocol, name="", ddof=0), self.seed, self.view
+        forward = Forward("I3D", self._make(), self.machine, BATCH, padded=True, reads=reads)
         object.__setattr__(self, "_forward", forward)
+
+    def _make(self) -> Callable[[], Network]:
+        """Return what loads the network, by all that decides it."""
+        if self.protocol.scripted:
+            return partial(_scripted, self.weights, self.classes, self.machine)
+        about = self.classes, self.width, self.protocol.eps
+        return partial(_plain, self.weights, *about, self.machine)
 
     @property
     def key(self) -> str:
@@ -217,7 +225,9 @@ class I3DLogits:
         starts = [self._starts(clip) for clip in clips]
         # a window that both sides of a protocol share is computed once
         windows = [(n, start) for n, mine in enumerate(starts) for start in sorted(set(mine))]
-        logits = self._forward(self._input(clips[n], start) for n, start in windows)
+        inputs = (self._input(clips[n], start) for n, start in windows)
+        itself = (protocol.resize == "stretch",) if (protocol := self.protocol).scripted else ()
+        logits = self._forward(inputs, *itself)
         rows = dict(zip(windows, (row.numpy() for row in logits), strict=True))
         return [np.stack([rows[n, start] for start in mine]) for n, mine in enumerate(starts)]
 
@@ -246,48 +256,38 @@ class I3DLogits:
         return network_input(window, self.size, protocol.resize)
 
 
-Network = Callable[["Tensor"], "Tensor"]  # windows as `_input` returns them -> logits (B, classes)
+def _scripted(weights: WeightFile, classes: int, machine: Machine) -> Network:
+    """Load the network of tf.hub, called as StyleGAN-V calls it.
 
-
-def _made(extractor: I3DLogits) -> Network:
-    """Load the network."""
-    made = _scripted if extractor.protocol.scripted else _plain
-    return made(extractor)
-
-
-def _scripted(extractor: I3DLogits) -> Network:
-    """Return the network of tf.hub, called as StyleGAN-V calls it."""
+    Whether it resizes and scales windows itself is said at each call, before them.
+    """
     import torch
 
-    script = load_script(extractor.weights).to(extractor.machine.place)
-    itself = extractor.protocol.resize == "stretch"
+    script = load_script(weights).to(machine.place)
 
-    def logits(windows: Tensor) -> Tensor:
+    def logits(itself: bool, windows: Tensor) -> Tensor:
         found = script(windows, rescale=itself, resize=itself, return_features=True)
-        if not torch.is_tensor(found) or found.shape != (len(windows), extractor.classes):
+        if not torch.is_tensor(found) or found.shape != (len(windows), classes):
             shape = tuple(found.shape) if torch.is_tensor(found) else type(found).__name__
             raise ScoreError(
-                f"{extractor.weights.path}: its network returned {shape}, "
-                f"expected {(len(windows), extractor.classes)}: logits of Kinetics-400"
+                f"{weights.path}: its network returned {shape}, "
+                f"expected {(len(windows), classes)}: logits of Kinetics-400"
             )
         return found
 
     return logits
 
 
-def _plain(extractor: I3DLogits) -> Network:
-    """Return the network of `networks.i3d` with the weights of a file."""
+def _plain(
+    weights: WeightFile, classes: int, width: float, eps: float, machine: Machine
+) -> Network:
+    """Load the network of `networks.i3d` with the weights of a file."""
     from svbench.metrics.networks import i3d
 
-    exact = i3d.load(
-        load_checked(extractor.weights),
-        extractor.weights.path,
-        classes=extractor.classes,
-        width=extractor.width,
-        eps=extractor.protocol.eps,
-    )
+    state = load_checked(weights)
+    exact = i3d.load(state, weights.path, classes=classes, width=width, eps=eps)
     # Batch norm is folded in float32, whatever the dtype.
-    network = i3d.prepared(exact).to(extractor.machine.place, extractor.machine.torch_dtype)
+    network = i3d.prepared(exact).to(machine.place, machine.torch_dtype)
 
     def logits(windows: Tensor) -> Tensor:
         found: Tensor = network(windows)

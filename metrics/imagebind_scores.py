@@ -55,7 +55,6 @@ from svbench.metrics.networks.batches import Forward
 from svbench.metrics.networks.imagebind_config import (
     BATCH,
     HUGE,
-    MODALITIES,
     ImageBindConfig,
     Modality,
 )
@@ -78,6 +77,9 @@ CODE_VERSION: Final = 1
 EPSILON: Final = 1e-6  # least norm that divides; as in the paper's script
 BOUNDS: Final[Interval] = (-1.0, 1.0)  # of a cosine
 SHOWN: Final = 5  # clips that an error names
+# What is loaded together: all scores need the first, captions are not always read.
+CLIP: Final[tuple[Modality, ...]] = ("vision", "audio")
+TEXT: Final[tuple[Modality, ...]] = ("text",)
 
 
 class Kind(IntEnum):
@@ -108,15 +110,18 @@ class ImageBindEmbeddings:
     config: ImageBindConfig = HUGE
     machine: Machine = CPU
     view: View = "conformed"
-    _forward: Forward = field(init=False, repr=False, compare=False)
+    _forward: Forward = field(init=False, repr=False, compare=False)  # of video and audio
+    _forward_text: Forward = field(init=False, repr=False, compare=False)
     _captions: dict[str, NDArray[np.float32]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
     def __post_init__(self) -> None:
-        used = tuple(m for m in MODALITIES if m != "text" or self.tokenizer)
-        make = partial(_loaded, self.weights, self.config, used, self.machine)
-        object.__setattr__(self, "_forward", Forward("ImageBind", make, self.machine, BATCH))
+        reads = self.protocol, self.view
+        for name, modalities in (("_forward", CLIP), ("_forward_text", TEXT)):
+            make = partial(load_encoders, self.weights, self.config, modalities, self.machine)
+            forward = Forward("ImageBind", make, self.machine, BATCH, reads=reads)
+            object.__setattr__(self, name, forward)
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -163,8 +168,8 @@ class ImageBindEmbeddings:
         crops, which = self._crops(clip)
         mels = spectrograms(clip.audio, clip.spec.sample_rate, self.protocol, self.config)
         rows = {
-            Kind.VIDEO: self._embed("vision", crops)[which].mean(axis=0),
-            Kind.AUDIO: self._embed("audio", mels).mean(axis=0),
+            Kind.VIDEO: self._embed(self._forward, "vision", crops)[which].mean(axis=0),
+            Kind.AUDIO: self._embed(self._forward, "audio", mels).mean(axis=0),
         }
         if self.tokenizer and caption.strip():
             rows[Kind.TEXT] = self._embed_caption(self.tokenizer, caption)
@@ -184,27 +189,36 @@ class ImageBindEmbeddings:
 
         if caption not in self._captions:
             tokens = torch.from_numpy(tokenizer([caption]))
-            self._captions[caption] = self._embed("text", tokens)[0]
+            self._captions[caption] = self._embed(self._forward_text, "text", tokens)[0]
         return self._captions[caption]
 
-    def _embed(self, modality: Modality, inputs: Tensor) -> NDArray[np.float32]:
-        """Run the network on the inputs of one clip: (N, ...) -> (N, D)."""
+    @staticmethod
+    def _embed(forward: Forward, modality: Modality, inputs: Tensor) -> NDArray[np.float32]:
+        """Run a network on the inputs of one clip: (N, ...) -> (N, D)."""
         import torch
 
-        rows: NDArray[np.float32] = torch.stack(self._forward(inputs, modality)).numpy()
+        rows: NDArray[np.float32] = torch.stack(forward(inputs, modality)).numpy()
         return rows
 
 
-def _loaded(
+def load_encoders(
     weights: WeightFile,
     config: ImageBindConfig,
     modalities: tuple[Modality, ...],
     machine: Machine,
 ) -> ImageBind:
-    """Load the network, if its file is still the one that was checked."""
+    """Load the encoders of some modalities alone, if their file is still the one that was checked.
+
+    Raises DataError where it is not, or is that of another network.
+    """
     from svbench.metrics.networks.imagebind import load
 
-    return load(load_checked(weights), weights.path, config, modalities, machine)
+    others = {f".{modality}." for modality in config.modalities if modality not in modalities}
+
+    def needed(name: str) -> bool:
+        return not any(other in name for other in others)
+
+    return load(load_checked(weights, needed), weights.path, config, modalities, machine)
 
 
 def read_small(path: Path) -> tuple[ImageBindConfig, WordTokenizer]:

@@ -55,9 +55,9 @@ from numpy.typing import NDArray
 
 from svbench.compute import CPU, Machine
 from svbench.errors import ScoreError
-from svbench.files.weights.loading import WeightFile, load_checked
+from svbench.files.weights.loading import WeightFile
 from svbench.intervals import METHOD
-from svbench.metrics.imagebind_scores import BOUNDS, EPSILON, SHOWN
+from svbench.metrics.imagebind_scores import BOUNDS, CLIP, EPSILON, SHOWN, load_encoders
 from svbench.metrics.networks.batches import BatchSize, Forward
 from svbench.metrics.networks.imagebind_config import HUGE, ImageBindConfig, Modality
 from svbench.metrics.networks.imagebind_inputs import SAMPLE_RATE, window_spectrograms
@@ -72,14 +72,11 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from svbench.metrics.networks.imagebind import ImageBind
-
 JavisKind = Literal["javisscore", "avhscore"]
 
 # Part of the cache key: raise it whenever the code computes other numbers for equal settings.
 CODE_VERSION: Final = 1
 BATCH: Final = BatchSize(cpu=5, gpu=32)  # frames: those of ImageBind's crops; of a clip at 8 fps
-MODALITIES: Final[tuple[Modality, ...]] = ("vision", "audio")
 TITLES: Final[Mapping[JavisKind, str]] = {"javisscore": "JavisScore", "avhscore": "AVHScore"}
 FORMULAS: Final[Mapping[JavisKind, str]] = {
     "javisscore": "mean over clips and windows of the mean of the least int(share * frames) "
@@ -111,8 +108,10 @@ class FrameEmbeddings:
     _forward: Forward = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        make = partial(_loaded, self.weights, self.config, self.machine)
-        object.__setattr__(self, "_forward", Forward("ImageBind", make, self.machine, BATCH))
+        make = partial(load_encoders, self.weights, self.config, CLIP, self.machine)
+        reads = self.protocol, self.view
+        forward = Forward("ImageBind", make, self.machine, BATCH, reads=reads)
+        object.__setattr__(self, "_forward", forward)
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -184,13 +183,6 @@ class FrameEmbeddings:
 
         rows: NDArray[np.float32] = torch.stack(self._forward(inputs, modality)).numpy()
         return rows
-
-
-def _loaded(weights: WeightFile, config: ImageBindConfig, machine: Machine) -> ImageBind:
-    """Load the network, if its file is still the one that was checked."""
-    from svbench.metrics.networks.imagebind import load
-
-    return load(load_checked(weights), weights.path, config, MODALITIES, machine)
 
 
 def _rows(

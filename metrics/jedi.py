@@ -58,7 +58,7 @@ from svbench.types import Better, Clip, Features, Judgement, Score, Values, View
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from svbench.metrics.networks.vjepa import VJEPA
+    from svbench.metrics.networks.vjepa import Encoder, Probe
 
 # Part of the cache key: raise it whenever the code computes other numbers for equal settings.
 CODE_VERSION: Final = 1
@@ -90,12 +90,17 @@ class VJEPAFeatures:
     config: VJEPAConfig = HUGE
     machine: Machine = CPU
     view: View = "conformed"
-    _forward: Forward = field(init=False, repr=False, compare=False)
+    _encode: Forward = field(init=False, repr=False, compare=False)
+    _pool: Forward = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        make = partial(_loaded, self.encoder, self.probe, self.config, self.machine)
-        forward = Forward("V-JEPA", make, self.machine, BATCH, padded=True)
-        object.__setattr__(self, "_forward", forward)
+        sizes = replace(self.config, projected=True)  # of the probe alone
+        encoder = partial(_encoder, self.encoder, sizes, self.machine)
+        probe = partial(_probe, self.probe, self.config, self.machine)
+        for name, make in (("_encode", encoder), ("_pool", probe)):
+            reads = self.view, self.config
+            forward = Forward("V-JEPA", make, self.machine, BATCH, padded=True, reads=reads)
+            object.__setattr__(self, name, forward)
 
     @property
     def key(self) -> str:
@@ -118,7 +123,8 @@ class VJEPAFeatures:
     def __call__(self, clips: Sequence[Clip], captions: Sequence[str]) -> list[Values]:
         """Extract one row per clip, shape (1, D); captions are not used."""
         del captions
-        rows = self._forward(video_input(clip.video, self.config) for clip in clips)
+        tokens = self._encode(video_input(clip.video, self.config) for clip in clips)
+        rows = self._pool(tokens)
         return [row.numpy()[None] for row in rows]
 
 
@@ -147,12 +153,18 @@ def video_input(video: NDArray[np.uint8], config: VJEPAConfig = HUGE) -> Tensor:
     return (levels.float() / 255.0 - mean) / spread
 
 
-def _loaded(encoder: WeightFile, probe: WeightFile, config: VJEPAConfig, machine: Machine) -> VJEPA:
-    """Load the network, if its files are still those that were checked."""
-    from svbench.metrics.networks.vjepa import load
+def _encoder(weights: WeightFile, config: VJEPAConfig, machine: Machine) -> Encoder:
+    """Load the encoder, if its file is still the one that was checked."""
+    from svbench.metrics.networks.vjepa import load_encoder
 
-    states = load_checked(encoder), load_checked(probe)
-    return load(*states, (encoder.path, probe.path), config, machine)
+    return load_encoder(load_checked(weights), weights.path, config, machine)
+
+
+def _probe(weights: WeightFile, config: VJEPAConfig, machine: Machine) -> Probe:
+    """Load the probe, if its file is still the one that was checked."""
+    from svbench.metrics.networks.vjepa import load_probe
+
+    return load_probe(load_checked(weights), weights.path, config, machine)
 
 
 @dataclass(frozen=True, slots=True)

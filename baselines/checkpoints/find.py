@@ -57,6 +57,8 @@ NETWORKS: Final[Mapping[str, str]] = {
     "text_encoder_v": "CLIPTextModel",
     "unet_v": "UNetMotionModel",
 }
+# Those that `Found.load` keeps in float32, whatever the dtype of a machine.
+EXACT: Final = ("vae_a", "text_encoder_a", "vocoder", "text_encoder_v")
 TOKENIZERS: Final = {"tokenizer_a": "RobertaTokenizer", "tokenizer_v": "CLIPTokenizer"}
 SCHEDULERS: Final = ("scheduler_a", "scheduler_v")
 # Classes that the index may name: the fast tokenizers read the same files, and the authors'

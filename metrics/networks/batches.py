@@ -13,8 +13,9 @@ input.
 Threads
 -------
 On a CPU every thread that calls computes at the same time, on its own cores, with one copy of the
-weights. On other devices one forward pass of a network runs at a time, so that memory holds one
-batch of activations; the other threads decode clips and prepare inputs meanwhile.
+weights, which extractors share (`sharing`). On other devices one forward pass of a network runs at
+a time, so that memory holds one batch of activations; the other threads decode clips and prepare
+inputs meanwhile.
 
 Memory
 ------
@@ -30,7 +31,7 @@ which begins anew at each call.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
@@ -39,7 +40,7 @@ from typing import TYPE_CHECKING, Any
 
 from svbench.compute import Machine, inference, is_out_of_memory
 from svbench.errors import StoppedError
-from svbench.metrics.networks.loading import Once
+from svbench.metrics.networks.sharing import batch_key, shared_network
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -76,7 +77,8 @@ class Forward:
     name : str
         of the network, for messages
     make : callable
-        loads it onto the machine; picklable if the owner is sent to another process
+        loads it onto the machine; picklable if the owner is sent to another process. A `partial`
+        of a function on what decides the network alone is shared (see `sharing`)
     machine : Machine
         device, dtype, and the size of batches if it names one
     size : BatchSize
@@ -84,6 +86,9 @@ class Forward:
     padded : bool
         whether the last batch is padded with its last input, as it has to be where a batch may
         hold inputs of several clips
+    reads : hashable
+        what decides the inputs of a clip (Default value = None): a batch that two of one network
+        have in common is computed once if they read differently, and not looked for otherwise
     """
 
     def __init__(
@@ -94,13 +99,14 @@ class Forward:
         size: BatchSize,
         *,
         padded: bool = False,
+        reads: Hashable = None,
     ) -> None:
-        self._recipe = name, make, machine, size, padded
+        self._recipe = name, make, machine, size, padded, reads
         self._name, self._machine, self._usual, self._padded = name, machine, size, padded
-        self._network = Once(make)
+        self._shared = shared_network(make)
+        self._shared.add_user(self, reads)
         self._halved: int | None = None  # the size of batches since memory was short
         self._lock = Lock()  # of the size
-        self._turn = Lock()  # of the device
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle what makes the network, not the network."""
@@ -119,7 +125,7 @@ class Forward:
         inputs : iterable of Tensor
             prepared as they are needed, outside of the turns on a device
         *about
-            what the network is called with before the batch
+            what the network is called with before the batch; hashable
 
         Raises
         ------
@@ -140,26 +146,39 @@ class Forward:
 
     def _tried(self, some: list[Tensor], size: int, about: tuple[Any, ...]) -> list[Tensor] | None:
         """Compute the outputs of a batch; None where memory was short and the size was halved."""
+        key = self._key(some, size, about)
+        if key is not None and (kept := self._shared.outputs.get(key)) is not None:
+            return kept
         try:
-            network = self._network.get()
+            network = self._shared.get()
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
             raise self._too_large("the network", error) from error
         try:
             with self._turns():
-                return self._outputs(network, some, size, about)
+                found = self._outputs(network, some, size, about)
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
             if size == 1:
                 raise self._too_large("one input at a time", error) from error
+        else:
+            if key is not None:
+                self._shared.outputs.add(key, found)
+            return found
         # Outside the block, where the error no longer holds references to tensors.
         self._halve(size)
         return None
 
+    def _key(self, some: list[Tensor], size: int, about: tuple[Any, ...]) -> Hashable:
+        """Return the key of a batch; None where nobody else may have the same one."""
+        if not self._shared.read_differently:
+            return None
+        return batch_key(some, size if self._padded else len(some), about)
+
     def _turns(self) -> AbstractContextManager[object]:
-        return nullcontext() if self._machine.kind == "cpu" else self._turn
+        return nullcontext() if self._machine.kind == "cpu" else self._shared.turn
 
     def _outputs(
         self, network: Network, some: list[Tensor], size: int, about: tuple[Any, ...]
@@ -171,7 +190,8 @@ class Forward:
         with inference(self._machine):
             batch = torch.stack(filled)
             batch = batch.to(place, dtype if batch.is_floating_point() else batch.dtype)
-            found = network(*about, batch).float().cpu()
+            # contiguous: a slice would hold the memory of the activations that it was taken from
+            found = network(*about, batch).float().cpu().contiguous()
         return list(found[: len(some)])
 
     def _halve(self, failed: int) -> None:
@@ -200,6 +220,11 @@ class Forward:
 
 
 def _remade(
-    name: str, make: Callable[[], Network], machine: Machine, size: BatchSize, padded: bool
+    name: str,
+    make: Callable[[], Network],
+    machine: Machine,
+    size: BatchSize,
+    padded: bool,
+    reads: Hashable,
 ) -> Forward:
-    return Forward(name, make, machine, size, padded=padded)
+    return Forward(name, make, machine, size, padded=padded, reads=reads)

@@ -192,37 +192,23 @@ class Probe(nn.Module):
         return features
 
 
-class VJEPA(nn.Module):
-    """Encoder and pooler: videos to features."""
-
-    def __init__(self, encoder: Encoder, probe: Probe) -> None:
-        super().__init__()
-        self.encoder, self.probe = encoder, probe
-
-    def forward(self, videos: Tensor) -> Tensor:
-        """Compute features (N, width) of videos (N, 3, T, S, S)."""
-        features: Tensor = self.probe(self.encoder(videos))
-        return features
-
-
 # --- checkpoints -------------------------------------------------------------------------------
 
 
-def load(
-    encoder: Mapping[str, Tensor],
-    probe: Mapping[str, Tensor],
-    sources: tuple[Path, Path],
+def load_encoder(
+    state: Mapping[str, Tensor],
+    source: Path,
     config: VJEPAConfig = HUGE,
     machine: Machine = CPU,
-) -> VJEPA:
-    """Build the network with the weights of two checkpoints, on a machine.
+) -> Encoder:
+    """Build the encoder with the weights of a checkpoint, on a machine.
 
     Parameters
     ----------
-    encoder, probe : mapping of str to Tensor
-        state dicts, with the prefixes of the published ones or without
-    sources : (Path, Path)
-        their files, for messages
+    state : mapping of str to Tensor
+        with the prefix of the published names or without
+    source : Path
+        the file of the checkpoint, for messages
     config : VJEPAConfig
         sizes (Default value = HUGE)
     machine : Machine
@@ -231,18 +217,25 @@ def load(
     Raises
     ------
     DataError
-        for the checkpoints of other networks
+        for the checkpoint of another network
     """
     with torch.device("meta"):  # no time for random weights that are not kept
-        networks = Encoder(config), Probe(config)
-    states = (
-        _unprefixed(encoder, ENCODER_PREFIX, sources[0]),
-        _unprefixed(probe, PROBE_PREFIX, sources[1]),
-    )
-    return VJEPA(
-        load_weights(networks[0], states[0], sources[0], machine=machine),
-        load_weights(networks[1], states[1], sources[1], machine=machine),
-    ).eval()
+        network = Encoder(config)
+    bare = _unprefixed(state, ENCODER_PREFIX, source)
+    return load_weights(network, bare, source, machine=machine)
+
+
+def load_probe(
+    state: Mapping[str, Tensor],
+    source: Path,
+    config: VJEPAConfig = HUGE,
+    machine: Machine = CPU,
+) -> Probe:
+    """Build the pooler, and the classifier behind it, as `load_encoder` does the encoder."""
+    with torch.device("meta"):
+        network = Probe(config)
+    bare = _unprefixed(state, PROBE_PREFIX, source)
+    return load_weights(network, bare, source, machine=machine)
 
 
 def _unprefixed(state: Mapping[str, Tensor], prefix: str, source: Path) -> dict[str, Tensor]:

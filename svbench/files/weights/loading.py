@@ -36,10 +36,13 @@ class WeightFile:
     random: bool = False  # of random numbers, for load tests: see `random_files`
 
 
-def load_checked(file: WeightFile) -> dict[str, torch.Tensor]:
-    """Load a state dict; raise DataError if the file is no longer the one that was checked.
+def load_checked(
+    file: WeightFile, needed: Callable[[str], bool] = lambda _name: True
+) -> dict[str, torch.Tensor]:
+    """Load a state dict, or those of its tensors that are `needed`, as `load_state` does.
 
-    A network is loaded at its first use, perhaps long after its digest went into a cache key.
+    Raises DataError if the file is no longer the one that was checked: a network is loaded at its
+    first use, perhaps long after its digest went into a cache key.
     """
     try:
         found = digest_file(file.path)
@@ -50,7 +53,7 @@ def load_checked(file: WeightFile) -> dict[str, torch.Tensor]:
             f"{file.path}: found sha256 {found}, expected {file.sha256} as when the work began; "
             "it was replaced meanwhile; run the same command again"
         )
-    return load_state(file.path)
+    return load_state(file.path, needed=needed)
 
 
 def load_state(

@@ -134,7 +134,7 @@ class OnDevice(Forward):
     """Passes on a CPU that take turns as those on a GPU do."""
 
     def _turns(self) -> AbstractContextManager[object]:
-        return self._turn
+        return self._shared.turn
 
 
 def test_on_a_device_one_computes_while_others_prepare() -> None:

@@ -15,12 +15,12 @@ from svbench.files.weights.structure import structure
 from svbench.metrics.networks.vjepa import (
     ENCODER_PREFIX,
     PROBE_PREFIX,
-    VJEPA,
     Block,
     CrossAttention,
     Encoder,
     Probe,
-    load,
+    load_encoder,
+    load_probe,
 )
 from svbench.metrics.networks.vjepa_config import VJEPAConfig
 
@@ -41,9 +41,12 @@ def videos() -> Tensor:
     return torch.randn((2, 3, 4, 32, 32), generator=torch.Generator().manual_seed(1))
 
 
-def computed(network: VJEPA) -> Tensor:
+def computed(
+    encoder: dict[str, Tensor], probe: dict[str, Tensor], config: VJEPAConfig = SMALL
+) -> Tensor:
+    networks = load_encoder(encoder, FILES[0], config), load_probe(probe, FILES[1], config)
     with torch.inference_mode():
-        found: Tensor = network(videos())
+        found: Tensor = networks[1](networks[0](videos()))
     return found
 
 
@@ -98,8 +101,7 @@ def test_a_published_file_has_the_network_beside_the_state_of_its_training(tmp_p
     torch.save(other, tmp_path / "encoder.pth.tar")
     torch.save({"classifier": probe, "opt": {}, "epoch": 3}, tmp_path / "probe.pth.tar")
     read = [load_state(tmp_path / f"{name}.pth.tar") for name in ("encoder", "probe")]
-    again = load(read[0], read[1], FILES, SMALL)
-    assert torch.equal(computed(again), computed(load(encoder, probe, FILES, SMALL)))
+    assert torch.equal(computed(*read), computed(encoder, probe))
 
 
 def test_prefixes_may_be_absent_and_the_projection_is_a_choice() -> None:
@@ -108,18 +110,18 @@ def test_prefixes_may_be_absent_and_the_projection_is_a_choice() -> None:
         {name.removeprefix(ENCODER_PREFIX): value for name, value in encoder.items()},
         {name.removeprefix(PROBE_PREFIX): value for name, value in probe.items()},
     )
-    found = computed(load(encoder, probe, FILES, SMALL))
+    found = computed(encoder, probe)
     assert found.shape == (2, 24)
-    assert torch.equal(computed(load(*plain, FILES, SMALL)), found)
-    bare = load(encoder, probe, FILES, replace(SMALL, projected=False))
-    assert not torch.allclose(computed(bare), found, atol=1e-3)
+    assert torch.equal(computed(*plain), found)
+    bare = computed(encoder, probe, replace(SMALL, projected=False))
+    assert not torch.allclose(bare, found, atol=1e-3)
 
 
 def test_other_networks_are_refused() -> None:
     encoder, probe = states()
     with pytest.raises(DataError, match="found 'extra' beside names with"):
-        load({**encoder, "extra": torch.zeros(1)}, probe, FILES, SMALL)
+        load_encoder({**encoder, "extra": torch.zeros(1)}, FILES[0], SMALL)
     with pytest.raises(DataError, match=r"probe\.pt: found 16 weights, expected 17; missing lin"):
-        load(encoder, {n: v for n, v in probe.items() if "linear.bias" not in n}, FILES, SMALL)
+        load_probe({n: v for n, v in probe.items() if "linear.bias" not in n}, FILES[1], SMALL)
     with pytest.raises(ConfigError, match="V-JEPA needs whole heads"):
         VJEPAConfig(width=25)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file
 
 from svbench.api import run
 from svbench.api.planned import Planned, planned_run, planned_score
+from svbench.baselines.checkpoints.find import EXACT
 from svbench.catalog.datasets import drawn
 from svbench.doctor.clips import survey
-from svbench.doctor.estimate import estimate, most_bytes
+from svbench.doctor.estimate import Measured, estimate, most_bytes
+from svbench.doctor.memory import memory
 from svbench.errors import ConfigError, DataError
 from tests.factories.clips import write_folder
 from tests.factories.model_folders import write_parts
@@ -182,3 +186,10 @@ def test_at_full_size_data_are_read_and_models_are_found_but_not_loaded(tmp_path
     [disk] = [f for f in estimate(found) if f.name == "disk"]
     assert disk.facts["bound"]
     assert disk.facts["bytes"] == pytest.approx(11 * clips * most_bytes(found.spec))
+    halved = found.planned.config.model_copy(update={"dtype": "bfloat16"})
+    half = replace(found, planned=replace(found.planned, config=halved))
+    whole, less = (memory(one, Measured(), 1).facts["joint"] for one in (found, half))
+    files = [file for name in EXACT for file in (weights / name).glob("*.safetensors")]
+    exact = 4 * sum(tensor.numel() for file in files for tensor in load_file(file).values())
+    assert 0 < exact < less < whole
+    assert less == (whole - exact) / 2 + exact
