@@ -51,8 +51,8 @@ from svbench.files.weights.loading import WeightFile, load_checked
 from svbench.metrics.networks import panns_inputs, passt_inputs
 from svbench.metrics.networks.batches import BatchSize, Forward
 from svbench.metrics.networks.loading import digest
+from svbench.metrics.networks.readers import SoundReader
 from svbench.metrics.networks.resampling import resample
-from svbench.metrics.readers import SoundReader
 from svbench.protocols import FrameReader
 from svbench.types import Clip, Features, Values, View
 

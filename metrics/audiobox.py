@@ -69,9 +69,9 @@ from svbench.metrics.networks.audiobox_config import (
 )
 from svbench.metrics.networks.batches import Forward
 from svbench.metrics.networks.loading import digest_but_name
+from svbench.metrics.networks.readers import SoundReader
 from svbench.metrics.networks.resampling import resample
 from svbench.metrics.per_clip import mean_of_clips, rows_by_clip
-from svbench.metrics.readers import SoundReader
 from svbench.protocols import FrameReader
 from svbench.types import Better, Clip, ClipScore, Features, Judgement, Values, View
 

@@ -72,8 +72,8 @@ from svbench.metrics.networks.clap_config import (
 from svbench.metrics.networks.clap_inputs import prepared, spectrograms
 from svbench.metrics.networks.clap_text import RobertaTokenizer
 from svbench.metrics.networks.loading import digest_but_name
+from svbench.metrics.networks.readers import SoundReader
 from svbench.metrics.per_clip import mean_of_clips
-from svbench.metrics.readers import SoundReader
 from svbench.protocols import FrameReader
 from svbench.types import Better, Clip, ClipScore, Features, Judgement, Values, View
 

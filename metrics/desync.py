@@ -64,6 +64,7 @@ from svbench.intervals import METHOD, Interval
 from svbench.metrics.desync_protocols import USUAL, Inputs, Protocol
 from svbench.metrics.networks.batches import Forward
 from svbench.metrics.networks.loading import digest_but_name
+from svbench.metrics.networks.readers import Video
 from svbench.metrics.networks.synchformer_config import (
     BATCH,
     FPS,
@@ -74,7 +75,6 @@ from svbench.metrics.networks.synchformer_config import (
     SynchformerConfig,
 )
 from svbench.metrics.per_clip import mean_of_clips, rows_by_clip
-from svbench.metrics.readers import Video
 from svbench.protocols import FrameReader
 from svbench.types import Better, Clip, ClipScore, Features, Judgement, Values, View
 

@@ -17,6 +17,7 @@ from typing import Final, Literal
 
 from svbench.errors import ScoreError
 from svbench.metrics.networks.pictures import square
+from svbench.metrics.networks.readers import KeptFrames, Video
 from svbench.metrics.networks.synchformer_config import FPS, FRAMES, SynchformerConfig
 from svbench.metrics.networks.synchformer_inputs import (
     Material,
@@ -25,7 +26,6 @@ from svbench.metrics.networks.synchformer_inputs import (
     source_frames,
     window_starts,
 )
-from svbench.metrics.readers import KeptFrames, Video
 from svbench.types import Clip
 
 JAVIS_SECONDS: Final = 8.0  # to which JavisBench cuts or fills

@@ -53,8 +53,8 @@ from svbench.files.weights.loading import WeightFile, load_checked
 from svbench.metrics.frechet import Frechet
 from svbench.metrics.networks.batches import Forward
 from svbench.metrics.networks.loading import Once, digest
+from svbench.metrics.networks.readers import SoundReader
 from svbench.metrics.networks.vggish_inputs import BATCH, LEAST_SAMPLES, SAMPLE_RATE, log_mel
-from svbench.metrics.readers import SoundReader
 from svbench.protocols import FrameReader
 from svbench.types import Clip, Values, View
 

@@ -69,8 +69,8 @@ from svbench.metrics.networks.imagebind_pairs import pair_crops, sparse_frames
 from svbench.metrics.networks.imagebind_text import Tokenizer, WordTokenizer
 from svbench.metrics.networks.loading import digest_but_name
 from svbench.metrics.networks.pictures import short_side
+from svbench.metrics.networks.readers import KeptFrames, Video
 from svbench.metrics.per_clip import mean_of_clips, rows_by_clip
-from svbench.metrics.readers import KeptFrames, Video
 from svbench.protocols import FrameReader
 from svbench.types import Better, Clip, ClipScore, Features, Judgement, Values, View
 

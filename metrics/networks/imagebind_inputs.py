@@ -59,8 +59,8 @@ from numpy.typing import NDArray
 
 from svbench.errors import ConfigError, ScoreError
 from svbench.metrics.networks.imagebind_config import ImageBindConfig
+from svbench.metrics.networks.readers import Video
 from svbench.metrics.networks.resampling import resample
-from svbench.metrics.readers import Video
 from svbench.types import View
 
 if TYPE_CHECKING:

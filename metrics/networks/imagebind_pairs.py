@@ -36,8 +36,8 @@ from svbench.metrics.networks.imagebind_inputs import (
     corners,
 )
 from svbench.metrics.networks.pictures import short_side
+from svbench.metrics.networks.readers import Video
 from svbench.metrics.networks.synchformer_inputs import frame_choice
-from svbench.metrics.readers import Video
 from svbench.types import Clip
 
 if TYPE_CHECKING:

@@ -35,6 +35,7 @@ from numpy.typing import NDArray
 
 from svbench.first_import import import_librosa
 from svbench.metrics.networks.pictures import square
+from svbench.metrics.networks.readers import Video
 from svbench.metrics.networks.resampling import resample
 from svbench.metrics.networks.synchformer_config import (
     FPS,
@@ -43,7 +44,6 @@ from svbench.metrics.networks.synchformer_config import (
     STEP,
     SynchformerConfig,
 )
-from svbench.metrics.readers import Video
 from svbench.types import Clip
 
 if TYPE_CHECKING:
