@@ -34,7 +34,7 @@ from scipy.stats import spearmanr
 from svbench.datasets import greatesthits
 from svbench.errors import DataError
 from svbench.files import media
-from svbench.metrics.avalign import impact_fit, synchrony
+from svbench.metrics.avalign import impact_fit, synchrony, trajectories
 from svbench.metrics.avalign.events import DETECTORS, AVEvents, Detectors, Kind
 from svbench.metrics.avalign.impact_model import IMPACT_MODEL
 from svbench.metrics.avalign.impacts import ImpactModel
@@ -66,7 +66,7 @@ class Form:
 
     title: str
     metric: AVAlign | synchrony.Synchrony
-    extractor: Callable[[ImpactModel], AVEvents | synchrony.Trajectories]
+    extractor: Callable[[ImpactModel], AVEvents | trajectories.Trajectories]
     sound: Sound  # extracts the rows of a sound
     kind: int  # of these rows
 
@@ -156,9 +156,9 @@ def _forms() -> Iterator[Form]:
         yield Form(f"`{metric.name}`", metric, extractor, sound, Kind.ONSET)
     for view in ("conformed", "native"):
         judge = synchrony.Synchrony(view)
-        extractor = partial(synchrony.Trajectories, view=view)
-        kind = synchrony.Kind.RISE
-        yield Form(f"`{judge.name}`", judge, extractor, synchrony.rise_rows, kind)
+        extractor = partial(trajectories.Trajectories, view=view)
+        kind = trajectories.Kind.RISE
+        yield Form(f"`{judge.name}`", judge, extractor, trajectories.rise_rows, kind)
 
 
 FORMS: Final = tuple(_forms())
@@ -216,7 +216,9 @@ def _agreement(shifted: NDArray[np.float64]) -> float:
 
 
 def _rows(clip: Viewed) -> Block:
-    return np.asarray(synchrony.Trajectories(clip.model, "native")([clip.views["native"]], [""])[0])
+    return np.asarray(
+        trajectories.Trajectories(clip.model, "native")([clip.views["native"]], [""])[0]
+    )
 
 
 def _each(clips: Sequence[Viewed]) -> list[dict[str, Any]]:
@@ -291,8 +293,8 @@ def _draw(clips: Sequence[Viewed]) -> None:
     for axis, clip, of in zip(axes, clips, load(NAME)["generated"]["measured"], strict=True):
         rows = _rows(clip)
         for kind, colour, label in (
-            (synchrony.Kind.IMPACT, "tab:red", "impacts, log odds"),
-            (synchrony.Kind.RISE, "tab:blue", "onset strength"),
+            (trajectories.Kind.IMPACT, "tab:red", "impacts, log odds"),
+            (trajectories.Kind.RISE, "tab:blue", "onset strength"),
         ):
             times, values = rows[rows[:, 0] == kind, 1:].T
             axis.plot(

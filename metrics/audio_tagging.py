@@ -51,7 +51,9 @@ from svbench.files.weights.loading import WeightFile, load_checked
 from svbench.metrics.networks import panns_inputs, passt_inputs
 from svbench.metrics.networks.batches import BatchSize, Forward
 from svbench.metrics.networks.loading import digest
+from svbench.metrics.networks.readers import SoundReader
 from svbench.metrics.networks.resampling import resample
+from svbench.protocols import FrameReader
 from svbench.types import Clip, Features, Values, View
 
 if TYPE_CHECKING:
@@ -149,6 +151,10 @@ class TaggerFeatures:
         """Extract one row per clip, shape (1, D + 527); captions are not used."""
         del captions
         return [self._row(clip) for clip in clips]
+
+    def reader(self, clip: Clip, caption: str) -> FrameReader:
+        """Return what waits for the sound of a clip, and reads no frame."""
+        return SoundReader(self, clip, caption)
 
     def _row(self, clip: Clip) -> NDArray[np.float32]:
         sound = prepared(clip.audio, clip.spec.sample_rate, self.tagger)

@@ -69,8 +69,10 @@ from svbench.metrics.networks.audiobox_config import (
 )
 from svbench.metrics.networks.batches import Forward
 from svbench.metrics.networks.loading import digest_but_name
+from svbench.metrics.networks.readers import SoundReader
 from svbench.metrics.networks.resampling import resample
 from svbench.metrics.per_clip import mean_of_clips, rows_by_clip
+from svbench.protocols import FrameReader
 from svbench.types import Better, Clip, ClipScore, Features, Judgement, Values, View
 
 if TYPE_CHECKING:
@@ -144,6 +146,10 @@ class AudioBoxFeatures:
         """Extract one block of rows per clip, shape (k, 5); captions are not used."""
         del captions
         return [self._extract(clip) for clip in clips]
+
+    def reader(self, clip: Clip, caption: str) -> FrameReader:
+        """Return what waits for the sound of a clip, and reads no frame."""
+        return SoundReader(self, clip, caption)
 
     def _extract(self, clip: Clip) -> NDArray[np.float32]:
         """Extract the rows of one clip."""

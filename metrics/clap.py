@@ -72,7 +72,9 @@ from svbench.metrics.networks.clap_config import (
 from svbench.metrics.networks.clap_inputs import prepared, spectrograms
 from svbench.metrics.networks.clap_text import RobertaTokenizer
 from svbench.metrics.networks.loading import digest_but_name
+from svbench.metrics.networks.readers import SoundReader
 from svbench.metrics.per_clip import mean_of_clips
+from svbench.protocols import FrameReader
 from svbench.types import Better, Clip, ClipScore, Features, Judgement, Values, View
 
 if TYPE_CHECKING:
@@ -185,6 +187,10 @@ class ClapEmbeddings:
     def __call__(self, clips: Sequence[Clip], captions: Sequence[str]) -> list[Values]:
         """Extract one block of rows per clip: sound and, if there is one, caption."""
         return [self._extract(clip, caption) for clip, caption in zip(clips, captions, strict=True)]
+
+    def reader(self, clip: Clip, caption: str) -> FrameReader:
+        """Return what waits for the sound of a clip, and reads no frame."""
+        return SoundReader(self, clip, caption)
 
     @property
     def joins_any_length(self) -> bool:

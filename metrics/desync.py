@@ -64,6 +64,7 @@ from svbench.intervals import METHOD, Interval
 from svbench.metrics.desync_protocols import USUAL, Inputs, Protocol
 from svbench.metrics.networks.batches import Forward
 from svbench.metrics.networks.loading import digest_but_name
+from svbench.metrics.networks.readers import Video
 from svbench.metrics.networks.synchformer_config import (
     BATCH,
     FPS,
@@ -74,6 +75,7 @@ from svbench.metrics.networks.synchformer_config import (
     SynchformerConfig,
 )
 from svbench.metrics.per_clip import mean_of_clips, rows_by_clip
+from svbench.protocols import FrameReader
 from svbench.types import Better, Clip, ClipScore, Features, Judgement, Values, View
 
 if TYPE_CHECKING:
@@ -149,23 +151,46 @@ class OffsetLogits:
         Raises ScoreError for a clip of less than a window.
         """
         del captions
-        return [self._extract(clip) for clip in clips]
+        return [self.extract(clip) for clip in clips]
 
-    def _extract(self, clip: Clip) -> Values:
-        """Extract the rows of one clip; each segment is encoded once, whatever windows hold it."""
+    def reader(self, clip: Clip, caption: str) -> FrameReader:
+        """Return what keeps the frames of a clip's windows, at the size of the network.
+
+        Raises ScoreError for a clip of less than a window.
+        """
+        del caption
+        return _WindowReader(self, clip)
+
+    def extract(self, clip: Clip, video: Video | None = None) -> Values:
+        """Extract the rows of one clip; each segment is encoded once, whatever windows hold it.
+
+        Frames are taken from `video`, by default the clip's own.
+        """
         import torch
 
-        material = self.inputs.material(clip, self.config)
+        material = self.inputs.material(clip, self.config, video)
         places = self.inputs.places(material.segments, self.config)
         needed = sorted({place for window in places for place in window})
-        video = self._forward(map(material.pictures, needed), "video")
+        pictures = self._forward(map(material.pictures, needed), "video")
         mels = (material.mel(place, self.config.bins) for place in needed)
         audio = self._forward(mels, "audio")
         number = {place: i for i, place in enumerate(needed)}
         windows = ([number[place] for place in window] for window in places)
-        logits = self._forward((_tokens(video, audio, window) for window in windows), "offset")
+        logits = self._forward((_tokens(pictures, audio, window) for window in windows), "offset")
         starts = np.array([window[0] for window in places]) * (STEP / FPS)
         return np.column_stack([starts, torch.stack(logits).numpy()]).astype(np.float32)
+
+
+class _WindowReader:
+    """Keeps the frames of the windows of one clip."""
+
+    def __init__(self, extractor: OffsetLogits, clip: Clip) -> None:
+        self._extractor, self._clip = extractor, clip
+        self._video = extractor.inputs.frames_of(clip, extractor.config)
+        self.take = self._video.take
+
+    def features(self) -> Values:
+        return self._extractor.extract(self._clip, self._video)
 
 
 def _tokens(video: Sequence[Tensor], audio: Sequence[Tensor], window: Sequence[int]) -> Tensor:

@@ -11,15 +11,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from typing import Final, Literal
 
 from svbench.errors import ScoreError
+from svbench.metrics.networks.pictures import square
+from svbench.metrics.networks.readers import KeptFrames, Video
 from svbench.metrics.networks.synchformer_config import FPS, FRAMES, SynchformerConfig
 from svbench.metrics.networks.synchformer_inputs import (
     Material,
     prepare,
     segments_in,
+    source_frames,
     window_starts,
 )
 from svbench.types import Clip
@@ -51,18 +55,33 @@ class Inputs:
     fill: float = 0.0
     short: Short = "refuse"
 
-    def material(self, clip: Clip, config: SynchformerConfig) -> Material:
+    def material(
+        self, clip: Clip, config: SynchformerConfig, video: Video | None = None
+    ) -> Material:
         """Return the frames and the sound of a clip, cut and filled; frames of windows alone.
 
-        Raises ScoreError as `places`, before a frame is prepared.
+        They are taken from `video`, by default the clip's own. Raises ScoreError as `places`,
+        before a frame is prepared.
         """
-        most = None if self.cut is None else round(self.cut * FPS)
-        least = max(round(self.fill * FPS), config.least_frames if self.short == "pad" else 0)
+        wanted = partial(self._wanted, config)
+        return prepare(clip, config, self._most, wanted, video).filled(self._least(config))
 
-        def wanted(frames: int) -> Iterator[int]:
-            return chain.from_iterable(self.places(segments_in(max(frames, least)), config))
+    def frames_of(self, clip: Clip, config: SynchformerConfig) -> KeptFrames:
+        """Return what is to keep the frames that `material` takes; raises as that."""
+        places = source_frames(clip, self._most, partial(self._wanted, config))
+        return KeptFrames(clip.video.shape, places, partial(square, side=config.image))
 
-        return prepare(clip, config, most, wanted).filled(least)
+    @property
+    def _most(self) -> int | None:
+        return None if self.cut is None else round(self.cut * FPS)
+
+    def _least(self, config: SynchformerConfig) -> int:
+        return max(round(self.fill * FPS), config.least_frames if self.short == "pad" else 0)
+
+    def _wanted(self, config: SynchformerConfig, frames: int) -> Iterator[int]:
+        """Return the segments that are read of so many frames."""
+        segments = segments_in(max(frames, self._least(config)))
+        return chain.from_iterable(self.places(segments, config))
 
     def too_short(self, seconds: float, config: SynchformerConfig) -> str:
         """Return why a clip of this length in s has no window; "" where it has one."""

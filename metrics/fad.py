@@ -53,7 +53,9 @@ from svbench.files.weights.loading import WeightFile, load_checked
 from svbench.metrics.frechet import Frechet
 from svbench.metrics.networks.batches import Forward
 from svbench.metrics.networks.loading import Once, digest
+from svbench.metrics.networks.readers import SoundReader
 from svbench.metrics.networks.vggish_inputs import BATCH, LEAST_SAMPLES, SAMPLE_RATE, log_mel
+from svbench.protocols import FrameReader
 from svbench.types import Clip, Values, View
 
 if TYPE_CHECKING:
@@ -177,6 +179,10 @@ class VGGishEmbeddings:
         rows = torch.stack(self._forward(torch.from_numpy(np.concatenate(sounds)))).numpy()
         ends = np.cumsum([len(sound) for sound in sounds])[:-1]
         return [self._processed(block) for block in np.split(rows, ends)]
+
+    def reader(self, clip: Clip, caption: str) -> FrameReader:
+        """Return what waits for the sound of a clip, and reads no frame."""
+        return SoundReader(self, clip, caption)
 
     def _processed(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         process = self._process.get()

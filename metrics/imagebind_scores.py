@@ -58,11 +58,19 @@ from svbench.metrics.networks.imagebind_config import (
     ImageBindConfig,
     Modality,
 )
-from svbench.metrics.networks.imagebind_inputs import InputProtocol, spectrograms, video_crops
-from svbench.metrics.networks.imagebind_pairs import pair_crops
+from svbench.metrics.networks.imagebind_inputs import (
+    InputProtocol,
+    frames_read,
+    spectrograms,
+    video_crops,
+)
+from svbench.metrics.networks.imagebind_pairs import pair_crops, sparse_frames
 from svbench.metrics.networks.imagebind_text import Tokenizer, WordTokenizer
 from svbench.metrics.networks.loading import digest_but_name
+from svbench.metrics.networks.pictures import short_side
+from svbench.metrics.networks.readers import KeptFrames, Video
 from svbench.metrics.per_clip import mean_of_clips, rows_by_clip
+from svbench.protocols import FrameReader
 from svbench.types import Better, Clip, ClipScore, Features, Judgement, Values, View
 
 if TYPE_CHECKING:
@@ -151,7 +159,10 @@ class ImageBindEmbeddings:
 
     def __call__(self, clips: Sequence[Clip], captions: Sequence[str]) -> list[Values]:
         """Extract one block of rows per clip: video, sound and, if there is one, caption."""
-        return [self._extract(clip, caption) for clip, caption in zip(clips, captions, strict=True)]
+        return [
+            self.extract(clip, caption, clip.video)
+            for clip, caption in zip(clips, captions, strict=True)
+        ]
 
     @property
     def joins_any_length(self) -> bool:
@@ -163,9 +174,21 @@ class ImageBindEmbeddings:
         parts = ((picture, Kind.VIDEO), (sound, Kind.AUDIO), (picture, Kind.TEXT))
         return np.concatenate([rows[rows[:, 0] == kind] for rows, kind in parts])
 
-    def _extract(self, clip: Clip, caption: str) -> Values:
-        """Extract the rows of one clip."""
-        crops, which = self._crops(clip)
+    def reader(self, clip: Clip, caption: str) -> FrameReader:
+        """Return what keeps the few frames of a clip that are embedded."""
+        return _EmbeddingReader(self, clip, caption)
+
+    def frames_of(self, clip: Clip) -> KeptFrames:
+        """Return what is to keep the frames of a clip that are embedded."""
+        if (rate := self.protocol.pairs) is not None:
+            places = sparse_frames(clip, rate, self.config.frames)
+            return KeptFrames(clip.video.shape, places, partial(short_side, side=self.config.image))
+        wanted = frames_read(len(clip.video), clip.spec.fps, self.protocol, self.config)
+        return KeptFrames(clip.video.shape, wanted)  # whole, to be resized together, bit for bit
+
+    def extract(self, clip: Clip, caption: str, video: Video) -> Values:
+        """Extract the rows of one clip, whose frames are in `video`."""
+        crops, which = self._crops(clip, video)
         mels = spectrograms(clip.audio, clip.spec.sample_rate, self.protocol, self.config)
         rows = {
             Kind.VIDEO: self._embed(self._forward, "vision", crops)[which].mean(axis=0),
@@ -177,11 +200,11 @@ class ImageBindEmbeddings:
             np.float32
         )
 
-    def _crops(self, clip: Clip) -> tuple[Tensor, NDArray[np.int64]]:
+    def _crops(self, clip: Clip, video: Video) -> tuple[Tensor, NDArray[np.int64]]:
         """Return the distinct inputs of the pictures of a clip, and which of them is each input."""
         if (rate := self.protocol.pairs) is not None:
-            return pair_crops(clip, rate, self.protocol.crops, self.config)
-        return video_crops(clip.video, clip.spec.fps, self.protocol, self.config)
+            return pair_crops(clip, rate, self.protocol.crops, self.config, video)
+        return video_crops(video, clip.spec.fps, self.protocol, self.config)
 
     def _embed_caption(self, tokenizer: Tokenizer, caption: str) -> NDArray[np.float32]:
         """Embed a caption, once for all clips that have it."""
@@ -199,6 +222,18 @@ class ImageBindEmbeddings:
 
         rows: NDArray[np.float32] = torch.stack(forward(inputs, modality)).numpy()
         return rows
+
+
+class _EmbeddingReader:
+    """Keeps the frames of one clip that are embedded."""
+
+    def __init__(self, extractor: ImageBindEmbeddings, clip: Clip, caption: str) -> None:
+        self._extractor, self._clip, self._caption = extractor, clip, caption
+        self._video = extractor.frames_of(clip)
+        self.take = self._video.take
+
+    def features(self) -> Values:
+        return self._extractor.extract(self._clip, self._caption, self._video)
 
 
 def load_encoders(

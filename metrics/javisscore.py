@@ -63,8 +63,10 @@ from svbench.metrics.networks.imagebind_config import HUGE, ImageBindConfig, Mod
 from svbench.metrics.networks.imagebind_inputs import SAMPLE_RATE, window_spectrograms
 from svbench.metrics.networks.javis_inputs import JavisProtocol, paired_windows, still_inputs
 from svbench.metrics.networks.loading import digest_but_name
+from svbench.metrics.networks.pictures import square
 from svbench.metrics.networks.resampling import resample
 from svbench.metrics.per_clip import mean_of_clips, rows_by_clip
+from svbench.protocols import FrameReader
 from svbench.types import Better, Clip, ClipScore, Features, Judgement, Values, View
 
 if TYPE_CHECKING:
@@ -146,15 +148,26 @@ class FrameEmbeddings:
     def __call__(self, clips: Sequence[Clip], captions: Sequence[str]) -> list[Values]:
         """Extract one block of rows per clip; captions are not used."""
         del captions
-        return [self._extract(clip) for clip in clips]
+        found = []
+        for clip in clips:
+            reader = self.reader(clip, "")
+            for number, frame in enumerate(clip.video):
+                reader.take(number, frame)
+            found.append(reader.features())
+        return found
+
+    def reader(self, clip: Clip, caption: str) -> FrameReader:
+        """Return what embeds the frames of a clip in batches."""
+        del caption
+        return _FrameEmbedder(self, clip)
 
     def joined(self, picture: Values, sound: Values) -> Values:
         """Return the rows of a clip that has one clip's frames and another's sound."""
         frames = picture[picture[:, 0] == Kind.FRAME]
         return np.concatenate([frames, sound[sound[:, 0] != Kind.FRAME]])
 
-    def _extract(self, clip: Clip) -> Values:
-        """Extract the rows of one clip."""
+    def sound_rows(self, clip: Clip) -> Values:
+        """Extract the rows of the sound of one clip."""
         import torch
 
         heard = torch.from_numpy(np.array(clip.audio, np.float32))
@@ -163,14 +176,23 @@ class FrameEmbeddings:
         windows = paired_windows(count, clip.spec.fps, len(sound), self.protocol)
         whole = self._embed_sound(sound.clone())
         parts = [self._embed_sound(sound[first:end]) for _, (first, end) in windows]
-        frames = self._embed("vision", still_inputs(clip.video, self.config.image))
         return np.concatenate(
             [
-                _rows(Kind.FRAME, [(i, i + 1) for i in range(count)], frames),
                 _rows(Kind.WHOLE, [(0, count)], whole[None]),
                 _rows(Kind.WINDOW, [of_frames for of_frames, _ in windows], np.stack(parts)),
             ]
         )
+
+    def frame_rows(self, first: int, frames: Sequence[NDArray[np.uint8]]) -> Values:
+        """Extract the rows of some frames (H, W, 3), the first of which is that of a number."""
+        places = range(first, first + len(frames))
+        embeddings = self._embed("vision", still_inputs(frames, self.config.image))
+        return _rows(Kind.FRAME, [(i, i + 1) for i in places], embeddings)
+
+    @property
+    def together(self) -> int:
+        """Return how many frames are embedded at a time."""
+        return self._forward.size
 
     def _embed_sound(self, sound: Tensor) -> NDArray[np.float32]:
         """Embed a sound at 16 kHz, (samples,) -> (D,); a leaky protocol changes it in place."""
@@ -183,6 +205,31 @@ class FrameEmbeddings:
 
         rows: NDArray[np.float32] = torch.stack(self._forward(inputs, modality)).numpy()
         return rows
+
+
+class _FrameEmbedder:
+    """Embeds the frames of one clip, of which it holds a batch."""
+
+    def __init__(self, extractor: FrameEmbeddings, clip: Clip) -> None:
+        self._extractor = extractor
+        self._sound = extractor.sound_rows(clip)
+        self._rows: list[Values] = []
+        self._waiting: list[NDArray[np.uint8]] = []
+        self._first = 0  # number of the first that waits
+
+    def take(self, number: int, frame: NDArray[np.uint8]) -> None:
+        self._waiting.append(square(frame, self._extractor.config.image))
+        if len(self._waiting) >= self._extractor.together:
+            self._embed(number + 1)
+
+    def _embed(self, following: int) -> None:
+        self._rows.append(self._extractor.frame_rows(self._first, self._waiting))
+        self._waiting, self._first = [], following
+
+    def features(self) -> Values:
+        if self._waiting:
+            self._embed(self._first + len(self._waiting))
+        return np.concatenate([*self._rows, self._sound])
 
 
 def _rows(

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from svbench.protocols import (
         BatchedSystem,
         Extractor,
+        FrameByFrameExtractor,
+        FrameReader,
         LightExtractor,
         Metric,
         PairedExtractor,
@@ -73,6 +75,8 @@ __all__ = [
     "Example",
     "Extractor",
     "Features",
+    "FrameByFrameExtractor",
+    "FrameReader",
     "Judgement",
     "LightExtractor",
     "Metric",

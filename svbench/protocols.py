@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
 from numpy.typing import NDArray
 
 from svbench.types import (
@@ -167,6 +168,34 @@ class Extractor(Protocol):
 
     def __call__(self, clips: Sequence[Clip], captions: Sequence[str]) -> list[Values]:
         """Return features (k, D) of each clip, k >= 1, which must not depend on the batch."""
+        ...
+
+
+class FrameReader(Protocol):
+    """Reads the frames of one clip, and keeps of them what its features take."""
+
+    def take(self, number: int, frame: NDArray[np.uint8]) -> None:
+        """Take a frame (H, W, 3); all are shown, in order. It may be kept, not written to."""
+        ...
+
+    def features(self) -> Values:
+        """Return features (k, D) of the clip, k >= 1, once all frames are taken."""
+        ...
+
+
+@runtime_checkable
+class FrameByFrameExtractor(Extractor, Protocol):
+    """Extracts features from frames as they are decoded, so that no clip is held whole.
+
+    Optional: what is not one gets native clips whole, which may take some GiB at most.
+    """
+
+    def reader(self, clip: Clip, caption: str) -> FrameReader:
+        """Return what reads the frames of a clip; its features equal those of the call.
+
+        `clip` has sound, format and times of the clip. Its video has a shape, but no pixels: to
+        index it raises TypeError.
+        """
         ...
 
 

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from svbench.metrics.avalign.events import DETECTORS, AVEvents
 from svbench.metrics.avalign.impact_model import IMPACT_MODEL
-from svbench.metrics.avalign.synchrony import Trajectories
+from svbench.metrics.avalign.trajectories import Trajectories
 from svbench.protocols import Extractor
 from svbench.types import Clip, ClipSpec, Values
 from tests.factories.measuring import in_turn, record_peer

@@ -30,9 +30,10 @@ See `onsets`, `motion` and `impacts`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import IntEnum
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -41,12 +42,18 @@ from numpy.typing import NDArray
 from svbench.compute import digest_settings, installed, minor_version
 from svbench.errors import ScoreError
 from svbench.metrics.avalign.impact_model import IMPACT_MODEL
-from svbench.metrics.avalign.impacts import MOTION_VERSION, ImpactModel, motion_of
-from svbench.metrics.avalign.measured import MeasuredArrays
+from svbench.metrics.avalign.impacts import (
+    MOTION_VERSION,
+    ImpactMeter,
+    ImpactModel,
+    motion_of,
+)
+from svbench.metrics.avalign.measured import MeasuredArrays, MeterReader
 from svbench.metrics.avalign.motion import (
     CurveSettings,
     FlowSettings,
     PeakSettings,
+    RawCurves,
     flow_code,
     peak_indices,
     raw_curve,
@@ -54,6 +61,7 @@ from svbench.metrics.avalign.motion import (
 )
 from svbench.metrics.avalign.onsets import OnsetSettings, onset_times
 from svbench.metrics.per_clip import rows_by_clip
+from svbench.protocols import FrameReader
 from svbench.types import Clip, Features, Values, View
 
 # Part of the cache key: raise it whenever the code computes other numbers for equal settings.
@@ -167,6 +175,17 @@ class AVEvents:
         del captions
         return [_extract(clip, self.detectors) for clip in clips]
 
+    def reader(self, clip: Clip, caption: str) -> FrameReader:
+        """Return what measures the motion of a clip frame by frame.
+
+        Raises ScoreError where it has too few of them.
+        """
+        if self.detectors.impacts is not None:
+            return MeterReader(self, clip, caption, "impacts", partial(ImpactMeter, clip))
+        flow, curve = self.detectors.flow, self.detectors.curve
+        make = partial(_CurveMeter, clip, flow, curve)
+        return MeterReader(self, clip, caption, _raw_key(flow, curve), make)
+
     @property
     def joins_any_length(self) -> bool:
         """Return False: picture and sound of a clip have to be equally long."""
@@ -226,11 +245,27 @@ def motion_curve(clip: Clip, flow: FlowSettings, curve: CurveSettings) -> NDArra
 
     Curves that differ in smoothing or deceleration alone share one pass of optical flow.
     """
-    key = (flow, curve.statistic, curve.percentile, curve.steady)
+    key = _raw_key(flow, curve)
     curves = _MEASURED.of(clip.video)
     if key not in curves:
         curves[key] = raw_curve(clip.video, flow, curve)
     return shaped_curve(curves[key], clip.spec.fps, curve)
+
+
+def _raw_key(flow: FlowSettings, curve: CurveSettings) -> Hashable:
+    return flow, curve.statistic, curve.percentile, curve.steady
+
+
+class _CurveMeter:
+    """Measures the curve that `motion_curve` takes."""
+
+    def __init__(self, clip: Clip, flow: FlowSettings, curve: CurveSettings) -> None:
+        self._clip, self._key = clip, _raw_key(flow, curve)
+        self._curves = RawCurves(clip.video.shape, flow, [curve])
+        self.take = self._curves.take
+
+    def finish(self) -> None:
+        _MEASURED.of(self._clip.video)[self._key] = self._curves.curves[0]
 
 
 def _onsets(clip: Clip, settings: OnsetSettings) -> NDArray[np.float64]:

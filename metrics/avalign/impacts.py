@@ -36,64 +36,30 @@ References
 
 from __future__ import annotations
 
-import hashlib
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from svbench.errors import ConfigError, ScoreError
+from svbench.errors import ConfigError
+from svbench.metrics.avalign.impact_steps import CURVES, Curves, UsedFrame, UsedFrames
 from svbench.metrics.avalign.measured import MeasuredArrays
 from svbench.types import Clip
 
 # Part of cache keys: raise it whenever the code computes other numbers for equal settings.
 MOTION_VERSION: Final = 2
-HEIGHT: Final = 180  # px, a multiple of BLOCK
-WIDEST: Final = 48  # cells in a row; wider pictures are squeezed
 STILL: Final = 0.05  # grey levels; smaller changes are noise of a codec
 FROZEN: Final = 4  # frames of a frozen end that are used
 LARGEST: Final = 1e6  # largest magnitude of a model's numbers
-BLOCK: Final = 12  # px, the side of a cell
 RATE: Final = 15.0  # frames / s that are used, about
-PEAK: Final = 98  # percentile over the pixels of a step: the fastest of them
-CELL: Final = 97  # the same over cells
 EPSILON: Final = 1e-6  # s; frames one refractory time apart must not depend on rounding
 TYPICAL: Final = 90  # percentile of a curve over the clip, its divisor
 
-STEP_CURVES: Final = (
-    "change",
-    "change-peak",
-    "flow",
-    "flow-peak",
-    "down",
-    "up",
-    "across",
-    "height",
-)
-FRAME_CURVES: Final = (
-    "stop",
-    "start",
-    "stop-peak",
-    "start-peak",
-    "reversal",
-    "persistence",
-    "bounce",
-    "swing",
-    "landing",
-    "skip",
-    "sharpness",
-)
-CURVES: Final = (*STEP_CURVES, *FRAME_CURVES)
 LEVELS: Final = ("height", "sharpness")  # curves of any level; all others are magnitudes >= 0
 _GRAY = ("change", "change-peak", "stop", "start", "stop-peak", "start-peak", "skip")
 FLOORS: Final = {name: 0.2 if name in _GRAY else 0.02 for name in CURVES}  # grey levels, px
-
-Curves = NDArray[np.float64]  # (U, len(CURVES))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,29 +92,25 @@ def measure(video: NDArray[np.uint8], times: NDArray[np.float64], fps: float) ->
     ScoreError
         if fewer than three frames are used
     """
-    every = max(1, min(round(fps / RATE), (len(video) - 1) // 2))
-    used = video[::every]
-    if len(used) < 3:
-        raise ScoreError(f"impacts need at least 3 frames, got {len(used)}")
-    steps, sharpness, skips = [], [], []
-    before: list[_Frame] = []  # one or two: a clip may be long, so frames are not kept
-    for picture in used:
-        now = _Frame.of(picture)
-        sharpness.append(now.sharpness)
-        if before:
-            steps.append(_kept_step(before[-1], now))
-            skips.append(now.differs(before[0]))
-        before = [*before[-1:], now]
-    skips.append(before[1].differs(before[0]))
-    found = {name: np.array([step.sums[name] for step in steps]) for name in STEP_CURVES}
-    found = {name: np.append(x[:1], x) for name, x in found.items()}
-    found |= _of_frames(np.stack([s.change for s in steps]), np.stack([s.flow for s in steps]))
-    found |= {"skip": np.array(skips), "sharpness": np.array(sharpness)}
-    curves = np.stack([found[name] for name in CURVES], axis=1)
-    return Motion(times[::every], curves, fps / every)
+    every = _every(len(video), fps)
+    used = UsedFrames()
+    for picture in video[::every]:
+        used.add(UsedFrame.of(picture))
+    return _motion(used, times[::every], fps / every)
+
+
+def _motion(used: UsedFrames, times: NDArray[np.float64], fps: float) -> Motion:
+    """Return the curves of the first frames used, one for each time, at this rate."""
+    return Motion(times, used.curves(len(times)), fps)
+
+
+def _every(frames: int, fps: float) -> int:
+    """Return k, of a video of so many frames: every k-th is used."""
+    return max(1, min(round(fps / RATE), (frames - 1) // 2))
 
 
 _MEASURED: Final = MeasuredArrays[Motion]()  # as long as the picture
+_LAST: Final = MeasuredArrays[int]()  # the last change of the picture
 
 
 def motion_of(clip: Clip) -> Motion:
@@ -157,42 +119,54 @@ def motion_of(clip: Clip) -> Motion:
     Of an end that is frozen bit for bit (padding, for instance) only the first frames are used:
     they show that motion stops, and more of them would only change the percentiles of the clip.
     """
-    measured, when = _MEASURED.of(clip.video), clip.frame_times
-    key = (clip.spec.fps, when.tobytes())
+    measured, key = _MEASURED.of(clip.video), _key(clip)
     if key not in measured:
-        shown = last_change(clip.video) + FROZEN + 1
-        measured[key] = measure(clip.video[:shown], when[:shown], clip.spec.fps)
+        shown = last_change_of(clip) + FROZEN + 1
+        measured[key] = measure(clip.video[:shown], clip.frame_times[:shown], clip.spec.fps)
     return measured[key]
 
 
-_STEPS: Final[ContextVar[dict[tuple[bytes, bytes], _Step] | None]] = ContextVar(
-    "steps", default=None
-)
+def _key(clip: Clip) -> tuple[float, bytes]:
+    return clip.spec.fps, clip.frame_times.tobytes()
 
 
-@contextmanager
-def steps_kept() -> Iterator[None]:
-    """Have each step from one picture to another measured once while this lasts, in this thread.
+class ImpactMeter:
+    """Measures what `motion_of` and `last_change_of` return, of frames that come one by one."""
 
-    Pictures are known by their content. Clips that show the same frames in another order, or at
-    other times, share most of their steps.
-    """
-    before = _STEPS.set({})
-    try:
-        yield
-    finally:
-        _STEPS.reset(before)
+    def __init__(self, clip: Clip) -> None:
+        self._clip = clip
+        self._every = _every(len(clip.video), clip.spec.fps)
+        self._used = UsedFrames()
+        # A clip that freezes among these may have smaller steps.
+        self._first: list[UsedFrame] = []
+        self._before: NDArray[np.uint8] | None = None
+        self._taken = self._last = 0
 
+    def take(self, frame: NDArray[np.uint8]) -> None:
+        """Take the next frame, (H, W, 3)."""
+        if self._before is not None and not np.array_equal(frame, self._before):
+            self._last = self._taken
+        early = self._taken <= 2 * self._every
+        if early or self._taken % self._every == 0:
+            now = UsedFrame.of(frame)
+            if early:
+                self._first.append(now)
+            if self._taken % self._every == 0:
+                self._used.add(now)
+        self._before = frame
+        self._taken += 1
 
-def _kept_step(before: _Frame, now: _Frame) -> _Step:
-    """Return `_step` of two frames, from what is kept if it is there."""
-    kept = _STEPS.get()
-    if kept is None:
-        return _step(before, now)
-    key = before.digest, now.digest
-    if key not in kept:
-        kept[key] = _step(before, now)
-    return kept[key]
+    def finish(self) -> None:
+        """Keep the curves, by the picture; raise ScoreError if it has fewer than three frames."""
+        clip, shown = self._clip, self._last + FROZEN + 1
+        _LAST.of(clip.video)[None] = self._last
+        times = clip.frame_times[:shown]
+        every, used = _every(len(times), clip.spec.fps), self._used
+        if every != self._every:
+            used = UsedFrames()
+            for now in self._first[: len(times) : every]:
+                used.add(now)
+        _MEASURED.of(clip.video)[_key(clip)] = _motion(used, times[::every], clip.spec.fps / every)
 
 
 def last_change(video: NDArray[np.uint8]) -> int:
@@ -201,6 +175,14 @@ def last_change(video: NDArray[np.uint8]) -> int:
     while last and np.array_equal(video[last], video[last - 1]):
         last -= 1
     return last
+
+
+def last_change_of(clip: Clip) -> int:
+    """Return `last_change` of a clip, computed once per picture."""
+    found = _LAST.of(clip.video)
+    if None not in found:
+        found[None] = last_change(clip.video)
+    return found[None]
 
 
 def scaled(curves: Curves) -> Curves:
@@ -272,102 +254,3 @@ class ImpactModel:
             if all(abs(times[i] - times[j]) >= self.refractory - EPSILON for j in kept):
                 kept.append(int(i))
         return np.array(sorted(kept), dtype=np.int64)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Frame:
-    gray: NDArray[np.uint8]  # (HEIGHT, W), W a multiple of BLOCK
-    soft: NDArray[np.float32]  # the same, blurred against pixel noise
-    sharpness: float  # fast objects are blurred, stopped ones are not
-
-    @classmethod
-    def of(cls, picture: NDArray[np.uint8]) -> _Frame:
-        import cv2
-
-        height, width = picture.shape[:2]
-        columns = min(max(1, round(width * HEIGHT / height / BLOCK)), WIDEST)
-        how = cv2.INTER_AREA if height > HEIGHT else cv2.INTER_LINEAR
-        gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-        gray = cv2.resize(gray, (columns * BLOCK, HEIGHT), interpolation=how)
-        soft = np.asarray(cv2.GaussianBlur(gray, (5, 5), 1.2), np.float32)
-        sharpness = float(np.log1p(cv2.Laplacian(gray, cv2.CV_32F).var()))
-        return cls(np.asarray(gray, np.uint8), soft, sharpness)
-
-    @property
-    def digest(self) -> bytes:
-        """Return the digest of its grey levels, which decide all else."""
-        whole = hashlib.sha256(repr(self.gray.shape).encode())
-        whole.update(np.ascontiguousarray(self.gray).data)
-        return whole.digest()
-
-    def differs(self, other: _Frame) -> float:
-        return float(np.abs(self.soft - other.soft).mean(dtype=np.float64))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Step:
-    sums: dict[str, float]  # over the picture, by curve
-    change: NDArray[np.float32]  # by cell, (rows, columns)
-    flow: NDArray[np.float32]  # by cell, (rows, columns, 2)
-
-
-def _step(before: _Frame, now: _Frame) -> _Step:
-    """Compute the curves of the step from one frame to the next."""
-    import cv2
-
-    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    flow = search.calc(before.gray, now.gray, None)  # type: ignore[call-overload]
-    flow = np.asarray(flow - np.median(flow, axis=(0, 1)), np.float32)  # less the camera's motion
-    right, down = flow[..., 0], flow[..., 1]
-    length = np.sqrt(right * right + down * down)
-    change = np.abs(now.soft - before.soft)
-    squared = (change**2).sum(axis=1, dtype=np.float64)
-    sums = {
-        "change": change.mean(dtype=np.float64),
-        "change-peak": np.percentile(change, PEAK),
-        "flow": length.mean(dtype=np.float64),
-        "flow-peak": np.percentile(length, PEAK),
-        "down": np.maximum(down, 0).mean(dtype=np.float64),
-        "up": np.maximum(-down, 0).mean(dtype=np.float64),
-        "across": np.abs(right).mean(dtype=np.float64),
-        "height": squared @ np.linspace(0, 1, HEIGHT) / (squared.sum() + 1e-3),
-    }
-    return _Step({name: float(x) for name, x in sums.items()}, _cells(change), _cells(flow))
-
-
-def _cells(field: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Average a field over cells of `BLOCK` x `BLOCK` px."""
-    import cv2
-
-    size = field.shape[1] // BLOCK, HEIGHT // BLOCK
-    return np.asarray(cv2.resize(field, size, interpolation=cv2.INTER_AREA), np.float32)
-
-
-def _of_frames(
-    changes: NDArray[np.float32], steps: NDArray[np.float32]
-) -> dict[str, NDArray[np.float64]]:
-    """Compute the curves that compare the step before each frame with the one after it."""
-    before, after = _around(changes)
-    slower, faster = np.maximum(before - after, 0), np.maximum(after - before, 0)
-    came, went = _around(steps)
-    along = (came * went).sum(axis=-1)
-    down, later = came[..., 1], went[..., 1]
-    amounts = {
-        "stop": slower,
-        "start": faster,
-        "reversal": np.sqrt(np.maximum(-along, 0)),
-        "persistence": np.sqrt(np.maximum(along, 0)),
-        "bounce": np.maximum(np.minimum(down, -later), 0),
-        "swing": np.maximum(np.minimum(-down, later), 0),
-        "landing": np.maximum(np.maximum(down, 0) - np.maximum(later, 0), 0),
-    }
-    found = {name: x.mean(axis=(1, 2), dtype=np.float64) for name, x in amounts.items()}
-    found["stop-peak"] = np.percentile(slower, CELL, axis=(1, 2))
-    found["start-peak"] = np.percentile(faster, CELL, axis=(1, 2))
-    return found
-
-
-def _around(steps: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the step before and the step after each frame."""
-    whole = np.concatenate([steps[:1], steps, steps[-1:]])
-    return whole[:-1], whole[1:]

@@ -38,6 +38,7 @@ References
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -157,16 +158,59 @@ def raw_curves(
     video: NDArray[np.uint8], flow: FlowSettings, curves: Sequence[CurveSettings]
 ) -> list[NDArray[np.float64]]:
     """Compute several statistics in one pass of optical flow; see `raw_curve`."""
-    if video.ndim != 4 or video.shape[-1] != 3 or len(video) < 2:
-        raise ScoreError(
-            f"motion needs a video (T, H, W, 3) of at least 2 frames, got {video.shape}"
-        )
-    found = np.empty((len(curves), len(video)))
-    for i, field in enumerate(_fields(video, flow), start=1):
-        for k, curve in enumerate(curves):
-            found[k, i] = _statistic(field, curve)
-    found[:, 0] = found[:, 1]
-    return list(found)
+    measured = RawCurves(video.shape, flow, curves)
+    for frame in video:
+        measured.take(frame)
+    return measured.curves
+
+
+class RawCurves:
+    """The same of a video whose frames come one by one.
+
+    Parameters
+    ----------
+    shape : (int, int, int, int)
+        of the video, (T, H, W, 3), T >= 2
+    flow, curves
+        as of `raw_curves`
+
+    Raises
+    ------
+    ScoreError
+        if the video has fewer than two frames, or another shape
+    """
+
+    def __init__(
+        self, shape: tuple[int, ...], flow: FlowSettings, curves: Sequence[CurveSettings]
+    ) -> None:
+        if len(shape) != 4 or shape[-1] != 3 or shape[0] < 2:
+            raise ScoreError(f"motion needs a video (T, H, W, 3) of at least 2 frames, got {shape}")
+        self._settings = curves
+        self._found = np.empty((len(curves), shape[0]))
+        self._taken = 0
+        self._grays: deque[NDArray[np.uint8]] = deque()  # that no step has been computed from
+        self._fields = _fields(self._gray(), min(shape[1:3]), flow)
+
+    def take(self, frame: NDArray[np.uint8]) -> None:
+        """Take the next frame, (H, W, 3)."""
+        import cv2
+
+        self._grays.append(np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), np.uint8))
+        if self._taken:
+            field = next(self._fields)
+            for k, settings in enumerate(self._settings):
+                self._found[k, self._taken] = _statistic(field, settings)
+        self._taken += 1
+
+    @property
+    def curves(self) -> list[NDArray[np.float64]]:
+        """Return the curves, shape (T,) each, once all frames are taken."""
+        self._found[:, 0] = self._found[:, 1]
+        return list(self._found)
+
+    def _gray(self) -> Iterator[NDArray[np.uint8]]:
+        while self._grays:
+            yield self._grays.popleft()
 
 
 def flow_code(settings: FlowSettings) -> str:
@@ -239,14 +283,16 @@ def _apart(
     return np.array(sorted(kept), dtype=np.int64)
 
 
-def _fields(video: NDArray[np.uint8], settings: FlowSettings) -> Iterator[NDArray[np.float32]]:
-    """Yield the flow (2, H, W) of each step, right and down, in pixels; overwritten by the next."""
-    import cv2
+def _fields(
+    grays: Iterator[NDArray[np.uint8]], side: int, settings: FlowSettings
+) -> Iterator[NDArray[np.float32]]:
+    """Yield the flow (2, H, W) of each step, right and down, in pixels; overwritten by the next.
 
-    grays = (np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), np.uint8) for frame in video)
+    A step takes one more picture (H, W), the first step two; `side` is their shorter one.
+    """
     if settings.estimator == "dis":
         yield from _by_opencv(grays, _inverse_search())
-    elif farneback.compiles() and min(video.shape[1:3]) >= farneback.SMALLEST:
+    elif farneback.compiles() and side >= farneback.SMALLEST:
         yield from farneback.flows(grays, **_numbers(settings))
     else:
         yield from _by_opencv(grays, _expansion(settings))

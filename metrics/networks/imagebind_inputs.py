@@ -59,6 +59,7 @@ from numpy.typing import NDArray
 
 from svbench.errors import ConfigError, ScoreError
 from svbench.metrics.networks.imagebind_config import ImageBindConfig
+from svbench.metrics.networks.readers import Video
 from svbench.metrics.networks.resampling import resample
 from svbench.types import View
 
@@ -159,13 +160,22 @@ def _spread(first: int, end: int, frames: int, fps: float) -> Sequence[int]:
     return [int(i) for i in first + np.linspace(0, end - first - 1, frames)]
 
 
+def frames_read(
+    count: int, fps: float, protocol: InputProtocol, config: ImageBindConfig
+) -> list[int]:
+    """Return the frames that the windows of a video of so many frames take, rising."""
+    of_windows = frame_indices(count, fps, protocol, config.frames)
+    return sorted({frame for window in of_windows for frame in window})
+
+
 def video_crops(
-    video: NDArray[np.uint8], fps: float, protocol: InputProtocol, config: ImageBindConfig
+    video: Video, fps: float, protocol: InputProtocol, config: ImageBindConfig
 ) -> tuple[Tensor, NDArray[np.int64]]:
     """Compute the distinct crops of a video, and the index of each crop of the protocol in them.
 
     Crops of equal pixels are computed once: of a square video, one of the three. The full input,
-    window by window and in each the crops from left (or top), is crops[which].
+    window by window and in each the crops from left (or top), is crops[which]. No frames but
+    `frames_read` are looked at.
 
     Returns
     -------
@@ -178,7 +188,7 @@ def video_crops(
     places = corners(*_resized(video.shape[1:3], config.image), config.image, protocol.crops)
     crops_of_protocol = [(frames, corner) for frames in sampled for corner in places]
     distinct = list(dict.fromkeys(crops_of_protocol))
-    number = {frame: i for i, frame in enumerate(sorted({f for frames in sampled for f in frames}))}
+    number = {f: i for i, f in enumerate(frames_read(len(video), fps, protocol, config))}
     pixels = _normalised(video[list(number)], config.image)
     side = config.image
     crops = [

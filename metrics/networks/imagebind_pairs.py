@@ -36,6 +36,7 @@ from svbench.metrics.networks.imagebind_inputs import (
     corners,
 )
 from svbench.metrics.networks.pictures import short_side
+from svbench.metrics.networks.readers import Video
 from svbench.metrics.networks.synchformer_inputs import frame_choice
 from svbench.types import Clip
 
@@ -64,7 +65,7 @@ def sparse_frames(clip: Clip, rate: float, least: int) -> NDArray[np.int64]:
 
 
 def pair_crops(
-    clip: Clip, rate: float, crops: int, config: ImageBindConfig
+    clip: Clip, rate: float, crops: int, config: ImageBindConfig, video: Video | None = None
 ) -> tuple[Tensor, NDArray[np.int64]]:
     """Compute the distinct inputs of a clip, and the index of each input of the protocol in them.
 
@@ -78,6 +79,9 @@ def pair_crops(
         squares along a frame's long side, 3 or 1
     config : ImageBindConfig
         of the network
+    video : Video, optional
+        what holds the `sparse_frames` of the clip, which may have been through `short_side`
+        (Default value = None, the clip's own)
 
     Returns
     -------
@@ -93,7 +97,8 @@ def pair_crops(
 
     chosen = sparse_frames(clip, rate, config.frames)
     kept, numbers = np.unique(chosen, return_inverse=True)
-    pixels = _normalised(clip.video[kept], config.image)
+    frames = clip.video if video is None else video
+    pixels = _normalised(frames[kept], config.image)
     side = config.image
     height, width = pixels.shape[2:]
     places = corners(height, width, side, crops)

@@ -29,7 +29,7 @@ https://github.com/JavisVerse/JavisDiT (eval/javisbench, commit b505b37).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
@@ -141,8 +141,8 @@ def _sliding(length: int, window: int, step: int) -> Iterator[Range]:
             return
 
 
-def still_inputs(video: NDArray[np.uint8], side: int) -> Iterator[Tensor]:
-    """Yield each frame of a video (T, H, W, 3) as the network takes it: (3, side, side)."""
+def still_inputs(video: Iterable[NDArray[np.uint8]], side: int) -> Iterator[Tensor]:
+    """Yield each frame (H, W, 3) of a video as the network takes it: (3, side, side)."""
     import torch
 
     mean, spread = (torch.tensor(v).view(-1, 1, 1) for v in (PIXEL_MEAN, PIXEL_SPREAD))

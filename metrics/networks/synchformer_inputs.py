@@ -25,7 +25,7 @@ References
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -36,6 +36,7 @@ from numpy.typing import NDArray
 
 from svbench.first_import import import_librosa
 from svbench.metrics.networks.pictures import square
+from svbench.metrics.networks.readers import Video
 from svbench.metrics.networks.resampling import resample
 from svbench.metrics.networks.synchformer_config import (
     FPS,
@@ -107,7 +108,11 @@ def segments_in(frames: int) -> int:
 
 
 def prepare(
-    clip: Clip, config: SynchformerConfig, most: int | None = None, wanted: Wanted | None = None
+    clip: Clip,
+    config: SynchformerConfig,
+    most: int | None = None,
+    wanted: Wanted | None = None,
+    video: Video | None = None,
 ) -> Material:
     """Bring a clip to 25 frames/s, the size of the network and 16 kHz.
 
@@ -122,21 +127,40 @@ def prepare(
     wanted : callable, optional
         number of frames -> the segments that are read; frames of no other are resized, and stay
         black (Default value = None, all)
+    video : Video, optional
+        what holds the `source_frames` of the clip, which may have been through `square`
+        (Default value = None, the clip's own)
     """
-    chosen = frame_choice(clip.frame_times, clip.spec.fps)[:most]
-    count = len(chosen)
-    places = range(count) if wanted is None else _frames_of(wanted(count), count)
+    chosen, places = _chosen(clip, most, wanted)
+    count, source = len(chosen), clip.video if video is None else video
     # Of frames that stay black no memory is touched: of ten minutes, 20 MB in place of 2 GB.
     frames = np.zeros((count, config.image, config.image, 3), np.uint8)
     before = -1  # a source frame that lies in place `last`
     last = 0
     for place in places:
         if chosen[place] != before:
-            frames[place] = square(clip.video[chosen[place]], config.image)
+            frames[place] = square(source[chosen[place]], config.image)
         else:
             frames[place] = frames[last]
         before, last = chosen[place], place
     return Material(frames, _sound(clip, count * PER_FRAME))
+
+
+def source_frames(
+    clip: Clip, most: int | None = None, wanted: Wanted | None = None
+) -> NDArray[np.int64]:
+    """Return which frames of a clip `prepare` reads, rising."""
+    chosen, places = _chosen(clip, most, wanted)
+    return np.unique(chosen[list(places)])
+
+
+def _chosen(
+    clip: Clip, most: int | None, wanted: Wanted | None
+) -> tuple[NDArray[np.int64], Sequence[int]]:
+    """Return the source frame of each frame at 25 frames/s, and which of these are read."""
+    chosen = frame_choice(clip.frame_times, clip.spec.fps)[:most]
+    count = len(chosen)
+    return chosen, range(count) if wanted is None else _frames_of(wanted(count), count)
 
 
 def _frames_of(segments: Iterable[int], count: int) -> list[int]:

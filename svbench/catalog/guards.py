@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from svbench.catalog.plugins import Offer, blaming
 from svbench.errors import ConfigError, DataError, ScoreError
@@ -24,6 +25,8 @@ from svbench.protocols import (
     BatchedSystem,
     EventMetric,
     Extractor,
+    FrameByFrameExtractor,
+    FrameReader,
     Metric,
     PairedExtractor,
     System,
@@ -70,7 +73,7 @@ class GuardedExtractor:
 
     def __call__(self, clips: Sequence[Clip], captions: Sequence[str]) -> list[Values]:
         """Return features (k, D) of each clip."""
-        from svbench.walk.extract_shard import checked_features
+        from svbench.walk.clip_problems import checked_features
 
         with blaming(self.origin, DataError):
             blocks = list(self.inner(clips, captions))
@@ -90,6 +93,47 @@ class GuardedPairedExtractor(GuardedExtractor):
         with blaming(self.origin, ScoreError):
             joined: Values = self.inner.joined(picture, sound)
             return joined
+
+
+class _ReadingFrames:
+    """Of a guard: what the extractor behind it reads, it reads frame by frame."""
+
+    inner: Any
+    origin: str
+
+    def reader(self, clip: Clip, caption: str) -> FrameReader:
+        """Return what reads the frames of a clip."""
+        with blaming(self.origin, DataError):
+            return GuardedReader(self.inner.reader(clip, caption), self.origin)
+
+
+@dataclass(frozen=True, eq=False)
+class GuardedReader:
+    """A reader of frames of a plug-in."""
+
+    inner: FrameReader
+    origin: str
+
+    def take(self, number: int, frame: NDArray[np.uint8]) -> None:
+        """Take a frame."""
+        with blaming(self.origin, DataError):
+            self.inner.take(number, frame)
+
+    def features(self) -> Values:
+        """Return features (k, D) of the clip."""
+        from svbench.walk.clip_problems import checked_features
+
+        with blaming(self.origin, DataError):
+            found: Any = np.asarray(self.inner.features())
+            return checked_features(found)
+
+
+class GuardedFrameByFrameExtractor(_ReadingFrames, GuardedExtractor):
+    """An extractor of a plug-in that holds no whole clip."""
+
+
+class GuardedPairedFrameByFrameExtractor(_ReadingFrames, GuardedPairedExtractor):
+    """An extractor of a plug-in that holds no whole clip, and measures picture and sound apart."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,9 +214,12 @@ def _guard_extractor(extractor: Extractor, origin: str) -> Extractor:
     version = re.sub(r"[^\w.-]+", "-", origin)
     key, view = f"{extractor.key}-{version}", extractor.view
     check_name(key, "extractor key", extractor.key)  # of a folder
+    by_frame = isinstance(extractor, FrameByFrameExtractor)
     if isinstance(extractor, PairedExtractor):
-        return GuardedPairedExtractor(extractor, origin, key, view, extractor.joins_any_length)
-    return GuardedExtractor(extractor, origin, key, view)
+        paired = GuardedPairedFrameByFrameExtractor if by_frame else GuardedPairedExtractor
+        return paired(extractor, origin, key, view, extractor.joins_any_length)
+    guard = GuardedFrameByFrameExtractor if by_frame else GuardedExtractor
+    return guard(extractor, origin, key, view)
 
 
 # --- systems -----------------------------------------------------------------------------------

@@ -27,8 +27,9 @@ from svbench.errors import DataError
 from svbench.files import media
 from svbench.files.store import Store
 from svbench.pace import Advance, Progress, silent
-from svbench.protocols import System
-from svbench.types import Clip, ClipSpec, Example, NotMade, Request
+from svbench.protocols import Extractor, System
+from svbench.types import Clip, ClipSpec, Example, NotMade, Request, Sample
+from svbench.walk.frame_readers import FrameReaders
 from svbench.walk.plan import metrics_of
 from svbench.walk.relays import parent_of
 from svbench.walk.requests import seed_for
@@ -163,7 +164,7 @@ class Bench:
             return requests
         examples = {example.id: example for example in self.originals.known}
         name = f"{system.name}-given"
-        clips = [(one, self._read(examples[one.example], "conformed")) for one in requests]
+        clips = [(one, self._read(examples[one.example])) for one in requests]
         kept = [self.store.put(name, "", one, clip) for one, clip in clips]
         return [replace(one, given=k.sample) for one, k in zip(requests, kept, strict=True)]
 
@@ -189,10 +190,13 @@ class Bench:
         extractors = list({m.extractor.key: m.extractor for m in metrics}.values())
 
         def work(example: Example) -> None:
-            for view in dict.fromkeys(extractor.view for extractor in extractors):
-                clip = self._read(example, view)
+            native = [e for e in extractors if e.view == "native"]
+            if native:
+                self._extract_native(example, native)
+            if len(native) < len(extractors):
+                clip = self._read(example)
                 for extractor in extractors:
-                    if extractor.view == view:
+                    if extractor not in native:
                         extractor([clip], [example.caption])
 
         known = list(islice(cycle(self.originals.known), self.workers))
@@ -205,12 +209,21 @@ class Bench:
         advance(1)
         return seconds / len(known)
 
-    def _read(self, example: Example, view: str) -> Clip:
-        if view == "native":
-            return media.read_native(
-                example.recording, pad=self.found.plan.pad, channels=self.spec.channels
-            )
+    def _read(self, example: Example) -> Clip:
         return media.read(example.recording, self.spec, pad=self.found.plan.pad)
+
+    def _extract_native(self, example: Example, extractors: Sequence[Extractor]) -> None:
+        """Extract from frames as they are decoded, as a run does."""
+        sample = Sample("", example.caption, example.recording, "")
+        readers = FrameReaders({extractor.key: extractor for extractor in extractors}, sample)
+        pad, channels = self.found.plan.pad, self.spec.channels
+        with media.Streams() as streams:
+            media.NativeFrames(
+                example.recording, readers.begin, streams, pad=pad, channels=channels
+            ).show()
+        for _, result in readers.features():
+            if isinstance(result, str):
+                raise DataError(result)
 
 
 def _peak() -> dict[str, int]:

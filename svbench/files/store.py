@@ -23,12 +23,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from svbench.compute import digest_file
 from svbench.errors import ConfigError, DataError, StoppedError
@@ -324,6 +326,34 @@ def read_sample(
             )
         return media.read(sample.recording, samples.spec, pad=samples.pad, streams=streams)
     finally:  # also if decoding failed
+        _confirm(sample.recording, stamp)
+
+
+@contextmanager
+def showing_frames(
+    sample: Sample,
+    samples: SampleSet,
+    begin: Callable[[Clip], Callable[[int, NDArray[np.uint8]], None]],
+    streams: media.Streams,
+) -> Iterator[None]:
+    """Show the frames of a recorded clip in its native view: see `media.NativeFrames`.
+
+    They are shown while this lasts, as far as another view is read of `streams`, and the rest at
+    its end.
+
+    Raises
+    ------
+    DataError, StoppedError
+        as `read_sample` does
+    """
+    stamp = _verified(sample, samples)
+    try:
+        frames = media.NativeFrames(
+            sample.recording, begin, streams, pad=samples.pad, channels=samples.spec.channels
+        )
+        yield
+        frames.show()
+    finally:
         _confirm(sample.recording, stamp)
 
 

@@ -27,12 +27,13 @@ from svbench.files.known_files import KnownFiles
 from svbench.files.media.conforming import conform_picture, conform_sound
 from svbench.files.media.lengths import TOLERANCE, too_short
 from svbench.files.store import Store, read_sample
-from svbench.metrics.avalign.impacts import steps_kept
+from svbench.metrics.avalign.impact_steps import steps_kept
 from svbench.metrics.validity.distortions import DISTORTIONS
 from svbench.pace import Progress
 from svbench.protocols import Extractor, LightExtractor
 from svbench.types import Clip, ClipSpec, Sample, SampleSet, View
 from svbench.validation.conditions import UNDISTORTED, Condition
+from svbench.walk.clip_problems import problem_of, reading_problem
 from svbench.walk.extract import Extraction, join_blocks
 from svbench.walk.extract_shard import (
     Found,
@@ -40,7 +41,6 @@ from svbench.walk.extract_shard import (
     WorkElsewhere,
     apply_extractor,
     load_features,
-    problem_of,
 )
 
 LABEL: Final = "distorting clips and extracting features"
@@ -83,8 +83,7 @@ class Work:
             try:
                 original = Views(read_original(task.sample, task.samples), task.samples.spec)
             except Exception as error:
-                named = isinstance(error, DataError)  # the file
-                line = str(error) if named else problem_of(task.sample, error)
+                line = reading_problem(task.sample, error)
                 for one in task.distorted:
                     self._note(one.source, line, found)
                 continue

@@ -6,20 +6,19 @@ Whatever is raised for one clip becomes one line, which costs no other clip.
 from __future__ import annotations
 
 import platform
-import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-import numpy as np
-
-from svbench.errors import DataError, ScoreError, StoppedError, SvbenchError
+from svbench.errors import DataError
 from svbench.files import media
 from svbench.files.feature_store import clip_key
-from svbench.files.store import Store, read_sample
+from svbench.files.store import Store, read_sample, showing_frames
 from svbench.protocols import Extractor
 from svbench.types import Clip, Recording, Sample, SampleSet, Values, View
+from svbench.walk.clip_problems import checked_features, foreign, problem_of, reading_problem
+from svbench.walk.frame_readers import FrameReaders
 
 Place = tuple[str, Recording]
 Problems = dict[str, str]  # by extractor key: one line
@@ -93,38 +92,85 @@ class Work:
     def _read(self, source: Source, found: Found) -> list[Decoded]:
         """Decode a clip once for all views that are wanted of it.
 
-        What is wanted of its native view is extracted at once, as it may be large; the conformed
-        clip, if it is wanted and can be read, is returned.
+        What is wanted of its native view is extracted at once, from frames as they are decoded;
+        the conformed clip, if it is wanted and can be read, is returned.
         """
-        conformed = []
-        for view, clip in _views(source, self._lacking_views(source, found)):
-            if isinstance(clip, str):
-                lacking = [k for k in self._viewing(view) if found.lacks(source, k)]
-                found.problems[source.place].update(dict.fromkeys(lacking, clip))
-            elif view == "conformed":
-                conformed.append((source, clip))
-            else:
-                self._extract(view, [(source, clip)], found)
-        return conformed
+        views = self._lacking_views(source, found)
+        if source.samples.stored:  # in every view as it was made
+            return self._read_stored(source, views, found)
+        with media.Streams() as streams:
+            if "native" not in views:
+                return self._conformed(source, streams, found) if views else []
+            return self._read_native(source, streams, found, conformed="conformed" in views)
+
+    def _read_stored(self, source: Source, views: set[View], found: Found) -> list[Decoded]:
+        clip = _read(source, None)
+        if isinstance(clip, str):
+            for view in views:
+                self._note(source, view, clip, found)
+            return []
+        if "native" in views:
+            self._extract("native", [(source, clip)], found)
+        return [(source, clip)] if "conformed" in views else []
+
+    def _read_native(
+        self, source: Source, streams: media.Streams, found: Found, *, conformed: bool
+    ) -> list[Decoded]:
+        """Extract what is wanted of the native view of a recorded clip.
+
+        Its conformed view is read meanwhile, and is all that is kept.
+        """
+        lacking = {k: e for k, e in self._viewing("native").items() if found.lacks(source, k)}
+        readers = FrameReaders(lacking, source.sample)
+        clips: list[Decoded] = []
+        streams.keep = True
+        try:
+            with showing_frames(source.sample, source.samples, readers.begin, streams):
+                if conformed:
+                    conformed = False
+                    clips = self._conformed(source, streams, found)
+        except Exception as error:
+            self._note(source, "native", reading_problem(source.sample, error), found)
+        else:
+            for key, result in readers.features():
+                self._keep(source, key, result, found)
+        if conformed:  # as not even its file could be looked at
+            clips = self._conformed(source, streams, found)
+        return clips
+
+    def _conformed(self, source: Source, streams: media.Streams, found: Found) -> list[Decoded]:
+        clip = _read(source, streams)
+        if isinstance(clip, str):
+            self._note(source, "conformed", clip, found)
+            return []
+        return [(source, clip)]
+
+    def _note(self, source: Source, view: View, line: str, found: Found) -> None:
+        """Note for all that is wanted of a view why there is nothing."""
+        lacking = [key for key in self._viewing(view) if found.lacks(source, key)]
+        found.problems[source.place].update(dict.fromkeys(lacking, line))
+
+    def _keep(self, source: Source, key: str, result: Values | str, found: Found) -> None:
+        """Keep features of a clip, or the line that is in place of them."""
+        if isinstance(result, str):
+            found.problems[source.place][key] = result
+        else:
+            found.blocks[key][source.clip] = result
+            self.store.save_features(key, source.clip, result)
 
     def _viewing(self, view: View) -> dict[str, Extractor]:
         return {key: e for key, e in self.extractors.items() if e.view == view}
 
-    def _lacking_views(self, source: Source, found: Found) -> list[View]:
-        """Return the views that extractors lack a clip in, that which needs least of it first."""
-        lacking = {e.view for key, e in self.extractors.items() if found.lacks(source, key)}
-        return sorted(lacking, key=("conformed", "native").index)
+    def _lacking_views(self, source: Source, found: Found) -> set[View]:
+        """Return the views that extractors lack a clip in."""
+        return {e.view for key, e in self.extractors.items() if found.lacks(source, key)}
 
     def _extract(self, view: View, clips: Sequence[Decoded], found: Found) -> None:
         """Extract, keep and add the features that are lacking of clips in a view."""
         for key, extractor in self._viewing(view).items():
             new = [(source, clip) for source, clip in clips if found.lacks(source, key)]
             for source, result in apply_extractor(extractor, new):
-                if isinstance(result, str):
-                    found.problems[source.place][key] = result
-                else:
-                    found.blocks[key][source.clip] = result
-                    self.store.save_features(key, source.clip, result)
+                self._keep(source, key, result, found)
 
 
 @dataclass(slots=True)
@@ -165,24 +211,12 @@ def load_features(shard: Sequence[Source], store: Store) -> Found:
     return found
 
 
-def _views(source: Source, views: Sequence[View]) -> Iterator[tuple[View, Clip | str]]:
-    """Yield a clip in some views, all of one decoding, or one line where it cannot be read.
-
-    A clip of the store is in every view as it was made.
-    """
-    clip: Clip | None = None
-    with media.Streams() as streams:
-        for number, view in enumerate(views, 1):
-            streams.keep = number < len(views)
-            try:
-                if clip is None or not source.samples.stored:
-                    clip = read_sample(source.sample, source.samples, view, streams)
-            except Exception as error:
-                streams.close()  # a stream that failed is at its end
-                named = isinstance(error, DataError)  # the file
-                yield view, str(error) if named else problem_of(source.sample, error)
-            else:
-                yield view, clip
+def _read(source: Source, streams: media.Streams | None) -> Clip | str:
+    """Return a clip in the format of its set, or one line where it cannot be read."""
+    try:
+        return read_sample(source.sample, source.samples, "conformed", streams)
+    except Exception as error:
+        return reading_problem(source.sample, error)
 
 
 def apply_extractor(
@@ -201,37 +235,5 @@ def apply_extractor(
     except Exception as error:
         if len(batch) == 1:
             return [(batch[0][0], problem_of(batch[0][0].sample, error))]
-        _foreign(error, alone=False)
+        foreign(error, alone=False)
     return [result for one in batch for result in apply_extractor(extractor, [one])]
-
-
-def problem_of(sample: Sample, error: Exception) -> str:
-    """Return the problem of a clip; an error that is not about it is raised instead."""
-    about_clips = isinstance(error, DataError | ScoreError)
-    return f"{sample.recording.path}: {error if about_clips else _foreign(error)}"
-
-
-def checked_features(block: Values) -> Values:
-    """Return the features of a clip; raise ScoreError unless they are rows of finite numbers."""
-    if block.ndim != 2 or not len(block) or not np.isfinite(block).all():
-        raise ScoreError(f"found features {block.shape} or not finite, expected rows of numbers")
-    return block
-
-
-def _foreign(error: Exception, *, alone: bool = True) -> str:
-    """Return the error of another library, which is blamed on a clip, as part of one line.
-
-    What is not about the clip is raised instead: an error of ours (the disk is full, a clip
-    changed), and a device without memory for a single clip.
-    """
-    if isinstance(error, SvbenchError):
-        raise error
-    torch = sys.modules.get("torch")
-    if torch is not None and alone and isinstance(error, torch.OutOfMemoryError):
-        raise StoppedError(
-            "the device has no memory left for one clip; free some, then run the same command "
-            "again to go on"
-        ) from error
-    text = " ".join(str(error).split())
-    found = f"found {type(error).__name__} ({text:.300})"
-    return f"{found}, expected a clip that features can be extracted from"

@@ -20,7 +20,8 @@ length      A longer file is cut. A file that is short by at most `TOLERANCE` co
             shorter is an error, unless padding is enabled.
 
 `read_native` instead decodes a clip as it was made: every frame at its own size and time, audio at
-its own rate, both from the first frame on (see `native`).
+its own rate, both from the first frame on; `NativeFrames` shows the same frames one by one, and
+holds none (see `native`).
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ from svbench.files.media.encoding import (
     write_wav,
 )
 from svbench.files.media.lengths import TOLERANCE, begins_late, check_sound, too_short
-from svbench.files.media.native import read_native
+from svbench.files.media.native import NativeFrames, WholeClip, read_native
 from svbench.files.media.official import as_segmented
 from svbench.files.media.picture import (
     SEEK_FROM,
@@ -67,7 +68,9 @@ from svbench.files.media.streams import Streams
 from svbench.types import Clip, ClipSpec, Recording
 
 __all__ = [
+    "NativeFrames",
     "Streams",
+    "WholeClip",
     "check",
     "cover",
     "duration",

@@ -11,16 +11,23 @@ size        Constant over the clip; a change of size is an error. Pixels are mad
             those that are nearly so (a 100th), which stay as they are stored.
 length      Video that ends before the duration in its header, and audio that ends before the video,
             are errors, as for conformed clips; with `pad`, silence is appended.
-memory      At most `MOST_BYTES` of video and audio; more is an error.
+memory      `NativeFrames` shows one frame at a time and keeps none, so that clips may be of any
+            length and size; their audio is held whole, at most `MOST_BYTES` of it. `read_native`
+            holds the whole clip, at most `MOST_BYTES` of video; more is an error.
+passes      Times decide which frames are wanted, so they are known before the first frame is
+            shown: from the time stamps of the packets, without decoding. Where decoded frames
+            have others (AVI has none), the clip is decoded a second time.
 """
 
 from __future__ import annotations
 
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from contextlib import closing, nullcontext
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,10 +41,20 @@ from svbench.files.media.containers import (
     origin,
     picture_stream,
 )
-from svbench.files.media.picture import TimedFrame, Upright, Video, shared_frames
+from svbench.files.media.picture import (
+    TimedFrame,
+    Upright,
+    Video,
+    decode_frames,
+    follow_frames,
+    packet_times,
+)
 from svbench.files.media.sound import Audio, TimeLine, read_time_line
 from svbench.files.media.streams import Streams
 from svbench.types import Channels, Clip, ClipSpec, Recording
+
+if TYPE_CHECKING:
+    from typing import Never
 
 TOLERANCE = Fraction(1, 5)  # s that a header's duration may exceed the streams: muxers round up
 LONGER = 60  # s of audio allowed beyond the end of the video
@@ -45,6 +62,9 @@ SHORT = Fraction(1, 10)  # s of audio that may be missing at the end, as in the 
 ROUNDING = Fraction(3, 2000)  # s: containers round to 1 ms, and 0.5 ms are for the rate itself
 MOST_FILLED = 2  # times as many grid points as frames; beyond that the grid is not the clip's own
 MOST_BYTES = 4 << 30  # 23 s of 1920 x 1080 px at 30 frames/s
+
+Take = Callable[[int, Video], None]  # gets each frame, (H, W, 3), by its number
+Begin = Callable[[Clip], Take]  # gets a clip without its pixels, before the first frame
 
 
 def read_native(
@@ -70,24 +90,241 @@ def read_native(
     Raises
     ------
     DataError
-        if the files cannot be decoded, or do not fulfil the conditions of the view
+        if the files cannot be decoded, do not fulfil the conditions of the view, or hold more than
+        `MOST_BYTES`
     """
-    with boundary(recording.path):
-        pictures = _read_pictures(recording, streams or Streams())
-        times, rate = _placed(pictures)
-        video = pictures.laid_out(times, rate)
-    sound_path = recording.sound or recording.path
-    with boundary(sound_path):
-        latest = pictures.end + LONGER
-        line = read_time_line(
-            sound_path, pictures.times[0], latest, MOST_BYTES // 4, channels, streams
-        )
-        _check_length(recording, pictures.end, line.end)
-        audio = _sound_of(line, sound_path, pictures.times[0], pictures.end, pad)
-    with boundary(recording.path):
-        size = (video.shape[1], video.shape[2])
-        spec = ClipSpec(len(video), float(rate), size, line.rate, channels=channels)
-        return Clip(video, audio, spec, times)
+    whole = WholeClip(recording.path)
+    with nullcontext(streams) if streams else Streams() as shared:
+        NativeFrames(recording, whole.begin, pad=pad, channels=channels, streams=shared).show()
+    return whole.clip
+
+
+class WholeClip:
+    """All frames of a clip in memory, at most `MOST_BYTES` of them.
+
+    Parameters
+    ----------
+    path : Path
+        of the clip, for messages
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._clip: Clip | None = None
+        self._video: Video = np.empty((0, 0, 0, 3), np.uint8)
+
+    def begin(self, clip: Clip) -> Take:
+        """Make room for the frames of a clip; raise DataError if they are too many."""
+        frames, height, width = clip.video.shape[:3]
+        if clip.video.size > MOST_BYTES:
+            raise DataError(
+                f"{self._path}: found {frames} frames of {width} x {height} px, more than "
+                f"{MOST_BYTES / 2**30:g} GiB, expected less where a whole clip is held; "
+                "cut it, scale it down, or leave out what needs all of it"
+            )
+        self._clip, self._video = clip, np.empty(clip.video.shape, np.uint8)
+        return self.take
+
+    def take(self, number: int, frame: Video) -> None:
+        """Keep a frame, (H, W, 3)."""
+        self._video[number] = frame
+
+    @property
+    def clip(self) -> Clip:
+        """Return the clip, once all frames are taken."""
+        if self._clip is None:
+            raise ValueError("no clip has begun")
+        return replace(self._clip, video=self._video)
+
+
+class Unread(np.ndarray):
+    """The video of a clip whose frames are shown one by one: its shape, and no pixel of it."""
+
+    def __getitem__(self, place: object) -> Never:
+        """Raise TypeError."""
+        raise TypeError("found a clip whose frames are not kept, expected no look into them")
+
+
+class NativeFrames:
+    """Shows the frames of a clip in the native view, one by one as they are decoded.
+
+    Parameters
+    ----------
+    recording : Recording
+        the file or files of the clip, and its start in them
+    begin : callable
+        gets the clip without its pixels before the first frame (`Unread`: its video has a shape),
+        and returns what gets each frame. Called again, for all frames anew, where the clip has to
+        be decoded twice
+    streams : Streams
+        of the clip: of what its conformed view decodes meanwhile, each frame is shown at once
+    pad : bool
+        append silence to short audio (Default value = False)
+    channels : "mean" or "first"
+        how channels are mixed down (Default value = "mean")
+    """
+
+    def __init__(
+        self,
+        recording: Recording,
+        begin: Begin,
+        streams: Streams,
+        *,
+        pad: bool = False,
+        channels: Channels = "mean",
+    ) -> None:
+        self._recording = recording
+        self._pass = _Pass(recording, begin, streams, pad, channels)
+        self._error: DataError | None = None
+        self._rest = follow_frames(streams, recording.path, recording.start, self._watch)
+
+    def show(self) -> None:
+        """Show all frames that are left; raise DataError as `read_native` does."""
+        path = self._recording.path
+        with boundary(path):
+            self._rest()
+            if self._error is not None:
+                raise self._error
+            found = self._pass.found
+            if found == self._pass.expected:
+                return
+            again = self._pass.anew(found)
+            with closing(decode_frames(path, self._recording.start)) as frames:
+                for one in frames:
+                    again.take(one)
+            if again.found != found:
+                raise DataError(f"{path}: found other frames each time it is decoded")
+
+    def _watch(self, one: TimedFrame) -> None:
+        """Show a frame; what is wrong with it in this view costs no other view."""
+        if self._error is None:
+            try:
+                with boundary(self._recording.path):
+                    self._pass.take(one)
+            except DataError as error:
+                self._error = error
+
+
+@dataclass(frozen=True, slots=True)
+class _Stamps:
+    """When the frames of a clip are shown, and the last one ends, in s from its time zero."""
+
+    times: Sequence[Fraction]
+    end: Fraction
+
+
+class _Pass:
+    """Frames of one decoding, shown as long as they come when they are expected."""
+
+    def __init__(
+        self,
+        recording: Recording,
+        begin: Begin,
+        streams: Streams,
+        pad: bool,
+        channels: Channels,
+        expected: _Stamps | None = None,
+    ) -> None:
+        self._how = recording, begin, streams, pad, channels
+        self._recording, self._begin = recording, begin
+        self._upright = Upright(recording.path)
+        self.expected = expected
+        self._known = expected is not None
+        self._times: list[Fraction] = []
+        self._last: TimedFrame | None = None
+        self._before: Video | None = None  # the frame that was shown last
+        self._places: Sequence[int] = ()  # of frames among those shown; () if none are
+        self._shown = 0
+        self._take: Take | None = None
+
+    def anew(self, expected: _Stamps) -> _Pass:
+        """Return another pass, whose times are known."""
+        return _Pass(*self._how, expected)
+
+    @property
+    def found(self) -> _Stamps:
+        """Return when the decoded frames are shown; raise DataError if there are none."""
+        if self._last is None or not self._times:
+            path = self._recording.path
+            raise DataError(f"{path}: found no video frames, expected at least two")
+        end = self._last.time + max(self._last.track.step, self._last.length)
+        return _Stamps(self._times, end)
+
+    def take(self, one: TimedFrame) -> None:
+        """Take the next decoded frame."""
+        self._last = one
+        if one.time < Fraction(self._recording.start) - one.track.step / 2:
+            return
+        number = len(self._times)
+        self._times.append(one.time)
+        if number == 0:
+            self._start(one)
+        if self._take is None or self.expected is None:
+            return
+        if self.expected.times[number : number + 1] != [one.time]:
+            self._take = self._before = None
+            return
+        self._show(number, one)
+
+    def _show(self, number: int, one: TimedFrame) -> None:
+        assert self._take is not None
+        frame = self._upright.square(one)
+        if self._before is not None:
+            if frame.shape != self._before.shape:
+                raise DataError(_changes_size(self._recording.path, self._before, frame, one))
+            while self._shown < self._places[number]:
+                self._take(self._shown, self._before)
+                self._shown += 1
+        self._take(self._shown, frame)
+        self._shown += 1
+        self._before = frame
+
+    def _start(self, one: TimedFrame) -> None:
+        """Begin with the first frame, if it is known when the others will be shown."""
+        path = self._recording.path
+        if not one.track.rates:
+            raise DataError(f"{path}: found no frame rate, expected one in the header")
+        size = self._upright.square(one).shape[:2]
+        try:
+            self.expected = self.expected or _forecast(self._recording, one)
+            if self.expected is None:
+                return
+            clip, self._places = self._outlined(self.expected, one, size)
+        except DataError:
+            if self._known:
+                raise
+            self.expected = None  # what packets promise may not be what is decoded
+            return
+        self._take = self._begin(clip)
+
+    def _outlined(
+        self, stamps: _Stamps, one: TimedFrame, size: tuple[int, ...]
+    ) -> tuple[Clip, Sequence[int]]:
+        """Return the clip without its pixels, and the place of each frame in it."""
+        recording, _, streams, pad, channels = self._how
+        times, rate, places = _placed(stamps.times, one.track.rates)
+        begin, path = stamps.times[0], recording.sound or recording.path
+        with boundary(path):
+            latest = stamps.end + LONGER
+            line = read_time_line(path, begin, latest, MOST_BYTES // 4, channels, streams)
+            _check_length(recording, stamps.end, line.end)
+            audio = _sound_of(line, path, begin, stamps.end, pad)
+        height, width = size
+        shape = (len(times), height, width, 3)
+        spec = ClipSpec(len(times), float(rate), (height, width), line.rate, channels=channels)
+        unread = np.broadcast_to(np.zeros((), np.uint8), shape).view(Unread)
+        return Clip(unread, audio, spec, times), places
+
+
+def _forecast(recording: Recording, first: TimedFrame) -> _Stamps | None:
+    """Return when the frames of a clip should be shown, by its packets; None if unknown."""
+    step = first.track.step
+    found = packet_times(recording.path, recording.start)
+    shown = [t for t, _ in found if t >= Fraction(recording.start) - step / 2]
+    if not shown or shown[0] != first.time:
+        return None
+    time, length = found[-1]
+    return _Stamps(shown, time + max(step, length))
 
 
 def _sound_of(line: TimeLine, path: Path, begin: Fraction, end: Fraction, pad: bool) -> Audio:
@@ -111,96 +348,22 @@ def _sound_of(line: TimeLine, path: Path, begin: Fraction, end: Fraction, pad: b
     return line.laid_out(round(begin * line.rate), max(1, count), line.rate)
 
 
-@dataclass(slots=True)
-class _Pictures:
-    """The frames of a clip, in a buffer that grows in place, so that no second copy is made."""
+def _placed(
+    times: Sequence[Fraction], rates: Sequence[Fraction]
+) -> tuple[NDArray[np.float64], Fraction, Sequence[int]]:
+    """Return the time of each frame, in seconds from the first one, the frame rate, and places.
 
-    path: Path
-    video: Video  # (capacity, H, W, 3), of which len(times) are filled
-    times: list[Fraction]  # s from the file's time zero
-    end: Fraction  # s
-    rates: tuple[Fraction, ...]  # frames / s according to the stream, the mean first
-
-    def laid_out(self, times: NDArray[np.float64], rate: Fraction) -> Video:
-        """Return one frame per time, (T, H, W, 3); gaps of the grid repeat the frame before."""
-        count = len(times)
-        if count > len(self.times):
-            places = [round((t - self.times[0]) * rate) for t in self.times]
-            self.resize(count)
-            _spread(self.video, places)
-        self.resize(count)
-        return self.video
-
-    def grow(self) -> None:
-        """Grow the buffer by a quarter, up to `MOST_BYTES`; raise DataError beyond."""
-        room, frame = len(self.video), int(np.prod(self.video.shape[1:]))
-        self.resize(max(room + 1, min(room * 5 // 4 + 8, MOST_BYTES // frame)))
-
-    def resize(self, room: int) -> None:
-        """Resize the buffer in place to `room` frames; raise DataError beyond `MOST_BYTES`."""
-        size = room * int(np.prod(self.video.shape[1:]))
-        if size > MOST_BYTES:
-            height, width = self.video.shape[1:3]
-            raise DataError(
-                f"{self.path}: found {room} frames of {width} x {height} px, more than "
-                f"{MOST_BYTES / 2**30:g} GiB, expected less; the native view holds the whole clip"
-            )
-        self.video.resize((room, *self.video.shape[1:]), refcheck=False)
-
-
-def _spread(video: Video, places: list[int]) -> None:
-    """Move frame i to places[i] and repeat it up to the next one, in place, from the end."""
-    following = len(video)
-    for number in range(len(places) - 1, -1, -1):
-        video[places[number] : following] = video[number].copy()
-        following = places[number]
-
-
-def _read_pictures(recording: Recording, streams: Streams) -> _Pictures:
-    path, upright = recording.path, Upright(recording.path)
-    found: _Pictures | None = None
-    last: TimedFrame | None = None
-    with closing(shared_frames(streams, path, recording.start)) as pictures:
-        for one in pictures:
-            last = one
-            if one.time < Fraction(recording.start) - one.track.step / 2:
-                continue
-            frame = upright.square(one)
-            found = found or _room_for(one, frame, recording)
-            if frame.shape != found.video.shape[1:]:
-                raise DataError(_changes_size(path, found.video, frame, one))
-            if len(found.times) == len(found.video):
-                found.grow()
-            found.video[len(found.times)] = frame
-            found.times.append(one.time)
-    if found is None or last is None:
-        raise DataError(f"{path}: found no video frames, expected at least two")
-    found.end = last.time + max(last.track.step, last.length)
-    return found
-
-
-def _room_for(one: TimedFrame, frame: Video, recording: Recording) -> _Pictures:
-    """Return an empty buffer for about as many frames as the header states."""
-    path, track = recording.path, one.track
-    if not track.rates:
-        raise DataError(f"{path}: found no frame rate, expected one in the header")
-    room = _Pictures(path, np.empty((0, *frame.shape), np.uint8), [], Fraction(0), track.rates)
-    expected = track.frames - int(recording.start * track.rates[0])
-    room.resize(max(1, min(expected, 1 << 16)))  # the header is not trusted
-    return room
-
-
-def _placed(pictures: _Pictures) -> tuple[NDArray[np.float64], Fraction]:
-    """Return the time of each frame, in seconds from the first one, and the frame rate."""
-    stamps = [time - pictures.times[0] for time in pictures.times]
-    for rate in pictures.rates:
+    There may be more times than frames: frame i is shown from places[i] to the next frame's.
+    """
+    stamps = [time - times[0] for time in times]
+    for rate in rates:
         places = [round(stamp * rate) for stamp in stamps]
         off = max(abs(s - p / rate) for s, p in zip(stamps, places, strict=True))
         apart = all(a < b for a, b in pairwise(places))
         if off <= ROUNDING and apart and places[-1] < MOST_FILLED * len(places):
-            return np.arange(places[-1] + 1) / float(rate), rate
-    mean = (len(stamps) - 1) / stamps[-1] if stamps[-1] else pictures.rates[0]
-    return np.array([float(stamp) for stamp in stamps]), Fraction(mean)
+            return np.arange(places[-1] + 1) / float(rate), rate, places
+    mean = (len(stamps) - 1) / stamps[-1] if stamps[-1] else rates[0]
+    return np.array([float(stamp) for stamp in stamps]), Fraction(mean), range(len(stamps))
 
 
 def _check_length(recording: Recording, picture: Fraction, sound: Fraction) -> None:
@@ -219,9 +382,9 @@ def _check_length(recording: Recording, picture: Fraction, sound: Fraction) -> N
         )
 
 
-def _changes_size(path: Path, video: Video, frame: Video, one: TimedFrame) -> str:
+def _changes_size(path: Path, before: Video, frame: Video, one: TimedFrame) -> str:
     return (
-        f"{path}: found pictures of {video.shape[2]} x {video.shape[1]} px and, from "
+        f"{path}: found pictures of {before.shape[1]} x {before.shape[0]} px and, from "
         f"{float(one.time):.3f} s on, of {frame.shape[1]} x {frame.shape[0]} px, "
         "expected one size in the native view"
     )

@@ -18,7 +18,7 @@ Display matrix: ISO/IEC 14496-12, 8.3.2 (track header); sample aspect ratio: 12.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Hashable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -100,8 +100,45 @@ def shared_frames(
     streams: Streams, path: Path, start: float = 0.0
 ) -> Generator[TimedFrame, None, None]:
     """Yield the same as `decode_frames`, of which other readers of the clip may have taken some."""
+    return streams.read(*_shared(path, start))
+
+
+def follow_frames(
+    streams: Streams, path: Path, start: float, watch: Callable[[TimedFrame], None]
+) -> Callable[[], None]:
+    """Show each frame of `shared_frames` to a watcher as it is decoded; see `Streams.follow`."""
+    return streams.follow(*_shared(path, start), watch)
+
+
+def _shared(
+    path: Path, start: float
+) -> tuple[Hashable, Callable[[], Generator[TimedFrame, None, None]]]:
+    """Return the key of a stream of frames, and what decodes it."""
     begin = start if start >= SEEK_FROM else 0.0
-    return streams.read(("picture", path, begin), partial(decode_frames, path, begin))
+    return ("picture", path, begin), partial(decode_frames, path, begin)
+
+
+def packet_times(path: Path, start: float = 0.0) -> list[tuple[Fraction, Fraction]]:
+    """Return when packets are shown, and for how long, in order, without decoding them.
+
+    Times are seconds from time zero. From one at or before `start` (s) on, or from the first one
+    on. Decoded frames nearly always have the same; the list is empty where packets have none.
+    """
+    with opened(path) as container:
+        stream = picture_stream(container, path)
+        zero, unit = origin(container, path), Fraction(stream.time_base or 1)
+        if form(container) in WITHOUT_PRESENTATION_TIME:
+            return []
+        if start >= SEEK_FROM and form(container) in SEEKABLE:
+            aim = max(Fraction(start) - SEEK_BACK[0], Fraction(0)) + zero
+            container.seek(int(aim / unit), stream=stream)
+        found = []
+        for packet in container.demux(stream):
+            if packet.size and not packet.is_discard:
+                if packet.pts is None:
+                    return []
+                found.append((packet.pts * unit - zero, (packet.duration or 0) * unit))
+    return sorted(found)
 
 
 def _attempts(start: float) -> Iterator[int | None]:

@@ -7,7 +7,8 @@ import pytest
 
 from svbench.errors import ScoreError
 from svbench.metrics.avalign.impact_fit import FOLDS, Annotated, counts, fit, fit_weights, left_out
-from svbench.metrics.avalign.impacts import CURVES, Motion
+from svbench.metrics.avalign.impact_steps import CURVES
+from svbench.metrics.avalign.impacts import Motion
 
 FPS = 15.0
 FRAMES = 60

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from svbench.errors import ConfigError, ScoreError
 from svbench.metrics.avalign.detection import EPSILON, TOLERANCE, matching
 from svbench.metrics.avalign.impact_model import IMPACT_MODEL
-from svbench.metrics.avalign.impacts import CURVES, ImpactModel, Motion, measure, motion_of, windows
+from svbench.metrics.avalign.impact_steps import CURVES
+from svbench.metrics.avalign.impacts import ImpactModel, Motion, measure, motion_of, windows
 from svbench.miniature.hard_renditions import hard_clip
 from svbench.types import Clip, ClipSpec
 

@@ -7,8 +7,9 @@ import gc
 import numpy as np
 import pytest
 
-from svbench.metrics.avalign import impacts
-from svbench.metrics.avalign.impacts import measure, motion_of, steps_kept
+from svbench.metrics.avalign import impact_steps
+from svbench.metrics.avalign.impact_steps import Step, UsedFrame, steps_kept
+from svbench.metrics.avalign.impacts import measure, motion_of
 from svbench.metrics.avalign.measured import MeasuredArrays
 from svbench.types import Clip, ClipSpec
 
@@ -26,13 +27,13 @@ def moving(seed: int = 0) -> Clip:
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return a list that grows by each step that is measured."""
     calls: list[int] = []
-    plain = impacts._step
+    plain = impact_steps._step
 
-    def step(before: impacts._Frame, now: impacts._Frame) -> impacts._Step:
+    def step(before: UsedFrame, now: UsedFrame) -> Step:
         calls.append(1)
         return plain(before, now)
 
-    monkeypatch.setattr(impacts, "_step", step)
+    monkeypatch.setattr(impact_steps, "_step", step)
     return calls
 
 

@@ -11,7 +11,8 @@ from scipy.ndimage import gaussian_filter1d
 
 from svbench.errors import ScoreError
 from svbench.metrics.avalign.impact_model import IMPACT_MODEL
-from svbench.metrics.avalign.synchrony import GRID, LAGS, Synchrony, Trajectories, synchrony
+from svbench.metrics.avalign.synchrony import GRID, LAGS, Synchrony, synchrony
+from svbench.metrics.avalign.trajectories import Trajectories
 from svbench.types import Clip, ClipSpec, Features
 
 N = 400  # 8 s

@@ -12,7 +12,8 @@ import pytest
 from svbench.files import media
 from svbench.metrics.avalign import tuning
 from svbench.metrics.avalign.events import DETECTORS, AVEvents, Detectors, read_events
-from svbench.metrics.avalign.impacts import CURVES, Motion
+from svbench.metrics.avalign.impact_steps import CURVES
+from svbench.metrics.avalign.impacts import Motion
 from svbench.metrics.avalign.motion import FlowSettings
 from svbench.metrics.avalign.onsets import OnsetSettings
 from svbench.metrics.avalign.tuning import Observed, judged, observe

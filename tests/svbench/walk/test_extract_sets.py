@@ -81,13 +81,22 @@ class MeanGrey:
 def decoded(monkeypatch: pytest.MonkeyPatch) -> Counter[tuple[str, str]]:
     """Count how often each clip is decoded for extraction, in which view."""
     counts: Counter[tuple[str, str]] = Counter()
-    read = extract_shard.read_sample
+    read, show = extract_shard.read_sample, extract_shard.showing_frames
+
+    def count(sample: Any, view: str) -> None:
+        path = sample.recording.path
+        counts[f"{path.parent.name}/{path.stem}", view] += 1
 
     def reading(sample: Any, samples: SampleSet, view: str, *rest: Any) -> Clip:
-        counts[f"{sample.recording.path.parent.name}/{sample.recording.path.stem}", view] += 1
+        count(sample, view)
         return read(sample, samples, view, *rest)
 
+    def showing(sample: Any, *rest: Any) -> Any:
+        count(sample, "native")
+        return show(sample, *rest)
+
     monkeypatch.setattr(extract_shard, "read_sample", reading)
+    monkeypatch.setattr(extract_shard, "showing_frames", showing)
     return counts
 
 

@@ -249,12 +249,13 @@ def test_a_size_that_changes_midway_is_refused_and_conformed_views_go_on(tmp_pat
 def test_a_clip_larger_than_the_bound_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = movies.write(tmp_path / "a.mkv", movies.frames(48), audio=[(0.0, movies.sound(3.0))])
+    audio = [(0.0, movies.sound(3.0, [0.5], 16000))]
+    path = movies.write(tmp_path / "a.mkv", movies.frames(48), audio=audio, rate=16000)
     frame = 48 * 64 * 3
-    monkeypatch.setattr(native, "MOST_BYTES", 40 * frame)
-    with pytest.raises(DataError, match=r"a\.mkv: found \d+ frames of 64 x 48 px, more than"):
+    monkeypatch.setattr(native, "MOST_BYTES", 47 * frame)
+    with pytest.raises(DataError, match=r"a\.mkv: found 48 frames of 64 x 48 px, more than"):
         media.read_native(Recording(path))
-    monkeypatch.setattr(native, "MOST_BYTES", 50 * frame)
+    monkeypatch.setattr(native, "MOST_BYTES", 20 * frame)
     with pytest.raises(DataError, match=r"a\.mkv: found more than \d+ samples of sound"):
         media.read_native(Recording(path))
 

@@ -57,6 +57,37 @@ def test_nothing_is_kept_for_nobody(begun: list[int]) -> None:
     assert len(begun) == 4
 
 
+def test_a_watcher_sees_each_item_once_whoever_reads_it(begun: list[int]) -> None:
+    seen: list[int] = []
+    with Streams() as streams:
+        streams.keep = True  # which keeps nothing of what is followed
+        rest = streams.follow("a", counting(begun), seen.append)
+        reader = streams.read("a", counting(begun))
+        assert [next(reader), next(reader)] == seen == [0, 1]
+        reader.close()
+        rest()
+        assert seen == [*range(5)]
+        assert len(begun) == 1
+        assert list(streams.read("a", counting(begun))) == [*range(5)]
+    assert (len(begun), len(seen)) == (2, 5)
+
+
+def test_what_a_stream_raises_reaches_its_reader_and_its_watcher() -> None:
+    def broken() -> Iterator[int]:
+        yield 0
+        raise DataError("broken")
+
+    with Streams() as streams:
+        rest = streams.follow("a", broken, [].append)
+        for read in (lambda: list(streams.read("a", broken)), rest):
+            with pytest.raises(DataError, match="broken"):
+                read()
+        streams.keep = True
+        for _ in range(2):  # not taken for one that has ended
+            with pytest.raises(DataError, match="broken"):
+                list(streams.read("b", broken))
+
+
 def assert_same(found: Clip, expected: Clip) -> None:
     assert found.spec == expected.spec
     assert np.array_equal(found.video, expected.video)
