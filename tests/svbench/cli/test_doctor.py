@@ -142,7 +142,7 @@ def test_words_of_no_plan_are_refused(words: str, line: str, svbench: Command) -
         "run --datasett x",
         "run",
         "score",
-        "score a",
+        "score a --frames 1",
         "sweep-gamma --dataset landscape --systems real",
         "run --dataset landscape --config absent.yaml",
     ],
