@@ -175,7 +175,7 @@ class FrameReader(Protocol):
     """Reads the frames of one clip, and keeps of them what its features take."""
 
     def take(self, number: int, frame: NDArray[np.uint8]) -> None:
-        """Take a frame (H, W, 3); all are shown, in order. It may be kept, not written to."""
+        """Take a frame (H, W, 3); all are shown, in order. It may be kept, and is read-only."""
         ...
 
     def features(self) -> Values:

@@ -147,5 +147,5 @@ def still_inputs(video: Iterable[NDArray[np.uint8]], side: int) -> Iterator[Tens
 
     mean, spread = (torch.tensor(v).view(-1, 1, 1) for v in (PIXEL_MEAN, PIXEL_SPREAD))
     for frame in video:
-        levels = torch.from_numpy(square(frame, side)).permute(2, 0, 1)
+        levels = torch.from_numpy(np.array(square(frame, side))).permute(2, 0, 1)
         yield (levels.float() / 255.0 - mean) / spread

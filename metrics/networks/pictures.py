@@ -32,7 +32,7 @@ def short_side(frame: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     if target == (height, width):
         return frame
     # The kernel of whole levels takes pictures whose channels lie together, as ours do.
-    levels = torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1)[None]
+    levels = torch.from_numpy(np.array(frame, order="C")).permute(2, 0, 1)[None]
     resized = F.interpolate(levels, target, mode="bicubic", antialias=True)
     found: NDArray[np.uint8] = resized[0].permute(1, 2, 0).numpy()
     return found

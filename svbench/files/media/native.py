@@ -269,6 +269,7 @@ class _Pass:
     def _show(self, number: int, one: TimedFrame) -> None:
         assert self._take is not None
         frame = self._upright.square(one)
+        frame.setflags(write=False)  # all columns are shown the same one
         if self._before is not None:
             if frame.shape != self._before.shape:
                 raise DataError(_changes_size(self._recording.path, self._before, frame, one))

@@ -211,7 +211,8 @@ def test_what_fails_in_one_reader_costs_no_other(tmp_path: Path) -> None:
             return self
 
         def take(self, number: int, frame: NDArray[np.uint8]) -> None:
-            del frame
+            with pytest.raises(ValueError, match="read-only"):  # others are shown the same
+                frame[:] = 0
             if number == 7:
                 raise ValueError("no\nmore")
 
