@@ -2,7 +2,8 @@
 
 A request is the same in two runs if its id names the same real clip (the same files from the same
 start, as recorded in `requests.jsonl` of a run folder) and the same caption; a caption that is
-unknown in one of them does not count. So a run may be a subset of another, and a table of `svbench
+unknown in one of them does not count. Where one of the runs was scored without a reference, id and
+caption decide. So a run may be a subset of another, and a table of `svbench
 score` may be merged with that of `svbench run`. Of runs without such a record (older ones, or those
 of which results.json alone was kept) only the set of real clips as a whole is known: their ids name
 the same requests if those sets are equal.
@@ -102,7 +103,7 @@ class SharedRequests:
 
 
 def _same(one: RequestIdentity, other: RequestIdentity | None) -> bool:
-    if other is None or one.source != other.source:
+    if other is None or (one.source and other.source and one.source != other.source):
         return False
     return not (one.caption and other.caption) or one.caption == other.caption
 
@@ -129,7 +130,8 @@ def _why(run: Run, first: Run) -> str:
     common = run.requests.keys() & first.requests.keys()
     if not common:
         return f"other ids, e.g. {min(_ids(run))!r:.60} and {min(_ids(first))!r:.60}"
-    clips = [i for i in common if run.requests[i].source != first.requests[i].source]
+    pairs = [(run.requests[name].source, first.requests[name].source) for name in common]
+    clips = any(one and other and one != other for one, other in pairs)
     what = "real clips" if clips else "captions"
     return f"their {len(common)} equal ids have other {what}"
 

@@ -87,6 +87,7 @@ _LATIN: Final = "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝßàá�
 def latex(sheets: Sequence[Sheet], label: str = "svbench") -> str:
     r"""Return the tables as LaTeX, for \input; `label` is their name for \ref, after `tab:`."""
     needs = "% \\usepackage{booktabs,graphicx}\n"
+    label = re.sub(r"[^\w:.-]+", "-", label)  # a data set may be a folder of any name
     labels = [label if not place else f"{label}-{place + 1}" for place in range(len(sheets))]
     return needs + "\n".join(map(_sheet, sheets, labels))
 

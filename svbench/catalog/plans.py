@@ -130,6 +130,9 @@ def plan_score(config: ScoreConfig, out: Path | None = None) -> Plan:
     settings = MetricSettings(
         config.seed, config.resamples, frames=config.frames, machine=config.scoring
     )
+    if config.reference is None and config.strict:  # said first: no weights would help
+        lenient = config.model_copy(update={"strict": False})
+        _without_reference(config, _scored_columns(lenient, settings, found)[0].columns)
     built, reasons = _scored_columns(config, settings, found)
     names, columns = built.names, built.columns
     plugins = _origins(config, names)
@@ -204,8 +207,9 @@ def _without_reference(config: ScoreConfig, columns: Columns) -> Columns:
     """Return the columns, those absent that compare with real clips; refuse them where named."""
     comparing = [column.name for column in columns if compares(column, config.plugins)]
     if comparing and (config.metrics or config.strict):
+        option = "--metrics" if config.metrics else "--strict"
         raise ConfigError(
-            f"--metrics: found {', '.join(comparing)} without real clips to compare with, expected "
+            f"{option}: found {', '.join(comparing)} without real clips to compare with, expected "
             "--reference DIR, or metrics that need none"
         )
     return tuple(

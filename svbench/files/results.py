@@ -49,7 +49,8 @@ class RequestIdentity:
     """The identity of an example: requests of two runs are the same if theirs is equal."""
 
     caption: str  # "" if unknown
-    source: str  # digest of the real clip's files and start, independent of the clip format
+    # digest of the real clip's files and start, independent of the clip format; "" without one
+    source: str
     # kind -> category; a label, by which no request is told from another
     categories: Mapping[str, str] = field(default_factory=dict, compare=False)
 

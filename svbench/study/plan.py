@@ -191,7 +191,12 @@ def _checks(
     real: Clips, settings: StudySettings, question: Question, codes: _Codes
 ) -> tuple[dict[str, CheckClip], list[Pair], dict[str, Material]]:
     """Return the clips of attention checks by code, their pairs, and what they are made of."""
-    usual = max(1, min(MOST_CHECKS, len(real)))
+    if not real and settings.checks is None:
+        raise ConfigError(
+            "--checks: found no real clips to make attention checks of, expected a run with some, "
+            "or --checks 0"
+        )
+    usual = min(MOST_CHECKS, len(real))
     count = usual if settings.checks is None else settings.checks
     if count > len(real):
         raise ConfigError(

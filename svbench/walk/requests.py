@@ -4,7 +4,8 @@ The file has one JSON object a line: `id`, `caption`, `categories` where there a
 clip (`file`, and where needed `audio` and `start`), so that it is a list which `svbench score
 --reference` and `--captions` read; paths are relative to the run folder. `source` identifies the
 real clip by its files and start, whatever format it is judged in: by it `svbench compare` finds
-that two runs have the same requests, also where one of them is a part of the other.
+that two runs have the same requests, also where one of them is a part of the other. Where clips
+are scored without a reference, there is no real clip and `source` is empty.
 """
 
 from __future__ import annotations
@@ -55,6 +56,20 @@ def identify_requests(
     }
 
 
+def requests_of_sets(sets: Iterable[Sequence[Example]]) -> dict[str, RequestIdentity]:
+    """Return by id what clips made elsewhere answer where there are no real clips.
+
+    An id has its first caption, and of each kind its first category.
+    """
+    found: dict[str, RequestIdentity] = {}
+    for example in (example for examples in sets for example in examples):
+        known = found.get(example.id, RequestIdentity("", ""))
+        caption = known.caption if known.caption.strip() else example.caption
+        categories = {**example.categories, **known.categories}
+        found[example.id] = RequestIdentity(caption, "", categories)
+    return found
+
+
 def identity_of(
     requests: Mapping[str, RequestIdentity], selection: Mapping[str, str | int | None]
 ) -> dict[str, Any]:
@@ -68,22 +83,27 @@ def identity_of(
 def dump_requests(
     examples: Sequence[Example], requests: Mapping[str, RequestIdentity], folder: Path
 ) -> str:
-    """Return the text of requests.jsonl, for the run folder that it is to lie in."""
-    lines = (json.dumps(_entry(e, requests[e.id], folder), ensure_ascii=False) for e in examples)
-    return "".join(f"{line}\n" for line in lines)
+    """Return the text of requests.jsonl, for the run folder that it is to lie in.
+
+    `examples` are the real clips, as far as there are any.
+    """
+    recordings = {example.id: example.recording for example in examples}
+    entries = (_entry(i, one, recordings.get(i), folder) for i, one in requests.items())
+    return "".join(f"{json.dumps(entry, ensure_ascii=False)}\n" for entry in entries)
 
 
-def _entry(example: Example, request: RequestIdentity, folder: Path) -> dict[str, Any]:
-    recording = example.recording
-    named = {"file": recording.path, "audio": recording.sound}
+def _entry(
+    name: str, request: RequestIdentity, recording: Recording | None, folder: Path
+) -> dict[str, Any]:
+    named = {"file": recording.path, "audio": recording.sound} if recording else {}
     places = {key: _relative(file, folder) for key, file in named.items() if file is not None}
     return {
-        "id": example.id,
+        "id": name,
         "caption": request.caption,
         **({"categories": dict(request.categories)} if request.categories else {}),
         # a path that no list can hold is left out; `source` identifies the clip without it
         **{key: place for key, place in places.items() if is_plain(place)},
-        **({} if recording.start == 0 else {"start": recording.start}),
+        **({"start": recording.start} if recording and recording.start else {}),
         "source": request.source,
     }
 

@@ -157,10 +157,10 @@ def shuffled(
         raise ScoreError(SOUND_ALONE)
     if not isinstance(extractor, PairedExtractor):
         raise ScoreError(UNPAIRED)
-    if extractor.view == "native" and not extractor.joins_any_length:
-        raise ScoreError(NATIVE)
     if features.count < 2:
         raise ScoreError(ALONE)
+    if extractor.view == "native" and not extractor.joins_any_length:
+        raise ScoreError(NATIVE)
     sounds = re_pairings(features.count, seed)
     values = _values(metric, extractor, features, sounds, advance)
     return _judged(metric, features, values, sounds)

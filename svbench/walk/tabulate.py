@@ -26,7 +26,7 @@ from svbench.types import ClipSpec, Column, Detection, ResultTable, Row
 from svbench.walk.halves import HALVES_NOTE, Halves
 from svbench.walk.plan import Columns, Data, KnownValidity, Plan, Unavailable
 from svbench.walk.recorded import Recorded, already_at_rate
-from svbench.walk.requests import dump_requests, identify_requests, identity_of
+from svbench.walk.requests import dump_requests, identify_requests, identity_of, requests_of_sets
 from svbench.walk.shuffled_floor import ClipLine
 
 CUT: Final = "cut"  # of a selection: clips were cut by svbench itself
@@ -45,7 +45,11 @@ def write_results(
 ) -> ResultTable:
     """Write the table of a run and what it rests on; results.json, which names the others, last."""
     scores = dump_scores([line for _, lines in judged for line in lines])
-    requests = identify_requests(clips.usable, engine, clips.known)
+    requests = (
+        identify_requests(clips.usable, engine, clips.known)
+        if data.real
+        else requests_of_sets(data.folders.values())
+    )
     table = ResultTable(
         title=data.title,
         dataset=plan.dataset,

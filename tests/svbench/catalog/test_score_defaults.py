@@ -12,7 +12,7 @@ import pytest
 
 from svbench.catalog.gallery import find_elsewhere
 from svbench.engines.local import Local
-from svbench.files.results import load_scores, load_table
+from svbench.files.results import load_requests, load_scores, load_table
 from svbench.types import Clip
 from svbench.walk.gallery import find_sets
 from svbench.walk.shuffled_floor import ALONE
@@ -104,11 +104,54 @@ def test_clips_are_judged_without_a_reference(svbench: Command, tmp_path: Path) 
     assert [text.split()[0] for text in reasons.values()] == ["it", "no"]  # compares; no weights
     assert "real set" not in load_table(tmp_path / "run").record
     assert svbench("report", tmp_path / "run", "--format", "html").code == 0
+    for option in ("--metrics", "fvd"), ("--strict",):
+        refused = svbench("score", tmp_path / "mine", *option, *SMALL)
+        assert refused.problem(code=2).startswith(f"{option[0]}: found fvd@stylegan-v-16f")
     refused = svbench("score", tmp_path / "mine", "--metrics", "fvd,synchrony@impacts", *SMALL)
     assert refused.problem(code=2) == (
         "--metrics: found fvd@stylegan-v-16f without real clips to compare with, expected "
         "--reference DIR, or metrics that need none"
     )
+
+
+def test_without_a_reference_clips_are_asked_for_by_their_own_lists(
+    svbench: Command, tmp_path: Path
+) -> None:
+    for seed, name in enumerate("ab"):
+        write_folder(tmp_path / name, 3, first_seed=9 * seed)
+    entries = [
+        {"id": f"p{n}", "system": name, "file": f"{name}/c{n}.mp4", "caption": f"a {n}"}
+        for name in "ab"
+        for n in range(3)
+    ]
+    entries[0]["category"], entries[4]["category"] = "dog", "cat"
+    lines = "".join(json.dumps(entry) + "\n" for entry in entries)
+    (tmp_path / "both.jsonl").write_text(lines, encoding="utf-8")
+    words = (*SMALL, "--metrics", PLAIN)
+    assert svbench("score", tmp_path / "both.jsonl", *words, "--out", tmp_path / "two").code == 0
+    requests = load_requests(tmp_path / "two")
+    assert requests is not None
+    assert [(i, one.caption, one.source) for i, one in requests.items()] == [
+        (f"p{n}", f"a {n}", "") for n in range(3)
+    ]
+    assert [one.categories for one in requests.values()] == [
+        {"category": "dog"},
+        {"category": "cat"},
+        {},
+    ]
+    assert svbench("report", tmp_path / "two", "--by", "category").code == 0
+    alone = lines.splitlines()[:3]  # the same requests, beside real clips
+    (tmp_path / "a.jsonl").write_text("\n".join(alone), encoding="utf-8")
+    real = [
+        json.dumps({"id": f"p{n}", "file": f"b/c{n}.mp4", "caption": f"a {n}"}) for n in range(3)
+    ]
+    (tmp_path / "real.jsonl").write_text("\n".join(real), encoding="utf-8")
+    with_real = ("--reference", tmp_path / "real.jsonl", "--out", tmp_path / "one")
+    assert svbench("score", tmp_path / "a.jsonl", *words, *with_real).code == 0
+    compared = svbench("compare", tmp_path / "one", tmp_path / "two")
+    assert compared.code == 0, compared.err
+    assert "no request in common" not in compared.out
+    assert "left out" not in compared.out
 
 
 def test_native_clips_have_no_floor(svbench: Command, scored: Path) -> None:
