@@ -9,6 +9,7 @@ import pytest
 
 from svbench.reports.analysis.clip_scores import ClipScores, read_clip_scores
 from svbench.reports.page.summary import NOT_COMPARABLE, summarise
+from svbench.reports.tables.small_networks import SMALL
 from svbench.types import ResultTable
 from tests.factories import results
 from tests.factories.pages import make_table, write_page_run
@@ -106,3 +107,7 @@ def test_cautions_come_first(tmp_path: Path) -> None:
         "not computed here: FVD; the notes below say why",
     )
     assert summarise(replace(table, scale="paper", rows=()), ClipScores((), {})).cautions == ()
+    scored = results.make_table(scale="elsewhere", rows=())
+    assert summarise(scored, ClipScores((), {})).cautions == (
+        f"FVD (miniature I3D): {SMALL}; not comparable with published figures",
+    )
