@@ -182,7 +182,7 @@ def _cautions(table: ResultTable) -> tuple[str, ...]:
         cautions.append(f"left out, as they could not be judged: {'; '.join(left)}")
     empty = [c.title for c in table.columns if all(c.metric in row.absent for row in table.rows)]
     if empty and table.rows:
-        cautions.append(f"not computed here: {', '.join(empty)}; the notes below say why")
+        cautions.append(f"absent: {', '.join(empty)}; the notes below say why")
     return tuple(cautions)
 
 

@@ -104,7 +104,7 @@ def test_cautions_come_first(tmp_path: Path) -> None:
         NOT_COMPARABLE,
         "some scores rest on 4 clips only: read them as a trial",
         "left out, as they could not be judged: 1 of 4 clips of real clips (ceiling)",
-        "not computed here: FVD; the notes below say why",
+        "absent: FVD; the notes below say why",
     )
     assert summarise(replace(table, scale="paper", rows=()), ClipScores((), {})).cautions == ()
     scored = results.make_table(scale="elsewhere", rows=())
