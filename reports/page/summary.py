@@ -21,6 +21,7 @@ from svbench.reports.analysis.ranking import compare_places
 from svbench.reports.page.clip_choice import headline_column, ranked_rows
 from svbench.reports.tables.footnotes import CAVEAT, FEW
 from svbench.reports.tables.numbers import number
+from svbench.reports.tables.small_networks import small_networks
 from svbench.types import Column, ResultTable, Row, Score
 
 CEILING = "real"  # the control of unchanged real clips
@@ -171,6 +172,7 @@ def _cautions(table: ResultTable) -> tuple[str, ...]:
     cautions = list(table.random_notes)
     if table.scale == "mini":
         cautions.append(NOT_COMPARABLE)
+    cautions += small_networks(table)
     counts = [score.count for row in table.rows for score in row.scores.values()]
     few = min(counts, default=FEW)
     if few < FEW:
@@ -180,7 +182,7 @@ def _cautions(table: ResultTable) -> tuple[str, ...]:
         cautions.append(f"left out, as they could not be judged: {'; '.join(left)}")
     empty = [c.title for c in table.columns if all(c.metric in row.absent for row in table.rows)]
     if empty and table.rows:
-        cautions.append(f"not computed here: {', '.join(empty)}; the notes below say why")
+        cautions.append(f"absent: {', '.join(empty)}; the notes below say why")
     return tuple(cautions)
 
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 from svbench.files.results import PROTOCOL
 from svbench.reports.published.benchmarks import MARKS, PublishedFigure, figures_of
 from svbench.reports.tables.sheet import ABSENT, ARROWS, Cell, Line, Sheet
+from svbench.reports.tables.small_networks import beside_published
 from svbench.types import ResultTable
 
 OTHER_CLIPS: Final = "figures of others rest on their own clips and counts"
@@ -28,12 +29,13 @@ def benchmark_sheet(table: ResultTable) -> Sheet | None:
     if not figures:
         return None
     columns = {figure.column: figure for figure in figures}
+    ours = _ours(table, figures)
     return Sheet(
         title=f"Published figures, protocol {name}",
         headings=tuple(_heading(figure) for figure in columns.values()),
         lines=tuple(_lines(figures, list(columns))),
-        footnotes=tuple(_footnotes(table, followed, figures)),
-        brief=(OTHER_CLIPS,),
+        footnotes=tuple(_footnotes(followed, figures, ours)),
+        brief=(*beside_published(ours), OTHER_CLIPS),
         as_printed=True,
     )
 
@@ -56,20 +58,24 @@ def _lines(figures: Sequence[PublishedFigure], columns: Sequence[str]) -> list[L
     ]
 
 
-def _footnotes(
-    table: ResultTable, followed: Mapping[str, Any], figures: Sequence[PublishedFigure]
-) -> list[str]:
-    notes = [OTHER_CLIPS]
-    if excepted := followed.get("except"):
-        notes.append(f"rows of this run are judged otherwise: {', '.join(map(str, excepted))}")
-    for (source, mark), systems in _sources(figures).items():
-        notes.append(f"{'; '.join(systems)}: {source}, {MARKS[mark]}")
-    ours = {
+def _ours(table: ResultTable, figures: Sequence[PublishedFigure]) -> Mapping[str, str]:
+    """Return the metric of ours that corresponds to a published column, of those in the table."""
+    return {
         figure.column: column.metric
         for figure in figures
         for column in table.columns
         if figure.metric and column.metric.startswith(figure.metric)
     }
+
+
+def _footnotes(
+    followed: Mapping[str, Any], figures: Sequence[PublishedFigure], ours: Mapping[str, str]
+) -> list[str]:
+    notes = [*beside_published(ours), OTHER_CLIPS]
+    if excepted := followed.get("except"):
+        notes.append(f"rows of this run are judged otherwise: {', '.join(map(str, excepted))}")
+    for (source, mark), systems in _sources(figures).items():
+        notes.append(f"{'; '.join(systems)}: {source}, {MARKS[mark]}")
     if ours:
         notes.append(f"here: {', '.join(f'{name} is {metric}' for name, metric in ours.items())}")
     return notes

@@ -33,6 +33,7 @@ from svbench.reports.tables.latex import latex
 from svbench.reports.tables.markdown import markdown
 from svbench.reports.tables.sheet import ABSENT as DASH
 from svbench.reports.tables.sheet import ARROWS, Line, Sheet, arrange, brief, cell_of
+from svbench.reports.tables.small_networks import small_networks
 from svbench.reports.tables.text import text
 from svbench.types import Column, ResultTable, Row
 
@@ -125,6 +126,7 @@ def _footnotes(
 ) -> Iterator[str]:
     """Yield the notes of a sheet; those that hold for all of them only of the first."""
     if first:
+        yield from small_networks(found.whole)
         yield from found.whole.notes
         yield from _without_table(found)
     yield from _of_rows(found, column)

@@ -33,6 +33,7 @@ from svbench.reports.published import published
 from svbench.reports.tables.footnotes import found_of
 from svbench.reports.tables.numbers import number
 from svbench.reports.tables.sheet import scale_of
+from svbench.reports.tables.small_networks import small_networks
 from svbench.types import Column, ResultTable, Row
 
 HEADINGS = (
@@ -141,7 +142,8 @@ def model_index(table: ResultTable) -> str:
 
 
 def _protocol(table: ResultTable, row: Row) -> dict[str, Any]:
-    judged = {"scale": scale_of(table), "format": str(table.spec), "notes": list(table.notes)}
+    notes = [*small_networks(table), *table.notes]
+    judged = {"scale": scale_of(table), "format": str(table.spec), "notes": notes}
     return {**judged, **protocol_record(table.record), "made by": dict(row.settings)}
 
 

@@ -15,6 +15,7 @@ from svbench.reports.analysis.floors import verdicts
 from svbench.reports.analysis.following import following
 from svbench.reports.analysis.ranking import EXPLANATION, UNMARKED
 from svbench.reports.tables.detectable_notes import detectable_notes
+from svbench.reports.tables.small_networks import small_networks
 from svbench.types import Detection, ResultTable, Row
 
 CAVEAT: Final = "caveat"  # of a column's settings: a caveat on all of its numbers
@@ -43,6 +44,7 @@ def footnotes(table: ResultTable, *, marked: bool, scores: ClipValues | None) ->
         scores per clip, by which cells are marked and rows are compared with their floors
     """
     return [
+        *small_networks(table),
         *_of_the_table(table),
         *_left_out(table),
         *([] if scores is None else verdicts(table, scores)),

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from svbench.reports.published import BETTER, CAVEATS, PublishedRow, PublishedTable, published
 from svbench.reports.tables.sheet import ABSENT, ARROWS, Cell, Line, Sheet, cell_of
+from svbench.reports.tables.small_networks import beside_published
 from svbench.types import Column, ResultTable, Row
 
 MINIATURE = (
@@ -33,6 +34,8 @@ def published_sheet(table: ResultTable) -> Sheet | None:
         return None
     lines = [(line, _match(line, table)) for line in known.rows]
     ours = any(row is not None for _, row in lines)
+    metrics = {name: column.metric for name, column in columns.items()}
+    small = () if table.scale == "mini" else tuple(beside_published(metrics))
     return Sheet(
         title=f"{known.source}: {known.caption}",
         headings=tuple(
@@ -41,8 +44,8 @@ def published_sheet(table: ResultTable) -> Sheet | None:
             for source in (("paper", "here") if ours else ("paper",))
         ),
         lines=tuple(_line(line, row, columns, ours=ours) for line, row in lines),
-        footnotes=_footnotes(known, table, columns, ours=ours),
-        brief=_footnotes(known, table, {}, ours=False),
+        footnotes=(*small, *_footnotes(known, table, columns, ours=ours)),
+        brief=(*small, *_footnotes(known, table, {}, ours=False)),
         as_printed=True,
     )
 

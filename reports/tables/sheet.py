@@ -18,6 +18,7 @@ from svbench.files.results import ClipValues
 from svbench.reports.analysis.ranking import Place, Ranks, marked_places, ranks_of, standings
 from svbench.reports.tables.footnotes import VIEW, footnotes
 from svbench.reports.tables.numbers import bounds, number, rank_range
+from svbench.reports.tables.small_networks import small_networks
 from svbench.types import ResultTable, Row, Score
 
 ARROWS = {"higher": "↑", "lower": "↓"}
@@ -100,6 +101,7 @@ def brief(table: ResultTable) -> Iterator[str]:
     yield from table.random_notes
     if table.scale == "mini":
         yield NOT_COMPARABLE
+    yield from small_networks(table)
     counts = {score.count for row in table.rows for score in row.scores.values()}
     if counts:
         least, most = min(counts), max(counts)

@@ -80,11 +80,11 @@ class _Layout:
 
     def name(self, line: Line, columns: Sequence[int], room: int) -> Lines:
         """Return the lines beside the cells: the row's name, and counts."""
-        shared, deviating = self.counts[id(line)]
+        shared, deviating = counts_of([line.cells[column] for column in columns])
         of: dict[str, list[str]] = {}
-        for column in columns if self.short else ():
-            if deviating[column]:
-                of.setdefault(deviating[column], []).append(_bare(self.headings[column]))
+        for column, count in zip(columns, deviating, strict=True) if self.short else ():
+            if count:
+                of.setdefault(count, []).append(_bare(self.headings[column]))
         counts = [shared, *(f"{', '.join(titles)}: {count}" for count, titles in of.items())]
         # Rich breaks at spaces alone; names of systems are better broken at their hyphens
         name = textwrap.wrap(line.title, room) or [""]

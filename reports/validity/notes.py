@@ -7,12 +7,8 @@ from collections.abc import Iterator, Mapping
 from svbench.files.validity import Measured, Response, Validity
 from svbench.reports.analysis.following import HALF, counted
 from svbench.reports.tables.footnotes import FEW, SPARSE
-from svbench.reports.validity.selection import (
-    MINIATURE,
-    figure_text,
-    level_text,
-    words_of,
-)
+from svbench.reports.tables.small_networks import MINIATURE, SMALL
+from svbench.reports.validity.selection import figure_text, level_text, words_of
 
 INTERVALS = (
     "intervals cover the choice of clips (those of correlations also that of the videos that "
@@ -34,7 +30,6 @@ WORDS = (
     "0 does not follow people"
 )
 MONOTONE = "monotone: no level scores better than a milder one, of series that affect the metric"
-SMALL = "small networks that come with svbench, not the published ones"
 MARK = "†"  # of an agreement by construction
 FITTED = (
     MARK + " {0}: made of people's ratings of {1}, with which it agrees by construction; these do "

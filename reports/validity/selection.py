@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from svbench.files.validity import Arm, Response, Validity
 from svbench.reports.tables.numbers import number
 
-MINIATURE = "+miniature"  # of a metric's name: by the small networks that come with svbench
-
 
 def by_distortion(found: Validity) -> Mapping[str, Mapping[str, Response]]:
     """Return the responses by distortion and metric; distortions that people rated come first."""

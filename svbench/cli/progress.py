@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
-from svbench.pace import Advance, Pace, Progress, time_left
+from svbench.pace import Advance, Pace, Progress, silent, time_left
 
 if TYPE_CHECKING:
     from rich.progress import Task
@@ -20,7 +20,7 @@ LONGEST: Final = 1800.0  # but after so many seconds at the latest
 
 @contextmanager
 def progress_bars() -> Iterator[Progress]:
-    """Show bars with the time left on a terminal, plain lines elsewhere."""
+    """Show bars with the time left on a terminal, plain lines elsewhere; nothing of no items."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TextColumn
     from rich.progress import Progress as Bars
@@ -41,6 +41,10 @@ def progress_bars() -> Iterator[Progress]:
 
         @contextmanager
         def step(label: str, total: int) -> Iterator[Advance]:
+            if not total:
+                with silent(label, total) as unseen:
+                    yield unseen
+                return
             if not console.is_terminal:
                 yield plain_lines(label, Pace(total), _print)
                 return

@@ -61,7 +61,8 @@ def report(
     With --by, there is a table for each metric that scores single clips: categories below each
     other, systems side by side. With --ranks, a second table has for each model the ranks that the
     comparisons leave open; html, csv and json always hold them. With html, a folder with one page,
-    figures and clips is written: RUN/report, or --out.
+    figures and clips is written: RUN/report, or --out. Columns that --import-scores brings stand
+    behind those of --metrics, or where that names them.
 
     Example: svbench report runs/greatesthits-mini --format latex --out table.tex
     """
@@ -75,6 +76,7 @@ def report(
     imports = options.read_imports(import_scores, import_better)
     if format == "html":  # a folder, not one text
         options.check_together("--svg", svg is not None, "beside other formats than html")
+        metrics = _with_imported(metrics, imports)
         _import(run_folder, imports)
         _write_page(run_folder, out, metrics, gallery, engine.choice())
         return
@@ -84,6 +86,7 @@ def report(
     options.check_together("--engine, --workers", chosen, "beside --format html")
     check_file(out, "--out", [run_folder])
     check_file(svg, "--svg", [run_folder])
+    metrics = _with_imported(metrics, imports)
     _import(run_folder, imports)
     compact_intervals = intervals if compact else None
     if ranks:
@@ -100,6 +103,14 @@ def _import(run: Path, imports: tuple[Import, ...]) -> None:
         from svbench.api.results import load_results
 
         options.join_imports(load_results(run), imports)
+
+
+def _with_imported(metrics: tuple[str, ...], imports: tuple[Import, ...]) -> tuple[str, ...]:
+    """Return the columns to show: those named, then what this call imports and names not."""
+    from svbench.files.imported import column_name
+
+    brought = [column_name(c.form, c.name) for one in imports for c in one.scores.columns]
+    return tuple(dict.fromkeys((*metrics, *brought))) if metrics else ()
 
 
 def _check_by(format: str) -> None:  # noqa: A002

@@ -72,7 +72,7 @@ class ImportedColumn:
     @property
     def metric(self) -> str:
         """Return the name of its column."""
-        return f"{PREFIX}{self.form}@{UNUSUAL.sub('-', self.name)}"
+        return column_name(self.form, self.name)
 
     def column(self) -> Column:
         """Return its column."""
@@ -87,6 +87,11 @@ class ImportedColumn:
         return Column(
             self.metric, f"{self.name} ({self.form}, not computed here)", self.better, settings
         )
+
+
+def column_name(form: str, name: str) -> str:
+    """Return the name of the column of scores, from the form of their file and their name in it."""
+    return f"{PREFIX}{form}@{UNUSUAL.sub('-', name)}"
 
 
 _ADAPTER: Final = TypeAdapter(ImportedColumn)

@@ -84,7 +84,24 @@ def floor_title(title: str) -> str:
 
 def floor_steps(metrics: Sequence[Metric]) -> int:
     """Return how often `floor_row` reports progress: each re-pairing of each metric, at most."""
-    return RE_PAIRINGS * len(metrics)
+    return RE_PAIRINGS * sum(not without_floor(metric) for metric in metrics)
+
+
+def without_floor(metric: Metric) -> str:
+    """Return why a metric has no floor of shuffled sounds, whatever the clips; "" if it has one."""
+    if is_paired(metric):
+        return CLIP_BY_CLIP
+    if metric.needs_reference:
+        return WHOLE
+    compared = frozenset(metric.settings.get("compares", ("audio", "video")))
+    if "audio" not in compared:
+        return SOUNDLESS
+    if compared == {"audio"}:
+        return SOUND_ALONE
+    if not isinstance(metric.extractor, PairedExtractor):
+        return UNPAIRED
+    native = metric.extractor.view == "native" and not metric.extractor.joins_any_length
+    return NATIVE if native else ""
 
 
 def floor_row(
@@ -146,21 +163,11 @@ def shuffled(
     nothing else.
     """
     extractor = metric.extractor
-    if is_paired(metric):
-        raise ScoreError(CLIP_BY_CLIP)
-    if metric.needs_reference:
-        raise ScoreError(WHOLE)
-    compared = frozenset(metric.settings.get("compares", ("audio", "video")))
-    if "audio" not in compared:
-        raise ScoreError(SOUNDLESS)
-    if compared == {"audio"}:
-        raise ScoreError(SOUND_ALONE)
-    if not isinstance(extractor, PairedExtractor):
-        raise ScoreError(UNPAIRED)
-    if features.count < 2:
+    reason = without_floor(metric)
+    if features.count < 2 and reason in ("", NATIVE):  # no other clip, whatever its length
         raise ScoreError(ALONE)
-    if extractor.view == "native" and not extractor.joins_any_length:
-        raise ScoreError(NATIVE)
+    if reason or not isinstance(extractor, PairedExtractor):
+        raise ScoreError(reason or UNPAIRED)
     sounds = re_pairings(features.count, seed)
     values = _values(metric, extractor, features, sounds, advance)
     return _judged(metric, features, values, sounds)

@@ -129,7 +129,10 @@ def test_without_a_row_of_ours_only_the_paper_speaks() -> None:
     sheet = published_sheet(make_table(rows=rows, scale="paper"))
     assert sheet is not None
     assert sheet.headings == ("FVD ↓, paper", "AV-Align ↑, paper")
-    assert "compare at equal counts" in sheet.footnotes[0]
+    small, first, *_ = sheet.footnotes
+    assert small.startswith("FVD, here: small networks that come with svbench")
+    assert small in sheet.brief
+    assert "compare at equal counts" in first
 
 
 def test_columns_that_the_paper_lacks_give_no_table() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from svbench.reports.analysis.clip_scores import ClipScores, read_clip_scores
 from svbench.reports.page.summary import NOT_COMPARABLE, summarise
+from svbench.reports.tables.small_networks import SMALL
 from svbench.types import ResultTable
 from tests.factories import results
 from tests.factories.pages import make_table, write_page_run
@@ -103,6 +104,10 @@ def test_cautions_come_first(tmp_path: Path) -> None:
         NOT_COMPARABLE,
         "some scores rest on 4 clips only: read them as a trial",
         "left out, as they could not be judged: 1 of 4 clips of real clips (ceiling)",
-        "not computed here: FVD; the notes below say why",
+        "absent: FVD; the notes below say why",
     )
     assert summarise(replace(table, scale="paper", rows=()), ClipScores((), {})).cautions == ()
+    scored = results.make_table(scale="elsewhere", rows=())
+    assert summarise(scored, ClipScores((), {})).cautions == (
+        f"FVD (miniature I3D): {SMALL}; not comparable with published figures",
+    )

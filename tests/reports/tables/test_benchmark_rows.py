@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from svbench.catalog.protocols import PROTOCOLS
 from svbench.reports.published.benchmarks import MARKS, PublishedFigure, figures_of
 from svbench.reports.tables.benchmark_rows import OTHER_CLIPS, benchmark_sheet
+from svbench.reports.tables.compact import compact
 from svbench.reports.tables.formats import FORMATS, sheets
 from svbench.reports.tables.sheet import arrange
+from svbench.reports.tables.small_networks import SMALL
 from svbench.reports.tables.text import text
 from svbench.types import Column, ResultTable
 from tests.factories.results import make_table
@@ -60,6 +63,7 @@ def test_figures_stand_below_a_table_of_their_protocol_alone() -> None:
     assert benchmark_sheet(following("paper")) is None
     own = Column("desync@javisbench-4s", "D", "lower")
     table = following("javisbench", "--frames 32", columns=(own,))
+    table = replace(table, columns=table.columns[1:])  # without FVD by a small network
     sheet = benchmark_sheet(table)
     assert sheet is not None
     assert sheets(table, None)[-1] == sheet
@@ -72,6 +76,26 @@ def test_figures_stand_below_a_table_of_their_protocol_alone() -> None:
     assert source.endswith("OmniForcing/OmniForcing#26, read in an excerpt of the thread")
     assert "DeSync is desync@javisbench-4s" in here
     assert "125.4" in FORMATS["markdown"](table, None)
+    assert not any(SMALL in note for note in (*sheet.footnotes, *sheet.brief))
+
+
+@pytest.mark.parametrize("scale", ["elsewhere", "paper", "mini"])
+def test_columns_of_small_networks_are_not_comparable_with_published_ones(scale: str) -> None:
+    own = Column("desync@javisbench-4s+miniature", "D", "lower")
+    table = replace(following("javisbench", columns=(own,)), scale=scale)
+    sheet = benchmark_sheet(table)
+    assert sheet is not None
+    note = f"FVD and DeSync, here: {SMALL}; not comparable with the figures of this table"
+    assert note in sheet.footnotes
+    assert note in compact(sheet).footnotes
+    ours = arrange(table)
+    note = f"FVD (miniature I3D) and D: {SMALL}; not comparable with published figures"
+    for notes in (ours.footnotes, compact(ours).footnotes):
+        assert (note in notes) == (scale != "mini")  # which says it of the whole table
+        assert any("not comparable with published figures" in one for one in notes)
+    large = Column("desync@javisbench-4s", "D", "lower")
+    alone = arrange(replace(table, columns=(large,)))
+    assert not any(SMALL in one for one in (*alone.footnotes, *alone.brief))
 
 
 def test_a_narrow_terminal_keeps_the_names_that_others_print() -> None:

@@ -113,6 +113,14 @@ def test_detectors_are_shown_beside_av_align_when_hits_are_known() -> None:
     )
 
 
+def test_columns_of_small_networks_are_not_comparable_with_published_figures() -> None:
+    found = replace(tables(["rain"] * 16), whole=make_table(scale="elsewhere"))
+    (sheet,) = sheets(found)
+    note = "FVD (miniature I3D): small networks that come with svbench"
+    assert sheet.footnotes[0].startswith(note)
+    assert sheet.brief[0].startswith(note)
+
+
 def test_a_table_by_category_says_whether_its_column_follows_people() -> None:
     known = HumanAgreement(0.3, (0.1, 0.4), 90, 19, "real clips")
     whole = make_table(columns=tuple(replace(c, validity=known) for c in COLUMNS))

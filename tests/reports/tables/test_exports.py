@@ -151,6 +151,10 @@ def test_a_model_card_gets_an_entry_for_each_model_that_the_hub_reads() -> None:
     assert aligned.dataset_args["scale"] == "mini"
     assert aligned.dataset_args["made by"]["gamma"] == "1.5"
     assert "not comparable" in aligned.dataset_args["notes"][0]
+    elsewhere = yaml.safe_load(model_index(make_table(scale="elsewhere", notes=())))
+    (first, *_) = elsewhere["model-index"][0]["results"]
+    (note,) = first["dataset"]["args"]["notes"]
+    assert note.startswith("FVD (miniature I3D): small networks")
 
 
 def test_reference_rows_belong_on_no_model_card() -> None:

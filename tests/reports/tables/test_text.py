@@ -230,6 +230,23 @@ def test_counts_that_differ_from_the_rows_stand_once_for_their_columns() -> None
     assert "FVD, FAD: n = 7 of 19 vs 12" in words
 
 
+def test_a_table_of_columns_that_compare_with_no_real_clips_counts_none() -> None:
+    table = mini_table(1)
+    row = table.rows[0]
+    scores = {
+        name: score if name in ("metric-0", "metric-1") else replace(score, reference_count=None)
+        for name, score in row.scores.items()
+    }
+    text = printed(45, replace(table, rows=(replace(row, scores=scores),)))
+    _, *pieces = text.split("cross-")
+    assert len(pieces) > 1
+    assert ["vs" in " ".join(piece.split("·")[0].split()) for piece in pieces] == [
+        True,
+        *(False for _ in pieces[1:]),
+    ]
+    assert all("n = 19" in " ".join(piece.split()) for piece in pieces)
+
+
 def test_the_best_is_bold_and_the_second_underlined_on_a_terminal() -> None:
     cells = tuple(Cell(value, place=place) for value, place in (("1", "best"), ("2", "second")))
     sheet = Sheet("t", ("a", "b"), (Line("mine", False, cells),), ())

@@ -14,7 +14,8 @@ from svbench.files.validity import Response, Validity
 from svbench.reports.analysis.following import FOLLOWS, NOT
 from svbench.reports.tables.footnotes import SPARSE
 from svbench.reports.tables.sheet import Sheet
-from svbench.reports.validity.notes import SMALL, UNAFFECTED, UNBIASED, UNRATED, absences
+from svbench.reports.tables.small_networks import SMALL
+from svbench.reports.validity.notes import UNAFFECTED, UNBIASED, UNRATED, absences
 from svbench.reports.validity.tables import FORMATS, NOTHING, levels_noticed, overview, sheets
 from svbench.reports.validity.tables import UNRATED as NOT_RATED
 from tests.factories.validity import ALIGN, FVD, WEAK, make_validity, many_metrics

@@ -224,6 +224,22 @@ def test_every_format_shows_the_column_and_where_it_comes_from(
     assert again.out == printed.out
 
 
+def test_what_is_imported_in_this_call_stands_behind_the_named_columns_or_where_it_is_named(
+    svbench: Command, run: Path, tmp_path: Path
+) -> None:
+    word = f"{ONE}={every(tmp_path)}"
+
+    def columns(*words: object) -> list[str]:
+        out = svbench("report", run, "--format", "csv", *words).out.splitlines()
+        cells = [line.split(",") for line in out if line.startswith(f"model,{ONE},")]
+        return [metric for line in cells for metric in line if "@" in metric]
+
+    assert columns("--metrics", ALIGN, "--import-scores", word) == [ALIGN, METRIC]
+    assert columns("--metrics", f"{METRIC},{FVD}", "--import-scores", word) == [METRIC, FVD]
+    assert columns("--metrics", ALIGN) == [ALIGN]  # imported before: only where it is named
+    assert columns("--import-scores", word) == [FVD, ALIGN, METRIC]
+
+
 def test_what_cannot_be_imported_is_one_line(svbench: Command, run: Path, tmp_path: Path) -> None:
     word = f"{ONE}={every(tmp_path)}"
     wrong = svbench("report", run, "--import-better", "color=lower")

@@ -17,6 +17,7 @@ from typer.main import get_command
 from svbench import __version__
 from svbench.cli import app as cli
 from svbench.cli import parsing
+from svbench.cli.progress import progress_bars
 from tests.factories.clips import write_clip, write_folder
 from tests.factories.commands import Command
 
@@ -124,6 +125,13 @@ def test_steps_are_told_on_the_error_stream_one_line_each(
     outcome = svbench(*words, "--out", tmp_path / "run")
     steps = ["extracting features (4)", "mine: scoring shuffled sounds (20)"]
     assert outcome.err.splitlines() == steps
+
+
+def test_where_there_is_nothing_to_do_no_step_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress_bars() as step, step("shuffled", 0) as none, step("clips", 1) as one:
+        none(0)
+        one(1)
+    assert capsys.readouterr().err.splitlines() == ["clips (1)"]
 
 
 def test_the_number_of_threads_changes_no_byte(

@@ -30,6 +30,7 @@ from svbench.types import (
 from svbench.walk.shuffled_floor import (
     ALONE,
     NATIVE,
+    RE_PAIRINGS,
     SOUND_ALONE,
     SOUNDLESS,
     UNPAIRED,
@@ -239,6 +240,7 @@ def test_a_cell_without_a_floor_has_its_reason(metric: Lookup, count: int, reaso
     features = {metric.extractor.key: square(count)}
     row, lines = floor_row(own, [metric], features, seed=0)
     assert (row.absent, row.scores, lines) == ({metric.name: reason}, {}, [])
+    assert floor_steps([metric]) == (RE_PAIRINGS if reason == ALONE else 0)
 
 
 def test_a_floor_row_is_marked_and_lacks_what_its_set_lacks() -> None:
