@@ -4,7 +4,7 @@ Conventions
 -----------
 Settings are nested mappings, as results.json holds them. A difference is one line that names the
 dotted path of a setting and both values: "detectors.onsets.delta was 0.07, is 0.1". Of two runs
-side by side, neither of which is the earlier one, it names both: "… is 0.07 in one and 0.1 in other".
+side by side, neither of which is the earlier one, it names both: "…: 0.07 in one and 0.1 in other".
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Difference:
         if runs is None:
             return str(self)
         one, other = runs
-        return f"{self.path} is {self.was} in {one} and {self.now} in {other}"
+        return f"{self.path}: {self.was} in {one} and {self.now} in {other}"
 
 
 def differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[Difference, ...]:
