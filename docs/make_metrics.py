@@ -75,7 +75,7 @@ def overview() -> Iterator[str]:
     """Yield the table of all columns."""
     yield from head(
         *("column", "compares", "value of a", "better", "default of", "weights", "licence"),
-        "follows people",
+        "follows people (real clips)",
     )
     for one in _listed().values():
         family = family_of(one.name)

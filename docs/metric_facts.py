@@ -27,7 +27,9 @@ from svbench.reports.tables.numbers import number
 NAME: Final = "metrics"  # of the data
 PLANNED: Final = 40  # clips for which a detectable difference is stated
 NOT_MEASURED: Final = "not measured"
-VALIDATIONS: Final = ("validity", "validity-miniature")  # of real clips, and of drawn ones
+# data -> on which clips, where those are not real ones
+ON: Final = {"validity": "", "validity-miniature": "drawn clips only: "}
+VALIDATIONS: Final = tuple(ON)
 GOLDEN_CLIP: Final = "the golden clip"  # in the name of a system of published figures
 
 
@@ -58,11 +60,16 @@ def _validated(column: str, name: str = "validity") -> list[Mapping[str, Any]]:
 
 
 def verdict_of(column: str, usual: str) -> str:
-    """Return in words whether a column follows people: its usual preset, or those measured."""
-    found = {of["metric"].partition("@")[2]: _verdict(of) for of in _validated(column)}
-    if usual in found:
-        return found[usual]
-    return "; ".join(f"{word} (`{preset}`)" for preset, word in found.items()) or NOT_MEASURED
+    """Return in words whether a column follows people: its usual preset, or those measured.
+
+    On real clips; what was measured on drawn ones alone says so.
+    """
+    for name in VALIDATIONS:
+        found = {of["metric"].partition("@")[2]: _verdict(of) for of in _validated(column, name)}
+        said = "; ".join(f"{word} (`{preset}`)" for preset, word in found.items())
+        if said:
+            return f"{ON[name]}{found.get(usual, said)}"
+    return NOT_MEASURED
 
 
 def _verdict(of: Mapping[str, Any]) -> str:

@@ -3,7 +3,8 @@
 Conventions
 -----------
 Settings are nested mappings, as results.json holds them. A difference is one line that names the
-dotted path of a setting and both values: "detectors.onsets.delta was 0.07, is 0.1".
+dotted path of a setting and both values: "detectors.onsets.delta was 0.07, is 0.1". Of two runs
+side by side, neither of which is the earlier one, it names both: "…: 0.07 in one and 0.1 in other".
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ ABSENT: Final = "absent"
 MODALITIES: Final[Mapping[str, Sequence[str]]] = {"fad": ("audio",), "fvd": ("vision",)}
 NATIVE: Final = "+native"
 LONGEST: Final = 60  # characters of a value that a message shows
+ALL: Final = "--format json lists all"  # settings that a comparison of runs cuts short
+
+Names = tuple[str, str] | None  # of two runs side by side; None: of one, before and now
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,23 +43,33 @@ class Difference:
         """Return one line."""
         return f"{self.path} was {self.was}, is {self.now}"
 
+    def between(self, runs: Names) -> str:
+        """Return one line that names two runs; without them, of one run before and now."""
+        if runs is None:
+            return str(self)
+        one, other = runs
+        return f"{self.path}: {self.was} in {one} and {self.now} in {other}"
+
 
 def differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[Difference, ...]:
     """Return every setting that is not the same in both."""
     return tuple(_differences(before, now, ""))
 
 
-def settings_differ(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
+def settings_differ(
+    before: Mapping[str, Any], now: Mapping[str, Any], *, runs: Names = None
+) -> tuple[str, ...]:
     """Return every setting that is not the same in both, a line for each."""
-    return tuple(map(str, differing(before, now)))
+    return tuple(one.between(runs) for one in differing(before, now))
 
 
-def columns_differ(before: Column, now: Column) -> tuple[str, ...]:
+def columns_differ(before: Column, now: Column, *, runs: Names = None) -> tuple[str, ...]:
     """Return the differing settings that values of two columns depend on.
 
     Settings of the intervals alone are left out (`INTERVAL_ONLY`).
     """
-    return settings_differ(*({"better": c.better, **value_settings(c)} for c in (before, now)))
+    one, other = ({"better": c.better, **value_settings(c)} for c in (before, now))
+    return settings_differ(one, other, runs=runs)
 
 
 def value_settings(column: Column) -> dict[str, Any]:
@@ -71,27 +85,32 @@ def tables_differ(before: ResultTable, now: ResultTable) -> tuple[str, ...]:
     return settings_differ(*(_base(t) | _format(t) | _decoding(t.spec) for t in (before, now)))
 
 
-def data_differ(before: ResultTable, now: ResultTable) -> tuple[str, ...]:
+def data_differ(before: ResultTable, now: ResultTable, *, runs: Names = None) -> tuple[str, ...]:
     """Return how the data of two tables differ: by name or by scale."""
-    return settings_differ(_base(before), _base(now))
+    return settings_differ(_base(before), _base(now), runs=runs)
 
 
-def identities_differ(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
+def identities_differ(
+    before: Mapping[str, Any], now: Mapping[str, Any], *, runs: Names = None
+) -> tuple[str, ...]:
     """Return how the data of two records differ; nothing if they are the same, or one has none."""
     one, other = before.get(DATA), now.get(DATA)
     if not isinstance(one, Mapping) or not isinstance(other, Mapping):
         return ()
     if one.get(IDENTITY) == other.get(IDENTITY):  # whatever their lists are called
         return ()
-    return settings_differ(*({**of, IDENTITY: str(of.get(IDENTITY))[:12]} for of in (one, other)))
+    one, other = ({**of, IDENTITY: str(of.get(IDENTITY))[:12]} for of in (one, other))
+    return settings_differ(one, other, runs=runs)
 
 
-def formats_differ(before: ResultTable, now: ResultTable) -> tuple[str, ...]:
+def formats_differ(before: ResultTable, now: ResultTable, *, runs: Names = None) -> tuple[str, ...]:
     """Return how the clip formats of two tables differ; frame choice and channels do not count."""
-    return settings_differ(_format(before), _format(now))
+    return settings_differ(_format(before), _format(now), runs=runs)
 
 
-def decoding_differs(before: ClipSpec, now: ClipSpec, column: Column) -> tuple[str, ...]:
+def decoding_differs(
+    before: ClipSpec, now: ClipSpec, column: Column, *, runs: Names = None
+) -> tuple[str, ...]:
     """Return the differing settings of decoding that values of a column depend on.
 
     The choice of frames does not affect a metric of audio alone, nor one of every frame at its own
@@ -104,7 +123,7 @@ def decoding_differs(before: ClipSpec, now: ClipSpec, column: Column) -> tuple[s
         {key: value for key, value in _decoding(spec).items() if used[key]}
         for spec in (before, now)
     )
-    return settings_differ(one, other)
+    return settings_differ(one, other, runs=runs)
 
 
 def compared_by(column: Column) -> Sequence[str]:
@@ -141,10 +160,14 @@ def _decoding(spec: ClipSpec) -> dict[str, Any]:
     return {"frame choice": spec.frame_choice, "channels": spec.channels}
 
 
-def shortened(reasons: tuple[str, ...], most: int = 3) -> str:
-    """Return the first `most` of several reasons in one line, and the number of the others."""
+def shortened(reasons: Sequence[str], most: int = 3, where: str = "") -> str:
+    """Return the first `most` of several reasons in one line, and the number of the others.
+
+    `where` is where all of them are shown.
+    """
     more = len(reasons) - most
-    return "; ".join(reasons[:most]) + (f"; and {more} more" if more > 0 else "")
+    others = f"; and {more} more{f' ({where})' if where else ''}" if more > 0 else ""
+    return "; ".join(reasons[:most]) + others
 
 
 def _differences(

@@ -19,11 +19,13 @@ from typing import Any, Final
 
 from svbench.files.results import PADDING
 from svbench.reports.compare.comparability import (
+    ALL,
     Difference,
     compared_by,
     differing,
     is_native,
     score_settings,
+    shortened,
     value_settings,
 )
 from svbench.reports.compare.shared_requests import Run
@@ -66,6 +68,7 @@ class Gap:
 
     rows: tuple[Row, Row]
     columns: tuple[Column, Column]
+    runs: tuple[str, str]  # their names
     explained_by: tuple[tuple[str, Difference], ...]  # kind of each setting; ranked
 
     @property
@@ -107,7 +110,7 @@ def gaps(one: Run, other: Run) -> Iterator[Gap]:
                 for run, column, row in zip((one, other), columns, rows, strict=True)
             )
             if found := ranked(differing(before, now)):
-                yield Gap(rows, columns, found)
+                yield Gap(rows, columns, (one.name, other.name), found)
 
 
 def gap_sheet(one: Run, other: Run, found: Sequence[Gap]) -> Sheet | None:
@@ -132,13 +135,12 @@ def gap_record(gap: Gap) -> dict[str, Any]:
     }
 
 
-def note(gap: Gap) -> str:
-    """Return in one line which settings may explain a gap."""
+def note(gap: Gap, most: int | None = MOST) -> str:
+    """Return in one line which settings may explain a gap, the first `most`; None: all."""
     before, now = (column.metric for column in gap.columns)
     names = before if before == now else f"{before} and {now}"
-    shown = [f"({kind}) {difference}" for kind, difference in gap.explained_by]
-    more = f"; and {len(shown) - MOST} more" if len(shown) > MOST else ""
-    return f"{names}: {'; '.join(shown[:MOST])}{more}"
+    shown = [f"({kind}) {difference.between(gap.runs)}" for kind, difference in gap.explained_by]
+    return f"{names}: {shortened(shown, most or len(shown), ALL)}"
 
 
 # --- what is set side by side ------------------------------------------------------------------

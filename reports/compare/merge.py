@@ -27,6 +27,7 @@ from typing import Final
 from svbench.errors import DataError
 from svbench.files.results import REQUESTS, ClipValues, protocol_record
 from svbench.reports.compare.comparability import (
+    ALL,
     REAL,
     REFERENCE,
     columns_differ,
@@ -118,6 +119,7 @@ class _Merging:
 
     first: Run
     columns: dict[str, Column] = field(default_factory=dict)
+    taken_from: dict[str, Run] = field(default_factory=dict)  # by column
     filled: set[str] = field(default_factory=set)  # columns that some row has a score in
     entries: list[_Entry] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -127,11 +129,12 @@ class _Merging:
         """Add the comparable rows of a run; return whether there are any."""
         first = self.first
         self.requests.add(run)
-        unlike = formats_differ(first.table, run.table)
+        names = first.name, run.name
+        unlike = formats_differ(first.table, run.table, runs=names)
         if not self.requests.shared(run, first):
-            unlike = (*data_differ(first.table, run.table), *unlike)
+            unlike = (*data_differ(first.table, run.table, runs=names), *unlike)
         if unlike:
-            self.notes.append(f"{run.name} left out: {shortened(unlike)}")
+            self.notes.append(f"{run.name} left out: {'; '.join(unlike)}")
             return False
         differing = self._differing_columns(run)
         before = list(self.notes)
@@ -142,8 +145,8 @@ class _Merging:
             return False
         if run is not first and (note := self.requests.note(run, first)):
             self.notes.append(note)
-        if other := identities_differ(first.table.record, run.table.record):
-            self.notes.append(f"{run.name} rests on other data: {shortened(other)}")
+        if other := identities_differ(first.table.record, run.table.record, runs=names):
+            self.notes.append(f"{run.name} rests on other data: {'; '.join(other)}")
         return True
 
     def _differing_columns(self, run: Run) -> dict[str, str]:
@@ -157,9 +160,12 @@ class _Merging:
             name = column.metric
             if name not in self.columns or (name in filled and name not in self.filled):
                 self.columns[name] = column  # an empty one has no settings to compare with
-            known = columns_differ(self.columns[name], column) if name in filled else ()
-            decoding = decoding_differs(self.first.table.spec, run.table.spec, column)
-            reasons[name] = shortened((*decoding, *known)) if name in filled else ""
+                self.taken_from[name] = run
+            names = self.taken_from[name].name, run.name
+            known = columns_differ(self.columns[name], column, runs=names) if name in filled else ()
+            spec, names = self.first.table.spec, (self.first.name, run.name)
+            decoding = decoding_differs(spec, run.table.spec, column, runs=names)
+            reasons[name] = shortened((*decoding, *known), where=ALL) if name in filled else ""
         self.filled |= filled
         return reasons
 
@@ -201,7 +207,7 @@ class _Merging:
             refused.setdefault(reason, {})[metric] = None
         kept = {metric: s for metric, s in row.scores.items() if metric not in reasons}
         if row.scores and not kept:
-            why = shortened(tuple(dict.fromkeys(reasons.values())))
+            why = shortened(tuple(dict.fromkeys(reasons.values())), where=ALL)
             self.notes.append(f"{row.title} of {run.name} left out, judged otherwise: {why}")
             return False
         others = [entry for entry in self.entries if entry.read.system == row.system]
@@ -209,11 +215,13 @@ class _Merging:
         if any(_same_row(entry.read, row) and entry.kept.scores == kept for entry in others):
             return True
         for entry in others[:1]:
-            made = [{k: v for k, v in r.settings.items() if k != SET} for r in (entry.read, row)]
-            differences = settings_differ(*made)
+            one, other = (
+                {k: v for k, v in r.settings.items() if k != SET} for r in (entry.read, row)
+            )
+            differences = settings_differ(one, other, runs=(entry.run.name, run.name))
             if differences:
                 whose = f"{row.title} of {run.name} and of {entry.run.name}"
-                self.notes.append(f"{whose} were made otherwise: {shortened(differences)}")
+                self.notes.append(f"{whose} were made otherwise: {'; '.join(differences)}")
         unlike = {metric: f"judged otherwise: {reason}" for metric, reason in reasons.items()}
         new = replace(row, scores=kept, absent={**row.absent, **unlike})
         self.entries.append(_Entry(run, row, new))
@@ -228,16 +236,21 @@ class _Merging:
         keys = [REAL, REFERENCE, *seed]
         if self._decoded_otherwise(run) and record.get(REQUESTS) == other.get(REQUESTS) is not None:
             keys.remove(REAL)  # the same files; columns that depend on decoding were refused before
-        differences = settings_differ(*({k: r[k] for k in keys if k in r} for r in (record, other)))
+        before, now = ({k: r[k] for k in keys if k in r} for r in (record, other))
+        differences = settings_differ(before, now, runs=(self.first.name, run.name))
         alike = [
-            entry.read.scores[score.metric]
+            entry
             for entry in self.entries
             if entry.read.made_of_real_clips == row.made_of_real_clips
             and score.metric in entry.kept.scores
         ]
         if not differences and alike:
-            differences = settings_differ(score_settings(alike[0]), score_settings(score))
-        return shortened(differences)
+            measure = alike[0].read.scores[score.metric]
+            names = alike[0].run.name, run.name
+            differences = settings_differ(
+                score_settings(measure), score_settings(score), runs=names
+            )
+        return "; ".join(differences)
 
     def _decoded_otherwise(self, run: Run) -> bool:
         """Return whether clips were decoded otherwise; real sets then have other digests."""

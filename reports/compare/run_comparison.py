@@ -110,7 +110,9 @@ def _merged(runs: Sequence[Run]) -> Merged:
         return merge(runs)
     except DataError as error:
         found = [gap for run in runs[1:] for gap in gaps(runs[0], run)]
-        explained = [note(gap) for gap in found if gap.kinds != (DATA_KIND,)]  # else said already
+        explained = [
+            note(gap, most=None) for gap in found if gap.kinds != (DATA_KIND,)
+        ]  # else said already
         raise DataError.of([*str(error).split("\n"), *dict.fromkeys(explained)]) from error
 
 

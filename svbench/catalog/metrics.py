@@ -43,6 +43,12 @@ DETECTORS_ALSO: Final = {
     "@FILE.json": "detectors of your own, as svbench tune-avalign writes them",
     **NATIVE_ALSO,
 }
+IB_ALSO: Final = {
+    "@miniature": "the inputs of @published by another name, for ImageBind; the small network is "
+    "+miniature",
+    **NETWORKS_ALSO,
+    **NATIVE_ALSO,
+}
 # name, a Fréchet distance -> another metric of the same features
 Derive = Callable[[str, "Frechet"], "Metric"]
 
@@ -160,8 +166,7 @@ def _imagebind(kind: IBKind, *, reads_captions: bool = False) -> MetricEntry:
 
     needed = ("imagebind", "clip-bpe") if reads_captions else ("imagebind",)
     presets = dict.fromkeys(imagebind_inputs.PROTOCOLS, needed)
-    also = {**NETWORKS_ALSO, **NATIVE_ALSO}
-    return MetricEntry(build, presets, miniature.IB_USUAL, reads_captions, also=also)
+    return MetricEntry(build, presets, miniature.IB_USUAL, reads_captions, also=IB_ALSO)
 
 
 def _javis(metric: JavisKind) -> MetricEntry:

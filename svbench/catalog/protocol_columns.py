@@ -117,7 +117,7 @@ def in_order(
 def exceptions(
     protocol: BenchmarkProtocol, config: RunConfig | ScoreConfig, spec: ClipSpec
 ) -> list[str]:
-    """Return what of a run is not as its protocol has it, as it would be typed.
+    """Return what of a run is not as its protocol has it, as it would be typed; metrics by count.
 
     Parameters
     ----------
@@ -147,9 +147,17 @@ def as_typed(name: str, value: object) -> str:
 
 
 def _of_metrics(protocol: BenchmarkProtocol, config: RunConfig | ScoreConfig) -> Iterator[str]:
-    named = config.metrics
-    if named and set(named) != {column.metric for column in protocol.columns}:
-        yield f"--metrics {','.join(named)}"
+    named = set(map(_whole, config.metrics))
+    own = {_whole(column.metric) for column in protocol.columns}
+    if named and named != own:  # their names are those of the columns
+        yield f"--metrics ({len(named & own)} of its {len(own)}, {len(named - own)} others)"
+
+
+def _whole(name: str) -> str:
+    """Return METRIC@PRESET of a metric of which the usual preset may be left out."""
+    base, option = split_name(name)
+    usual = METRICS[base].usual if base in METRICS else ""
+    return f"{base}@{option or usual}"
 
 
 def _of_data_set(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from svbench.catalog.columns.entry import MINIATURE
+from svbench.catalog.columns.entry import split_miniature
 from svbench.catalog.metrics import METRICS, split_name
 from svbench.types import RANDOM_WEIGHTS
 
@@ -57,7 +57,7 @@ def _random(name: str, plugins: Sequence[str], *, small: bool) -> bool:
 
     base, option = split_name(name)
     entry = METRICS.known(base, plugins)
-    if option.endswith(MINIATURE) or (small and entry.has_miniature):
+    if split_miniature(option)[1] or (small and entry.has_miniature):
         return False
     needed = entry.presets.get(option or entry.usual, ())
     files = [find(weights) for weights in needed if weights in PUBLISHED]

@@ -143,6 +143,16 @@ def test_what_was_not_measured_is_said_so(tmp_path: Path, monkeypatch: pytest.Mo
     assert FACTS.parity(OF["fad"]).count("| VGGish") == 1  # docs/parity.md is no data file
 
 
+def test_overview_and_sections_agree_on_what_was_measured() -> None:
+    found = {name: FACTS.verdict_of(name, METRICS[name].usual) for name in METRICS}
+    for name, said in found.items():
+        section = FACTS.responses((name,))
+        assert (said == FACTS.NOT_MEASURED) == (section == "All of it: not measured."), name
+        assert said.startswith("drawn clips only: ") == ("(real)" not in section and "|" in section)
+    assert found["desync"] == "drawn clips only: follows people (`av-benchmark+miniature`)"
+    assert found["ib-av"] == "runs against people (`published+miniature`)"  # of real clips
+
+
 def test_the_scatter_of_a_run_is_that_of_its_models(tmp_path: Path) -> None:
     found = PAGES.measure_scatter(write_run(tmp_path, make_table(), clip_values()))
     assert list(found["columns"]) == [ALIGN]  # a distance between sets has no value per clip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from svbench.catalog.columns.entry import (
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
     from svbench.walk.plan import Unavailable
 
 WEIGHTS: Final = "synchformer"
-ALSO: Final = {
-    "+repeat, +pad behind a protocol": "what becomes of clips of less than 4.8 s, which are "
-    "refused without one",
-    **NETWORKS_ALSO,
+# policy for clips of less than a window -> what becomes of them
+POLICIES: Final = {
+    "repeat": "clips of less than 4.8 s have their segments repeated",
+    "pad": "clips of less than 4.8 s are filled with black and silence",
 }
 
 
@@ -47,7 +48,17 @@ def desync() -> MetricEntry:
             return miniature.desync(name, machine=settings.machine)
         return metric.desync(protocol, *files, machine=settings.machine)
 
-    return MetricEntry(build, dict.fromkeys(PROTOCOLS, (WEIGHTS,)), USUAL, also=ALSO)
+    also = {**_policies(PROTOCOLS), **NETWORKS_ALSO}
+    return MetricEntry(build, dict.fromkeys(PROTOCOLS, (WEIGHTS,)), USUAL, also=also)
+
+
+def _policies(protocols: Iterable[str]) -> dict[str, str]:
+    """Return each policy for short clips, behind the protocols that it goes with -> its meaning."""
+    names = [name.partition("+") for name in protocols]
+    return {
+        f"+{policy} behind {', '.join(name for name, _, short in names if short == policy)}": of
+        for policy, of in POLICIES.items()
+    }
 
 
 def _too_short(protocol: Protocol, seconds: float | None, config: SynchformerConfig) -> str:

@@ -78,7 +78,8 @@ class MetricEntry:
         whether it compares with real clips, as its metric's `needs_reference` says: known here
         while weights are absent
     also : mapping of str to str
-        what else may stand behind the metric or a preset -> what it means, for the list
+        what else may stand behind the metric or a preset, and presets whose names do not speak
+        for themselves -> what they mean, for the list
     """
 
     build: Build
@@ -105,7 +106,19 @@ def find_weights(*names: str) -> list[WeightFile] | str:
     return [file for file in found.values() if file is not None]
 
 
+def split_miniature(option: str) -> tuple[str, bool]:
+    """Return an option without +miniature, and whether that stands behind its preset, in any place.
+
+    So ib-av@published+native+miniature and ib-av@published+miniature+native are one column.
+    """
+    preset, *suffixes = option.split("+")
+    small = MINIATURE.removeprefix("+") in suffixes
+    if small:
+        suffixes.remove(MINIATURE.removeprefix("+"))
+    return "+".join((preset, *suffixes)), small
+
+
 def split_option(option: str, usual: str, settings: MetricSettings) -> tuple[str, bool]:
     """Return the protocol of a preset, and whether the small networks judge by it."""
-    small = settings.small or option.endswith(MINIATURE)
-    return option.removesuffix(MINIATURE) or usual, small
+    name, small = split_miniature(option)
+    return name or usual, small or settings.small

@@ -109,4 +109,5 @@ def test_clips_made_elsewhere_are_of_the_paper_scale() -> None:
 def test_many_reasons_are_shortened() -> None:
     assert shortened(("a", "b", "c")) == "a; b; c"
     assert shortened(("a", "b", "c", "d", "e")) == "a; b; c; and 2 more"
+    assert shortened(("a", "b"), 1, "there") == "a; and 1 more (there)"
     assert shortened(()) == ""

@@ -9,7 +9,15 @@ import pytest
 
 from svbench.errors import DataError
 from svbench.reports.compare.comparability import Difference
-from svbench.reports.compare.gaps import EXPLANATION, gap_sheet, gaps, kind_of, ranked
+from svbench.reports.compare.gaps import (
+    EXPLANATION,
+    gap_record,
+    gap_sheet,
+    gaps,
+    kind_of,
+    note,
+    ranked,
+)
 from svbench.reports.compare.run_comparison import FORMATS, compare
 from svbench.reports.compare.shared_requests import Run
 from svbench.types import ClipSpec, Column, ResultTable
@@ -103,7 +111,8 @@ def test_a_gap_between_two_presets_names_what_differs() -> None:
     assert sheet is not None
     assert sheet.footnotes[0] == EXPLANATION
     assert sheet.footnotes[1].startswith(
-        f"{FVD} and {other}: (decoder) decoder was absent, is decord; (definition) ddof was 0, is 1"
+        f"{FVD} and {other}: (decoder) decoder: absent in first and decord in second; "
+        "(definition) ddof: 0 in first and 1 in second"
     )
     assert {line.cells[3].value for line in sheet.lines} == {"decoder, definition"}
     assert {line.cells[2].value for line in sheet.lines} == {"0.000"}
@@ -127,7 +136,12 @@ def test_variants_of_av_align_are_one_metric_and_native_clips_have_no_format() -
     assert found[0].kinds == (
         *("crop", "seconds", "frames/s", "frame choice", "padding", "resampling", "definition"),
     )
-    assert "clip.seconds was 4, is as made" in [str(one) for _, one in found[0].explained_by]
+    line = note(found[0])
+    assert "(seconds) clip.seconds: 4 in first and as made in second; " in line
+    assert line.endswith("; and 3 more (--format json lists all)")
+    every = [one.between(found[0].runs) for _, one in found[0].explained_by]
+    assert note(found[0], most=None).count(" in second") == len(every) == 9
+    assert {one["path"] for one in gap_record(found[0])["settings"]} >= {"clip.size", "variant"}
     adjusted = renamed(ALIGN, "av-align-adjusted-corrected@published")
     names = [gap.columns[1].metric for gap in gaps(FIRST, second(adjusted))]
     assert "av-align-adjusted-corrected@published" not in names
@@ -162,8 +176,9 @@ def test_a_comparison_shows_gaps_below_and_an_error_names_them() -> None:
     with pytest.raises(DataError) as caught:
         compare([FIRST, second(make_table(spec=replace(SPEC, fps=4.0)))])
     first, *others = str(caught.value).split("\n")
-    assert first.startswith("second left out: clip format was 32 frames at 8 frames/s")
+    assert first.startswith("second left out: clip format: 32 frames at 8 frames/s")
     assert others == [
-        f"{metric}: (seconds) clip.seconds was 4, is 8; (frames/s) clip.frames/s was 8, is 4"
+        f"{metric}: (seconds) clip.seconds: 4 in first and 8 in second; "
+        "(frames/s) clip.frames/s: 8 in first and 4 in second"
         for metric in (FVD, ALIGN)
     ]

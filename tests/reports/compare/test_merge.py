@@ -85,7 +85,8 @@ def test_rows_of_one_name_are_named_by_their_run_and_differences_are_noted() -> 
     assert merged.scores[f"{BEST} (second)", ALIGN] == clip_values()[BEST, ALIGN]
     assert (BEST, ALIGN) not in merged.scores
     assert merged.table.notes[-1] == (
-        "cmc-pe, gamma 1.5 of second and of first were made otherwise: steps was 25, is 50"
+        "cmc-pe, gamma 1.5 of second and of first were made otherwise: "
+        "steps: 25 in first and 50 in second"
     )
 
 
@@ -98,8 +99,11 @@ def test_rows_of_another_name_join_as_they_are() -> None:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"scale": "paper"}, "second left out: scale was mini, is paper"),
-        ({"dataset": "landscape"}, "second left out: data set was greatesthits, is landscape"),
+        ({"scale": "paper"}, "second left out: scale: mini in first and paper in second"),
+        (
+            {"dataset": "landscape"},
+            "second left out: data set: greatesthits in first and landscape in second",
+        ),
     ],
 )
 def test_a_run_that_cannot_be_compared_at_all_is_refused(
@@ -113,7 +117,7 @@ def test_of_three_runs_the_one_that_does_not_fit_is_left_out_with_its_reason() -
     other = Run("third", make_table(scale="paper", record=OTHERS), clip_values())
     merged = merge([FIRST, other, second(make_table())])
     assert merged.table.title.endswith(": first, second")
-    assert merged.table.notes[-1] == "third left out: scale was mini, is paper"
+    assert merged.table.notes[-1] == "third left out: scale: mini in first and paper in third"
 
 
 def test_the_same_real_clips_join_whatever_their_data_set_is_called() -> None:
@@ -131,7 +135,8 @@ def read_otherwise(**choice: str) -> Run:
 
 def test_clips_that_were_read_otherwise_never_stand_side_by_side() -> None:
     message = (
-        r"^second left out, judged otherwise: frame choice was nearest, is official "
+        r"^second left out, judged otherwise: "
+        r"frame choice: nearest in first and official in second "
         r"\(in FVD \(miniature I3D\), AV-Align \(corrected, published detectors\)\)$"
     )
     with pytest.raises(DataError, match=message):
@@ -141,7 +146,9 @@ def test_clips_that_were_read_otherwise_never_stand_side_by_side() -> None:
 def test_columns_that_do_not_read_what_was_read_otherwise_stand_side_by_side() -> None:
     merged = merge([FIRST, read_otherwise(channels="first")])
     refused = row(merged, f"{BEST} (second)")
-    assert refused.absent == {ALIGN: "judged otherwise: channels was mean, is first"}
+    assert refused.absent == {
+        ALIGN: "judged otherwise: channels: mean in first and first in second"
+    }
     assert refused.scores[FVD].value == 300.0  # which reads the picture alone
 
 
@@ -150,7 +157,9 @@ def test_a_column_judged_otherwise_is_empty_with_the_setting_that_differs() -> N
     merged = joined(with_column_settings(ALIGN, detectors=detectors))
     refused = row(merged, f"{BEST} (second)")
     assert ALIGN not in refused.scores
-    assert refused.absent[ALIGN] == ("judged otherwise: detectors.onsets.delta was 0.07, is 0.1")
+    assert refused.absent[ALIGN] == (
+        "judged otherwise: detectors.onsets.delta: 0.07 in first and 0.1 in second"
+    )
     assert refused.scores[FVD].value == 300.0
     assert (f"{BEST} (second)", ALIGN) not in merged.scores
 
@@ -160,7 +169,7 @@ def test_a_row_without_a_cell_that_fits_is_left_out_with_its_reason() -> None:
     assert not [name for name in systems(merged) if name.startswith("shuffled (second")]
     assert (
         "real pictures, sound of another clip (floor) of second left out, judged otherwise: "
-        "window was 3, is 5"
+        "window: 3 in first and 5 in second"
     ) in merged.table.notes
 
 
@@ -170,7 +179,7 @@ def test_a_run_of_which_no_row_fits_is_refused_with_the_reason_and_its_columns()
     with pytest.raises(DataError, match="left out, judged otherwise: window") as caught:
         joined(replace(alone, rows=rows))
     assert str(caught.value) == (
-        "second left out, judged otherwise: window was 3, is 5 "
+        "second left out, judged otherwise: window: 3 in first and 5 in second "
         "(in AV-Align (corrected, published detectors))"
     )
 
@@ -184,20 +193,26 @@ def test_sets_of_other_real_clips_or_counts_are_not_compared() -> None:
     others = make_table(record={"seed": 0, "real clips": 16, "real set": "decade"})
     merged = joined(others)
     assert row(merged, f"{BEST} (second)").absent[FVD] == (
-        "judged otherwise: real set was c0ffee, is decade"
+        "judged otherwise: real set: c0ffee in first and decade in second"
     )
     assert row(merged, f"{BEST} (second)").scores[ALIGN].value == 0.5
     apart = joined(make_table(record={**make_table().record, "reference set": "facade"}))
     assert row(apart, f"{BEST} (second)").absent[FVD] == (
-        "judged otherwise: reference set was absent, is facade"
+        "judged otherwise: reference set: absent in first and facade in second"
     )
     fewer = joined(with_score(make_table(), BEST, FVD, count=12))
-    assert row(fewer, f"{BEST} (second)").absent[FVD] == "judged otherwise: clips was 16, is 12"
+    assert (
+        row(fewer, f"{BEST} (second)").absent[FVD]
+        == "judged otherwise: clips: 16 in first and 12 in second"
+    )
 
 
 def test_halves_of_real_clips_are_drawn_by_the_seed_and_models_are_not() -> None:
     merged = joined(make_table(record={"seed": 1, "real clips": 16, "real set": "c0ffee"}))
-    assert row(merged, "real (second)").absent[FVD] == "judged otherwise: seed was 0, is 1"
+    assert (
+        row(merged, "real (second)").absent[FVD]
+        == "judged otherwise: seed: 0 in first and 1 in second"
+    )
     assert BEST in systems(merged)  # equal in every figure, and so one row
     assert "seed" not in merged.table.record
 
@@ -290,7 +305,10 @@ def test_a_distance_from_files_read_otherwise_stands_where_it_reads_none_of_that
     one = run("first", "a", asked())
     same = merge([one, run("second", "b", asked(), channels="first")])
     assert row(same, f"{BEST} (second)").scores[FVD].value == 300.0
-    reason = r"channels was mean, is first \(in AV-Align .*; real set was a, is b \(in FVD "
+    reason = (
+        r"channels: mean in first and first in second \(in AV-Align .*; "
+        r"real set: a in first and b in second \(in FVD "
+    )
     with pytest.raises(DataError, match=reason):
         merge([one, run("second", "b", asked(source="else"), channels="first")])
 
@@ -327,7 +345,10 @@ def test_runs_on_other_clips_of_a_data_set_are_named() -> None:
     whole, part = {"identity": "a" * 64, "limit": None}, {"identity": "b" * 64, "limit": 40}
     first = Run("first", on_data(**whole), clip_values())
     merged = merge([first, second(on_data(**part))])
-    expected = "identity was aaaaaaaaaaaa, is bbbbbbbbbbbb; limit was None, is 40"
+    expected = (
+        "identity: aaaaaaaaaaaa in first and bbbbbbbbbbbb in second; "
+        "limit: None in first and 40 in second"
+    )
     assert f"second rests on other data: {expected}" in merged.table.notes
     same = merge([first, second(on_data(**whole | {"list": "another.txt"}))])
     assert not any("other data" in note for note in same.table.notes)

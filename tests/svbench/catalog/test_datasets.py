@@ -97,8 +97,9 @@ def test_the_miniatures_test_clips_all_hold_a_stroke(tmp_path: Path) -> None:
     assert len(found.examples) == 20
     assert all(example.onsets for example in found.examples)
     (note,) = [note for note in found.notes if "not judged" in note]
-    assert note.startswith(
+    assert note == (
         "Greatest Hits, miniature: 3 of 23 drawn test clips are not judged: the drumstick strikes "
+        "nothing in them, so that nothing could be in time"  # whatever the columns are
     )
     learned = load_dataset(
         RunConfig.of(dataset="greatesthits", limit=20, split="train"), tmp_path / "train"

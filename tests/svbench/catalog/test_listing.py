@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations, permutations
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from svbench.catalog.columns.entry import MetricSettings
 from svbench.catalog.datasets import DATASETS
 from svbench.catalog.metrics import DEFAULT_METRICS, METRICS, build_metrics
 from svbench.errors import ConfigError
+
+SETTINGS = MetricSettings()
 
 
 @pytest.fixture(autouse=True)
@@ -30,6 +33,29 @@ def test_a_metric_takes_the_presets_that_are_listed_and_names_the_weights(metric
     with pytest.raises(ConfigError) as refused:
         METRICS[metric].build("no-such-preset", MetricSettings())
     assert all(name in str(refused.value) for name in presets)
+
+
+@pytest.mark.parametrize("metric", [name for name in METRICS if METRICS[name].also])
+def test_what_is_listed_as_behind_a_preset_is_taken_there_and_in_any_order(metric: str) -> None:
+    entry = METRICS[metric]
+    suffixes: dict[str, list[str]] = {preset: [] for preset in entry.presets}
+    for said in entry.also:
+        suffix, _, presets = said.partition(" behind ")
+        if presets:
+            for preset in entry.presets if presets == "any" else presets.split(", "):
+                suffixes[preset].append(suffix)
+    for preset, of in suffixes.items():
+        for chosen in (c for n in (1, 2) for c in combinations(of, n) if c != ("+repeat", "+pad")):
+            orders = ["".join((preset, *order)) for order in permutations(chosen)]
+            names = {c.name for o in orders for c in build_metrics([f"{metric}@{o}"], SETTINGS)}
+            assert len(names) == 1, orders
+            assert "+miniature" not in chosen or next(iter(names)).endswith("+miniature")
+    small = f"{metric}@{entry.usual}+miniature"
+    if entry.has_miniature:
+        with pytest.raises(ConfigError):
+            build_metrics([f"{small}+miniature"], SETTINGS)
+        with pytest.raises(ConfigError):
+            build_metrics([f"{small}-leaky"], SETTINGS)
 
 
 @pytest.mark.parametrize("metric", METRICS)

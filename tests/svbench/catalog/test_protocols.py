@@ -66,12 +66,21 @@ def test_what_is_given_wins_and_is_an_exception() -> None:
 
 
 def test_exceptions_are_written_as_they_are_typed() -> None:
-    found = plan("paper", **SMALL, pad=True, channels="mean", metrics=("av-align-corrected",))
+    metrics = ("av-align-corrected", "kad", "fad@torchvggish")
+    found = plan("paper", **SMALL, pad=True, channels="mean", metrics=metrics)
     assert found.protocol["except"] == [
         *("--frames 8", "--size 32x32", "--pad", "--channels mean"),
-        "--metrics av-align-corrected",
+        "--metrics (1 of its 6, 2 others)",
     ]
-    assert [column.name for column in found.columns] == ["av-align-corrected@published"]
+    assert found.columns[0].name == "av-align-corrected@published"
+    every = tuple(column.metric for column in PROTOCOLS["paper"].columns)
+    usual = tuple(name.partition("@")[0] for name in every)
+    assert plan("paper", metrics=usual[:3]).protocol["except"] == [
+        "--metrics (3 of its 6, 0 others)"
+    ]
+    assert plan("paper", metrics=every[:1]).protocol["except"] == [
+        "--metrics (1 of its 6, 0 others)"
+    ]
     assert plan("javisbench", pad=False).protocol["except"] == ["--no-pad"]
 
 

@@ -210,7 +210,9 @@ def test_what_compare_cannot_do_is_one_line(svbench: Command, run: Path, tmp_pat
     alone = svbench("compare", run).problem(2)
     assert alone == f"{run}: found one run folder, expected two or more"
     other = write_run(tmp_path / "other", make_table(scale="paper", record={"real set": "decade"}))
-    assert svbench("compare", run, other).problem(3) == ("other left out: scale was mini, is paper")
+    assert svbench("compare", run, other).problem(3) == (
+        "other left out: scale: mini in run and paper in other"
+    )
     unknown = svbench("compare", run, run, "--against", "x").problem(2)
     assert unknown.startswith("--against: found 'x', expected one of real, shuffled")
     assert svbench("compare", run, run, "--format", "clips").problem(2) == (
