@@ -174,7 +174,17 @@ def _refuse_others(out: Path, before: Mapping[str, Any], now: PreparedFolder) ->
         changed = [n for n in sorted({*theirs, *ours}) if theirs.get(n) != ours.get(n)]
         if changed:
             name = changed[0]
+            was, now_is = _differing(theirs.get(name), ours.get(name))
             raise ConfigError(
-                f"--out {out}: it was prepared otherwise ({what}{shown(name)} was "
-                f"{theirs.get(name)!r:.80}, is {ours.get(name)!r:.80}); choose another --out"
+                f"--out {out}: it was prepared otherwise ({what}{shown(name)} was {was!r:.80}, is "
+                f"{now_is!r:.80}); choose another --out"
             )
+
+
+def _differing(one: object, other: object) -> tuple[object, object]:
+    """Return two values; of mappings, such as digests by file, the entries that differ."""
+    if not (isinstance(one, Mapping) and isinstance(other, Mapping)):
+        return one, other
+    names = [name for name in {**one, **other} if one.get(name) != other.get(name)]
+    was, now_is = ({name: of[name] for name in names if name in of} for of in (one, other))
+    return was, now_is

@@ -142,8 +142,9 @@ def test_lists_of_one_name_are_both_on_record(raw: Path) -> None:
     }
     with lists[0].open("a") as file:
         file.write("-aaaaaaaaa9,1,rain,train\n")
-    with pytest.raises(ConfigError, match=r"it was prepared otherwise \(listing was"):
+    with pytest.raises(ConfigError, match=r"it was prepared otherwise \(listing was") as raised:
         prepared(raw, listing=lists, allow_missing=True)
+    assert "'vggsound.csv (2)'" not in str(raised.value)  # the list that is the same
 
 
 def folder_of(raw: Path, name: str) -> Path:
