@@ -28,7 +28,7 @@ WEAKLY: Final = "follows people weakly"
 AGAINST: Final = "runs against people"
 NOT_SHOWN: Final = "not shown to follow people"
 NOT: Final = "does not follow people"
-NOT_MEASURED: Final = "whether it follows people is not measured"
+NOT_MEASURED: Final = "agreement with people is not measured"
 
 
 def verdict(value: float, interval: Interval | None) -> str:

@@ -150,7 +150,7 @@ def test_a_column_says_whether_it_follows_people() -> None:
     assert followed(FOLLOWING, FOLLOWING, UNKNOWN) == [
         "FAD: follows people: Spearman 0.62 [0.40, 0.78] over 90 rated conditions of 19 clips "
         "(real clips)",
-        "IB: whether it follows people is not measured",
+        "IB: agreement with people is not measured",
     ]
 
 
