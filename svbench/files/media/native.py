@@ -51,6 +51,7 @@ from svbench.files.media.picture import (
 )
 from svbench.files.media.sound import Audio, TimeLine, read_time_line
 from svbench.files.media.streams import Streams
+from svbench.limits import MOST_BYTES  # 23 s of 1920 x 1080 px at 30 frames/s
 from svbench.types import Channels, Clip, ClipSpec, Recording
 
 if TYPE_CHECKING:
@@ -61,7 +62,6 @@ LONGER = 60  # s of audio allowed beyond the end of the video
 SHORT = Fraction(1, 10)  # s of audio that may be missing at the end, as in the conformed view
 ROUNDING = Fraction(3, 2000)  # s: containers round to 1 ms, and 0.5 ms are for the rate itself
 MOST_FILLED = 2  # times as many grid points as frames; beyond that the grid is not the clip's own
-MOST_BYTES = 4 << 30  # 23 s of 1920 x 1080 px at 30 frames/s
 
 Take = Callable[[int, Video], None]  # gets each frame, (H, W, 3), by its number
 Begin = Callable[[Clip], Take]  # gets a clip without its pixels, before the first frame
